@@ -1,0 +1,42 @@
+# Two commands need nothing but Python (and, for the cross-compilers, Debian):
+#   make demo    from an image to two updated devices, in a minute
+#   make test    everything that is tested
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+# xdist gives each worker whole files, so that a file's servers and projects stay together.
+PYTEST_OPTIONS ?= -n 2 --dist loadfile
+
+TEST_PACKAGES := gcc-xtensa-lx106 gcc-riscv64-unknown-elf git
+BENCH_PACKAGES := nginx-light apache2-utils
+
+.PHONY: demo test lint bench clean
+
+demo: $(INSTALLED)
+	$(BIN)/python examples/demo.py
+
+test: $(INSTALLED)
+	@.ci/debian-packages $(TEST_PACKAGES)
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+
+lint: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(INSTALLED)
+	@.ci/debian-packages $(BENCH_PACKAGES)
+	$(BIN)/python -m bench
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -m venv $(VENV) || { \
+	  .ci/debian-packages python3-venv && $(PYTHON) -m venv $(VENV); }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[server]" --group dev
+	@touch $@
