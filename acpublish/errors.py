@@ -4,10 +4,10 @@
     ├── ImageError                 the image
     │   ├── NotAnImageError        the file is no ESP image at all
     │   ├── DamagedImageError      truncated, or a checksum, CRC or digest does not hold
-    │   ├── WrongKindError         an image, but not one for this purpose (merged, signed, gzip, ...)
+    │   ├── WrongKindError         an image, but not one for this purpose (merged, signed, gzip)
     │   └── StampError             product or version cannot be written into this image
     ├── VersionError               the version is no SemVer, or cannot be found
-    ├── BadNameError                 a product, board or channel name that is not allowed
+    ├── BadNameError               a product, board or channel name that is not allowed
     ├── ManifestError              a manifest that cannot be read
     ├── CatalogError               the catalog directory (missing, read-only, full)
     │   ├── ConflictError          the version exists with other bytes
@@ -32,6 +32,7 @@ from __future__ import annotations
 __all__ = [
     "AcpublishError",
     "AuthenticationError",
+    "BadNameError",
     "CatalogError",
     "CheckError",
     "ConflictError",
@@ -39,7 +40,6 @@ __all__ = [
     "ImageError",
     "ManifestError",
     "MissingExtraError",
-    "BadNameError",
     "NotAnImageError",
     "NotFoundError",
     "RefusedError",

@@ -1,0 +1,146 @@
+"""What devices say and what they need: header names, modes, statuses and the 256-byte rule.
+
+Facts only, for both sides of the wire: the server reads a :class:`Report` out of the headers, the
+software device writes the same headers. Nothing here does I/O.
+
+Sources: ``ESP8266httpUpdate.cpp`` (ESP8266 Arduino core 2.4.2 to 3.1.2), ``HTTPUpdate.cpp``
+(arduino-esp32 1.0.0 to 2026 master) and ``AutoConnectUpdate.cpp`` (AutoConnect 1.4.2).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal
+
+Family = Literal["esp8266", "esp32"]
+
+CATALOG_PATH = "/_catalog"
+UPDATE_PREFIX = "/update/"
+#: What AutoConnect and HTTPUpdate give as their User-Agent, by the family of the chip.
+USER_AGENTS: Mapping[str, Family] = {
+    "ESP8266HTTPClient": "esp8266",
+    "ESP8266-http-Update": "esp8266",
+    "ESP32HTTPClient": "esp32",
+    "ESP32-http-Update": "esp32",
+}
+HEADER_PREFIXES: Mapping[Family, str] = {"esp8266": "x-ESP8266-", "esp32": "x-ESP32-"}
+#: Values of ``x-…-mode`` that ask for a filesystem image (``HTTPUpdate.cpp``: ``setModeString``).
+FILESYSTEM_MODES = frozenset({"spiffs", "littlefs", "fatfs", "flashfs"})
+
+#: A device gives up when no byte came for this long (``HTTPClient``: 5 s for the catalog, 8 s for
+#: an image), so an answer has to begin well before.
+FIRST_BYTE_S = 5.0
+#: One catalog entry is parsed into ``DynamicJsonDocument(256)`` (``AutoConnectUpdate.cpp``).
+ENTRY_DOCUMENT_BYTES = 256
+#: More bins than this end the heap of a device that shows the list.
+DEVICE_LIST_BINS = 25
+#: Sizes are parsed into a signed 32-bit number.
+MAX_SIZE_BYTES = 2**31 - 1
+#: One TCP segment of a device holds 536 bytes; a header must not leave 1 to 3 body bytes in it.
+MAX_IMAGE_HEADER_BYTES = 500
+
+_MD5 = re.compile(r"[0-9a-fA-F]{32}\Z")
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}\Z")
+
+
+class Mode(str, Enum):
+    """What a device asks for."""
+
+    SKETCH = "sketch"
+    FILESYSTEM = "filesystem"
+    VERSION = "version"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a client says of itself; every field that it did not send, or garbled, is None.
+
+    Attributes:
+        family: The chip family by the device headers, by the User-Agent otherwise.
+        updater: Whether an updater speaks (device headers or its User-Agent), not just any client.
+        mode: What it asks for; ``sketch`` where nothing else is said.
+        version: The version that it claims to run, as it was sent.
+        sketch_md5: MD5 of the image that runs, 32 lower-case hex digits.
+        sketch_sha256: SHA-256 of the image that runs, 64 lower-case hex digits.
+        free_space: Bytes that an update may have.
+        mac: The station's address, as it was sent.
+    """
+
+    family: Family | None = None
+    updater: bool = False
+    mode: Mode = Mode.SKETCH
+    version: str | None = None
+    sketch_md5: str | None = None
+    sketch_sha256: str | None = None
+    free_space: int | None = None
+    mac: str | None = None
+
+
+NO_REPORT = Report()
+
+
+def read_report(headers: Iterable[tuple[bytes, bytes]]) -> Report:
+    """Reads what a client says of itself out of its request headers.
+
+    Args:
+        headers: Names in lower case and values, as ASGI gives them.
+
+    Returns:
+        The report. No header is demanded and no value is an error.
+    """
+    agent: Family | None = None
+    found: dict[str, str] = {}
+    prefix: Family | None = None
+    for name, value in headers:
+        if name.startswith(b"x-esp"):
+            text = value.decode("latin-1").strip()
+            if name.startswith(b"x-esp8266-"):
+                prefix, key = "esp8266", name[10:].decode("latin-1")
+            elif name.startswith(b"x-esp32-"):
+                prefix, key = "esp32", name[8:].decode("latin-1")
+            else:
+                continue
+            found[key] = text
+        elif name == b"user-agent":
+            agent = USER_AGENTS.get(value.decode("latin-1").split("/")[0].strip())
+    if not found:
+        return NO_REPORT if agent is None else Report(family=agent, updater=True)
+    free = found.get("free-space", "")
+    return Report(
+        family=prefix or agent,
+        updater=True,
+        mode=_mode(found.get("mode", "")),
+        version=found.get("version") or None,
+        sketch_md5=_digest(_MD5, found.get("sketch-md5")),
+        sketch_sha256=_digest(_SHA256, found.get("sketch-sha256")),
+        free_space=int(free) if free.isascii() and free.isdigit() and len(free) < 16 else None,
+        mac=found.get("sta-mac") or found.get("base-mac"),
+    )
+
+
+def _mode(text: str) -> Mode:
+    text = text.lower()
+    if text in FILESYSTEM_MODES:
+        return Mode.FILESYSTEM
+    return Mode.VERSION if text == "version" else Mode.SKETCH
+
+
+def _digest(shape: re.Pattern[str], text: str | None) -> str | None:
+    return text.lower() if text and shape.match(text) else None
+
+
+def entry_cost(entry: Mapping[str, str | int]) -> int:
+    """Returns how many bytes of its document a device needs for one catalog entry.
+
+    The rule fits all measurements with ArduinoJson 6: 16 for each key, and each key and string
+    value with its final NUL, in UTF-8.
+    """
+    cost = 0
+    for key, value in entry.items():
+        cost += 16 + len(key) + 1
+        if isinstance(value, str):
+            cost += len(value.encode("utf-8", "surrogateescape")) + 1
+    return cost

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import inspect
+import pickle
+
+import pytest
+
+from acpublish import errors
+from acpublish.cli.status import OK, status_of
+
+CLASSES = [getattr(errors, name) for name in errors.__all__]
+
+
+def test_all_errors_are_named_and_in_one_tree() -> None:
+    classes = [one for _, one in inspect.getmembers(errors, inspect.isclass)]
+    assert set(classes) == set(CLASSES)
+    assert all(issubclass(one, errors.AcpublishError) for one in classes)
+
+
+def test_the_tree_at_the_top_is_the_tree() -> None:
+    above: list[str] = []
+    drawn = {}
+    for line in (errors.__doc__ or "").splitlines():
+        name = next((word for word in line.split() if word.endswith("Error")), "")
+        if name in errors.__all__ and line.startswith("    "):
+            depth = (len(line) - len(line.lstrip(" │├└─"))) // 4 - 1
+            above[depth:] = [name]
+            drawn[name] = above[depth - 1] if depth else "Exception"
+    assert drawn == {one.__name__: one.__base__.__name__ for one in CLASSES}
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_each_has_a_hint_a_line_and_an_exit_status(kind: type[errors.AcpublishError]) -> None:
+    error = kind("what\nis wrong", hint="Do\tthis.")
+    assert str(error) == "what is wrong. Do this."
+    if kind is not errors.AcpublishError:
+        assert status_of(error) not in (OK, 1, 70)
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), again.problem, again.hint) == (kind, error.problem, error.hint)
+
+
+def test_a_hint_is_demanded() -> None:
+    with pytest.raises(TypeError):
+        errors.CatalogError("what is wrong")  # type: ignore[call-arg]
