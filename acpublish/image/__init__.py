@@ -1,0 +1,44 @@
+"""Images: bytes in, facts or bytes out, no I/O.
+
+- :func:`read` tells all that can be told of a file; any bytes give a result.
+- :func:`stamp` writes product and version into a sound application image.
+- :func:`outline` tells by headers alone whether a file is whole.
+"""
+
+from __future__ import annotations
+
+from acpublish.image.chain import ReadAt
+from acpublish.image.esp8266 import ESP8266_RECORD_MAGIC
+from acpublish.image.model import (
+    AppDescriptor,
+    Image,
+    Integrity,
+    Kind,
+    Outline,
+    RunningDigests,
+    Segment,
+    Stamp,
+)
+from acpublish.image.outliner import outline
+from acpublish.image.reader import read
+from acpublish.image.shape import STAMP_FIELD_BYTES
+from acpublish.image.stamper import blank_record, fits, stamp
+
+__all__ = [
+    "ESP8266_RECORD_MAGIC",
+    "STAMP_FIELD_BYTES",
+    "AppDescriptor",
+    "Image",
+    "Integrity",
+    "Kind",
+    "Outline",
+    "ReadAt",
+    "RunningDigests",
+    "Segment",
+    "Stamp",
+    "blank_record",
+    "fits",
+    "outline",
+    "read",
+    "stamp",
+]

@@ -1,0 +1,227 @@
+"""Images of the ESP8266: eboot and application in one file, CRC words, the stamp record.
+
+An Arduino file is the eboot image, padded with 0xAA to 4096 bytes, and the application's image
+behind it (``tools/elf2bin.py``). Other builds are one image alone. Either kind of header is the
+common one, without an extension.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from dataclasses import dataclass
+from typing import ClassVar
+
+from acpublish.image.chain import HEADER_BYTES, Chain, ReadAt, walk
+from acpublish.image.integrity import crc32_change, crc32_msb_first, xor_bytes
+from acpublish.image.model import Integrity, Kind, RunningDigests
+from acpublish.image.shape import STAMP_FIELD_BYTES, Edit, Findings, Place, Shape, checksum_of
+from acpublish.wire import Family
+
+#: The record begins with these bytes; product and version follow, ``STAMP_FIELD_BYTES`` each.
+#: The last byte counts the record's layouts.
+ESP8266_RECORD_MAGIC = b"\x7fACPUBLISHSTAMP\x01"
+#: Flash can be read by the device in aligned words only, so the record is aligned to them.
+_RECORD_ALIGNMENT = 4
+
+#: Where elf2bin puts the application (``write_bin`` of eboot pads to 4096).
+_APP_OFFSET = 0x1000
+#: The CRC words begin the application's first segment: the file's length, then its CRC
+#: (``elf2bin.py``: ``add_crc``).
+_LENGTH_OFFSET = _APP_OFFSET + 16
+_WORDS = slice(_LENGTH_OFFSET, _LENGTH_OFFSET + 8)
+
+#: Instruction memory whose last 4 KiB hold eboot, data memory, and the window on flash
+#: (``eagle.app.v6.common.ld``, ``bootloaders/eboot/eboot.ld``).
+_EBOOT_MEMORY = range(0x4010F000, 0x40110000)
+_MEMORIES = (
+    range(0x3FFE8000, 0x40000000),
+    range(0x40100000, 0x40110000),
+    range(0x40200000, 0x40300000),
+)
+_ENTRIES = range(0x40000000, 0x40300000)
+
+#: A signature's length in bytes; RSA keys of 2048 bits give 256.
+_SIGNATURE_BYTES = range(32, 4097)
+
+#: esptool's ``ESP8266ROM.FLASH_SIZES`` and ``FLASH_FREQUENCY``.
+_SIZES = {
+    0x0: "512KB",
+    0x1: "256KB",
+    0x2: "1MB",
+    0x3: "2MB",
+    0x4: "4MB",
+    0x5: "2MB-c1",
+    0x6: "4MB-c1",
+    0x8: "8MB",
+    0x9: "16MB",
+}
+_FREQUENCIES = {0x0: "40m", 0x1: "26m", 0x2: "20m", 0xF: "80m"}
+_FLASH_MODES = range(4)
+_FLASH_MODE_OFFSET = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Esp8266Shape(Shape):
+    """A file in the view of the ESP8266.
+
+    Attributes:
+        eboot: The chain of the boot loader before the application, None where there is none.
+    """
+
+    family: ClassVar[Family] = "esp8266"
+
+    eboot: Chain | None
+
+    @property
+    def header(self) -> Chain:
+        """The chain at the file's beginning, whose flash settings count."""
+        return self.eboot or self.chain
+
+    def frequencies(self) -> dict[int, str]:
+        """Returns the names of the flash frequencies."""
+        return _FREQUENCIES
+
+    def flash_sizes(self) -> dict[int, str]:
+        """Returns the names of the flash sizes."""
+        return _SIZES
+
+    def verify(self, data: bytes) -> Findings:
+        """Returns what the CRC words say and, only where there are none, the XOR checksums.
+
+        elf2bin sums up the XOR checksum before it fills the CRC words in, so on an image with CRC
+        words it holds for words that are zero.
+        """
+        stored = data[self.chain.checksum_offset]
+        computed = checksum_of(data, self.chain.segments)
+        crc, problems = self._verify_crc(data)
+        if crc is not Integrity.ABSENT:
+            computed ^= xor_bytes((data[_WORDS],))
+        elif stored != computed:
+            problems.append(f"the checksum is {stored:#04x}, computed {computed:#04x}")
+        elif self.eboot and data[self.eboot.end - 1] != checksum_of(data, self.eboot.segments):
+            problems.append("the checksum of eboot does not hold")
+        return Findings(
+            checksum=Integrity.VALID if stored == computed else Integrity.INVALID,
+            crc=crc,
+            problems=tuple(problems),
+        )
+
+    def places(self, data: bytes) -> tuple[Place, ...]:
+        """Returns where stamp records stand in the application's segments."""
+        places = []
+        for segment in self.chain.segments:
+            end = segment.offset + segment.size - 2 * STAMP_FIELD_BYTES
+            found = data.find(ESP8266_RECORD_MAGIC, segment.offset, max(end, 0))
+            while found >= 0:
+                fields = found + len(ESP8266_RECORD_MAGIC)
+                if (segment.address + found - segment.offset) % _RECORD_ALIGNMENT == 0:
+                    places.append(Place(product=fields, version=fields + STAMP_FIELD_BYTES))
+                found = data.find(ESP8266_RECORD_MAGIC, fields, max(end, 0))
+        return tuple(places)
+
+    def holds_stamp(self, product: str, version: str) -> bool:
+        """Returns whether the record was filled in."""
+        return bool(product or version)
+
+    def running(self, data: bytes) -> RunningDigests:
+        """Returns the MD5 of the image as it is and with every flash mode.
+
+        The updater writes the running chip's mode into byte 2 of what it flashes
+        (``Updater.cpp``: ``_writeBuffer``).
+        """
+        view = memoryview(data)[: self.end]
+        own = view[_FLASH_MODE_OFFSET]
+        modes = [own, *(mode for mode in _FLASH_MODES if mode != own)]
+        return RunningDigests(md5s=tuple(_md5_with_mode(view, mode) for mode in modes))
+
+    def seal(self, data: bytes, edits: tuple[Edit, ...]) -> Edit | None:
+        """Returns the CRC word of the edited image, where it has CRC words.
+
+        The word is changed by what the edits change, without a pass over the image.
+        """
+        if self.eboot is None:
+            return None
+        length, crc = struct.unpack_from("<II", data, _LENGTH_OFFSET)
+        if length != self.end:
+            return None
+        changes = ((offset, data[offset : offset + len(new)], new) for offset, new in edits)
+        crc ^= crc32_change(changes, self.end)
+        return _LENGTH_OFFSET + 4, struct.pack("<I", crc)
+
+    def _verify_crc(self, data: bytes) -> tuple[Integrity, list[str]]:
+        """Cores before 2.6 have code where the CRC words are: then neither word fits."""
+        if self.eboot is None:
+            return Integrity.ABSENT, []
+        computed = self._crc(data)
+        length, stored = struct.unpack_from("<II", data, _LENGTH_OFFSET)
+        if length == self.end and stored == computed:
+            return Integrity.VALID, []
+        if stored == computed:
+            return Integrity.INVALID, [f"the length word is {length}, the image has {self.end}"]
+        if length == self.end:
+            return Integrity.INVALID, [f"the CRC word is {stored:#010x}, computed {computed:#010x}"]
+        return Integrity.ABSENT, []
+
+    def _crc(self, data: bytes) -> int:
+        return crc32_msb_first((data[: _WORDS.start], bytes(8), data[_WORDS.stop : self.end]))
+
+
+def parse(read_at: ReadAt, size: int) -> Esp8266Shape | None:
+    """Reads a file's headers as those of an ESP8266 file.
+
+    Returns:
+        The shape, or None where the headers are not plausible.
+    """
+    first = walk(read_at, size, 0, 0)
+    if first is None or not _plausible(first):
+        return None
+    kind = Kind.APPLICATION
+    eboot = None
+    chain = first
+    if not first.missing and first.end <= _APP_OFFSET:
+        second = walk(read_at, size, _APP_OFFSET, 0)
+        if second is not None and _plausible(second):
+            eboot, chain = first, second
+    missing = chain.missing
+    if eboot is None and _is_eboot(first):
+        kind = Kind.BOOTLOADER
+        if first.end < size < _APP_OFFSET + HEADER_BYTES:
+            kind, missing = Kind.APPLICATION, "the application behind eboot is missing"
+    elif not missing and _is_signed(read_at, chain.end, size):
+        kind = Kind.SIGNED
+    return Esp8266Shape(
+        kind=kind,
+        chip="esp8266",
+        chain=chain,
+        size=size,
+        end=chain.end,
+        missing=missing,
+        eboot=eboot,
+    )
+
+
+def _plausible(chain: Chain) -> bool:
+    """Tells these headers from those of an ESP32, whose extension stands where segments begin."""
+    return chain.entry in _ENTRIES and (
+        not chain.segments or any(chain.segments[0].address in memory for memory in _MEMORIES)
+    )
+
+
+def _is_eboot(chain: Chain) -> bool:
+    return bool(chain.segments) and all(
+        segment.address in _EBOOT_MEMORY for segment in chain.segments
+    )
+
+
+def _is_signed(read_at: ReadAt, end: int, size: int) -> bool:
+    """Looks for a signature and, in the file's last word, its length (``tools/signing.py``)."""
+    length = int.from_bytes(read_at(size - 4, 4), "little") if size - end >= 4 else 0
+    return length in _SIGNATURE_BYTES and size == end + length + 4
+
+
+def _md5_with_mode(view: memoryview, mode: int) -> str:
+    md5 = hashlib.md5(view[:_FLASH_MODE_OFFSET], usedforsecurity=False)
+    md5.update(bytes((mode,)))
+    md5.update(view[_FLASH_MODE_OFFSET + 1 :])
+    return md5.hexdigest()

@@ -1,0 +1,100 @@
+"""Reads all that can be told of a file; any bytes give a result, never an error."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+from acpublish.image.examine import Examined, examine
+from acpublish.image.inflate import Inflated, inflate
+from acpublish.image.model import Image, Kind, RunningDigests
+from acpublish.image.shape import Place, Shape
+from acpublish.image.stamper import stamp_at, without_stamp
+
+_FLASH_MODES = ("qio", "qout", "dio", "dout")
+
+
+def read(data: bytes) -> Image:
+    """Returns all that can be told of a file from its bytes.
+
+    A gzip is opened, and what is told of the image inside is told of the file; its digests are
+    the file's own.
+
+    Args:
+        data: The whole file, whatever it holds.
+    """
+    examined = examine(data)
+    if examined.kind is Kind.GZIP:
+        return _read_gzip(data, inflate(data))
+    return _read_plain(data, examined)
+
+
+def _read_plain(data: bytes, examined: Examined) -> Image:
+    sha256 = hashlib.sha256(data).hexdigest()
+    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    shape = examined.shape
+    if shape is None:
+        return Image(
+            kind=examined.kind, size=len(data), md5=md5, sha256=sha256, unstamped_sha256=sha256
+        )
+    places = shape.places(data)
+    place = places[0] if len(places) == 1 else None
+    header = shape.header
+    mode = header.flash_mode
+    return Image(
+        kind=examined.kind,
+        size=len(data),
+        md5=md5,
+        sha256=sha256,
+        unstamped_sha256=_unstamped_sha256(data, examined, place) or sha256,
+        family=shape.family,
+        chip=shape.chip,
+        entry=shape.chain.entry,
+        flash_mode=_FLASH_MODES[mode] if mode < len(_FLASH_MODES) else f"mode-{mode}",
+        flash_size=shape.flash_size,
+        flash_frequency=shape.flash_frequency,
+        segments=shape.chain.segments,
+        descriptor=shape.descriptor(data),
+        stamp=stamp_at(shape, data, place) if place else None,
+        stampable=place is not None,
+        checksum=examined.findings.checksum,
+        crc=examined.findings.crc,
+        digest=examined.findings.digest,
+        running=_running(shape, data),
+        problems=examined.problems,
+        damaged=bool(examined.problems),
+    )
+
+
+def _unstamped_sha256(data: bytes, examined: Examined, place: Place | None) -> str | None:
+    """A signed image keeps its own digest: its signature covers the stamp."""
+    if place is None or examined.shape is None or examined.problems:
+        return None
+    if examined.kind is not Kind.APPLICATION:
+        return None
+    return hashlib.sha256(without_stamp(examined.shape, data, place)).hexdigest()
+
+
+def _running(shape: Shape, data: bytes) -> RunningDigests:
+    if shape.missing or shape.kind not in (Kind.APPLICATION, Kind.SIGNED):
+        return RunningDigests()
+    return shape.running(data)
+
+
+def _read_gzip(data: bytes, inflated: Inflated) -> Image:
+    inner = _read_plain(inflated.data, examine(inflated.data))
+    sha256 = hashlib.sha256(data).hexdigest()
+    problems = (
+        *inflated.problems,
+        *(f"inside the gzip: {problem}" for problem in inner.problems),
+    )
+    return replace(
+        inner,
+        kind=Kind.SIGNED if inflated.signed else Kind.GZIP,
+        size=len(data),
+        md5=hashlib.md5(data, usedforsecurity=False).hexdigest(),
+        sha256=sha256,
+        unstamped_sha256=sha256,
+        problems=problems,
+        damaged=bool(problems),
+    )

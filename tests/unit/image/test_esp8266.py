@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from esptool.targets import CHIP_DEFS
+
+from acpublish.image import Integrity, Kind, Stamp, read
+from tests.support.images import (
+    ESP8266_APP_OFFSET,
+    ESP8266_CRC_WORD,
+    ESP8266_LENGTH_WORD,
+    eboot,
+    esp32_image,
+    esp8266_image,
+    signed_esp8266,
+    with_crc_words,
+)
+
+
+def md5(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def test_an_arduino_file_is_told() -> None:
+    facts = read(esp8266_image())
+    assert (facts.kind, facts.family, facts.chip) == (Kind.APPLICATION, "esp8266", "esp8266")
+    assert (facts.crc, facts.checksum) == (Integrity.VALID, Integrity.VALID)
+    assert facts.digest is Integrity.ABSENT
+    assert facts.entry == 0x40100010
+    assert facts.segments[0].offset == ESP8266_APP_OFFSET + 16
+    assert len(facts.segments) == 4
+    assert (facts.stampable, facts.stamp, facts.problems) == (True, None, ())
+
+
+def test_a_single_image_has_no_crc_words_and_is_judged_by_its_checksum() -> None:
+    image = esp8266_image(eboot=False)
+    facts = read(image)
+    assert (facts.crc, facts.checksum) == (Integrity.ABSENT, Integrity.VALID)
+    assert not facts.damaged
+    broken = bytearray(image)
+    broken[500] ^= 0x10
+    facts = read(bytes(broken))
+    assert facts.checksum is Integrity.INVALID
+    assert facts.damaged
+
+
+def test_the_flash_names_are_those_of_esptool() -> None:
+    rom = CHIP_DEFS["esp8266"]
+    for byte in range(256):
+        image = bytearray(esp8266_image(size=8192))
+        image[3] = byte
+        facts = read(bytes(image))
+        sizes = {value >> 4: name for name, value in rom.FLASH_SIZES.items()}
+        names = {value: name for name, value in rom.FLASH_FREQUENCY.items()}
+        assert facts.flash_size == sizes.get(byte >> 4, f"size-{byte >> 4}")
+        assert facts.flash_frequency == names.get(byte & 15, f"frequency-{byte & 15}")
+
+
+def test_the_xor_checksum_of_a_genuine_file_holds_for_crc_words_of_zero_only() -> None:
+    image = esp8266_image()
+    unfilled = bytearray(image)
+    unfilled[ESP8266_LENGTH_WORD : ESP8266_CRC_WORD + 4] = bytes(8)
+    # Without the words the same bytes are judged by the XOR checksum, which then holds.
+    facts = read(bytes(unfilled))
+    assert (facts.crc, facts.checksum, facts.damaged) == (Integrity.ABSENT, Integrity.VALID, False)
+    assert read(image).checksum is Integrity.VALID
+
+
+def test_a_stale_xor_checksum_beside_a_valid_crc_is_told_and_no_damage() -> None:
+    image = bytearray(esp8266_image())
+    image[-1] ^= 0x55
+    facts = read(with_crc_words(bytes(image)))
+    assert (facts.crc, facts.checksum) == (Integrity.VALID, Integrity.INVALID)
+    assert (facts.problems, facts.damaged) == ((), False)
+
+
+@pytest.mark.parametrize("offset", [2, 300, 2000, 4100, ESP8266_CRC_WORD, 5000, 32767])
+def test_any_changed_byte_breaks_the_crc(offset: int) -> None:
+    image = bytearray(esp8266_image())
+    image[offset] ^= 0x01
+    facts = read(bytes(image))
+    assert (facts.crc, facts.damaged) == (Integrity.INVALID, True)
+    assert facts.problems[0].startswith("the CRC word is 0x")
+
+
+def test_a_segment_too_many_reads_as_truncated() -> None:
+    image = bytearray(esp8266_image())
+    image[ESP8266_APP_OFFSET + 1] = 5
+    facts = read(bytes(image))
+    assert facts.damaged
+    assert facts.problems == ("truncated: the header of segment 5 of 5 is missing",)
+
+
+def test_a_wrong_length_word_is_told() -> None:
+    image = bytearray(esp8266_image())
+    image[ESP8266_LENGTH_WORD] ^= 0x10
+    facts = read(bytes(image))
+    assert facts.crc is Integrity.INVALID
+    assert facts.problems == ("the length word is 32784, the image has 32768",)
+
+
+def test_an_old_core_without_crc_words_is_judged_by_both_checksums() -> None:
+    old = eboot().ljust(ESP8266_APP_OFFSET, b"\xaa") + esp8266_image(eboot=False)
+    facts = read(old)
+    assert (facts.crc, facts.checksum, facts.problems) == (Integrity.ABSENT, Integrity.VALID, ())
+    broken = bytearray(old)
+    broken[100] ^= 1
+    assert read(bytes(broken)).problems == ("the checksum of eboot does not hold",)
+
+
+def test_the_device_may_report_the_md5_with_any_flash_mode() -> None:
+    image = esp8266_image()
+    expected = {md5(image[:2] + bytes((mode,)) + image[3:]) for mode in range(4)}
+    assert len(expected) == 4
+    for file in (image, signed_esp8266(image)):
+        running = read(file).running
+        assert set(running.md5s) == expected
+        assert running.md5s[0] == md5(image)
+        assert running.sha256s == ()
+
+
+def test_a_signed_file_is_known_by_the_length_at_its_end() -> None:
+    image = esp8266_image()
+    facts = read(signed_esp8266(image))
+    assert (facts.kind, facts.crc, facts.problems) == (Kind.SIGNED, Integrity.VALID, ())
+    wrong = signed_esp8266(image)[:-4] + (255).to_bytes(4, "little")
+    facts = read(wrong)
+    assert facts.kind is Kind.APPLICATION
+    assert facts.problems == ("260 bytes that do not belong to the image follow it",)
+
+
+def test_a_record_is_read_as_the_stamp() -> None:
+    facts = read(esp8266_image(product="lamp", version="1.2.3"))
+    assert facts.stamp == Stamp(product="lamp", version="1.2.3")
+    assert not read(esp8266_image(record=False)).stampable
+
+
+def test_two_records_are_no_place_for_a_stamp() -> None:
+    image = esp8266_image()
+    record = image.find(b"\x7fACPUBLISHSTAMP\x01")
+    twice = bytearray(image)
+    twice[record + 400 : record + 480] = image[record : record + 80]
+    facts = read(with_crc_words(bytes(twice)))
+    assert (facts.damaged, facts.stampable, facts.stamp) == (False, False, None)
+
+
+def test_a_record_between_the_words_of_flash_is_none() -> None:
+    image = esp8266_image()
+    record = image.find(b"\x7fACPUBLISHSTAMP\x01")
+    moved = image[:record] + image[record + 80 : record + 82] + image[record : record + 80]
+    moved += image[record + 82 :]
+    assert not read(with_crc_words(moved)).stampable
+
+
+def test_a_record_that_the_segments_end_cuts_off_is_none() -> None:
+    image = bytearray(esp8266_image(record=False))
+    segment = read(bytes(image)).segments[0]
+    end = segment.offset + segment.size
+    image[end - 76 : end - 60] = b"\x7fACPUBLISHSTAMP\x01"
+    assert not read(with_crc_words(bytes(image))).stampable
+    image[end - 80 : end - 64] = b"\x7fACPUBLISHSTAMP\x01"
+    assert read(with_crc_words(bytes(image))).stampable
+
+
+def test_a_record_outside_the_applications_segments_is_none() -> None:
+    image = bytearray(esp8266_image(record=False))
+    image[1024:1040] = b"\x7fACPUBLISHSTAMP\x01"
+    assert not read(with_crc_words(bytes(image))).stampable
+
+
+def test_four_bytes_of_zero_are_no_signature() -> None:
+    assert read(esp8266_image() + bytes(4)).kind is Kind.APPLICATION
+
+
+def test_eboot_alone_is_a_boot_loader_and_a_file_cut_behind_it_is_damaged() -> None:
+    image = esp8266_image()
+    assert read(eboot()).kind is Kind.BOOTLOADER
+    for length in (len(eboot()) + 1, 4000, 4096, 4100):
+        facts = read(image[:length])
+        assert facts.kind is Kind.APPLICATION
+        assert facts.problems == ("truncated: the application behind eboot is missing",)
+
+
+def test_the_families_do_not_mistake_each_others_images() -> None:
+    # A chip id of 0 and no digest is the ESP32 header that looks most like segments of 0 bytes.
+    assert read(esp32_image("esp32", hash_appended=False)).family == "esp32"
+    for seed in range(20):
+        assert read(esp8266_image(size=8192, seed=seed)).family == "esp8266"
+        assert read(esp32_image("esp32", size=8192, seed=seed)).family == "esp32"

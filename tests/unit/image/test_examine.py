@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from acpublish.image import Kind, Outline, outline
+from acpublish.image.examine import examine
+from tests.support.images import esp32_image, esp8266_image, gzipped, littlefs
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"", Kind.UNKNOWN),
+        (b"#include <Arduino.h>\n", Kind.UNKNOWN),
+        ("été, à la plage\n".encode("latin-1") * 50, Kind.UNKNOWN),
+        (b"\xe9", Kind.UNKNOWN),
+        (b"\xff" * 70000, Kind.UNKNOWN),
+        (b"\xe9\x03" + bytes(5000), Kind.UNKNOWN),
+        (gzipped(b"text"), Kind.GZIP),
+        (b"\x1f\x8b", Kind.GZIP),
+        (littlefs(), Kind.FILESYSTEM),
+        (esp32_image(), Kind.APPLICATION),
+        (esp8266_image(), Kind.APPLICATION),
+    ],
+)
+def test_the_kind_of_a_file(data: bytes, kind: Kind) -> None:
+    examined = examine(data)
+    assert examined.kind is kind
+    assert examined.problems == ()
+
+
+@pytest.mark.parametrize("image", [esp32_image(), esp8266_image()], ids=["esp32", "esp8266"])
+def test_a_damaged_image_keeps_its_family(image: bytes) -> None:
+    broken = bytearray(image)
+    broken[-50] ^= 0xFF
+    for data in (bytes(broken), image[:-100]):
+        examined = examine(data)
+        assert examined.shape is not None
+        assert examined.shape.family == examine(image).shape.family
+        assert examined.problems
+
+
+def ambiguous(inner_size: int) -> bytes:
+    """An ESP8266 image of one segment whose first bytes also end an ESP32 header plausibly.
+
+    Read as an ESP32's, the segment's header and first 8 bytes are the extension, and a segment of
+    ``inner_size`` bytes begins behind them.
+    """
+    content = bytes(8) + struct.pack("<II", 0x3F400020, inner_size) + bytes(range(100))
+    image = struct.pack("<BBBBI", 0xE9, 1, 2, 0x40, 0x40100010)
+    image += struct.pack("<II", 0x3FFE8000, len(content)) + content
+    checksum = 0xEF
+    for byte in content:
+        checksum ^= byte
+    return image + bytes(15 - len(image) % 16) + bytes((checksum,))
+
+
+def outline_of(data: bytes) -> Outline:
+    return outline(lambda offset, length: data[offset : offset + length], len(data))
+
+
+def test_the_family_whose_chain_is_whole_decides() -> None:
+    image = ambiguous(inner_size=1000)
+    examined = examine(image)
+    assert examined.shape is not None
+    assert (examined.shape.family, examined.problems) == ("esp8266", ())
+    expected = Outline(kind=Kind.APPLICATION, family="esp8266", complete=True)
+    assert outline_of(image) == expected
+
+
+def test_where_both_chains_are_whole_the_sums_decide_and_headers_cannot() -> None:
+    image = ambiguous(inner_size=100)
+    examined = examine(image)
+    assert examined.shape is not None
+    assert (examined.shape.family, examined.problems) == ("esp8266", ())
+    assert outline_of(image) == Outline(kind=Kind.APPLICATION, family=None, complete=True)
+
+
+def test_a_prefix_that_ends_before_a_segments_header_is_not_complete() -> None:
+    # What is there would end, checksum included, exactly where the file ends.
+    prefix = struct.pack("<BBBBI", 0xE9, 2, 2, 0x40, 0x40100010)
+    prefix += struct.pack("<II", 0x40100000, 12) + bytes(12) + bytes(4)
+    assert len(prefix) == 32
+    assert not outline_of(prefix).complete
+    assert examine(prefix).problems == ("truncated: the header of segment 2 of 2 is missing",)
