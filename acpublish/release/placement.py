@@ -1,0 +1,94 @@
+"""Where an image goes among a product's releases: what is new, what is there, what conflicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from acpublish.errors import ConflictError
+from acpublish.image import Image
+from acpublish.release.manifest import Release, ReleaseImage
+from acpublish.release.submission import ImageKind, Outcome, Submission
+from acpublish.release.version import Version
+
+__all__ = ["Placement", "place", "visible_name"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """The release and the image as they are to be, and what that means."""
+
+    release: Release
+    image: ReleaseImage
+    outcome: Outcome
+
+
+def place(
+    image: Image, submission: Submission, releases: Sequence[Release], now: datetime
+) -> Placement:
+    """Places an image among a product's releases.
+
+    Args:
+        image: What is published.
+        submission: Where it is to stand.
+        releases: The product's releases so far.
+        now: The time of publishing, in UTC.
+
+    Raises:
+        ConflictError: The version exists with other bytes; both digests are named.
+    """
+    release = next(
+        (one for one in releases if one.version == submission.version),
+        Release(product=submission.product, version=submission.version, images=()),
+    )
+    held = release.image_for(submission.board, submission.kind)
+    if held is not None and held.sha256 != image.sha256:
+        raise ConflictError(
+            f"{submission.product} {submission.version} for {submission.board} is published with "
+            f"other bytes: there sha256 {held.sha256}, here {image.sha256}",
+            hint="A release never changes: raise the version and publish again.",
+        )
+    if held is not None and submission.channel in held.channels:
+        return Placement(release=release, image=held, outcome=Outcome.ALREADY_PUBLISHED)
+    outcome = Outcome.PUBLISHED if held is None else Outcome.ADDED_TO_CHANNEL
+    fresh = held or _new(image, submission, now)
+    channels = {**fresh.channels, submission.channel: _next_order(releases)}
+    placed = replace(fresh, channels=channels)
+    return Placement(release=release.with_image(placed), image=placed, outcome=outcome)
+
+
+def visible_name(product: str, version: Version, board: str, kind: ImageKind) -> str:
+    """The name of an image's visible file in its product's directory; it is never parsed."""
+    mark = ".fs" if kind == "filesystem" else ""
+    return f"{product}-{version}_{board}{mark}.bin"
+
+
+def _new(image: Image, submission: Submission, now: datetime) -> ReleaseImage:
+    return ReleaseImage(
+        board=submission.board,
+        kind=submission.kind,
+        file=visible_name(
+            submission.product, submission.version, submission.board, submission.kind
+        ),
+        size=image.size,
+        md5=image.md5,
+        sha256=image.sha256,
+        unstamped_sha256=image.unstamped_sha256,
+        published_at=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        family=image.family if submission.kind == "firmware" else None,
+        chip=image.chip if submission.kind == "firmware" else None,
+        stamped=image.stamp is not None,
+        running=image.running,
+        provenance=dict(submission.provenance),
+    )
+
+
+def _next_order(releases: Iterable[Release]) -> int:
+    orders = [
+        order
+        for release in releases
+        for image in release.images
+        for order in image.channels.values()
+    ]
+    return max(orders, default=0) + 1

@@ -1,0 +1,48 @@
+"""Short ways to releases, images and reports for the tests of rules."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timezone
+
+from acpublish.image import RunningDigests
+from acpublish.release import ImageKind, Release, ReleaseImage, Version, names
+from acpublish.release.placement import visible_name
+from acpublish.wire import Family
+
+NOW = datetime(2026, 11, 24, 4, 5, 6, tzinfo=timezone.utc)
+
+
+def md5(seed: str) -> str:
+    return hashlib.md5(seed.encode(), usedforsecurity=False).hexdigest()
+
+
+def sha256(seed: str) -> str:
+    return hashlib.sha256(seed.encode()).hexdigest()
+
+
+def release(
+    version: str,
+    *,
+    board: str = "d1",
+    kind: ImageKind = "firmware",
+    channels: dict[str, int] | None = None,
+    family: Family | None = "esp8266",
+    chip: str | None = "esp8266",
+) -> Release:
+    seed = f"{version} {board} {kind}"
+    image = ReleaseImage(
+        board=names.board(board),
+        kind=kind,
+        file=visible_name("lamp", Version.parse(version), board, kind),
+        size=1000,
+        md5=md5(seed),
+        sha256=sha256(seed),
+        unstamped_sha256=sha256("unstamped " + seed),
+        published_at="2026-11-24T04:05:06Z",
+        family=family if kind == "firmware" else None,
+        chip=chip if kind == "firmware" else None,
+        running=RunningDigests(md5s=(md5(seed),), sha256s=(sha256(seed),)),
+        channels=channels if channels is not None else {"stable": 1},
+    )
+    return Release(product=names.product("lamp"), version=Version.parse(version), images=(image,))

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from acpublish.errors import BadNameError
+from acpublish.release import names
+
+
+@pytest.mark.parametrize("text", ["a", "lamp", "lamp-2", "a.b_c-d", "0", "x" * 31])
+def test_valid_products_are_themselves(text: str) -> None:
+    assert names.product(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", ".", "..", "a..b", "../lamp", "a/b", "/lamp", "a\\b", "my lamp", "Lamp", "_x", ".x", "-x",
+     "lämp", "a\n", "a\0", "a%2fb", "api", "update", "x" * 32, "x" * 200, "٣", "a+b"],
+)  # fmt: skip
+def test_other_products_are_refused_on_one_line(text: str) -> None:
+    with pytest.raises(BadNameError) as caught:
+        names.product(text)
+    line = str(caught.value)
+    assert line.isprintable()
+    assert len(line) < 300
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "proposal"),
+    [("My Lamp", "my-lamp"), ("a/b", "a-b"), ("../x", "x"), ("a..b", "a.b"), ("Lämp", "lamp")],
+)
+def test_the_hint_proposes_a_name_that_is_valid(text: str, proposal: str) -> None:
+    with pytest.raises(BadNameError, match=f"'{proposal}'"):
+        names.product(text)
+    assert names.product(proposal) == proposal
+
+
+def test_a_board_has_one_more_character_and_never_the_mark_of_filesystems() -> None:
+    assert names.board("x" * 32) == "x" * 32
+    with pytest.raises(BadNameError, match="32 is the limit"):
+        names.board("x" * 33)
+    with pytest.raises(BadNameError, match=r"'d1-fs'"):
+        names.board("d1.fs")
+
+
+def test_a_channel_may_be_called_as_a_product_may_not() -> None:
+    assert names.channel("update") == "update"
+    with pytest.raises(BadNameError, match="channel name"):
+        names.channel("Stable")
+
+
+@given(st.text(max_size=80))
+def test_any_text_can_be_made_a_product(text: str) -> None:
+    made = names.product_from(text)
+    assert names.product(made) == made
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_a_name_or_a_bad_one(text: str) -> None:
+    try:
+        board = names.board(text)
+    except BadNameError:
+        return
+    assert board == text
+    assert names.is_name(text)
+    assert ".." not in text
+    assert "/" not in text

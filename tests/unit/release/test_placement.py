@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import pytest
+
+from acpublish.errors import ConflictError
+from acpublish.image import read
+from acpublish.release import ImageKind, Outcome, Submission, Version, names, place, visible_name
+from tests.support import images
+from tests.unit.release.making import NOW
+
+IMAGE, OTHER = read(images.esp8266_image(seed=1)), read(images.esp8266_image(seed=2))
+
+
+def submission(
+    version: str = "1.0.0",
+    board: str = "d1",
+    channel: str = "stable",
+    kind: ImageKind = "firmware",
+) -> Submission:
+    return Submission(
+        product=names.product("lamp"),
+        version=Version.parse(version),
+        board=names.board(board),
+        channel=names.channel(channel),
+        kind=kind,
+        provenance={"commit": "abc"},
+    )
+
+
+def test_the_first() -> None:
+    placed = place(IMAGE, submission(), [], NOW)
+    assert placed.outcome is Outcome.PUBLISHED
+    assert placed.image.channels == {"stable": 1}
+    assert placed.image.file == "lamp-1.0.0_d1.bin"
+    assert placed.image.published_at == "2026-11-24T04:05:06Z"
+    assert (placed.image.sha256, placed.image.family) == (IMAGE.sha256, "esp8266")
+    assert placed.image.provenance == {"commit": "abc"}
+    assert placed.release.images == (placed.image,)
+
+
+def test_again_and_on_another_channel() -> None:
+    first = place(IMAGE, submission(), [], NOW)
+    again = place(IMAGE, submission(), [first.release], NOW)
+    assert (again.outcome, again.release) == (Outcome.ALREADY_PUBLISHED, first.release)
+    added = place(IMAGE, submission(channel="beta"), [first.release], NOW)
+    assert added.outcome is Outcome.ADDED_TO_CHANNEL
+    assert added.image.channels == {"stable": 1, "beta": 2}
+
+
+def test_other_bytes_are_refused_with_both_digests() -> None:
+    first = place(IMAGE, submission(), [], NOW)
+    for channel in ("stable", "beta"):
+        with pytest.raises(ConflictError) as caught:
+            place(OTHER, submission(channel=channel), [first.release], NOW)
+        assert IMAGE.sha256 in str(caught.value)
+        assert OTHER.sha256 in str(caught.value)
+
+
+def test_another_board_joins_and_touches_nothing_else() -> None:
+    first = place(IMAGE, submission(), [], NOW)
+    second = place(OTHER, submission(board="c3", channel="beta"), [first.release], NOW)
+    assert second.release.image_for("d1", "firmware") == first.image
+    assert second.image.channels == {"beta": 2}
+    files = place(OTHER, submission(kind="filesystem"), [second.release], NOW)
+    assert len(files.release.images) == 3
+    assert files.image.file == "lamp-1.0.0_d1.fs.bin"
+    assert files.image.family is None
+
+
+def test_versions_that_differ_in_their_build_are_two_releases() -> None:
+    first = place(IMAGE, submission("1.0.0+a"), [], NOW)
+    second = place(OTHER, submission("1.0.0+b"), [first.release], NOW)
+    assert second.outcome is Outcome.PUBLISHED
+    assert second.image.channels == {"stable": 2}
+
+
+def test_names_of_visible_files_are_unique() -> None:
+    kinds: tuple[ImageKind, ImageKind] = ("firmware", "filesystem")
+    made = [
+        visible_name("lamp", Version.parse(version), board, kind)
+        for version in ("1.0.0", "1.0.0-a", "1.0.0+a", "1.0.0-a-b")
+        for board in ("d1", "a_d1", "d1_a", "a-b")
+        for kind in kinds
+    ]
+    assert len(set(made)) == len(made)
