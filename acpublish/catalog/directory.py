@@ -1,0 +1,228 @@
+"""The directory catalog: releases in a directory, committed by one rename.
+
+The order of a publish, each step whole before the next begins:
+
+1. the image's bytes, as an object named by their digest;
+2. another name of them, the visible file to be, still among the temporary files;
+3. the manifest, renamed into place: that is the commit;
+4. the visible file, a projection that the next publish or the server's start repairs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import os
+from datetime import datetime, timezone
+from pathlib import Path
+
+from acpublish.catalog import atomic, layout
+from acpublish.catalog.snapshot import ProductSnapshots
+from acpublish.errors import AcpublishError, CatalogError, ManifestError, NotFoundError
+from acpublish.image import read
+from acpublish.release import (
+    Outcome,
+    Receipt,
+    Release,
+    ReleaseImage,
+    Submission,
+    check,
+    place,
+    raise_errors,
+)
+
+_log = logging.getLogger(__name__)
+
+_LEFTOVER_AGE_S = 3600.0
+
+
+class DirectoryCatalog:
+    """The releases of one catalog directory. Its methods may be called from several threads."""
+
+    def __init__(self, root: Path) -> None:
+        """Opens a catalog.
+
+        Args:
+            root: The catalog's directory; it may be empty.
+
+        Raises:
+            CatalogError: It is missing or no directory.
+        """
+        with atomic.wrapped(root, "cannot open the catalog"):
+            # Path.resolve has an error of its own, no OSError, for links that lead in a circle.
+            self.root = Path(os.path.realpath(root, strict=True))
+            if not self.root.is_dir():
+                raise CatalogError(f"the catalog {root} is no directory", hint="Give a directory.")
+        self._snapshots = ProductSnapshots(self.root)
+
+    def products(self) -> tuple[str, ...]:
+        """Returns the names of the products that have releases, sorted."""
+        return self._snapshots.products()
+
+    def releases(self, product: str) -> tuple[Release, ...]:
+        """Returns a product's releases in no particular order; cheap enough for every request."""
+        return self._snapshots.product(product).releases
+
+    def find_file(self, product: str, file: str) -> tuple[Release, ReleaseImage] | None:
+        """Returns the release and image behind a visible file; as cheap as :meth:`releases`."""
+        return self._snapshots.product(product).files.get(file)
+
+    def owns(self, product: str) -> bool:
+        """Tells whether manifests decide what is in a product's directory."""
+        return self._snapshots.product(product).owned
+
+    def object_path(self, sha256: str) -> Path:
+        """Returns where the bytes of an image are."""
+        return layout.objects(self.root) / sha256
+
+    def read_object(self, sha256: str) -> bytes:
+        """Returns the bytes of an image, compared with its digest.
+
+        Raises:
+            NotFoundError: They are not there.
+            CatalogError: They are not what was published.
+        """
+        try:
+            data = self.object_path(sha256).read_bytes()
+        except OSError as fault:
+            raise NotFoundError(
+                f"the object {sha256} cannot be read", hint="Publish that image again."
+            ) from fault
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise CatalogError(
+                f"the object {sha256} was changed on the disk", hint="Publish that image again."
+            )
+        return data
+
+    def put(self, data: bytes, submission: Submission, *, now: datetime | None = None) -> Receipt:
+        """Publishes an image.
+
+        Args:
+            data: The very bytes that devices will get; stamped already.
+            submission: Where they are to stand.
+            now: The time of publishing, by default the present.
+
+        Raises:
+            CheckError: A pre-flight check found an error.
+            ConflictError: The version exists with other bytes.
+            CatalogError: The directory cannot be read or written.
+            ManifestError: A manifest of this product cannot be read.
+        """
+        with (
+            atomic.wrapped(self.root, "cannot publish to the catalog"),
+            atomic.exclusive(self.root / layout.HIDDEN),
+        ):
+            release, receipt = self._prepare(data, submission, now or datetime.now(timezone.utc))
+            try:
+                self._write(data, release, receipt)
+            except OSError:
+                # What was no commit leaves nothing: a full disk stays as full as it was.
+                with contextlib.suppress(OSError, AcpublishError):
+                    atomic.clear_leftovers(self._orphans(), 0)
+                raise
+        return receipt
+
+    def _write(self, data: bytes, release: Release, receipt: Receipt) -> None:
+        temporary = layout.temporary(self.root)
+        target = self.object_path(receipt.sha256)
+        if not _holds(target, data):
+            atomic.write(target, data, temporary, mode=0o444)
+        visible = self.root / receipt.file
+        with atomic.prepared_link(visible, target, temporary) as put_in_place:
+            if receipt.outcome is not Outcome.ALREADY_PUBLISHED:
+                path = layout.manifest(self.root, release.product, release.version)
+                atomic.write(path, release.to_json(), temporary)
+            try:
+                put_in_place()
+            except OSError as fault:
+                raise CatalogError(
+                    f"{release.product} {release.version} is published, but {visible} could not "
+                    f"be made: {(fault.strerror or 'unknown reason').lower()}",
+                    hint="Mend that and publish again, which completes it.",
+                ) from fault
+
+    def repair(self, *, older_than_s: float = _LEFTOVER_AGE_S) -> tuple[str, ...]:
+        """Makes the visible files again that are missing or differ, and clears leftovers.
+
+        Args:
+            older_than_s: The age from which a temporary file, or an object that no manifest
+                names, is a leftover.
+
+        Returns:
+            The files that were made again.
+
+        Raises:
+            CatalogError: The directory cannot be read or written.
+        """
+        if not (self.root / layout.HIDDEN).is_dir():
+            return ()
+        made = []
+        with (
+            atomic.wrapped(self.root, "cannot repair the catalog"),
+            atomic.exclusive(self.root / layout.HIDDEN),
+        ):
+            atomic.clear_leftovers(layout.temporary(self.root).glob("*"), older_than_s)
+            with contextlib.suppress(ManifestError):
+                atomic.clear_leftovers(self._orphans(), older_than_s)
+            for product in self.products():
+                for release in self.releases(product):
+                    made += [self._project(product, image) for image in release.images]
+        return tuple(filter(None, made))
+
+    def _project(self, product: str, image: ReleaseImage) -> str:
+        target = self.object_path(image.sha256)
+        visible = self.root / product / image.file
+        if not target.is_file():
+            _log.error("the object of %s/%s is missing; publish it again", product, image.file)
+            return ""
+        if _same(visible, target, image):
+            return ""
+        with atomic.prepared_link(visible, target, layout.temporary(self.root)) as put_in_place:
+            put_in_place()
+        return f"{product}/{image.file}"
+
+    def _orphans(self) -> tuple[Path, ...]:
+        """Returns the objects that no manifest names.
+
+        Raises:
+            ManifestError: One cannot be read, so nobody knows what it names.
+        """
+        named = self._snapshots.named_objects()
+        return tuple(path for path in layout.objects(self.root).glob("*") if path.name not in named)
+
+    def _prepare(
+        self, data: bytes, submission: Submission, now: datetime
+    ) -> tuple[Release, Receipt]:
+        releases = self._snapshots.fresh(submission.product)
+        image = read(data)
+        warnings = raise_errors(check(image, submission, releases))
+        placed = place(image, submission, releases, now)
+        file = f"{submission.product}/{placed.image.file}"
+        return placed.release, Receipt(
+            outcome=placed.outcome,
+            file=file,
+            size=image.size,
+            md5=image.md5,
+            sha256=image.sha256,
+            url=str(self.root / file),
+            warnings=warnings,
+        )
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        return path.read_bytes() == data
+    except FileNotFoundError:
+        return False
+
+
+def _same(visible: Path, target: Path, image: ReleaseImage) -> bool:
+    if not visible.is_file():
+        return False
+    if visible.samefile(target):
+        return True
+    return (
+        visible.stat().st_size == image.size
+        and hashlib.sha256(visible.read_bytes()).hexdigest() == image.sha256
+    )

@@ -1,0 +1,158 @@
+"""What the manifests of a catalog say now: read once, and again only when a directory changed.
+
+Every manifest is renamed into place, which changes its directory's time. A directory that changed
+a moment ago is read again at each question, because a clock's tick may hold two changes.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from acpublish.catalog import layout
+from acpublish.errors import AcpublishError, ManifestError
+from acpublish.release import Release, ReleaseImage, names
+
+_log = logging.getLogger(__name__)
+
+#: Far above the tick by which kernels stamp files (4 ms with 250 Hz, 2 s on FAT is not served).
+_SETTLED_NS = 100_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductSnapshot:
+    """The releases of one product, and its images by the names of their visible files.
+
+    Attributes:
+        releases: Those whose manifests can be read.
+        files: By the names of their visible files.
+        owned: Whether there is any manifest, even a broken one.
+    """
+
+    releases: tuple[Release, ...] = ()
+    files: Mapping[str, tuple[Release, ReleaseImage]] = field(default_factory=dict)
+    owned: bool = False
+
+
+_NONE = ProductSnapshot()
+
+
+class ProductSnapshots:
+    """Snapshots of all products of a catalog, kept until their directories change."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._lock = threading.Lock()
+        self._kept: dict[str, tuple[int, ProductSnapshot]] = {}
+        self._products: tuple[int, tuple[str, ...]] = (-1, ())
+
+    def products(self) -> tuple[str, ...]:
+        """Returns the names of all products that have manifests, sorted."""
+        # A directory without a manifest is left by a publish that was killed before its commit.
+        return tuple(name for name in self._names() if self.product(name).owned)
+
+    def _names(self) -> tuple[str, ...]:
+        directory = layout.manifests(self._root)
+        stamp = _time_of(directory)
+        if stamp is None:
+            return ()
+        kept_at, kept = self._products
+        if stamp != kept_at:
+            settled = _settled(stamp)
+            try:
+                kept = tuple(sorted(path.name for path in directory.iterdir() if path.is_dir()))
+            except OSError as fault:
+                _log.error("the releases cannot be listed: %s", fault.strerror)
+                return ()
+            self._products = (stamp if settled else -1, kept)
+        return kept
+
+    def product(self, name: str) -> ProductSnapshot:
+        """Returns what is known of a product; a manifest that cannot be read is logged and left."""
+        if not names.is_name(name):
+            return _NONE
+        directory = layout.manifests(self._root, name)
+        stamp = _time_of(directory)
+        if stamp is None:
+            return _NONE
+        kept = self._kept.get(name)
+        if kept is not None and kept[0] == stamp:
+            return kept[1]
+        # Reading takes its time, in which a change may fall into the tick of the time seen above.
+        settled = _settled(stamp)
+        with self._lock:
+            paths = _manifests(directory)
+            snapshot = _snapshot(_read(paths, strict=False), owned=bool(paths))
+            self._kept[name] = (stamp if settled else -1, snapshot)
+        return snapshot
+
+    def fresh(self, name: str) -> tuple[Release, ...]:
+        """Reads a product's releases now.
+
+        Raises:
+            ManifestError: A manifest cannot be read.
+            OSError: A manifest's file cannot be read.
+        """
+        return _read(_manifests(layout.manifests(self._root, name)), strict=True)
+
+    def named_objects(self) -> frozenset[str]:
+        """Reads now which objects the manifests of all products name.
+
+        Raises:
+            ManifestError: A manifest cannot be read.
+            OSError: A manifest's file cannot be read.
+        """
+        return frozenset(
+            image.sha256
+            for directory in layout.manifests(self._root).glob("*")
+            for release in _read(_manifests(directory), strict=True)
+            for image in release.images
+        )
+
+
+def _manifests(directory: Path) -> list[Path]:
+    return sorted(directory.glob("*.json"))
+
+
+def _read(paths: Iterable[Path], *, strict: bool) -> tuple[Release, ...]:
+    releases = []
+    for path in paths:
+        try:
+            releases.append(_release(path))
+        except (AcpublishError, OSError) as fault:
+            if strict:
+                raise
+            _log.error("left out: %s", fault)
+    return tuple(releases)
+
+
+def _release(path: Path) -> Release:
+    name = f"{path.parent.name}/{path.name}"
+    release = Release.from_json(path.read_bytes(), name)
+    if (release.product, f"{release.version}.json") != (path.parent.name, path.name):
+        raise ManifestError(
+            f"{name} describes another release, {release.product} {release.version}",
+            hint="Give it the name of that release, or take it away.",
+        )
+    return release
+
+
+def _snapshot(releases: tuple[Release, ...], *, owned: bool) -> ProductSnapshot:
+    files = {image.file: (release, image) for release in releases for image in release.images}
+    return ProductSnapshot(releases=releases, files=files, owned=owned)
+
+
+def _time_of(directory: Path) -> int | None:
+    try:
+        return os.stat(directory).st_mtime_ns
+    except OSError:
+        return None
+
+
+def _settled(stamp: int) -> bool:
+    return time.time_ns() - stamp > _SETTLED_NS

@@ -1,0 +1,88 @@
+"""Short ways to a catalog for the tests of it; also what a child process of them runs."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from pathlib import Path
+
+from acpublish.catalog import CatalogFiles, Directory, DirectoryCatalog, ReleaseFile
+from acpublish.image import stamp
+from acpublish.release import ImageKind, Receipt, Submission, Version, names
+from tests.support import images
+
+
+@functools.lru_cache(maxsize=256)
+def image(version: str = "1.0.0", product: str = "lamp", seed: int = 0) -> bytes:
+    return stamp(images.esp8266_image(size=5120, seed=seed), product, version)
+
+
+def submission(
+    version: str = "1.0.0",
+    *,
+    product: str = "lamp",
+    board: str = "d1",
+    channel: str = "stable",
+    kind: ImageKind = "firmware",
+) -> Submission:
+    return Submission(
+        product=names.product(product),
+        version=Version.parse(version),
+        board=names.board(board),
+        channel=names.channel(channel),
+        kind=kind,
+    )
+
+
+def put(
+    catalog: DirectoryCatalog | Path,
+    version: str = "1.0.0",
+    *,
+    product: str = "lamp",
+    board: str = "d1",
+    channel: str = "stable",
+    seed: int = 0,
+) -> Receipt:
+    if isinstance(catalog, Path):
+        catalog = DirectoryCatalog(catalog)
+    return catalog.put(
+        image(version, product, seed),
+        submission(version, product=product, board=board, channel=channel),
+    )
+
+
+def files_below(root: Path) -> set[str]:
+    """Every visible file."""
+    return {
+        str(path.relative_to(root))
+        for path in root.rglob("*")
+        if path.is_file() and ".acpublish" not in path.parts
+    }
+
+
+def seen(root: Path) -> dict[str, object]:
+    """What a server that starts now sees of a catalog: releases, lists, files and their bytes."""
+    files = CatalogFiles(DirectoryCatalog(root))
+    found: dict[str, object] = {"products": files.catalog.products()}
+    for product in files.catalog.products():
+        for release in files.catalog.releases(product):
+            for one in release.images:
+                address = f"{product}/{one.file}"
+                located = files.locate(address.encode())
+                assert isinstance(located, ReleaseFile)
+                data = files.catalog.read_object(located.image.sha256)
+                found[address] = (data, dict(one.channels))
+    for product in ("", "lamp"):
+        directory = files.locate(product.encode())
+        if isinstance(directory, Directory):
+            entries = files.entries(directory)
+            found[f"list {product}"] = sorted((entry.name, entry.type) for entry in entries)
+    return found
+
+
+if __name__ == "__main__":
+    # A writer among several: ROOT, what to call its versions, how many.
+    writer = DirectoryCatalog(Path(sys.argv[1]))
+    for number in range(int(sys.argv[3])):
+        put(writer, f"1.{number}.0-{sys.argv[2]}", board=f"b{sys.argv[2]}")
+        put(writer, f"2.{number}.0", board=f"b{sys.argv[2]}")

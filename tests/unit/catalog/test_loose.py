@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from acpublish.catalog import loose
+from acpublish.catalog.loose import LooseFiles
+from acpublish.errors import NotFoundError
+from acpublish.image import Kind
+from tests.support import images
+
+IMAGE = images.esp32_image()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "x.bin"
+
+
+def test_a_whole_image_is_read_at_once_and_remembered(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_bytes(IMAGE)
+    files = LooseFiles()
+    assert files.known(path, path.stat()) is None
+    content = files.content(path)
+    assert (content.data, content.image.family) == (IMAGE, "esp32")
+    assert content.identity == loose.identity(path.stat())
+    assert files.known(path, path.stat()) is content.image
+    monkeypatch.setattr(loose, "read", lambda data: pytest.fail("read again"))
+    assert files.content(path).image is content.image
+
+
+@pytest.mark.parametrize("data", [b"", IMAGE[:-1], IMAGE[:5000], b"unknown", images.littlefs()])
+def test_what_does_not_prove_to_be_whole_must_have_rested(
+    path: Path, data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_bytes(data)
+    files = LooseFiles()
+    with pytest.raises(NotFoundError):
+        files.content(path)
+    assert files.known(path, path.stat()) is None
+    monkeypatch.setattr(loose, "SETTLED_S", -1.0)
+    assert files.content(path).data == data
+
+
+def test_a_modification_time_that_was_set_is_no_rest(path: Path) -> None:
+    path.write_bytes(IMAGE[:-1])
+    os.utime(path, (0, 0))
+    with pytest.raises(NotFoundError):
+        LooseFiles().content(path)
+
+
+def test_a_file_that_changes_while_it_is_read_is_read_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = images.esp32_image(seed=3)
+    path.write_bytes(IMAGE)
+    real, changes = os.fstat, [other]
+
+    def changing(descriptor: int) -> os.stat_result:
+        status = real(descriptor)
+        if changes:
+            fresh = path.with_suffix(".new")
+            fresh.write_bytes(changes.pop())
+            fresh.replace(path)
+        return status
+
+    monkeypatch.setattr(os, "fstat", changing)
+    assert LooseFiles().content(path).data == other
+
+
+def test_a_file_that_never_rests_is_given_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path.write_bytes(IMAGE)
+    real = os.fstat
+
+    def changing(descriptor: int) -> os.stat_result:
+        status = real(descriptor)
+        fresh = path.with_suffix(".new")
+        fresh.write_bytes(IMAGE)
+        fresh.replace(path)
+        return status
+
+    monkeypatch.setattr(os, "fstat", changing)
+    with pytest.raises(NotFoundError):
+        LooseFiles().content(path)
+
+
+def test_what_is_gone_or_no_file(tmp_path: Path) -> None:
+    for path in (tmp_path / "missing", tmp_path):
+        with pytest.raises(NotFoundError):
+            LooseFiles().content(path)
+
+
+def test_a_glance_opens_a_file_once_per_state(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path.write_bytes(IMAGE)
+    files = LooseFiles()
+    seen = files.glance(str(path), path.stat())
+    assert seen is not None
+    assert (seen.kind, seen.family) == (Kind.APPLICATION, "esp32")
+    status = path.stat()
+    path.rename(path.with_suffix(".old"))
+    assert files.glance(str(path), status) is seen
+
+
+def test_a_file_that_cannot_be_opened_is_unknown(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_bytes(IMAGE)
+    status = path.stat()
+    path.unlink()
+    assert LooseFiles().glance(str(path), status) is None
+    monkeypatch.setattr(loose, "SETTLED_S", -1.0)
+    seen = LooseFiles().glance(str(path), status)
+    assert seen is not None
+    assert seen.kind is Kind.UNKNOWN
+
+
+def test_memory_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loose, "_KEPT", 3)
+    files = LooseFiles()
+    for number in range(10):
+        path = tmp_path / f"{number}.bin"
+        path.write_bytes(IMAGE)
+        files.content(path)
+        files.glance(str(path), path.stat())
+    assert len(files._images) <= 3
+    assert len(files._outlines) <= 3
