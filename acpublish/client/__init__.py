@@ -1,0 +1,10 @@
+"""The Python client of an update server: ours, and any that speaks the original protocol.
+
+Importing this package loads the standard library only; requests, which costs 150 ms, is loaded when
+something is sent. :mod:`acpublish.client.remote` is the same server as a catalog of releases.
+"""
+
+from acpublish.client.listing import Entry
+from acpublish.client.update_server import UpdateServer
+
+__all__ = ["Entry", "UpdateServer"]

@@ -1,0 +1,100 @@
+"""The address of a server: taken apart once, so that its secrets go no further than needed."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from acpublish.client.redact import redact, redact_broken
+from acpublish.errors import SettingsError
+
+_EXAMPLE = "Give one such as http://192.168.1.10:8000 or https://updates.example.com."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where a server is, and what it is to be told.
+
+    Attributes:
+        base: Scheme, host, port and path, without credentials and without a final ``/``.
+        host: The host alone.
+        secure: Whether it is https.
+        user: The user of ``user:password@``, None where there is none.
+        password: The password of ``user:password@``.
+        token: What to send as ``Authorization: Bearer``.
+    """
+
+    base: str
+    host: str
+    secure: bool
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
+
+    @property
+    def loopback(self) -> bool:
+        """Whether nothing that is sent there leaves this machine."""
+        return _is_loopback(self.host)
+
+    def redacted(self, text: str) -> str:
+        """Returns the text without this address's secrets."""
+        return redact(text, (self.token, self.password))
+
+
+def parse_address(url: str, *, token: str | None, insecure_http: bool) -> Address:
+    """Takes the address of a server apart.
+
+    Args:
+        url: An http or https URL, possibly with ``user:password@`` and a path.
+        token: What the server asks for; it wins over ``user:password@``.
+        insecure_http: Whether secrets may go over plain http to another machine.
+
+    Raises:
+        SettingsError: It cannot be used, or a secret would go over the network in the clear.
+    """
+    parts = _split(url)
+    if token is not None and not (token.isascii() and token.isprintable() and " " not in token):
+        raise SettingsError(
+            "the token has characters that no token has",
+            hint="Give it as 'acpublish token create' printed it, without spaces or line ends.",
+        )
+    host = parts.hostname or ""
+    netloc = parts.netloc.rpartition("@")[2]
+    address = Address(
+        base=f"{parts.scheme.lower()}://{netloc}{parts.path.rstrip('/')}",
+        host=host,
+        secure=parts.scheme.lower() == "https",
+        user=None if parts.username is None else unquote(parts.username),
+        password=unquote(parts.password or ""),
+        token=token or None,
+    )
+    secret = address.token or address.user
+    if secret and not (address.secure or address.loopback or insecure_http):
+        what = "the token" if address.token else "the password"
+        raise SettingsError(
+            f"{what} would go to {address.base} over plain http, readable for everyone between",
+            hint="Use https, or say that it is all right (--insecure-http).",
+        )
+    return address
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme.lower() in ("http", "https") and parts.hostname
+        whole = usable and not parts.query and not parts.fragment and parts.port != 0
+    except ValueError:
+        whole = False
+    if not whole or any(character.isspace() or not character.isprintable() for character in url):
+        raise SettingsError(f"{redact_broken(url)!a} is not the address of a server", hint=_EXAMPLE)
+    return parts
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,41 @@
+"""Keeping secrets out of every text that a person or a log may see."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from urllib.parse import quote
+
+MASK = "***"
+
+_CREDENTIALS = re.compile(r"(?P<scheme>\b[a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/?#]*@")
+_SCHEMES = re.compile(r"\b(?P<scheme>Bearer|Basic)\s+[A-Za-z0-9._~+/=-]+", re.IGNORECASE)
+_AFTER_SCHEME = re.compile(r"://\S*@")
+
+
+def redact(text: str, secrets: Iterable[str | None] = ()) -> str:
+    """Returns the text with its secrets masked.
+
+    Args:
+        text: Any text, such as the message of an error.
+        secrets: What must not appear in it, also not in its percent-encoded form. What has fewer
+            than four characters is left to the patterns: masking it would shred the text.
+
+    Returns:
+        The text without the secrets, without ``user:password@`` in URLs, and without the values of
+        ``Authorization`` headers.
+    """
+    for secret in secrets:
+        if secret and len(secret) >= 4:
+            for form in (secret, quote(secret), quote(secret, safe="")):
+                text = text.replace(form, MASK)
+    text = _CREDENTIALS.sub(rf"\g<scheme>{MASK}@", text)
+    return _SCHEMES.sub(rf"\g<scheme> {MASK}", text)
+
+
+def redact_broken(text: str) -> str:
+    """Returns a text that should have been a URL, without anything that could be a password.
+
+    A URL that cannot be taken apart may hold its password anywhere before the last ``@``.
+    """
+    return redact(_AFTER_SCHEME.sub(f"://{MASK}@", text))

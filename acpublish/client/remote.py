@@ -1,0 +1,161 @@
+"""The releases of a server: read and published over HTTP.
+
+It has the methods of :class:`acpublish.catalog.DirectoryCatalog` that publishing needs. An upload
+may be repeated without harm: the same version with the same bytes is a success.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from acpublish.client.address import parse_address
+from acpublish.client.answer import Answer, Patience
+from acpublish.client.judging import json_body, looks_like_html, not_acpublish, raise_refusal
+from acpublish.client.transfer import Transport
+from acpublish.errors import AuthenticationError, RefusedError, VerificationError
+from acpublish.release import Outcome, Receipt, Release, Submission
+
+PROVENANCE_HEADER = "X-Acpublish-Provenance"
+
+_MAX_RELEASES_BYTES = 64 * 1024 * 1024
+_MAX_RECEIPT_BYTES = 64 * 1024
+_ODD = "Check the address, and that client and server are of the same acpublish version."
+
+
+class RemoteCatalog:
+    """The releases of one server."""
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None = None,
+        *,
+        insecure_http: bool = False,
+        timeout_s: float = 20.0,
+        patience: Patience | None = None,
+    ) -> None:
+        """Prepares to speak to a server; nothing is sent yet.
+
+        Args:
+            url: Its address.
+            token: What ``acpublish token create`` printed there; needed to publish.
+            insecure_http: Send the token over plain http to another machine, too.
+            timeout_s: How long to wait for an answer; the server checks what it got meanwhile.
+            patience: How long to try in all.
+
+        Raises:
+            SettingsError: The address cannot be used, or the token must not go there.
+        """
+        self._address = parse_address(url, token=token, insecure_http=insecure_http)
+        self._transport = Transport(self._address, timeout_s=timeout_s, patience=patience)
+
+    def releases(self, product: str) -> tuple[Release, ...]:
+        """Returns a product's releases in no particular order; none for a product not yet there.
+
+        Raises:
+            TransferError: The server cannot be reached, refuses, or answers something else.
+            ManifestError: A release that it sends cannot be read.
+        """
+
+        def judge(answer: Answer) -> tuple[Release, ...]:
+            if answer.status == 404:
+                if looks_like_html(answer, answer.body(_MAX_RECEIPT_BYTES)):
+                    raise not_acpublish(answer)
+                return ()
+            if answer.status != 200:
+                raise_refusal(answer, "the list of releases")
+            document = json_body(answer, "the list of releases", _MAX_RELEASES_BYTES)
+            found = document.get("releases") if isinstance(document, dict) else None
+            if not isinstance(found, list) or document.get("product") != product:
+                raise self._odd("something other than the product's releases")
+            return tuple(
+                Release.from_dict(one, f"releases[{number}]") for number, one in enumerate(found)
+            )
+
+        return self._transport.exchange("GET", f"/api/v1/products/{quote(product, '')}", judge)
+
+    def put(self, data: bytes, submission: Submission) -> Receipt:
+        """Publishes an image, and compares what the server holds with what was sent.
+
+        Args:
+            data: The very bytes that devices will get; stamped already.
+            submission: Where they are to stand.
+
+        Raises:
+            AuthenticationError: There is no token, or it does not allow this.
+            CheckError: A check of the server found an error.
+            ConflictError: The version exists with other bytes.
+            VerificationError: The server holds other bytes than were sent.
+            TransferError: The server cannot be reached, refuses, or answers something else.
+        """
+        if self._address.token is None and self._address.user is None:
+            raise AuthenticationError(
+                f"{self._address.base} takes releases only with a token, and there is none",
+                hint="Set ACPUBLISH_TOKEN to what 'acpublish token create' printed there.",
+            )
+        sha256 = hashlib.sha256(data).hexdigest()
+
+        def judge(answer: Answer) -> Receipt:
+            if answer.status not in (200, 201):
+                raise_refusal(answer, "the image")
+            document = json_body(answer, "an upload", _MAX_RECEIPT_BYTES)
+            receipt = self._receipt(document if isinstance(document, dict) else {})
+            if receipt.sha256 != sha256 or receipt.size != len(data):
+                raise VerificationError(
+                    f"{self._address.base} holds {receipt.size} bytes with the sha256 "
+                    f"{receipt.sha256}; sent were {len(data)} with {sha256}",
+                    hint="Publish again; what arrived is not what was sent.",
+                )
+            return receipt
+
+        return self._transport.exchange(
+            "PUT", _release_target(submission), judge, headers=_headers(submission), body=data
+        )
+
+    def _receipt(self, document: Mapping[str, Any]) -> Receipt:
+        texts = {key: document.get(key) for key in ("file", "md5", "sha256")}
+        size, warnings = document.get("size"), document.get("warnings", [])
+        url = document.get("url")
+        try:
+            outcome = Outcome(document.get("outcome"))
+        except ValueError as fault:
+            raise self._odd("no receipt") from fault
+        if (
+            not all(isinstance(text, str) for text in texts.values())
+            or type(size) is not int
+            or not isinstance(warnings, list)
+        ):
+            raise self._odd("no receipt")
+        file = str(texts["file"])
+        return Receipt(
+            outcome=outcome,
+            file=file,
+            size=size,
+            md5=str(texts["md5"]),
+            sha256=str(texts["sha256"]).lower(),
+            url=url if isinstance(url, str) and url else f"{self._address.base}/{quote(file)}",
+            warnings=tuple(self._address.redacted(str(one)) for one in warnings),
+        )
+
+    def _odd(self, what: str) -> RefusedError:
+        return RefusedError(f"{self._address.base} answers with {what}", hint=_ODD)
+
+
+def _release_target(submission: Submission) -> str:
+    parts = (submission.product, str(submission.version), submission.board)
+    query: dict[str, str] = {"channel": submission.channel, "kind": submission.kind}
+    if submission.chip is not None:
+        query["chip"] = submission.chip
+    where = "/".join(quote(part, safe="") for part in parts)
+    return f"/api/v1/releases/{where}?{urlencode(query)}"
+
+
+def _headers(submission: Submission) -> dict[str, str]:
+    headers = {"Content-Type": "application/octet-stream"}
+    if submission.provenance:
+        headers[PROVENANCE_HEADER] = json.dumps(dict(submission.provenance), sort_keys=True)
+    return headers

@@ -1,0 +1,21 @@
+"""What most tests of the client do: ask a server for a short body."""
+
+from __future__ import annotations
+
+from acpublish.client.address import parse_address
+from acpublish.client.answer import Answer, Patience
+from acpublish.client.judging import raise_refusal
+from acpublish.client.transfer import Transport
+
+QUICK = Patience(first_wait_s=0.02, total_s=3.0)
+
+
+def transport(url: str, *, timeout_s: float = 5.0, patience: Patience = QUICK) -> Transport:
+    address = parse_address(url, token=None, insecure_http=False)
+    return Transport(address, timeout_s=timeout_s, patience=patience)
+
+
+def body_of(answer: Answer) -> bytes:
+    if answer.status != 200:
+        raise_refusal(answer, "it")
+    return answer.body(1000)

@@ -1,0 +1,185 @@
+"""Releases over HTTP: what is sent, what is believed, and what each answer means."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from acpublish.client.answer import Patience
+from acpublish.client.remote import RemoteCatalog
+from acpublish.errors import (
+    AuthenticationError,
+    CheckError,
+    ConflictError,
+    ManifestError,
+    RefusedError,
+    SettingsError,
+    UnreachableError,
+    VerificationError,
+)
+from acpublish.release import Outcome, Submission, Version, names
+from tests.support.original import original_server
+from tests.unit.client.scripted import Script, head, json_answer, scripted
+
+QUICK = Patience(attempts=2, first_wait_s=0.02, total_s=3.0)
+IMAGE = b"\xe9" + bytes(range(256)) * 300
+TOKEN = "acp-token-1234"
+SUBMISSION = Submission(
+    product=names.product("sensor"),
+    version=Version.parse("1.2.4-dev.5+gabc1234"),
+    board=names.board("d1_mini"),
+    channel=names.channel("dev"),
+    chip="esp8266",
+    provenance={"commit": "abc1234", "author": "Jürgen"},
+)
+RECEIPT: dict[str, Any] = {
+    "outcome": "published",
+    "file": "sensor/sensor-1.2.4-dev.5+gabc1234_d1_mini.bin",
+    "size": len(IMAGE),
+    "md5": hashlib.md5(IMAGE).hexdigest(),
+    "sha256": hashlib.sha256(IMAGE).hexdigest(),
+    "url": "http://host/sensor/x.bin",
+    "warnings": ["it is unstamped"],
+}
+RELEASE: dict[str, Any] = {
+    "format": 1,
+    "product": "sensor",
+    "version": "1.0.0",
+    "images": [],
+}
+
+
+def catalog(url: str, token: str | None = TOKEN) -> RemoteCatalog:
+    return RemoteCatalog(url, token, timeout_s=2.0, patience=QUICK)
+
+
+def refused(status: str, error: str = "it is so", hint: str = "Do so.") -> Script:
+    return json_answer(json.dumps({"error": error, "hint": hint, "code": "x"}), status)
+
+
+def test_an_upload_and_its_receipt() -> None:
+    with scripted(json_answer(json.dumps(RECEIPT), "201 Created")) as server:
+        receipt = catalog(server.url).put(IMAGE, SUBMISSION)
+        request = server.requests[0]
+    head_, _, body = request.partition(b"\r\n\r\n")
+    lines = head_.decode("ascii").split("\r\n")
+    assert lines[0] == (
+        "PUT /api/v1/releases/sensor/1.2.4-dev.5%2Bgabc1234/d1_mini"
+        "?channel=dev&kind=firmware&chip=esp8266 HTTP/1.1"
+    )
+    assert f"Authorization: Bearer {TOKEN}" in lines
+    assert f"Content-Length: {len(IMAGE)}" in lines
+    provenance = next(line for line in lines if line.startswith("X-Acpublish-Provenance: "))
+    assert json.loads(provenance.partition(": ")[2]) == dict(SUBMISSION.provenance)
+    assert body == IMAGE
+    assert receipt.outcome is Outcome.PUBLISHED
+    assert receipt.file == RECEIPT["file"]
+    assert receipt.url == RECEIPT["url"]
+    assert receipt.warnings == ("it is unstamped",)
+
+
+def test_already_published_is_a_success() -> None:
+    with scripted(json_answer(json.dumps({**RECEIPT, "outcome": "already published"}))) as server:
+        assert catalog(server.url).put(IMAGE, SUBMISSION).outcome is Outcome.ALREADY_PUBLISHED
+
+
+def test_an_upload_is_tried_again() -> None:
+    with scripted([], json_answer(json.dumps(RECEIPT))) as server:
+        assert catalog(server.url).put(IMAGE, SUBMISSION).size == len(IMAGE)
+
+
+@pytest.mark.parametrize("change", [{"sha256": "0" * 64}, {"size": 7}])
+def test_what_the_server_holds_is_compared(change: dict[str, Any]) -> None:
+    with (
+        scripted(json_answer(json.dumps({**RECEIPT, **change}))) as server,
+        pytest.raises(VerificationError, match="sent were"),
+    ):
+        catalog(server.url).put(IMAGE, SUBMISSION)
+
+
+@pytest.mark.parametrize(
+    ("script", "error", "words"),
+    [
+        (refused("409 Conflict", "1.0.0 has aa, not bb"), ConflictError, "1.0.0 has aa, not bb"),
+        (refused("401 Who"), AuthenticationError, "it is so. Do so"),
+        (refused("403 No"), AuthenticationError, "it is so. Do so"),
+        (refused("422 Check", "size: too large"), CheckError, "size: too large"),
+        (refused("413 Large"), RefusedError, "413 to the image: it is so"),
+        (refused("400 Bad"), RefusedError, "400"),
+        (refused("507 Full"), RefusedError, "507"),
+        (refused("503 Busy"), RefusedError, "503"),
+        ([head("307 There", Location="http://other/")], RefusedError, "redirects"),
+        ([head("405 No", Content_Type="text/html"), b"<p>"], RefusedError, "answered HTML, not"),
+        ([head(Content_Type="text/html"), b"<p>"], RefusedError, "answered HTML, not an acp"),
+        (json_answer("[]"), RefusedError, "no receipt"),
+        (json_answer('{"outcome": "published"}'), RefusedError, "no receipt"),
+        (json_answer("nonsense"), RefusedError, "other than JSON"),
+        ([9.0], UnreachableError, "no answer in time"),
+        ([], UnreachableError, "cannot be reached"),
+    ],
+)
+def test_each_refusal_has_its_error(script: Script, error: type[Exception], words: str) -> None:
+    patience = Patience(attempts=2, first_wait_s=0.02, total_s=1.0)
+    with scripted(script) as server, pytest.raises(error, match=words) as caught:
+        RemoteCatalog(server.url, TOKEN, timeout_s=0.4, patience=patience).put(IMAGE, SUBMISSION)
+    assert TOKEN not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_server_that_repeats_the_token_does_not_get_it_shown() -> None:
+    with (
+        scripted(refused("400 Bad", f"bad token {TOKEN}", f"Not {TOKEN}!")) as server,
+        pytest.raises(RefusedError) as caught,
+    ):
+        catalog(server.url).put(IMAGE, SUBMISSION)
+    assert TOKEN not in str(caught.value)
+
+
+def test_publishing_needs_a_token() -> None:
+    with pytest.raises(AuthenticationError, match="only with a token"):
+        catalog("http://127.0.0.1:1", token=None).put(IMAGE, SUBMISSION)
+
+
+def test_the_token_does_not_go_over_plain_http_to_another_machine() -> None:
+    with pytest.raises(SettingsError, match="over plain http"):
+        catalog("http://192.0.2.1")
+
+
+def test_the_original_server_is_no_acpublish_server(tmp_path: Path) -> None:
+    with original_server(tmp_path) as server:
+        with pytest.raises(AuthenticationError) as caught:
+            catalog(server.url).releases("sensor")
+        assert "that it is an acpublish server" in caught.value.hint
+
+
+def test_releases_are_read() -> None:
+    document = {"product": "sensor", "releases": [RELEASE, {**RELEASE, "version": "1.1.0"}]}
+    with scripted(json_answer(json.dumps(document))) as server:
+        releases = catalog(server.url).releases("sensor")
+        assert server.requests[0].startswith(b"GET /api/v1/products/sensor HTTP/1.1\r\n")
+    assert [str(release.version) for release in releases] == ["1.0.0", "1.1.0"]
+
+
+def test_a_product_that_is_not_there_yet_has_no_releases() -> None:
+    with scripted(refused("404 No")) as server:
+        assert catalog(server.url).releases("sensor") == ()
+
+
+@pytest.mark.parametrize(
+    ("script", "error", "words"),
+    [
+        ([head("404 No", Content_Type="text/html"), b"<p>"], RefusedError, "answered HTML"),
+        (json_answer('{"product": "other", "releases": []}'), RefusedError, "something other"),
+        (json_answer('{"product": "sensor"}'), RefusedError, "something other"),
+        (json_answer("[]"), RefusedError, "something other"),
+        (json_answer('{"product": "sensor", "releases": [{}]}'), ManifestError, r"releases\[0\]"),
+        ([head("403 No")], AuthenticationError, "403"),
+    ],
+)
+def test_releases_that_cannot_be_read(script: Script, error: type[Exception], words: str) -> None:
+    with scripted(script) as server, pytest.raises(error, match=words):
+        catalog(server.url).releases("sensor")

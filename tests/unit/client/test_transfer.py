@@ -1,0 +1,120 @@
+"""Retries, timeouts and credentials."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from acpublish.client.address import parse_address
+from acpublish.client.answer import Patience
+from acpublish.client.transfer import Transport
+from acpublish.errors import (
+    AcpublishError,
+    RefusedError,
+    SettingsError,
+    UnreachableError,
+)
+from tests.unit.client.asking import QUICK, body_of, transport
+from tests.unit.client.scripted import Script, head, json_answer, scripted
+
+
+def test_importing_the_client_does_not_load_requests() -> None:
+    code = (
+        "import sys, acpublish.client, acpublish.client.remote; sys.exit('requests' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("status", ["429 Slow down", "500 Oops", "502 Bad", "503 Busy", "504 Late"])
+def test_what_may_pass_is_tried_again(status: str) -> None:
+    with scripted([head(status)], [head(status)], json_answer("1")) as server:
+        assert transport(server.url).exchange("GET", "/x", body_of) == b"1"
+        assert len(server.requests) == 3
+
+
+def test_retries_end() -> None:
+    with scripted([head("500 Oops")]) as server:
+        with pytest.raises(RefusedError, match="answers 500 to it"):
+            transport(server.url).exchange("GET", "/x", body_of)
+        assert len(server.requests) == QUICK.attempts
+
+
+def test_retry_after_is_honoured() -> None:
+    with scripted([head("503 Busy", Retry_After=1)], json_answer("1")) as server:
+        begun = time.monotonic()
+        assert transport(server.url).exchange("GET", "/x", body_of) == b"1"
+        assert 1.0 <= time.monotonic() - begun < 3.0
+
+
+def test_a_wait_beyond_all_patience_is_told_instead() -> None:
+    with scripted([head("429 Slow down", Retry_After=3600)]) as server:
+        with pytest.raises(UnreachableError, match="try again in 3600 s"):
+            transport(server.url).exchange("GET", "/x", body_of)
+        assert len(server.requests) == 1
+
+
+def test_a_connection_that_breaks_is_tried_again() -> None:
+    broken: Script = [head(Content_Length=5), b"1"]
+    with scripted([], broken, json_answer("1")) as server:
+        assert transport(server.url).exchange("GET", "/x", body_of) == b"1"
+
+
+def test_a_body_is_sent_whole_again() -> None:
+    body = bytes(range(256)) * 1000
+    with scripted([head("500 Oops")], json_answer("1")) as server:
+        transport(server.url).exchange("PUT", "/x", body_of, body=body)
+        assert [request.partition(b"\r\n\r\n")[2] for request in server.requests] == [body, body]
+
+
+def test_a_server_that_hangs_is_given_up() -> None:
+    patience = Patience(first_wait_s=0.02, total_s=0.6)
+    with scripted([5.0]) as server:
+        begun = time.monotonic()
+        with pytest.raises(UnreachableError, match="no answer in time"):
+            transport(server.url, timeout_s=0.2, patience=patience).exchange("GET", "/x", body_of)
+        assert time.monotonic() - begun < 2.0
+
+
+def test_the_usual_patience_ends_within_half_a_minute() -> None:
+    usual = Patience()
+    # The last attempt begins before total_s, and then has only what is left of it.
+    assert usual.total_s <= 20.0
+
+
+def test_credentials_are_sent_but_never_told() -> None:
+    with scripted([head("401 No")]) as server:
+        url = server.url.replace("http://", "http://me:s3cret@")
+        with pytest.raises(AcpublishError) as caught:
+            transport(url).exchange("GET", "/x", body_of)
+        assert b"Authorization: Basic bWU6czNjcmV0\r\n" in server.requests[0]
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_netrc_does_not_replace_the_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password s3cret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with scripted(json_answer("1")) as server:
+        address = parse_address(server.url, token="token-1234", insecure_http=False)
+        Transport(address, patience=QUICK).exchange("GET", "/x", body_of)
+        plain = parse_address(server.url, token=None, insecure_http=False)
+        Transport(plain, patience=QUICK).exchange("GET", "/x", body_of)
+        assert b"Authorization: Bearer token-1234\r\n" in server.requests[0]
+        assert b"Authorization" not in server.requests[1]
+
+
+def test_what_is_meant_for_this_machine_goes_to_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "")
+    with scripted(json_answer("1")) as server:
+        assert transport(server.url).exchange("GET", "/x", body_of) == b"1"
+
+
+def test_a_timeout_must_be_above_zero() -> None:
+    with pytest.raises(SettingsError, match="timeout"):
+        transport("http://127.0.0.1:1", timeout_s=0)
