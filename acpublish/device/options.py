@@ -1,0 +1,160 @@
+"""What a software device is, and what an update came to."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Literal
+
+from acpublish.errors import SettingsError
+from acpublish.wire import Family
+
+Mode = Literal["sketch", "spiffs", "version"]
+
+#: ``ESP.magicFlashChipMode`` (ESP8266 ``Esp.cpp``), as esptool spells them.
+FLASH_MODES = ("qio", "qout", "dio", "dout")
+_MAC = re.compile(r"[0-9A-F]{2}(:[0-9A-F]{2}){5}\Z")
+_HEADER_TEXT = re.compile(r"[^\x00-\x1f\x7f]*\Z")
+_SDK_VERSIONS: dict[Family, str] = {"esp8266": "2.5.0", "esp32": "v4.4.5"}
+_MACS: dict[Family, str] = {"esp8266": "DE:BA:7A:B1:E0:42", "esp32": "24:0A:C4:A3:15:3C"}
+_FREE_SPACE: dict[Family, int] = {"esp8266": 1_695_744, "esp32": 1_310_720}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceOptions:
+    """What a software device is.
+
+    Attributes:
+        chip: The family whose updater it speaks as.
+        model: The exact chip, as esptool spells it; an ESP32 then refuses images for another.
+        mode: What it asks for: ``sketch``, ``spiffs`` (a filesystem), or ``version``.
+        version: What the sketch passes as its current version.
+        flash: The file of the bytes it runs: read at the start where it exists, written after an
+            update. In filesystem mode the filesystem's bytes are written there, and none are read.
+        flash_mode: The flash mode of an ESP8266's own chip, which its updater writes into byte 2;
+            None for whatever the image says.
+        chip_size: Bytes of its flash chip.
+        free_space: Bytes that an update may have; None for the usual of its family.
+        mac: The station's address; None for an example of its family.
+        chip_id: Of an ESP8266; None for the number in the last three bytes of its address.
+        sdk_version: None for an example of its family.
+        user: For Basic authentication; None for none.
+        password: For Basic authentication.
+        timeout_s: How long it waits for the first byte of an image's answer.
+        catalog_timeout_s: How long it waits for each next byte of a catalog.
+        stall_s: How long the body of an image may pause.
+        segment_bytes: What one TCP segment holds; what the first one has of the body matters.
+    """
+
+    chip: Family = "esp8266"
+    model: str | None = None
+    mode: Mode = "sketch"
+    version: str | None = None
+    flash: Path | None = None
+    flash_mode: str | None = None
+    chip_size: int = 4 * 1024 * 1024
+    free_space: int | None = None
+    mac: str | None = None
+    chip_id: int | None = None
+    sdk_version: str | None = None
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    timeout_s: float = 8.0
+    catalog_timeout_s: float = 5.0
+    stall_s: float = 60.0
+    segment_bytes: int = 536
+
+    def __post_init__(self) -> None:
+        """Checks what would end up in a header.
+
+        Raises:
+            SettingsError: An option is not what a device could be.
+        """
+        _check("the chip", self.chip in _MACS, "Give esp8266 or esp32.")
+        _check(
+            "the mode",
+            self.mode in ("sketch", "spiffs", "version"),
+            "Give sketch, spiffs or version.",
+        )
+        if self.mode == "version":
+            _check(
+                "the mode 'version' of an ESP32",
+                self.chip == "esp8266",
+                "Only ESP8266HTTPUpdate asks for the version alone.",
+            )
+        _check(
+            "the MAC address",
+            self.mac is None or _MAC.match(self.mac),
+            "Give one such as 24:0A:C4:A3:15:3C.",
+        )
+        for text in (self.version, self.sdk_version):
+            _check("a version", text is None or _HEADER_TEXT.match(text), "Give one line.")
+        modes = (None, *FLASH_MODES)
+        _check("the flash mode", self.flash_mode in modes, f"Give one of {', '.join(FLASH_MODES)}.")
+
+    @property
+    def station_mac(self) -> str:
+        """The address of the station."""
+        return self.mac or _MACS[self.chip]
+
+    @property
+    def access_point_mac(self) -> str:
+        """The address of the access point, as the SDKs derive it from the station's."""
+        head, *middle, last = (int(part, 16) for part in self.station_mac.split(":"))
+        if self.chip == "esp8266":
+            head |= 2
+        else:
+            last = (last + 1) & 0xFF
+        return ":".join(f"{part:02X}" for part in (head, *middle, last))
+
+    @property
+    def identity(self) -> int:
+        """What ``ESP.getChipId()`` returns."""
+        if self.chip_id is not None:
+            return self.chip_id
+        return int("".join(self.station_mac.split(":")[3:]), 16)
+
+    @property
+    def space(self) -> int:
+        """What ``ESP.getFreeSketchSpace()`` returns."""
+        return _FREE_SPACE[self.chip] if self.free_space is None else self.free_space
+
+    @property
+    def sdk(self) -> str:
+        """What ``ESP.getSdkVersion()`` returns."""
+        return self.sdk_version or _SDK_VERSIONS[self.chip]
+
+
+def _check(what: str, holds: object, hint: str) -> None:
+    if not holds:
+        raise SettingsError(f"{what} is nothing that a device could have", hint=hint)
+
+
+class Result(str, Enum):
+    """What an update came to."""
+
+    UPDATED = "updated"
+    NO_UPDATE = "no update"
+    AVAILABLE = "available"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What asking for an update came to.
+
+    Attributes:
+        result: In one word.
+        reason: Why it failed, in the words of ``getLastErrorString()``; empty otherwise.
+        image: The bytes that the flash holds after an update.
+        available: The version that the server has, in version mode.
+        status: The HTTP status, None where there was none.
+    """
+
+    result: Result
+    reason: str = ""
+    image: bytes | None = field(default=None, repr=False)
+    available: str | None = None
+    status: int | None = None
