@@ -1,0 +1,58 @@
+"""What is to be published where: small frozen values, filled by ``acpublish.settings``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from acpublish.release.names import BoardName, ChannelName, ProductName
+from acpublish.release.submission import ImageKind
+
+DEFAULT_CHANNEL = ChannelName("stable")
+DEVELOPMENT_CHANNEL = ChannelName("dev")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """Where to publish.
+
+    Attributes:
+        to: A directory or an http(s) URL.
+        token: What a server asks for; never shown.
+        insecure_http: Whether the token may go over plain http to another machine.
+    """
+
+    to: str
+    token: str | None = field(default=None, repr=False)
+    insecure_http: bool = False
+
+    @property
+    def is_server(self) -> bool:
+        """Whether it is the address of a server."""
+        return self.to.lower().startswith(("http://", "https://"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishOptions:
+    """What is to be published.
+
+    Attributes:
+        destination: Where to.
+        product: The product.
+        version: The version's source: a literal, ``git`` or ``file:PATH``.
+        board: The board that the image is made for.
+        channel: The channel that shall point at it; None for what fits the version: ``stable``,
+            and ``dev`` for a state that git has no tag for.
+        kind: Firmware or a filesystem.
+        chip: The chip that the board is known to have.
+        provenance: Where the image comes from; public.
+    """
+
+    destination: Destination
+    product: ProductName
+    version: str
+    board: BoardName
+    channel: ChannelName | None = None
+    kind: ImageKind = "firmware"
+    chip: str | None = None
+    provenance: Mapping[str, str] = field(default_factory=dict)

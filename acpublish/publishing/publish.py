@@ -1,0 +1,258 @@
+"""The use case: version -> stamp -> checks -> plan -> put, for a directory and a server alike.
+
+Everything is checked before the first byte is written or sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Protocol
+
+from acpublish.errors import ConflictError, NotAnImageError
+from acpublish.image import Image, Kind, read, stamp
+from acpublish.publishing.options import (
+    DEFAULT_CHANNEL,
+    DEVELOPMENT_CHANNEL,
+    Destination,
+    PublishOptions,
+)
+from acpublish.publishing.sources import VersionSource
+from acpublish.release import (
+    Outcome,
+    Receipt,
+    Release,
+    Submission,
+    Version,
+    check,
+    newest,
+    place,
+    raise_errors,
+)
+
+__all__ = ["Catalog", "Publication", "open_catalog", "publish_image", "read_file", "stamped"]
+
+#: How often a development version is chosen anew when others publish at the same time.
+_RACES = 20
+
+
+class Catalog(Protocol):
+    """Where releases are put: a directory or a server."""
+
+    def releases(self, product: str) -> tuple[Release, ...]:
+        """Returns a product's releases."""
+        ...
+
+    def put(self, data: bytes, submission: Submission) -> Receipt:
+        """Publishes an image, or says why not."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """What a publish came to.
+
+    Attributes:
+        submission: What stands in the catalog.
+        receipt: What the catalog says of it.
+        note: Why it is another version than the one asked for; empty when it is not.
+        dry_run: Whether nothing was written.
+    """
+
+    submission: Submission
+    receipt: Receipt
+    note: str = ""
+    dry_run: bool = False
+
+
+def open_catalog(destination: Destination) -> Catalog:
+    """Opens where to publish.
+
+    Raises:
+        CatalogError: The directory is missing or no directory.
+        SettingsError: The address cannot be used, or the token must not go there.
+    """
+    if destination.is_server:
+        # Loading requests costs 150 ms, which a publish to a directory need not pay.
+        from acpublish.client.remote import RemoteCatalog
+
+        return RemoteCatalog(
+            destination.to, token=destination.token, insecure_http=destination.insecure_http
+        )
+    from acpublish.catalog import DirectoryCatalog
+
+    return DirectoryCatalog(Path(destination.to).expanduser())
+
+
+def read_file(path: Path) -> bytes:
+    """Returns the bytes of an image's file.
+
+    Raises:
+        NotAnImageError: It cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as fault:
+        raise NotAnImageError(
+            f"{path} cannot be read: {(fault.strerror or 'unknown reason').lower()}",
+            hint="Give the file of an image, such as PlatformIO's firmware.bin.",
+        ) from fault
+
+
+def publish_image(
+    data: bytes,
+    options: PublishOptions,
+    source: VersionSource,
+    catalog: Catalog,
+    *,
+    on_build: bool = False,
+    dry_run: bool = False,
+) -> Publication:
+    """Publishes an image.
+
+    Args:
+        data: The image as it was built, stamped or not.
+        options: What is to be published where.
+        source: The version, found out before the build.
+        catalog: Where to; see :func:`open_catalog`.
+        on_build: A version that is taken by other bytes is no error: the image gets a development
+            version on the channel ``dev``.
+        dry_run: Do all but the write.
+
+    Raises:
+        AcpublishError: It cannot be published; nothing was changed.
+    """
+    image = read(data)
+    version = source.version(image.unstamped_sha256)
+    channel = options.channel or (DEVELOPMENT_CHANNEL if source.development else DEFAULT_CHANNEL)
+    if on_build and source.development:
+        channel = DEVELOPMENT_CHANNEL
+    wanted = Submission(
+        product=options.product,
+        version=version,
+        board=options.board,
+        channel=channel,
+        kind=options.kind,
+        chip=options.chip,
+        provenance=options.provenance,
+    )
+    send = _planned if dry_run else _put
+    try:
+        return _publish(data, image, wanted, catalog, send, dry_run=dry_run)
+    except ConflictError:
+        if not on_build:
+            raise
+    return _publish_development(data, image, wanted, source, catalog, send, dry_run=dry_run)
+
+
+def stamped(data: bytes, image: Image, submission: Submission) -> bytes:
+    """Returns the very bytes to publish: stamped where the image has a place for it.
+
+    Raises:
+        ImageError: The image is damaged, or of a kind that cannot be stamped.
+    """
+    if submission.kind != "firmware" or not image.stampable or image.kind is not Kind.APPLICATION:
+        return data
+    return stamp(data, submission.product, str(submission.version))
+
+
+_Send = Callable[[Catalog, bytes, Submission, Receipt], Receipt]
+
+
+def _publish(
+    data: bytes,
+    image: Image,
+    submission: Submission,
+    catalog: Catalog,
+    send: _Send,
+    *,
+    dry_run: bool,
+    note: str = "",
+) -> Publication:
+    final = stamped(data, image, submission)
+    final_image = image if final == data else read(final)
+    releases = catalog.releases(submission.product)
+    warnings = raise_errors(check(final_image, submission, releases))
+    placed = place(final_image, submission, releases, datetime.now(timezone.utc))
+    plan = Receipt(
+        outcome=placed.outcome,
+        file=f"{submission.product}/{placed.image.file}",
+        size=final_image.size,
+        md5=final_image.md5,
+        sha256=final_image.sha256,
+        url="",
+    )
+    receipt = send(catalog, final, submission, plan)
+    # The catalog ran the same checks, and a newer server may know more of them.
+    receipt = replace(receipt, warnings=tuple(dict.fromkeys((*warnings, *receipt.warnings))))
+    return Publication(submission=submission, receipt=receipt, note=note, dry_run=dry_run)
+
+
+def _put(catalog: Catalog, data: bytes, submission: Submission, plan: Receipt) -> Receipt:
+    return catalog.put(data, submission)
+
+
+def _planned(catalog: Catalog, data: bytes, submission: Submission, plan: Receipt) -> Receipt:
+    return plan
+
+
+def _publish_development(
+    data: bytes,
+    image: Image,
+    wanted: Submission,
+    source: VersionSource,
+    catalog: Catalog,
+    send: _Send,
+    *,
+    dry_run: bool,
+) -> Publication:
+    for _ in range(_RACES):
+        releases = catalog.releases(wanted.product)
+        version = _published_as(image, wanted, releases) or source.other_version(
+            image.unstamped_sha256,
+            [release.version for release in releases],
+            _taken(image, wanted, releases),
+        )
+        development = replace(wanted, version=version, channel=DEVELOPMENT_CHANNEL)
+        note = f"{wanted.version} is published with other bytes, so this build is {version}"
+        try:
+            return _publish(data, image, development, catalog, send, dry_run=dry_run, note=note)
+        except ConflictError as fault:
+            conflict = fault
+    raise conflict
+
+
+def _published_as(image: Image, wanted: Submission, releases: Sequence[Release]) -> Version | None:
+    """Returns the version under which this very build is the newest on the development channel."""
+    found = newest(releases, wanted.board, DEVELOPMENT_CHANNEL, wanted.kind)
+    if found is None or found[1].unstamped_sha256 != image.unstamped_sha256:
+        return None
+    return found[0].version
+
+
+def _taken(image: Image, wanted: Submission, releases: Sequence[Release]) -> set[Version]:
+    """Returns the versions under which the board has another image."""
+    held = [(release.version, release.image_for(wanted.board, wanted.kind)) for release in releases]
+    return {
+        version
+        for version, other in held
+        if other is not None and other.unstamped_sha256 != image.unstamped_sha256
+    }
+
+
+def describe(publication: Publication) -> str:
+    """Returns one line on what happened, for a person."""
+    submission, receipt = publication.submission, publication.receipt
+    what = f"{submission.product} {submission.version} for {submission.board}"
+    did = {
+        Outcome.PUBLISHED: "published",
+        Outcome.ADDED_TO_CHANNEL: "added to the channel",
+        Outcome.ALREADY_PUBLISHED: "already published",
+    }[receipt.outcome]
+    if publication.dry_run:
+        did = "nothing to do: already published"
+        if receipt.outcome is not Outcome.ALREADY_PUBLISHED:
+            did = f"would be {receipt.outcome.value}"
+    return f"{what} ({submission.channel}): {did}"

@@ -1,0 +1,205 @@
+"""The only reader of flags, environment variables and ini options, and their order.
+
+    flags > environment variables > platformio.ini > default
+
+A value is checked once, here, and an error says where it came from. A token is never read from
+platformio.ini, which is a file that people share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from acpublish.errors import AcpublishError, SettingsError
+from acpublish.publishing.options import Destination, PublishOptions
+from acpublish.release import IMAGE_KINDS, ImageKind, Version, names
+
+__all__ = ["Settings", "environment", "flags", "ini"]
+
+T = TypeVar("T")
+
+#: What each setting is called, without ``ACPUBLISH_``, ``custom_ota_`` and ``--``.
+NAMES = (
+    "to",
+    "product",
+    "version",
+    "board",
+    "channel",
+    "kind",
+    "chip",
+    "on_build",
+    "insecure_http",
+    "token",
+)
+_NOT_IN_INI = frozenset({"token", "chip"})
+_YES = frozenset({"1", "yes", "true", "on"})
+_NO = frozenset({"0", "no", "false", "off"})
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One place that settings come from: the texts it holds, and what it calls each."""
+
+    values: Mapping[str, str]
+    origins: Mapping[str, str]
+    base: Path | None = None
+
+
+def flags(values: Mapping[str, str | None]) -> Layer:
+    """The layer of the command line."""
+    return _layer(values, lambda name: "--" + name.replace("_", "-"))
+
+
+def environment(environ: Mapping[str, str]) -> Layer:
+    """The layer of environment variables."""
+    values = {name: environ.get(f"ACPUBLISH_{name.upper()}") for name in NAMES}
+    return _layer(values, lambda name: f"ACPUBLISH_{name.upper()}")
+
+
+def ini(option: Callable[[str], str | None], project: Path) -> Layer:
+    """The layer of platformio.ini.
+
+    Args:
+        option: Returns an option's text, None where it is not set.
+        project: What a relative ``custom_ota_to`` is relative to.
+    """
+    values = {name: option(f"custom_ota_{name}") for name in NAMES if name not in _NOT_IN_INI}
+    return _layer(values, lambda name: f"custom_ota_{name}", project)
+
+
+def _layer(
+    values: Mapping[str, str | None], origin: Callable[[str], str], base: Path | None = None
+) -> Layer:
+    given = {name: str(text).strip() for name, text in values.items() if text is not None}
+    given = {name: text for name, text in given.items() if text}
+    return Layer(given, {name: origin(name) for name in given}, base)
+
+
+class Settings:
+    """Values out of layers; the first layer that has one wins."""
+
+    def __init__(self, *layers: Layer) -> None:
+        self._layers = layers
+
+    def text(self, name: str) -> str | None:
+        """Returns a setting's text, None where no layer has it."""
+        for layer in self._layers:
+            if name in layer.values:
+                return layer.values[name]
+        return None
+
+    def checked(self, name: str, check: Callable[[str], T], default: str | None = None) -> T:
+        """Returns a setting after its check.
+
+        Raises:
+            AcpublishError: There is none, or the check refuses it; the message says where it
+                came from.
+        """
+        for layer in self._layers:
+            if name in layer.values:
+                try:
+                    return check(layer.values[name])
+                except AcpublishError as fault:
+                    problem = f"{layer.origins[name]}: {fault.problem}"
+                    raise type(fault)(problem, hint=fault.hint) from fault
+        if default is not None:
+            return check(default)
+        raise SettingsError(f"no {name} is given", hint=_how_to_give(name))
+
+    def flag(self, name: str) -> bool:
+        """Returns a yes or no; no where no layer has it."""
+        return self.checked(name, _boolean, "no")
+
+    def destination(self) -> Destination:
+        """Returns where to publish.
+
+        Raises:
+            SettingsError: It is not given, or is no address that can be used.
+        """
+        to = self.checked("to", _address)
+        holder = next(layer for layer in self._layers if "to" in layer.values)
+        found = Destination(
+            to=to, token=self.text("token"), insecure_http=self.flag("insecure_http")
+        )
+        if found.is_server or holder.base is None:
+            return found
+        directory = holder.base / Path(to).expanduser()
+        return Destination(to=str(directory))
+
+    def publish_options(
+        self,
+        *,
+        product: str | None = None,
+        board: str | None = None,
+        chip: str | None = None,
+        provenance: Mapping[str, str] | None = None,
+    ) -> PublishOptions:
+        """Returns what is to be published where; the arguments are defaults.
+
+        Raises:
+            AcpublishError: Something is missing or invalid.
+        """
+        return PublishOptions(
+            destination=self.destination(),
+            product=self.checked("product", names.product, product),
+            version=self.checked("version", _version_source),
+            board=self.checked("board", names.board, board),
+            channel=self.checked("channel", names.channel) if self.text("channel") else None,
+            kind=self.checked("kind", _kind, "firmware"),
+            chip=self.text("chip") or chip,
+            provenance=provenance or {},
+        )
+
+
+def _address(text: str) -> str:
+    if "://" not in text:
+        return text
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme.lower() in ("http", "https") and bool(parts.hostname)
+        _ = parts.port
+    except ValueError:
+        usable = False
+    if not usable:
+        raise SettingsError(
+            "the address is no http(s) URL of a server",
+            hint="Give a directory, or an address such as http://192.168.1.10:8000.",
+        )
+    if parts.username or parts.password:
+        raise SettingsError(
+            "the address holds a user or a password",
+            hint="Take them out, and give the token in ACPUBLISH_TOKEN.",
+        )
+    return text.rstrip("/")
+
+
+def _kind(text: str) -> ImageKind:
+    for kind in IMAGE_KINDS:
+        if text == kind:
+            return kind
+    raise SettingsError(f"{text!a} is no kind of image", hint="Use firmware or filesystem.")
+
+
+def _version_source(text: str) -> str:
+    if text != "git" and not text.startswith("file:"):
+        Version.parse(text)
+    return text
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() in _YES | _NO:
+        return text.lower() in _YES
+    raise SettingsError(f"{text!a} is neither yes nor no", hint="Write yes or no.")
+
+
+def _how_to_give(name: str) -> str:
+    places = f"Set custom_ota_{name} in platformio.ini, ACPUBLISH_{name.upper()}, or --{name}"
+    examples = {
+        "to": "to a directory or a server's address",
+        "version": "to a version such as 1.0.0, to git, or to file:PATH",
+    }
+    return f"{places}{', ' + examples[name] if name in examples else ''}."

@@ -1,0 +1,38 @@
+"""What a user writes. It is type-checked (mypy --strict) and never run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import acpublish
+from acpublish import AcpublishError, Image, Publication, UpdateServer
+
+
+def newest_build(path: Path, catalog: str) -> str:
+    image: Image = acpublish.read_image(path)
+    if image.damaged or image.chip is None:
+        return f"{image.kind.value}: {', '.join(image.problems)}"
+    stamped: Image = acpublish.stamp(
+        path, product="lamp", version="1.0.0", output=path.with_suffix(".stamped.bin")
+    )
+    try:
+        done: Publication = acpublish.publish(
+            str(path), to=catalog, product="lamp", version="git", board="d1", chip=stamped.chip
+        )
+    except AcpublishError as fault:
+        return f"{fault.problem}: {fault.hint}"
+    size: int = done.receipt.size
+    return f"{done.submission.version} {done.receipt.outcome.value} {size} {done.receipt.url}"
+
+
+def first_image(url: str, folder: Path) -> Path | None:
+    server = UpdateServer(url)
+    for entry in server.catalog("."):
+        if entry.type == "bin":
+            target = folder / entry.name
+            server.download(entry, target, progress=lambda done, total: print(done, total))
+            return target
+    return None
+
+
+version: str = acpublish.__version__

@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from acpublish.catalog import DirectoryCatalog
+from acpublish.errors import CheckError, ConflictError, DamagedImageError, VersionError
+from acpublish.image import read, stamp
+from acpublish.publishing import (
+    Destination,
+    Publication,
+    PublishOptions,
+    VersionSource,
+    describe,
+    open_catalog,
+    publish_image,
+    resolve,
+)
+from acpublish.publishing.sources import GitState
+from acpublish.release import Outcome, Release, Version, names, newest
+from acpublish.release.names import ChannelName
+from tests.support import images
+
+
+def built(seed: int = 0) -> bytes:
+    return images.esp8266_image(size=5120, seed=seed)
+
+
+def publish(
+    root: Path,
+    data: bytes,
+    version: str | VersionSource = "1.0.0",
+    *,
+    board: str = "d1",
+    channel: str | None = None,
+    on_build: bool = False,
+    dry_run: bool = False,
+) -> Publication:
+    destination = Destination(to=str(root))
+    options = PublishOptions(
+        destination=destination,
+        product=names.product("lamp"),
+        version=str(version),
+        board=names.board(board),
+        channel=ChannelName(channel) if channel else None,
+    )
+    source = version if isinstance(version, VersionSource) else resolve(version, root)
+    return publish_image(
+        data, options, source, open_catalog(destination), on_build=on_build, dry_run=dry_run
+    )
+
+
+def git(tag: str = "1.2.3", distance: int = 0, *, changed: bool = False) -> VersionSource:
+    parsed = Version.parse(tag)
+    state = GitState(tag=parsed, distance=distance, commit="abc1234", changed=changed)
+    return VersionSource(base=parsed, git=state)
+
+
+def version_of(publication: Publication) -> str:
+    return str(publication.submission.version)
+
+
+def on(root: Path, channel: str, board: str = "d1") -> str | None:
+    found = newest(DirectoryCatalog(root).releases("lamp"), board, channel)
+    return str(found[0].version) if found else None
+
+
+def test_the_published_bytes_are_stamped(tmp_path: Path) -> None:
+    done = publish(tmp_path, built())
+    held = (tmp_path / done.receipt.file).read_bytes()
+    assert held == stamp(built(), "lamp", "1.0.0")
+    assert done.receipt.sha256 == read(held).sha256
+    assert done.submission.channel == "stable"
+    assert describe(done) == "lamp 1.0.0 for d1 (stable): published"
+
+
+def test_the_same_build_again_is_already_published(tmp_path: Path) -> None:
+    publish(tmp_path, built())
+    for data in (built(), stamp(built(), "lamp", "1.0.0"), stamp(built(), "other", "9.0.0")):
+        done = publish(tmp_path, data)
+        assert done.receipt.outcome is Outcome.ALREADY_PUBLISHED
+        assert describe(done).endswith(": already published")
+    added = publish(tmp_path, built(), channel="beta")
+    assert describe(added) == "lamp 1.0.0 for d1 (beta): added to the channel"
+
+
+def test_other_bytes_are_refused(tmp_path: Path) -> None:
+    first = publish(tmp_path, built())
+    with pytest.raises(ConflictError) as caught:
+        publish(tmp_path, built(1))
+    assert first.receipt.sha256 in str(caught.value)
+    assert read(stamp(built(1), "lamp", "1.0.0")).sha256 in str(caught.value)
+
+
+def test_an_image_without_a_record_is_published_as_it_is_with_a_warning(tmp_path: Path) -> None:
+    data = images.esp8266_image(record=False)
+    done = publish(tmp_path, data)
+    assert (tmp_path / done.receipt.file).read_bytes() == data
+    (warning,) = done.receipt.warnings
+    assert warning.startswith("unstamped: ")
+
+
+class TestDryRun:
+    def test_it_says_what_would_be_and_writes_nothing(self, tmp_path: Path) -> None:
+        done = publish(tmp_path, built(), dry_run=True)
+        assert (done.dry_run, done.receipt.outcome) == (True, Outcome.PUBLISHED)
+        assert done.receipt.file == "lamp/lamp-1.0.0_d1.bin"
+        assert done.receipt.sha256 == read(stamp(built(), "lamp", "1.0.0")).sha256
+        assert describe(done) == "lamp 1.0.0 for d1 (stable): would be published"
+        assert list(tmp_path.iterdir()) == []
+
+    def test_it_finds_what_is_there(self, tmp_path: Path) -> None:
+        publish(tmp_path, built())
+        again = publish(tmp_path, built(), dry_run=True)
+        assert describe(again).endswith("nothing to do: already published")
+        with pytest.raises(ConflictError):
+            publish(tmp_path, built(1), dry_run=True)
+        other = publish(tmp_path, built(1), dry_run=True, on_build=True)
+        assert version_of(other) == "1.0.1-dev.1"
+        assert on(tmp_path, "dev") is None
+
+
+class TestBadImages:
+    @pytest.mark.parametrize(
+        ("data", "error", "said"),
+        [
+            (b"", CheckError, "empty"),
+            (b"a text\n", CheckError, "no ESP image"),
+            (built()[:-40], DamagedImageError, "damaged"),
+            (built()[:5000] + b"\xff" + built()[5001:], DamagedImageError, "damaged"),
+            (images.merged_image(), CheckError, "merged factory image"),
+            (images.signed_esp32(images.esp32_image()), CheckError, "signed"),
+            (images.gzipped(built()), CheckError, "gzip"),
+            (images.esp32_image()[:-1] + b"\0", DamagedImageError, "SHA-256"),
+        ],
+    )
+    @pytest.mark.parametrize("on_build", [False, True])
+    def test_one_line_and_nothing_written(
+        self, tmp_path: Path, data: bytes, error: type[Exception], said: str, on_build: bool
+    ) -> None:
+        with pytest.raises(error) as caught:
+            publish(tmp_path, data, on_build=on_build)
+        assert said.lower() in str(caught.value).lower()
+        assert str(caught.value).isprintable()
+        assert list(tmp_path.iterdir()) == []
+
+    def test_an_unknown_chip_is_published_by_its_number(self, tmp_path: Path) -> None:
+        publish(tmp_path, images.esp32_image(chip=99))
+        (release,) = DirectoryCatalog(tmp_path).releases("lamp")
+        assert release.images[0].chip == "chip-99"
+
+
+class TestOnBuild:
+    def test_a_version_that_is_taken_becomes_a_development_version(self, tmp_path: Path) -> None:
+        assert version_of(publish(tmp_path, built(), on_build=True)) == "1.0.0"
+        second = publish(tmp_path, built(1), on_build=True)
+        assert (version_of(second), second.submission.channel) == ("1.0.1-dev.1", "dev")
+        assert "published with other bytes" in second.note
+        assert version_of(publish(tmp_path, built(2), on_build=True)) == "1.0.1-dev.2"
+        assert (on(tmp_path, "stable"), on(tmp_path, "dev")) == ("1.0.0", "1.0.1-dev.2")
+
+    def test_the_same_build_gets_no_second_version(self, tmp_path: Path) -> None:
+        publish(tmp_path, built(), on_build=True)
+        publish(tmp_path, built(1), on_build=True)
+        again = publish(tmp_path, built(1), on_build=True)
+        assert version_of(again) == "1.0.1-dev.1"
+        assert again.receipt.outcome is Outcome.ALREADY_PUBLISHED
+        first = publish(tmp_path, built(), on_build=True)
+        assert (version_of(first), first.note) == ("1.0.0", "")
+
+    def test_going_back_is_a_new_version_too(self, tmp_path: Path) -> None:
+        for seed, version in ((0, "1.0.0"), (1, "1.0.1-dev.1"), (2, "1.0.1-dev.2"),
+                              (1, "1.0.1-dev.3")):  # fmt: skip
+            assert version_of(publish(tmp_path, built(seed), on_build=True)) == version
+
+    def test_another_board_joins_the_version(self, tmp_path: Path) -> None:
+        publish(tmp_path, built(), on_build=True)
+        other = publish(tmp_path, images.esp32_image(), board="c3", on_build=True)
+        assert version_of(other) == "1.0.0"
+
+    def test_a_candidate(self, tmp_path: Path) -> None:
+        publish(tmp_path, built(), "1.0.0-rc.1", on_build=True)
+        second = publish(tmp_path, built(1), "1.0.0-rc.1", on_build=True)
+        assert version_of(second) == "1.0.0-rc.1.dev.1"
+
+    def test_a_version_without_room_is_an_error_of_one_line(self, tmp_path: Path) -> None:
+        long = "1.0.0-" + "a" * 25
+        publish(tmp_path, built(), long, on_build=True)
+        with pytest.raises(VersionError, match="the stamp holds 31"):
+            publish(tmp_path, built(1), long, on_build=True)
+
+    def test_threads_never_fail_and_never_share_a_version(self, tmp_path: Path) -> None:
+        publish(tmp_path, built())
+        for seed in range(1, 9):
+            built(seed)
+        with ThreadPoolExecutor(8) as pool:
+            done = list(
+                pool.map(lambda seed: publish(tmp_path, built(seed), on_build=True), range(1, 9))
+            )
+        assert {version_of(one) for one in done} == {f"1.0.1-dev.{n}" for n in range(1, 9)}
+        releases = DirectoryCatalog(tmp_path).releases("lamp")
+        assert len({digests(release) for release in releases}) == 9
+
+
+def digests(release: Release) -> tuple[str, ...]:
+    return tuple(image.unstamped_sha256 for image in release.images)
+
+
+class TestOnBuildFromGit:
+    def test_a_tagged_state_is_stable_and_another_is_not(self, tmp_path: Path) -> None:
+        assert publish(tmp_path, built(), git(), on_build=True).submission.channel == "stable"
+        later = publish(tmp_path, built(1), git(distance=5), on_build=True, channel="stable")
+        assert (version_of(later), later.submission.channel) == ("1.2.4-dev.5+gabc1234", "dev")
+
+    def test_other_bytes_of_the_same_commit_are_told_apart(self, tmp_path: Path) -> None:
+        publish(tmp_path, built(), git(), on_build=True)
+        other = publish(tmp_path, built(1), git(), on_build=True)
+        digits = read(built(1)).unstamped_sha256[:8]
+        assert version_of(other) == f"1.2.4-dev.0+gabc1234.d{digits}"
+        assert other.submission.channel == "dev"
+        again = publish(tmp_path, built(1), git(), on_build=True)
+        assert again.receipt.outcome is Outcome.ALREADY_PUBLISHED
+
+    def test_also_where_the_stamp_has_no_room_for_the_digest(self, tmp_path: Path) -> None:
+        source = git("10.20.30-beta.10", 100, changed=True)
+        made = [publish(tmp_path, built(seed), source, on_build=True) for seed in range(4)]
+        texts = [version_of(one) for one in made]
+        assert len(set(texts)) == 4
+        assert all(len(text) <= 31 for text in texts)
+        orders = [Version.parse(text).precedence for text in texts]
+        assert orders == sorted(orders)
+        assert version_of(publish(tmp_path, built(3), source, on_build=True)) == texts[3]
+        assert on(tmp_path, "dev") == texts[3]
+
+    def test_a_publish_on_demand_says_where_it_went(self, tmp_path: Path) -> None:
+        done = publish(tmp_path, built(), git(distance=2))
+        assert done.submission.channel == "dev"
+        asked = publish(tmp_path, built(), git(distance=2), channel="stable")
+        assert asked.receipt.outcome is Outcome.ADDED_TO_CHANNEL
+
+
+def test_a_directory_needs_no_requests(tmp_path: Path) -> None:
+    import sys
+
+    code = (
+        "import sys; from acpublish.publishing import Destination, open_catalog; "
+        f"open_catalog(Destination(to={str(tmp_path)!r})); sys.exit('requests' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import acpublish
+from acpublish import api
+from acpublish.errors import (
+    AcpublishError,
+    BadNameError,
+    CatalogError,
+    CheckError,
+    DamagedImageError,
+    NotAnImageError,
+    SettingsError,
+    StampError,
+    VersionError,
+)
+from acpublish.image import Kind
+from acpublish.release import Outcome
+from tests.support import images
+
+DATA = images.esp8266_image()
+
+
+@pytest.fixture
+def firmware(tmp_path: Path) -> Path:
+    path = tmp_path / "firmware.bin"
+    path.write_bytes(DATA)
+    return path
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Path:
+    path = tmp_path / "catalog"
+    path.mkdir()
+    return path
+
+
+def test_public_names_are_loaded_when_used() -> None:
+    for name in acpublish.__all__:
+        assert getattr(acpublish, name) is not None
+    assert set(acpublish.__all__) <= set(dir(acpublish))
+    with pytest.raises(AttributeError, match="no attribute 'missing'"):
+        _ = acpublish.missing  # type: ignore[attr-defined]
+    code = "import acpublish, sys; sys.exit(any(m.startswith('acpublish.') for m in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [(DATA, Kind.APPLICATION), (b"", Kind.UNKNOWN), (b"text", Kind.UNKNOWN),
+     (images.merged_image(), Kind.MERGED)],
+)  # fmt: skip
+def test_any_readable_file_gives_a_result(tmp_path: Path, data: bytes, kind: Kind) -> None:
+    (tmp_path / "x").write_bytes(data)
+    image = acpublish.read_image(tmp_path / "x")
+    assert (image.kind, image.size) == (kind, len(data))
+    assert acpublish.read_image(str(tmp_path / "x")) == image
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    for path, why in ((tmp_path / "missing", "no such file"), (tmp_path, "is a directory")):
+        with pytest.raises(NotAnImageError, match=why):
+            acpublish.read_image(path)
+
+
+class TestStamp:
+    def test_it_writes_a_copy(self, firmware: Path, tmp_path: Path) -> None:
+        output = tmp_path / "out.bin"
+        image = acpublish.stamp(firmware, product="lamp", version="1.0.0", output=output)
+        assert image.stamp is not None
+        assert (image.stamp.product, image.stamp.version) == ("lamp", "1.0.0")
+        assert acpublish.read_image(output) == image
+        assert firmware.read_bytes() == DATA
+        assert {path.name for path in tmp_path.iterdir()} == {"firmware.bin", "out.bin"}
+
+    def test_it_may_write_the_file_itself(self, firmware: Path) -> None:
+        for _ in range(2):
+            acpublish.stamp(firmware, product="lamp", version="1.0.0", output=firmware)
+        assert acpublish.read_image(firmware).stamp is not None
+
+    @pytest.mark.parametrize(
+        ("data", "product", "version", "error"),
+        [
+            (DATA, "La mp", "1.0.0", BadNameError),
+            (DATA, "lamp", "1.0", VersionError),
+            (DATA[:-9], "lamp", "1.0.0", DamagedImageError),
+            (b"text", "lamp", "1.0.0", NotAnImageError),
+            (images.esp8266_image(record=False), "lamp", "1.0.0", StampError),
+        ],
+    )
+    def test_it_refuses_and_leaves_the_output(
+        self, tmp_path: Path, data: bytes, product: str, version: str, error: type[AcpublishError]
+    ) -> None:
+        (tmp_path / "in.bin").write_bytes(data)
+        (tmp_path / "out.bin").write_bytes(b"old")
+        with pytest.raises(error):
+            acpublish.stamp(
+                tmp_path / "in.bin", product=product, version=version, output=tmp_path / "out.bin"
+            )
+        assert (tmp_path / "out.bin").read_bytes() == b"old"
+
+    def test_an_output_that_cannot_be_written(self, firmware: Path, tmp_path: Path) -> None:
+        (tmp_path / "folder").mkdir()
+        for output in (tmp_path / "folder", firmware / "x"):
+            with pytest.raises(SettingsError, match="cannot be written"):
+                acpublish.stamp(firmware, product="lamp", version="1.0.0", output=output)
+        assert {path.name for path in tmp_path.iterdir()} == {"firmware.bin", "folder"}
+
+
+class TestPublish:
+    def test_the_file_stays_as_it_is(self, firmware: Path, catalog: Path) -> None:
+        done = acpublish.publish(firmware, to=catalog, product="lamp", version="1.0.0", board="d1")
+        assert done.receipt.outcome is Outcome.PUBLISHED
+        assert firmware.read_bytes() == DATA
+        assert Path(done.receipt.url).read_bytes() != DATA
+        assert acpublish.read_image(done.receipt.url).sha256 == done.receipt.sha256
+
+    def test_a_filesystem(self, tmp_path: Path, catalog: Path) -> None:
+        (tmp_path / "littlefs.bin").write_bytes(images.littlefs())
+        done = acpublish.publish(
+            tmp_path / "littlefs.bin", to=str(catalog), product="lamp", version="1.0.0",
+            board="d1", kind="filesystem",
+        )  # fmt: skip
+        assert done.receipt.file == "lamp/lamp-1.0.0_d1.fs.bin"
+        assert (catalog / done.receipt.file).read_bytes() == images.littlefs()
+
+    @pytest.mark.parametrize(
+        ("change", "error", "said"),
+        [
+            ({"product": "a/b"}, BadNameError, "a-b"),
+            ({"product": ".."}, BadNameError, "product name"),
+            ({"product": "a..b"}, BadNameError, "'..'"),
+            ({"product": "my lamp"}, BadNameError, "my-lamp"),
+            ({"product": "x" * 200}, BadNameError, "200 characters"),
+            ({"product": ""}, SettingsError, "no product is given"),
+            ({"board": "../d1"}, BadNameError, "board name"),
+            ({"channel": "A"}, BadNameError, "channel name"),
+            ({"version": "1.2"}, VersionError, "'1.2.0'"),
+            ({"version": "v1.2.3"}, VersionError, "'1.2.3'"),
+            ({"version": "1.2.3-" + "x" * 30}, VersionError, "36 bytes"),
+            ({"version": "file:missing"}, VersionError, "cannot be read"),
+            ({"kind": "sketch"}, SettingsError, "firmware or filesystem"),
+            ({"chip": "esp32"}, CheckError, "the board d1 has esp32"),
+            ({"to": "/missing/catalog"}, CatalogError, "mkdir -p /missing/catalog"),
+            ({"to": "gopher://x"}, SettingsError, "http(s)"),
+        ],
+    )
+    def test_bad_input_is_one_line_and_nothing_is_written(
+        self,
+        firmware: Path,
+        catalog: Path,
+        change: dict[str, str],
+        error: type[AcpublishError],
+        said: str,
+    ) -> None:
+        given = {"to": str(catalog), "product": "lamp", "version": "1.0.0", "board": "d1"}
+        with pytest.raises(error) as caught:
+            api.publish(firmware, **{**given, **change})  # type: ignore[arg-type]
+        assert said in str(caught.value)
+        assert str(caught.value).isprintable()
+        assert caught.value.hint
+        assert list(catalog.iterdir()) == []
+
+    def test_a_dry_run_writes_nothing(self, firmware: Path, catalog: Path) -> None:
+        done = acpublish.publish(
+            firmware, to=catalog, product="lamp", version="1.0.0", board="d1", dry_run=True
+        )
+        assert done.dry_run
+        assert list(catalog.iterdir()) == []

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from acpublish.errors import BadNameError, SettingsError
+from acpublish.settings import Settings, environment, flags, ini
+
+PROJECT = Path("/project")
+
+
+def settings(
+    given: dict[str, str | None] | None = None,
+    environ: dict[str, str] | None = None,
+    options: dict[str, str] | None = None,
+) -> Settings:
+    return Settings(
+        flags(given or {}), environment(environ or {}), ini((options or {}).get, PROJECT)
+    )
+
+
+def test_flags_before_environment_before_ini_before_default() -> None:
+    layers = ({"channel": "a"}, {"ACPUBLISH_CHANNEL": "b"}, {"custom_ota_channel": "c"})
+    assert settings(*layers).text("channel") == "a"
+    assert settings({}, *layers[1:]).text("channel") == "b"
+    assert settings({}, {}, layers[2]).text("channel") == "c"
+    assert settings().text("channel") is None
+
+
+@pytest.mark.parametrize("empty", ["", "  ", "\n"])
+def test_an_empty_text_is_not_given(empty: str) -> None:
+    found = settings({"channel": empty}, {"ACPUBLISH_CHANNEL": empty}, {"custom_ota_channel": "c"})
+    assert found.text("channel") == "c"
+
+
+def test_an_error_says_where_the_value_came_from() -> None:
+    for layers, origin in (
+        (({"product": "A b"}, {"ACPUBLISH_PRODUCT": "x"}), "--product"),
+        (({}, {"ACPUBLISH_PRODUCT": "A b"}, {"custom_ota_product": "x"}), "ACPUBLISH_PRODUCT"),
+        (({}, {}, {"custom_ota_product": "A b"}), "custom_ota_product"),
+    ):
+        with pytest.raises(BadNameError) as caught:
+            settings({"to": "x", **layers[0]}, *layers[1:]).publish_options()
+        assert caught.value.problem.startswith(f"{origin}: the product name 'A b'")
+
+
+@pytest.mark.parametrize("missing", ["to", "product", "version", "board"])
+def test_what_is_missing_is_named_with_all_its_places(missing: str) -> None:
+    given = {"to": "x", "product": "lamp", "version": "1.0.0", "board": "d1"}
+    del given[missing]
+    with pytest.raises(SettingsError) as caught:
+        settings(dict(given)).publish_options()
+    assert caught.value.problem == f"no {missing} is given"
+    for place in (f"custom_ota_{missing}", f"ACPUBLISH_{missing.upper()}", f"--{missing}"):
+        assert place in caught.value.hint
+
+
+def test_defaults_are_the_callers() -> None:
+    options = settings({"to": "x", "version": "git"}).publish_options(
+        product="lamp", board="d1", chip="esp8266", provenance={"commit": "abc"}
+    )
+    assert (options.product, options.board, options.chip) == ("lamp", "d1", "esp8266")
+    assert (options.channel, options.kind, options.version) == (None, "firmware", "git")
+    assert options.provenance == {"commit": "abc"}
+
+
+class TestDestination:
+    def test_a_directory_of_the_ini_is_seen_from_the_project(self) -> None:
+        assert settings({}, {}, {"custom_ota_to": "bin"}).destination().to == "/project/bin"
+        assert settings({}, {}, {"custom_ota_to": "/srv/x"}).destination().to == "/srv/x"
+        home = settings({}, {}, {"custom_ota_to": "~/bin"}).destination().to
+        assert home == str(Path("~/bin").expanduser())
+
+    def test_one_of_a_flag_or_variable_is_seen_from_here(self) -> None:
+        assert settings({"to": "bin"}).destination().to == "bin"
+        found = settings({}, {"ACPUBLISH_TO": "bin"}, {"custom_ota_to": "other"})
+        assert found.destination().to == "bin"
+
+    def test_a_server(self) -> None:
+        found = settings(
+            {}, {"ACPUBLISH_TOKEN": "t", "ACPUBLISH_INSECURE_HTTP": "yes"},
+            {"custom_ota_to": "http://h:8000/"},
+        ).destination()  # fmt: skip
+        assert (found.to, found.token, found.insecure_http) == ("http://h:8000", "t", True)
+
+    def test_a_token_of_the_ini_is_not_read(self) -> None:
+        found = settings({"to": "http://h"}, {}, {"custom_ota_token": "t"}).destination()
+        assert found.token is None
+
+    @pytest.mark.parametrize(
+        "to",
+        ["ftp://h", "http://", "http://h:port", "http://h:99999", "http://[::1", "file:///x",
+         "http://user:secret@h", "http://:secret@h"],
+    )  # fmt: skip
+    def test_an_address_that_cannot_be_used(self, to: str) -> None:
+        with pytest.raises(SettingsError) as caught:
+            settings({"to": to}).destination()
+        assert caught.value.problem.startswith("--to: ")
+        assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("yes", True), ("ON", True), ("1", True), ("true", True), ("no", False), ("Off", False),
+     ("0", False), ("false", False)],
+)  # fmt: skip
+def test_yes_and_no(text: str, expected: bool) -> None:
+    assert settings({}, {}, {"custom_ota_on_build": text}).flag("on_build") is expected
+    assert settings().flag("on_build") is False
+
+
+def test_other_words_are_refused() -> None:
+    with pytest.raises(SettingsError, match=r"--on-build: 'maybe' is neither yes nor no"):
+        settings({"on_build": "maybe"}).flag("on_build")
+    given = {"to": "x", "product": "a", "version": "1.0.0", "board": "b", "kind": "sketch"}
+    with pytest.raises(SettingsError, match=r"--kind: 'sketch' is no kind of image"):
+        settings(dict(given)).publish_options()
