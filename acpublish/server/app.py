@@ -1,0 +1,120 @@
+"""The application: which address is answered by what. Device routes are plain ASGI.
+
+===========================  ====================================================================
+``/_catalog``                the list of a directory, for AutoConnect and for clients
+``/update/<product>/<board>``  the newest image of a channel
+``/api/v1/...``              publishing, and what is published, as JSON
+everything else              a file of the catalog, or its ``.md5`` or ``.sha256``
+===========================  ====================================================================
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from acpublish.catalog import CatalogFiles, DirectoryCatalog
+from acpublish.errors import AcpublishError
+from acpublish.server import answers
+from acpublish.server.accesslog import AccessLog
+from acpublish.server.answers import App, Message, Receive, Scope, Send
+from acpublish.server.auth import Tokens
+from acpublish.server.checkins import CheckIns, Listener
+from acpublish.server.images import ImageSender
+from acpublish.server.listing import Listing
+from acpublish.server.options import ServerOptions
+from acpublish.server.places import Places
+from acpublish.server.problems import status_of
+from acpublish.server.requests import Request
+from acpublish.server.updates import Updates
+from acpublish.server.upload import create_api
+from acpublish.wire import CATALOG_PATH, UPDATE_PREFIX
+
+_log = logging.getLogger("acpublish.server")
+
+_CATALOG = CATALOG_PATH.encode()
+_UPDATE = UPDATE_PREFIX.encode()
+_API = b"/api/"
+
+
+def create_app(
+    options: ServerOptions,
+    catalog: DirectoryCatalog,
+    tokens: Tokens,
+    listeners: Sequence[Listener] = (),
+    log: AccessLog | None = None,
+) -> App:
+    """Makes the ASGI application.
+
+    Args:
+        options: The server's options.
+        catalog: What to serve.
+        tokens: Who may publish.
+        listeners: Whoever wants to hear of check-ins.
+        log: Where each answer is noted; None for nowhere.
+    """
+    files = CatalogFiles(catalog)
+    places = Places(files)
+    images = ImageSender(files, options.cache_bytes)
+    return Application(
+        listing=Listing(files, places),
+        updates=Updates(catalog, places, images, CheckIns(listeners)),
+        api=create_api(catalog, tokens, options.upload_bytes),
+        log=log or AccessLog(None),
+    )
+
+
+class Application:
+    """Sends each request to its route, and turns errors into answers."""
+
+    def __init__(self, *, listing: Listing, updates: Updates, api: App, log: AccessLog) -> None:
+        self._listing = listing
+        self._updates = updates
+        self._api = api
+        self._log = log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request (ASGI 3)."""
+        if scope["type"] != "http":
+            return
+        request = Request(scope)
+        if request.path.startswith(_API):
+            status = await self._call_api(scope, receive, send)
+        else:
+            status = await self._answer(request, send)
+        self._log.note(request, status)
+
+    async def _answer(self, request: Request, send: Send) -> int:
+        if request.method not in ("GET", "HEAD"):
+            return await answers.text(
+                send, 405, "Only GET and HEAD are answered here.", [(b"allow", b"GET, HEAD")]
+            )
+        try:
+            if request.path == _CATALOG:
+                return await self._listing.answer(request, send)
+            if request.path.startswith(_UPDATE):
+                return await self._updates.automatic(request, send)
+            return await self._updates.file(request, send)
+        except AcpublishError as fault:
+            # Every one of them is raised before the first byte of an answer.
+            status, _ = status_of(fault)
+            request.note = str(fault)
+            if status == 404:
+                return await answers.missing(send)
+            _log.error("%s", fault)
+            return await answers.text(send, status, "The catalog cannot be read.")
+        except OSError as fault:
+            _log.error("the catalog cannot be read: %s", fault.strerror)
+            return await answers.text(send, 503, "The catalog cannot be read.")
+
+    async def _call_api(self, scope: Scope, receive: Receive, send: Send) -> int:
+        sent = 0
+
+        async def noting(message: Message) -> None:
+            nonlocal sent
+            if message["type"] == "http.response.start":
+                sent = message["status"]
+            await send(message)
+
+        await self._api(scope, receive, noting)
+        return sent

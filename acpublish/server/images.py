@@ -1,0 +1,285 @@
+"""Image answers: whole, in part, or only their head; with the digests of the very bytes sent.
+
+Rules of the wire that devices depend on:
+
+1. An exact Content-Length, one ``x-MD5`` over what is sent, no Transfer-Encoding.
+2. The head stays under 500 bytes, so that a device's first segment never ends just behind it.
+3. 206 only for a Range, and without digests: they would be over other bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import quote
+
+from acpublish.catalog import CatalogFiles
+from acpublish.catalog.loose import LARGEST_READ_BYTES, Identity, identity, settled
+from acpublish.errors import NotFoundError
+from acpublish.image import Image, Kind, RunningDigests
+from acpublish.release import ImageKind, Release, ReleaseImage
+from acpublish.server import answers
+from acpublish.server.answers import Headers, Send
+from acpublish.server.bodies import ByteCache, send_bytes, send_file
+from acpublish.server.requests import Request
+from acpublish.wire import MAX_IMAGE_HEADER_BYTES, Family
+
+#: Status line, Date, Connection and the empty line, which uvicorn adds.
+_AROUND_BYTES = 17 + 37 + 19 + 2
+_RANGE = re.compile(rb"bytes=(\d{0,18})-(\d{0,18})\Z")
+_FIRMWARE = (Kind.APPLICATION, Kind.GZIP, Kind.SIGNED)
+_RUINOUS = (Kind.MERGED, Kind.BOOTLOADER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """All that an answer with a file needs, apart from its bytes.
+
+    Attributes:
+        name: The file's name.
+        path: Where its bytes are.
+        state: The state of a hand-copied file; None for an object, which never changes.
+        size: Bytes.
+        md5: Of the whole file; None where it was too large to look into.
+        sha256: Likewise.
+        family: The chip family that it is for.
+        kind: Firmware or a filesystem, None for neither or not known.
+        version: The version that it has, by its manifest or stamp.
+        running: What devices that run it may report.
+        flashable: False for what would ruin a device.
+        headers: The headers of a whole answer.
+    """
+
+    name: str
+    path: Path
+    size: int
+    state: Identity | None = None
+    md5: str | None = None
+    sha256: str | None = None
+    family: Family | None = None
+    kind: ImageKind | None = None
+    version: str | None = None
+    running: RunningDigests = field(default_factory=RunningDigests)
+    flashable: bool = True
+    headers: Headers = field(default_factory=list)
+
+
+class ImageSender:
+    """Knows the files of a catalog, and sends them."""
+
+    def __init__(self, files: CatalogFiles, cache_bytes: int) -> None:
+        self._files = files
+        self._bytes: ByteCache[bytes] = ByteCache(cache_bytes)
+        self._served: dict[str, Served] = {}
+
+    def of_release(self, release: Release, image: ReleaseImage) -> Served:
+        """Returns what to serve for an image of a release."""
+        # One object may have several names, and one name may get other bytes after a withdrawal.
+        key = f"{image.file}/{image.sha256}"
+        served = self._served.get(key)
+        if served is None:
+            served = Served(
+                name=image.file,
+                path=self._files.catalog.object_path(image.sha256),
+                size=image.size,
+                md5=image.md5,
+                sha256=image.sha256,
+                family=image.family,
+                kind=image.kind,
+                version=str(release.version),
+                running=image.running,
+                headers=image_headers(image.file, image.size, image.md5, image.sha256),
+            )
+            if len(self._served) > 10_000:
+                self._served.clear()
+            self._served[key] = served
+        return served
+
+    async def of_loose(self, path: Path) -> Served:
+        """Returns what to serve for a hand-copied file.
+
+        Raises:
+            NotFoundError: It is gone, cannot be read, or is still being copied.
+        """
+        try:
+            status = os.stat(path)
+        except OSError as fault:
+            raise NotFoundError("the file is gone", hint="Ask again.") from fault
+        state = identity(status)
+        if status.st_size > LARGEST_READ_BYTES:
+            if not settled(status):
+                raise NotFoundError("the file is not whole yet", hint="Ask again.")
+            headers = image_headers(path.name, status.st_size)
+            return Served(
+                name=path.name, path=path, size=status.st_size, state=state, headers=headers
+            )
+        image = self._files.loose.known(path, status)
+        if image is None:
+            await self._loose_bytes(path, state)
+            image = self._files.loose.known(path, status)
+        if image is None:
+            raise _changing()
+        return _of_image(path, state, image)
+
+    async def send(self, request: Request, served: Served, send: Send) -> int:
+        """Answers with the file, or the part of it that the client asks for.
+
+        Raises:
+            NotFoundError: The file is gone or changed; nothing was sent yet.
+            CatalogError: An object is not what was published.
+        """
+        if served.size == 0 and request.report.updater:
+            return await answers.missing(send)
+        part = _range(request, served.size)
+        if part is None:
+            status, headers, start, size = 200, served.headers, 0, served.size
+        elif part:
+            start, size = part
+            status, headers = 206, _part_headers(served, start, size)
+        else:
+            outside = [(b"content-range", b"bytes */%d" % served.size)]
+            return await answers.text(send, 416, "The range lies outside the file.", outside)
+        if request.method == "HEAD":
+            return await answers.whole(send, status, headers)
+        if served.size > self._bytes.largest_bytes:
+            file = await asyncio.to_thread(_open, served)
+            with file:
+                await _start(send, status, headers)
+                await send_file(send, file, start, size)
+            return status
+        body = await self._body(served)
+        await _start(send, status, headers)
+        await send_bytes(send, body if part is None else body[start : start + size])
+        return status
+
+    async def _body(self, served: Served) -> bytes:
+        if served.state is not None:
+            return await self._loose_bytes(served.path, served.state)
+        digest = served.sha256 or ""
+
+        def read() -> tuple[int, bytes]:
+            data = self._files.catalog.read_object(digest)
+            return len(data), data
+
+        return await self._bytes.make(digest, read)
+
+    async def _loose_bytes(self, path: Path, state: Identity) -> bytes:
+        def read() -> tuple[int, bytes]:
+            content = self._files.loose.content(path)
+            if content.identity != state:
+                raise _changing()
+            return len(content.data), content.data
+
+        return await self._bytes.make((path, state), read)
+
+
+def _changing() -> NotFoundError:
+    return NotFoundError("the file is being changed", hint="Ask again.")
+
+
+def _of_image(path: Path, state: Identity, image: Image) -> Served:
+    kind: ImageKind | None = None
+    if image.kind in _FIRMWARE:
+        kind = "firmware"
+    elif image.kind is Kind.FILESYSTEM:
+        kind = "filesystem"
+    return Served(
+        name=path.name,
+        path=path,
+        size=image.size,
+        state=state,
+        md5=image.md5,
+        sha256=image.sha256,
+        # Only the ESP8266 takes gzip (image-format: HTTPUpdate.cpp wants 0xE9).
+        family="esp8266" if image.kind is Kind.GZIP else image.family,
+        kind=kind,
+        version=image.stamp.version if image.stamp else None,
+        running=image.running,
+        flashable=image.kind not in _RUINOUS,
+        headers=image_headers(path.name, image.size, image.md5, image.sha256),
+    )
+
+
+def _open(served: Served) -> BinaryIO:
+    try:
+        file = served.path.open("rb")
+    except OSError as fault:
+        raise NotFoundError("the file is gone", hint="Ask again.") from fault
+    if served.state is not None and identity(os.fstat(file.fileno())) != served.state:
+        file.close()
+        raise _changing()
+    return file
+
+
+async def _start(send: Send, status: int, headers: Headers) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+
+
+def image_headers(
+    name: str, size: int, md5: str | None = None, sha256: str | None = None
+) -> Headers:
+    """Returns the headers of a whole image; what is least needed goes when they get too long."""
+    needed: Headers = [
+        (b"content-type", b"application/octet-stream"),
+        (b"content-length", b"%d" % size),
+    ]
+    if md5:
+        needed.append((b"x-md5", md5.encode()))
+    digest = [(b"x-sha256", sha256.encode())] if sha256 else []
+    ranges = [(b"accept-ranges", b"bytes")]
+    full, plain = _dispositions(name)
+    for shown, more in ((full, digest + ranges), (full, digest), (full, []), (plain, digest)):
+        headers = [*needed, (b"content-disposition", shown), *more]
+        if _length(headers) < MAX_IMAGE_HEADER_BYTES:
+            return headers
+    return [*needed, (b"content-disposition", b"attachment"), *digest]
+
+
+def _length(headers: Headers) -> int:
+    return _AROUND_BYTES + sum(len(name) + len(value) + 4 for name, value in headers)
+
+
+def _dispositions(name: str) -> tuple[bytes, bytes]:
+    """Returns the file's name by RFC 6266: with ``filename*`` where it is needed, and without."""
+    simple = re.sub(r"[^ !#-\[\]-~]", "_", name)
+    plain = f'attachment; filename="{simple}"'.encode()
+    if simple == name:
+        return plain, plain
+    extended = quote(os.fsencode(name), safe="")
+    return plain + b"; filename*=UTF-8''" + extended.encode(), plain
+
+
+def _part_headers(served: Served, start: int, size: int) -> Headers:
+    return [
+        (b"content-type", b"application/octet-stream"),
+        (b"content-length", b"%d" % size),
+        (b"content-range", b"bytes %d-%d/%d" % (start, start + size - 1, served.size)),
+    ]
+
+
+def _range(request: Request, size: int) -> tuple[int, int] | tuple[()] | None:
+    """Returns start and size of the one range that is asked for.
+
+    Returns:
+        None for the whole file, which is also the answer to several ranges, to one that is not
+        understood (RFC 9110, section 14.2), and to an If-Range, as there is no validator to
+        compare; an empty tuple for a range that lies outside the file.
+    """
+    wanted = request.header(b"range")
+    if wanted is None or request.header(b"if-range") is not None:
+        return None
+    found = _RANGE.match(wanted.strip())
+    if not found or found.groups() == (b"", b""):
+        return None
+    first, last = found.groups()
+    if not first:
+        start, end = max(size - int(last), 0), size - 1
+    else:
+        start, end = int(first), min(int(last), size - 1) if last else size - 1
+        if last and int(last) < start:
+            return None
+    return (start, end - start + 1) if start <= end else ()

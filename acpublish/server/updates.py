@@ -1,0 +1,156 @@
+"""The two ways to an update: a file by its name, and the automatic address of product and board."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote_to_bytes
+
+from acpublish.catalog import DirectoryCatalog, LooseFile, ReleaseFile
+from acpublish.release import (
+    Decision,
+    Release,
+    Verdict,
+    decide_file,
+    decide_update,
+    names,
+)
+from acpublish.server import answers
+from acpublish.server.answers import Send
+from acpublish.server.checkins import CheckIns
+from acpublish.server.images import ImageSender, Served
+from acpublish.server.places import Places
+from acpublish.server.requests import Request
+from acpublish.wire import UPDATE_PREFIX, Mode, Report
+
+DEFAULT_CHANNEL = "stable"
+_KEPT_DECISIONS = 1024
+_PREFIX = UPDATE_PREFIX.encode()
+_CHECKSUMS = ((b".md5", "md5"), (b".sha256", "sha256"))
+
+
+class Updates:
+    """Answers for images, to devices and to everyone else."""
+
+    def __init__(
+        self, catalog: DirectoryCatalog, places: Places, images: ImageSender, checkins: CheckIns
+    ) -> None:
+        self._catalog = catalog
+        self._places = places
+        self._images = images
+        self._checkins = checkins
+        self._decisions: dict[str, tuple[tuple[Release, ...], dict[object, Decision]]] = {}
+
+    async def file(self, request: Request, send: Send) -> int:
+        """Answers for a file that is asked for by its name, or for its checksum file."""
+        located = self._places.locate(request.target)
+        if isinstance(located, (ReleaseFile, LooseFile)):
+            return await self._named(request, located, send)
+        if located is None:
+            for suffix, digest in _CHECKSUMS:
+                for target in (request.target, request.path):
+                    if target.endswith(suffix):
+                        image = self._places.locate(target[: -len(suffix)])
+                        if isinstance(image, (ReleaseFile, LooseFile)):
+                            return await self._checksum(image, digest, send)
+        return await answers.missing(send)
+
+    async def automatic(self, request: Request, send: Send) -> int:
+        """Answers for ``/update/<product>/<board>[?channel=...]``."""
+        parts = unquote_to_bytes(request.path[len(_PREFIX) :]).decode("latin-1").split("/")
+        channel = _channel(request.query)
+        if len(parts) != 2 or not all(names.is_name(name) for name in (*parts, channel)):
+            return await answers.missing(send)
+        product, board = parts
+        decision = self._decide(request.report, product, board, channel)
+        self._note(request, decision, product, board)
+        if decision.release is None or decision.image is None:
+            return await _without_image(decision, send)
+        served = self._images.of_release(decision.release, decision.image)
+        return await self._answer(request, decision, served, send)
+
+    async def _named(self, request: Request, located: ReleaseFile | LooseFile, send: Send) -> int:
+        served = await self._served(located)
+        decision = decide_file(
+            request.report,
+            family=served.family,
+            kind=served.kind,
+            running=served.running,
+            version=served.version,
+            flashable=served.flashable,
+        )
+        if isinstance(located, ReleaseFile):
+            self._note(request, decision, located.release.product, located.image.board)
+        else:
+            self._note(request, decision)
+        return await self._answer(request, decision, served, send)
+
+    async def _answer(
+        self, request: Request, decision: Decision, served: Served, send: Send
+    ) -> int:
+        if decision.verdict is Verdict.UP_TO_DATE:
+            return await answers.not_modified(send)
+        if decision.verdict is not Verdict.OFFER:
+            return await _without_image(decision, send)
+        if request.report.mode is not Mode.VERSION:
+            return await self._images.send(request, served, send)
+        if served.version is None:
+            return await answers.text(send, 404, "The version of this file is not known.")
+        version = [(b"x-version", served.version.encode()), (b"content-length", b"0")]
+        return await answers.whole(send, 200, version)
+
+    async def _served(self, located: ReleaseFile | LooseFile) -> Served:
+        if isinstance(located, ReleaseFile):
+            return self._images.of_release(located.release, located.image)
+        return await self._images.of_loose(located.path)
+
+    async def _checksum(self, located: ReleaseFile | LooseFile, digest: str, send: Send) -> int:
+        served = await self._served(located)
+        value = served.md5 if digest == "md5" else served.sha256
+        if value is None:
+            return await answers.missing(send)
+        # As md5sum and sha256sum write it, so that their --check reads it.
+        name = served.name.encode("utf-8", "replace").replace(b"\n", b"?")
+        body = value.encode() + b"  " + name + b"\n"
+        return await answers.whole(send, 200, answers.length_and_type(body, b"text/plain"), body)
+
+    def _decide(self, report: Report, product: str, board: str, channel: str) -> Decision:
+        """Decides, or remembers: most devices of a fleet say the same, until a release is new."""
+        releases = self._catalog.releases(product)
+        kept = self._decisions.get(product)
+        if kept is None or kept[0] is not releases or len(kept[1]) >= _KEPT_DECISIONS:
+            kept = (releases, {})
+            if len(self._decisions) >= _KEPT_DECISIONS:
+                self._decisions.clear()
+            if releases:
+                self._decisions[product] = kept
+        said = (report.family, report.mode, report.version, report.sketch_md5, report.sketch_sha256)
+        key = (board, channel, said)
+        decision = kept[1].get(key)
+        if decision is None:
+            decision = kept[1][key] = decide_update(report, releases, board, channel)
+        return decision
+
+    def _note(
+        self,
+        request: Request,
+        decision: Decision,
+        product: str | None = None,
+        board: str | None = None,
+    ) -> None:
+        request.note = decision.reason
+        self._checkins.note(
+            request.report, decision, address=request.address, product=product, board=board
+        )
+
+
+async def _without_image(decision: Decision, send: Send) -> int:
+    if decision.verdict is Verdict.REFUSE:
+        return await answers.text(send, 403, f"Refused: {decision.reason}.")
+    return await answers.missing(send)
+
+
+def _channel(query: bytes) -> str:
+    for part in query.split(b"&"):
+        key, _, value = part.partition(b"=")
+        if key == b"channel":
+            return unquote_to_bytes(value).decode("latin-1")
+    return DEFAULT_CHANNEL

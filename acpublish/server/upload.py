@@ -1,0 +1,244 @@
+"""``/api/v1``: publishing over HTTP, and what is published, as JSON.
+
+``PUT /api/v1/releases/<product>/<version>/<board>?channel=...&kind=...&chip=...`` takes the bytes
+of an image. The catalog makes the same checks as a publish to a directory does; the client's word
+is not enough. Every error is JSON too: ``error``, ``hint`` and ``code``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any, cast
+from urllib.parse import quote
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from acpublish.catalog import DirectoryCatalog
+from acpublish.errors import AcpublishError, NotFoundError, RequestError
+from acpublish.release import IMAGE_KINDS, Outcome, Receipt, Submission, Version, names
+from acpublish.server.answers import App
+from acpublish.server.auth import Access, Tokens
+from acpublish.server.problems import status_of
+from acpublish.server.updates import DEFAULT_CHANNEL
+
+_log = logging.getLogger(__name__)
+
+PROVENANCE_HEADER = "x-acpublish-provenance"
+#: One upload may take this long, and pause this long.
+UPLOAD_DEADLINE_S = 300.0
+UPLOAD_PAUSE_S = 30.0
+#: Each upload is held in memory until it is checked.
+PARALLEL_UPLOADS = 2
+
+_MAKE_TOKEN = "Make one on the server with 'acpublish token create'."  # noqa: S105
+#: What each refusal is answered with: status, problem, hint.
+_REFUSALS: Mapping[Access, tuple[int, str, str]] = {
+    Access.NO_TOKENS: (403, "this server is read-only, as no token was made", _MAKE_TOKEN),
+    Access.MISSING: (401, "publishing needs a token", "Give one, as ACPUBLISH_TOKEN."),
+    Access.WRONG: (401, "the token is not known here", _MAKE_TOKEN),
+    Access.OTHER_PRODUCT: (403, "the token is not for this product", _MAKE_TOKEN),
+}
+#: What the client is told of a fault whose text may hold paths of the server.
+_INWARD: Mapping[str, str] = {
+    "read-only": "the server cannot write its catalog",
+    "full": "the server's disk is full",
+    "server": "the server is at fault",
+}
+
+
+def create_api(catalog: DirectoryCatalog, tokens: Tokens, upload_bytes: int) -> App:
+    """Makes the application for ``/api/v1``.
+
+    Args:
+        catalog: Where releases go.
+        tokens: Who may publish.
+        upload_bytes: The largest body that is taken.
+    """
+    api = _Api(catalog, tokens, upload_bytes)
+    app = Starlette(
+        routes=[
+            Route("/api/v1/products", api.products, methods=["GET"]),
+            Route("/api/v1/products/{product}", api.releases, methods=["GET"]),
+            Route("/api/v1/releases/{product}/{version}/{board}", api.publish, methods=["PUT"]),
+        ],
+        exception_handlers={
+            AcpublishError: _on_fault,
+            404: _on_no_address,
+            405: _on_other_method,
+        },
+    )
+    # An upload follows no redirect.
+    app.router.redirect_slashes = False
+    return cast(App, app)
+
+
+class _Api:
+    def __init__(self, catalog: DirectoryCatalog, tokens: Tokens, upload_bytes: int) -> None:
+        self._catalog = catalog
+        self._tokens = tokens
+        self._upload_bytes = upload_bytes
+        self._uploads = asyncio.Semaphore(PARALLEL_UPLOADS)
+
+    async def products(self, request: Request) -> Response:
+        return JSONResponse({"products": list(self._catalog.products())})
+
+    async def releases(self, request: Request) -> Response:
+        product = request.path_params["product"]
+        releases = self._catalog.releases(product)
+        if not releases:
+            raise NotFoundError("there is no such product", hint="See /api/v1/products.")
+        ordered = sorted(releases, key=lambda release: release.version.precedence)
+        return JSONResponse(
+            {"product": product, "releases": [release.to_dict() for release in ordered]}
+        )
+
+    async def publish(self, request: Request) -> Response:
+        refusal = self._refusal(request)
+        if refusal is not None:
+            await self._drain(request)
+            return refusal
+        try:
+            submission = _submission(request)
+        except AcpublishError:
+            await self._drain(request)
+            raise
+        async with self._uploads:
+            data = await self._body(request)
+            if data is None:
+                return self._too_large()
+            receipt = await asyncio.to_thread(self._catalog.put, data, submission)
+        return _receipt(request, submission, receipt)
+
+    def _refusal(self, request: Request) -> Response | None:
+        scheme, _, text = request.headers.get("authorization", "").partition(" ")
+        token = text.strip() if scheme.lower() == "bearer" and text.strip() else None
+        access = self._tokens.allows(token, request.path_params["product"])
+        if access is Access.ALLOWED:
+            return None
+        status, problem, hint = _REFUSALS[access]
+        more = {"www-authenticate": "Bearer"} if status == 401 else {}
+        code = "unauthorised" if status == 401 else "forbidden"
+        return _problem(status, problem, hint, code, more)
+
+    def _too_large(self) -> Response:
+        limit = self._upload_bytes // (1024 * 1024)
+        return _problem(
+            413,
+            f"the body is larger than {limit} MiB",
+            "Send one image; ESP flash chips hold at most 32 MiB.",
+            "too-large",
+            {"connection": "close"},
+        )
+
+    async def _body(self, request: Request) -> bytes | None:
+        """Reads the body; None where it is too large."""
+        length = request.headers.get("content-length", "0")
+        if length.isdigit() and int(length) > self._upload_bytes:
+            return None
+        taken = bytearray()
+        stream = request.stream()
+        ends = asyncio.get_running_loop().time() + UPLOAD_DEADLINE_S
+        try:
+            while True:
+                left_s = ends - asyncio.get_running_loop().time()
+                # Not the chunk alone is bounded in time: a client may send a byte now and then.
+                chunk = await asyncio.wait_for(anext(stream), min(UPLOAD_PAUSE_S, left_s))
+                taken += chunk
+                if len(taken) > self._upload_bytes:
+                    return None
+        except StopAsyncIteration:
+            return bytes(taken)
+        except asyncio.TimeoutError as fault:
+            raise RequestError("the upload took too long", hint="Send it again.") from fault
+        except ClientDisconnect as fault:
+            raise RequestError("the client went away", hint="Send it again.") from fault
+
+    async def _drain(self, request: Request) -> None:
+        """Reads what is being sent, as many clients only listen when they have sent all."""
+        if "expect" not in request.headers:
+            try:
+                await self._body(request)
+            except RequestError as fault:
+                _log.debug("%s", fault)
+
+
+def _submission(request: Request) -> Submission:
+    query = request.query_params
+    kind = query.get("kind", "firmware")
+    if kind not in IMAGE_KINDS:
+        raise RequestError("there is no such kind", hint="It is 'firmware' or 'filesystem'.")
+    return Submission(
+        product=names.product(request.path_params["product"]),
+        version=Version.parse(request.path_params["version"]),
+        board=names.board(request.path_params["board"]),
+        channel=names.channel(query.get("channel", DEFAULT_CHANNEL)),
+        kind="filesystem" if kind == "filesystem" else "firmware",
+        chip=query.get("chip"),
+        provenance=_provenance(request.headers.get(PROVENANCE_HEADER)),
+    )
+
+
+def _provenance(text: str | None) -> dict[str, str]:
+    if not text:
+        return {}
+    try:
+        document: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        document = None
+    if isinstance(document, dict) and all(isinstance(one, str) for one in document.values()):
+        return document
+    raise RequestError(
+        f"the header {PROVENANCE_HEADER} is no JSON object of texts",
+        hint='Send one such as {"commit": "abc1234"}, or none.',
+    )
+
+
+def _receipt(request: Request, submission: Submission, receipt: Receipt) -> Response:
+    document = {
+        "outcome": receipt.outcome.value,
+        "product": submission.product,
+        "version": str(submission.version),
+        "board": submission.board,
+        "kind": submission.kind,
+        "channel": submission.channel,
+        "file": receipt.file,
+        "size": receipt.size,
+        "md5": receipt.md5,
+        "sha256": receipt.sha256,
+        "url": str(request.base_url) + quote(receipt.file, safe="/+"),
+        "warnings": list(receipt.warnings),
+    }
+    return JSONResponse(document, 201 if receipt.outcome is Outcome.PUBLISHED else 200)
+
+
+def _problem(
+    status: int, problem: str, hint: str, code: str, more: Mapping[str, str] | None = None
+) -> Response:
+    document = {"error": problem, "hint": hint, "code": code}
+    return JSONResponse(document, status, headers=dict(more or {}))
+
+
+async def _on_fault(request: Request, fault: Exception) -> Response:
+    if not isinstance(fault, AcpublishError):
+        raise fault
+    status, code = status_of(fault)
+    problem = _INWARD.get(code)
+    if problem is None:
+        return _problem(status, fault.problem, fault.hint, code)
+    _log.error("%s", fault)
+    return _problem(status, problem, "Its log says more; tell whoever runs it.", code)
+
+
+async def _on_no_address(request: Request, fault: Exception) -> Response:
+    return _problem(404, "there is nothing at this address", "See /api/v1/products.", "not-found")
+
+
+async def _on_other_method(request: Request, fault: Exception) -> Response:
+    hint = "Releases are sent with PUT, all else is read with GET."
+    return _problem(405, "this method is not for this address", hint, "method")

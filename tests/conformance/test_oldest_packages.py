@@ -1,0 +1,63 @@
+"""The adapter leans on uvicorn's inside, so it is also tested with the oldest that is allowed."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TESTED = (
+    "tests/unit/server/test_request_line.py",
+    "tests/conformance/test_wire_replays.py",
+    "tests/conformance/test_start_and_stop.py",
+    "tests/conformance/test_upload.py::test_publishing_twice",
+    "tests/conformance/test_upload.py::test_what_is_refused",
+    "tests/conformance/test_upload.py::test_chunked_is_taken",
+)
+
+
+def oldest() -> dict[str, str]:
+    """Returns the lowest versions of the extra that pyproject.toml allows."""
+    text = (ROOT / "pyproject.toml").read_text()
+    return {
+        name: found[1]
+        for name in ("uvicorn", "httptools", "starlette")
+        if (found := re.search(rf'"{name}>=([\d.]+)', text))
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_server_works_with_the_oldest_packages(tmp_path: Path) -> None:
+    wanted = oldest()
+    assert set(wanted) == {"uvicorn", "httptools", "starlette"}
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--only-binary", ":all:"]
+    exact = [f"{name}=={version}" for name, version in wanted.items()]
+    installed = subprocess.run(
+        [*pip, "--target", str(tmp_path), *exact], capture_output=True, text=True, check=False
+    )
+    if installed.returncode:
+        pytest.skip("the oldest packages cannot be installed: " + installed.stderr[-300:])
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    version = subprocess.run(
+        [sys.executable, "-c", "import uvicorn; print(uvicorn.__version__)"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=env,
+    ).stdout.strip()
+    assert version.startswith(wanted["uvicorn"])
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTED],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env=env,
+    )
+    assert run.returncode == 0, run.stdout[-3000:]
