@@ -1,0 +1,116 @@
+"""The command line: one module for each command, loaded only when it is used.
+
+The one place that turns errors into text and an exit status.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from acpublish.cli import status
+from acpublish.errors import AcpublishError
+
+__all__ = ["main"]
+
+#: Each command and its one line of help, here so that `--help` loads none of them.
+COMMANDS = {
+    "device": "Ask for an update as a real device does, and check what comes.",
+    "inspect": "Tell all about an image file.",
+    "list": "List what a catalog or a server has.",
+    "publish": "Stamp an image and publish it to a directory or a server.",
+    "serve": "Serve a catalog to devices.",
+    "stamp": "Write product and version into an image.",
+    "token": "Make the tokens that publishing to a server asks for.",
+}
+
+
+class _Commands(click.Group):
+    """A group that imports a command's module when the command is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"acpublish.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(COMMANDS.items()))
+
+
+@click.group(
+    cls=_Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(package_name="acpublish", prog_name="acpublish")
+@click.pass_context
+def acpublish(context: click.Context) -> None:
+    """From `pio run` to every ESP8266 and ESP32 in the field.
+
+    Stamps firmware images with a version, publishes them to a catalog directory or an update
+    server, and serves them to devices.
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line.
+
+    Args:
+        arguments: What follows the program's name; by default what the process was given.
+
+    Returns:
+        The exit status, by the table in :mod:`acpublish.cli.status`.
+    """
+    # Not list(...): importing the command of that name hides it in this package.
+    given = [*(sys.argv[1:] if arguments is None else arguments)]
+    try:
+        result = acpublish.main(given, prog_name="acpublish", standalone_mode=False)
+    except AcpublishError as error:
+        return _fail(str(error), status.status_of(error))
+    except click.UsageError as error:
+        return _fail(_usage(error), status.USAGE)
+    except click.ClickException as error:
+        return _fail(error.format_message(), status.USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        return status.INTERRUPTED
+    except BrokenPipeError:
+        # The reader has gone, as with `| head`; nothing more can be said to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return status.OK
+    except Exception as error:
+        return _internal(error)
+    return result if isinstance(result, int) else status.OK
+
+
+def _fail(text: str, code: int) -> int:
+    click.echo(f"acpublish: error: {text}", err=True)
+    return code
+
+
+def _usage(error: click.UsageError) -> str:
+    where = error.ctx.command_path if error.ctx else "acpublish"
+    message = " ".join(error.format_message().split()).rstrip(".")
+    return f"{message}. See {where} --help."
+
+
+def _internal(error: Exception) -> int:
+    if os.environ.get("ACPUBLISH_DEBUG"):
+        traceback.print_exception(error)
+    return _fail(
+        f"a fault of acpublish itself ({type(error).__name__}). "
+        "Set ACPUBLISH_DEBUG=1 to see where, and report it.",
+        status.INTERNAL,
+    )

@@ -1,0 +1,122 @@
+"""``acpublish device``: ask for an update as a real device does, and check what comes."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import click
+
+from acpublish.cli import status
+from acpublish.cli.output import json_option, print_json
+from acpublish.device import Device, DeviceOptions, Outcome, Result, run
+from acpublish.errors import SettingsError
+from acpublish.image import read
+from acpublish.wire import UPDATE_PREFIX
+
+
+@click.command("device", short_help="Ask for an update as a real device does.")
+@click.argument("url")
+@click.argument("path", required=False)
+@click.option(
+    "--chip",
+    type=click.Choice(["esp8266", "esp32"]),
+    default="esp8266",
+    show_default=True,
+    help="Whose updater to speak as.",
+)
+@click.option("--auto", metavar="PRODUCT/BOARD", help="Ask for the newest image of a channel.")
+@click.option("--channel", metavar="C", help="The channel for --auto.  [stable]")
+@click.option("--version", metavar="V", help="What the sketch says that it runs.")
+@click.option(
+    "--mode",
+    type=click.Choice(["sketch", "spiffs", "version"]),
+    default="sketch",
+    show_default=True,
+    help="What to ask for: firmware, a filesystem, or only the version.",
+)
+@click.option(
+    "--flash",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The file of the bytes that it runs: read at the start, written after an update.",
+)
+@click.option("--model", metavar="CHIP", help="The exact chip, such as esp32c3.")
+@click.option("--free-space", type=click.IntRange(0), help="Bytes that an update may have.")
+@click.option("--catalog", "listing", is_flag=True, help="Show the list that AutoConnect shows.")
+@json_option
+def command(
+    url: str,
+    path: str | None,
+    auto: str | None,
+    channel: str | None,
+    listing: bool,
+    as_json: bool,
+    **device: Any,
+) -> int:
+    """Ask the server at URL for an update, as ESP8266HTTPUpdate or ESP32 HTTPUpdate would.
+
+    PATH is a file's path on the server; --auto asks for the newest image of a channel instead. The
+    answer is checked as a device checks it. The exit status is 1 when the update fails.
+    """
+    options = DeviceOptions(**device)
+    if listing:
+        return _list(options, url, path or ".", as_json)
+    outcome = run(options, url, _address(path, auto, channel))
+    if as_json:
+        print_json(document(outcome))
+    else:
+        click.echo(_line(outcome))
+    return status.NO if outcome.result is Result.FAILED else status.OK
+
+
+def document(outcome: Outcome) -> dict[str, Any]:
+    """Returns the outcome of an update as JSON types."""
+    image = outcome.image
+    stamp = read(image).stamp if image is not None else None
+    return {
+        "result": outcome.result.value,
+        "reason": outcome.reason or None,
+        "status": outcome.status,
+        "available": outcome.available,
+        "size": None if image is None else len(image),
+        "sha256": None if image is None else hashlib.sha256(image).hexdigest(),
+        "product": stamp.product if stamp else None,
+        "version": stamp.version if stamp else None,
+    }
+
+
+def _address(path: str | None, auto: str | None, channel: str | None) -> str:
+    if auto and not path:
+        query = f"?channel={channel}" if channel else ""
+        return f"{UPDATE_PREFIX}{auto.strip('/')}{query}"
+    if path and not auto and not channel:
+        return path
+    raise SettingsError(
+        "a device asks either for a file's PATH or with --auto",
+        hint="Give one of them; --channel goes with --auto.",
+    )
+
+
+def _line(outcome: Outcome) -> str:
+    if outcome.result is Result.UPDATED:
+        said = document(outcome)
+        runs = f"now runs {said['product']} {said['version']}, " if said["version"] else ""
+        return f"updated: {runs}{said['size']} bytes, sha256 {said['sha256']}"
+    if outcome.result is Result.FAILED:
+        return f"failed: {outcome.reason}"
+    if outcome.result is Result.AVAILABLE:
+        return f"available: {outcome.available}"
+    return "no update: the server has nothing newer"
+
+
+def _list(options: DeviceOptions, url: str, path: str, as_json: bool) -> int:
+    page = Device(options).catalog(url, path)
+    if as_json:
+        names = [firmware.name for firmware in page.firmwares]
+        print_json({"caption": page.caption, "firmwares": names})
+        return status.OK if names else status.NO
+    click.echo(page.caption)
+    for one in page.firmwares:
+        click.echo(f"{one.date} {one.time}  {one.size:>9}  {one.name}")
+    return status.OK if page.firmwares else status.NO

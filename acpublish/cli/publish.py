@@ -1,0 +1,73 @@
+"""``acpublish publish``: stamp an image and publish it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from acpublish.api import publish_with
+from acpublish.cli.output import json_option, print_json, warn
+from acpublish.publishing import Publication, describe
+from acpublish.settings import Settings, environment, flags
+
+
+@click.command("publish", short_help="Stamp an image and publish it.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--to", metavar="DIR|URL", help="A catalog directory or a server's address.")
+@click.option("--product", metavar="P", help="The product that the image belongs to.")
+@click.option("--version", metavar="V", help="SemVer 2.0.0, or git, or file:PATH.")
+@click.option("--board", metavar="B", help="The board that the image is made for.")
+@click.option("--channel", metavar="C", help="The channel that shall point at it.  [stable]")
+@click.option("--kind", metavar="KIND", help="firmware or filesystem.  [firmware]")
+@click.option("--chip", metavar="CHIP", help="The board's chip, to be checked: esp8266, esp32c3, …")
+@click.option(
+    "--insecure-http",
+    is_flag=True,
+    help="Send the token over plain http to another machine, too.",
+)
+@click.option("--dry-run", is_flag=True, help="Do all but the write, and say what would happen.")
+@json_option
+def command(
+    file: Path, dry_run: bool, as_json: bool, insecure_http: bool, **given: str | None
+) -> None:
+    """Stamp FILE and publish it to a catalog directory or an update server.
+
+    FILE is never changed. Publishing the same bytes again is a success; other bytes under a
+    version that exists are refused. The environment variables ACPUBLISH_TO, ACPUBLISH_PRODUCT and
+    so on stand in for missing options; the token for a server comes from ACPUBLISH_TOKEN only.
+    """
+    layer = flags({**given, "insecure_http": "yes" if insecure_http else None})
+    options = Settings(layer, environment(os.environ)).publish_options()
+    publication = publish_with(file, options, dry_run=dry_run)
+    for warning in publication.receipt.warnings:
+        warn(warning)
+    if as_json:
+        print_json(document(publication))
+        return
+    click.echo(describe(publication))
+    receipt = publication.receipt
+    click.echo(f"{receipt.size} bytes, sha256 {receipt.sha256}")
+    click.echo(receipt.url or f"{options.destination.to}/{receipt.file}")
+
+
+def document(publication: Publication) -> dict[str, Any]:
+    """Returns a publication as JSON types."""
+    submission, receipt = publication.submission, publication.receipt
+    return {
+        "outcome": receipt.outcome.value,
+        "dry_run": publication.dry_run,
+        "product": submission.product,
+        "version": str(submission.version),
+        "board": submission.board,
+        "channel": submission.channel,
+        "kind": submission.kind,
+        "file": receipt.file,
+        "size": receipt.size,
+        "md5": receipt.md5,
+        "sha256": receipt.sha256,
+        "url": receipt.url or None,
+        "warnings": list(receipt.warnings),
+    }

@@ -1,0 +1,66 @@
+"""``acpublish serve``: serve a catalog to devices."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+LEVELS = ("critical", "error", "warning", "info", "debug")
+
+
+@click.command("serve", short_help="Serve a catalog to devices.")
+@click.option(
+    "--port",
+    "-p",
+    default=8000,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="The port to listen at; 0 for a free one.",
+)
+@click.option("--bind", "-b", metavar="ADDR", help="The address to listen at.  [this host's own]")
+@click.option(
+    "--catalog",
+    "-d",
+    default=".",
+    type=click.Path(path_type=Path),
+    help="The catalog's directory.  [the current one]",
+)
+@click.option(
+    "--log",
+    "-l",
+    default="INFO",
+    show_default=True,
+    type=click.Choice(LEVELS, case_sensitive=False),
+    help="What to log.",
+)
+@click.option(
+    "--state",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Where tokens are kept.  [the user's state folder]",
+)
+@click.option(
+    "--grace",
+    default=30.0,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="How long running downloads may go on after Ctrl-C or SIGTERM.",
+)
+def command(
+    port: int, bind: str | None, catalog: Path, log: str, state: Path | None, grace: float
+) -> int:
+    """Serve a catalog directory to AutoConnectUpdate, ESPhttpUpdate and HTTPUpdate sketches.
+
+    Any directory with .bin files will do. Without a token (acpublish token create) nobody can
+    publish to the server.
+    """
+    from acpublish.server.options import ServerOptions
+    from acpublish.server.run import serve
+
+    return serve(
+        ServerOptions(
+            catalog=catalog, bind=bind, port=port, log=log.upper(), state=state, grace_s=grace
+        )
+    )

@@ -1,0 +1,188 @@
+"""The command line as a whole: help, lazy imports, one-line errors."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+import acpublish as package
+from acpublish import errors
+from acpublish.cli import COMMANDS
+from acpublish.cli import acpublish as group
+from tests.unit.cli.invoking import CommandLine, python
+
+HEAVY = ("requests", "rich", "starlette", "uvicorn", "httptools", "uvloop", "esptool")
+
+
+@pytest.mark.parametrize("words", [(), ("--help",), ("-h",)])
+def test_help_lists_every_command(acpublish: CommandLine, words: tuple[str, ...]) -> None:
+    said = acpublish(*words)
+    assert said.status == 0
+    for name, help_text in COMMANDS.items():
+        assert f"  {name} " in said.out
+        assert help_text.split()[0] in said.out
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_has_help(acpublish: CommandLine, name: str) -> None:
+    for option in ("-h", "--help"):
+        said = acpublish(name, option)
+        assert said.status == 0
+        assert said.out.startswith(f"Usage: acpublish {name} ")
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_a_command_is_listed_under_its_own_name(name: str) -> None:
+    with click.Context(group) as context:
+        command = group.get_command(context, name)
+    assert command is not None
+    assert command.name == name
+
+
+def test_version(acpublish: CommandLine) -> None:
+    said = acpublish("--version")
+    assert said.status == 0
+    assert said.out.split()[-1] == package.__version__
+
+
+def test_python_m_acpublish_is_the_same(firmware: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "acpublish", "inspect", str(firmware)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert "esp8266" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import acpublish",
+        "import acpublish.pio",
+        "from acpublish.cli import main; main(['--help'])",
+        "from acpublish.cli import main; main(['serve', '--help'])",
+        "from acpublish.cli import main; main(['publish', '--help'])",
+        "from acpublish.cli import main; main(['list', '--help'])",
+        "from acpublish.cli import main; main(['inspect', '/dev/null'])",
+    ],
+)
+def test_nothing_heavy_is_imported_before_it_is_needed(program: str) -> None:
+    done = python(
+        f"import sys\n{program}\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.strip() == "[]"
+
+
+def test_the_hook_imports_the_standard_library_only() -> None:
+    done = python(
+        "import sys\nimport acpublish.pio\n"
+        "ours = [name for name in sys.modules if name.split('.')[0] == 'click']\n"
+        "print(ours)"
+    )
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+@pytest.mark.parametrize("missing", ["starlette", "uvicorn", "httptools"])
+def test_a_server_without_its_extra_says_what_to_install(tmp_path: Path, missing: str) -> None:
+    done = python(
+        f"import sys\nsys.modules[{missing!r}] = None\n"
+        "from acpublish.cli import main\n"
+        f"sys.exit(main(['serve', '--catalog', {str(tmp_path)!r}, '--port', '0']))"
+    )
+    assert done.returncode == 2
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("acpublish: error: the server needs ")
+    assert missing in lines[0]
+    assert "pip install 'acpublish[server]'" in lines[0]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("nothing",),
+        ("--nothing",),
+        ("publish",),
+        ("publish", "--nothing", "x"),
+        ("inspect",),
+        ("serve", "--port", "99999"),
+        ("serve", "--log", "loud"),
+        ("serve", "--grace", "-1"),
+        ("stamp", "x"),
+        ("token",),
+        ("token", "create"),
+        ("device", "http://127.0.0.1:9"),
+    ],
+)
+def test_a_wrong_call_is_one_line_with_status_2(
+    acpublish: CommandLine, words: tuple[str, ...]
+) -> None:
+    said = acpublish(*words)
+    assert said.status == 2
+    assert said.error()
+
+
+def test_a_fault_of_our_own_is_one_line(
+    acpublish: CommandLine, monkeypatch: pytest.MonkeyPatch, firmware: Path
+) -> None:
+    def broken(path: Path) -> None:
+        raise KeyError("secret")
+
+    monkeypatch.setattr("acpublish.api.read_image", broken)
+    said = acpublish("inspect", firmware)
+    assert said.status == 70
+    assert "a fault of acpublish itself (KeyError)" in said.error()
+    assert "secret" not in said.err
+    monkeypatch.setenv("ACPUBLISH_DEBUG", "1")
+    assert "Traceback" in acpublish("inspect", firmware).err
+
+
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, click.Abort])
+def test_ctrl_c_is_status_130_and_no_traceback(
+    acpublish: CommandLine,
+    monkeypatch: pytest.MonkeyPatch,
+    firmware: Path,
+    interrupt: type[BaseException],
+) -> None:
+    def interrupted(path: Path) -> None:
+        raise interrupt
+
+    monkeypatch.setattr("acpublish.api.read_image", interrupted)
+    said = acpublish("inspect", firmware)
+    assert said.status == 130
+    assert "Traceback" not in said.err
+
+
+def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
+    for number in range(3000):
+        (tmp_path / f"a-rather-long-name-of-a-file-{number}").touch()
+    done = subprocess.run(
+        f"{shlex.quote(sys.executable)} -m acpublish list . --json | head -1",
+        shell=True,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "[\n"
+    assert done.stderr == ""
+
+
+def test_an_error_is_shown_with_what_to_do(
+    acpublish: CommandLine, monkeypatch: pytest.MonkeyPatch, firmware: Path
+) -> None:
+    def wrong(path: Path) -> None:
+        raise errors.DamagedImageError("it is\nbroken", hint="Build it again.")
+
+    monkeypatch.setattr("acpublish.api.read_image", wrong)
+    said = acpublish("inspect", firmware)
+    assert said.error() == "acpublish: error: it is broken. Build it again."

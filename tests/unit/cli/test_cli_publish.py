@@ -1,0 +1,169 @@
+"""``acpublish publish`` to a directory: what it prints, writes and refuses."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from tests.support import images
+from tests.unit.cli.invoking import CommandLine
+
+NAMES = ("--product", "lamp", "--version", "1.2.3", "--board", "d1_mini")
+FILE = "lamp/lamp-1.2.3_d1_mini.bin"
+
+
+def visible(catalog: Path) -> list[str]:
+    return sorted(
+        str(path.relative_to(catalog))
+        for path in catalog.rglob("*")
+        if path.is_file() and ".acpublish" not in path.parts
+    )
+
+
+def test_one_visible_file_is_new(acpublish: CommandLine, firmware: Path, catalog: Path) -> None:
+    before = firmware.read_bytes()
+    said = acpublish("publish", firmware, "--to", catalog, *NAMES)
+    assert said.status == 0
+    assert said.err == ""
+    assert said.out.startswith("lamp 1.2.3 for d1_mini (stable): published\n")
+    assert said.out.rstrip().endswith(FILE)
+    assert visible(catalog) == [FILE]
+    assert firmware.read_bytes() == before
+
+
+def test_json_is_the_receipt(acpublish: CommandLine, firmware: Path, catalog: Path) -> None:
+    said = acpublish("publish", firmware, "--to", catalog, *NAMES, "--json")
+    published = (catalog / FILE).read_bytes()
+    assert said.json() == {
+        "outcome": "published",
+        "dry_run": False,
+        "product": "lamp",
+        "version": "1.2.3",
+        "board": "d1_mini",
+        "channel": "stable",
+        "kind": "firmware",
+        "file": FILE,
+        "size": len(published),
+        "md5": hashlib.md5(published, usedforsecurity=False).hexdigest(),
+        "sha256": hashlib.sha256(published).hexdigest(),
+        "url": str(catalog / FILE),
+        "warnings": [],
+    }
+
+
+def test_the_same_again_is_a_success(acpublish: CommandLine, firmware: Path, catalog: Path) -> None:
+    acpublish("publish", firmware, "--to", catalog, *NAMES)
+    said = acpublish("publish", firmware, "--to", catalog, *NAMES)
+    assert said.status == 0
+    assert "already published" in said.out
+    said = acpublish("publish", firmware, "--to", catalog, *NAMES, "--json")
+    assert said.json()["outcome"] == "already published"
+
+
+def test_other_bytes_are_a_conflict_with_both_digests(
+    acpublish: CommandLine, firmware: Path, catalog: Path, tmp_path: Path
+) -> None:
+    acpublish("publish", firmware, "--to", catalog, *NAMES)
+    there = hashlib.sha256((catalog / FILE).read_bytes()).hexdigest()
+    firmware.write_bytes(images.esp8266_image(seed=2))
+    stamped = tmp_path / "stamped.bin"
+    acpublish("stamp", firmware, "--product", "lamp", "--version", "1.2.3", "-o", stamped)
+    said = acpublish("publish", firmware, "--to", catalog, *NAMES)
+    assert said.status == 4
+    assert there in said.error()
+    assert hashlib.sha256(stamped.read_bytes()).hexdigest() in said.error()
+
+
+def test_a_dry_run_writes_nothing(acpublish: CommandLine, firmware: Path, catalog: Path) -> None:
+    said = acpublish("publish", firmware, "--to", catalog, *NAMES, "--dry-run")
+    assert said.status == 0
+    assert "would be published" in said.out
+    assert visible(catalog) == []
+    said = acpublish("publish", firmware, "--to", catalog, *NAMES, "--dry-run", "--json")
+    assert said.json()["dry_run"] is True
+    assert visible(catalog) == []
+
+
+def test_an_image_without_a_place_for_a_stamp_is_a_warning_on_stderr(
+    acpublish: CommandLine, firmware: Path, catalog: Path
+) -> None:
+    firmware.write_bytes(images.esp8266_image(record=False))
+    said = acpublish("publish", firmware, "--to", catalog, *NAMES, "--json")
+    assert said.status == 0
+    assert said.err.startswith("acpublish: warning: unstamped: ")
+    assert said.json()["warnings"][0].startswith("unstamped: ")
+
+
+def test_variables_stand_in_and_options_win(
+    acpublish: CommandLine, firmware: Path, catalog: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"TO": str(catalog), "PRODUCT": "lamp", "VERSION": "1.0.0", "BOARD": "d1_mini"}
+    for name, text in given.items():
+        monkeypatch.setenv(f"ACPUBLISH_{name}", text)
+    said = acpublish("publish", firmware, "--version", "1.2.3", "--json")
+    assert said.json()["file"] == FILE
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "words"),
+    [
+        (("--version", "v1.2"), 7, "Write '1.2.0'"),
+        (("--version", ""), 2, "no version is given"),
+        (("--product", "../x"), 7, "product name"),
+        (("--product", "a b"), 7, "Use for example 'a-b'"),
+        (("--product", "p" * 200), 7, "31 is the limit"),
+        (("--product", "update"), 7, "address of the server itself"),
+        (("--board", "x.fs"), 7, "'x-fs'"),
+        (("--kind", "cat"), 2, "Use firmware or filesystem"),
+        (("--chip", "esp32"), 7, "chip: "),
+        (("--to", "missing"), 8, "mkdir"),
+        (("--to", "ftp://x"), 2, "no http(s) URL"),
+        (("--to", "http://user:secret@x"), 2, "ACPUBLISH_TOKEN"),
+    ],
+)
+def test_what_is_refused_is_one_line(
+    acpublish: CommandLine,
+    firmware: Path,
+    catalog: Path,
+    change: tuple[str, str],
+    status: int,
+    words: str,
+) -> None:
+    said = acpublish("publish", firmware, "--to", catalog, *NAMES, *change)
+    assert said.status == status
+    assert words in said.error()
+    assert "secret" not in said.err
+    assert visible(catalog) == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"hello",
+        images.esp8266_image()[:-100],
+        images.esp32_image()[:-1] + b"\0",
+        images.merged_image(),
+        images.bootloader(),
+        images.gzipped(images.esp8266_image()),
+        images.signed_esp32(images.esp32_image()),
+        images.littlefs(),
+    ],
+    ids=["empty", "text", "cut", "digest", "merged", "boot", "gzip", "signed", "filesystem"],
+)
+def test_bad_files_are_one_line_with_status_7(
+    acpublish: CommandLine, firmware: Path, catalog: Path, content: bytes
+) -> None:
+    firmware.write_bytes(content)
+    said = acpublish("publish", firmware, "--to", catalog, *NAMES)
+    assert said.status == 7
+    assert said.error()
+    assert visible(catalog) == []
+
+
+def test_a_file_that_is_missing(acpublish: CommandLine, catalog: Path) -> None:
+    said = acpublish("publish", "no.bin", "--to", catalog, *NAMES)
+    assert said.status == 7
+    assert "no.bin cannot be read: no such file" in said.error()

@@ -1,0 +1,37 @@
+"""What commands print."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from acpublish.cli import output
+
+
+def test_json_is_one_document_in_utf_8(capsys: pytest.CaptureFixture[str]) -> None:
+    output.print_json({"name": "Lämpchen", "none": None})
+    out = capsys.readouterr().out
+    assert json.loads(out) == {"name": "Lämpchen", "none": None}
+    assert "Lämpchen" in out
+
+
+def test_a_warning_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    output.warn("look")
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "acpublish: warning: look\n")
+
+
+def test_facts_stand_in_columns_and_none_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    output.facts({"a": 1, "long": "x", "no": None})
+    assert capsys.readouterr().out == "a     1\nlong  x\n"
+
+
+def test_a_table_is_as_wide_as_it_needs(capsys: pytest.CaptureFixture[str]) -> None:
+    output.table([("name", "size"), ("a", "12345")], right=frozenset({1}))
+    assert capsys.readouterr().out == "name   size\na     12345\n"
+
+
+def test_an_empty_table_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    output.table([])
+    assert capsys.readouterr().out == ""
