@@ -1,0 +1,158 @@
+"""What SCons runs: stamping the image, publishing on request, publishing on a build.
+
+SCons may call these functions in a worker thread. They find the hook in the environment, not in a
+closure, because SCons makes a closure's content part of the image's signature.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+from acpublish.errors import AcpublishError
+from acpublish.image import Kind, read, stamp
+from acpublish.pio.files import read_record, replace, write_record
+from acpublish.pio.project import Plan, Project
+from acpublish.publishing import (
+    Publication,
+    VersionSource,
+    describe,
+    open_catalog,
+    publish_image,
+    read_file,
+    stamped,
+)
+
+__all__ = ["KEY", "Hook", "publish_build", "report", "say", "stamp_image", "upload_ota"]
+
+#: Where the hook is found in SCons' environment.
+KEY = "ACPUBLISH_HOOK"
+
+Action = Callable[[Any, Any, Any], int]
+
+
+@dataclass(slots=True, kw_only=True)
+class Hook:
+    """What the actions of one run share.
+
+    Attributes:
+        project: The environment that is built.
+        source: The version, None where none is set.
+    """
+
+    project: Project
+    source: VersionSource | None
+    _plan: Plan | None = field(default=None, repr=False)
+
+    def plan(self) -> Plan:
+        """Returns what is to be published; the first call checks it.
+
+        Raises:
+            AcpublishError: Something is missing or wrong.
+        """
+        if self._plan is None:
+            self._plan = self.project.plan(self.source)
+        return self._plan
+
+
+def say(text: str, stream: TextIO) -> None:
+    """Prints a line, whatever characters a path in it has: the stream may be a plain pipe."""
+    encoding = stream.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+
+
+def report(fault: AcpublishError) -> int:
+    """Prints an error on one line; returns the status that SCons takes for a failure."""
+    sys.stdout.flush()
+    say(f"acpublish: error: {fault}", sys.stderr)
+    return 1
+
+
+def _reported(action: Action) -> Action:
+    @functools.wraps(action)
+    def wrapper(target: Any, source: Any, env: Any) -> int:
+        try:
+            return action(target, source, env)
+        except AcpublishError as fault:
+            return report(fault)
+
+    return wrapper
+
+
+@_reported
+def stamp_image(target: Any, source: Any, env: Any) -> int:
+    """Stamps the image that was just made, ``target[0]``, in place."""
+    hook: Hook = env[KEY]
+    path = Path(target[0].get_abspath())
+    data = read_file(path)
+    image = read(data)
+    if hook.source is None or image.kind is not Kind.APPLICATION or not image.stampable:
+        return 0
+    try:
+        version = hook.source.version(image.unstamped_sha256)
+        _rewrite(path, data, stamp(data, hook.project.product, str(version)))
+    except AcpublishError:
+        # SCons takes an image that is there for a finished one, and would not make it again.
+        path.unlink(missing_ok=True)
+        raise
+    return 0
+
+
+@_reported
+def upload_ota(target: Any, source: Any, env: Any) -> int:
+    """Publishes the image, ``source[0]``."""
+    _publish(env[KEY], Path(source[0].get_abspath()), on_build=False)
+    return 0
+
+
+@_reported
+def publish_build(target: Any, source: Any, env: Any) -> int:
+    """Publishes the image, ``source[0]``, unless it was published on an earlier build."""
+    hook: Hook = env[KEY]
+    path = Path(source[0].get_abspath())
+    options = hook.plan().options
+    image = read(read_file(path))
+    asked = {
+        "image": image.unstamped_sha256,
+        "to": options.destination.to,
+        "product": options.product,
+        "version": str(hook.plan().source.version(image.unstamped_sha256)),
+        "board": options.board,
+        "channel": options.channel,
+    }
+    if read_record(hook.project.build_directory).get("asked") == asked:
+        return 0
+    say(f"Publishing {source[0]}", sys.stdout)
+    publication = _publish(hook, path, on_build=True)
+    published = {
+        "version": str(publication.submission.version),
+        "channel": publication.submission.channel,
+        "sha256": publication.receipt.sha256,
+    }
+    write_record(hook.project.build_directory, {"asked": asked, "published": published})
+    return 0
+
+
+def _publish(hook: Hook, path: Path, *, on_build: bool) -> Publication:
+    plan = hook.plan()
+    data = read_file(path)
+    publication = publish_image(
+        data, plan.options, plan.source, open_catalog(plan.options.destination), on_build=on_build
+    )
+    # What a cable flashes is then the very image that was published, whatever its version became.
+    _rewrite(path, data, stamped(data, read(data), publication.submission))
+    for warning in publication.receipt.warnings:
+        say(f"acpublish: warning: {warning}", sys.stderr)
+    for line in (publication.note, describe(publication), publication.receipt.url):
+        if line:
+            say(line, sys.stdout)
+    return publication
+
+
+def _rewrite(path: Path, data: bytes, final: bytes) -> None:
+    if final != data:
+        replace(path, final)

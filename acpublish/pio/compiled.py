@@ -1,0 +1,95 @@
+"""What is compiled into an image: the header's paths, and the stamp record of the ESP8266.
+
+The generated files are written only when their content changes, and none holds the version: so a
+new version recompiles nothing that does not have to be.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from acpublish.errors import SettingsError
+from acpublish.image import blank_record
+from acpublish.pio.files import replace
+from acpublish.pio.project import Project
+
+__all__ = ["RECORD_SYMBOL", "compile_in", "show_headers"]
+
+#: The same name as in ``acpublish.h``.
+RECORD_SYMBOL = "acpublish_stamp_record"
+#: The folder of ``acpublish.h``.
+_HEADERS = Path(__file__).resolve().parents[1] / "include"
+#: Input sections of this name go to the flash part of an ESP8266 image (the core's
+#: ``eagle.app.v6.common.ld``), the only part that costs no RAM.
+_SECTION = ".irom0.text.acpublish"
+_FOLDER = "$BUILD_DIR/acpublish"
+
+
+def show_headers(env: Any) -> bool:
+    """Lets the project's sources include ``acpublish.h``.
+
+    Returns:
+        Whether this run of PlatformIO compiles at all.
+    """
+    project_environment = _project_environment()
+    if project_environment is None:
+        return False
+    project_environment.Append(CPPPATH=[str(_HEADERS), env.subst(_FOLDER)])
+    return True
+
+
+def compile_in(env: Any, project: Project) -> None:
+    """Writes the generated sources, and links the stamp record into an ESP8266 image.
+
+    Raises:
+        SettingsError: The build directory cannot be written.
+    """
+    folder = Path(env.subst(_FOLDER))
+    path = f"/update/{project.product}/{project.board}"
+    text = f'// Written by acpublish.\n#pragma once\n\n#define ACPUBLISH_UPDATE_PATH "{path}"\n'
+    _write(folder / "acpublish_project.h", text)
+    if project.chip == "esp8266" and project.arduino:
+        _write(folder / "acpublish_record.c", record_source())
+        _link(env, folder / "acpublish_record.c")
+
+
+def record_source() -> str:
+    """Returns the C source of a blank stamp record."""
+    content = ", ".join(f"0x{byte:02x}" for byte in blank_record())
+    return (
+        "// Written by acpublish, which fills in product and version after the link.\n"
+        f"extern const char {RECORD_SYMBOL}[{len(blank_record())}];\n"
+        f"const char {RECORD_SYMBOL}[{len(blank_record())}]\n"
+        f'    __attribute__((used, aligned(4), section("{_SECTION}"))) = {{{content}}};\n'
+    )
+
+
+def _link(env: Any, source: Path) -> None:
+    # The list of the program's sources has been read by now; the link line is expanded late.
+    compiled = env.Object(str(source))
+    # A symbol that is asked for survives --gc-sections whatever the linker script keeps.
+    env.Append(LINKFLAGS=[f"-Wl,--undefined={RECORD_SYMBOL}", str(compiled[0])])
+    env.Depends("$BUILD_DIR/${PROGNAME}$PROGSUFFIX", compiled)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        if path.is_file() and path.read_bytes() == text.encode():
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise SettingsError(
+            f"{path} cannot be written: {fault.strerror}", hint="Make the build directory writable."
+        ) from fault
+    replace(path, text.encode())
+
+
+def _project_environment() -> Any:
+    """Returns the environment of the sources in src/; None where nothing is compiled.
+
+    PlatformIO exports it as ``projenv`` once it has set the program up, which it does not for
+    ``-t nobuild``; importing it in the extra script would then fail.
+    """
+    return importlib.import_module("SCons.Script.SConscript").global_exports.get("projenv")

@@ -1,0 +1,122 @@
+"""Sets the hook up: what each run of PlatformIO is asked for, and so what is added to it."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+from acpublish.errors import AcpublishError, SettingsError
+from acpublish.pio.actions import KEY, Hook, publish_build, report, say, stamp_image, upload_ota
+from acpublish.pio.compiled import compile_in, show_headers
+from acpublish.pio.project import Project
+
+__all__ = ["install"]
+
+#: A signed or encrypted image has another name, which the user's own script then publishes.
+_IMAGE = "$BUILD_DIR/${PROGNAME}.bin"
+_UPLOAD_OTA = "upload_ota"
+_ON_BUILD = "acpublish_on_build"
+#: Runs that are about something else than the image of this source: it is not stamped in them.
+_OTHER_PURPOSES = frozenset(
+    {"__debug", "__test", "buildfs", "checkprogsize", "compiledb", "envdump", "size", "sizedata"}
+    | {"uploadfs", "uploadfsota"}
+)
+#: Runs that make an image, besides those without any target.
+_BUILDING = frozenset({"buildprog", "upload"})
+
+
+def install(env: Any) -> None:
+    """Adds the hook to a run; ends the run with one line when it cannot work."""
+    try:
+        _install(env)
+    except AcpublishError as fault:
+        env.Exit(report(fault))
+
+
+def _install(env: Any) -> None:
+    project = Project.of(env)
+    if project is None:
+        return
+    asked = _targets()
+    compiles = show_headers(env)
+    _refuse_wrong_place(env, compiles or "nobuild" in asked)
+    # Before anything else is checked, so that the target is listed whatever the settings are.
+    env.AddCustomTarget(
+        _UPLOAD_OTA,
+        _IMAGE,
+        env.VerboseAction(upload_ota, "Publishing $SOURCE"),
+        title="Upload OTA",
+        description="Publish the firmware for updates over the air (acpublish)",
+    )
+    if env.IsIntegrationDump():
+        return
+    if compiles:
+        compile_in(env, project)
+    _warn_of_token(env)
+    if asked & _OTHER_PURPOSES and _UPLOAD_OTA not in asked:
+        return
+    env[KEY] = hook = Hook(project=project, source=project.version_source())
+    on_build = _publishes_on_build(project, asked)
+    if on_build or _UPLOAD_OTA in asked:
+        hook.plan()
+    if compiles and not asked & _OTHER_PURPOSES:
+        _stamp_when_built(env, hook)
+    if on_build:
+        _publish_when_built(env)
+
+
+def _refuse_wrong_place(env: Any, set_up: bool) -> None:
+    """Refuses a place from which PlatformIO would drop the target without a word."""
+    if not set_up:
+        raise SettingsError(
+            "the extra script runs before PlatformIO has set the program up",
+            hint="Write extra_scripts = post:acpublish_ota.py in platformio.ini.",
+        )
+    if _UPLOAD_OTA in env.get("__PIO_TARGETS", {}):
+        raise SettingsError(
+            f"another extra script has made the target {_UPLOAD_OTA} already",
+            hint="List acpublish's extra script once, and give the other target another name.",
+        )
+
+
+def _stamp_when_built(env: Any, hook: Hook) -> None:
+    if hook.source is None:
+        return
+    # The digest that completes the version of a changed work tree is that of the image itself.
+    version = hook.source.version("0" * 64)
+    env.Depends(_IMAGE, env.Value(f"{hook.project.product} {version}"))
+    # No post-action is run on what comes out of a build cache.
+    env.NoCache(_IMAGE)
+    env.AddPostAction(_IMAGE, env.VerboseAction(stamp_image, "Stamping $TARGET"))
+
+
+def _publish_when_built(env: Any) -> None:
+    # A target of its own: a post-action is not run again after it has failed. It prints what it
+    # does itself, because most of its runs do nothing.
+    target = env.AlwaysBuild(env.Alias(_ON_BUILD, _IMAGE, env.Action(publish_build, None)))
+    env.Default(target)
+    # A cable then gets the very bytes that were published.
+    env.Depends("buildprog", target)
+    env.Depends("upload", target)
+
+
+def _publishes_on_build(project: Project, asked: frozenset[str]) -> bool:
+    builds = not asked or bool(asked & _BUILDING)
+    if not builds or asked & (_OTHER_PURPOSES | {_UPLOAD_OTA, "nobuild"}):
+        return False
+    return project.settings.flag("on_build")
+
+
+def _warn_of_token(env: Any) -> None:
+    if env.GetProjectOption("custom_ota_token", None):
+        say(
+            "acpublish: warning: custom_ota_token is not used, because platformio.ini is a file "
+            "that people share. Move it to the environment variable ACPUBLISH_TOKEN.",
+            sys.stderr,
+        )
+
+
+def _targets() -> frozenset[str]:
+    script: Any = importlib.import_module("SCons.Script")
+    return frozenset(map(str, script.COMMAND_LINE_TARGETS))

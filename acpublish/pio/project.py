@@ -1,0 +1,174 @@
+"""What platformio.ini and the environment variables say of one environment of a project."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from acpublish.errors import AcpublishError, SettingsError
+from acpublish.publishing.options import PublishOptions
+from acpublish.publishing.sources import GitState, VersionSource, git_state, resolve
+from acpublish.release import names
+from acpublish.settings import Settings, environment, ini
+
+__all__ = ["Plan", "Project"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is to be published where, and under which version."""
+
+    options: PublishOptions
+    source: VersionSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """One environment of a project.
+
+    Attributes:
+        environment: Its name in platformio.ini.
+        directory: The project's.
+        build_directory: Where this environment is built.
+        chip: The board's, as esptool spells it.
+        arduino: Whether it is built with the Arduino framework.
+        settings: What is set.
+        default_product: The folder's name, made valid.
+        default_board: What the option ``board`` says.
+        origin: Framework and platform, for the provenance.
+        rivals: The other environments that ``pio run`` would publish: name and settings.
+    """
+
+    environment: str
+    directory: Path
+    build_directory: Path
+    chip: str
+    arduino: bool
+    settings: Settings
+    default_product: str
+    default_board: str
+    origin: dict[str, str]
+    rivals: tuple[tuple[str, str, Settings], ...]
+
+    @classmethod
+    def of(cls, env: Any) -> Project | None:
+        """Reads SCons' environment; None where it builds for no Espressif chip."""
+        chip = str(env.BoardConfig().get("build.mcu", "")) if "BOARD" in env else ""
+        if not chip.startswith("esp"):
+            return None
+        directory = Path(env.subst("$PROJECT_DIR"))
+        frameworks = [str(name) for name in env.get("PIOFRAMEWORK") or ()]
+        config, name = env.GetProjectConfig(), str(env["PIOENV"])
+        return cls(
+            environment=name,
+            directory=directory,
+            build_directory=Path(env.subst("$BUILD_DIR")),
+            chip=chip,
+            arduino="arduino" in frameworks,
+            settings=_settings(config, name, directory),
+            default_product=names.product_from(directory.name),
+            default_board=str(env["BOARD"]).lower(),
+            origin={"framework": ", ".join(frameworks), "platform": _platform(env)},
+            rivals=_rivals(config, name, directory),
+        )
+
+    @property
+    def product(self) -> names.ProductName:
+        """The product."""
+        return self.settings.checked("product", names.product, self.default_product)
+
+    @property
+    def board(self) -> names.BoardName:
+        """The board."""
+        return self.settings.checked("board", names.board, self.default_board)
+
+    def version_source(self) -> VersionSource | None:
+        """Finds out the version, before the build; None where none is set."""
+        if self.settings.text("version") is None:
+            return None
+        return self.settings.checked("version", lambda text: resolve(text, self.directory))
+
+    def plan(self, source: VersionSource | None) -> Plan:
+        """Returns what is to be published.
+
+        Raises:
+            AcpublishError: Something is missing or wrong, or another environment of the project
+                would publish the same release.
+        """
+        options = self.settings.publish_options(
+            product=self.default_product,
+            board=self.default_board,
+            chip=self.chip,
+            provenance=self._provenance(source.git if source else None),
+        )
+        self._refuse_rivals(options)
+        # A missing version is an error of the options, so that there is a source here.
+        return Plan(options=options, source=source or resolve(options.version, self.directory))
+
+    def _refuse_rivals(self, options: PublishOptions) -> None:
+        for name, board, settings in self.rivals:
+            try:
+                theirs = settings.publish_options(product=self.default_product, board=board)
+            except AcpublishError:
+                continue
+            if all(
+                getattr(theirs, part) == getattr(options, part)
+                for part in ("destination", "product", "version", "board", "kind")
+            ):
+                raise SettingsError(
+                    f"the environments {self.environment} and {name} would both publish "
+                    f"{options.product} for the board {options.board}, under the same version",
+                    hint=f"Give one of them a board name of its own, for example "
+                    f"custom_ota_board = {options.board}-{self.environment.lower()}.",
+                )
+
+    def _provenance(self, git: GitState | None) -> dict[str, str]:
+        # It costs 20 ms, which only a publish has to pay.
+        from importlib.metadata import PackageNotFoundError, version
+
+        found = {"environment": self.environment, **self.origin}
+        with contextlib.suppress(PackageNotFoundError):
+            found["acpublish"] = version("acpublish")
+        try:
+            git = git or git_state(self.directory)
+        except AcpublishError:
+            return found
+        return {**found, "commit": git.commit, "changed": "yes" if git.changed else "no"}
+
+
+def _settings(config: Any, name: str, directory: Path) -> Settings:
+    return Settings(environment(os.environ), ini(_option(config, name), directory))
+
+
+def _option(config: Any, name: str) -> Callable[[str], str | None]:
+    def option(key: str) -> str | None:
+        value = config.get(f"env:{name}", key, None)
+        return None if value is None else str(value)
+
+    return option
+
+
+def _platform(env: Any) -> str:
+    platform = env.PioPlatform()
+    return f"{platform.name} {platform.version}"
+
+
+def _rivals(config: Any, name: str, directory: Path) -> tuple[tuple[str, str, Settings], ...]:
+    """Returns the other environments that a plain ``pio run`` builds with the same extra script.
+
+    Which environments this very run builds is not known here: each is a process of its own.
+    """
+    ours = set(config.get(f"env:{name}", "extra_scripts", []) or ())
+    return tuple(
+        (
+            other,
+            str(config.get(f"env:{other}", "board", "")).lower(),
+            _settings(config, other, directory),
+        )
+        for other in config.default_envs() or config.envs()
+        if other != name and ours & set(config.get(f"env:{other}", "extra_scripts", []) or ())
+    )

@@ -1,0 +1,50 @@
+"""Fixtures for tests that run PlatformIO."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from tests.support.pio import Project, make_core_dir, missing_part
+
+
+class MakeProject(Protocol):
+    """Makes a project in the test's own directory; see ``Project.make``."""
+
+    def __call__(
+        self,
+        name: str = "lamp",
+        *,
+        envs: Mapping[str, str | Mapping[str, str]],
+        ini_extra: str = "",
+        sources: Mapping[str, str] | None = None,
+    ) -> Project: ...
+
+
+@pytest.fixture(scope="session")
+def pio_core(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One core directory per test session; under pytest-xdist, one per worker."""
+    if reason := missing_part():
+        pytest.skip(reason)
+    return make_core_dir(tmp_path_factory.mktemp("platformio") / "core")
+
+
+@pytest.fixture
+def make_project(pio_core: Path, tmp_path: Path) -> MakeProject:
+    """Makes projects below ``tmp_path``."""
+
+    def make(
+        name: str = "lamp",
+        *,
+        envs: Mapping[str, str | Mapping[str, str]],
+        ini_extra: str = "",
+        sources: Mapping[str, str] | None = None,
+    ) -> Project:
+        return Project.make(
+            tmp_path, name, core=pio_core, envs=envs, ini_extra=ini_extra, sources=sources
+        )
+
+    return make

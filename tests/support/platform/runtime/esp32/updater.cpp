@@ -1,0 +1,3 @@
+#include "HTTPUpdate.h"
+
+HTTPUpdate httpUpdate;

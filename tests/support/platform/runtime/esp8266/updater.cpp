@@ -1,0 +1,3 @@
+#include "ESP8266httpUpdate.h"
+
+ESP8266HTTPUpdate ESPhttpUpdate;
