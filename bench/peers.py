@@ -1,0 +1,164 @@
+"""The two sides of a comparison: an nginx of our own and the update server, and ab as the clients.
+
+nginx gets one worker, sendfile, no access log, a free port of 127.0.0.1 and a directory of its own
+for all that it writes. Every process is ended by its id.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bench.report import BenchError, Unavailable
+
+_START_S = 10.0
+_ROUND_S = 60.0
+
+_NGINX = """\
+{user}
+daemon off;
+worker_processes 1;
+pid {prefix}/nginx.pid;
+error_log {prefix}/error.log crit;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off;
+  sendfile on;
+  default_type application/octet-stream;
+  client_body_temp_path {prefix}/body;
+  proxy_temp_path {prefix}/proxy;
+  fastcgi_temp_path {prefix}/fastcgi;
+  uwsgi_temp_path {prefix}/uwsgi;
+  scgi_temp_path {prefix}/scgi;
+  server {{
+    listen 127.0.0.1:{port} backlog=2048;
+    root {root};
+    location = /up-to-date {{ return 304; }}
+  }}
+}}
+"""
+
+
+def tool(name: str, package: str) -> str:
+    """Returns the path of a program.
+
+    Raises:
+        Unavailable: It is not installed.
+    """
+    # Debian puts nginx where only root looks.
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"])
+    found = shutil.which(name, path=path)
+    if found is None:
+        raise Unavailable(f"{name} is not installed (Debian: apt-get install {package})")
+    return found
+
+
+@contextlib.contextmanager
+def nginx(root: Path, prefix: Path) -> Iterator[str]:
+    """Runs nginx over a directory; its address ``/up-to-date`` answers 304.
+
+    Args:
+        root: What it serves.
+        prefix: A directory for its own files; made if it is missing.
+
+    Yields:
+        Its URL.
+    """
+    program = tool("nginx", "nginx-light")
+    prefix.mkdir(parents=True, exist_ok=True)
+    port = _free_port()
+    # Workers of a root's nginx would else run as somebody who must not read temporary files.
+    user = "user root;" if os.geteuid() == 0 else ""
+    config = prefix / "nginx.conf"
+    config.write_text(_NGINX.format(user=user, prefix=prefix, port=port, root=root))
+    with (prefix / "output").open("wb") as output:
+        process = subprocess.Popen(
+            [program, "-p", str(prefix), "-c", str(config), "-e", str(prefix / "error.log")],
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        _wait_for(process, port, prefix / "output")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        try:
+            process.wait(_START_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def _wait_for(process: subprocess.Popen[bytes], port: int, output: Path) -> None:
+    ends = time.monotonic() + _START_S
+    while process.poll() is None and time.monotonic() < ends:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.05)
+    raise BenchError(f"nginx did not start: {output.read_text().strip()}")
+
+
+def rate(
+    url: str,
+    *,
+    requests: int,
+    concurrency: int,
+    headers: Sequence[str] = (),
+    status: int = 200,
+    size: int | None = None,
+) -> float:
+    """Lets ab ask for one address, in HTTP/1.0 with a connection for each request.
+
+    Args:
+        url: The address.
+        requests: How many requests.
+        concurrency: How many of them at the same time.
+        headers: Further headers.
+        status: What every answer must be: 200 or 304.
+        size: What every body's size must be.
+
+    Returns:
+        Requests per second.
+
+    Raises:
+        BenchError: An answer was another one.
+    """
+    options = [option for header in headers for option in ("-H", header)]
+    counts = ("-n", str(requests), "-c", str(min(concurrency, requests)))
+    done = subprocess.run(
+        [tool("ab", "apache2-utils"), "-q", *counts, *options, url],
+        capture_output=True,
+        text=True,
+        timeout=_ROUND_S,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise BenchError(f"ab failed at {url}: {done.stderr.strip()}")
+    said = {key: float(value) for key, value in _FIGURE.findall(done.stdout)}
+    others = requests if status != 200 else 0
+    expected = {
+        "Complete requests": requests,
+        "Failed requests": 0,
+        "Non-2xx responses": others,
+        "Document Length": size if size is not None else said.get("Document Length", 0),
+    }
+    for key, value in expected.items():
+        if said.get(key, 0) != value:
+            raise BenchError(f"{key} at {url}: {said.get(key, 0):g} instead of {value}")
+    return said["Requests per second"]
+
+
+_FIGURE = re.compile(r"^([A-Z][^:\n]*): +([0-9.]+)", re.MULTILINE)

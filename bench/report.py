@@ -1,0 +1,93 @@
+"""What a measurement found, and how it is printed: figures, goals, reached or missed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Literal
+
+
+class BenchError(Exception):
+    """What was to be measured does not work, so that its speed says nothing."""
+
+
+class Unavailable(Exception):
+    """A part that a measurement needs is not on this machine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """A figure with the limit that it should keep.
+
+    Attributes:
+        what: What was measured.
+        value: The figure.
+        unit: Its unit; empty for a ratio.
+        limit: The limit.
+        side: On which side of the limit the figure should be.
+    """
+
+    what: str
+    value: float
+    unit: str = ""
+    limit: float
+    side: Literal["at least", "at most"]
+
+    @property
+    def reached(self) -> bool:
+        """Whether the figure keeps the limit."""
+        if self.side == "at least":
+            return self.value >= self.limit
+        return self.value <= self.limit
+
+    def line(self) -> str:
+        """Returns the goal as one line."""
+        unit = f" {self.unit}" if self.unit else ""
+        share = f", ratio to it {self.value / self.limit:.2f}" if self.unit and self.limit else ""
+        return (
+            f"{self.what}: {figure(self.value)}{unit}"
+            f" (goal: {self.side} {self.limit:g}{unit}{share}): "
+            + ("reached" if self.reached else "MISSED")
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What one measurement found.
+
+    Attributes:
+        title: What was measured, with its units.
+        figures: Lines of plain figures.
+        goals: The figures that have a limit.
+        skipped: Why nothing was measured.
+    """
+
+    title: str
+    figures: Sequence[str] = ()
+    goals: Sequence[Goal] = ()
+    skipped: str | None = None
+
+    @property
+    def reached(self) -> bool:
+        """Whether it was measured, and every goal was reached."""
+        return self.skipped is None and all(goal.reached for goal in self.goals)
+
+    def text(self) -> str:
+        """Returns the report as lines."""
+        lines = [*self.figures, *(goal.line() for goal in self.goals)]
+        if self.skipped is not None:
+            lines.append(f"skipped: {self.skipped}")
+        return "\n".join([self.title, *(f"  {line}" for line in lines)])
+
+
+def figure(value: float) -> str:
+    """Returns a figure with three significant digits, or all digits before the point."""
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+
+
+def spread(values: Sequence[float]) -> str:
+    """Returns the median of some figures, and between which they lie."""
+    return f"{figure(median(values))} ({figure(min(values))} to {figure(max(values))})"

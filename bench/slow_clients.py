@@ -1,0 +1,109 @@
+"""Slow downloads, as a process of its own: ``python -m bench.slow_clients``, started by slow.py.
+
+All clients connect, then each takes a few hundred bytes five times a second and compares them
+with the image. When the time is over they hang up. Prints ``connected`` and, at the end, a line
+of JSON.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.devices import device_headers, request
+
+_TICKS_PER_S = 5
+_CONNECT_S = 10.0
+#: Small, so that what a client does not take waits at the server, as with a device.
+_RECEIVE_BUFFER_BYTES = 4096
+
+
+@dataclass(slots=True)
+class _Client:
+    """One download: its connection until it ends, and what it has taken."""
+
+    connection: socket.socket
+    head: bytes = b""
+    headed: bool = False
+    taken_bytes: int = 0
+    fault: str = ""
+
+    def take(self, budget: int, image: bytes) -> None:
+        """Takes up to ``budget`` bytes, if they are there."""
+        try:
+            part = self.connection.recv(budget)
+        except BlockingIOError:
+            return
+        except OSError as fault:
+            self.fault = fault.strerror or "broken off"
+            return
+        if not part:
+            self.fault = "closed early"
+            return
+        if not self.headed:
+            self.head += part
+            head, found, part = self.head.partition(b"\r\n\r\n")
+            if not found:
+                return
+            self.headed = True
+            if head.split(maxsplit=2)[1:2] != [b"200"]:
+                self.fault = "refused"
+                return
+        end = self.taken_bytes + len(part)
+        if part != image[self.taken_bytes : end]:
+            self.fault = "other bytes"
+        self.taken_bytes = end
+
+
+def main(port: int, target: str, image_path: str, count: int, rate: int, seconds: float) -> None:
+    """Runs ``count`` downloads at ``rate`` bytes per second each."""
+    image = Path(image_path).read_bytes()
+    clients = [_Client(_connect(port, target)) for _ in range(count)]
+    _say("connected")
+    ticks = max(int(seconds * _TICKS_PER_S), 1)
+    begin = time.monotonic()
+    for tick in range(ticks):
+        for client in clients:
+            if not client.fault:
+                client.take(rate // _TICKS_PER_S, image)
+        time.sleep(max(begin + (tick + 1) / _TICKS_PER_S - time.monotonic(), 0))
+    lasted_s = time.monotonic() - begin
+    for client in clients:
+        client.connection.close()
+    faults = [client.fault for client in clients if client.fault]
+    taken = sorted(client.taken_bytes for client in clients)
+    figures = {
+        "faults": len(faults),
+        "first_fault": faults[0] if faults else "",
+        "slowest": taken[0] / lasted_s,
+        "median": taken[len(taken) // 2] / lasted_s,
+        "seconds": lasted_s,
+    }
+    _say(json.dumps(figures))
+
+
+def _connect(port: int, target: str) -> socket.socket:
+    connection = socket.socket()
+    connection.settimeout(_CONNECT_S)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
+    # What fails here is found, and counted, at the first read.
+    with contextlib.suppress(OSError):
+        connection.connect(("127.0.0.1", port))
+        connection.sendall(request(target, device_headers()))
+    connection.setblocking(False)
+    return connection
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    _port, _target, _image, _count, _rate, _seconds = sys.argv[1:]
+    main(int(_port), _target, _image, int(_count), int(_rate), float(_seconds))
