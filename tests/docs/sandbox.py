@@ -1,0 +1,170 @@
+"""Where the documents' commands run: a project, a home, and servers on free ports."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.docs.documents import Block, Command
+from tests.support import images
+from tests.support.pio import clean_environment, offline_ini
+
+#: The address that the documents write for the server's.
+WRITTEN_ADDRESS = "http://192.168.1.10:8000"
+SHIM = 'Import("env")\nfrom acpublish.pio import setup\nsetup(env)\n'
+INI = """\
+[env:d1_mini]
+platform = espressif8266
+board = d1_mini
+framework = arduino
+extra_scripts = post:acpublish_ota.py
+custom_ota_to = ~/firmware
+custom_ota_version = 1.0.0
+"""
+SKETCH = "#include <Arduino.h>\nvoid setup() {}\nvoid loop() {}\n"
+#: Where a server listens here, whatever a document says.
+ADDRESS = ("--port", "0", "--bind", "127.0.0.1")
+_OPTION = re.compile(r"(?P<key>[A-Za-z0-9_]+)\s*=")
+_PATIENCE_S = 60.0
+
+
+class Sandbox:
+    """One document's project and shell."""
+
+    def __init__(self, tmp: Path, core: Path) -> None:
+        self.project = tmp / "lamp"
+        self.home = tmp / "home"
+        self.project.mkdir()
+        self.home.mkdir()
+        self.url: str | None = None
+        self._servers: list[subprocess.Popen[str]] = []
+        self._kept = tmp / "environment"
+        self._python: dict[str, object] = {}
+        self._ini = INI
+        self._unbuilt = False
+        # The programs of this environment go first, as in an activated one.
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        self.environ = clean_environment(core) | {"HOME": str(self.home), "PATH": path}
+        for role in ("AUTHOR", "COMMITTER"):
+            self.environ |= {f"GIT_{role}_NAME": "A", f"GIT_{role}_EMAIL": "a@example.com"}
+        self._fill()
+
+    def _fill(self) -> None:
+        files = {
+            "firmware.bin": images.esp8266_image(seed=1),
+            "other.bin": images.esp8266_image(seed=2),
+            "firmware-c3.bin": images.esp32_image("esp32c3"),
+            "littlefs.bin": images.littlefs(),
+        }
+        for name, content in files.items():
+            (self.project / name).write_bytes(content)
+        (self.project / "src").mkdir()
+        (self.project / "src" / "main.cpp").write_text(SKETCH)
+        (self.project / "acpublish_ota.py").write_text(SHIM)
+        (self.project / "platformio.ini").write_text(offline_ini(INI))
+
+    def write(self, block: Block) -> None:
+        """Does what a reader does with a block of a file's text."""
+        if block.language == "ini":
+            self._ini = block.text if "[env" in block.text else _merged(self._ini, block.text)
+            (self.project / "platformio.ini").write_text(offline_ini(self._ini))
+        elif block.language == "cpp":
+            (self.project / "src" / "main.cpp").write_text(block.text)
+            self._unbuilt = True
+        elif "Import(" in block.text:
+            (self.project / "acpublish_ota.py").write_text(block.text)
+        else:
+            exec(compile(self._here(block.text), "document", "exec"), self._python)
+
+    def run(self, command: Command) -> None:
+        """Runs a command, and compares its status and what it prints."""
+        text = self._here(command.text)
+        if command.text.startswith("acpublish serve"):
+            output, status = self._serve(text), 0
+        else:
+            output, status = self._shell(text)
+        assert status == command.status, f"$ {command.text}\nstatus {status}\n{output}"
+        assert "Traceback" not in output, output
+        printed = [" ".join(line.split()) for line in output.splitlines()]
+        for line in command.expected:
+            wanted = re.compile(_pattern(self._here(line)))
+            assert any(wanted.fullmatch(one) for one in printed), (
+                f"$ {command.text}\ndoes not print {line!r} but\n{output}"
+            )
+        self._unbuilt = self._unbuilt and not text.startswith("pio run")
+
+    def finish(self) -> None:
+        """Builds a sketch that no command of the document builds."""
+        if self._unbuilt:
+            self.run(Command("pio run", 0, ()))
+
+    def close(self) -> None:
+        """Ends the servers."""
+        for server in self._servers:
+            server.terminate()
+        for server in self._servers:
+            assert server.wait(_PATIENCE_S) == 0
+            assert server.stdout is not None
+            server.stdout.close()
+
+    def _here(self, text: str) -> str:
+        return text.replace(WRITTEN_ADDRESS, self.url) if self.url else text
+
+    def _shell(self, text: str) -> tuple[str, int]:
+        # Variables live on from one command to the next, as in a terminal.
+        keep = f"trap 'export -p > {shlex.quote(str(self._kept))}' EXIT"
+        before = f". {shlex.quote(str(self._kept))}" if self._kept.exists() else ":"
+        done = subprocess.run(
+            ["bash", "-c", f"{before}\n{keep}\nset -o pipefail\n{text}\n"],
+            cwd=self.project,
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=_PATIENCE_S,
+            check=False,
+        )
+        return done.stdout, done.returncode
+
+    def _serve(self, text: str) -> str:
+        words = shlex.split(text.replace("~", str(self.home)))[2:]
+        if "--port" in words:
+            at = words.index("--port")
+            del words[at : at + 2]
+        server = subprocess.Popen(
+            [sys.executable, "-m", "acpublish", "serve", *words, *ADDRESS],
+            cwd=self.project,
+            env=self.environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self._servers.append(server)
+        assert server.stdout is not None
+        ready, _, _ = select.select([server.stdout], [], [], _PATIENCE_S)
+        line = server.stdout.readline() if ready else ""
+        assert " at http://" in line, f"{text}: {line!r}"
+        self.url = line.strip().rpartition(" at ")[2]
+        return line
+
+
+def _merged(ini: str, options: str) -> str:
+    """Returns the ini with options replaced, or added to its last section."""
+    lines = ini.splitlines()
+    for option in filter(None, map(str.strip, options.splitlines())):
+        found = _OPTION.match(option)
+        assert found, option
+        others = [line for line in lines if not re.match(rf"{found['key']}\s*=", line)]
+        lines = [*others, option]
+    return "\n".join(lines) + "\n"
+
+
+def _pattern(line: str) -> str:
+    parts = [re.escape(" ".join(part.split())) for part in line.split("…")]
+    return r"\s*.*?\s*".join(parts)

@@ -1,0 +1,205 @@
+"""The documents say what is so: their commands run here, their links lead somewhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+
+from acpublish.cli import acpublish as command_line
+from tests.docs.documents import DOCUMENTS, ROOT, blocks, commands, name_of
+from tests.docs.sandbox import Sandbox
+from tests.support.pio import make_core_dir, missing_part
+
+#: Languages of blocks that are files, or run; the others hold no commands.
+RUN = {"console", "sh"}
+WRITTEN = {"ini", "cpp", "python"}
+OTHER = {"json", "nginx", "text", ""}
+
+
+def _packages_are_ours(command: str) -> None:
+    pyproject = (ROOT / "pyproject.toml").read_text()
+    for word in shlex.split(command)[shlex.split(command).index("install") + 1 :]:
+        name, _, extra = word.rstrip("]").partition("[")
+        assert f'name = "{name}"' in pyproject, word
+        assert not extra or re.search(rf"^{extra} = \[", pyproject, re.M), word
+
+
+def _make_knows(command: str) -> None:
+    for goal in shlex.split(command)[1:]:
+        done = subprocess.run(
+            ["make", "--dry-run", "--directory", str(ROOT), goal],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def _module_is_there(command: str) -> None:
+    __import__(shlex.split(command)[2])
+
+
+def _copies_the_shim(command: str) -> None:
+    # In an installed package; here the name below it (tests/packaging looks into a wheel).
+    assert "/extra_scripts/acpublish_ota.py" in command
+    assert (ROOT / "extra_scripts" / "acpublish_ota.py").is_file()
+
+
+#: Commands that are not run here: how they begin, why not, and what is checked instead.
+NOT_RUN: dict[str, tuple[str, Callable[[str], None]]] = {
+    "python -m pip install": ("it needs an index that has acpublish", _packages_are_ours),
+    "~/acpublish-server/bin/python -m pip install": (
+        "it needs an index that has acpublish",
+        _packages_are_ours,
+    ),
+    "python3 -m venv": ("it takes seconds, and nothing in it is ours", _module_is_there),
+    "make ": ("each has a test or a step of its own", _make_knows),
+    'cp "$(python -c': ("the package of a checkout has no copy of it", _copies_the_shim),
+}
+
+
+def _not_run(command: str) -> Callable[[str], None] | None:
+    return next((check for start, (_, check) in NOT_RUN.items() if command.startswith(start)), None)
+
+
+@pytest.fixture(scope="module")
+def core(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A core directory of PlatformIO; an empty one where nothing can be built."""
+    if missing_part("esp8266"):
+        return tmp_path_factory.mktemp("core")
+    return make_core_dir(tmp_path_factory.mktemp("platformio") / "core")
+
+
+def _needs(document: Path) -> None:
+    parts = blocks(document)
+    said = [command.text for part in parts if part.language in RUN for command in commands(part)]
+    builds = any("pio run" in one for one in said) or any(part.language == "cpp" for part in parts)
+    reason = missing_part("esp8266") if builds else None
+    if reason:
+        pytest.skip(reason)
+    if any(one.startswith("git ") for one in said) and not shutil.which("git"):
+        pytest.skip("git is not installed")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_the_commands_of_a_document_do_what_it_says(
+    document: Path, tmp_path: Path, core: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _needs(document)
+    sandbox = Sandbox(tmp_path, core)
+    monkeypatch.chdir(sandbox.project)
+    monkeypatch.setenv("HOME", str(sandbox.home))
+    try:
+        for block in blocks(document):
+            assert block.language in RUN | WRITTEN | OTHER, block.language
+            if block.language in RUN:
+                for command in commands(block):
+                    check = _not_run(command.text)
+                    check(command.text) if check else sandbox.run(command)
+            elif block.language in WRITTEN and "[Service]" not in block.text:
+                sandbox.write(block)
+        sandbox.finish()
+    finally:
+        sandbox.close()
+
+
+def test_every_reason_not_to_run_a_command_is_still_needed() -> None:
+    said = [
+        command.text
+        for document in DOCUMENTS
+        for block in blocks(document)
+        if block.language in RUN
+        for command in commands(block)
+    ]
+    unused = [start for start in NOT_RUN if not any(one.startswith(start) for one in said)]
+    assert not unused
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_json_in_a_document_is_json(document: Path) -> None:
+    for block in blocks(document):
+        if block.language == "json":
+            assert json.loads(block.text)
+
+
+def test_the_options_of_the_service_exist() -> None:
+    units = [block.text for one in DOCUMENTS for block in blocks(one) if "[Service]" in block.text]
+    assert units
+    for unit in units:
+        started = re.search(r"^ExecStart=\S*/acpublish (?P<words>.*)$", unit, re.M)
+        assert started
+        name, *words = shlex.split(started["words"])
+        with click.Context(command_line) as context:
+            command = command_line.get_command(context, name)
+            assert command is not None
+            command.make_context(name, words).close()
+
+
+def test_nginx_accepts_the_proxy(tmp_path: Path) -> None:
+    nginx = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
+    if nginx is None:
+        pytest.skip("nginx is not installed (make bench installs it)")
+    found = [block.text for one in DOCUMENTS for block in blocks(one) if block.language == "nginx"]
+    assert found
+    for number, text in enumerate(found):
+        config = tmp_path / f"{number}.conf"
+        config.write_text(
+            f"pid {tmp_path}/pid;\nerror_log stderr;\nevents {{}}\n"
+            f"http {{ access_log off;\n{text}}}\n"
+        )
+        done = subprocess.run(
+            [nginx, "-t", "-p", str(tmp_path), "-c", str(config)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+
+
+_LINK = re.compile(r"\[[^\]]*\]\((?P<to>[^)\s]+)\)")
+_HEADING = re.compile(r"^#+ (?P<text>.+)$", re.M)
+
+
+def _anchors(document: Path) -> set[str]:
+    text = re.sub(r"```.*?```", "", document.read_text(), flags=re.S)
+    return {
+        re.sub(r"[^a-z0-9 _-]", "", found["text"].lower()).replace(" ", "-")
+        for found in _HEADING.finditer(text)
+    }
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_links_lead_somewhere(document: Path) -> None:
+    broken = []
+    for found in _LINK.finditer(document.read_text()):
+        path, _, anchor = found["to"].partition("#")
+        if "://" in path:
+            continue
+        target = (document.parent / path).resolve() if path else document
+        if not target.exists() or (anchor and anchor not in _anchors(target)):
+            broken.append(found["to"])
+    assert not broken
+
+
+def test_every_document_is_found_from_the_readme() -> None:
+    seen: set[Path] = set()
+    ahead = [ROOT / "README.md"]
+    while ahead:
+        document = ahead.pop()
+        if document in seen:
+            continue
+        seen.add(document)
+        for found in _LINK.finditer(document.read_text()):
+            target = (document.parent / found["to"].partition("#")[0]).resolve()
+            if target.suffix == ".md" and target.is_file():
+                ahead.append(target)
+    assert [name_of(one) for one in DOCUMENTS if one not in seen] == []
