@@ -1,0 +1,100 @@
+"""A kill -9 between each two steps of a publish leaves the old or the new, never a third thing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from acpublish.catalog import DirectoryCatalog
+from acpublish.release import Outcome
+from tests.integration.killing import kill_before
+from tests.unit.catalog.holding import image, put, seen
+
+# The children only make system calls before they end, so threads of the parent do no harm.
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+
+MOST_STEPS = 80
+
+
+def killed(root: Path, step: int, version: str, board: str, seed: int) -> bool:
+    """Publishes in a child process that is killed before its n-th step; tells whether it was."""
+    child = os.fork()
+    if child == 0:
+        try:
+            catalog = DirectoryCatalog(root)
+            kill_before(step)
+            put(catalog, version, board=board, seed=seed)
+            os._exit(0)
+        finally:
+            os._exit(70)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
+    return os.WIFSIGNALED(status)
+
+
+def nothing(root: Path) -> None:
+    root.mkdir()
+
+
+def by_hand(root: Path) -> None:
+    (root / "lamp").mkdir(parents=True)
+    (root / "lamp/mine.bin").write_bytes(image(seed=9))
+
+
+def older(root: Path) -> None:
+    root.mkdir()
+    put(root, "0.9.0")
+
+
+def other_board(root: Path) -> None:
+    root.mkdir()
+    put(root, "1.0.0", board="c3", seed=2)
+
+
+@pytest.mark.parametrize("prepare", [nothing, by_hand, older, other_board])
+def test_each_step(tmp_path: Path, prepare: Callable[[Path], None]) -> None:
+    start = tmp_path / "start"
+    prepare(start)
+    old = seen(start)
+    finished = tmp_path / "finished"
+    shutil.copytree(start, finished)
+    put(finished)
+    new = seen(finished)
+    assert old != new
+
+    image(seed=0)
+    outcomes = []
+    for step in range(1, MOST_STEPS):
+        root = tmp_path / str(step)
+        shutil.copytree(start, root)
+        was_killed = killed(root, step, "1.0.0", "d1", 0)
+        found = seen(root)
+        assert found in (old, new), f"step {step}"
+        outcomes.append(found == old)
+
+        catalog = DirectoryCatalog(root)
+        catalog.repair(older_than_s=0)
+        assert seen(root) == (old if outcomes[-1] else new)
+        assert list((root / ".acpublish/tmp").glob("*")) == []
+        named = {one.sha256 for r in catalog.releases("lamp") for one in r.images}
+        assert {path.name for path in (root / ".acpublish/objects").glob("*")} == named
+
+        receipt = put(root)
+        expected = Outcome.PUBLISHED if outcomes[-1] else Outcome.ALREADY_PUBLISHED
+        assert receipt.outcome is expected
+        assert seen(root) == new
+        assert (root / receipt.file).read_bytes() == image()
+        shutil.rmtree(root)
+        if not was_killed:
+            break
+    else:
+        pytest.fail("the publish never came to its end")
+    # Old until the commit, new from then on, and both were met.
+    assert outcomes == sorted(outcomes, reverse=True)
+    assert outcomes[0]
+    assert not outcomes[-1]
+    assert len(outcomes) > 15
