@@ -161,4 +161,5 @@ def rate(
     return said["Requests per second"]
 
 
-_FIGURE = re.compile(r"^([A-Z][^:\n]*): +([0-9.]+)", re.MULTILINE)
+#: One of ab's lines with a number. The host's address, which begins like one, is none.
+_FIGURE = re.compile(r"^([A-Z][^:\n]*): +(\d+(?:\.\d+)?)(?=\s)", re.MULTILINE)
