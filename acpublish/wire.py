@@ -42,6 +42,20 @@ MAX_SIZE_BYTES = 2**31 - 1
 #: One TCP segment of a device holds 536 bytes; a header must not leave 1 to 3 body bytes in it.
 MAX_IMAGE_HEADER_BYTES = 500
 
+_PREFIXES: Mapping[Family, bytes] = {
+    family: prefix.lower().encode() for family, prefix in HEADER_PREFIXES.items()
+}
+#: What is read of a report, in the order in which :func:`read_report` takes it.
+_FIELDS: Mapping[Family, tuple[bytes, ...]] = {
+    family: tuple(
+        prefix + name
+        for name in (
+            *(b"mode", b"version", b"sketch-md5", b"sketch-sha256"),
+            *(b"free-space", b"sta-mac", b"base-mac"),
+        )
+    )
+    for family, prefix in _PREFIXES.items()
+}
 _MD5 = re.compile(r"[0-9a-fA-F]{32}\Z")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}\Z")
 
@@ -91,34 +105,38 @@ def read_report(headers: Iterable[tuple[bytes, bytes]]) -> Report:
     Returns:
         The report. No header is demanded and no value is an error.
     """
-    agent: Family | None = None
-    found: dict[str, str] = {}
-    prefix: Family | None = None
-    for name, value in headers:
-        if name.startswith(b"x-esp"):
-            text = value.decode("latin-1").strip()
-            if name.startswith(b"x-esp8266-"):
-                prefix, key = "esp8266", name[10:].decode("latin-1")
-            elif name.startswith(b"x-esp32-"):
-                prefix, key = "esp32", name[8:].decode("latin-1")
-            else:
-                continue
-            found[key] = text
-        elif name == b"user-agent":
-            agent = USER_AGENTS.get(value.decode("latin-1").split("/")[0].strip())
-    if not found:
+    said = dict(headers)
+    family = _family(said)
+    if family is None:
+        agent = USER_AGENTS.get(_text(said.get(b"user-agent")).split("/")[0].strip())
         return NO_REPORT if agent is None else Report(family=agent, updater=True)
-    free = found.get("free-space", "")
+    # Each up-to-date check waits for this, so that only what is wanted is decoded.
+    mode, version, md5, sha256, free_space, mac, base_mac = [
+        _text(said.get(name)) for name in _FIELDS[family]
+    ]
     return Report(
-        family=prefix or agent,
+        family=family,
         updater=True,
-        mode=_mode(found.get("mode", "")),
-        version=found.get("version") or None,
-        sketch_md5=_digest(_MD5, found.get("sketch-md5")),
-        sketch_sha256=_digest(_SHA256, found.get("sketch-sha256")),
-        free_space=int(free) if free.isascii() and free.isdigit() and len(free) < 16 else None,
-        mac=found.get("sta-mac") or found.get("base-mac"),
+        mode=_mode(mode),
+        version=version or None,
+        sketch_md5=_digest(_MD5, md5),
+        sketch_sha256=_digest(_SHA256, sha256),
+        free_space=_number(free_space),
+        mac=mac or base_mac or None,
     )
+
+
+def _family(names: Iterable[bytes]) -> Family | None:
+    for name in names:
+        if name.startswith(b"x-esp"):
+            for family, prefix in _PREFIXES.items():
+                if name.startswith(prefix):
+                    return family
+    return None
+
+
+def _text(value: bytes | None) -> str:
+    return value.decode("latin-1").strip() if value else ""
 
 
 def _mode(text: str) -> Mode:
@@ -128,8 +146,12 @@ def _mode(text: str) -> Mode:
     return Mode.VERSION if text == "version" else Mode.SKETCH
 
 
-def _digest(shape: re.Pattern[str], text: str | None) -> str | None:
+def _digest(shape: re.Pattern[str], text: str) -> str | None:
     return text.lower() if text and shape.match(text) else None
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
 def entry_cost(entry: Mapping[str, str | int]) -> int:

@@ -47,6 +47,8 @@ class ProductSnapshots:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        # Every answer looks at a directory's time, for which pathlib takes longer than the kernel.
+        self._manifests = os.fspath(layout.manifests(root))
         self._lock = threading.Lock()
         self._kept: dict[str, tuple[int, ProductSnapshot]] = {}
         self._products: tuple[int, tuple[str, ...]] = (-1, ())
@@ -58,7 +60,7 @@ class ProductSnapshots:
 
     def _names(self) -> tuple[str, ...]:
         directory = layout.manifests(self._root)
-        stamp = _time_of(directory)
+        stamp = _time_of(self._manifests)
         if stamp is None:
             return ()
         kept_at, kept = self._products
@@ -76,8 +78,7 @@ class ProductSnapshots:
         """Returns what is known of a product; a manifest that cannot be read is logged and left."""
         if not names.is_name(name):
             return _NONE
-        directory = layout.manifests(self._root, name)
-        stamp = _time_of(directory)
+        stamp = _time_of(f"{self._manifests}{os.sep}{name}")
         if stamp is None:
             return _NONE
         kept = self._kept.get(name)
@@ -86,7 +87,7 @@ class ProductSnapshots:
         # Reading takes its time, in which a change may fall into the tick of the time seen above.
         settled = _settled(stamp)
         with self._lock:
-            paths = _manifests(directory)
+            paths = _manifests(layout.manifests(self._root, name))
             snapshot = _snapshot(_read(paths, strict=False), owned=bool(paths))
             self._kept[name] = (stamp if settled else -1, snapshot)
         return snapshot
@@ -147,7 +148,7 @@ def _snapshot(releases: tuple[Release, ...], *, owned: bool) -> ProductSnapshot:
     return ProductSnapshot(releases=releases, files=files, owned=owned)
 
 
-def _time_of(directory: Path) -> int | None:
+def _time_of(directory: str) -> int | None:
     try:
         return os.stat(directory).st_mtime_ns
     except OSError:

@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from acpublish.catalog import CatalogFiles, Directory, Entry
@@ -204,7 +205,8 @@ def _row(entry: Entry) -> Row:
     }
 
 
-def _wanted(query: bytes) -> list[bytes] | None:
+@lru_cache(_KEPT)
+def _wanted(query: bytes) -> tuple[bytes, ...] | None:
     """Returns the directories that a query may mean, most literal first; None for another op.
 
     The path comes raw, so ``&`` and ``+`` may be characters of it.
@@ -219,4 +221,4 @@ def _wanted(query: bytes) -> list[bytes] | None:
     attempts = [path, unquote_to_bytes(path.replace(b"+", b" "))]
     if query.startswith(b"op=list&path="):
         attempts.insert(0, query[len(b"op=list&path=") :])
-    return attempts
+    return tuple(attempts)

@@ -25,6 +25,8 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from acpublish.server.deadlines import Deadlines
+
 TARGET_KEY = "acpublish.target"
 
 MAX_LINE_BYTES = 8 * 1024
@@ -96,16 +98,17 @@ class DeviceProtocol(HttpToolsProtocol):
     _left = 0
     _begun = 0
     _completed = 0
-    _deadline: asyncio.TimerHandle | None = None
+    _deadlines: Deadlines
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begins to wait for a head."""
         super().connection_made(cast(asyncio.Transport, transport))
-        self._deadline = self.loop.call_later(HEAD_DEADLINE_S, self._too_slow)
+        self._deadlines = Deadlines.of(self.loop)
+        self._deadlines.add(self.too_slow, HEAD_DEADLINE_S)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Ends the wait."""
-        self._disarm()
+        self._deadlines.discard(self.too_slow)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -130,8 +133,7 @@ class DeviceProtocol(HttpToolsProtocol):
 
     def _take_head(self, data: bytes) -> bytes:
         """Collects a head; returns what follows it."""
-        if self._deadline is None:
-            self._deadline = self.loop.call_later(HEAD_DEADLINE_S, self._too_slow)
+        self._deadlines.add(self.too_slow, HEAD_DEADLINE_S)
         # Empty lines before a request line are skipped (RFC 9112, section 2.2).
         pending = self._pending + data if self._pending else data.lstrip(b"\r\n")
         line_end = pending.find(b"\n", 0, MAX_LINE_BYTES)
@@ -154,7 +156,7 @@ class DeviceProtocol(HttpToolsProtocol):
 
     def _head(self, head: bytes, target: bytes | None) -> None:
         """Feeds one whole head, and finds out what must follow it."""
-        self._disarm()
+        self._deadlines.discard(self.too_slow)
         self._target = target
         self._begun = self._completed = 0
         super().data_received(head)
@@ -217,15 +219,15 @@ class DeviceProtocol(HttpToolsProtocol):
         """Answers what is no HTTP, unless an answer is on its way."""
         self._give_up(_BAD_REQUEST)
 
-    def _too_slow(self) -> None:
-        self._deadline = None
+    def too_slow(self) -> None:
+        """Gives up a connection whose head has not come in time."""
         self._give_up(_TIMEOUT if self._pending else b"")
 
     def _give_up(self, answer: bytes) -> None:
         """Reads no more, and answers; an answer on its way goes first, and is the last."""
         between_messages = self._stage is _Stage.HEAD
         self._stage, self._pending = _Stage.DONE, b""
-        self._disarm()
+        self._deadlines.discard(self.too_slow)
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
             cycle.keep_alive = False
@@ -237,8 +239,3 @@ class DeviceProtocol(HttpToolsProtocol):
             if answer:
                 self.transport.write(answer)
             self.transport.close()
-
-    def _disarm(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None

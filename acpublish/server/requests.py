@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from acpublish.server.answers import Scope
 from acpublish.server.request_line import TARGET_KEY
 from acpublish.wire import Report, read_report
@@ -32,6 +30,7 @@ class Request:
         self.path, _, self.query = target.partition(b"?")
         self.headers: list[tuple[bytes, bytes]] = scope["headers"]
         self._client = scope.get("client")
+        self._report: Report | None = None
         self.note = ""
 
     @property
@@ -39,10 +38,13 @@ class Request:
         """The address that the client connects from."""
         return self._client[0] if self._client else None
 
-    @cached_property
+    @property
     def report(self) -> Report:
         """What the client says of itself."""
-        return read_report(self.headers)
+        # Before Python 3.12, cached_property takes a lock, which costs more than this.
+        if self._report is None:
+            self._report = read_report(self.headers)
+        return self._report
 
     def header(self, name: bytes) -> bytes | None:
         """Returns the first header of a name."""

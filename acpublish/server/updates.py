@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from acpublish.catalog import DirectoryCatalog, LooseFile, ReleaseFile
@@ -23,6 +24,7 @@ from acpublish.wire import UPDATE_PREFIX, Mode, Report
 
 DEFAULT_CHANNEL = "stable"
 _KEPT_DECISIONS = 1024
+_KEPT_ADDRESSES = 1024
 _PREFIX = UPDATE_PREFIX.encode()
 _CHECKSUMS = ((b".md5", "md5"), (b".sha256", "sha256"))
 
@@ -55,13 +57,14 @@ class Updates:
 
     async def automatic(self, request: Request, send: Send) -> int:
         """Answers for ``/update/<product>/<board>[?channel=...]``."""
-        parts = unquote_to_bytes(request.path[len(_PREFIX) :]).decode("latin-1").split("/")
-        channel = _channel(request.query)
-        if len(parts) != 2 or not all(names.is_name(name) for name in (*parts, channel)):
+        asked = _asked(request.path, request.query)
+        if asked is None:
             return await answers.missing(send)
-        product, board = parts
+        product, board, channel = asked
         decision = self._decide(request.report, product, board, channel)
         self._note(request, decision, product, board)
+        if decision.verdict is Verdict.UP_TO_DATE:
+            return await answers.not_modified(send)
         if decision.release is None or decision.image is None:
             return await _without_image(decision, send)
         served = self._images.of_release(decision.release, decision.image)
@@ -146,6 +149,16 @@ async def _without_image(decision: Decision, send: Send) -> int:
     if decision.verdict is Verdict.REFUSE:
         return await answers.text(send, 403, f"Refused: {decision.reason}.")
     return await answers.missing(send)
+
+
+@lru_cache(_KEPT_ADDRESSES)
+def _asked(path: bytes, query: bytes) -> tuple[str, str, str] | None:
+    """Returns product, board and channel of an automatic address; None where it has none."""
+    parts = unquote_to_bytes(path[len(_PREFIX) :]).decode("latin-1").split("/")
+    asked = (*parts, _channel(query))
+    if len(asked) != 3 or not all(map(names.is_name, asked)):
+        return None
+    return asked
 
 
 def _channel(query: bytes) -> str:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from uvicorn.server import ServerState
 
-from acpublish.server import request_line
+from acpublish.server import deadlines, request_line
 from acpublish.server.request_line import DeviceProtocol, mend
 
 Seen = list[tuple[str, bytes, bytes]]
@@ -266,6 +266,7 @@ def test_long_lines_and_heads_are_refused() -> None:
 @pytest.mark.parametrize(("sent", "answer"), [(b"GET /x HT", b"HTTP/1.1 408"), (b"", b"")])
 def test_a_head_has_a_deadline(monkeypatch: pytest.MonkeyPatch, sent: bytes, answer: bytes) -> None:
     monkeypatch.setattr(request_line, "HEAD_DEADLINE_S", 0.02)
+    monkeypatch.setattr(deadlines, "TICK_S", 0.005)
 
     async def wait(wire: Wire, protocol: DeviceProtocol) -> None:
         await asyncio.sleep(0.05)
@@ -277,6 +278,7 @@ def test_a_head_has_a_deadline(monkeypatch: pytest.MonkeyPatch, sent: bytes, ans
 
 def test_a_complete_head_ends_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_line, "HEAD_DEADLINE_S", 0.02)
+    monkeypatch.setattr(deadlines, "TICK_S", 0.005)
 
     async def wait(wire: Wire, protocol: DeviceProtocol) -> None:
         await asyncio.sleep(0.05)
