@@ -9,8 +9,9 @@ INSTALLED := $(VENV)/.installed
 # xdist gives each worker whole files, so that a file's servers and projects stay together.
 PYTEST_OPTIONS ?= -n 2 --dist loadfile
 
-TEST_PACKAGES := gcc-xtensa-lx106 gcc-riscv64-unknown-elf git
 BENCH_PACKAGES := nginx-light apache2-utils
+# nginx and ab are there for the short form of the benchmarks.
+TEST_PACKAGES := gcc-xtensa-lx106 gcc-riscv64-unknown-elf git $(BENCH_PACKAGES)
 
 .PHONY: demo test lint bench clean
 

@@ -52,6 +52,7 @@ def downloads(scale: Scale, place: Path) -> Report:
         figures=[
             f"bytes per second and download: median {said['median']:,.0f}, "
             f"slowest {said['slowest']:,.0f}",
+            f"all have their first bytes after {said['begun_s'] * 1000:,.0f} ms",
             f"the server's memory: {before_kb:,.0f} kB before, {max(memory):,.0f} kB at most",
             f"a list of {_ENTRIES} meanwhile, ms: {spread(lists_ms)}, {len(lists_ms)} asked",
         ],
@@ -82,8 +83,8 @@ def _watch(
     server: RunningServer, clients: subprocess.Popen[str], scale: Scale
 ) -> tuple[list[float], list[float], dict[str, float]]:
     """Returns the memory in kB and the times of lists in ms while clients run; and their word."""
-    if clients.stdout is None or clients.stdout.readline().strip() != "connected":
-        raise BenchError("the slow clients did not connect")
+    if clients.stdout is None or clients.stdout.readline().strip() != "begun":
+        raise BenchError("the slow clients did not begin")
     memory, lists_ms = [], []
     ends = time.monotonic() + scale.slow_s + _AROUND_S
     while clients.poll() is None:

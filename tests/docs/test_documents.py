@@ -147,7 +147,7 @@ def test_the_options_of_the_service_exist() -> None:
 def test_nginx_accepts_the_proxy(tmp_path: Path) -> None:
     nginx = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
     if nginx is None:
-        pytest.skip("nginx is not installed (make bench installs it)")
+        pytest.skip("nginx is not installed (Debian: apt-get install nginx-light)")
     found = [block.text for one in DOCUMENTS for block in blocks(one) if block.language == "nginx"]
     assert found
     for number, text in enumerate(found):
