@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from acpublish.errors import CheckError
+from acpublish.errors import CheckError, SettingsError
 from acpublish.image import Stamp, read, stamp
 from acpublish.release import ImageKind, Release, Severity, Submission, Version, check, names
-from acpublish.release.checks import raise_errors
+from acpublish.release.checks import CHECKS, Facts, find_check, raise_errors, run
 from acpublish.wire import MAX_SIZE_BYTES
 from tests.support import images
 from tests.unit.release.making import release
@@ -108,3 +108,44 @@ def test_what_a_device_cannot_count() -> None:
     huge = replace(read(STAMPED), size=MAX_SIZE_BYTES + 1)
     assert huge.stamp == Stamp(product="lamp", version="1.0.0")
     assert [one.check for one in check(huge, submission(), ())] == ["size"]
+
+
+def test_every_check_has_a_name_of_its_own_and_an_explanation() -> None:
+    assert len({one.name for one in CHECKS}) == len(CHECKS)
+    for one in CHECKS:
+        assert find_check(one.name) is one
+        assert one.explanation.endswith(".")
+
+
+def test_a_check_that_is_not_there_is_answered_with_those_that_are() -> None:
+    with pytest.raises(SettingsError, match=r"no check 'chps'.*empty, wrong-kind, damaged"):
+        find_check("chps")
+
+
+def test_a_check_without_its_facts_says_what_it_lacks() -> None:
+    lacks = {one.check.name: one.lacks for one in run(Facts(image=read(STAMPED)))}
+    assert lacks["stamp"] == "product and version"
+    assert lacks["chip"] == "the board's chip, or an earlier release for the board"
+    assert lacks["damaged"] == ""
+
+
+def test_after_a_decisive_error_nothing_else_is_checked() -> None:
+    first, second, *others = run(Facts(image=read(images.merged_image())))
+    assert (first.findings, first.lacks) == ((), "")
+    assert second.findings
+    assert {one.lacks for one in others} == {"an image that passes wrong-kind"}
+
+
+def test_a_check_that_is_switched_off_gives_the_reason_instead() -> None:
+    facts = Facts(image=read(C3), chip="esp32", skipped={"chip": "a trial board"})
+    (chip,) = [one for one in run(facts) if one.check.name == "chip"]
+    assert (chip.findings, chip.reason) == ((), "a trial board")
+
+
+def test_what_protects_devices_cannot_be_switched_off() -> None:
+    facts = Facts(image=read(C3[:-100]), skipped={"damaged": "it will do"})
+    (damaged,) = [one for one in run(facts) if one.check.name == "damaged"]
+    assert damaged.findings
+    assert {one.name for one in CHECKS if one.protected} == {
+        *("empty", "wrong-kind", "damaged", "size"),
+    }

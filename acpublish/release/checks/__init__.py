@@ -1,0 +1,30 @@
+"""The pre-flight checks: pure, run before the first byte is sent and again on what was received.
+
+Each check has a name, so that both sides and a script speak of the same thing. One that lacks the
+facts it needs says so, instead of passing in silence.
+"""
+
+from acpublish.release.checks.model import Check, Facts, Finding, Lacks, Result, Severity
+from acpublish.release.checks.registry import (
+    CHECKS,
+    check,
+    find_check,
+    findings_of,
+    raise_errors,
+    run,
+)
+
+__all__ = [
+    "CHECKS",
+    "Check",
+    "Facts",
+    "Finding",
+    "Lacks",
+    "Result",
+    "Severity",
+    "check",
+    "find_check",
+    "findings_of",
+    "raise_errors",
+    "run",
+]

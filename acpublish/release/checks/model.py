@@ -1,0 +1,151 @@
+"""What a check is, what it may know, and what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from acpublish.image import Image, Stamp
+from acpublish.release.manifest import Release, ReleaseImage
+from acpublish.release.names import BoardName, ChannelName, ProductName
+from acpublish.release.submission import IMAGE_KINDS, ImageKind, Submission
+from acpublish.release.version import Version
+
+__all__ = ["Check", "Facts", "Finding", "Judgement", "Lacks", "Result", "Severity", "error"]
+
+
+class Severity(str, Enum):
+    """Whether a finding stops a publish."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What a check found: its name, how bad it is, what and why, what to do next."""
+
+    check: str
+    severity: Severity
+    problem: str
+    hint: str
+
+    def __str__(self) -> str:
+        """One line."""
+        return f"{self.check}: {self.problem}. {self.hint}"
+
+
+def error(name: str, problem: str, hint: str) -> Finding:
+    """Returns a finding that stops a publish."""
+    return Finding(check=name, severity=Severity.ERROR, problem=problem, hint=hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Lacks:
+    """What a check needs to know and does not: it was not made."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All that checks judge by; each None is a fact that is not known.
+
+    Attributes:
+        image: What :func:`acpublish.image.read` says of the very bytes to be published.
+        kind: As what they are to be published.
+        product: The product that they belong to.
+        version: Their version.
+        board: The board that they are made for.
+        channel: The channel that shall point at them.
+        chip: The chip that the board is known to have, as esptool spells it.
+        releases: The product's releases so far.
+        skipped: The checks that are switched off, each with the reason.
+    """
+
+    image: Image
+    kind: ImageKind = "firmware"
+    product: ProductName | None = None
+    version: Version | None = None
+    board: BoardName | None = None
+    channel: ChannelName | None = None
+    chip: str | None = None
+    releases: tuple[Release, ...] | None = None
+    skipped: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, image: Image, submission: Submission, releases: Iterable[Release]) -> Facts:
+        """Returns what is known when an image is published."""
+        return cls(
+            image=image,
+            kind=submission.kind,
+            product=submission.product,
+            version=submission.version,
+            board=submission.board,
+            channel=submission.channel,
+            chip=submission.chip,
+            releases=tuple(releases),
+        )
+
+    @property
+    def wanted_stamp(self) -> Stamp | None:
+        """What the image's stamp has to say."""
+        if self.product is None or self.version is None:
+            return None
+        return Stamp(product=self.product, version=str(self.version))
+
+    def earlier(self) -> tuple[tuple[Release, ReleaseImage], ...]:
+        """Returns the board's images so far, the last that was published first."""
+        found = [
+            (release, image)
+            for release in self.releases or ()
+            for image in release.images
+            if image.board == self.board and image.kind == self.kind
+        ]
+        return tuple(
+            sorted(found, key=lambda one: max(one[1].channels.values(), default=0), reverse=True)
+        )
+
+
+Judgement = Iterable["Finding | Lacks"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A pre-flight check.
+
+    Attributes:
+        name: What findings, options and manifests call it.
+        severity: The worst that it can find.
+        explanation: What it looks at, why, and what it needs to know; whole sentences.
+        judge: The check itself, a pure function.
+        kinds: What it is about.
+        decisive: After an error of this check no other one makes sense.
+        protected: It cannot be switched off, on neither side.
+    """
+
+    name: str
+    severity: Severity
+    explanation: str
+    judge: Callable[[Facts], Judgement]
+    kinds: tuple[ImageKind, ...] = IMAGE_KINDS
+    decisive: bool = False
+    protected: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What became of one check: findings, or why it was not made.
+
+    Attributes:
+        check: The check.
+        findings: What it found; nothing when all is well or it was not made.
+        lacks: What it needs to know and did not; empty when it was made.
+        reason: Why it was switched off; empty when it was not.
+    """
+
+    check: Check
+    findings: tuple[Finding, ...] = ()
+    lacks: str = ""
+    reason: str = ""

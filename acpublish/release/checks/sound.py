@@ -1,0 +1,116 @@
+"""Checks of the bytes alone: is this an image at all, a whole one, and of the right kind."""
+
+from __future__ import annotations
+
+from acpublish.image import Kind
+from acpublish.release.checks.model import Check, Facts, Judgement, Severity, error
+from acpublish.wire import MAX_SIZE_BYTES
+
+__all__ = ["CHECKS"]
+
+#: What each kind that is no plain application is, and what to do instead.
+_WRONG_KINDS: dict[Kind, tuple[str, str]] = {
+    Kind.MERGED: (
+        "a merged factory image with bootloader and partition table",
+        "Publish the application image alone, PlatformIO's firmware.bin.",
+    ),
+    Kind.BOOTLOADER: (
+        "a bootloader",
+        "Publish the application image, PlatformIO's firmware.bin.",
+    ),
+    Kind.GZIP: (
+        "a gzip file",
+        "Publish the plain image (with board_build.gzip_fw that is firmware.bin.orig).",
+    ),
+    Kind.FILESYSTEM: (
+        "a filesystem image",
+        "Publish it as one: --kind filesystem.",
+    ),
+    Kind.UNKNOWN: (
+        "no ESP image",
+        "Give the image that a device flashes, such as PlatformIO's firmware.bin.",
+    ),
+}
+_FIRMWARE = frozenset({Kind.APPLICATION, Kind.MERGED, Kind.BOOTLOADER, Kind.SIGNED})
+
+
+def _empty(facts: Facts) -> Judgement:
+    if not facts.image.size:
+        yield error("empty", "the file is empty", "Build the image again.")
+
+
+def _wrong_kind(facts: Facts) -> Judgement:
+    image = facts.image
+    if facts.kind == "filesystem":
+        if image.kind in _FIRMWARE:
+            yield error(
+                "wrong-kind",
+                f"this is firmware ({image.kind.value}), not a filesystem image",
+                "Publish it with --kind firmware, or give the filesystem's image.",
+            )
+        return
+    wrong = _WRONG_KINDS.get(image.kind)
+    if wrong:
+        yield error("wrong-kind", f"the file is {wrong[0]}", wrong[1])
+    elif image.kind is Kind.SIGNED and facts.wanted_stamp and image.stamp != facts.wanted_stamp:
+        yield error(
+            "wrong-kind",
+            "the image is signed, and a stamp would void the signature",
+            "Stamp first (acpublish stamp), then sign, then publish.",
+        )
+
+
+def _damaged(facts: Facts) -> Judgement:
+    if facts.image.damaged:
+        problems = "; ".join(facts.image.problems) or "a check does not hold"
+        yield error("damaged", f"the image is damaged: {problems}", "Build or copy it again.")
+
+
+def _size(facts: Facts) -> Judgement:
+    if facts.image.size > MAX_SIZE_BYTES:
+        yield error(
+            "size",
+            f"the image has {facts.image.size} bytes, and a device counts to {MAX_SIZE_BYTES}",
+            "Give the image that a device flashes.",
+        )
+
+
+CHECKS = (
+    Check(
+        name="empty",
+        severity=Severity.ERROR,
+        explanation="The file has bytes. A build that was interrupted, or a full disk, can leave "
+        "an empty one.",
+        judge=_empty,
+        decisive=True,
+        protected=True,
+    ),
+    Check(
+        name="wrong-kind",
+        severity=Severity.ERROR,
+        explanation="The file is the plain image of an application, or a filesystem that is "
+        "published as one. A merged factory image or a bootloader would ruin a device; a gzip, as "
+        "board_build.gzip_fw makes it, is not taken by an ESP32 or an old core; in a signed image "
+        "the stamp has to be there already, as stamping it would void the signature.",
+        judge=_wrong_kind,
+        decisive=True,
+        protected=True,
+    ),
+    Check(
+        name="damaged",
+        severity=Severity.ERROR,
+        explanation="The image is whole, and its checksum, CRC words and appended SHA-256 hold as "
+        "far as it has them. A device would refuse such an image, or not start again.",
+        judge=_damaged,
+        kinds=("firmware",),
+        protected=True,
+    ),
+    Check(
+        name="size",
+        severity=Severity.ERROR,
+        explanation="A device can count the bytes of the image: it does so in a signed number of "
+        "32 bits.",
+        judge=_size,
+        protected=True,
+    ),
+)
