@@ -39,5 +39,5 @@ $(INSTALLED): pyproject.toml
 	@$(PYTHON) -m venv $(VENV) || { \
 	  .ci/debian-packages python3-venv && $(PYTHON) -m venv $(VENV); }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[server]" --group dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[server,signing]" --group dev
 	@touch $@

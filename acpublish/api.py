@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from acpublish.errors import SettingsError
-from acpublish.image import Image, read
+from acpublish.image import Image, read, signing
 from acpublish.image import stamp as stamp_bytes
+from acpublish.keys import Algorithm, PublicKey
+from acpublish.keys import create_key as make_key
 from acpublish.publishing import (
     Publication,
     PublishOptions,
+    any_key,
     open_catalog,
+    private_key,
+    public_key,
     publish_image,
     read_file,
     resolve,
@@ -19,7 +26,16 @@ from acpublish.publishing import (
 from acpublish.release import ImageKind, Version, names
 from acpublish.settings import Settings, flags
 
-__all__ = ["publish", "publish_with", "read_image", "stamp"]
+__all__ = [
+    "create_key",
+    "publish",
+    "publish_with",
+    "read_image",
+    "show_key",
+    "sign",
+    "stamp",
+    "verify",
+]
 
 _Path = str | Path
 
@@ -57,19 +73,80 @@ def stamp(path: _Path, *, product: str, version: str, output: _Path) -> Image:
         VersionError: The version is no SemVer, or too long.
         SettingsError: The output cannot be written.
     """
-    from acpublish.catalog import atomic
-
     data = read_file(Path(path))
     stamped = stamp_bytes(data, names.product(product), str(Version.parse(version)))
-    target = Path(output)
-    try:
-        atomic.write(target, stamped, target.parent)
-    except OSError as fault:
-        raise SettingsError(
-            f"{target} cannot be written: {(fault.strerror or 'unknown reason').lower()}",
-            hint="Give another file with -o.",
-        ) from fault
+    _write(Path(output), stamped)
     return read(stamped)
+
+
+def sign(path: _Path, *, key: _Path, output: _Path) -> tuple[Image, str]:
+    """Writes a signed copy of an ESP8266 image, for the device's own verifier.
+
+    Args:
+        path: The image, or a gzip of one; stamped already.
+        key: The PEM file of an RSA key.
+        output: The file to write, whole or not at all.
+
+    Returns:
+        What the signed image is, and the key's id.
+
+    Raises:
+        ImageError: The image is damaged, signed already, or not for the ESP8266.
+        SettingsError: The key cannot be used, or the output not be written.
+    """
+    data = read_file(Path(path))
+    signer = private_key(Path(key))
+    signed = signing.sign(data, signer)
+    _write(Path(output), signed)
+    return read(signed), signer.public.id
+
+
+def verify(path: _Path, *, key: _Path) -> tuple[bool, str]:
+    """Tells whether an ESP8266 image was signed with a key, and that key's id.
+
+    Args:
+        path: The signed image.
+        key: The PEM file of the public key.
+
+    Raises:
+        ImageError: The file carries no signature of an ESP8266 image.
+        SettingsError: The key cannot be used.
+    """
+    data = read_file(Path(path))
+    verifier = public_key(Path(key))
+    return signing.verify(data, verifier), verifier.id
+
+
+def create_key(path: _Path, algorithm: Algorithm = "ecdsa-p256") -> PublicKey:
+    """Makes a private key's file, which its owner alone may read; returns the public half.
+
+    Args:
+        path: The file; one that exists is never overwritten.
+        algorithm: ``ecdsa-p256`` for releases, ``rsa`` for ESP8266 images.
+
+    Raises:
+        SettingsError: The file exists already, or cannot be written.
+        MissingExtraError: cryptography is not installed.
+    """
+    made = make_key(algorithm)
+    with _written(Path(path)):
+        # Created with these permissions, so that there is no moment in which others may read it.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(made.to_pem())
+            file.flush()
+            os.fsync(file.fileno())
+    return made.public
+
+
+def show_key(path: _Path) -> PublicKey:
+    """Returns the public half of the private or public key in a PEM file.
+
+    Raises:
+        SettingsError: The file cannot be read, or holds no key that is used here.
+        MissingExtraError: cryptography is not installed.
+    """
+    return any_key(Path(path))
 
 
 def publish(
@@ -130,3 +207,21 @@ def publish_with(path: Path, options: PublishOptions, *, dry_run: bool = False) 
     source = resolve(options.version, Path.cwd())
     catalog = open_catalog(options.destination)
     return publish_image(data, options, source, catalog, dry_run=dry_run)
+
+
+def _write(path: Path, content: bytes) -> None:
+    from acpublish.catalog import atomic
+
+    with _written(path):
+        atomic.write(path, content, path.parent)
+
+
+@contextlib.contextmanager
+def _written(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as fault:
+        raise SettingsError(
+            f"{path} cannot be written: {(fault.strerror or 'unknown reason').lower()}",
+            hint="Give another file with -o.",
+        ) from fault

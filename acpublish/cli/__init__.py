@@ -22,11 +22,14 @@ __all__ = ["main"]
 COMMANDS = {
     "device": "Ask for an update as a real device does, and check what comes.",
     "inspect": "Tell all about an image file.",
+    "key": "Make keys, and say which ones to trust.",
     "list": "List what a catalog or a server has.",
     "publish": "Stamp an image and publish it to a directory or a server.",
     "serve": "Serve a catalog to devices.",
+    "sign": "Sign an ESP8266 image for the device's own verifier.",
     "stamp": "Write product and version into an image.",
     "token": "Make the tokens that publishing to a server asks for.",
+    "verify": "Tell whether an ESP8266 image was signed with a key.",
 }
 
 

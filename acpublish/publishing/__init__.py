@@ -15,6 +15,7 @@ from acpublish.publishing.publish import (
     read_file,
     stamped,
 )
+from acpublish.publishing.signer import any_key, private_key, public_key
 from acpublish.publishing.sources import VersionSource, resolve
 
 __all__ = [
@@ -25,8 +26,11 @@ __all__ = [
     "Publication",
     "PublishOptions",
     "VersionSource",
+    "any_key",
     "describe",
     "open_catalog",
+    "private_key",
+    "public_key",
     "publish_image",
     "read_file",
     "resolve",

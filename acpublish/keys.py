@@ -1,0 +1,231 @@
+"""Keys: PEM in, signatures out. No I/O.
+
+- ECDSA P-256 with SHA-256 signs releases: Mbed TLS and BearSSL on a device can verify it.
+- RSA (PKCS#1 v1.5) with SHA-256 signs the images that an ESP8266 verifies itself.
+
+``cryptography`` is loaded when a key is first used, so that an installation without keys needs
+none of it. No text that this module makes holds a part of a private key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Literal
+
+from acpublish.errors import MissingExtraError, SettingsError
+
+__all__ = [
+    "Algorithm",
+    "PrivateKey",
+    "PublicKey",
+    "create_key",
+    "is_private",
+    "read_private_key",
+    "read_public_key",
+]
+
+Algorithm = Literal["ecdsa-p256", "rsa"]
+
+#: A key's id is this many hex digits of the SHA-256 of its DER SubjectPublicKeyInfo.
+ID_DIGITS = 16
+#: Below, a signature can be forged with effort; above, BearSSL on the device gives up
+#: (``BR_MAX_RSA_SIZE``).
+RSA_BITS = range(2048, 4097)
+_NEW_RSA_BITS = 2048
+_NEW_RSA_EXPONENT = 65537
+
+_PRIVATE = b"PRIVATE KEY-----"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicKey:
+    """What verifies signatures.
+
+    Attributes:
+        id: What signatures and people call it.
+        algorithm: What it signs with.
+        pem: The key itself, as SubjectPublicKeyInfo.
+    """
+
+    id: str
+    algorithm: Algorithm
+    pem: str
+    _key: Any = field(repr=False, compare=False)
+
+    def verifies(self, signature: bytes, data: bytes) -> bool:
+        """Tells whether the signature was made of these bytes with this key."""
+        from cryptography.exceptions import InvalidSignature
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.asymmetric import ec, padding
+
+        try:
+            if self.algorithm == "rsa":
+                self._key.verify(signature, data, padding.PKCS1v15(), hashes.SHA256())
+            else:
+                self._key.verify(signature, data, ec.ECDSA(hashes.SHA256()))
+        except InvalidSignature:
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrivateKey:
+    """What makes signatures; only its public half is ever shown."""
+
+    public: PublicKey
+    _key: Any = field(repr=False, compare=False)
+
+    def sign(self, data: bytes) -> bytes:
+        """Returns the signature of these bytes: DER for ECDSA, as long as the key for RSA."""
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.asymmetric import ec, padding
+
+        signature: bytes
+        if self.public.algorithm == "rsa":
+            signature = self._key.sign(data, padding.PKCS1v15(), hashes.SHA256())
+        else:
+            signature = self._key.sign(data, ec.ECDSA(hashes.SHA256()))
+        return signature
+
+    def to_pem(self) -> bytes:
+        """Returns the secret itself, as unencrypted PKCS#8: for its file, and nothing else."""
+        from cryptography.hazmat.primitives import serialization
+
+        pem: bytes = self._key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        return pem
+
+
+def create_key(algorithm: Algorithm = "ecdsa-p256") -> PrivateKey:
+    """Makes a new key.
+
+    Raises:
+        MissingExtraError: cryptography is not installed.
+    """
+    _need_cryptography()
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+    if algorithm == "rsa":
+        return _private(rsa.generate_private_key(_NEW_RSA_EXPONENT, _NEW_RSA_BITS))
+    return _private(ec.generate_private_key(ec.SECP256R1()))
+
+
+def is_private(pem: bytes) -> bool:
+    """Tells whether a PEM says that it holds a private key."""
+    return _PRIVATE in pem
+
+
+def read_private_key(pem: bytes) -> PrivateKey:
+    """Reads a private key.
+
+    Args:
+        pem: PKCS#8, PKCS#1 or SEC1, not encrypted.
+
+    Raises:
+        SettingsError: It is no private key, is encrypted, or of a kind that is not used here.
+        MissingExtraError: cryptography is not installed.
+    """
+    _need_cryptography()
+    from cryptography.hazmat.primitives import serialization
+
+    try:
+        key = serialization.load_pem_private_key(pem, password=None)
+    except TypeError as fault:
+        raise SettingsError(
+            "the private key is encrypted with a password",
+            hint="Give a key without one: openssl pkey -in KEY.pem -out PLAIN.pem.",
+        ) from fault
+    except _key_faults() as fault:
+        raise SettingsError(
+            "the file holds no private key in PEM",
+            hint="Give one that 'acpublish key create' made.",
+        ) from fault
+    return _private(key)
+
+
+def read_public_key(pem: bytes) -> PublicKey:
+    """Reads a public key.
+
+    Raises:
+        SettingsError: It is no public key, or of a kind that is not used here.
+        MissingExtraError: cryptography is not installed.
+    """
+    _need_cryptography()
+    if is_private(pem):
+        raise SettingsError(
+            "the file holds a private key, and a public one is wanted here",
+            hint="Give what 'acpublish key show KEY.pem' prints, and keep the private key secret.",
+        )
+    return _read_public_key(pem)
+
+
+@lru_cache(maxsize=64)
+def _read_public_key(pem: bytes) -> PublicKey:
+    """A catalog reads its few keys again at each change, and reading one takes 0.1 ms."""
+    from cryptography.hazmat.primitives import serialization
+
+    try:
+        key = serialization.load_pem_public_key(pem)
+    except _key_faults() as fault:
+        raise SettingsError(
+            "the file holds no public key in PEM",
+            hint="Give what 'acpublish key show KEY.pem' prints.",
+        ) from fault
+    return _public(key)
+
+
+def _private(key: Any) -> PrivateKey:
+    if not hasattr(key, "sign"):
+        raise _unusable()
+    return PrivateKey(public=_public(key.public_key()), _key=key)
+
+
+def _public(key: Any) -> PublicKey:
+    from cryptography.hazmat.primitives import serialization
+
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    der = key.public_bytes(serialization.Encoding.DER, form)
+    return PublicKey(
+        id=hashlib.sha256(der).hexdigest()[:ID_DIGITS],
+        algorithm=_algorithm(key),
+        pem=key.public_bytes(serialization.Encoding.PEM, form).decode("ascii"),
+        _key=key,
+    )
+
+
+def _algorithm(key: Any) -> Algorithm:
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size in RSA_BITS:
+        return "rsa"
+    if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
+        return "ecdsa-p256"
+    raise _unusable()
+
+
+def _unusable() -> SettingsError:
+    return SettingsError(
+        "the key is neither ECDSA on P-256 nor RSA of 2048 to 4096 bits",
+        hint="Make one: acpublish key create, or acpublish key create --rsa for ESP8266 images.",
+    )
+
+
+def _key_faults() -> tuple[type[Exception], ...]:
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    return (ValueError, UnsupportedAlgorithm)
+
+
+def _need_cryptography() -> None:
+    try:
+        import cryptography  # noqa: F401
+    except ImportError as fault:
+        raise MissingExtraError(
+            "keys and signatures need the package cryptography",
+            hint="Install it: python -m pip install 'acpublish[signing]'.",
+        ) from fault
