@@ -159,6 +159,8 @@ def publish(
     channel: str | None = None,
     kind: ImageKind = "firmware",
     chip: str | None = None,
+    core: str | None = None,
+    compress: bool = False,
     token: str | None = None,
     insecure_http: bool = False,
     provenance: Mapping[str, str] | None = None,
@@ -175,6 +177,8 @@ def publish(
         channel: The channel that shall point at it; by default ``stable``.
         kind: ``firmware`` or ``filesystem``.
         chip: The chip that the board is known to have, as esptool spells it.
+        core: The ESP8266 Arduino core that it was built with, such as ``3.1.2``.
+        compress: Publish it as a gzip, too, for the ESP8266 devices that inflate it.
         token: What the server asks for.
         insecure_http: Send the token over plain http to another machine, too.
         provenance: Where the image comes from; public.
@@ -194,6 +198,8 @@ def publish(
         "channel": channel,
         "kind": kind,
         "chip": chip,
+        "core": core,
+        "compress": "yes" if compress else None,
         "token": token,
         "insecure_http": "yes" if insecure_http else None,
     }

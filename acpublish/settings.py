@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from acpublish.errors import AcpublishError, SettingsError
 from acpublish.publishing.options import Destination, PublishOptions
-from acpublish.release import IMAGE_KINDS, ImageKind, Version, names
+from acpublish.release import IMAGE_KINDS, ImageKind, Version, core, names
 
 __all__ = ["Settings", "environment", "flags", "ini"]
 
@@ -31,6 +31,8 @@ NAMES = (
     "channel",
     "kind",
     "chip",
+    "core",
+    "compress",
     "on_build",
     "insecure_http",
     "token",
@@ -143,6 +145,7 @@ class Settings:
         Raises:
             AcpublishError: Something is missing or invalid.
         """
+        built_with = {"core": self.checked("core", core)} if self.text("core") else {}
         return PublishOptions(
             destination=self.destination(),
             product=self.checked("product", names.product, product),
@@ -151,7 +154,8 @@ class Settings:
             channel=self.checked("channel", names.channel) if self.text("channel") else None,
             kind=self.checked("kind", _kind, "firmware"),
             chip=self.text("chip") or chip,
-            provenance=provenance or {},
+            provenance={**(provenance or {}), **built_with},
+            compress=self.flag("compress"),
         )
 
 

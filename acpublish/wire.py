@@ -51,7 +51,7 @@ _FIELDS: Mapping[Family, tuple[bytes, ...]] = {
         prefix + name
         for name in (
             *(b"mode", b"version", b"sketch-md5", b"sketch-sha256"),
-            *(b"free-space", b"sta-mac", b"base-mac"),
+            *(b"sketch-size", b"free-space", b"sta-mac", b"base-mac"),
         )
     )
     for family, prefix in _PREFIXES.items()
@@ -79,6 +79,7 @@ class Report:
         version: The version that it claims to run, as it was sent.
         sketch_md5: MD5 of the image that runs, 32 lower-case hex digits.
         sketch_sha256: SHA-256 of the image that runs, 64 lower-case hex digits.
+        sketch_size: Bytes of the image that runs.
         free_space: Bytes that an update may have.
         mac: The station's address, as it was sent.
     """
@@ -89,6 +90,7 @@ class Report:
     version: str | None = None
     sketch_md5: str | None = None
     sketch_sha256: str | None = None
+    sketch_size: int | None = None
     free_space: int | None = None
     mac: str | None = None
 
@@ -111,7 +113,7 @@ def read_report(headers: Iterable[tuple[bytes, bytes]]) -> Report:
         agent = USER_AGENTS.get(_text(said.get(b"user-agent")).split("/")[0].strip())
         return NO_REPORT if agent is None else Report(family=agent, updater=True)
     # Each up-to-date check waits for this, so that only what is wanted is decoded.
-    mode, version, md5, sha256, free_space, mac, base_mac = [
+    mode, version, md5, sha256, size, free_space, mac, base_mac = [
         _text(said.get(name)) for name in _FIELDS[family]
     ]
     return Report(
@@ -121,6 +123,7 @@ def read_report(headers: Iterable[tuple[bytes, bytes]]) -> Report:
         version=version or None,
         sketch_md5=_digest(_MD5, md5),
         sketch_sha256=_digest(_SHA256, sha256),
+        sketch_size=_number(size),
         free_space=_number(free_space),
         mac=mac or base_mac or None,
     )

@@ -2,7 +2,7 @@
 
 The order of a publish, each step whole before the next begins:
 
-1. the image's bytes, as an object named by their digest;
+1. the image's bytes, as an object named by their digest, and those of its gzip likewise;
 2. another name of them, the visible file to be, still among the temporary files;
 3. the manifest, renamed into place: that is the commit;
 4. the visible file, a projection that the next publish or the server's start repairs.
@@ -22,12 +22,14 @@ from acpublish.catalog.snapshot import ProductSnapshots
 from acpublish.errors import AcpublishError, CatalogError, ManifestError, NotFoundError
 from acpublish.image import read
 from acpublish.release import (
+    Compressed,
     Outcome,
     Receipt,
     Release,
     ReleaseImage,
     Submission,
     check,
+    gzip_beside,
     place,
     raise_errors,
 )
@@ -113,9 +115,11 @@ class DirectoryCatalog:
             atomic.wrapped(self.root, "cannot publish to the catalog"),
             atomic.exclusive(self.root / layout.HIDDEN),
         ):
-            release, receipt = self._prepare(data, submission, now or datetime.now(timezone.utc))
+            gzip, release, receipt = self._prepare(
+                data, submission, now or datetime.now(timezone.utc)
+            )
             try:
-                self._write(data, release, receipt)
+                self._write(data, gzip, release, receipt)
             except OSError:
                 # What was no commit leaves nothing: a full disk stays as full as it was.
                 with contextlib.suppress(OSError, AcpublishError):
@@ -123,11 +127,15 @@ class DirectoryCatalog:
                 raise
         return receipt
 
-    def _write(self, data: bytes, release: Release, receipt: Receipt) -> None:
+    def _write(self, data: bytes, gzip: bytes, release: Release, receipt: Receipt) -> None:
         temporary = layout.temporary(self.root)
         target = self.object_path(receipt.sha256)
-        if not _holds(target, data):
-            atomic.write(target, data, temporary, mode=0o444)
+        objects = {target: data}
+        if gzip and receipt.compressed == Compressed.of(gzip):
+            objects[self.object_path(receipt.compressed.sha256)] = gzip
+        for path, content in objects.items():
+            if not _holds(path, content):
+                atomic.write(path, content, temporary, mode=0o444)
         visible = self.root / receipt.file
         with atomic.prepared_link(visible, target, temporary) as put_in_place:
             if receipt.outcome is not Outcome.ALREADY_PUBLISHED:
@@ -193,20 +201,27 @@ class DirectoryCatalog:
 
     def _prepare(
         self, data: bytes, submission: Submission, now: datetime
-    ) -> tuple[Release, Receipt]:
+    ) -> tuple[bytes, Release, Receipt]:
         releases = self._snapshots.fresh(submission.product)
         image = read(data)
         warnings = raise_errors(check(image, submission, releases))
-        placed = place(image, submission, releases, now)
+        gzip, more = gzip_beside(data, image, submission)
+        described = Compressed.of(gzip) if gzip else None
+        placed = place(image, submission, releases, now, described)
         file = f"{submission.product}/{placed.image.file}"
-        return placed.release, Receipt(
-            outcome=placed.outcome,
-            file=file,
-            size=image.size,
-            md5=image.md5,
-            sha256=image.sha256,
-            url=str(self.root / file),
-            warnings=warnings,
+        return (
+            gzip,
+            placed.release,
+            Receipt(
+                outcome=placed.outcome,
+                file=file,
+                size=image.size,
+                md5=image.md5,
+                sha256=image.sha256,
+                url=str(self.root / file),
+                warnings=(*warnings, *more),
+                compressed=placed.image.compressed,
+            ),
         )
 
 

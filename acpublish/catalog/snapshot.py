@@ -109,10 +109,12 @@ class ProductSnapshots:
             OSError: A manifest's file cannot be read.
         """
         return frozenset(
-            image.sha256
+            named.sha256
             for directory in layout.manifests(self._root).glob("*")
             for release in _read(_manifests(directory), strict=True)
             for image in release.images
+            for named in (image, image.compressed)
+            if named is not None
         )
 
 

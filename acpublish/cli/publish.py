@@ -23,6 +23,8 @@ from acpublish.settings import Settings, environment, flags
 @click.option("--channel", metavar="C", help="The channel that shall point at it.  [stable]")
 @click.option("--kind", metavar="KIND", help="firmware or filesystem.  [firmware]")
 @click.option("--chip", metavar="CHIP", help="The board's chip, to be checked: esp8266, esp32c3, …")
+@click.option("--compress", is_flag=True, help="Publish a gzip of the image, too (ESP8266 only).")
+@click.option("--core", metavar="V", help="The ESP8266 Arduino core it was built with: 3.1.2, …")
 @click.option(
     "--insecure-http",
     is_flag=True,
@@ -31,7 +33,12 @@ from acpublish.settings import Settings, environment, flags
 @click.option("--dry-run", is_flag=True, help="Do all but the write, and say what would happen.")
 @json_option
 def command(
-    file: Path, dry_run: bool, as_json: bool, insecure_http: bool, **given: str | None
+    file: Path,
+    dry_run: bool,
+    as_json: bool,
+    insecure_http: bool,
+    compress: bool,
+    **given: str | None,
 ) -> None:
     """Stamp FILE and publish it to a catalog directory or an update server.
 
@@ -39,7 +46,8 @@ def command(
     version that exists are refused. The environment variables ACPUBLISH_TO, ACPUBLISH_PRODUCT and
     so on stand in for missing options; the token for a server comes from ACPUBLISH_TOKEN only.
     """
-    layer = flags({**given, "insecure_http": "yes" if insecure_http else None})
+    switches = {"insecure_http": insecure_http, "compress": compress}
+    layer = flags({**given, **{name: "yes" if on else None for name, on in switches.items()}})
     options = Settings(layer, environment(os.environ)).publish_options()
     publication = publish_with(file, options, dry_run=dry_run)
     for warning in publication.receipt.warnings:
@@ -50,6 +58,9 @@ def command(
     click.echo(describe(publication))
     receipt = publication.receipt
     click.echo(f"{receipt.size} bytes, sha256 {receipt.sha256}")
+    if receipt.compressed:
+        share = 100 * receipt.compressed.size / receipt.size
+        click.echo(f"{receipt.compressed.size} bytes compressed ({share:.0f} %)")
     click.echo(receipt.url or f"{options.destination.to}/{receipt.file}")
 
 
@@ -68,6 +79,7 @@ def document(publication: Publication) -> dict[str, Any]:
         "size": receipt.size,
         "md5": receipt.md5,
         "sha256": receipt.sha256,
+        "compressed": receipt.compressed.to_dict() if receipt.compressed else None,
         "url": receipt.url or None,
         "warnings": list(receipt.warnings),
     }

@@ -16,8 +16,8 @@ from acpublish.client.address import parse_address
 from acpublish.client.answer import Answer, Patience
 from acpublish.client.judging import json_body, looks_like_html, not_acpublish, raise_refusal
 from acpublish.client.transfer import Transport
-from acpublish.errors import AuthenticationError, RefusedError, VerificationError
-from acpublish.release import Outcome, Receipt, Release, Submission
+from acpublish.errors import AuthenticationError, ManifestError, RefusedError, VerificationError
+from acpublish.release import Compressed, Outcome, Receipt, Release, Submission
 
 PROVENANCE_HEADER = "X-Acpublish-Provenance"
 
@@ -139,7 +139,16 @@ class RemoteCatalog:
             sha256=str(texts["sha256"]).lower(),
             url=url if isinstance(url, str) and url else f"{self._address.base}/{quote(file)}",
             warnings=tuple(self._address.redacted(str(one)) for one in warnings),
+            compressed=self._compressed(document.get("compressed")),
         )
+
+    def _compressed(self, document: Any) -> Compressed | None:
+        if document is None:
+            return None
+        try:
+            return Compressed.from_dict(document, "receipt.compressed")
+        except ManifestError as fault:
+            raise self._odd("no receipt") from fault
 
     def _odd(self, what: str) -> RefusedError:
         return RefusedError(f"{self._address.base} answers with {what}", hint=_ODD)
@@ -150,6 +159,8 @@ def _release_target(submission: Submission) -> str:
     query: dict[str, str] = {"channel": submission.channel, "kind": submission.kind}
     if submission.chip is not None:
         query["chip"] = submission.chip
+    if submission.compress:
+        query["compress"] = "yes"
     where = "/".join(quote(part, safe="") for part in parts)
     return f"/api/v1/releases/{where}?{urlencode(query)}"
 

@@ -17,6 +17,7 @@ from acpublish.errors import SettingsError
 from acpublish.image import Kind, read
 
 _MODE_OFFSET = 2
+_SECTOR_BYTES = 4096
 _GZIP = b"\x1f\x8b"
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 _NOT_BOOTABLE = frozenset({Kind.MERGED, Kind.BOOTLOADER, Kind.UNKNOWN, Kind.GZIP})
@@ -60,8 +61,13 @@ def running(content: bytes) -> Running:
     return Running(size=len(content), md5=md5, sha256=sha256.upper())
 
 
-def flashed(options: DeviceOptions, received: bytes) -> bytes:
+def flashed(options: DeviceOptions, runs: Running, received: bytes) -> bytes:
     """Returns what the flash holds once the received image has been started.
+
+    Args:
+        options: The device.
+        runs: What it ran until then.
+        received: The bytes that it was sent.
 
     Raises:
         BootError: The device refuses it, or would not start it.
@@ -72,7 +78,7 @@ def flashed(options: DeviceOptions, received: bytes) -> bytes:
         _verify(options, received)
         return received
     if received.startswith(_GZIP):
-        return _inflated(options, received)
+        return _inflated(options, runs, received)
     if options.flash_mode is None:
         return received
     mode = FLASH_MODES.index(options.flash_mode)
@@ -87,8 +93,12 @@ def _verify(options: DeviceOptions, received: bytes) -> None:
         raise BootError("Could Not Activate The Firmware")
 
 
-def _inflated(options: DeviceOptions, received: bytes) -> bytes:
-    """Does what eboot does with a gzip; what follows it in the file is left."""
+def _inflated(options: DeviceOptions, runs: Running, received: bytes) -> bytes:
+    """Does what eboot does with a gzip; what follows it in the file is left.
+
+    The gzip lies at the end of the space for sketches (``Updater.cpp``: ``begin``), and the image
+    is written from offset 0 while the gzip is read.
+    """
     stream = zlib.decompressobj(_GZIP_WINDOW)
     try:
         image = stream.decompress(received, options.chip_size + 1)
@@ -96,7 +106,13 @@ def _inflated(options: DeviceOptions, received: bytes) -> bytes:
         image = b""
     if not stream.eof or len(image) > options.chip_size or not image:
         raise BootError("eboot cannot inflate the image")
+    if _sectors(len(image)) + _sectors(len(received)) > _sectors(runs.size) + options.space:
+        raise BootError("eboot overwrites the gzip before it has read it")
     return image
+
+
+def _sectors(size: int) -> int:
+    return -(-size // _SECTOR_BYTES) * _SECTOR_BYTES
 
 
 def store(path: Path, content: bytes) -> None:

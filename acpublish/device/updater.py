@@ -14,7 +14,7 @@ from acpublish.device import flash
 from acpublish.device.catalog import CatalogPage, read_page
 from acpublish.device.connection import Answer, HttpError, Place, asked, find
 from acpublish.device.options import DeviceOptions, Outcome, Result
-from acpublish.device.request import catalog_request, update_request
+from acpublish.device.request import Running, catalog_request, update_request
 
 #: What any other status than 200 and 304 is called.
 _STATUSES = {
@@ -100,7 +100,8 @@ class Device:
         options = self.options
         if options.user is None and place.user is not None:
             options = replace(options, user=place.user, password=place.password)
-        request = update_request(options, flash.load(options), place.host, place.port, target)
+        running = flash.load(options)
+        request = update_request(options, running, place.host, place.port, target)
         status = None
         try:
             with asked(
@@ -115,7 +116,7 @@ class Device:
                     return _available(answer)
                 if status == 304:
                     return Outcome(result=Result.NO_UPDATE, status=status)
-                image = _received(options, answer)
+                image = _received(options, running, answer)
         except HttpError as fault:
             return Outcome(result=Result.FAILED, reason=f"HTTP error: {fault}", status=status)
         except _UpdateError as fault:
@@ -152,7 +153,7 @@ def _available(answer: Answer) -> Outcome:
     return Outcome(result=Result.FAILED, reason=reason, status=answer.status)
 
 
-def _received(options: DeviceOptions, answer: Answer) -> bytes:
+def _received(options: DeviceOptions, running: Running, answer: Answer) -> bytes:
     """Takes an image off the answer, and returns what the flash then holds."""
     if answer.status != 200:
         raise _UpdateError(_STATUSES.get(answer.status, "Wrong HTTP Code"))
@@ -177,7 +178,7 @@ def _received(options: DeviceOptions, answer: Answer) -> bytes:
             raise _update_error(options, _MD5, "MD5 Check Failed")
         words = f"MD5 verification failed: expected: {expected}, calculated: {found}"
         raise _update_error(options, _MD5, words)
-    return flash.flashed(options, body)
+    return flash.flashed(options, running, body)
 
 
 def _check_header(options: DeviceOptions, answer: Answer) -> None:

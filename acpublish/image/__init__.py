@@ -2,12 +2,14 @@
 
 - :func:`read` tells all that can be told of a file; any bytes give a result.
 - :func:`stamp` writes product and version into a sound application image.
+- :func:`compress` makes the gzip that an ESP8266 inflates.
 - :func:`outline` tells by headers alone whether a file is whole.
 """
 
 from __future__ import annotations
 
 from acpublish.image.chain import ReadAt
+from acpublish.image.compress import compress
 from acpublish.image.esp8266 import ESP8266_RECORD_MAGIC
 from acpublish.image.model import (
     AppDescriptor,
@@ -37,6 +39,7 @@ __all__ = [
     "Segment",
     "Stamp",
     "blank_record",
+    "compress",
     "fits",
     "outline",
     "read",

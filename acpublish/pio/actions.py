@@ -123,6 +123,7 @@ def publish_build(target: Any, source: Any, env: Any) -> int:
         "version": str(hook.plan().source.version(image.unstamped_sha256)),
         "board": options.board,
         "channel": options.channel,
+        "compress": options.compress,
     }
     if read_record(hook.project.build_directory).get("asked") == asked:
         return 0

@@ -12,10 +12,12 @@ from typing import Any
 from acpublish.errors import AcpublishError, SettingsError
 from acpublish.publishing.options import PublishOptions
 from acpublish.publishing.sources import GitState, VersionSource, git_state, resolve
-from acpublish.release import names
+from acpublish.release import core_of_framework, names
 from acpublish.settings import Settings, environment, ini
 
 __all__ = ["Plan", "Project"]
+
+_CORE_PACKAGE = "framework-arduinoespressif8266"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +41,7 @@ class Project:
         settings: What is set.
         default_product: The folder's name, made valid.
         default_board: What the option ``board`` says.
-        origin: Framework and platform, for the provenance.
+        origin: Framework, platform and the ESP8266's core, for the provenance.
         rivals: The other environments that ``pio run`` would publish: name and settings.
     """
 
@@ -72,7 +74,7 @@ class Project:
             settings=_settings(config, name, directory),
             default_product=names.product_from(directory.name),
             default_board=str(env["BOARD"]).lower(),
-            origin={"framework": ", ".join(frameworks), "platform": _platform(env)},
+            origin={"framework": ", ".join(frameworks), "platform": _platform(env), **_core(env)},
             rivals=_rivals(config, name, directory),
         )
 
@@ -155,6 +157,15 @@ def _option(config: Any, name: str) -> Callable[[str], str | None]:
 def _platform(env: Any) -> str:
     platform = env.PioPlatform()
     return f"{platform.name} {platform.version}"
+
+
+def _core(env: Any) -> dict[str, str]:
+    """Returns the core of the installed framework; nothing for another chip or another scheme."""
+    platform = env.PioPlatform()
+    if _CORE_PACKAGE not in platform.packages:
+        return {}
+    core = core_of_framework(platform.get_package_version(_CORE_PACKAGE) or "")
+    return {"core": core} if core else {}
 
 
 def _rivals(config: Any, name: str, directory: Path) -> tuple[tuple[str, str, Settings], ...]:

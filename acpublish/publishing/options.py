@@ -46,6 +46,7 @@ class PublishOptions:
         kind: Firmware or a filesystem.
         chip: The chip that the board is known to have.
         provenance: Where the image comes from; public.
+        compress: Whether the release shall hold the image as a gzip, too.
     """
 
     destination: Destination
@@ -56,3 +57,4 @@ class PublishOptions:
     kind: ImageKind = "firmware"
     chip: str | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
+    compress: bool = False

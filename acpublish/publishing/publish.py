@@ -21,12 +21,14 @@ from acpublish.publishing.options import (
 )
 from acpublish.publishing.sources import VersionSource
 from acpublish.release import (
+    Compressed,
     Outcome,
     Receipt,
     Release,
     Submission,
     Version,
     check,
+    gzip_beside,
     newest,
     place,
     raise_errors,
@@ -137,6 +139,7 @@ def publish_image(
         kind=options.kind,
         chip=options.chip,
         provenance=options.provenance,
+        compress=options.compress,
     )
     send = _planned if dry_run else _put
     try:
@@ -175,7 +178,9 @@ def _publish(
     final_image = image if final == data else read(final)
     releases = catalog.releases(submission.product)
     warnings = raise_errors(check(final_image, submission, releases))
-    placed = place(final_image, submission, releases, datetime.now(timezone.utc))
+    gzip, more = gzip_beside(final, final_image, submission)
+    beside = Compressed.of(gzip) if gzip else None
+    placed = place(final_image, submission, releases, datetime.now(timezone.utc), beside)
     plan = Receipt(
         outcome=placed.outcome,
         file=f"{submission.product}/{placed.image.file}",
@@ -183,10 +188,11 @@ def _publish(
         md5=final_image.md5,
         sha256=final_image.sha256,
         url="",
+        compressed=placed.image.compressed,
     )
     receipt = send(catalog, final, submission, plan)
     # The catalog ran the same checks, and a newer server may know more of them.
-    receipt = replace(receipt, warnings=tuple(dict.fromkeys((*warnings, *receipt.warnings))))
+    receipt = replace(receipt, warnings=tuple(dict.fromkeys((*warnings, *more, *receipt.warnings))))
     return Publication(submission=submission, receipt=receipt, note=note, dry_run=dry_run)
 
 
@@ -249,6 +255,7 @@ def describe(publication: Publication) -> str:
     did = {
         Outcome.PUBLISHED: "published",
         Outcome.ADDED_TO_CHANNEL: "added to the channel",
+        Outcome.COMPRESSED: "compressed, too",
         Outcome.ALREADY_PUBLISHED: "already published",
     }[receipt.outcome]
     if publication.dry_run:

@@ -1,19 +1,30 @@
 """Releases: names, versions, manifests, and the pure rules over them. No I/O."""
 
 from acpublish.release.checks import Finding, Severity, check, raise_errors
+from acpublish.release.compression import Form, choose_form, gzip_beside
+from acpublish.release.cores import core, core_of_framework
 from acpublish.release.decision import Decision, Verdict, decide_file, decide_update, newest
 from acpublish.release.manifest import Release, ReleaseImage
 from acpublish.release.names import BoardName, ChannelName, ProductName
 from acpublish.release.placement import Placement, place, visible_name
-from acpublish.release.submission import IMAGE_KINDS, ImageKind, Outcome, Receipt, Submission
+from acpublish.release.submission import (
+    IMAGE_KINDS,
+    Compressed,
+    ImageKind,
+    Outcome,
+    Receipt,
+    Submission,
+)
 from acpublish.release.version import Version
 
 __all__ = [
     "IMAGE_KINDS",
     "BoardName",
     "ChannelName",
+    "Compressed",
     "Decision",
     "Finding",
+    "Form",
     "ImageKind",
     "Outcome",
     "Placement",
@@ -26,8 +37,12 @@ __all__ = [
     "Verdict",
     "Version",
     "check",
+    "choose_form",
+    "core",
+    "core_of_framework",
     "decide_file",
     "decide_update",
+    "gzip_beside",
     "newest",
     "place",
     "raise_errors",

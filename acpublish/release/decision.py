@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from acpublish.image import RunningDigests
+from acpublish.release.compression import choose_form
 from acpublish.release.manifest import Release, ReleaseImage
-from acpublish.release.submission import ImageKind
+from acpublish.release.submission import Compressed, ImageKind
 from acpublish.release.version import Version
 from acpublish.wire import Family, Mode, Report
 
@@ -30,12 +31,30 @@ class Verdict(str, Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """The verdict, its reason, and for an automatic update the image that it is about."""
+    """The verdict, its reason, and for an automatic update the image that it is about.
+
+    Attributes:
+        verdict: What is answered.
+        reason: Why, for a person.
+        release: The release that it is about.
+        image: The image that it is about.
+        compressed: The gzip of the image, where that is offered in its place.
+    """
 
     verdict: Verdict
     reason: str
     release: Release | None = None
     image: ReleaseImage | None = None
+    compressed: Compressed | None = None
+
+    @property
+    def has_forms(self) -> bool:
+        """Whether an image is offered that has two forms, between which the device's space decides.
+
+        Otherwise neither ``sketch_size`` nor ``free_space`` of its report counts.
+        """
+        offers = self.verdict is Verdict.OFFER
+        return offers and self.image is not None and self.image.compressed is not None
 
 
 def newest(
@@ -78,7 +97,16 @@ def decide_update(
     if up_to_date:
         return Decision(verdict=Verdict.UP_TO_DATE, reason=up_to_date, release=release, image=image)
     reason = f"{release.version} is the newest on {channel}"
-    return Decision(verdict=Verdict.OFFER, reason=reason, release=release, image=image)
+    if image.compressed is None or report.mode is not Mode.SKETCH:
+        return Decision(verdict=Verdict.OFFER, reason=reason, release=release, image=image)
+    form = choose_form(report, releases, image)
+    return Decision(
+        verdict=Verdict.OFFER,
+        reason=f"{reason}; {form.reason}",
+        release=release,
+        image=image,
+        compressed=form.compressed,
+    )
 
 
 def decide_file(

@@ -16,7 +16,7 @@ from acpublish.errors import AcpublishError, ManifestError
 from acpublish.image import RunningDigests
 from acpublish.release import names
 from acpublish.release.names import BoardName, ProductName
-from acpublish.release.submission import IMAGE_KINDS, ImageKind
+from acpublish.release.submission import IMAGE_KINDS, Compressed, ImageKind
 from acpublish.release.version import Version
 from acpublish.wire import Family
 
@@ -44,11 +44,13 @@ class ReleaseImage:
         published_at: UTC, ISO 8601 with a final ``Z``.
         family: The chip family, None where the image does not tell.
         chip: As esptool spells it.
+        flash_mode: As :class:`acpublish.image.Image` has it.
         stamped: Whether product and version stand in the image.
         running: What devices that run it may report.
         channels: The channels that point at it, each with its place in the product's order of
             publishing; the highest is the newest.
         provenance: Where it comes from.
+        compressed: The gzip of the image, where there is one.
         extra: Fields of a newer format, kept as they were.
     """
 
@@ -62,10 +64,12 @@ class ReleaseImage:
     published_at: str
     family: Family | None = None
     chip: str | None = None
+    flash_mode: str | None = None
     stamped: bool = False
     running: RunningDigests = field(default_factory=RunningDigests)
     channels: Mapping[str, int] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
+    compressed: Compressed | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -77,6 +81,7 @@ class ReleaseImage:
         """
         take = _Fields(document, path)
         running = _Fields(take.get("running", dict, {}), f"{path}.running")
+        gzip = take.get("compressed", dict, None)
         image = cls(
             board=_named(names.board, take.get("board", str), f"{path}.board"),
             kind=take.one_of("kind", IMAGE_KINDS),
@@ -88,6 +93,7 @@ class ReleaseImage:
             published_at=take.get("published_at", str),
             family=take.one_of("family", (*_FAMILIES, None)),
             chip=take.get("chip", str, None),
+            flash_mode=take.get("flash_mode", str, None),
             stamped=take.get("stamped", bool, False),
             running=RunningDigests(
                 md5s=running.texts("md5s"),
@@ -95,6 +101,9 @@ class ReleaseImage:
             ),
             channels=take.mapping("channels", int),
             provenance=take.mapping("provenance", str),
+            compressed=Compressed.from_dict(gzip, f"{path}.compressed")
+            if gzip is not None
+            else None,
         )
         return replace(image, extra=take.rest())
 
@@ -102,6 +111,7 @@ class ReleaseImage:
         """Returns the image as JSON types."""
         return {
             **self.extra,
+            **({"compressed": self.compressed.to_dict()} if self.compressed else {}),
             "board": self.board,
             "kind": self.kind,
             "file": self.file,
@@ -112,6 +122,7 @@ class ReleaseImage:
             "published_at": self.published_at,
             "family": self.family,
             "chip": self.chip,
+            "flash_mode": self.flash_mode,
             "stamped": self.stamped,
             "running": {"md5s": list(self.running.md5s), "sha256s": list(self.running.sha256s)},
             "channels": dict(self.channels),

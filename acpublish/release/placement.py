@@ -9,7 +9,7 @@ from datetime import datetime
 from acpublish.errors import ConflictError
 from acpublish.image import Image
 from acpublish.release.manifest import Release, ReleaseImage
-from acpublish.release.submission import ImageKind, Outcome, Submission
+from acpublish.release.submission import Compressed, ImageKind, Outcome, Submission
 from acpublish.release.version import Version
 
 __all__ = ["Placement", "place", "visible_name"]
@@ -25,7 +25,11 @@ class Placement:
 
 
 def place(
-    image: Image, submission: Submission, releases: Sequence[Release], now: datetime
+    image: Image,
+    submission: Submission,
+    releases: Sequence[Release],
+    now: datetime,
+    compressed: Compressed | None = None,
 ) -> Placement:
     """Places an image among a product's releases.
 
@@ -34,6 +38,7 @@ def place(
         submission: Where it is to stand.
         releases: The product's releases so far.
         now: The time of publishing, in UTC.
+        compressed: The image's gzip, where there is to be one; one that is there already stays.
 
     Raises:
         ConflictError: The version exists with other bytes; both digests are named.
@@ -49,13 +54,22 @@ def place(
             f"other bytes: there sha256 {held.sha256}, here {image.sha256}",
             hint="A release never changes: raise the version and publish again.",
         )
-    if held is not None and submission.channel in held.channels:
-        return Placement(release=release, image=held, outcome=Outcome.ALREADY_PUBLISHED)
-    outcome = Outcome.PUBLISHED if held is None else Outcome.ADDED_TO_CHANNEL
     fresh = held or _new(image, submission, now)
-    channels = {**fresh.channels, submission.channel: _next_order(releases)}
-    placed = replace(fresh, channels=channels)
-    return Placement(release=release.with_image(placed), image=placed, outcome=outcome)
+    placed = replace(fresh, compressed=fresh.compressed or compressed)
+    if submission.channel not in placed.channels:
+        channels = {**placed.channels, submission.channel: _next_order(releases)}
+        placed = replace(placed, channels=channels)
+    return Placement(
+        release=release.with_image(placed), image=placed, outcome=_outcome(held, placed)
+    )
+
+
+def _outcome(held: ReleaseImage | None, placed: ReleaseImage) -> Outcome:
+    if held is None:
+        return Outcome.PUBLISHED
+    if held.channels != placed.channels:
+        return Outcome.ADDED_TO_CHANNEL
+    return Outcome.COMPRESSED if held.compressed != placed.compressed else Outcome.ALREADY_PUBLISHED
 
 
 def visible_name(product: str, version: Version, board: str, kind: ImageKind) -> str:
@@ -78,6 +92,7 @@ def _new(image: Image, submission: Submission, now: datetime) -> ReleaseImage:
         published_at=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         family=image.family if submission.kind == "firmware" else None,
         chip=image.chip if submission.kind == "firmware" else None,
+        flash_mode=image.flash_mode if submission.kind == "firmware" else None,
         stamped=image.stamp is not None,
         running=image.running,
         provenance=dict(submission.provenance),

@@ -2,16 +2,67 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Literal
+from typing import Any, Literal
 
+from acpublish.errors import ManifestError
 from acpublish.release.names import BoardName, ChannelName, ProductName
 from acpublish.release.version import Version
 
 ImageKind = Literal["firmware", "filesystem"]
 IMAGE_KINDS: tuple[ImageKind, ...] = ("firmware", "filesystem")
+_DIGESTS = {"md5": re.compile(r"[0-9a-f]{32}\Z"), "sha256": re.compile(r"[0-9a-f]{64}\Z")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compressed:
+    """The gzip of an image, which stands beside it.
+
+    Attributes:
+        size: Bytes.
+        md5: Lower-case hex; what ``x-MD5`` says when it is sent.
+        sha256: Lower-case hex; also the name of the object that holds the bytes.
+    """
+
+    size: int
+    md5: str
+    sha256: str
+
+    @classmethod
+    def of(cls, gzip: bytes) -> Compressed:
+        """Describes the bytes of a gzip."""
+        return cls(
+            size=len(gzip),
+            md5=hashlib.md5(gzip, usedforsecurity=False).hexdigest(),
+            sha256=hashlib.sha256(gzip).hexdigest(),
+        )
+
+    @classmethod
+    def from_dict(cls, document: Any, path: str) -> Compressed:
+        """Reads the description of a gzip.
+
+        Raises:
+            ManifestError: It is none; ``path`` leads to it.
+        """
+        found = document if isinstance(document, dict) else {}
+        digests = {name: str(found.get(name)) for name in _DIGESTS}
+        size = found.get("size")
+        if type(size) is not int or not all(
+            _DIGESTS[name].match(digests[name]) for name in digests
+        ):
+            raise ManifestError(
+                f"{path} describes no gzip",
+                hint="Restore it from a backup, or publish this version again, compressed.",
+            )
+        return cls(size=size, **digests)
+
+    def to_dict(self) -> dict[str, int | str]:
+        """Returns it as JSON types."""
+        return {"size": self.size, "md5": self.md5, "sha256": self.sha256}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +77,7 @@ class Submission:
         channel: The channel that points at it afterwards.
         chip: The chip that the board is known to have, as esptool spells it; None for not known.
         provenance: Where it comes from; public.
+        compress: Whether the release shall hold the image as a gzip, too.
     """
 
     product: ProductName
@@ -35,6 +87,7 @@ class Submission:
     kind: ImageKind = "firmware"
     chip: str | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
+    compress: bool = False
 
 
 class Outcome(str, Enum):
@@ -42,6 +95,7 @@ class Outcome(str, Enum):
 
     PUBLISHED = "published"
     ADDED_TO_CHANNEL = "added to channel"
+    COMPRESSED = "compressed"
     ALREADY_PUBLISHED = "already published"
 
 
@@ -57,6 +111,7 @@ class Receipt:
         sha256: Of the image, lower-case hex.
         url: Where to look: an address, or a path for a directory.
         warnings: What the checks found that is no error.
+        compressed: The gzip that the release holds, too.
     """
 
     outcome: Outcome
@@ -66,3 +121,4 @@ class Receipt:
     sha256: str
     url: str
     warnings: tuple[str, ...] = ()
+    compressed: Compressed | None = None

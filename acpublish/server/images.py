@@ -21,7 +21,7 @@ from acpublish.catalog import CatalogFiles
 from acpublish.catalog.loose import LARGEST_READ_BYTES, Identity, identity, settled
 from acpublish.errors import NotFoundError
 from acpublish.image import Image, Kind, RunningDigests
-from acpublish.release import ImageKind, Release, ReleaseImage
+from acpublish.release import Compressed, ImageKind, Release, ReleaseImage
 from acpublish.server import answers
 from acpublish.server.answers import Headers, Send
 from acpublish.server.bodies import ByteCache, send_bytes, send_file
@@ -98,6 +98,18 @@ class ImageSender:
                 self._served.clear()
             self._served[key] = served
         return served
+
+    def of_compressed(self, image: ReleaseImage, gzip: Compressed) -> Served:
+        """Returns what to serve for the gzip of an image of a release."""
+        name = f"{image.file}.gz"
+        return Served(
+            name=name,
+            path=self._files.catalog.object_path(gzip.sha256),
+            size=gzip.size,
+            md5=gzip.md5,
+            sha256=gzip.sha256,
+            headers=image_headers(name, gzip.size, gzip.md5, gzip.sha256),
+        )
 
     async def of_loose(self, path: Path) -> Served:
         """Returns what to serve for a hand-copied file.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from acpublish.catalog import DirectoryCatalog, LooseFile, ReleaseFile
+from acpublish.errors import AcpublishError
 from acpublish.release import (
     Decision,
     Release,
@@ -21,6 +23,8 @@ from acpublish.server.images import ImageSender, Served
 from acpublish.server.places import Places
 from acpublish.server.requests import Request
 from acpublish.wire import UPDATE_PREFIX, Mode, Report
+
+_log = logging.getLogger(__name__)
 
 DEFAULT_CHANNEL = "stable"
 _KEPT_DECISIONS = 1024
@@ -67,6 +71,13 @@ class Updates:
             return await answers.not_modified(send)
         if decision.release is None or decision.image is None:
             return await _without_image(decision, send)
+        if decision.compressed is not None:
+            gzip = self._images.of_compressed(decision.image, decision.compressed)
+            try:
+                return await self._images.send(request, gzip, send)
+            except AcpublishError as fault:
+                # Nothing was sent yet, and the plain image does as well.
+                _log.error("%s is sent plain: %s", decision.image.file, fault)
         served = self._images.of_release(decision.release, decision.image)
         return await self._answer(request, decision, served, send)
 
@@ -130,6 +141,10 @@ class Updates:
         decision = kept[1].get(key)
         if decision is None:
             decision = kept[1][key] = decide_update(report, releases, board, channel)
+        if decision.has_forms:
+            # What space a device has is no part of the key, as it would keep up-to-date checks of
+            # one release apart; whoever gets an image can wait for this.
+            return decide_update(report, releases, board, channel)
         return decision
 
     def _note(

@@ -1,8 +1,9 @@
 """``/api/v1``: publishing over HTTP, and what is published, as JSON.
 
-``PUT /api/v1/releases/<product>/<version>/<board>?channel=...&kind=...&chip=...`` takes the bytes
-of an image. The catalog makes the same checks as a publish to a directory does; the client's word
-is not enough. Every error is JSON too: ``error``, ``hint`` and ``code``.
+``PUT /api/v1/releases/<product>/<version>/<board>?channel=...&kind=...&chip=...&compress=...``
+takes the bytes of an image; a gzip of it is made here. The catalog makes the same checks as a
+publish to a directory does; the client's word is not enough. Every error is JSON too: ``error``,
+``hint`` and ``code``.
 """
 
 from __future__ import annotations
@@ -181,7 +182,14 @@ def _submission(request: Request) -> Submission:
         kind="filesystem" if kind == "filesystem" else "firmware",
         chip=query.get("chip"),
         provenance=_provenance(request.headers.get(PROVENANCE_HEADER)),
+        compress=_yes(query.get("compress", "no")),
     )
+
+
+def _yes(text: str) -> bool:
+    if text not in ("yes", "no"):
+        raise RequestError("compress is neither yes nor no", hint="Send compress=yes, or nothing.")
+    return text == "yes"
 
 
 def _provenance(text: str | None) -> dict[str, str]:
@@ -212,6 +220,7 @@ def _receipt(request: Request, submission: Submission, receipt: Receipt) -> Resp
         "md5": receipt.md5,
         "sha256": receipt.sha256,
         "url": str(request.base_url) + quote(receipt.file, safe="/+"),
+        "compressed": receipt.compressed.to_dict() if receipt.compressed else None,
         "warnings": list(receipt.warnings),
     }
     return JSONResponse(document, 201 if receipt.outcome is Outcome.PUBLISHED else 200)

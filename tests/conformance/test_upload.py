@@ -79,6 +79,7 @@ def test_publishing_twice(server: RunningServer, tmp_path: Path) -> None:
         "size": len(IMAGE),
         "md5": hashlib.md5(IMAGE).hexdigest(),
         "sha256": hashlib.sha256(IMAGE).hexdigest(),
+        "compressed": None,
         "url": "http://catalog.local:99/lamp/lamp-1.0.0_c3.bin",
         "warnings": document["warnings"],
     }

@@ -20,14 +20,14 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 MOST_STEPS = 80
 
 
-def killed(root: Path, step: int, version: str, board: str, seed: int) -> bool:
+def killed(root: Path, step: int, compress: bool) -> bool:
     """Publishes in a child process that is killed before its n-th step; tells whether it was."""
     child = os.fork()
     if child == 0:
         try:
             catalog = DirectoryCatalog(root)
             kill_before(step)
-            put(catalog, version, board=board, seed=seed)
+            put(catalog, compress=compress)
             os._exit(0)
         finally:
             os._exit(70)
@@ -55,23 +55,43 @@ def other_board(root: Path) -> None:
     put(root, "1.0.0", board="c3", seed=2)
 
 
-@pytest.mark.parametrize("prepare", [nothing, by_hand, older, other_board])
-def test_each_step(tmp_path: Path, prepare: Callable[[Path], None]) -> None:
+def older_compressed(root: Path) -> None:
+    root.mkdir()
+    put(root, "0.9.0", compress=True)
+
+
+def plain(root: Path) -> None:
+    root.mkdir()
+    put(root)
+
+
+@pytest.mark.parametrize(
+    ("prepare", "compress"),
+    [
+        (nothing, False),
+        (by_hand, False),
+        (older, False),
+        (other_board, False),
+        (nothing, True),
+        (older_compressed, True),
+        (plain, True),
+    ],
+)
+def test_each_step(tmp_path: Path, prepare: Callable[[Path], None], compress: bool) -> None:
     start = tmp_path / "start"
     prepare(start)
     old = seen(start)
     finished = tmp_path / "finished"
     shutil.copytree(start, finished)
-    put(finished)
+    first = put(finished, compress=compress)
     new = seen(finished)
     assert old != new
 
-    image(seed=0)
     outcomes = []
     for step in range(1, MOST_STEPS):
         root = tmp_path / str(step)
         shutil.copytree(start, root)
-        was_killed = killed(root, step, "1.0.0", "d1", 0)
+        was_killed = killed(root, step, compress)
         found = seen(root)
         assert found in (old, new), f"step {step}"
         outcomes.append(found == old)
@@ -80,11 +100,12 @@ def test_each_step(tmp_path: Path, prepare: Callable[[Path], None]) -> None:
         catalog.repair(older_than_s=0)
         assert seen(root) == (old if outcomes[-1] else new)
         assert list((root / ".acpublish/tmp").glob("*")) == []
-        named = {one.sha256 for r in catalog.releases("lamp") for one in r.images}
+        held = [one for release in catalog.releases("lamp") for one in release.images]
+        named = {one.sha256 for image in held for one in (image, image.compressed) if one}
         assert {path.name for path in (root / ".acpublish/objects").glob("*")} == named
 
-        receipt = put(root)
-        expected = Outcome.PUBLISHED if outcomes[-1] else Outcome.ALREADY_PUBLISHED
+        receipt = put(root, compress=compress)
+        expected = first.outcome if outcomes[-1] else Outcome.ALREADY_PUBLISHED
         assert receipt.outcome is expected
         assert seen(root) == new
         assert (root / receipt.file).read_bytes() == image()

@@ -206,6 +206,7 @@ def esp8266_image(
     eboot: bool = True,
     product: str = "",
     version: str = "",
+    compressible: bool = False,
 ) -> bytes:
     """Returns an ESP8266 image as elf2bin writes it, or one without boot loader and CRC words.
 
@@ -216,13 +217,17 @@ def esp8266_image(
         eboot: Whether the file begins with the boot loader; CRC words come with it.
         product: What the record says.
         version: What the record says.
+        compressible: Whether a gzip of it is much smaller, as of real ones.
     """
     start = ESP8266_APP_OFFSET if eboot else 0
     if size % 16 or size < start + 1024:
         raise ValueError(f"size is {size}: give a multiple of 16 from {start + 1024} on")
     linked = stamp_record(product, version) if record else b""
     # The header takes 8 bytes, four segment headers 32, the checksum with its padding 4.
-    content = filler(size - start - 8 - 32 - 4 - 8 - len(linked), seed)
+    content_bytes = size - start - 8 - 32 - 4 - 8 - len(linked)
+    content = filler(content_bytes, seed)
+    if compressible:
+        content = (content[:97] * (content_bytes // 97 + 1))[:content_bytes]
     quarter = len(content) // 16 * 4
     segments = [
         (0x40201010, bytes(8) + content[:quarter] + linked + content[quarter : 2 * quarter]),

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -49,6 +49,17 @@ class Config:
         return self._default
 
 
+class Platform:
+    """The development platform, with the one package that is asked for."""
+
+    name, version = "espressif8266", "4.2.1"
+    packages: ClassVar[dict[str, dict[str, str]]] = {"framework-arduinoespressif8266": {}}
+
+    def get_package_version(self, name: str) -> str | None:
+        assert name in self.packages
+        return "3.30102.0"
+
+
 class Env(dict[str, Any]):
     """SCons' environment, as far as the project is read from it."""
 
@@ -73,7 +84,7 @@ class Env(dict[str, Any]):
         return self._config
 
     def PioPlatform(self) -> Any:
-        return type("Platform", (), {"name": "espressif8266", "version": "4.2.1"})
+        return Platform()
 
 
 def environment(**options: Any) -> dict[str, Any]:
@@ -235,6 +246,7 @@ def test_the_plan_says_what_is_published_and_where_it_comes_from(tmp_path: Path)
     assert plan.options.chip == "esp8266"
     assert str(plan.source.version("")) == "1.0.0"
     assert plan.options.provenance["platform"] == "espressif8266 4.2.1"
+    assert plan.options.provenance["core"] == "3.1.2"
 
 
 def test_a_bad_name_says_which_option_it_comes_from(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from acpublish.errors import BadNameError, SettingsError
+from acpublish.errors import BadNameError, SettingsError, VersionError
 from acpublish.settings import Settings, environment, flags, ini
 
 PROJECT = Path("/project")
@@ -43,6 +43,19 @@ def test_an_error_says_where_the_value_came_from() -> None:
         with pytest.raises(BadNameError) as caught:
             settings({"to": "x", **layers[0]}, *layers[1:]).publish_options()
         assert caught.value.problem.startswith(f"{origin}: the product name 'A b'")
+
+
+def test_the_core_goes_into_the_provenance_and_wins_over_what_was_found_out() -> None:
+    given = {"to": "x", "product": "lamp", "version": "1.0.0", "board": "d1"}
+    found = settings({**given, "core": "3.1.2"}, {"ACPUBLISH_COMPRESS": "yes"}).publish_options(
+        provenance={"core": "2.6.3", "commit": "abc"}
+    )
+    assert found.provenance == {"core": "3.1.2", "commit": "abc"}
+    assert found.compress
+    plain = settings(dict(given), {}, {"custom_ota_core": "2.7.4"}).publish_options()
+    assert (plain.provenance, plain.compress) == ({"core": "2.7.4"}, False)
+    with pytest.raises(VersionError, match=r"--core: '3\.1' is no version"):
+        settings({**given, "core": "3.1"}).publish_options()
 
 
 @pytest.mark.parametrize("missing", ["to", "product", "version", "board"])

@@ -24,6 +24,7 @@ def submission(
     board: str = "d1",
     channel: str = "stable",
     kind: ImageKind = "firmware",
+    compress: bool = False,
 ) -> Submission:
     return Submission(
         product=names.product(product),
@@ -31,6 +32,7 @@ def submission(
         board=names.board(board),
         channel=names.channel(channel),
         kind=kind,
+        compress=compress,
     )
 
 
@@ -42,12 +44,13 @@ def put(
     board: str = "d1",
     channel: str = "stable",
     seed: int = 0,
+    compress: bool = False,
 ) -> Receipt:
     if isinstance(catalog, Path):
         catalog = DirectoryCatalog(catalog)
     return catalog.put(
         image(version, product, seed),
-        submission(version, product=product, board=board, channel=channel),
+        submission(version, product=product, board=board, channel=channel, compress=compress),
     )
 
 
@@ -71,7 +74,9 @@ def seen(root: Path) -> dict[str, object]:
                 located = files.locate(address.encode())
                 assert isinstance(located, ReleaseFile)
                 data = files.catalog.read_object(located.image.sha256)
-                found[address] = (data, dict(one.channels))
+                gzip = one.compressed
+                packed = files.catalog.read_object(gzip.sha256) if gzip else b""
+                found[address] = (data, dict(one.channels), packed)
     for product in ("", "lamp"):
         directory = files.locate(product.encode())
         if isinstance(directory, Directory):

@@ -48,9 +48,38 @@ def test_json_is_the_receipt(acpublish: CommandLine, firmware: Path, catalog: Pa
         "size": len(published),
         "md5": hashlib.md5(published, usedforsecurity=False).hexdigest(),
         "sha256": hashlib.sha256(published).hexdigest(),
+        "compressed": None,
         "url": str(catalog / FILE),
         "warnings": [],
     }
+
+
+def test_compression(acpublish: CommandLine, firmware: Path, catalog: Path) -> None:
+    firmware.write_bytes(images.esp8266_image(compressible=True))
+    words = ("publish", firmware, "--to", catalog, *NAMES, "--core", "3.1.2")
+    acpublish(*words)
+    planned = acpublish(*words, "--compress", "--dry-run")
+    assert "would be compressed" in planned.out
+    said = acpublish(*words, "--compress")
+    assert (said.status, said.err) == (0, "")
+    assert said.out.startswith("lamp 1.2.3 for d1_mini (stable): compressed, too\n")
+    assert " bytes compressed (" in said.out
+    assert visible(catalog) == [FILE]
+    held = acpublish(*words, "--compress", "--json").json()
+    assert (held["outcome"], set(held["compressed"])) == (
+        "already published",
+        {"size", "md5", "sha256"},
+    )
+
+
+def test_an_esp32s_image_is_not_compressed(
+    acpublish: CommandLine, firmware: Path, catalog: Path
+) -> None:
+    firmware.write_bytes(images.esp32_image("esp32c3"))
+    said = acpublish("publish", firmware, "--to", catalog, *NAMES, "--compress")
+    assert said.status == 7
+    assert "an image for esp32c3 cannot be compressed" in said.error()
+    assert visible(catalog) == []
 
 
 def test_the_same_again_is_a_success(acpublish: CommandLine, firmware: Path, catalog: Path) -> None:

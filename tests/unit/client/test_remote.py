@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from acpublish.errors import (
     UnreachableError,
     VerificationError,
 )
-from acpublish.release import Outcome, Submission, Version, names
+from acpublish.release import Compressed, Outcome, Submission, Version, names
 from tests.support.original import original_server
 from tests.unit.client.scripted import Script, head, json_answer, scripted
 
@@ -80,6 +81,27 @@ def test_an_upload_and_its_receipt() -> None:
     assert receipt.file == RECEIPT["file"]
     assert receipt.url == RECEIPT["url"]
     assert receipt.warnings == ("it is unstamped",)
+
+
+def test_compression_is_asked_for_and_the_receipt_describes_it() -> None:
+    gzip = {"size": 7, "md5": "a" * 32, "sha256": "b" * 64}
+    said = {**RECEIPT, "outcome": "compressed", "compressed": gzip}
+    with scripted(json_answer(json.dumps(said))) as server:
+        receipt = catalog(server.url).put(IMAGE, replace(SUBMISSION, compress=True))
+        request = server.requests[0]
+    assert b"&chip=esp8266&compress=yes HTTP/1.1\r\n" in request
+    assert request.endswith(IMAGE)
+    assert receipt.outcome is Outcome.COMPRESSED
+    assert receipt.compressed == Compressed(size=7, md5="a" * 32, sha256="b" * 64)
+
+
+@pytest.mark.parametrize("gzip", [7, {}, {"size": 7, "md5": "a" * 32, "sha256": "no"}])
+def test_a_gzip_that_is_described_badly_is_no_receipt(gzip: object) -> None:
+    with (
+        scripted(json_answer(json.dumps({**RECEIPT, "compressed": gzip}))) as server,
+        pytest.raises(RefusedError, match="no receipt"),
+    ):
+        catalog(server.url).put(IMAGE, SUBMISSION)
 
 
 def test_already_published_is_a_success() -> None:

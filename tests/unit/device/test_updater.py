@@ -233,6 +233,18 @@ def test_a_gzip_is_inflated_by_the_boot_loader() -> None:
     assert asked(esp8266(flash_mode="dout"), image_answer(packed)).image == ESP8266
 
 
+def test_a_gzip_that_its_own_image_would_overwrite_does_not_start(tmp_path: Path) -> None:
+    flash = tmp_path / "flash.bin"
+    flash.write_bytes(images.esp8266_image(size=8192))
+    packed = gzip.compress(images.esp8266_image(size=20_000, compressible=True), mtime=0)
+    # Two sectors run, five are written; the gzip takes one.
+    fits = esp8266(flash=flash, free_space=4 * 4096)
+    assert failed(esp8266(flash=flash, free_space=3 * 4096), image_answer(packed)) == (
+        "Update error: eboot overwrites the gzip before it has read it"
+    )
+    assert asked(fits, image_answer(packed)).result is Result.UPDATED
+
+
 def test_a_broken_gzip_does_not_start() -> None:
     packed = gzip.compress(ESP8266, mtime=0)[:-20]
     assert failed(esp8266(), image_answer(packed)) == "Update error: eboot cannot inflate the image"

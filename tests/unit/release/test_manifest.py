@@ -11,6 +11,7 @@ from acpublish.errors import ManifestError
 from acpublish.release import Release
 from tests.unit.release.making import release
 
+GZIP = {"size": 700, "md5": "a" * 32, "sha256": "b" * 64}
 WHOLE = release("1.0.0").with_image(release("1.0.0", board="c3").images[0])
 
 
@@ -29,6 +30,31 @@ def changed(path: list[Any], value: Any) -> dict[str, Any]:
 def test_what_is_written_is_read_again() -> None:
     assert Release.from_json(WHOLE.to_json()) == WHOLE
     assert Release.from_json(WHOLE.to_json()).to_json() == WHOLE.to_json()
+
+
+def test_the_gzip_beside_an_image_is_read_again_and_one_without_is_not_written() -> None:
+    document = changed(["images", 1, "compressed"], GZIP)
+    read = Release.from_dict(document)
+    assert read.images[1].compressed is not None
+    assert read.images[1].compressed.to_dict() == GZIP
+    assert json.loads(read.to_json()) == document
+    assert b"compressed" not in WHOLE.to_json()
+
+
+@pytest.mark.parametrize(
+    "gzip",
+    [
+        {},
+        {**GZIP, "size": "700"},
+        {**GZIP, "size": True},
+        {**GZIP, "md5": "a" * 31},
+        {**GZIP, "sha256": "../" + "b" * 61},
+        {"size": 1},
+    ],
+)
+def test_a_gzip_that_is_none_is_named(gzip: dict[str, Any]) -> None:
+    with pytest.raises(ManifestError, match=r"images\[0\]\.compressed describes no gzip"):
+        Release.from_dict(changed(["images", 0, "compressed"], gzip))
 
 
 def test_fields_of_a_newer_acpublish_are_kept() -> None:
