@@ -5,7 +5,8 @@
     │   ├── NotAnImageError        the file is no ESP image at all
     │   ├── DamagedImageError      truncated, or a checksum, CRC or digest does not hold
     │   ├── WrongKindError         an image, but not one for this purpose (merged, signed, gzip)
-    │   └── StampError             product or version cannot be written into this image
+    │   ├── StampError             product or version cannot be written into this image
+    │   └── PartitionError         a partition table that cannot be read
     ├── VersionError               the version is no SemVer, or cannot be found
     ├── BadNameError               a product, board or channel name that is not allowed
     ├── ManifestError              a manifest that cannot be read
@@ -42,6 +43,7 @@ __all__ = [
     "MissingExtraError",
     "NotAnImageError",
     "NotFoundError",
+    "PartitionError",
     "RefusedError",
     "RequestError",
     "SettingsError",
@@ -98,6 +100,10 @@ class WrongKindError(ImageError):
 
 class StampError(ImageError):
     """Product or version cannot be written into this image."""
+
+
+class PartitionError(ImageError):
+    """A partition table that cannot be read, or that no device could use."""
 
 
 class VersionError(AcpublishError):

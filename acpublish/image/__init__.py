@@ -3,6 +3,7 @@
 - :func:`read` tells all that can be told of a file; any bytes give a result.
 - :func:`stamp` writes product and version into a sound application image.
 - :func:`compress` makes the gzip that an ESP8266 inflates.
+- :func:`read_partitions` reads the table that says where an image shall fit.
 - :func:`outline` tells by headers alone whether a file is whole.
 """
 
@@ -22,6 +23,7 @@ from acpublish.image.model import (
     Stamp,
 )
 from acpublish.image.outliner import outline
+from acpublish.image.partitions import Partition, PartitionTable, read_partitions
 from acpublish.image.reader import read
 from acpublish.image.shape import STAMP_FIELD_BYTES
 from acpublish.image.stamper import blank_record, fits, stamp
@@ -34,6 +36,8 @@ __all__ = [
     "Integrity",
     "Kind",
     "Outline",
+    "Partition",
+    "PartitionTable",
     "ReadAt",
     "RunningDigests",
     "Segment",
@@ -43,5 +47,6 @@ __all__ = [
     "fits",
     "outline",
     "read",
+    "read_partitions",
     "stamp",
 ]

@@ -22,6 +22,7 @@ EXPECTED = {
     "MissingExtraError": 2,
     "NotAnImageError": 7,
     "NotFoundError": 8,
+    "PartitionError": 7,
     "RefusedError": 5,
     "RequestError": 5,
     "SettingsError": 2,
