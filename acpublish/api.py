@@ -13,10 +13,12 @@ from acpublish.image import stamp as stamp_bytes
 from acpublish.keys import Algorithm, PublicKey
 from acpublish.keys import create_key as make_key
 from acpublish.publishing import (
+    CheckOptions,
     Publication,
     PublishOptions,
     any_key,
     open_catalog,
+    preflight,
     private_key,
     public_key,
     publish_image,
@@ -24,9 +26,11 @@ from acpublish.publishing import (
     resolve,
 )
 from acpublish.release import ImageKind, Version, names
+from acpublish.release.checks import Result
 from acpublish.settings import Settings, flags
 
 __all__ = [
+    "check_with",
     "create_key",
     "publish",
     "publish_with",
@@ -231,3 +235,13 @@ def _written(path: Path) -> Iterator[None]:
             f"{path} cannot be written: {(fault.strerror or 'unknown reason').lower()}",
             hint="Give another file with -o.",
         ) from fault
+
+
+def check_with(path: Path, options: CheckOptions) -> tuple[Result, ...]:
+    """Makes the pre-flight checks on an image, with what is known of it; nothing is published."""
+    data = read_file(path)
+    source = resolve(options.version, Path.cwd()) if options.version else None
+    releases = None
+    if options.destination and options.product:
+        releases = open_catalog(options.destination).releases(options.product)
+    return preflight(data, options, source, releases)

@@ -15,8 +15,9 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from acpublish.errors import AcpublishError, SettingsError
-from acpublish.publishing.options import Destination, PublishOptions
-from acpublish.release import IMAGE_KINDS, ImageKind, Version, core, names
+from acpublish.publishing.options import CheckOptions, Destination, PublishOptions
+from acpublish.release import IMAGE_KINDS, Declared, ImageKind, Version, core, names
+from acpublish.release.checks import parse_skips
 
 __all__ = ["Settings", "environment", "flags", "ini"]
 
@@ -33,10 +34,13 @@ NAMES = (
     "chip",
     "core",
     "compress",
+    "skip_checks",
     "on_build",
     "insecure_http",
     "token",
 )
+#: Options of another name: those that may be given more than once.
+_OPTIONS = {"skip_checks": "--skip-check"}
 _NOT_IN_INI = frozenset({"token", "chip"})
 _YES = frozenset({"1", "yes", "true", "on"})
 _NO = frozenset({"0", "no", "false", "off"})
@@ -53,7 +57,11 @@ class Layer:
 
 def flags(values: Mapping[str, str | None]) -> Layer:
     """The layer of the command line."""
-    return _layer(values, lambda name: "--" + name.replace("_", "-"))
+    return _layer(values, _option)
+
+
+def _option(name: str) -> str:
+    return _OPTIONS.get(name, "--" + name.replace("_", "-"))
 
 
 def environment(environ: Mapping[str, str]) -> Layer:
@@ -139,6 +147,7 @@ class Settings:
         board: str | None = None,
         chip: str | None = None,
         provenance: Mapping[str, str] | None = None,
+        declared: Declared | None = None,
     ) -> PublishOptions:
         """Returns what is to be published where; the arguments are defaults.
 
@@ -151,12 +160,34 @@ class Settings:
             product=self.checked("product", names.product, product),
             version=self.checked("version", _version_source),
             board=self.checked("board", names.board, board),
-            channel=self.checked("channel", names.channel) if self.text("channel") else None,
+            channel=self._given("channel", names.channel),
             kind=self.checked("kind", _kind, "firmware"),
             chip=self.text("chip") or chip,
             provenance={**(provenance or {}), **built_with},
             compress=self.flag("compress"),
+            declared=declared or Declared(),
+            skipped_checks=self.checked("skip_checks", parse_skips, ""),
         )
+
+    def check_options(self) -> CheckOptions:
+        """Returns what is known of an image that is only to be checked.
+
+        Raises:
+            AcpublishError: Something is invalid.
+        """
+        return CheckOptions(
+            destination=self.destination() if self.text("to") else None,
+            product=self._given("product", names.product),
+            version=self._given("version", _version_source),
+            board=self._given("board", names.board),
+            channel=self._given("channel", names.channel),
+            kind=self.checked("kind", _kind, "firmware"),
+            chip=self.text("chip"),
+            skipped_checks=self.checked("skip_checks", parse_skips, ""),
+        )
+
+    def _given(self, name: str, check: Callable[[str], T]) -> T | None:
+        return self.checked(name, check) if self.text(name) else None
 
 
 def _address(text: str) -> str:
@@ -201,7 +232,9 @@ def _boolean(text: str) -> bool:
 
 
 def _how_to_give(name: str) -> str:
-    places = f"Set custom_ota_{name} in platformio.ini, ACPUBLISH_{name.upper()}, or --{name}"
+    places = (
+        f"Set custom_ota_{name} in platformio.ini, ACPUBLISH_{name.upper()}, or {_option(name)}"
+    )
     examples = {
         "to": "to a directory or a server's address",
         "version": "to a version such as 1.0.0, to git, or to file:PATH",

@@ -20,6 +20,7 @@ __all__ = ["main"]
 
 #: Each command and its one line of help, here so that `--help` loads none of them.
 COMMANDS = {
+    "check": "Make the pre-flight checks, and explain them.",
     "device": "Ask for an update as a real device does, and check what comes.",
     "inspect": "Tell all about an image file.",
     "key": "Make keys, and say which ones to trust.",

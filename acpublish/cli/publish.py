@@ -26,6 +26,13 @@ from acpublish.settings import Settings, environment, flags
 @click.option("--compress", is_flag=True, help="Publish a gzip of the image, too (ESP8266 only).")
 @click.option("--core", metavar="V", help="The ESP8266 Arduino core it was built with: 3.1.2, …")
 @click.option(
+    "--skip-check",
+    "skip_checks",
+    metavar="NAME=REASON",
+    multiple=True,
+    help="Switch a check off; the reason is kept in the manifest. May be repeated.",
+)
+@click.option(
     "--insecure-http",
     is_flag=True,
     help="Send the token over plain http to another machine, too.",
@@ -38,6 +45,7 @@ def command(
     as_json: bool,
     insecure_http: bool,
     compress: bool,
+    skip_checks: tuple[str, ...],
     **given: str | None,
 ) -> None:
     """Stamp FILE and publish it to a catalog directory or an update server.
@@ -47,7 +55,8 @@ def command(
     so on stand in for missing options; the token for a server comes from ACPUBLISH_TOKEN only.
     """
     switches = {"insecure_http": insecure_http, "compress": compress}
-    layer = flags({**given, **{name: "yes" if on else None for name, on in switches.items()}})
+    given |= {name: "yes" if on else None for name, on in switches.items()}
+    layer = flags({**given, "skip_checks": "\n".join(skip_checks)})
     options = Settings(layer, environment(os.environ)).publish_options()
     publication = publish_with(file, options, dry_run=dry_run)
     for warning in publication.receipt.warnings:

@@ -20,6 +20,8 @@ from acpublish.errors import AuthenticationError, ManifestError, RefusedError, V
 from acpublish.release import Compressed, Outcome, Receipt, Release, Submission
 
 PROVENANCE_HEADER = "X-Acpublish-Provenance"
+DECLARED_HEADER = "X-Acpublish-Declared"
+SKIP_CHECKS_HEADER = "X-Acpublish-Skip-Checks"
 
 _MAX_RELEASES_BYTES = 64 * 1024 * 1024
 _MAX_RECEIPT_BYTES = 64 * 1024
@@ -167,6 +169,12 @@ def _release_target(submission: Submission) -> str:
 
 def _headers(submission: Submission) -> dict[str, str]:
     headers = {"Content-Type": "application/octet-stream"}
-    if submission.provenance:
-        headers[PROVENANCE_HEADER] = json.dumps(dict(submission.provenance), sort_keys=True)
+    documents = {
+        PROVENANCE_HEADER: dict(submission.provenance),
+        DECLARED_HEADER: submission.declared.to_dict(),
+        SKIP_CHECKS_HEADER: dict(submission.skipped_checks),
+    }
+    for name, document in documents.items():
+        if document:
+            headers[name] = json.dumps(document, sort_keys=True)
     return headers

@@ -3,9 +3,11 @@
 from acpublish.publishing.options import (
     DEFAULT_CHANNEL,
     DEVELOPMENT_CHANNEL,
+    CheckOptions,
     Destination,
     PublishOptions,
 )
+from acpublish.publishing.preflight import preflight
 from acpublish.publishing.publish import (
     Catalog,
     Publication,
@@ -22,6 +24,7 @@ __all__ = [
     "DEFAULT_CHANNEL",
     "DEVELOPMENT_CHANNEL",
     "Catalog",
+    "CheckOptions",
     "Destination",
     "Publication",
     "PublishOptions",
@@ -29,6 +32,7 @@ __all__ = [
     "any_key",
     "describe",
     "open_catalog",
+    "preflight",
     "private_key",
     "public_key",
     "publish_image",

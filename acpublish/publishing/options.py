@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from acpublish.release import names
+from acpublish.release.declared import Declared
 from acpublish.release.names import BoardName, ChannelName, ProductName
 from acpublish.release.submission import ImageKind
 
-DEFAULT_CHANNEL = ChannelName("stable")
-DEVELOPMENT_CHANNEL = ChannelName("dev")
+DEFAULT_CHANNEL = names.STABLE
+DEVELOPMENT_CHANNEL = names.DEVELOPMENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,33 @@ class Destination:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CheckOptions:
+    """What is known of an image that is only to be checked; each None is not known.
+
+    Attributes:
+        destination: Where the product's releases so far are looked up.
+        product: As for :class:`PublishOptions`, and so are the others.
+        version: The version's source.
+        board: The board that the image is made for.
+        channel: The channel that shall point at it.
+        kind: Firmware or a filesystem.
+        chip: The chip that the board is known to have.
+        declared: What is known of the board and the build.
+        skipped_checks: The checks that are switched off, each with the reason.
+    """
+
+    destination: Destination | None = None
+    product: ProductName | None = None
+    version: str | None = None
+    board: BoardName | None = None
+    channel: ChannelName | None = None
+    kind: ImageKind = "firmware"
+    chip: str | None = None
+    declared: Declared = field(default_factory=Declared)
+    skipped_checks: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PublishOptions:
     """What is to be published.
 
@@ -47,6 +76,8 @@ class PublishOptions:
         chip: The chip that the board is known to have.
         provenance: Where the image comes from; public.
         compress: Whether the release shall hold the image as a gzip, too.
+        declared: What is known of the board and the build.
+        skipped_checks: The checks that are switched off, each with the reason; public.
     """
 
     destination: Destination
@@ -58,3 +89,5 @@ class PublishOptions:
     chip: str | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
     compress: bool = False
+    declared: Declared = field(default_factory=Declared)
+    skipped_checks: Mapping[str, str] = field(default_factory=dict)

@@ -14,7 +14,6 @@ from typing import Protocol
 from acpublish.errors import ConflictError, NotAnImageError
 from acpublish.image import Image, Kind, read, stamp
 from acpublish.publishing.options import (
-    DEFAULT_CHANNEL,
     DEVELOPMENT_CHANNEL,
     Destination,
     PublishOptions,
@@ -128,7 +127,7 @@ def publish_image(
     """
     image = read(data)
     version = source.version(image.unstamped_sha256)
-    channel = options.channel or (DEVELOPMENT_CHANNEL if source.development else DEFAULT_CHANNEL)
+    channel = options.channel or source.channel
     if on_build and source.development:
         channel = DEVELOPMENT_CHANNEL
     wanted = Submission(
@@ -140,6 +139,8 @@ def publish_image(
         chip=options.chip,
         provenance=options.provenance,
         compress=options.compress,
+        declared=source.declared(options.declared),
+        skipped_checks=options.skipped_checks,
     )
     send = _planned if dry_run else _put
     try:

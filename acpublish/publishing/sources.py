@@ -9,10 +9,13 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from acpublish.errors import VersionError
+from acpublish.release import names
+from acpublish.release.declared import Declared
+from acpublish.release.names import ChannelName
 from acpublish.release.version import Version, from_git, next_development
 
 __all__ = ["GitState", "VersionSource", "git_state", "resolve"]
@@ -49,6 +52,17 @@ class VersionSource:
     def development(self) -> bool:
         """Whether git says that this is no tagged state."""
         return self.git is not None and bool(self.git.distance or self.git.changed)
+
+    @property
+    def channel(self) -> ChannelName:
+        """The channel that fits the version when none is named."""
+        return names.DEVELOPMENT if self.development else names.STABLE
+
+    def declared(self, known: Declared) -> Declared:
+        """Returns what is known of a build, with what git says of the work tree."""
+        if known.changed is not None or self.git is None:
+            return known
+        return replace(known, changed=self.git.changed)
 
     def version(self, unstamped_sha256: str) -> Version:
         """Returns the version of the image that has this unstamped digest."""

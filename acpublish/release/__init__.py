@@ -4,6 +4,7 @@ from acpublish.release.checks import Finding, Severity, check, raise_errors
 from acpublish.release.compression import Form, choose_form, gzip_beside
 from acpublish.release.cores import core, core_of_framework
 from acpublish.release.decision import Decision, Verdict, decide_file, decide_update, newest
+from acpublish.release.declared import Declared
 from acpublish.release.manifest import Release, ReleaseImage
 from acpublish.release.names import BoardName, ChannelName, ProductName
 from acpublish.release.placement import Placement, place, visible_name
@@ -23,6 +24,7 @@ __all__ = [
     "ChannelName",
     "Compressed",
     "Decision",
+    "Declared",
     "Finding",
     "Form",
     "ImageKind",

@@ -15,6 +15,7 @@ from typing import Any, get_args
 from acpublish.errors import AcpublishError, ManifestError
 from acpublish.image import RunningDigests
 from acpublish.release import names
+from acpublish.release.declared import Declared
 from acpublish.release.names import BoardName, ProductName
 from acpublish.release.submission import IMAGE_KINDS, Compressed, ImageKind
 from acpublish.release.version import Version
@@ -51,6 +52,8 @@ class ReleaseImage:
             publishing; the highest is the newest.
         provenance: Where it comes from.
         compressed: The gzip of the image, where there is one.
+        declared: What the client said of the board and the build.
+        skipped_checks: The checks that were switched off, each with the reason.
         extra: Fields of a newer format, kept as they were.
     """
 
@@ -70,6 +73,8 @@ class ReleaseImage:
     channels: Mapping[str, int] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
     compressed: Compressed | None = None
+    declared: Declared = field(default_factory=Declared)
+    skipped_checks: Mapping[str, str] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -104,6 +109,8 @@ class ReleaseImage:
             compressed=Compressed.from_dict(gzip, f"{path}.compressed")
             if gzip is not None
             else None,
+            declared=Declared.from_dict(take.get("declared", dict, {}), f"{path}.declared"),
+            skipped_checks=take.mapping("skipped_checks", str),
         )
         return replace(image, extra=take.rest())
 
@@ -127,6 +134,8 @@ class ReleaseImage:
             "running": {"md5s": list(self.running.md5s), "sha256s": list(self.running.sha256s)},
             "channels": dict(self.channels),
             "provenance": dict(self.provenance),
+            "declared": self.declared.to_dict(),
+            "skipped_checks": dict(self.skipped_checks),
         }
 
 

@@ -31,6 +31,9 @@ ChannelName = NewType("ChannelName", str)
 PRODUCT_BYTES = 31
 BOARD_BYTES = 32
 CHANNEL_BYTES = 32
+#: Where releases go, and where development builds go, when nothing else is said.
+STABLE = ChannelName("stable")
+DEVELOPMENT = ChannelName("dev")
 #: They would hide behind the server's own addresses.
 RESERVED_PRODUCTS = frozenset({"api", "update"})
 

@@ -57,8 +57,12 @@ def place(
     fresh = held or _new(image, submission, now)
     placed = replace(fresh, compressed=fresh.compressed or compressed)
     if submission.channel not in placed.channels:
-        channels = {**placed.channels, submission.channel: _next_order(releases)}
-        placed = replace(placed, channels=channels)
+        placed = replace(
+            placed,
+            channels={**placed.channels, submission.channel: _next_order(releases)},
+            # A reason may be for the channel alone, such as a changed work tree on stable.
+            skipped_checks={**placed.skipped_checks, **submission.skipped_checks},
+        )
     return Placement(
         release=release.with_image(placed), image=placed, outcome=_outcome(held, placed)
     )
@@ -96,6 +100,7 @@ def _new(image: Image, submission: Submission, now: datetime) -> ReleaseImage:
         stamped=image.stamp is not None,
         running=image.running,
         provenance=dict(submission.provenance),
+        declared=submission.declared,
     )
 
 

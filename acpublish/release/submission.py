@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Any, Literal
 
 from acpublish.errors import ManifestError
+from acpublish.release.declared import Declared
 from acpublish.release.names import BoardName, ChannelName, ProductName
 from acpublish.release.version import Version
 
@@ -78,6 +79,8 @@ class Submission:
         chip: The chip that the board is known to have, as esptool spells it; None for not known.
         provenance: Where it comes from; public.
         compress: Whether the release shall hold the image as a gzip, too.
+        declared: What the client says of the board and the build.
+        skipped_checks: The checks that are switched off, each with the reason; public.
     """
 
     product: ProductName
@@ -88,6 +91,8 @@ class Submission:
     chip: str | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
     compress: bool = False
+    declared: Declared = field(default_factory=Declared)
+    skipped_checks: Mapping[str, str] = field(default_factory=dict)
 
 
 class Outcome(str, Enum):

@@ -9,10 +9,9 @@ publish to a directory does; the client's word is not enough. Every error is JSO
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import cast
 from urllib.parse import quote
 
 from starlette.applications import Starlette
@@ -21,16 +20,23 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from acpublish.catalog import DirectoryCatalog
-from acpublish.errors import AcpublishError, NotFoundError, RequestError
-from acpublish.release import IMAGE_KINDS, Outcome, Receipt, Submission, Version, names
+from acpublish.errors import (
+    AcpublishError,
+    NotFoundError,
+    RequestError,
+)
+from acpublish.release import (
+    Outcome,
+    Receipt,
+    Submission,
+)
 from acpublish.server.answers import App
 from acpublish.server.auth import Access, Tokens
 from acpublish.server.problems import status_of
-from acpublish.server.updates import DEFAULT_CHANNEL
+from acpublish.server.submissions import read_submission
 
 _log = logging.getLogger(__name__)
 
-PROVENANCE_HEADER = "x-acpublish-provenance"
 #: One upload may take this long, and pause this long.
 UPLOAD_DEADLINE_S = 300.0
 UPLOAD_PAUSE_S = 30.0
@@ -105,7 +111,7 @@ class _Api:
             await self._drain(request)
             return refusal
         try:
-            submission = _submission(request)
+            submission = read_submission(request)
         except AcpublishError:
             await self._drain(request)
             raise
@@ -167,44 +173,6 @@ class _Api:
                 await self._body(request)
             except RequestError as fault:
                 _log.debug("%s", fault)
-
-
-def _submission(request: Request) -> Submission:
-    query = request.query_params
-    kind = query.get("kind", "firmware")
-    if kind not in IMAGE_KINDS:
-        raise RequestError("there is no such kind", hint="It is 'firmware' or 'filesystem'.")
-    return Submission(
-        product=names.product(request.path_params["product"]),
-        version=Version.parse(request.path_params["version"]),
-        board=names.board(request.path_params["board"]),
-        channel=names.channel(query.get("channel", DEFAULT_CHANNEL)),
-        kind="filesystem" if kind == "filesystem" else "firmware",
-        chip=query.get("chip"),
-        provenance=_provenance(request.headers.get(PROVENANCE_HEADER)),
-        compress=_yes(query.get("compress", "no")),
-    )
-
-
-def _yes(text: str) -> bool:
-    if text not in ("yes", "no"):
-        raise RequestError("compress is neither yes nor no", hint="Send compress=yes, or nothing.")
-    return text == "yes"
-
-
-def _provenance(text: str | None) -> dict[str, str]:
-    if not text:
-        return {}
-    try:
-        document: Any = json.loads(text)
-    except (ValueError, RecursionError):
-        document = None
-    if isinstance(document, dict) and all(isinstance(one, str) for one in document.values()):
-        return document
-    raise RequestError(
-        f"the header {PROVENANCE_HEADER} is no JSON object of texts",
-        hint='Send one such as {"commit": "abc1234"}, or none.',
-    )
 
 
 def _receipt(request: Request, submission: Submission, receipt: Receipt) -> Response:

@@ -16,6 +16,7 @@ from acpublish.cli import COMMANDS, status
 from acpublish.cli import acpublish as command_line
 from acpublish.image import Image, Kind
 from acpublish.release import ReleaseImage
+from acpublish.release.checks import CHECKS
 from acpublish.server.problems import status_of
 from tests.docs.documents import DOCUMENTS, ROOT, name_of
 
@@ -167,3 +168,8 @@ def test_settings_in_the_documents_exist(document: Path) -> None:
     known = {f"custom_ota_{name}" for name in settings.NAMES}
     found = set(re.findall(r"custom_ota_[a-z_]*[a-z]", document.read_text()))
     assert sorted(found - known) == []
+
+
+@pytest.mark.parametrize("check", [one.name for one in CHECKS])
+def test_every_check_is_documented(check: str) -> None:
+    assert f"\n| `{check}` | " in (ROOT / "docs" / "how-to" / "checks.md").read_text()

@@ -13,6 +13,7 @@ from acpublish.release.checks.registry import (
     raise_errors,
     run,
 )
+from acpublish.release.checks.skipping import allowed_skips, parse_skips
 
 __all__ = [
     "CHECKS",
@@ -22,9 +23,11 @@ __all__ = [
     "Lacks",
     "Result",
     "Severity",
+    "allowed_skips",
     "check",
     "find_check",
     "findings_of",
+    "parse_skips",
     "raise_errors",
     "run",
 ]

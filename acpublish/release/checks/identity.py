@@ -5,11 +5,11 @@ from __future__ import annotations
 from acpublish.release.checks.model import (
     Check,
     Facts,
-    Finding,
     Judgement,
     Lacks,
     Severity,
     error,
+    warning,
 )
 
 __all__ = ["CHECKS"]
@@ -57,11 +57,10 @@ def _stamp(facts: Facts) -> Judgement:
 
 def _unstamped(facts: Facts) -> Judgement:
     if not facts.image.stampable:
-        yield Finding(
-            check="unstamped",
-            severity=Severity.WARNING,
-            problem="the image has no place for a stamp, so its digest alone identifies it",
-            hint="Build it with acpublish's extra script, which links a stamp record in.",
+        yield warning(
+            "unstamped",
+            "the image has no place for a stamp, so its digest alone identifies it",
+            "Build it with acpublish's extra script, which links a stamp record in.",
         )
 
 

@@ -7,12 +7,23 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from acpublish.image import Image, Stamp
+from acpublish.release.declared import Declared
 from acpublish.release.manifest import Release, ReleaseImage
 from acpublish.release.names import BoardName, ChannelName, ProductName
 from acpublish.release.submission import IMAGE_KINDS, ImageKind, Submission
 from acpublish.release.version import Version
 
-__all__ = ["Check", "Facts", "Finding", "Judgement", "Lacks", "Result", "Severity", "error"]
+__all__ = [
+    "Check",
+    "Facts",
+    "Finding",
+    "Judgement",
+    "Lacks",
+    "Result",
+    "Severity",
+    "error",
+    "warning",
+]
 
 
 class Severity(str, Enum):
@@ -41,6 +52,11 @@ def error(name: str, problem: str, hint: str) -> Finding:
     return Finding(check=name, severity=Severity.ERROR, problem=problem, hint=hint)
 
 
+def warning(name: str, problem: str, hint: str) -> Finding:
+    """Returns a finding that is told and stops nothing."""
+    return Finding(check=name, severity=Severity.WARNING, problem=problem, hint=hint)
+
+
 @dataclass(frozen=True, slots=True)
 class Lacks:
     """What a check needs to know and does not: it was not made."""
@@ -61,6 +77,8 @@ class Facts:
         channel: The channel that shall point at them.
         chip: The chip that the board is known to have, as esptool spells it.
         releases: The product's releases so far.
+        gzip: Whether a gzip of the image is published, too.
+        declared: What only the client knows of the board and the build.
         skipped: The checks that are switched off, each with the reason.
     """
 
@@ -72,6 +90,8 @@ class Facts:
     channel: ChannelName | None = None
     chip: str | None = None
     releases: tuple[Release, ...] | None = None
+    gzip: bool = False
+    declared: Declared = field(default_factory=Declared)
     skipped: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -86,6 +106,9 @@ class Facts:
             channel=submission.channel,
             chip=submission.chip,
             releases=tuple(releases),
+            gzip=submission.compress,
+            declared=submission.declared,
+            skipped=submission.skipped_checks,
         )
 
     @property

@@ -9,14 +9,19 @@ from collections.abc import Iterable, Mapping
 
 from acpublish.errors import CheckError, SettingsError
 from acpublish.image import Image
-from acpublish.release.checks import identity, sound
+from acpublish.release.checks import board, course, identity, sound
 from acpublish.release.checks.model import Check, Facts, Finding, Lacks, Result, Severity
 from acpublish.release.manifest import Release
 from acpublish.release.submission import Submission
 
 __all__ = ["CHECKS", "check", "find_check", "findings_of", "raise_errors", "run"]
 
-CHECKS: tuple[Check, ...] = (*sound.CHECKS, *identity.CHECKS)
+CHECKS: tuple[Check, ...] = (
+    *sound.CHECKS,
+    *identity.CHECKS,
+    *board.CHECKS,
+    *course.CHECKS,
+)
 
 
 def find_check(name: str) -> Check:

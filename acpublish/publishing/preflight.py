@@ -1,0 +1,57 @@
+"""The pre-flight checks alone: what a publish would say of an image, with as much as is known."""
+
+from __future__ import annotations
+
+from acpublish.image import Image, Kind, read, stamp
+from acpublish.publishing.options import CheckOptions
+from acpublish.publishing.sources import VersionSource
+from acpublish.release import Release, Version
+from acpublish.release.checks import Facts, Result, run
+
+__all__ = ["preflight"]
+
+
+def preflight(
+    data: bytes,
+    options: CheckOptions,
+    source: VersionSource | None,
+    releases: tuple[Release, ...] | None,
+) -> tuple[Result, ...]:
+    """Makes all checks; nothing is published.
+
+    What is checked is what would be published: the stamped image, where product and version are
+    known.
+
+    Args:
+        data: The image as it was built, stamped or not.
+        options: What is known of it.
+        source: Its version, when it is known.
+        releases: The product's releases so far, None where they are not known.
+    """
+    image = read(data)
+    version = source.version(image.unstamped_sha256) if source else None
+    facts = Facts(
+        image=_stamped(data, image, options, version),
+        kind=options.kind,
+        product=options.product,
+        version=version,
+        board=options.board,
+        channel=options.channel or (source.channel if source else None),
+        chip=options.chip,
+        declared=source.declared(options.declared) if source else options.declared,
+        releases=releases,
+        skipped=options.skipped_checks,
+    )
+    return run(facts)
+
+
+def _stamped(data: bytes, image: Image, options: CheckOptions, version: Version | None) -> Image:
+    stamps = (
+        options.kind == "firmware"
+        and image.kind is Kind.APPLICATION
+        and image.stampable
+        and not image.damaged
+    )
+    if not stamps or options.product is None or version is None:
+        return image
+    return read(stamp(data, options.product, str(version)))

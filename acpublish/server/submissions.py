@@ -1,0 +1,83 @@
+"""What the head of an upload says: where the image is to stand, and what only the client knows."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from starlette.requests import Request
+
+from acpublish.errors import ManifestError, RequestError, SettingsError
+from acpublish.release import IMAGE_KINDS, Declared, Submission, Version, names
+from acpublish.release.checks import allowed_skips
+from acpublish.server.updates import DEFAULT_CHANNEL
+
+__all__ = ["read_submission"]
+
+PROVENANCE_HEADER = "x-acpublish-provenance"
+DECLARED_HEADER = "x-acpublish-declared"
+SKIP_CHECKS_HEADER = "x-acpublish-skip-checks"
+
+
+def read_submission(request: Request) -> Submission:
+    """Reads where an upload is to stand, and what its client says of it.
+
+    Raises:
+        AcpublishError: A part of the address, of the query or of a header is at fault.
+    """
+    query = request.query_params
+    kind = query.get("kind", "firmware")
+    if kind not in IMAGE_KINDS:
+        raise RequestError("there is no such kind", hint="It is 'firmware' or 'filesystem'.")
+    return Submission(
+        product=names.product(request.path_params["product"]),
+        version=Version.parse(request.path_params["version"]),
+        board=names.board(request.path_params["board"]),
+        channel=names.channel(query.get("channel", DEFAULT_CHANNEL)),
+        kind="filesystem" if kind == "filesystem" else "firmware",
+        chip=query.get("chip"),
+        provenance=_texts(request, PROVENANCE_HEADER, '{"commit": "abc1234"}'),
+        compress=_yes(query.get("compress", "no")),
+        declared=_declared(request),
+        skipped_checks=_skipped_checks(request),
+    )
+
+
+def _yes(text: str) -> bool:
+    if text not in ("yes", "no"):
+        raise RequestError("compress is neither yes nor no", hint="Send compress=yes, or nothing.")
+    return text == "yes"
+
+
+def _declared(request: Request) -> Declared:
+    try:
+        return Declared.from_dict(_object(request, DECLARED_HEADER), DECLARED_HEADER)
+    except ManifestError as fault:
+        raise RequestError(f"the header {fault.problem}", hint=fault.hint) from fault
+
+
+def _skipped_checks(request: Request) -> dict[str, str]:
+    skips = _texts(request, SKIP_CHECKS_HEADER, '{"dirty": "built on the bench"}')
+    try:
+        return allowed_skips(skips)
+    except SettingsError as fault:
+        raise RequestError(fault.problem, hint=fault.hint) from fault
+
+
+def _texts(request: Request, name: str, example: str) -> dict[str, str]:
+    document = _object(request, name)
+    if isinstance(document, dict) and all(isinstance(one, str) for one in document.values()):
+        return document
+    raise RequestError(
+        f"the header {name} is no JSON object of texts",
+        hint=f"Send one such as {example}, or none.",
+    )
+
+
+def _object(request: Request, name: str) -> Any:
+    """Returns the JSON in a header: an empty object without one, None where it is no JSON."""
+    text = request.headers.get(name)
+    try:
+        return json.loads(text) if text else {}
+    except (ValueError, RecursionError):
+        return None

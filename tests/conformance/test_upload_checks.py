@@ -1,0 +1,165 @@
+"""What a client without checks uploads is refused by the same named check: curl, and raw bytes."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from acpublish.image import read
+from acpublish.release import Declared, Submission, Version, check, names
+from tests.conformance.test_upload import put, token
+from tests.support import images
+from tests.support.server import RunningServer, running_server
+
+C3 = images.esp32_image("esp32c3", project="lamp", version="1.0.0")
+ESP8266 = images.esp8266_image(product="lamp", version="1.0.0")
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A server, and what may publish to it."""
+
+    server: RunningServer
+    key: str
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    tmp_path = tmp_path_factory.mktemp("checks")
+    (tmp_path / "catalog").mkdir()
+    with running_server(tmp_path / "catalog", tmp_path) as running:
+        yield Live(running, token(tmp_path))
+
+
+def declared(**facts: Any) -> str:
+    return f"X-Acpublish-Declared: {json.dumps(facts)}"
+
+
+REFUSED = [
+    pytest.param(b"", {}, "empty", id="empty"),
+    pytest.param(b"\0" * 500, {}, "wrong-kind", id="no-image"),
+    pytest.param(images.merged_image(), {}, "wrong-kind", id="merged"),
+    pytest.param(images.bootloader(), {}, "wrong-kind", id="bootloader"),
+    pytest.param(gzip.compress(ESP8266), {}, "wrong-kind", id="gzip"),
+    pytest.param(C3[:-100], {}, "damaged", id="truncated"),
+    pytest.param(C3[:900] + b"\xff\0" + C3[902:], {}, "damaged", id="corrupted"),
+    pytest.param(images.esp32_image("esp32c3"), {}, "stamp", id="unstamped"),
+    pytest.param(C3, {"slot_bytes": len(C3) - 1}, "slot", id="too-large"),
+    pytest.param(C3, {"changed": True}, "dirty", id="changed"),
+]
+
+
+@pytest.mark.parametrize(("body", "facts", "name"), REFUSED)
+def test_the_server_refuses_with_the_name_of_the_clients_check(
+    live: Live, body: bytes, facts: dict[str, Any], name: str
+) -> None:
+    answer, document = put(
+        live.server, "/api/v1/releases/lamp/1.0.0/c3", body, live.key, declared(**facts)
+    )
+    assert (answer.status, document["code"]) == (422, "check")
+    submission = Submission(
+        product=names.product("lamp"),
+        version=Version.parse("1.0.0"),
+        board=names.board("c3"),
+        channel=names.STABLE,
+        declared=Declared(**facts),
+    )
+    (finding, *_) = check(read(body), submission, ())
+    assert finding.check == name
+    assert document["error"] == f"{name}: {finding.problem}"
+    assert live.server.get("/update/lamp/c3").status == 404
+
+
+def curl(live: Live, file: Path, address: str, *more: str) -> tuple[int, dict[str, Any]]:
+    program = shutil.which("curl")
+    if program is None:
+        pytest.skip("curl is not installed")
+    done = subprocess.run(
+        [
+            *(program, "--silent", "--show-error", "--max-time", "30", "--upload-file", file),
+            *("--header", f"Authorization: Bearer {live.key}", *more),
+            *("--write-out", "\n%{http_code}", f"{live.server.url}/api/v1/releases/{address}"),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    body, _, status = done.stdout.rpartition("\n")
+    return int(status), json.loads(body)
+
+
+def test_curl_is_refused_as_a_client_with_checks_is(live: Live, tmp_path: Path) -> None:
+    file = tmp_path / "firmware.bin"
+    for body, address, name in (
+        (images.merged_image(), "lamp/1.0.0/c3", "wrong-kind"),
+        (gzip.compress(ESP8266), "lamp/1.0.0/d1", "wrong-kind"),
+        (C3[:-1], "lamp/1.0.0/c3", "damaged"),
+        (C3, "lamp/1.0.0/c3?chip=esp32", "chip"),
+        (C3, "lamp/1.0.1/c3", "stamp"),
+    ):
+        file.write_bytes(body)
+        status, document = curl(live, file, address)
+        assert (status, document["code"]) == (422, "check")
+        assert document["error"].startswith(f"{name}: ")
+        assert document["hint"]
+
+
+def test_another_chip_than_an_earlier_release(live: Live) -> None:
+    answer, _ = put(live.server, "/api/v1/releases/chips/1.0.0/b", stamped("1.0.0"), live.key)
+    assert answer.status == 201
+    other = images.esp32_image("esp32s3", project="chips", version="1.1.0")
+    answer, document = put(live.server, "/api/v1/releases/chips/1.1.0/b", other, live.key)
+    assert (answer.status, document["error"].partition(":")[0]) == (422, "chip")
+
+
+def stamped(version: str, product: str = "chips") -> bytes:
+    return images.esp32_image("esp32c3", project=product, version=version)
+
+
+def test_warnings_come_with_the_receipt(live: Live) -> None:
+    put(live.server, "/api/v1/releases/warn/1.1.0/b", stamped("1.1.0", "warn"), live.key)
+    older = stamped("1.0.0", "warn")
+    facts = declared(debug=True, flash_bytes=1024, slot_bytes=len(older) + 1)
+    answer, document = put(live.server, "/api/v1/releases/warn/1.0.0/b", older, live.key, facts)
+    assert answer.status == 201
+    assert [one.partition(":")[0] for one in document["warnings"]] == [
+        *("slot", "flash-size", "debug-build", "version-order"),
+    ]
+
+
+def test_a_check_that_is_switched_off_is_in_the_manifest(live: Live) -> None:
+    off = 'X-Acpublish-Skip-Checks: {"dirty": "on the bench"}'
+    answer, _ = put(
+        *(live.server, "/api/v1/releases/off/1.0.0/b", stamped("1.0.0", "off"), live.key),
+        *(declared(changed=True), off),
+    )
+    assert answer.status == 201
+    (release,) = json.loads(live.server.get("/api/v1/products/off").body)["releases"]
+    (image,) = release["images"]
+    assert image["skipped_checks"] == {"dirty": "on the bench"}
+    assert image["declared"] == {"changed": True}
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        'X-Acpublish-Skip-Checks: {"damaged": "it will do"}',
+        'X-Acpublish-Skip-Checks: {"dirty": ""}',
+        'X-Acpublish-Skip-Checks: {"dirty": 1}',
+        "X-Acpublish-Skip-Checks: dirty",
+        'X-Acpublish-Declared: {"slot_bytes": -1}',
+        "X-Acpublish-Declared: [1]",
+        "X-Acpublish-Declared: " + "[" * 2000,
+    ],
+)
+def test_what_is_declared_is_read_strictly(live: Live, header: str) -> None:
+    answer, document = put(live.server, "/api/v1/releases/lamp/1.0.0/c3", C3[:-1], live.key, header)
+    assert (answer.status, document["code"]) == (400, "request")

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from acpublish.cli import main
+from acpublish.release.checks import CHECKS
+from tests.support import images
+from tests.unit.cli.invoking import CommandLine
+
+
+def test_each_check_has_its_line(acpublish: CommandLine, firmware: Path) -> None:
+    said = acpublish("check", firmware, "--product", "lamp", "--version", "1.0.0")
+    assert said.status == 0
+    lines = {line[13:].split()[0]: line for line in said.out.splitlines()}
+    assert set(lines) == {one.name for one in CHECKS}
+    assert lines["stamp"].split() == ["ok", "stamp"]
+    assert lines["slot"].startswith("not checked  slot")
+    assert "lacks the partition table" in lines["slot"]
+
+
+def test_an_error_is_told_and_is_the_status(acpublish: CommandLine, tmp_path: Path) -> None:
+    merged = tmp_path / "merged.bin"
+    merged.write_bytes(images.merged_image())
+    said = acpublish("check", merged, "--json")
+    assert said.status == 7
+    found = {one["check"]: one for one in said.json()}
+    assert found["empty"]["result"] == "ok"
+    assert found["wrong-kind"]["result"] == "error"
+    assert "merged" in found["wrong-kind"]["findings"][0]["problem"]
+    assert found["chip"]["result"] == "not checked"
+    assert not list(tmp_path.glob("catalog"))
+
+
+def test_earlier_releases_are_looked_up(
+    acpublish: CommandLine, firmware: Path, catalog: Path
+) -> None:
+    where = ("--to", catalog, "--product", "lamp", "--board", "d1")
+    acpublish("publish", firmware, *where, "--version", "1.1.0")
+    said = acpublish("check", firmware, *where, "--version", "1.0.0", "--json")
+    found = {one["check"]: one["result"] for one in said.json()}
+    assert (said.status, found["version-order"], found["chip"]) == (0, "warning", "ok")
+
+
+def test_a_check_is_switched_off(
+    acpublish: CommandLine, firmware: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = ("check", firmware, "--chip", "esp32", "--json")
+    assert acpublish(*wrong).status == 7
+    said = acpublish(*wrong, "--skip-check", "chip=a trial", "--skip-check", "dirty=another")
+    found = {one["check"]: one for one in said.json()}
+    assert (said.status, found["chip"]["result"], found["chip"]["reason"]) == (
+        *(0, "skipped"),
+        "a trial",
+    )
+    assert found["dirty"]["reason"] == "another"
+    monkeypatch.setenv("ACPUBLISH_SKIP_CHECKS", "chip=a trial")
+    assert acpublish(*wrong).status == 0
+
+
+def test_what_cannot_be_switched_off(acpublish: CommandLine, firmware: Path) -> None:
+    said = acpublish("check", firmware, "--skip-check", "damaged=x")
+    assert said.status == 2
+    assert "--skip-check: the check damaged cannot be switched off" in said.error()
+
+
+def test_a_publish_records_the_reason(
+    acpublish: CommandLine, firmware: Path, catalog: Path
+) -> None:
+    words = ("publish", firmware, "--to", catalog, "--product", "lamp", "--version", "1.0.0")
+    words = (*words, "--board", "d1", "--chip", "esp32")
+    refused = acpublish(*words)
+    assert refused.status == 7
+    assert refused.error().startswith("acpublish: error: chip: ")
+    assert acpublish(*words, "--skip-check", "chip=a trial").status == 0
+    manifest = catalog / ".acpublish" / "releases" / "lamp" / "1.0.0.json"
+    assert '"chip": "a trial"' in manifest.read_text()
+
+
+@pytest.mark.parametrize("name", [one.name for one in CHECKS])
+def test_each_is_explained(acpublish: CommandLine, name: str) -> None:
+    said = acpublish("check", "--explain", name)
+    assert said.status == 0
+    assert said.out.startswith(f"{name} (")
+    (document,) = acpublish("check", "--explain", name, "--json").json()
+    assert document["check"] == name
+
+
+def test_all_are_listed(acpublish: CommandLine) -> None:
+    lines = acpublish("check", "--list").out.splitlines()
+    assert [line.split()[0] for line in lines] == [one.name for one in CHECKS]
+
+
+def test_nothing_to_do(acpublish: CommandLine) -> None:
+    assert acpublish("check").status == 2
+    assert "no check 'x'" in acpublish("check", "--explain", "x").error()
+    assert main(["check", "--help"]) == 0

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from acpublish.errors import ManifestError
+from acpublish.release import Declared
+
+ALL = Declared(slot_bytes=1, layout="a" * 64, flash_bytes=0, changed=False, debug=True)
+
+
+@pytest.mark.parametrize("declared", [Declared(), ALL, Declared(changed=True)])
+def test_round_trip(declared: Declared) -> None:
+    assert Declared.from_dict(declared.to_dict(), "here") == declared
+
+
+def test_only_what_is_known_is_written() -> None:
+    assert Declared(changed=False).to_dict() == {"changed": False}
+    assert Declared.from_dict({"later": 1, "debug": None}, "here") == Declared()
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ([], "here is no object"),
+        (None, "here is no object"),
+        ({"slot_bytes": -1}, "here.slot_bytes is no number"),
+        ({"slot_bytes": True}, "here.slot_bytes is no number"),
+        ({"flash_bytes": 1.5}, "here.flash_bytes is no number"),
+        ({"changed": "no"}, "here.changed is no true or false"),
+        ({"layout": "A" * 64}, "here.layout is no SHA-256"),
+        ({"layout": 7}, "here.layout is no text"),
+    ],
+)
+def test_another_type_is_named(document: Any, said: str) -> None:
+    with pytest.raises(ManifestError, match=said):
+        Declared.from_dict(document, "here")
