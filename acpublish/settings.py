@@ -140,6 +140,14 @@ class Settings:
         directory = holder.base / Path(to).expanduser()
         return Destination(to=str(directory))
 
+    def kind(self) -> ImageKind:
+        """Returns the kind of image; firmware where no layer has it.
+
+        Raises:
+            SettingsError: There is no such kind.
+        """
+        return self.checked("kind", _kind, "firmware")
+
     def publish_options(
         self,
         *,
@@ -161,7 +169,7 @@ class Settings:
             version=self.checked("version", _version_source),
             board=self.checked("board", names.board, board),
             channel=self._given("channel", names.channel),
-            kind=self.checked("kind", _kind, "firmware"),
+            kind=self.kind(),
             chip=self.text("chip") or chip,
             provenance={**(provenance or {}), **built_with},
             compress=self.flag("compress"),

@@ -22,6 +22,7 @@ __all__ = ["main"]
 COMMANDS = {
     "check": "Make the pre-flight checks, and explain them.",
     "device": "Ask for an update as a real device does, and check what comes.",
+    "diff": "Tell what changed between two images.",
     "inspect": "Tell all about an image file.",
     "key": "Make keys, and say which ones to trust.",
     "list": "List what a catalog or a server has.",

@@ -2,6 +2,7 @@
 
 - :func:`read` tells all that can be told of a file; any bytes give a result.
 - :func:`stamp` writes product and version into a sound application image.
+- :func:`compare` tells what changed between two files.
 - :func:`compress` makes the gzip that an ESP8266 inflates.
 - :func:`read_partitions` reads the table that says where an image shall fit.
 - :func:`outline` tells by headers alone whether a file is whole.
@@ -10,6 +11,7 @@
 from __future__ import annotations
 
 from acpublish.image.chain import ReadAt
+from acpublish.image.compare import Change, Comparison, SegmentChange, changes, compare
 from acpublish.image.compress import compress
 from acpublish.image.esp8266 import ESP8266_RECORD_MAGIC
 from acpublish.image.model import (
@@ -32,6 +34,8 @@ __all__ = [
     "ESP8266_RECORD_MAGIC",
     "STAMP_FIELD_BYTES",
     "AppDescriptor",
+    "Change",
+    "Comparison",
     "Image",
     "Integrity",
     "Kind",
@@ -41,8 +45,11 @@ __all__ = [
     "ReadAt",
     "RunningDigests",
     "Segment",
+    "SegmentChange",
     "Stamp",
     "blank_record",
+    "changes",
+    "compare",
     "compress",
     "fits",
     "outline",

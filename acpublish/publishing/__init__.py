@@ -1,5 +1,6 @@
 """Publishing, the use case: version source, stamp, checks, plan, put."""
 
+from acpublish.publishing.difference import Difference, Side, difference
 from acpublish.publishing.options import (
     DEFAULT_CHANNEL,
     DEVELOPMENT_CHANNEL,
@@ -26,11 +27,14 @@ __all__ = [
     "Catalog",
     "CheckOptions",
     "Destination",
+    "Difference",
     "Publication",
     "PublishOptions",
+    "Side",
     "VersionSource",
     "any_key",
     "describe",
+    "difference",
     "open_catalog",
     "preflight",
     "private_key",

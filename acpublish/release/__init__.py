@@ -5,6 +5,7 @@ from acpublish.release.compression import Form, choose_form, gzip_beside
 from acpublish.release.cores import core, core_of_framework
 from acpublish.release.decision import Decision, Verdict, decide_file, decide_update, newest
 from acpublish.release.declared import Declared
+from acpublish.release.history import Size, build_changes, sizes
 from acpublish.release.manifest import Release, ReleaseImage
 from acpublish.release.names import BoardName, ChannelName, ProductName
 from acpublish.release.placement import Placement, place, visible_name
@@ -35,9 +36,11 @@ __all__ = [
     "Release",
     "ReleaseImage",
     "Severity",
+    "Size",
     "Submission",
     "Verdict",
     "Version",
+    "build_changes",
     "check",
     "choose_form",
     "core",
@@ -48,5 +51,6 @@ __all__ = [
     "newest",
     "place",
     "raise_errors",
+    "sizes",
     "visible_name",
 ]

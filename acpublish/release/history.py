@@ -1,0 +1,60 @@
+"""How a product came to where it is: sizes from release to release, and what they were built of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from acpublish.image import Change, changes
+from acpublish.release.manifest import Release, ReleaseImage
+from acpublish.release.submission import ImageKind
+from acpublish.release.version import Version
+
+__all__ = ["Size", "build_changes", "sizes"]
+
+#: The provenance that lists libraries as ``Name 1.2.3, Other 4.5.6``.
+_LIBRARIES = "libraries"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """The size of one release's image, in bytes."""
+
+    version: Version
+    size: int
+
+
+def sizes(releases: Iterable[Release], board: str, kind: ImageKind, last: int) -> tuple[Size, ...]:
+    """Returns the sizes of a board's images in the order of publishing, the newest last.
+
+    Args:
+        releases: The product's releases.
+        board: The board.
+        kind: Firmware or filesystem.
+        last: How many at most.
+    """
+    held = [
+        (release, image)
+        for release in releases
+        if (image := release.image_for(board, kind)) is not None
+    ]
+    held.sort(key=lambda one: (one[1].published_at, min(one[1].channels.values(), default=0)))
+    return tuple(Size(version=release.version, size=image.size) for release, image in held[-last:])
+
+
+def build_changes(old: ReleaseImage, new: ReleaseImage) -> tuple[Change, ...]:
+    """Returns what differs between the builds of two images, as far as that was recorded."""
+    found = changes(_recorded(old), _recorded(new))
+    return tuple(sorted(found, key=lambda change: change.name))
+
+
+def _recorded(image: ReleaseImage) -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    for name, value in image.provenance.items():
+        if name != _LIBRARIES:
+            found[name] = value
+            continue
+        for entry in filter(None, value.split(", ")):
+            library, _, version = entry.rpartition(" ")
+            found[f"library {library or version}"] = version if library else "yes"
+    return found

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from acpublish.cli.chart import bars, shows_blocks
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"),
+    [
+        ("utf-8", True),
+        ("UTF-8", True),
+        ("cp437", False),
+        ("ascii", False),
+        (None, False),
+        ("no-such", False),
+    ],
+)
+def test_blocks_are_for_encodings_that_have_them(encoding: str | None, shown: bool) -> None:
+    assert shows_blocks(encoding) is shown
+
+
+def test_bars_begin_at_zero() -> None:
+    assert bars([100, 50, 25, 1, 0], 4, blocks=True) == ["████", "██", "█", "", ""]
+    assert bars([32, 31, 29, 4], 4, blocks=True) == ["████", "███▉", "███▋", "▌"]
+    assert bars([32, 31, 17, 4], 4, blocks=False) == ["####", "####", "##", "#"]
+    assert bars([], 4, blocks=True) == []
+    assert bars([0, 0], 4, blocks=True) == ["", ""]
+
+
+@given(st.lists(st.integers(0, 2**31), min_size=1), st.integers(1, 60), st.booleans())
+def test_bars_fit_and_are_in_the_order_of_values(
+    values: list[int], width: int, blocks: bool
+) -> None:
+    drawn = bars(values, width, blocks=blocks)
+    assert all(len(bar) <= width for bar in drawn)
+    by_value = [len(bar) for _, bar in sorted(zip(values, drawn, strict=True))]
+    assert by_value == sorted(by_value)
