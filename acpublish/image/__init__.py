@@ -22,6 +22,8 @@ from acpublish.image.model import (
     Outline,
     RunningDigests,
     Segment,
+    Signature,
+    SignatureBlock,
     Stamp,
 )
 from acpublish.image.outliner import outline
@@ -46,6 +48,8 @@ __all__ = [
     "RunningDigests",
     "Segment",
     "SegmentChange",
+    "Signature",
+    "SignatureBlock",
     "Stamp",
     "blank_record",
     "changes",

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from acpublish.image.chain import Chain, ReadAt, walk
+from acpublish.image.digests import Digests
 from acpublish.image.model import AppDescriptor, Integrity, Kind, RunningDigests
 from acpublish.image.shape import Edit, Findings, Place, Shape, checksum_of, edited
+from acpublish.image.signatures import SECTOR_BYTES, describe_esp32, signed_esp32
 from acpublish.wire import Family
 
 #: Image header field ``chip_id`` (``esp_app_format.h``: ``esp_chip_id_t``).
@@ -69,16 +71,10 @@ _ADDRESSES = range(0x20000000, 0x60000000)
 
 #: A merged file begins with the bootloader or, with 0xFF up to there, has it at one of these.
 _BOOTLOADER_OFFSETS = (0x1000, 0x2000)
-_SECTOR_BYTES = 0x1000
 _PARTITION_MAGIC = b"\xaa\x50"
 #: What may follow an entry: another one, the table's MD5, or erased flash (``gen_esp32part.py``).
 _AFTER_PARTITION = (_PARTITION_MAGIC, b"\xeb\xeb", b"\xff\xff")
 _LAST_PARTITION_TABLE = 0x20000
-
-#: Secure Boot v2: the signature sector's magic, then 2 for RSA or 3 for ECDSA.
-_SIGNATURE_V2 = (b"\xe7\x02", b"\xe7\x03")
-#: Secure Boot v1: a version word of 0 and a signature of 64 bytes (``espsecure sign-data``).
-_SIGNATURE_V1_BYTES = 68
 
 _SIZES = dict(enumerate(("1MB", "2MB", "4MB", "8MB", "16MB", "32MB", "64MB", "128MB")))
 _FREQUENCIES = {0x0: "40m", 0x1: "26m", 0x2: "20m", 0xF: "80m"}
@@ -117,24 +113,31 @@ class Esp32Shape(Shape):
         """Returns the names of the flash sizes."""
         return _SIZES
 
-    def verify(self, data: bytes) -> Findings:
-        """Returns what the XOR checksum and the appended SHA-256 say."""
+    def verify(self, data: bytes, digests: Digests) -> Findings:
+        """Returns what the XOR checksum, the appended SHA-256 and the signature blocks say."""
         if self.kind is Kind.MERGED:
             return Findings()
         problems = []
+        if self.hash_appended:
+            digests.begin_sha256(self.chain.end)
         stored = data[self.chain.checksum_offset]
         computed = checksum_of(data, self.chain.segments)
         if stored != computed:
             problems.append(f"the checksum is {stored:#04x}, computed {computed:#04x}")
         digest = Integrity.ABSENT
         if self.hash_appended:
-            held = self._digest(data) == data[self.end - _DIGEST_BYTES : self.end]
+            held = digests.sha256(self.chain.end) == data[self.end - _DIGEST_BYTES : self.end]
             digest = Integrity.VALID if held else Integrity.INVALID
             if not held:
                 problems.append("the appended SHA-256 is not that of the image")
+        signature = describe_esp32(data, self.end) if self.signed else None
+        for number, block in enumerate(signature.blocks if signature else (), start=1):
+            if block.digest is Integrity.INVALID:
+                problems.append(f"signature block {number} is not of this image")
         return Findings(
             checksum=Integrity.VALID if stored == computed else Integrity.INVALID,
             digest=digest,
+            signature=signature,
             problems=tuple(problems),
         )
 
@@ -170,15 +173,15 @@ class Esp32Shape(Shape):
         """Returns whether the descriptor's texts are the application's own."""
         return product != UNSTAMPED_PROJECT and bool(version)
 
-    def running(self, data: bytes) -> RunningDigests:
+    def running(self, data: bytes, digests: Digests) -> RunningDigests:
         """Returns MD5 and SHA-256 as the device measures them.
 
         ``ESP.getSketchMD5`` takes the image with its digest (``Esp.cpp``); the SHA-256 is the
         appended one or, without it, that of the image (``bootloader_common_loader.c``:
         ``bootloader_common_get_sha256_of_partition``).
         """
-        md5 = hashlib.md5(memoryview(data)[: self.end], usedforsecurity=False)
-        return RunningDigests(md5s=(md5.hexdigest(),), sha256s=(self._digest(data).hex(),))
+        sha256 = digests.sha256(self.chain.end).hex()
+        return RunningDigests(md5s=(digests.md5(self.end),), sha256s=(sha256,))
 
     def seal(self, data: bytes, edits: tuple[Edit, ...]) -> Edit | None:
         """Returns the appended SHA-256 of the edited image."""
@@ -188,9 +191,6 @@ class Esp32Shape(Shape):
         for part in edited(data, edits, self.chain.end):
             digest.update(part)
         return self.chain.end, digest.digest()
-
-    def _digest(self, data: bytes) -> bytes:
-        return hashlib.sha256(memoryview(data)[: self.chain.end]).digest()
 
 
 def parse(read_at: ReadAt, size: int) -> Esp32Shape | None:
@@ -216,16 +216,24 @@ def parse(read_at: ReadAt, size: int) -> Esp32Shape | None:
         and first is not None
         and first.size >= _DESCRIPTOR_BYTES
     )
+    signed = not missing and signed_esp32(read_at, end, size)
     if start or _partition_table(read_at, end, size):
         kind = Kind.MERGED
     elif not described and _is_bootloader(chain, chip, magic):
         kind = Kind.BOOTLOADER
-    elif not missing and _is_signed(read_at, end, size):
+    elif signed:
         kind = Kind.SIGNED
     else:
         kind = Kind.APPLICATION
     return Esp32Shape(
-        kind=kind, chip=chip, chain=chain, size=size, end=end, missing=missing, described=described
+        kind=kind,
+        chip=chip,
+        chain=chain,
+        size=size,
+        end=end,
+        missing=missing,
+        signed=signed,
+        described=described,
     )
 
 
@@ -269,21 +277,9 @@ def _is_bootloader(chain: Chain, chip: str, magic: bytes) -> bool:
 
 def _partition_table(read_at: ReadAt, end: int, size: int) -> bool:
     """Looks for a partition table behind the first image, as only merged files have one."""
-    first = -(-end // _SECTOR_BYTES) * _SECTOR_BYTES
-    for offset in range(first, min(size, _LAST_PARTITION_TABLE + 1), _SECTOR_BYTES):
+    first = -(-end // SECTOR_BYTES) * SECTOR_BYTES
+    for offset in range(first, min(size, _LAST_PARTITION_TABLE + 1), SECTOR_BYTES):
         entry = read_at(offset, 34)
         if entry[:2] == _PARTITION_MAGIC and entry[32:34] in _AFTER_PARTITION:
             return True
     return False
-
-
-def _is_signed(read_at: ReadAt, end: int, size: int) -> bool:
-    if size - end == _SIGNATURE_V1_BYTES and read_at(end, 4) == bytes(4):
-        return True
-    sector = -(-end // _SECTOR_BYTES) * _SECTOR_BYTES
-    return (
-        size == sector + _SECTOR_BYTES
-        and read_at(sector, 2) in _SIGNATURE_V2
-        # Were the padding not looked at, a digest whose flag was lost would pass for padding.
-        and not read_at(end, sector - end).strip(b"\xff")
-    )

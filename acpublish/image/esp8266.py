@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from acpublish.image.chain import HEADER_BYTES, Chain, ReadAt, walk
+from acpublish.image.digests import Digests
 from acpublish.image.integrity import crc32_change, crc32_msb_first, xor_bytes
 from acpublish.image.model import Integrity, Kind, RunningDigests
 from acpublish.image.shape import STAMP_FIELD_BYTES, Edit, Findings, Place, Shape, checksum_of
+from acpublish.image.signatures import describe_esp8266, signed_esp8266
 from acpublish.wire import Family
 
 #: The record begins with these bytes; product and version follow, ``STAMP_FIELD_BYTES`` each.
@@ -41,9 +43,6 @@ _MEMORIES = (
 )
 _ENTRIES = range(0x40000000, 0x40300000)
 
-#: A signature's length in bytes; RSA keys of 2048 bits give 256.
-_SIGNATURE_BYTES = range(32, 4097)
-
 #: esptool's ``ESP8266ROM.FLASH_SIZES`` and ``FLASH_FREQUENCY``.
 _SIZES = {
     0x0: "512KB",
@@ -59,6 +58,17 @@ _SIZES = {
 _FREQUENCIES = {0x0: "40m", 0x1: "26m", 0x2: "20m", 0xF: "80m"}
 _FLASH_MODES = range(4)
 _FLASH_MODE_OFFSET = 2
+#: The sizes that esptool can detect (``DETECTED_FLASH_SIZES``) and an ESP8266's header can say,
+#: in bytes: the high half of header byte 3 that stands for each.
+_DETECTED_SIZES = {
+    0x40000: 0x1,
+    0x80000: 0x0,
+    0x100000: 0x2,
+    0x200000: 0x3,
+    0x400000: 0x4,
+    0x800000: 0x8,
+    0x1000000: 0x9,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +96,7 @@ class Esp8266Shape(Shape):
         """Returns the names of the flash sizes."""
         return _SIZES
 
-    def verify(self, data: bytes) -> Findings:
+    def verify(self, data: bytes, digests: Digests) -> Findings:
         """Returns what the CRC words say and, only where there are none, the XOR checksums.
 
         elf2bin sums up the XOR checksum before it fills the CRC words in, so on an image with CRC
@@ -104,6 +114,7 @@ class Esp8266Shape(Shape):
         return Findings(
             checksum=Integrity.VALID if stored == computed else Integrity.INVALID,
             crc=crc,
+            signature=describe_esp8266(self.size - self.end - 4) if self.signed else None,
             problems=tuple(problems),
         )
 
@@ -124,16 +135,25 @@ class Esp8266Shape(Shape):
         """Returns whether the record was filled in."""
         return bool(product or version)
 
-    def running(self, data: bytes) -> RunningDigests:
-        """Returns the MD5 of the image as it is and with every flash mode.
+    def running(self, data: bytes, digests: Digests) -> RunningDigests:
+        """Returns the MD5s of the image with all that may stand in bytes 2 and 3 of the flash.
 
-        The updater writes the running chip's mode into byte 2 of what it flashes
-        (``Updater.cpp``: ``_writeBuffer``).
+        First those that differ in the flash mode: the updater writes the running chip's into byte
+        2 of what it flashes (``Updater.cpp``: ``_writeBuffer``). Then those with other sizes of
+        flash: serial flashing with ``--flash-size detect`` keeps mode and frequency and writes
+        the size that it finds into byte 3 (esptool ``cmds.py``: ``_update_image_flash_params``).
+        A mode or frequency that is given to esptool by hand is not among them.
         """
         view = memoryview(data)[: self.end]
-        own = view[_FLASH_MODE_OFFSET]
-        modes = [own, *(mode for mode in _FLASH_MODES if mode != own)]
-        return RunningDigests(md5s=tuple(_md5_with_mode(view, mode) for mode in modes))
+        mode, byte = view[_FLASH_MODE_OFFSET : _FLASH_MODE_OFFSET + 2]
+        variants = [(other, byte) for other in _FLASH_MODES]
+        variants += [
+            (mode, code << 4 | byte & 0x0F)
+            for size, code in _DETECTED_SIZES.items()
+            if size >= self.end
+        ]
+        md5s = [_md5_with(view, *variant) for variant in variants if variant != (mode, byte)]
+        return RunningDigests(md5s=(digests.md5(self.end), *md5s))
 
     def seal(self, data: bytes, edits: tuple[Edit, ...]) -> Edit | None:
         """Returns the CRC word of the edited image, where it has CRC words.
@@ -188,7 +208,8 @@ def parse(read_at: ReadAt, size: int) -> Esp8266Shape | None:
         kind = Kind.BOOTLOADER
         if first.end < size < _APP_OFFSET + HEADER_BYTES:
             kind, missing = Kind.APPLICATION, "the application behind eboot is missing"
-    elif not missing and _is_signed(read_at, chain.end, size):
+    signed = not missing and signed_esp8266(read_at, chain.end, size)
+    if signed and kind is Kind.APPLICATION:
         kind = Kind.SIGNED
     return Esp8266Shape(
         kind=kind,
@@ -197,6 +218,7 @@ def parse(read_at: ReadAt, size: int) -> Esp8266Shape | None:
         size=size,
         end=chain.end,
         missing=missing,
+        signed=signed,
         eboot=eboot,
     )
 
@@ -214,14 +236,8 @@ def _is_eboot(chain: Chain) -> bool:
     )
 
 
-def _is_signed(read_at: ReadAt, end: int, size: int) -> bool:
-    """Looks for a signature and, in the file's last word, its length (``tools/signing.py``)."""
-    length = int.from_bytes(read_at(size - 4, 4), "little") if size - end >= 4 else 0
-    return length in _SIGNATURE_BYTES and size == end + length + 4
-
-
-def _md5_with_mode(view: memoryview, mode: int) -> str:
+def _md5_with(view: memoryview, mode: int, size_frequency: int) -> str:
     md5 = hashlib.md5(view[:_FLASH_MODE_OFFSET], usedforsecurity=False)
-    md5.update(bytes((mode,)))
-    md5.update(view[_FLASH_MODE_OFFSET + 1 :])
+    md5.update(bytes((mode, size_frequency)))
+    md5.update(view[_FLASH_MODE_OFFSET + 2 :])
     return md5.hexdigest()

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from acpublish.image import esp32, esp8266
 from acpublish.image.chain import ReadAt
+from acpublish.image.digests import Digests
 from acpublish.image.model import Kind
 from acpublish.image.shape import Findings, Shape
 
@@ -59,13 +60,19 @@ def kind_by_magic(read_at: ReadAt) -> Kind:
     return Kind.UNKNOWN
 
 
-def examine(data: bytes) -> Examined:
-    """Judges a file by its bytes; a gzip is not opened."""
+def examine(data: bytes, digests: Digests | None = None) -> Examined:
+    """Judges a file by its bytes; a gzip is not opened.
+
+    Args:
+        data: The whole file.
+        digests: Of the file, for a caller that goes on to use them.
+    """
+    known = digests or Digests(data)
 
     def read_at(offset: int, length: int) -> bytes:
         return data[offset : offset + length]
 
-    judged = [_judge(shape, data) for shape in shapes(read_at, len(data))]
+    judged = [_judge(shape, data, known) for shape in shapes(read_at, len(data))]
     if not judged:
         return Examined(kind=kind_by_magic(read_at))
     return max(judged, key=_rank)
@@ -76,17 +83,17 @@ def _rank(examined: Examined) -> tuple[bool, bool]:
     return (not examined.problems, whole)
 
 
-def _judge(shape: Shape, data: bytes) -> Examined:
+def _judge(shape: Shape, data: bytes, digests: Digests) -> Examined:
     if shape.missing:
         return Examined(kind=shape.kind, shape=shape, problems=(f"truncated: {shape.missing}",))
-    findings = shape.verify(data)
+    findings = shape.verify(data, digests)
     problems = (*findings.problems, *_trailing(shape, data))
     return Examined(kind=shape.kind, shape=shape, findings=findings, problems=problems)
 
 
 def _trailing(shape: Shape, data: bytes) -> tuple[str, ...]:
     """Padding is in order: a partition that was read back from flash ends in it."""
-    if shape.complete or shape.kind is Kind.MERGED:
+    if shape.complete or shape.signed or shape.kind is Kind.MERGED:
         return ()
     behind = data[shape.end :]
     if not behind.strip(b"\xff") or not behind.strip(b"\0"):

@@ -5,6 +5,9 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 
+from acpublish.image.model import Signature
+from acpublish.image.signatures import describe_esp8266
+
 #: The largest flash that either family maps for one image; what inflates to more is refused.
 MAX_INFLATED_BYTES = 16 * 1024 * 1024
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
@@ -16,12 +19,12 @@ class Inflated:
 
     Attributes:
         data: The inflated bytes, empty where there is a problem.
-        signed: Whether a signature and its length follow the gzip (``tools/signing.py``).
+        signature: The signature that follows the gzip (``tools/signing.py``).
         problems: What is wrong with the gzip, one phrase each.
     """
 
     data: bytes = b""
-    signed: bool = False
+    signature: Signature | None = None
     problems: tuple[str, ...] = ()
 
 
@@ -44,4 +47,5 @@ def inflate(data: bytes) -> Inflated:
     signed = len(behind) > 4 and int.from_bytes(behind[-4:], "little") == len(behind) - 4
     if behind and not signed:
         return Inflated(data=inner, problems=(f"{len(behind)} bytes follow the gzip",))
-    return Inflated(data=inner, signed=signed)
+    signature = describe_esp8266(len(behind) - 4) if signed else None
+    return Inflated(data=inner, signature=signature)

@@ -62,8 +62,46 @@ class Stamp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignatureBlock:
+    """One signature.
+
+    Attributes:
+        algorithm: ``RSA-<bits>`` or ``ECDSA P-<bits>``.
+        key_digest: SHA-256 of the public key as an ESP32's eFuses hold it, lower-case hex; None
+            where the file does not carry the key.
+        digest: Whether the block is whole and holds the image's digest; absent where it has none.
+    """
+
+    algorithm: str
+    key_digest: str | None = None
+    digest: Integrity = Integrity.ABSENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """What follows a signed image, as far as it can be told without a key.
+
+    Attributes:
+        scheme: ``esp8266``, ``secure-boot-v1`` or ``secure-boot-v2``.
+        size: Bytes that it takes at the end of the file.
+        blocks: One for each signature; Secure Boot v2 has up to three.
+    """
+
+    scheme: str
+    size: int
+    blocks: tuple[SignatureBlock, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunningDigests:
-    """Every digest that a device running this image may report, in lower-case hex."""
+    """Every digest that a device running this image may report, in lower-case hex.
+
+    Of a gzip or a signed file they are those of the image inside: inflated, unsigned.
+
+    Attributes:
+        md5s: The file's own first, where there are several.
+        sha256s: ESP32 only.
+    """
 
     md5s: tuple[str, ...] = ()
     sha256s: tuple[str, ...] = ()
@@ -75,6 +113,9 @@ class Image:
 
     Attributes:
         kind: What it is; ``unknown`` where nothing fits.
+        content: Of a gzip or a signed file, the kind of what is inside, inflated and unsigned.
+        compressed: Whether a gzip is to be opened first; a signed file may hold one.
+        signature: What follows a signed image.
         family: The chip family, None where it is not known.
         chip: The chip as esptool's ``--chip`` spells it, ``chip-<id>`` for an unknown id.
         size: Of the file, in bytes.
@@ -103,6 +144,9 @@ class Image:
     md5: str
     sha256: str
     unstamped_sha256: str
+    content: Kind | None = None
+    compressed: bool = False
+    signature: Signature | None = None
     family: Family | None = None
     chip: str | None = None
     entry: int | None = None

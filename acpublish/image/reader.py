@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
+from acpublish.image.digests import Digests
 from acpublish.image.examine import Examined, examine
 from acpublish.image.inflate import Inflated, inflate
 from acpublish.image.model import Image, Kind, RunningDigests
@@ -23,16 +24,18 @@ def read(data: bytes) -> Image:
     Args:
         data: The whole file, whatever it holds.
     """
-    examined = examine(data)
+    digests = Digests(data)
+    examined = examine(data, digests)
     if examined.kind is Kind.GZIP:
-        return _read_gzip(data, inflate(data))
-    return _read_plain(data, examined)
+        return _read_gzip(digests, inflate(data))
+    return _read_plain(data, examined, digests)
 
 
-def _read_plain(data: bytes, examined: Examined) -> Image:
-    sha256 = hashlib.sha256(data).hexdigest()
-    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
+def _read_plain(data: bytes, examined: Examined, digests: Digests) -> Image:
     shape = examined.shape
+    # The longest digests come last, so that each goes on where the one before it stopped.
+    running = _running(shape, data, digests) if shape else RunningDigests()
+    sha256, md5 = digests.sha256().hex(), digests.md5()
     if shape is None:
         return Image(
             kind=examined.kind, size=len(data), md5=md5, sha256=sha256, unstamped_sha256=sha256
@@ -43,6 +46,8 @@ def _read_plain(data: bytes, examined: Examined) -> Image:
     mode = header.flash_mode
     return Image(
         kind=examined.kind,
+        content=Kind.APPLICATION if examined.kind is Kind.SIGNED else None,
+        signature=examined.findings.signature,
         size=len(data),
         md5=md5,
         sha256=sha256,
@@ -60,7 +65,7 @@ def _read_plain(data: bytes, examined: Examined) -> Image:
         checksum=examined.findings.checksum,
         crc=examined.findings.crc,
         digest=examined.findings.digest,
-        running=_running(shape, data),
+        running=running,
         problems=examined.problems,
         damaged=bool(examined.problems),
     )
@@ -75,24 +80,28 @@ def _unstamped_sha256(data: bytes, examined: Examined, place: Place | None) -> s
     return hashlib.sha256(without_stamp(examined.shape, data, place)).hexdigest()
 
 
-def _running(shape: Shape, data: bytes) -> RunningDigests:
+def _running(shape: Shape, data: bytes, digests: Digests) -> RunningDigests:
     if shape.missing or shape.kind not in (Kind.APPLICATION, Kind.SIGNED):
         return RunningDigests()
-    return shape.running(data)
+    return shape.running(data, digests)
 
 
-def _read_gzip(data: bytes, inflated: Inflated) -> Image:
-    inner = _read_plain(inflated.data, examine(inflated.data))
-    sha256 = hashlib.sha256(data).hexdigest()
+def _read_gzip(digests: Digests, inflated: Inflated) -> Image:
+    inner_digests = Digests(inflated.data)
+    inner = _read_plain(inflated.data, examine(inflated.data, inner_digests), inner_digests)
+    sha256 = digests.sha256().hex()
     problems = (
         *inflated.problems,
         *(f"inside the gzip: {problem}" for problem in inner.problems),
     )
     return replace(
         inner,
-        kind=Kind.SIGNED if inflated.signed else Kind.GZIP,
-        size=len(data),
-        md5=hashlib.md5(data, usedforsecurity=False).hexdigest(),
+        kind=Kind.SIGNED if inflated.signature else Kind.GZIP,
+        content=inner.content or inner.kind,
+        compressed=True,
+        signature=inflated.signature or inner.signature,
+        size=digests.size,
+        md5=digests.md5(),
         sha256=sha256,
         unstamped_sha256=sha256,
         problems=problems,

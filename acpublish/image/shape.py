@@ -12,8 +12,16 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from acpublish.image.chain import Chain
+from acpublish.image.digests import Digests
 from acpublish.image.integrity import CHECKSUM_SEED, xor_bytes
-from acpublish.image.model import AppDescriptor, Integrity, Kind, RunningDigests, Segment
+from acpublish.image.model import (
+    AppDescriptor,
+    Integrity,
+    Kind,
+    RunningDigests,
+    Segment,
+    Signature,
+)
 from acpublish.wire import Family
 
 #: Both the app descriptor and the stamp record give each text 32 bytes, the last one a NUL
@@ -39,6 +47,7 @@ class Findings:
     checksum: Integrity = Integrity.ABSENT
     crc: Integrity = Integrity.ABSENT
     digest: Integrity = Integrity.ABSENT
+    signature: Signature | None = None
     problems: tuple[str, ...] = ()
 
 
@@ -54,6 +63,7 @@ class Shape(ABC):
         end: Where the image ends, an appended digest included. Behind it only a signature or
             padding is in order.
         missing: What is cut off, as a phrase; empty when the image is inside the file.
+        signed: Whether a signature follows the image.
     """
 
     family: ClassVar[Family]
@@ -64,6 +74,7 @@ class Shape(ABC):
     size: int
     end: int
     missing: str
+    signed: bool
 
     @property
     def complete(self) -> bool:
@@ -100,7 +111,7 @@ class Shape(ABC):
         """Returns the names of the flash sizes."""
 
     @abstractmethod
-    def verify(self, data: bytes) -> Findings:
+    def verify(self, data: bytes, digests: Digests) -> Findings:
         """Returns what the sums inside say; asked only where nothing is missing."""
 
     @abstractmethod
@@ -112,7 +123,7 @@ class Shape(ABC):
         """Returns whether the texts at a place are a stamp, not what the build left there."""
 
     @abstractmethod
-    def running(self, data: bytes) -> RunningDigests:
+    def running(self, data: bytes, digests: Digests) -> RunningDigests:
         """Returns what a device that runs the image may report."""
 
     def descriptor(self, data: bytes) -> AppDescriptor | None:

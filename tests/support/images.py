@@ -13,6 +13,7 @@ import hashlib
 import operator
 import random
 import struct
+import zlib
 
 SegmentParts = tuple[int, bytes]
 
@@ -181,10 +182,13 @@ def merged_image(chip: str = "esp32c3", table_offset: int = 0x8000, seed: int = 
 
 
 def signed_esp32(image: bytes, version: int = 2) -> bytes:
-    """Returns an image with the signature sector of Secure Boot v2, its block filled at will."""
+    """Returns an image with the signature sector of Secure Boot v2, key and signature at will."""
     padded = image + b"\xff" * (-len(image) % 4096)
     block = struct.pack("<BB2x", 0xE7, version) + hashlib.sha256(padded).digest()
-    return padded + block.ljust(1216, b"\x5a").ljust(4096, b"\xff")
+    # An ECDSA block has the number of its curve here, and 2 is P-256.
+    block = (block + b"\2").ljust(1196, b"\x5a")
+    block += struct.pack("<I16x", zlib.crc32(block))
+    return padded + block.ljust(4096, b"\xff")
 
 
 def eboot(seed: int = 0) -> bytes:

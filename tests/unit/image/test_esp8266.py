@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import hashlib
+from types import SimpleNamespace
 
 import pytest
+from esptool.bin_image import ESP8266ROM
+from esptool.cmds import DETECTED_FLASH_SIZES, _update_image_flash_params
 from esptool.targets import CHIP_DEFS
 
 from acpublish.image import Integrity, Kind, Stamp, read
@@ -13,6 +16,7 @@ from tests.support.images import (
     eboot,
     esp32_image,
     esp8266_image,
+    gzipped,
     signed_esp8266,
     with_crc_words,
 )
@@ -109,15 +113,43 @@ def test_an_old_core_without_crc_words_is_judged_by_both_checksums() -> None:
     assert read(bytes(broken)).problems == ("the checksum of eboot does not hold",)
 
 
-def test_the_device_may_report_the_md5_with_any_flash_mode() -> None:
+def test_the_device_may_report_the_md5_with_any_flash_mode_or_detected_size() -> None:
     image = esp8266_image()
-    expected = {md5(image[:2] + bytes((mode,)) + image[3:]) for mode in range(4)}
-    assert len(expected) == 4
-    for file in (image, signed_esp8266(image)):
+    modes = {md5(image[:2] + bytes((mode,)) + image[3:]) for mode in range(4)}
+    # 512 KB, 256 KB, 1 MB, 2 MB, 4 MB, 8 MB, 16 MB, all at 40 MHz as the image says.
+    sizes = {md5(image[:3] + bytes((code << 4,)) + image[4:]) for code in (0, 1, 2, 3, 4, 8, 9)}
+    assert modes & sizes == {md5(image)}
+    for file in (image, signed_esp8266(image), gzipped(image), signed_esp8266(gzipped(image))):
         running = read(file).running
-        assert set(running.md5s) == expected
         assert running.md5s[0] == md5(image)
+        assert set(running.md5s[:4]) == modes
+        assert set(running.md5s) == modes | sizes
+        assert len(running.md5s) == 10
         assert running.sha256s == ()
+
+
+def test_no_flash_is_detected_that_is_smaller_than_the_image() -> None:
+    image = esp8266_image(0x80000 + 16)
+    told = read(image).running.md5s
+    for code, possible in ((0, False), (1, False), (2, True), (9, True)):
+        assert (md5(image[:3] + bytes((code << 4,)) + image[4:]) in told) == possible
+
+
+@pytest.mark.parametrize("size", ["detect", "keep"])
+def test_what_esptool_flashes_is_told(size: str) -> None:
+    flashing = SimpleNamespace(
+        BOOTLOADER_FLASH_OFFSET=0,
+        ESP_IMAGE_MAGIC=0xE9,
+        CHIP_NAME="ESP8266",
+        BOOTLOADER_IMAGE=ESP8266ROM.BOOTLOADER_IMAGE,
+        parse_flash_size_arg=ESP8266ROM.parse_flash_size_arg,
+    )
+    image = esp8266_image()
+    told = read(image).running.md5s
+    for found in set(DETECTED_FLASH_SIZES.values()) & set(ESP8266ROM.FLASH_SIZES):
+        chosen = found if size == "detect" else "keep"
+        flashed = _update_image_flash_params(flashing, 0, "keep", "keep", chosen, image)
+        assert md5(flashed) in told
 
 
 def test_a_signed_file_is_known_by_the_length_at_its_end() -> None:

@@ -5,6 +5,7 @@ import tracemalloc
 import zlib
 
 from acpublish.image.inflate import MAX_INFLATED_BYTES, inflate
+from acpublish.image.signatures import describe_esp8266
 from tests.support.images import gzipped, signed_esp8266
 
 CONTENT = b"firmware " * 1000
@@ -12,12 +13,13 @@ CONTENT = b"firmware " * 1000
 
 def test_a_gzip_is_opened() -> None:
     inflated = inflate(gzipped(CONTENT))
-    assert (inflated.data, inflated.signed, inflated.problems) == (CONTENT, False, ())
+    assert (inflated.data, inflated.signature, inflated.problems) == (CONTENT, None, ())
 
 
 def test_a_signature_behind_a_gzip_is_known() -> None:
     inflated = inflate(signed_esp8266(gzipped(CONTENT)))
-    assert (inflated.data, inflated.signed, inflated.problems) == (CONTENT, True, ())
+    assert (inflated.data, inflated.problems) == (CONTENT, ())
+    assert inflated.signature == describe_esp8266(256)
 
 
 def test_other_bytes_behind_a_gzip_are_a_problem() -> None:

@@ -48,7 +48,8 @@ def test_a_gzip_tells_of_the_image_inside() -> None:
     assert outer.stamp == Stamp(product="lamp", version="1.2.3")
     # Afterwards the device reports the MD5 of the inflated image.
     assert outer.running == inner.running
-    own = {"kind", "size", "md5", "sha256", "unstamped_sha256"}
+    assert (outer.content, outer.compressed) == (Kind.APPLICATION, True)
+    own = {"kind", "content", "compressed", "size", "md5", "sha256", "unstamped_sha256"}
     assert replace(inner, **{name: getattr(outer, name) for name in own}) == outer
     assert outer.unstamped_sha256 == outer.sha256
 
@@ -56,6 +57,9 @@ def test_a_gzip_tells_of_the_image_inside() -> None:
 def test_a_signed_gzip_is_signed_and_tells_of_the_image_inside() -> None:
     facts = read(signed_esp8266(gzipped(esp8266_image())))
     assert (facts.kind, facts.family, facts.problems) == (Kind.SIGNED, "esp8266", ())
+    assert (facts.content, facts.compressed) == (Kind.APPLICATION, True)
+    assert facts.signature is not None
+    assert facts.signature.scheme == "esp8266"
     assert facts.running == read(esp8266_image()).running
 
 
