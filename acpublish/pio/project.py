@@ -41,7 +41,7 @@ class Project:
         settings: What is set.
         default_product: The folder's name, made valid.
         default_board: What the option ``board`` says.
-        origin: Framework, platform and the ESP8266's core, for the provenance.
+        origin: Framework, platform, the ESP8266's core and libraries, for the provenance.
         rivals: The other environments that ``pio run`` would publish: name and settings.
     """
 
@@ -74,7 +74,12 @@ class Project:
             settings=_settings(config, name, directory),
             default_product=names.product_from(directory.name),
             default_board=str(env["BOARD"]).lower(),
-            origin={"framework": ", ".join(frameworks), "platform": _platform(env), **_core(env)},
+            origin={
+                "framework": ", ".join(frameworks),
+                "platform": _platform(env),
+                **_core(env),
+                **_libraries(env),
+            },
             rivals=_rivals(config, name, directory),
         )
 
@@ -166,6 +171,16 @@ def _core(env: Any) -> dict[str, str]:
         return {}
     core = core_of_framework(platform.get_package_version(_CORE_PACKAGE) or "")
     return {"core": core} if core else {}
+
+
+def _libraries(env: Any) -> dict[str, str]:
+    """Returns the libraries that are linked in; nothing where this run has not looked for them."""
+    linked = {
+        f"{library.name} {library.version or '?'}"
+        for library in env.get("__PIO_LIB_BUILDERS") or ()
+        if library.dependent
+    }
+    return {"libraries": ", ".join(sorted(linked))} if linked else {}
 
 
 def _rivals(config: Any, name: str, directory: Path) -> tuple[tuple[str, str, Settings], ...]:

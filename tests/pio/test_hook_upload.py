@@ -13,6 +13,7 @@ from tests.pio.hooked import (
     C3,
     D1,
     SHIM,
+    SKETCH,
     edit_sketch,
     errors,
     esptool_info,
@@ -115,6 +116,44 @@ def test_the_catalog_says_where_an_image_comes_from(
     assert image.provenance["framework"] == "arduino"
     assert image.provenance["platform"] == "acptest 1.0.0"
     assert "commit" not in image.provenance
+
+
+def test_the_catalog_says_which_libraries_are_linked_in(
+    make_project: MakeProject, catalog: Path
+) -> None:
+    libraries = {
+        "lib/Blink/library.json": '{"name": "Blink", "version": "1.2.3"}',
+        "lib/Blink/Blink.h": "#pragma once\n",
+        "lib/Unused/library.json": '{"name": "Unused", "version": "1.0.0"}',
+        "lib/Unused/Unused.h": "#pragma once\n",
+        "lib/Bare/Bare.h": "#pragma once\n",
+        "src/main.cpp": "#include <Blink.h>\n#include <Bare.h>\n" + SKETCH,
+    }
+    project = hooked(make_project, catalog, D1, sources=libraries)
+
+    run = project.run("-t", "upload_ota")
+
+    assert run.ok, run.stdout
+    provenance = published(catalog)["1.0.0 d1_mini"].provenance
+    assert provenance["libraries"] == "Bare ?, Blink 1.2.3"
+
+
+def test_one_line_compresses_the_esp8266_image_and_refuses_the_others(
+    make_project: MakeProject, catalog: Path
+) -> None:
+    options = ("custom_ota_compress = yes", "custom_ota_core = 3.1.2")
+    project = hooked(make_project, catalog, BOTH, *options)
+
+    run = project.run("-e", "d1", "-t", "upload_ota")
+    image = published(catalog)["1.0.0 d1_mini"]
+
+    assert run.ok, run.stdout
+    assert image.compressed is not None
+    assert image.compressed.size < image.size
+    assert image.provenance["core"] == "3.1.2"
+    refused = project.run("-e", "c3", "-t", "upload_ota")
+    assert not refused.ok
+    assert "an image for esp32c3 cannot be compressed" in refused.stdout
 
 
 def test_other_bytes_under_a_published_version_are_refused_with_both_digests(

@@ -17,7 +17,14 @@ def newest_build(path: Path, catalog: str) -> str:
     )
     try:
         done: Publication = acpublish.publish(
-            str(path), to=catalog, product="lamp", version="git", board="d1", chip=stamped.chip
+            str(path),
+            to=catalog,
+            product="lamp",
+            version="git",
+            board="d1",
+            chip=stamped.chip,
+            core="3.1.2",
+            compress=True,
         )
     except AcpublishError as fault:
         return f"{fault.problem}: {fault.hint}"

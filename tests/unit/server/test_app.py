@@ -16,6 +16,7 @@ import pytest
 import acpublish
 from acpublish.catalog import CatalogFiles, DirectoryCatalog
 from acpublish.errors import CatalogError
+from acpublish.image import read
 from acpublish.release import Verdict
 from acpublish.server import sockets
 from acpublish.server.accesslog import AccessLog
@@ -25,7 +26,7 @@ from acpublish.server.checkins import CheckIn
 from acpublish.server.logs import level_of
 from acpublish.server.options import ServerOptions
 from acpublish.server.places import Places
-from tests.support.images import esp32_image
+from tests.support.images import esp32_image, esp8266_image
 
 DEVICE = [(b"user-agent", b"ESP32-http-Update"), (b"x-esp32-mode", b"sketch")]
 
@@ -114,6 +115,45 @@ def test_a_decision_is_remembered_until_a_release_is_new(
         os.utime(manifests, (1_700_000_001, 1_700_000_001))
         await ask(app, b"/update/lamp/c3", DEVICE)
         assert len(calls) == 3
+
+    asyncio.run(main())
+
+
+def test_space_counts_only_where_a_compressed_image_is_offered(
+    catalog: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from acpublish.server import updates
+
+    image = catalog.parent / "image.bin"
+    image.write_bytes(esp8266_image(compressible=True))
+    target = {"to": catalog, "product": "lamp", "board": "d1", "core": "3.1.2"}
+    acpublish.publish(image, version="1.0.0", **target)  # type: ignore[arg-type]
+    old = read((catalog / "lamp/lamp-1.0.0_d1.bin").read_bytes()).md5
+    acpublish.publish(image, version="2.0.0", compress=True, **target)  # type: ignore[arg-type]
+    new = read((catalog / "lamp/lamp-2.0.0_d1.bin").read_bytes()).md5
+    calls = []
+    decide = updates.decide_update
+
+    def counted(*args: Any) -> Any:
+        calls.append(args)
+        return decide(*args)
+
+    monkeypatch.setattr(updates, "decide_update", counted)
+    os.utime(catalog / ".acpublish" / "releases" / "lamp", (1_700_000_000, 1_700_000_000))
+    app = make(catalog)
+
+    async def asked(md5: str, free_space: int) -> tuple[int, bytes]:
+        said = {"sketch-md5": md5, "sketch-size": "32768", "free-space": str(free_space)}
+        headers = [(b"x-esp8266-" + key.encode(), said[key].encode()) for key in said]
+        return await ask(app, b"/update/lamp/d1", headers)
+
+    async def main() -> None:
+        for free_space in range(100_000, 100_010):
+            assert (await asked(new, free_space))[0] == 304
+        assert len(calls) == 1
+        assert (await asked(old, 100_000))[1].startswith(b"\x1f\x8b")
+        assert (await asked(old, 4_000))[1].startswith(b"\xe9")
+        assert (await asked(old, 100_000))[1].startswith(b"\x1f\x8b")
 
     asyncio.run(main())
 
