@@ -62,8 +62,11 @@ def test_a_full_catalog_stays_as_it_was(small_disk: Path) -> None:
     assert put(small_disk, "1.1.0").outcome is Outcome.PUBLISHED
 
 
-@pytest.mark.parametrize("free_blocks", range(6))
-def test_with_room_for_some_of_the_files_only(small_disk: Path, free_blocks: int) -> None:
+@pytest.mark.parametrize("compress", [False, True])
+@pytest.mark.parametrize("free_blocks", range(7))
+def test_with_room_for_some_of_the_files_only(
+    small_disk: Path, free_blocks: int, compress: bool
+) -> None:
     put(small_disk, "1.0.0")
     (small_disk / "filler").write_bytes(b"")
     before = seen(small_disk)
@@ -72,7 +75,7 @@ def test_with_room_for_some_of_the_files_only(small_disk: Path, free_blocks: int
     (small_disk / "filler").write_bytes(b"\xff" * (left * status.f_frsize))
     objects = sorted((small_disk / ".acpublish/objects").iterdir())
     try:
-        put(small_disk, "2.0.0")
+        put(small_disk, "2.0.0", compress=compress)
     except CatalogError as fault:
         refused = fault
     else:
@@ -83,7 +86,7 @@ def test_with_room_for_some_of_the_files_only(small_disk: Path, free_blocks: int
     assert list((small_disk / ".acpublish/tmp").iterdir()) == []
     (small_disk / "filler").write_bytes(b"")
     assert seen(small_disk) == before
-    assert put(small_disk, "2.0.0").outcome is Outcome.PUBLISHED
+    assert put(small_disk, "2.0.0", compress=compress).outcome is Outcome.PUBLISHED
 
 
 def as_nobody(action: Callable[[], object]) -> str:
