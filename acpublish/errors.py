@@ -133,6 +133,11 @@ class NotFoundError(CatalogError):
 class CheckError(AcpublishError):
     """A pre-flight check found an error; the message begins with the check's name."""
 
+    @property
+    def check(self) -> str:
+        """The name of the check."""
+        return self.problem.partition(":")[0]
+
 
 class SettingsError(AcpublishError):
     """An option, an environment variable or a file of settings is at fault."""

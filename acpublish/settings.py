@@ -35,6 +35,7 @@ NAMES = (
     "core",
     "compress",
     "skip_checks",
+    "partitions",
     "on_build",
     "insecure_http",
     "token",
@@ -156,6 +157,7 @@ class Settings:
         chip: str | None = None,
         provenance: Mapping[str, str] | None = None,
         declared: Declared | None = None,
+        partitions: Path | None = None,
     ) -> PublishOptions:
         """Returns what is to be published where; the arguments are defaults.
 
@@ -174,6 +176,7 @@ class Settings:
             provenance={**(provenance or {}), **built_with},
             compress=self.flag("compress"),
             declared=declared or Declared(),
+            partitions=self._path("partitions") or partitions,
             skipped_checks=self.checked("skip_checks", parse_skips, ""),
         )
 
@@ -191,8 +194,16 @@ class Settings:
             channel=self._given("channel", names.channel),
             kind=self.checked("kind", _kind, "firmware"),
             chip=self.text("chip"),
+            partitions=self._path("partitions"),
             skipped_checks=self.checked("skip_checks", parse_skips, ""),
         )
+
+    def _path(self, name: str) -> Path | None:
+        for layer in self._layers:
+            if name in layer.values:
+                path = Path(layer.values[name]).expanduser()
+                return path if layer.base is None else layer.base / path
+        return None
 
     def _given(self, name: str, check: Callable[[str], T]) -> T | None:
         return self.checked(name, check) if self.text(name) else None

@@ -30,6 +30,7 @@ _PASSED, _SKIPPED, _NOT_CHECKED = "ok", "skipped", "not checked"
 @click.option("--channel", metavar="C", help="The channel that shall point at it.")
 @click.option("--kind", metavar="KIND", help="firmware or filesystem.  [firmware]")
 @click.option("--chip", metavar="CHIP", help="The board's chip: esp8266, esp32c3, …")
+@click.option("--partitions", metavar="FILE", help="The board's partition table, CSV or binary.")
 @click.option(
     "--skip-check",
     "skip_checks",

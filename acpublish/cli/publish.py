@@ -25,6 +25,7 @@ from acpublish.settings import Settings, environment, flags
 @click.option("--chip", metavar="CHIP", help="The board's chip, to be checked: esp8266, esp32c3, …")
 @click.option("--compress", is_flag=True, help="Publish a gzip of the image, too (ESP8266 only).")
 @click.option("--core", metavar="V", help="The ESP8266 Arduino core it was built with: 3.1.2, …")
+@click.option("--partitions", metavar="FILE", help="The board's partition table, CSV or binary.")
 @click.option(
     "--skip-check",
     "skip_checks",

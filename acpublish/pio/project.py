@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from acpublish.errors import AcpublishError, SettingsError
+from acpublish.pio.board import board_partitions, declared_by
 from acpublish.publishing.options import PublishOptions
 from acpublish.publishing.sources import GitState, VersionSource, git_state, resolve
-from acpublish.release import core_of_framework, names
+from acpublish.release import Declared, core_of_framework, names
 from acpublish.settings import Settings, environment, ini
 
 __all__ = ["Plan", "Project"]
@@ -42,6 +43,8 @@ class Project:
         default_product: The folder's name, made valid.
         default_board: What the option ``board`` says.
         origin: Framework, platform, the ESP8266's core and libraries, for the provenance.
+        declared: What the image does not tell of the board and the build.
+        partitions: The board's partition table, where there is one to read.
         rivals: The other environments that ``pio run`` would publish: name and settings.
     """
 
@@ -53,6 +56,8 @@ class Project:
     settings: Settings
     default_product: str
     default_board: str
+    declared: Declared
+    partitions: Path | None
     origin: dict[str, str]
     rivals: tuple[tuple[str, str, Settings], ...]
 
@@ -80,6 +85,8 @@ class Project:
                 **_core(env),
                 **_libraries(env),
             },
+            declared=declared_by(env, name),
+            partitions=board_partitions(env, chip, directory),
             rivals=_rivals(config, name, directory),
         )
 
@@ -106,11 +113,14 @@ class Project:
             AcpublishError: Something is missing or wrong, or another environment of the project
                 would publish the same release.
         """
+        git = self._git(source)
         options = self.settings.publish_options(
             product=self.default_product,
             board=self.default_board,
             chip=self.chip,
-            provenance=self._provenance(source.git if source else None),
+            provenance=self._provenance(git),
+            declared=replace(self.declared, changed=git.changed if git else None),
+            partitions=self.partitions,
         )
         self._refuse_rivals(options)
         # A missing version is an error of the options, so that there is a source here.
@@ -133,6 +143,14 @@ class Project:
                     f"custom_ota_board = {options.board}-{self.environment.lower()}.",
                 )
 
+    def _git(self, source: VersionSource | None) -> GitState | None:
+        """Returns where the work tree stands; None where that is not known."""
+        if source and source.git:
+            return source.git
+        with contextlib.suppress(AcpublishError):
+            return git_state(self.directory)
+        return None
+
     def _provenance(self, git: GitState | None) -> dict[str, str]:
         # It costs 20 ms, which only a publish has to pay.
         from importlib.metadata import PackageNotFoundError, version
@@ -140,9 +158,7 @@ class Project:
         found = {"environment": self.environment, **self.origin}
         with contextlib.suppress(PackageNotFoundError):
             found["acpublish"] = version("acpublish")
-        try:
-            git = git or git_state(self.directory)
-        except AcpublishError:
+        if git is None:
             return found
         return {**found, "commit": git.commit, "changed": "yes" if git.changed else "no"}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from acpublish.release import names
 from acpublish.release.declared import Declared
@@ -47,6 +48,7 @@ class CheckOptions:
         kind: Firmware or a filesystem.
         chip: The chip that the board is known to have.
         declared: What is known of the board and the build.
+        partitions: The file of the board's partition table.
         skipped_checks: The checks that are switched off, each with the reason.
     """
 
@@ -58,6 +60,7 @@ class CheckOptions:
     kind: ImageKind = "firmware"
     chip: str | None = None
     declared: Declared = field(default_factory=Declared)
+    partitions: Path | None = None
     skipped_checks: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -77,6 +80,7 @@ class PublishOptions:
         provenance: Where the image comes from; public.
         compress: Whether the release shall hold the image as a gzip, too.
         declared: What is known of the board and the build.
+        partitions: The file of the board's partition table.
         skipped_checks: The checks that are switched off, each with the reason; public.
     """
 
@@ -90,4 +94,5 @@ class PublishOptions:
     provenance: Mapping[str, str] = field(default_factory=dict)
     compress: bool = False
     declared: Declared = field(default_factory=Declared)
+    partitions: Path | None = None
     skipped_checks: Mapping[str, str] = field(default_factory=dict)

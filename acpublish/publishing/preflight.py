@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from acpublish.image import Image, Kind, read, stamp
 from acpublish.publishing.options import CheckOptions
+from acpublish.publishing.partitions import with_partitions
 from acpublish.publishing.sources import VersionSource
 from acpublish.release import Release, Version
 from acpublish.release.checks import Facts, Result, run
@@ -27,9 +28,13 @@ def preflight(
         options: What is known of it.
         source: Its version, when it is known.
         releases: The product's releases so far, None where they are not known.
+
+    Raises:
+        PartitionError: The file of the partition table cannot be read.
     """
     image = read(data)
     version = source.version(image.unstamped_sha256) if source else None
+    declared = with_partitions(options.declared, options.partitions, options.kind)
     facts = Facts(
         image=_stamped(data, image, options, version),
         kind=options.kind,
@@ -38,7 +43,7 @@ def preflight(
         board=options.board,
         channel=options.channel or (source.channel if source else None),
         chip=options.chip,
-        declared=source.declared(options.declared) if source else options.declared,
+        declared=source.declared(declared) if source else declared,
         releases=releases,
         skipped=options.skipped_checks,
     )

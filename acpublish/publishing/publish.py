@@ -11,13 +11,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Protocol
 
-from acpublish.errors import ConflictError, NotAnImageError
+from acpublish.errors import CheckError, ConflictError, NotAnImageError
 from acpublish.image import Image, Kind, read, stamp
 from acpublish.publishing.options import (
     DEVELOPMENT_CHANNEL,
     Destination,
     PublishOptions,
 )
+from acpublish.publishing.partitions import with_partitions
 from acpublish.publishing.sources import VersionSource
 from acpublish.release import (
     Compressed,
@@ -118,8 +119,8 @@ def publish_image(
         options: What is to be published where.
         source: The version, found out before the build.
         catalog: Where to; see :func:`open_catalog`.
-        on_build: A version that is taken by other bytes is no error: the image gets a development
-            version on the channel ``dev``.
+        on_build: A version that is taken by other bytes, or changes in the work tree, are no
+            error: the image gets a development version on the channel ``dev``.
         dry_run: Do all but the write.
 
     Raises:
@@ -139,7 +140,9 @@ def publish_image(
         chip=options.chip,
         provenance=options.provenance,
         compress=options.compress,
-        declared=source.declared(options.declared),
+        declared=source.declared(
+            with_partitions(options.declared, options.partitions, options.kind)
+        ),
         skipped_checks=options.skipped_checks,
     )
     send = _planned if dry_run else _put
@@ -148,7 +151,12 @@ def publish_image(
     except ConflictError:
         if not on_build:
             raise
-    return _publish_development(data, image, wanted, source, catalog, send, dry_run=dry_run)
+        why = f"{wanted.version} is published with other bytes"
+    except CheckError as fault:
+        if not on_build or fault.check != "dirty":
+            raise
+        why = "the work tree has changes that are not committed"
+    return _publish_development(data, image, wanted, source, catalog, send, why, dry_run=dry_run)
 
 
 def stamped(data: bytes, image: Image, submission: Submission) -> bytes:
@@ -212,6 +220,7 @@ def _publish_development(
     source: VersionSource,
     catalog: Catalog,
     send: _Send,
+    why: str,
     *,
     dry_run: bool,
 ) -> Publication:
@@ -223,7 +232,7 @@ def _publish_development(
             _taken(image, wanted, releases),
         )
         development = replace(wanted, version=version, channel=DEVELOPMENT_CHANNEL)
-        note = f"{wanted.version} is published with other bytes, so this build is {version}"
+        note = f"{why}, so this build is {version}"
         try:
             return _publish(data, image, development, catalog, send, dry_run=dry_run, note=note)
         except ConflictError as fault:

@@ -13,9 +13,12 @@ from typing import Any
 
 from acpublish.errors import ManifestError
 
-__all__ = ["Declared"]
+__all__ = ["Declared", "flash_bytes"]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
+#: How esptool spells sizes; what follows, as in ``2MB-c1``, says how the flash is divided.
+_FLASH_SIZE = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>KB|MB)")
+_UNIT_BYTES = {"KB": 1024, "MB": 1024 * 1024}
 _TYPES: Mapping[str, type] = {
     "slot_bytes": int,
     "layout": str,
@@ -70,6 +73,12 @@ class Declared:
         """Returns the facts that are known, as JSON types."""
         held = {one.name: getattr(self, one.name) for one in fields(self)}
         return {name: value for name, value in held.items() if value is not None}
+
+
+def flash_bytes(text: str) -> int | None:
+    """Returns the bytes of a flash size as esptool spells it (``4MB``), None for another text."""
+    found = _FLASH_SIZE.match(text)
+    return int(found["number"]) * _UNIT_BYTES[found["unit"]] if found else None
 
 
 def _spelled(kind: type) -> str:

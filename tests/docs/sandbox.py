@@ -27,6 +27,13 @@ custom_ota_to = ~/firmware
 custom_ota_version = 1.0.0
 """
 SKETCH = "#include <Arduino.h>\nvoid setup() {}\nvoid loop() {}\n"
+PARTITIONS = b"""\
+nvs,      data, nvs,    0x9000,   0x5000
+otadata,  data, ota,    0xe000,   0x2000
+app0,     app,  ota_0,  0x10000,  0x140000
+app1,     app,  ota_1,  0x150000, 0x140000
+spiffs,   data, spiffs, 0x290000, 0x170000
+"""
 #: Where a server listens here, whatever a document says.
 ADDRESS = ("--port", "0", "--bind", "127.0.0.1")
 _OPTION = re.compile(r"(?P<key>[A-Za-z0-9_]+)\s*=")
@@ -60,6 +67,7 @@ class Sandbox:
             "other.bin": images.esp8266_image(seed=2),
             "firmware-c3.bin": images.esp32_image("esp32c3"),
             "littlefs.bin": images.littlefs(),
+            "partitions.csv": PARTITIONS,
         }
         for name, content in files.items():
             (self.project / name).write_bytes(content)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from acpublish.release.checks.model import (
     Check,
     Facts,
@@ -13,14 +11,12 @@ from acpublish.release.checks.model import (
     error,
     warning,
 )
+from acpublish.release.declared import flash_bytes
 
 __all__ = ["CHECKS"]
 
 #: From this share of the slot on, the next release may not fit any more.
 _NEARLY_FULL_PERCENT = 90
-#: How esptool spells sizes; what follows, as in ``2MB-c1``, says how the flash is divided.
-_FLASH_SIZE = re.compile(r"(?P<number>\d+)(?P<unit>KB|MB)")
-_UNIT_BYTES = {"KB": 1024, "MB": 1024 * 1024}
 
 
 def _slot(facts: Facts) -> Judgement:
@@ -66,12 +62,12 @@ def _layout(facts: Facts) -> Judgement:
 
 def _flash_size(facts: Facts) -> Judgement:
     held = facts.declared.flash_bytes
-    found = _FLASH_SIZE.match(facts.image.flash_size or "")
+    found = flash_bytes(facts.image.flash_size or "")
     if held is None:
         yield Lacks("the size of the board's flash")
     elif found is None:
         yield Lacks("the flash size in the image's header")
-    elif int(found["number"]) * _UNIT_BYTES[found["unit"]] > held:
+    elif found > held:
         yield warning(
             "flash-size",
             f"the image's header says {facts.image.flash_size} of flash, the board has "

@@ -23,7 +23,7 @@ def _dirty(facts: Facts) -> Judgement:
     elif facts.channel == names.STABLE:
         if facts.declared.changed is None:
             yield Lacks("whether the work tree has changes")
-        elif facts.declared.changed:
+        elif facts.declared.changed and not _is_there(facts):
             yield error(
                 "dirty",
                 "the work tree has changes that are not committed, and the channel is "
@@ -31,6 +31,14 @@ def _dirty(facts: Facts) -> Judgement:
                 f"Commit them and build again, or publish on another channel such as "
                 f"{names.DEVELOPMENT}.",
             )
+
+
+def _is_there(facts: Facts) -> bool:
+    """Whether the channel has these very bytes: then the changes are in no part of them."""
+    return any(
+        image.sha256 == facts.image.sha256 and facts.channel in image.channels
+        for _, image in facts.earlier()
+    )
 
 
 def _debug_build(facts: Facts) -> Judgement:

@@ -96,3 +96,34 @@ def test_nothing_to_do(acpublish: CommandLine) -> None:
     assert acpublish("check").status == 2
     assert "no check 'x'" in acpublish("check", "--explain", "x").error()
     assert main(["check", "--help"]) == 0
+
+
+def test_a_partition_table_that_is_too_small(
+    acpublish: CommandLine, catalog: Path, tmp_path: Path
+) -> None:
+    image, table = tmp_path / "c3.bin", tmp_path / "partitions.csv"
+    image.write_bytes(images.esp32_image(size=0x10010))
+    table.write_text("app0, app, ota_0, 0x10000, 64K\n")
+    said = acpublish("check", image, "--partitions", table, "--json")
+    found = {one["check"]: one for one in said.json()}
+    assert (said.status, found["slot"]["result"]) == (7, "error")
+    assert "16 bytes too many" in found["slot"]["findings"][0]["problem"]
+    words = ("--to", catalog, "--product", "lamp", "--version", "1.0.0", "--board", "c3")
+    refused = acpublish("publish", image, *words, "--partitions", table)
+    assert refused.status == 7
+    assert "slot: the image has 65552 bytes, the smallest OTA slot 65536" in refused.error()
+    table.write_text("app0, app, ota_0, 0x10000, 68K\n")
+    tight = acpublish("publish", image, *words, "--partitions", table)
+    assert tight.status == 0
+    assert "94 % of the smallest OTA slot" in tight.err
+    other = tmp_path / "other.bin"
+    other.write_bytes(images.esp32_image(size=0x8000))
+    table.write_text("app0, app, ota_0, 0x20000, 68K\n")
+    moved = acpublish(*("publish", other, *words[:5], "1.1.0", *words[6:]), "--partitions", table)
+    assert "partition-layout: the partition layout is not that of lamp 1.0.0" in moved.err
+
+
+def test_a_partition_table_that_is_none(acpublish: CommandLine, firmware: Path) -> None:
+    said = acpublish("check", firmware, "--partitions", firmware)
+    assert said.status == 7
+    assert "firmware.bin" in said.error()

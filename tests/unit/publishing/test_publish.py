@@ -20,7 +20,7 @@ from acpublish.publishing import (
     resolve,
 )
 from acpublish.publishing.sources import GitState
-from acpublish.release import Outcome, Release, Version, names, newest
+from acpublish.release import Declared, Outcome, Release, Version, names, newest
 from acpublish.release.names import ChannelName
 from tests.support import images
 
@@ -38,6 +38,7 @@ def publish(
     channel: str | None = None,
     on_build: bool = False,
     dry_run: bool = False,
+    declared: Declared | None = None,
 ) -> Publication:
     destination = Destination(to=str(root))
     options = PublishOptions(
@@ -46,6 +47,7 @@ def publish(
         version=str(version),
         board=names.board(board),
         channel=ChannelName(channel) if channel else None,
+        declared=declared or Declared(),
     )
     source = version if isinstance(version, VersionSource) else resolve(version, root)
     return publish_image(
@@ -250,3 +252,28 @@ def test_a_directory_needs_no_requests(tmp_path: Path) -> None:
         f"open_catalog(Destination(to={str(tmp_path)!r})); sys.exit('requests' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_changed_work_tree_does_not_get_to_stable(tmp_path: Path) -> None:
+    changed = Declared(changed=True)
+    with pytest.raises(CheckError, match="not committed") as caught:
+        publish(tmp_path, built(), declared=changed)
+    assert caught.value.check == "dirty"
+    with pytest.raises(CheckError, match="dirty: the work tree"):
+        publish(tmp_path, built(), git(changed=True), channel="stable")
+    assert not any(tmp_path.iterdir())
+    assert publish(tmp_path, built(), git(changed=True)).submission.channel == "dev"
+
+
+def test_on_a_build_a_changed_work_tree_gets_a_development_version(tmp_path: Path) -> None:
+    changed = Declared(changed=True)
+    done = publish(tmp_path, built(), declared=changed, on_build=True)
+    assert (str(done.submission.version), done.submission.channel) == ("1.0.1-dev.1", "dev")
+    assert "changes that are not committed" in done.note
+    again = publish(tmp_path, built(), declared=changed, on_build=True)
+    assert again.receipt.outcome is Outcome.ALREADY_PUBLISHED
+    committed = publish(tmp_path, built(), declared=Declared(changed=False), on_build=True)
+    assert (str(committed.submission.version), committed.submission.channel) == ("1.0.0", "stable")
+    # The same bytes are that release, whatever was changed elsewhere.
+    same = publish(tmp_path, built(), declared=changed, on_build=True)
+    assert same.submission.version == committed.submission.version

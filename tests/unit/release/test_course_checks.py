@@ -51,6 +51,13 @@ def test_changes_in_the_work_tree_do_not_get_to_stable() -> None:
     assert result("dirty", Facts(image=IMAGE)).lacks == "the channel"
 
 
+def test_changes_that_are_in_no_byte_of_a_release_do_not_matter() -> None:
+    held = release("1.0.0")
+    same = replace(held, images=tuple(replace(one, sha256=IMAGE.sha256) for one in held.images))
+    assert not result("dirty", facts(Declared(changed=True), (same,))).findings
+    assert result("dirty", facts(Declared(changed=True), (held,))).findings
+
+
 def test_a_debug_build() -> None:
     (found,) = result("debug-build", facts(Declared(debug=True))).findings
     assert found.severity is Severity.WARNING

@@ -1,0 +1,67 @@
+"""What a partition table says of the room for an image, read from its file."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+from acpublish.errors import PartitionError
+from acpublish.image import PartitionTable, read_partitions
+from acpublish.release import Declared, ImageKind
+
+__all__ = ["read_table", "with_partitions"]
+
+_FILESYSTEMS = frozenset({"spiffs", "littlefs", "fat"})
+
+
+def read_table(path: Path) -> PartitionTable:
+    """Reads a partition table, CSV or binary.
+
+    Raises:
+        PartitionError: It cannot be read, or is none.
+    """
+    try:
+        return read_partitions(path.read_bytes())
+    except OSError as fault:
+        raise PartitionError(
+            f"{path} cannot be read: {(fault.strerror or 'unknown reason').lower()}",
+            hint="Give the project's partitions.csv, or the partitions.bin of its build.",
+        ) from fault
+    except PartitionError as fault:
+        raise PartitionError(f"{path}: {fault.problem}", hint=fault.hint) from fault
+
+
+def with_partitions(known: Declared, path: Path | None, kind: ImageKind) -> Declared:
+    """Returns what is known of a board, with what its partition table says.
+
+    Args:
+        known: What is known beforehand.
+        path: The file of the table; without one nothing is added.
+        kind: What has to fit.
+
+    Raises:
+        PartitionError: The file cannot be read, or is no partition table.
+    """
+    if path is None:
+        return known
+    table = read_table(path)
+    return replace(known, slot_bytes=_room(table, kind), layout=_digest(table))
+
+
+def _room(table: PartitionTable, kind: ImageKind) -> int | None:
+    if kind == "firmware":
+        slot = table.smallest_ota_slot
+        # Nothing fits a table without a place for an application.
+        return slot.size if slot else 0
+    sizes = [part.size for part in table.partitions if part.subtype in _FILESYSTEMS]
+    return min(sizes, default=None)
+
+
+def _digest(table: PartitionTable) -> str:
+    """Returns the same digest for CSV and binary, whatever comments and order there are."""
+    lines = sorted(
+        f"{part.offset:#x} {part.size:#x} {part.type} {part.subtype} {part.name} {part.flags}"
+        for part in table.partitions
+    )
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

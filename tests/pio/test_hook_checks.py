@@ -1,0 +1,74 @@
+"""The pre-flight checks with what only PlatformIO knows: partitions, flash, debug, work tree."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.pio.conftest import MakeProject
+from tests.pio.hooked import C3, D1, ON_BUILD, edit_sketch, errors, hooked, published, visible
+from tests.pio.test_hook_versions import git
+
+pytestmark = pytest.mark.pio
+
+ROOMY = "app0, app, ota_0, 0x10000, 1M\napp1, app, ota_1, , 1M\n"
+TIGHT = "app0, app, ota_0, 0x10000, 1M\napp1, app, ota_1, , 4K\n"
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Path:
+    path = tmp_path / "catalog"
+    path.mkdir()
+    return path
+
+
+def test_the_partition_table_of_the_board_is_found_and_judged(
+    make_project: MakeProject, catalog: Path
+) -> None:
+    project = hooked(
+        *(make_project, catalog, C3, "board_build.partitions = tight.csv"),
+        *("build_type = debug", "board_upload.flash_size = 4MB"),
+        sources={"tight.csv": TIGHT},
+    )
+
+    refused = project.run("-t", "upload_ota")
+
+    (line,) = errors(refused)
+    size = project.image("c3").stat().st_size
+    assert f"slot: the image has {size} bytes, the smallest OTA slot 4096" in line
+    assert f"{size - 4096} bytes too many" in line
+    assert visible(catalog) == []
+
+    project.write("tight.csv", ROOMY)
+    done = project.run("-t", "upload_ota")
+
+    assert done.ok, done.stdout
+    assert "acpublish: warning: debug-build: " in done.stdout
+    (image,) = published(catalog).values()
+    assert (image.declared.slot_bytes, image.declared.debug) == (1024 * 1024, True)
+    assert image.declared.flash_bytes == 4 * 1024 * 1024
+    assert image.declared.layout
+
+
+def test_changes_that_are_not_committed_do_not_get_to_stable(
+    make_project: MakeProject, catalog: Path
+) -> None:
+    if not shutil.which("git"):
+        pytest.skip("git is not installed")
+    project = hooked(make_project, catalog, D1, ON_BUILD)
+    project.write(".gitignore", ".pio\n")
+    for words in (("init", "-q"), ("add", "."), ("commit", "-q", "-m", "first")):
+        git(project, *words)
+    edit_sketch(project, "second")
+
+    refused = project.run("-t", "upload_ota")
+    built = project.run()
+
+    (line,) = errors(refused)
+    assert "dirty: the work tree has changes that are not committed" in line
+    assert built.ok, built.stdout
+    assert "so this build is 1.0.1-dev.1" in built.stdout
+    (image,) = published(catalog).values()
+    assert (set(image.channels), image.declared.changed) == ({"dev"}, True)
