@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from acpublish.errors import SettingsError
-from acpublish.image import Image, read, signing
+from acpublish.errors import PartitionError, SettingsError
+from acpublish.image import Image, PartitionTable, read, read_partitions, signing
 from acpublish.image import stamp as stamp_bytes
 from acpublish.keys import Algorithm, PublicKey
 from acpublish.keys import create_key as make_key
@@ -35,6 +35,7 @@ __all__ = [
     "publish",
     "publish_with",
     "read_image",
+    "read_partition_table",
     "show_key",
     "sign",
     "stamp",
@@ -57,6 +58,25 @@ def read_image(path: _Path) -> Image:
         NotAnImageError: The file cannot be read at all.
     """
     return read(read_file(Path(path)))
+
+
+def read_partition_table(path: _Path) -> PartitionTable:
+    """Reads the partition table of an ESP32.
+
+    Args:
+        path: ESP-IDF's CSV, or the binary that is flashed.
+
+    Raises:
+        PartitionError: The file cannot be read, or is no partition table.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as fault:
+        raise PartitionError(
+            f"{path} cannot be read: {(fault.strerror or 'unknown reason').lower()}",
+            hint="Give the project's partitions.csv, or the partitions.bin of its build.",
+        ) from fault
+    return read_partitions(data)
 
 
 def stamp(path: _Path, *, product: str, version: str, output: _Path) -> Image:

@@ -10,65 +10,161 @@ import click
 
 from acpublish import api
 from acpublish.cli import status
+from acpublish.cli.chart import bars, gauge
 from acpublish.cli.output import facts, json_option, print_json, table
-from acpublish.image import Image, Integrity, Kind
+from acpublish.image import AppDescriptor, Image, Integrity, Kind, PartitionTable
+
+#: Beside its columns a bar of this width keeps a line within 80 characters.
+_BAR_CHARACTERS = 32
 
 
 @click.command("inspect", short_help="Tell all about an image file.")
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--partitions",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="The partition table, as CSV or as the binary: shows what the OTA slot has left.",
+)
 @json_option
-def command(file: Path, as_json: bool) -> int:
+def command(file: Path, partitions: Path | None, as_json: bool) -> int:
     """Tell all about FILE: kind, chip, stamp, checksums, segments and digests.
 
     The exit status is 1 for a file that is no image; its kind is told all the same.
     """
     image = api.read_image(file)
+    layout = api.read_partition_table(partitions) if partitions else None
     if as_json:
-        print_json(document(image))
+        print_json(document(image, layout))
     else:
         _print(file, image)
+        if layout is not None:
+            _print_slot(image, layout)
     return status.NO if image.kind is Kind.UNKNOWN else status.OK
 
 
-def document(image: Image) -> dict[str, Any]:
+def document(image: Image, layout: PartitionTable | None = None) -> dict[str, Any]:
     """Returns what is known of an image as JSON types."""
-    return asdict(image)
+    told = asdict(image)
+    if layout is not None:
+        slot = layout.smallest_ota_slot
+        told["partitions"] = [asdict(partition) for partition in layout.partitions]
+        told["slot"] = slot and {**asdict(slot), "left": slot.size - image.size}
+    return told
 
 
 def _print(file: Path, image: Image) -> None:
-    descriptor = image.descriptor
+    flash = [image.flash_mode, image.flash_size, image.flash_frequency]
+    facts(
+        {
+            "file": file,
+            "kind": _kind(image),
+            "chip": image.chip,
+            "stamp": _stamp(image),
+            "checks": _checks(image),
+            "problems": "; ".join(image.problems) or None,
+            **_signature(image),
+            "flash": ", ".join(part for part in flash if part) or None,
+            "entry": None if image.entry is None else f"0x{image.entry:08x}",
+            **_described(image.descriptor),
+            "size": f"{image.size} bytes",
+            "md5": image.md5,
+            "sha256": image.sha256,
+            **_running(image),
+        }
+    )
+    if image.segments:
+        rows = [("segment", "address", "offset", "bytes", "")]
+        drawn = bars([one.size for one in image.segments], _BAR_CHARACTERS)
+        rows += [
+            (str(number), f"0x{one.address:08x}", f"0x{one.offset:x}", str(one.size), bar)
+            for number, (one, bar) in enumerate(zip(image.segments, drawn, strict=True))
+        ]
+        click.echo()
+        table(rows, right=frozenset({2, 3}))
+
+
+def _kind(image: Image) -> str:
+    if image.content is None:
+        return image.kind.value
+    signed = ["signed"] if image.kind is Kind.SIGNED else []
+    gzip = ["gzip of"] if image.compressed else []
+    return " ".join([*signed, *gzip, image.content.value])
+
+
+def _stamp(image: Image) -> str | None:
+    if image.stamp is not None:
+        return f"{image.stamp.product} {image.stamp.version}"
+    if image.kind is not Kind.APPLICATION:
+        return None
+    return "blank" if image.stampable else "no place for one"
+
+
+def _checks(image: Image) -> str | None:
     integrity = {"checksum": image.checksum, "CRC": image.crc, "digest": image.digest}
     checks = [
         f"{name} {value.value}"
         for name, value in integrity.items()
         if value is not Integrity.ABSENT
     ]
-    flash = [image.flash_mode, image.flash_size, image.flash_frequency]
-    stamp = f"{image.stamp.product} {image.stamp.version}" if image.stamp else None
-    if stamp is None and image.kind is Kind.APPLICATION:
-        stamp = "blank" if image.stampable else "no place for one"
+    return ", ".join(checks) or None
+
+
+def _signature(image: Image) -> dict[str, object]:
+    if image.signature is None:
+        return {}
+    blocks = image.signature.blocks
+    algorithms = ", ".join(block.algorithm for block in blocks)
+    keys = {f"key {number}": block.key_digest for number, block in enumerate(blocks, start=1)}
+    return {"signature": f"{image.signature.scheme}, {algorithms}", **keys}
+
+
+def _described(descriptor: AppDescriptor | None) -> dict[str, object]:
+    if descriptor is None:
+        return {}
+    first, last = _revision(descriptor.min_revision), _revision(descriptor.max_revision)
+    return {
+        "project": f"{descriptor.project} {descriptor.version}".strip(),
+        "built with": f"ESP-IDF {descriptor.idf_version}",
+        "built at": f"{descriptor.date} {descriptor.time}".strip(),
+        "elf sha256": descriptor.elf_sha256,
+        "efuses": f"block revision {first} to {last}",
+        "security": f"version {descriptor.secure_version}",
+        "mmu page": f"{descriptor.mmu_page_size} bytes" if descriptor.mmu_page_size else None,
+    }
+
+
+def _revision(number: int) -> str:
+    """Returns the major and minor number (``esp_app_desc.h``: ``min_efuse_blk_rev_full``)."""
+    return f"v{number // 100}.{number % 100}"
+
+
+def _running(image: Image) -> dict[str, object]:
+    """Names what a device that runs the image reports; the variants are too many for a table."""
+    md5s, sha256s = image.running.md5s, image.running.sha256s
+    if not md5s:
+        return {}
+    more = f" or one of {len(md5s) - 1} variants" if len(md5s) > 1 else ""
+    return {
+        "device md5": f"{md5s[0]}{more}",
+        "device sha": sha256s[0] if sha256s else None,
+    }
+
+
+def _print_slot(image: Image, layout: PartitionTable) -> None:
+    click.echo()
+    slot = layout.smallest_ota_slot
+    if slot is None:
+        click.echo("The partition table has no slot for an application.")
+        return
+    left = slot.size - image.size
+    percent = 100 * image.size / slot.size
+    among = len(layout.ota_slots)
     facts(
         {
-            "file": file,
-            "kind": image.kind.value,
-            "chip": image.chip,
-            "stamp": stamp,
-            "checks": ", ".join(checks) or None,
-            "problems": "; ".join(image.problems) or None,
-            "flash": ", ".join(part for part in flash if part) or None,
-            "entry": None if image.entry is None else f"0x{image.entry:08x}",
-            "built with": descriptor and f"ESP-IDF {descriptor.idf_version}",
-            "built at": descriptor and f"{descriptor.date} {descriptor.time}".strip(),
-            "size": f"{image.size} bytes",
-            "md5": image.md5,
-            "sha256": image.sha256,
+            "slot": f"{slot.name} ({slot.subtype}) at 0x{slot.offset:x}, {slot.size} bytes"
+            + (f", the smallest of {among}" if among > 1 else ""),
+            "used": f"{gauge(image.size, slot.size, _BAR_CHARACTERS)} {percent:.1f} %",
+            "left": f"{left} bytes" if left >= 0 else f"none: {-left} bytes do not fit",
         }
     )
-    if image.segments:
-        rows = [("segment", "address", "offset", "bytes")]
-        rows += [
-            (str(number), f"0x{one.address:08x}", f"0x{one.offset:x}", str(one.size))
-            for number, one in enumerate(image.segments)
-        ]
-        click.echo()
-        table(rows, right=frozenset({2, 3}))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acpublish.cli.chart import bars, shows_blocks
+from acpublish.cli.chart import bars, gauge, shows_blocks
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,10 @@ def test_bars_fit_and_are_in_the_order_of_values(
     assert all(len(bar) <= width for bar in drawn)
     by_value = [len(bar) for _, bar in sorted(zip(values, drawn, strict=True))]
     assert by_value == sorted(by_value)
+
+
+def test_a_gauge_shows_the_share_and_never_more_than_all() -> None:
+    assert gauge(3, 4, 8, blocks=True) == "██████░░"
+    assert gauge(1, 3, 3, blocks=False) == "#.."
+    assert gauge(9, 4, 4, blocks=False) == "####"
+    assert gauge(0, 4, 4, blocks=False) == "...."
