@@ -6,11 +6,12 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from acpublish.errors import PartitionError, SettingsError
 from acpublish.image import Image, PartitionTable, read, read_partitions, signing
 from acpublish.image import stamp as stamp_bytes
-from acpublish.keys import Algorithm, PublicKey
+from acpublish.keys import Algorithm, PublicKey, is_key_id
 from acpublish.keys import create_key as make_key
 from acpublish.publishing import (
     CheckOptions,
@@ -29,6 +30,10 @@ from acpublish.release import ImageKind, Version, names
 from acpublish.release.checks import Result
 from acpublish.settings import Settings, flags
 
+if TYPE_CHECKING:
+    from acpublish.catalog import DirectoryCatalog
+    from acpublish.catalog.trust import Resigned
+
 __all__ = [
     "check_with",
     "create_key",
@@ -36,9 +41,11 @@ __all__ = [
     "publish_with",
     "read_image",
     "read_partition_table",
+    "resign",
     "show_key",
     "sign",
     "stamp",
+    "trust_keys",
     "verify",
 ]
 
@@ -173,6 +180,53 @@ def show_key(path: _Path) -> PublicKey:
     return any_key(Path(path))
 
 
+def trust_keys(
+    catalog: _Path,
+    *,
+    product: str,
+    add: _Path | None = None,
+    remove: _Path | None = None,
+    force: bool = False,
+) -> tuple[tuple[PublicKey, ...], tuple[str, ...]]:
+    """Changes which keys a product trusts, or only tells.
+
+    Args:
+        catalog: The catalog's directory.
+        product: The product.
+        add: The PEM file of a public key to trust from now on.
+        remove: The id, or the PEM file, of a public key to trust no longer.
+        force: Remove it also where releases are valid by it alone.
+
+    Returns:
+        The keys that are trusted now, and what is withheld by the change, one phrase each.
+
+    Raises:
+        AcpublishError: The keys cannot be changed; nothing was.
+    """
+    opened = _directory(catalog)
+    withheld: tuple[str, ...] = ()
+    if add is not None:
+        withheld = opened.trust.trust(product, public_key(Path(add)))
+    if remove is not None:
+        key_id = remove if is_key_id(remove) else public_key(Path(remove)).id
+        withheld = opened.trust.distrust(product, str(key_id), force=force)
+    return opened.trusted_keys(product), withheld
+
+
+def resign(catalog: _Path, *, product: str, key: _Path) -> Resigned:
+    """Signs a product's valid releases with another key, too.
+
+    Args:
+        catalog: The catalog's directory.
+        product: The product.
+        key: The PEM file of the private key.
+
+    Raises:
+        AcpublishError: The product trusts no key, or the key or the catalog cannot be used.
+    """
+    return _directory(catalog).trust.resign(product, private_key(Path(key)))
+
+
 def publish(
     path: _Path,
     *,
@@ -187,6 +241,7 @@ def publish(
     compress: bool = False,
     token: str | None = None,
     insecure_http: bool = False,
+    signing_key: _Path | None = None,
     provenance: Mapping[str, str] | None = None,
     dry_run: bool = False,
 ) -> Publication:
@@ -205,6 +260,7 @@ def publish(
         compress: Publish it as a gzip, too, for the ESP8266 devices that inflate it.
         token: What the server asks for.
         insecure_http: Send the token over plain http to another machine, too.
+        signing_key: The PEM file of the private key that signs the release.
         provenance: Where the image comes from; public.
         dry_run: Do all but the write.
 
@@ -225,6 +281,7 @@ def publish(
         "core": core,
         "compress": "yes" if compress else None,
         "token": token,
+        "signing_key": None if signing_key is None else str(signing_key),
         "insecure_http": "yes" if insecure_http else None,
     }
     options = Settings(flags(given)).publish_options(provenance=provenance)
@@ -237,6 +294,12 @@ def publish_with(path: Path, options: PublishOptions, *, dry_run: bool = False) 
     source = resolve(options.version, Path.cwd())
     catalog = open_catalog(options.destination)
     return publish_image(data, options, source, catalog, dry_run=dry_run)
+
+
+def _directory(catalog: _Path) -> DirectoryCatalog:
+    from acpublish.catalog import DirectoryCatalog
+
+    return DirectoryCatalog(Path(catalog).expanduser())
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -10,6 +10,7 @@ none of it. No text that this module makes holds a part of a private key.
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
@@ -21,6 +22,7 @@ __all__ = [
     "PrivateKey",
     "PublicKey",
     "create_key",
+    "is_key_id",
     "is_private",
     "read_private_key",
     "read_public_key",
@@ -36,6 +38,7 @@ RSA_BITS = range(2048, 4097)
 _NEW_RSA_BITS = 2048
 _NEW_RSA_EXPONENT = 65537
 
+_KEY_ID = re.compile(rf"[0-9a-f]{{{ID_DIGITS}}}\Z")
 _PRIVATE = b"PRIVATE KEY-----"
 
 
@@ -113,6 +116,11 @@ def create_key(algorithm: Algorithm = "ecdsa-p256") -> PrivateKey:
     if algorithm == "rsa":
         return _private(rsa.generate_private_key(_NEW_RSA_EXPONENT, _NEW_RSA_BITS))
     return _private(ec.generate_private_key(ec.SECP256R1()))
+
+
+def is_key_id(text: object) -> bool:
+    """Tells whether a text has the form of a key's id."""
+    return isinstance(text, str) and _KEY_ID.match(text) is not None
 
 
 def is_private(pem: bytes) -> bool:

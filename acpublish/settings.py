@@ -36,6 +36,7 @@ NAMES = (
     "compress",
     "skip_checks",
     "partitions",
+    "signing_key",
     "on_build",
     "insecure_http",
     "token",
@@ -149,6 +150,15 @@ class Settings:
         """
         return self.checked("kind", _kind, "firmware")
 
+    def signing_key(self) -> Path | None:
+        """Returns the file of the key that signs, None where none is set.
+
+        Raises:
+            SettingsError: There is no such file.
+        """
+        path = self._path("signing_key")
+        return path and self.checked("signing_key", lambda _: _key_file(path))
+
     def publish_options(
         self,
         *,
@@ -173,6 +183,7 @@ class Settings:
             channel=self._given("channel", names.channel),
             kind=self.kind(),
             chip=self.text("chip") or chip,
+            signing_key=self.signing_key(),
             provenance={**(provenance or {}), **built_with},
             compress=self.flag("compress"),
             declared=declared or Declared(),
@@ -229,6 +240,15 @@ def _address(text: str) -> str:
             hint="Take them out, and give the token in ACPUBLISH_TOKEN.",
         )
     return text.rstrip("/")
+
+
+def _key_file(path: Path) -> Path:
+    if not path.is_file():
+        raise SettingsError(
+            f"there is no key {path}",
+            hint="Give the PEM file of a private key: acpublish key create makes one.",
+        )
+    return path
 
 
 def _kind(text: str) -> ImageKind:

@@ -19,8 +19,10 @@ from pathlib import Path
 
 from acpublish.catalog import atomic, layout
 from acpublish.catalog.snapshot import ProductSnapshots
+from acpublish.catalog.trust import TrustStore, read_trusted_keys
 from acpublish.errors import AcpublishError, CatalogError, ManifestError, NotFoundError
 from acpublish.image import read
+from acpublish.keys import PublicKey
 from acpublish.release import (
     Compressed,
     Outcome,
@@ -30,6 +32,7 @@ from acpublish.release import (
     Submission,
     check,
     gzip_beside,
+    names,
     place,
     raise_errors,
 )
@@ -57,14 +60,30 @@ class DirectoryCatalog:
             if not self.root.is_dir():
                 raise CatalogError(f"the catalog {root} is no directory", hint="Give a directory.")
         self._snapshots = ProductSnapshots(self.root)
+        #: Changes which keys a product trusts.
+        self.trust = TrustStore(self.root, self._snapshots.fresh)
 
     def products(self) -> tuple[str, ...]:
         """Returns the names of the products that have releases, sorted."""
         return self._snapshots.products()
 
     def releases(self, product: str) -> tuple[Release, ...]:
-        """Returns a product's releases in no particular order; cheap enough for every request."""
+        """Returns a product's releases in no particular order; cheap enough for every request.
+
+        Where the product trusts keys, these are the releases that one of them signed.
+        """
         return self._snapshots.product(product).releases
+
+    def trusted_keys(self, product: str) -> tuple[PublicKey, ...]:
+        """Reads now which keys a product trusts; none for a product that takes any release.
+
+        Raises:
+            ManifestError: Their file is damaged.
+            MissingExtraError: There are keys, and cryptography is not installed.
+            CatalogError: The directory cannot be read.
+        """
+        with atomic.wrapped(self.root, "cannot read the catalog"):
+            return read_trusted_keys(self.root, names.product(product))
 
     def find_file(self, product: str, file: str) -> tuple[Release, ReleaseImage] | None:
         """Returns the release and image behind a visible file; as cheap as :meth:`releases`."""
@@ -203,11 +222,12 @@ class DirectoryCatalog:
         self, data: bytes, submission: Submission, now: datetime
     ) -> tuple[bytes, Release, Receipt]:
         releases = self._snapshots.fresh(submission.product)
+        keys = read_trusted_keys(self.root, submission.product)
         image = read(data)
-        warnings = raise_errors(check(image, submission, releases))
+        warnings = raise_errors(check(image, submission, releases, keys))
         gzip, more = gzip_beside(data, image, submission)
         described = Compressed.of(gzip) if gzip else None
-        placed = place(image, submission, releases, now, described)
+        placed = place(image, submission, releases, now, described, trusted_keys=keys)
         file = f"{submission.product}/{placed.image.file}"
         return (
             gzip,

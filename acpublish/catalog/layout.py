@@ -2,6 +2,7 @@
 
     .acpublish/objects/<sha256>                     the bytes of every image
     .acpublish/releases/<product>/<version>.json    the manifests: the truth
+    .acpublish/releases/<product>/trusted-keys      whose signatures a release needs
     .acpublish/tmp/                                 what is being written
     <product>/<product>-<version>_<board>[.fs].bin  the visible files: a projection
 
@@ -30,6 +31,15 @@ def manifests(root: Path, product: str = "") -> Path:
 def manifest(root: Path, product: str, version: Version) -> Path:
     """The manifest of one release."""
     return manifests(root, product) / f"{version}.json"
+
+
+def trusted_keys(root: Path, product: str) -> Path:
+    """The keys that a product trusts.
+
+    They stand beside the manifests, so that one look at the directory's time tells of a change of
+    either, and no manifest is ever judged by keys of another moment.
+    """
+    return manifests(root, product) / "trusted-keys"
 
 
 def temporary(root: Path) -> Path:

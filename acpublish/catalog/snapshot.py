@@ -1,7 +1,9 @@
 """What the manifests of a catalog say now: read once, and again only when a directory changed.
 
-Every manifest is renamed into place, which changes its directory's time. A directory that changed
-a moment ago is read again at each question, because a clock's tick may hold two changes.
+Every manifest, and the file of the keys that a product trusts, is renamed into place, which changes
+its directory's time. Which releases such keys signed is found out once for each change. A directory
+that changed a moment ago is read again at each question, because a tick of the clock may hold two
+changes.
 """
 
 from __future__ import annotations
@@ -15,8 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from acpublish.catalog import layout
+from acpublish.catalog.trust import read_trusted_keys
 from acpublish.errors import AcpublishError, ManifestError
 from acpublish.release import Release, ReleaseImage, names
+from acpublish.release.signatures import admitted
 
 _log = logging.getLogger(__name__)
 
@@ -29,9 +33,10 @@ class ProductSnapshot:
     """The releases of one product, and its images by the names of their visible files.
 
     Attributes:
-        releases: Those whose manifests can be read.
+        releases: Those whose manifests can be read, with the images that may be offered: where
+            the product trusts keys, those that one of them signed.
         files: By the names of their visible files.
-        owned: Whether there is any manifest, even a broken one.
+        owned: Whether there is any manifest, even a broken one, or any trusted key.
     """
 
     releases: tuple[Release, ...] = ()
@@ -52,6 +57,7 @@ class ProductSnapshots:
         self._lock = threading.Lock()
         self._kept: dict[str, tuple[int, ProductSnapshot]] = {}
         self._products: tuple[int, tuple[str, ...]] = (-1, ())
+        self._withheld: dict[str, tuple[str, ...]] = {}
 
     def products(self) -> tuple[str, ...]:
         """Returns the names of all products that have manifests, sorted."""
@@ -87,13 +93,31 @@ class ProductSnapshots:
         # Reading takes its time, in which a change may fall into the tick of the time seen above.
         settled = _settled(stamp)
         with self._lock:
-            paths = _manifests(layout.manifests(self._root, name))
-            snapshot = _snapshot(_read(paths, strict=False), owned=bool(paths))
+            snapshot = self._read(name)
             self._kept[name] = (stamp if settled else -1, snapshot)
         return snapshot
 
+    def _read(self, name: str) -> ProductSnapshot:
+        paths = _manifests(layout.manifests(self._root, name))
+        try:
+            keys = read_trusted_keys(self._root, name)
+        except (AcpublishError, OSError) as fault:
+            # Whom to trust is not known, so nothing is served rather than anything.
+            self._say(name, (f"all releases of {name}: {fault}",))
+            return ProductSnapshot(owned=True)
+        releases, withheld = admitted(_read(paths, strict=False), keys)
+        self._say(name, withheld)
+        return _snapshot(releases, owned=bool(paths or keys))
+
+    def _say(self, name: str, withheld: tuple[str, ...]) -> None:
+        """Logs what is withheld, once for as long as it is the same."""
+        if self._withheld.get(name, ()) != withheld:
+            for one in withheld:
+                _log.error("withheld: %s", one)
+        self._withheld[name] = withheld
+
     def fresh(self, name: str) -> tuple[Release, ...]:
-        """Reads a product's releases now.
+        """Reads a product's releases now, signed or not.
 
         Raises:
             ManifestError: A manifest cannot be read.

@@ -1,4 +1,4 @@
-"""``acpublish key``: keys that sign."""
+"""``acpublish key``: keys that sign, and which of them a product trusts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from acpublish import api
-from acpublish.cli.output import json_option, print_json
+from acpublish.cli.output import json_option, print_json, warn
+from acpublish.errors import SettingsError
 
 DEFAULT_FILE = Path("signing-key.pem")
 
@@ -44,3 +45,70 @@ def show(file: Path, as_json: bool) -> None:
         return
     click.echo(f"key {key.id} ({key.algorithm})", err=True)
     click.echo(key.pem, nl=False)
+
+
+@command.command("trust")
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("public", metavar="[PUBLIC.pem]", required=False, type=click.Path(path_type=Path))
+@click.option("--product", required=True, metavar="P", help="The product.")
+@click.option(
+    "--remove", metavar="ID|PUBLIC.pem", help="Trust this key no longer; by its id or its file."
+)
+@click.option("--force", is_flag=True, help="Remove it also where that withholds releases.")
+@json_option
+def trust(
+    directory: Path,
+    public: Path | None,
+    product: str,
+    remove: str | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Let a product of the catalog DIR take only releases signed with the key in PUBLIC.pem.
+
+    Two keys may be trusted at a time. Without PUBLIC.pem and --remove, nothing changes. What the
+    product trusts is printed. A server that runs knows of it at once.
+    """
+    if public is not None and remove is not None:
+        raise SettingsError(
+            "a key is either trusted or removed", hint="Give PUBLIC.pem or --remove, not both."
+        )
+    keys, withheld = api.trust_keys(
+        directory, product=product, add=public, remove=remove, force=force
+    )
+    for one in withheld:
+        warn(f"withheld from now on: {one}")
+    if as_json:
+        shown = [{"key": key.id, "public": key.pem} for key in keys]
+        print_json({"product": product, "keys": shown, "withheld": list(withheld)})
+        return
+    for key in keys:
+        click.echo(f"{product} trusts key {key.id}")
+    if not keys:
+        click.echo(f"{product} trusts no key: it takes releases that are not signed")
+
+
+@command.command("resign")
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--product", required=True, metavar="P", help="The product.")
+@click.option(
+    "--key",
+    required=True,
+    metavar="PEM",
+    type=click.Path(path_type=Path),
+    help="The private key to sign with.",
+)
+@json_option
+def resign(directory: Path, product: str, key: Path, as_json: bool) -> None:
+    """Sign every release of a product that is valid by the keys it trusts with another key, too.
+
+    A release that is not validly signed is left out, with a warning.
+    """
+    done = api.resign(directory, product=product, key=key)
+    for one in done.left_out:
+        warn(f"left out: {one}")
+    if as_json:
+        document = {"product": product, "signed": list(done.signed), "already": done.already}
+        print_json({**document, "left_out": list(done.left_out)})
+        return
+    click.echo(f"{product}: {len(done.signed)} images signed, {done.already} were already")

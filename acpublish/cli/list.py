@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,8 @@ from typing import Any
 import click
 
 from acpublish.cli.output import json_option, print_json, table
-from acpublish.errors import NotFoundError
+from acpublish.errors import NotFoundError, TransferError
+from acpublish.release import Release, names
 from acpublish.settings import Settings, flags
 
 
@@ -25,38 +28,72 @@ def command(catalog: str, path: str, as_json: bool) -> None:
     if as_json:
         print_json(entries)
         return
-    rows = [(one["type"], str(one["size"]), one["modified"] or "", one["name"]) for one in entries]
+    rows = [
+        (one["type"], str(one["size"]), one["modified"] or "", one["name"], _signed(one))
+        for one in entries
+    ]
     table(rows, right=frozenset({1}))
 
 
 def _of(catalog: str, path: str) -> list[dict[str, Any]]:
     from acpublish.catalog import CatalogFiles, Directory, DirectoryCatalog
 
-    files = CatalogFiles(DirectoryCatalog(Path(catalog).expanduser()))
+    opened = DirectoryCatalog(Path(catalog).expanduser())
+    files = CatalogFiles(opened)
     found = files.locate(os.fsencode(path))
     if not isinstance(found, Directory):
         raise NotFoundError(
             f"there is no directory {path!a} in the catalog", hint="List it without --path."
         )
+    keys = _keys(opened.releases(found.product) if found.product else ())
     return [
-        _entry(one.name, one.type, one.size, datetime.fromtimestamp(one.modified, timezone.utc))
+        _entry(
+            one.name,
+            one.type,
+            one.size,
+            datetime.fromtimestamp(one.modified, timezone.utc),
+            keys.get(one.name, ()),
+        )
         for one in files.entries(found)
     ]
 
 
 def _of_server(url: str, path: str) -> list[dict[str, Any]]:
     from acpublish.client import UpdateServer
+    from acpublish.client.remote import RemoteCatalog
 
+    entries = UpdateServer(url).catalog(path)
+    keys: dict[str, tuple[str, ...]] = {}
+    if names.is_name(path):
+        # The original server knows no releases, so there is nothing to say of signatures.
+        with contextlib.suppress(TransferError):
+            keys = _keys(RemoteCatalog(url).releases(path))
     return [
-        _entry(one.name, one.type, one.size, one.modified)
-        for one in UpdateServer(url).catalog(path)
+        _entry(one.name, one.type, one.size, one.modified, keys.get(one.name, ()))
+        for one in entries
     ]
 
 
-def _entry(name: str, kind: str, size: int, modified: datetime | None) -> dict[str, Any]:
+def _keys(releases: Iterable[Release]) -> dict[str, tuple[str, ...]]:
+    """Returns the ids of the keys that signed each visible file."""
+    return {
+        image.file: tuple(one.key for one in image.signatures)
+        for release in releases
+        for image in release.images
+    }
+
+
+def _signed(entry: dict[str, Any]) -> str:
+    return f"signed {', '.join(entry['signed_with'])}" if entry["signed_with"] else ""
+
+
+def _entry(
+    name: str, kind: str, size: int, modified: datetime | None, keys: tuple[str, ...]
+) -> dict[str, Any]:
     return {
         "name": name,
         "type": kind,
         "size": size,
         "modified": modified.strftime("%Y-%m-%dT%H:%M:%S") if modified else None,
+        "signed_with": list(keys),
     }

@@ -34,6 +34,12 @@ from acpublish.settings import Settings, environment, flags
     help="Switch a check off; the reason is kept in the manifest. May be repeated.",
 )
 @click.option(
+    "--signing-key",
+    "--key",
+    metavar="PEM",
+    help="The file of the private key that signs the release.",
+)
+@click.option(
     "--insecure-http",
     is_flag=True,
     help="Send the token over plain http to another machine, too.",

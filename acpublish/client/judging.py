@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from acpublish.client.address import Address
 from acpublish.client.answer import Answer
 from acpublish.client.faults import Again
 from acpublish.errors import (
@@ -18,6 +19,7 @@ from acpublish.errors import (
 
 _ERROR_BYTES = 64 * 1024
 _SHOWN = 300
+_ODD = "Check the address, and that client and server are of the same acpublish version."
 _TRY_LATER = "Try again later, and look at the server's log."
 
 
@@ -99,6 +101,11 @@ def not_acpublish(answer: Answer) -> RefusedError:
         f"{answer.address.base} answered HTML, not an acpublish server",
         hint="Check the address: host, port and path.",
     )
+
+
+def odd(address: Address, what: str) -> RefusedError:
+    """Returns the error for an answer that no server of this version gives."""
+    return RefusedError(f"{address.base} answers with {what}", hint=_ODD)
 
 
 def looks_like_html(answer: Answer, body: bytes) -> bool:

@@ -14,18 +14,20 @@ from urllib.parse import quote, urlencode
 
 from acpublish.client.address import parse_address
 from acpublish.client.answer import Answer, Patience
-from acpublish.client.judging import json_body, looks_like_html, not_acpublish, raise_refusal
+from acpublish.client.judging import json_body, odd, raise_refusal
+from acpublish.client.releases import read_releases, read_trusted_keys
 from acpublish.client.transfer import Transport
-from acpublish.errors import AuthenticationError, ManifestError, RefusedError, VerificationError
+from acpublish.errors import AuthenticationError, ManifestError, VerificationError
+from acpublish.keys import PublicKey
 from acpublish.release import Compressed, Outcome, Receipt, Release, Submission
+from acpublish.release.signatures import to_header
 
 PROVENANCE_HEADER = "X-Acpublish-Provenance"
 DECLARED_HEADER = "X-Acpublish-Declared"
 SKIP_CHECKS_HEADER = "X-Acpublish-Skip-Checks"
+SIGNATURE_HEADER = "X-Acpublish-Signature"
 
-_MAX_RELEASES_BYTES = 64 * 1024 * 1024
 _MAX_RECEIPT_BYTES = 64 * 1024
-_ODD = "Check the address, and that client and server are of the same acpublish version."
 
 
 class RemoteCatalog:
@@ -62,23 +64,16 @@ class RemoteCatalog:
             TransferError: The server cannot be reached, refuses, or answers something else.
             ManifestError: A release that it sends cannot be read.
         """
+        return read_releases(self._transport, product)
 
-        def judge(answer: Answer) -> tuple[Release, ...]:
-            if answer.status == 404:
-                if looks_like_html(answer, answer.body(_MAX_RECEIPT_BYTES)):
-                    raise not_acpublish(answer)
-                return ()
-            if answer.status != 200:
-                raise_refusal(answer, "the list of releases")
-            document = json_body(answer, "the list of releases", _MAX_RELEASES_BYTES)
-            found = document.get("releases") if isinstance(document, dict) else None
-            if not isinstance(found, list) or document.get("product") != product:
-                raise self._odd("something other than the product's releases")
-            return tuple(
-                Release.from_dict(one, f"releases[{number}]") for number, one in enumerate(found)
-            )
+    def trusted_keys(self, product: str) -> tuple[PublicKey, ...]:
+        """Returns the keys of which one has to sign the product's releases.
 
-        return self._transport.exchange("GET", f"/api/v1/products/{quote(product, '')}", judge)
+        Raises:
+            TransferError: The server cannot be reached, refuses, or answers something else.
+            MissingExtraError: There are keys, and cryptography is not installed.
+        """
+        return read_trusted_keys(self._transport, product)
 
     def put(self, data: bytes, submission: Submission) -> Receipt:
         """Publishes an image, and compares what the server holds with what was sent.
@@ -125,13 +120,13 @@ class RemoteCatalog:
         try:
             outcome = Outcome(document.get("outcome"))
         except ValueError as fault:
-            raise self._odd("no receipt") from fault
+            raise odd(self._address, "no receipt") from fault
         if (
             not all(isinstance(text, str) for text in texts.values())
             or type(size) is not int
             or not isinstance(warnings, list)
         ):
-            raise self._odd("no receipt")
+            raise odd(self._address, "no receipt")
         file = str(texts["file"])
         return Receipt(
             outcome=outcome,
@@ -150,10 +145,7 @@ class RemoteCatalog:
         try:
             return Compressed.from_dict(document, "receipt.compressed")
         except ManifestError as fault:
-            raise self._odd("no receipt") from fault
-
-    def _odd(self, what: str) -> RefusedError:
-        return RefusedError(f"{self._address.base} answers with {what}", hint=_ODD)
+            raise odd(self._address, "no receipt") from fault
 
 
 def _release_target(submission: Submission) -> str:
@@ -177,4 +169,6 @@ def _headers(submission: Submission) -> dict[str, str]:
     for name, document in documents.items():
         if document:
             headers[name] = json.dumps(document, sort_keys=True)
+    if submission.signatures:
+        headers[SIGNATURE_HEADER] = to_header(submission.signatures)
     return headers

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from acpublish.client.incoming import incoming, write
 from acpublish.client.judging import json_body, looks_like_html, not_acpublish, raise_refusal
 from acpublish.client.listing import Entry, read_list
 from acpublish.client.transfer import Transport
+from acpublish.client.trusted import Trust
 from acpublish.errors import (
     SettingsError,
     UnreachableError,
@@ -66,6 +67,7 @@ class UpdateServer:
         token: str | None = None,
         insecure_http: bool = False,
         patience: Patience | None = None,
+        trusted_keys: Iterable[str | bytes] = (),
     ) -> None:
         """Prepares to speak to a server; nothing is sent yet.
 
@@ -75,12 +77,16 @@ class UpdateServer:
             token: What the server asks for, if it does.
             insecure_http: Send the token or password over plain http to another machine, too.
             patience: How long to try in all.
+            trusted_keys: Public keys in PEM; with any, only what a release says that one of them
+                signed is downloaded.
 
         Raises:
-            SettingsError: The address cannot be used.
+            SettingsError: The address or a key cannot be used.
+            MissingExtraError: There are keys, and cryptography is not installed.
         """
         address = parse_address(url, token=token, insecure_http=insecure_http)
         self._transport = Transport(address, timeout_s=timeout_s, patience=patience)
+        self._trust = Trust.of(trusted_keys)
 
     def catalog(self, path: str = ".") -> tuple[Entry, ...]:
         """Lists a directory of the catalog, in the server's order.
@@ -127,7 +133,8 @@ class UpdateServer:
             UnreachableError: There is no connection, or the server stalls.
             AuthenticationError: The server demands a token or password.
             RefusedError: It refuses, or it is no update server.
-            VerificationError: What came is not what the server says it is, or is too large.
+            VerificationError: What came is not what the server says it is, or is too large; or
+                no trusted key signed it.
             SettingsError: The file cannot be written.
         """
         path = (entry.path if isinstance(entry, Entry) else entry).lstrip("/")
@@ -139,7 +146,8 @@ class UpdateServer:
                 f"{path!a} is no file that could be downloaded to {destination}",
                 hint="Give the path of a file in the catalog, and a file or directory for it.",
             )
-        wanted = _Wanted(path, target, progress, max_bytes)
+        sha256 = self._trust.sha256_of(self._transport, path) if self._trust else None
+        wanted = _Wanted(path, target, progress, max_bytes, sha256)
         asked = "/" + quote(path, safe=_PLAIN)
         if not self._transport.exchange("GET", asked, wanted.judge_first):
             self._transport.exchange("GET", asked, wanted.judge, headers=_DEVICE_HEADERS)
@@ -152,6 +160,8 @@ class _Wanted:
     target: Path
     progress: Progress | None
     max_bytes: int
+    #: What a trusted key says of it.
+    signed_sha256: str | None
 
     def judge_first(self, answer: Answer) -> bool:
         """Tells whether the file came; not, when the server may give it to devices only."""
@@ -163,6 +173,8 @@ class _Wanted:
         if answer.status != 200:
             raise_refusal(answer, ascii(self.path))
         digests = _promised(answer)
+        if self.signed_sha256 is not None:
+            digests["sha256"] = (hashlib.sha256(), self.signed_sha256)
         if not digests and looks_like_html(answer, b""):
             raise not_acpublish(answer)
         if not digests:
@@ -182,6 +194,9 @@ class _Wanted:
                     self.progress(done, size)
             self._compare(answer, done, size, digests)
         return True
+
+    def _who(self, digest: str) -> str:
+        return "its signature" if self.signed_sha256 and digest == "sha256" else "the server"
 
     def _size(self, answer: Answer) -> int:
         said = answer.header("Content-Length") or ""
@@ -208,8 +223,8 @@ class _Wanted:
         for name, (digest, promised) in digests.items():
             if digest.hexdigest() != promised:
                 raise VerificationError(
-                    f"the {name} of {self.path!a} is {digest.hexdigest()}, and the server "
-                    f"says {promised}",
+                    f"the {name} of {self.path!a} is {digest.hexdigest()}, and "
+                    f"{self._who(name)} says {promised}",
                     hint="Try again; the file was changed while it was sent, or the way garbled "
                     "it.",
                 )

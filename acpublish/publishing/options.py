@@ -82,6 +82,7 @@ class PublishOptions:
         declared: What is known of the board and the build.
         partitions: The file of the board's partition table.
         skipped_checks: The checks that are switched off, each with the reason; public.
+        signing_key: The file of the private key that signs the release.
     """
 
     destination: Destination
@@ -96,3 +97,4 @@ class PublishOptions:
     declared: Declared = field(default_factory=Declared)
     partitions: Path | None = None
     skipped_checks: Mapping[str, str] = field(default_factory=dict)
+    signing_key: Path | None = None

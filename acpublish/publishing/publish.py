@@ -13,12 +13,14 @@ from typing import Protocol
 
 from acpublish.errors import CheckError, ConflictError, NotAnImageError
 from acpublish.image import Image, Kind, read, stamp
+from acpublish.keys import PrivateKey, PublicKey
 from acpublish.publishing.options import (
     DEVELOPMENT_CHANNEL,
     Destination,
     PublishOptions,
 )
 from acpublish.publishing.partitions import with_partitions
+from acpublish.publishing.signer import private_key, signed
 from acpublish.publishing.sources import VersionSource
 from acpublish.release import (
     Compressed,
@@ -45,6 +47,10 @@ class Catalog(Protocol):
 
     def releases(self, product: str) -> tuple[Release, ...]:
         """Returns a product's releases."""
+        ...
+
+    def trusted_keys(self, product: str) -> tuple[PublicKey, ...]:
+        """Returns the keys of which one has to sign the product's releases; maybe none."""
         ...
 
     def put(self, data: bytes, submission: Submission) -> Receipt:
@@ -126,6 +132,7 @@ def publish_image(
     Raises:
         AcpublishError: It cannot be published; nothing was changed.
     """
+    signer = private_key(options.signing_key) if options.signing_key else None
     image = read(data)
     version = source.version(image.unstamped_sha256)
     channel = options.channel or source.channel
@@ -147,7 +154,7 @@ def publish_image(
     )
     send = _planned if dry_run else _put
     try:
-        return _publish(data, image, wanted, catalog, send, dry_run=dry_run)
+        return _publish(data, image, wanted, catalog, send, signer=signer, dry_run=dry_run)
     except ConflictError:
         if not on_build:
             raise
@@ -156,7 +163,9 @@ def publish_image(
         if not on_build or fault.check != "dirty":
             raise
         why = "the work tree has changes that are not committed"
-    return _publish_development(data, image, wanted, source, catalog, send, why, dry_run=dry_run)
+    return _publish_development(
+        data, image, wanted, source, catalog, send, why, signer=signer, dry_run=dry_run
+    )
 
 
 def stamped(data: bytes, image: Image, submission: Submission) -> bytes:
@@ -180,16 +189,20 @@ def _publish(
     catalog: Catalog,
     send: _Send,
     *,
+    signer: PrivateKey | None,
     dry_run: bool,
     note: str = "",
 ) -> Publication:
     final = stamped(data, image, submission)
     final_image = image if final == data else read(final)
+    submission = signed(submission, final_image, signer)
     releases = catalog.releases(submission.product)
-    warnings = raise_errors(check(final_image, submission, releases))
+    keys = catalog.trusted_keys(submission.product)
+    warnings = raise_errors(check(final_image, submission, releases, keys))
     gzip, more = gzip_beside(final, final_image, submission)
     beside = Compressed.of(gzip) if gzip else None
-    placed = place(final_image, submission, releases, datetime.now(timezone.utc), beside)
+    now = datetime.now(timezone.utc)
+    placed = place(final_image, submission, releases, now, beside, trusted_keys=keys)
     plan = Receipt(
         outcome=placed.outcome,
         file=f"{submission.product}/{placed.image.file}",
@@ -222,21 +235,34 @@ def _publish_development(
     send: _Send,
     why: str,
     *,
+    signer: PrivateKey | None,
     dry_run: bool,
 ) -> Publication:
+    # Versions may be taken that are not seen, by releases that no trusted key signed.
+    refused: set[Version] = set()
     for _ in range(_RACES):
         releases = catalog.releases(wanted.product)
         version = _published_as(image, wanted, releases) or source.other_version(
             image.unstamped_sha256,
-            [release.version for release in releases],
-            _taken(image, wanted, releases),
+            [*(release.version for release in releases), *refused],
+            _taken(image, wanted, releases) | refused,
         )
         development = replace(wanted, version=version, channel=DEVELOPMENT_CHANNEL)
         note = f"{why}, so this build is {version}"
         try:
-            return _publish(data, image, development, catalog, send, dry_run=dry_run, note=note)
+            return _publish(
+                data,
+                image,
+                development,
+                catalog,
+                send,
+                signer=signer,
+                dry_run=dry_run,
+                note=note,
+            )
         except ConflictError as fault:
             conflict = fault
+            refused.add(version)
     raise conflict
 
 
@@ -266,6 +292,7 @@ def describe(publication: Publication) -> str:
         Outcome.PUBLISHED: "published",
         Outcome.ADDED_TO_CHANNEL: "added to the channel",
         Outcome.COMPRESSED: "compressed, too",
+        Outcome.SIGNED: "signed, too",
         Outcome.ALREADY_PUBLISHED: "already published",
     }[receipt.outcome]
     if publication.dry_run:

@@ -1,12 +1,14 @@
-"""Keys out of files, for signing."""
+"""Keys out of files, and releases signed with them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from acpublish.errors import AcpublishError, SettingsError
+from acpublish.image import Image
 from acpublish.keys import (
     PrivateKey,
     PublicKey,
@@ -14,8 +16,10 @@ from acpublish.keys import (
     read_private_key,
     read_public_key,
 )
+from acpublish.release import Submission
+from acpublish.release.signatures import sign, submitted_statement
 
-__all__ = ["any_key", "private_key", "public_key"]
+__all__ = ["any_key", "private_key", "public_key", "signed"]
 
 T = TypeVar("T")
 
@@ -38,6 +42,23 @@ def public_key(path: Path) -> PublicKey:
 def any_key(path: Path) -> PublicKey:
     """Reads the public half of either sort of file; raises as :func:`private_key` does."""
     return _of(path, _either)
+
+
+def signed(submission: Submission, image: Image, key: PrivateKey | None) -> Submission:
+    """Returns the submission with the key's signature; without a key, as it is.
+
+    Args:
+        submission: Where the image is to stand.
+        image: What is said of the very bytes that are published.
+        key: An ECDSA P-256 key.
+
+    Raises:
+        SettingsError: The key is not of the sort that signs releases.
+    """
+    if key is None:
+        return submission
+    signature = sign(submitted_statement(image, submission), key)
+    return replace(submission, signatures=(*submission.signatures, signature))
 
 
 def _either(pem: bytes) -> PublicKey:

@@ -9,6 +9,7 @@ from acpublish.release.history import Size, build_changes, sizes
 from acpublish.release.manifest import Release, ReleaseImage
 from acpublish.release.names import BoardName, ChannelName, ProductName
 from acpublish.release.placement import Placement, place, visible_name
+from acpublish.release.signatures import Signature
 from acpublish.release.submission import (
     IMAGE_KINDS,
     Compressed,
@@ -36,6 +37,7 @@ __all__ = [
     "Release",
     "ReleaseImage",
     "Severity",
+    "Signature",
     "Size",
     "Submission",
     "Verdict",

@@ -17,6 +17,7 @@ from acpublish.image import RunningDigests
 from acpublish.release import names
 from acpublish.release.declared import Declared
 from acpublish.release.names import BoardName, ProductName
+from acpublish.release.signatures import Signature
 from acpublish.release.submission import IMAGE_KINDS, Compressed, ImageKind
 from acpublish.release.version import Version
 from acpublish.wire import Family
@@ -54,6 +55,7 @@ class ReleaseImage:
         compressed: The gzip of the image, where there is one.
         declared: What the client said of the board and the build.
         skipped_checks: The checks that were switched off, each with the reason.
+        signatures: Who signed it; whether they hold is another question.
         extra: Fields of a newer format, kept as they were.
     """
 
@@ -75,6 +77,7 @@ class ReleaseImage:
     compressed: Compressed | None = None
     declared: Declared = field(default_factory=Declared)
     skipped_checks: Mapping[str, str] = field(default_factory=dict)
+    signatures: tuple[Signature, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -111,6 +114,7 @@ class ReleaseImage:
             else None,
             declared=Declared.from_dict(take.get("declared", dict, {}), f"{path}.declared"),
             skipped_checks=take.mapping("skipped_checks", str),
+            signatures=take.signatures("signatures"),
         )
         return replace(image, extra=take.rest())
 
@@ -136,6 +140,7 @@ class ReleaseImage:
             "provenance": dict(self.provenance),
             "declared": self.declared.to_dict(),
             "skipped_checks": dict(self.skipped_checks),
+            "signatures": [{"key": one.key, "signature": one.signature} for one in self.signatures],
         }
 
 
@@ -262,6 +267,18 @@ class _Fields:
                 f"{self._path}.{key} holds something other than {kind.__name__}", hint=_MEND
             )
         return dict(values)
+
+    def signatures(self, key: str) -> tuple[Signature, ...]:
+        found = []
+        for number, item in enumerate(self.get(key, list, [])):
+            take = _Fields(item, f"{self._path}.{key}[{number}]")
+            one = Signature.of(take.get("key", str), take.get("signature", str))
+            if one is None:
+                raise ManifestError(
+                    f"{self._path}.{key}[{number}] is not of the right form", hint=_MEND
+                )
+            found.append(one)
+        return tuple(found)
 
     def rest(self) -> dict[str, Any]:
         return {key: value for key, value in self._document.items() if key not in self._taken}

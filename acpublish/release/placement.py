@@ -8,9 +8,10 @@ from datetime import datetime
 
 from acpublish.errors import ConflictError
 from acpublish.image import Image
+from acpublish.keys import PublicKey
 from acpublish.release.manifest import Release, ReleaseImage
-from acpublish.release.submission import Compressed, ImageKind, Outcome, Submission
-from acpublish.release.version import Version
+from acpublish.release.signatures import merged, statement
+from acpublish.release.submission import Compressed, Outcome, Submission, visible_name
 
 __all__ = ["Placement", "place", "visible_name"]
 
@@ -30,6 +31,8 @@ def place(
     releases: Sequence[Release],
     now: datetime,
     compressed: Compressed | None = None,
+    *,
+    trusted_keys: Iterable[PublicKey] = (),
 ) -> Placement:
     """Places an image among a product's releases.
 
@@ -39,6 +42,7 @@ def place(
         releases: The product's releases so far.
         now: The time of publishing, in UTC.
         compressed: The image's gzip, where there is to be one; one that is there already stays.
+        trusted_keys: The keys that the product trusts.
 
     Raises:
         ConflictError: The version exists with other bytes; both digests are named.
@@ -55,7 +59,12 @@ def place(
             hint="A release never changes: raise the version and publish again.",
         )
     fresh = held or _new(image, submission, now)
-    placed = replace(fresh, compressed=fresh.compressed or compressed)
+    stated = statement(submission.product, submission.version, fresh)
+    placed = replace(
+        fresh,
+        compressed=fresh.compressed or compressed,
+        signatures=merged(fresh.signatures, submission.signatures, stated, trusted_keys),
+    )
     if submission.channel not in placed.channels:
         placed = replace(
             placed,
@@ -73,22 +82,16 @@ def _outcome(held: ReleaseImage | None, placed: ReleaseImage) -> Outcome:
         return Outcome.PUBLISHED
     if held.channels != placed.channels:
         return Outcome.ADDED_TO_CHANNEL
-    return Outcome.COMPRESSED if held.compressed != placed.compressed else Outcome.ALREADY_PUBLISHED
-
-
-def visible_name(product: str, version: Version, board: str, kind: ImageKind) -> str:
-    """The name of an image's visible file in its product's directory; it is never parsed."""
-    mark = ".fs" if kind == "filesystem" else ""
-    return f"{product}-{version}_{board}{mark}.bin"
+    if held.compressed != placed.compressed:
+        return Outcome.COMPRESSED
+    return Outcome.SIGNED if held.signatures != placed.signatures else Outcome.ALREADY_PUBLISHED
 
 
 def _new(image: Image, submission: Submission, now: datetime) -> ReleaseImage:
     return ReleaseImage(
         board=submission.board,
         kind=submission.kind,
-        file=visible_name(
-            submission.product, submission.version, submission.board, submission.kind
-        ),
+        file=submission.file,
         size=image.size,
         md5=image.md5,
         sha256=image.sha256,

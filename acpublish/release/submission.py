@@ -12,6 +12,7 @@ from typing import Any, Literal
 from acpublish.errors import ManifestError
 from acpublish.release.declared import Declared
 from acpublish.release.names import BoardName, ChannelName, ProductName
+from acpublish.release.signatures import Signature
 from acpublish.release.version import Version
 
 ImageKind = Literal["firmware", "filesystem"]
@@ -81,6 +82,7 @@ class Submission:
         compress: Whether the release shall hold the image as a gzip, too.
         declared: What the client says of the board and the build.
         skipped_checks: The checks that are switched off, each with the reason; public.
+        signatures: Who signed the release that it becomes.
     """
 
     product: ProductName
@@ -93,6 +95,18 @@ class Submission:
     compress: bool = False
     declared: Declared = field(default_factory=Declared)
     skipped_checks: Mapping[str, str] = field(default_factory=dict)
+    signatures: tuple[Signature, ...] = ()
+
+    @property
+    def file(self) -> str:
+        """The name of the image's visible file."""
+        return visible_name(self.product, self.version, self.board, self.kind)
+
+
+def visible_name(product: str, version: Version, board: str, kind: ImageKind) -> str:
+    """The name of an image's visible file in its product's directory; it is never parsed."""
+    mark = ".fs" if kind == "filesystem" else ""
+    return f"{product}-{version}_{board}{mark}.bin"
 
 
 class Outcome(str, Enum):
@@ -101,6 +115,7 @@ class Outcome(str, Enum):
     PUBLISHED = "published"
     ADDED_TO_CHANNEL = "added to channel"
     COMPRESSED = "compressed"
+    SIGNED = "signed"
     ALREADY_PUBLISHED = "already published"
 
 

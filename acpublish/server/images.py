@@ -10,6 +10,7 @@ Rules of the wire that devices depend on:
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import re
 from dataclasses import dataclass, field
@@ -19,8 +20,9 @@ from urllib.parse import quote
 
 from acpublish.catalog import CatalogFiles
 from acpublish.catalog.loose import LARGEST_READ_BYTES, Identity, identity, settled
-from acpublish.errors import NotFoundError
+from acpublish.errors import CatalogError, NotFoundError
 from acpublish.image import Image, Kind, RunningDigests
+from acpublish.image.inflate import inflate
 from acpublish.release import Compressed, ImageKind, Release, ReleaseImage
 from acpublish.server import answers
 from acpublish.server.answers import Headers, Send
@@ -51,6 +53,7 @@ class Served:
         version: The version that it has, by its manifest or stamp.
         running: What devices that run it may report.
         flashable: False for what would ruin a device.
+        inflated: What a gzip has to inflate to, SHA-256; None for all else.
         headers: The headers of a whole answer.
     """
 
@@ -65,6 +68,7 @@ class Served:
     version: str | None = None
     running: RunningDigests = field(default_factory=RunningDigests)
     flashable: bool = True
+    inflated: str | None = None
     headers: Headers = field(default_factory=list)
 
 
@@ -108,6 +112,7 @@ class ImageSender:
             size=gzip.size,
             md5=gzip.md5,
             sha256=gzip.sha256,
+            inflated=image.sha256,
             headers=image_headers(name, gzip.size, gzip.md5, gzip.sha256),
         )
 
@@ -158,6 +163,8 @@ class ImageSender:
         if request.method == "HEAD":
             return await answers.whole(send, status, headers)
         if served.size > self._bytes.largest_bytes:
+            if served.inflated is not None:
+                raise CatalogError("the gzip is too large to look into", hint="Raise the cache.")
             file = await asyncio.to_thread(_open, served)
             with file:
                 await _start(send, status, headers)
@@ -175,9 +182,11 @@ class ImageSender:
 
         def read() -> tuple[int, bytes]:
             data = self._files.catalog.read_object(digest)
+            if served.inflated is not None:
+                _compare_inside(data, served.inflated)
             return len(data), data
 
-        return await self._bytes.make(digest, read)
+        return await self._bytes.make((digest, served.inflated), read)
 
     async def _loose_bytes(self, path: Path, state: Identity) -> bytes:
         def read() -> tuple[int, bytes]:
@@ -187,6 +196,16 @@ class ImageSender:
             return len(content.data), content.data
 
         return await self._bytes.make((path, state), read)
+
+
+def _compare_inside(data: bytes, sha256: str) -> None:
+    """Refuses a gzip of anything but the image: a release's signature names the image alone."""
+    inflated = inflate(data)
+    if inflated.problems or hashlib.sha256(inflated.data).hexdigest() != sha256:
+        raise CatalogError(
+            "the gzip does not hold the image that it stands beside",
+            hint="Publish that image again.",
+        )
 
 
 def _changing() -> NotFoundError:

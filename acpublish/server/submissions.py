@@ -10,12 +10,14 @@ from starlette.requests import Request
 from acpublish.errors import ManifestError, RequestError, SettingsError
 from acpublish.release import IMAGE_KINDS, Declared, Submission, Version, names
 from acpublish.release.checks import allowed_skips
+from acpublish.release.signatures import from_header
 from acpublish.server.updates import DEFAULT_CHANNEL
 
 __all__ = ["read_submission"]
 
 PROVENANCE_HEADER = "x-acpublish-provenance"
 DECLARED_HEADER = "x-acpublish-declared"
+SIGNATURE_HEADER = "x-acpublish-signature"
 SKIP_CHECKS_HEADER = "x-acpublish-skip-checks"
 
 
@@ -40,6 +42,7 @@ def read_submission(request: Request) -> Submission:
         compress=_yes(query.get("compress", "no")),
         declared=_declared(request),
         skipped_checks=_skipped_checks(request),
+        signatures=from_header(request.headers.get(SIGNATURE_HEADER, "")),
     )
 
 

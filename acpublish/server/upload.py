@@ -20,16 +20,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from acpublish.catalog import DirectoryCatalog
-from acpublish.errors import (
-    AcpublishError,
-    NotFoundError,
-    RequestError,
-)
-from acpublish.release import (
-    Outcome,
-    Receipt,
-    Submission,
-)
+from acpublish.errors import AcpublishError, NotFoundError, RequestError
+from acpublish.release import Outcome, Receipt, Submission, names
 from acpublish.server.answers import App
 from acpublish.server.auth import Access, Tokens
 from acpublish.server.problems import status_of
@@ -72,6 +64,7 @@ def create_api(catalog: DirectoryCatalog, tokens: Tokens, upload_bytes: int) -> 
         routes=[
             Route("/api/v1/products", api.products, methods=["GET"]),
             Route("/api/v1/products/{product}", api.releases, methods=["GET"]),
+            Route("/api/v1/products/{product}/keys", api.keys, methods=["GET"]),
             Route("/api/v1/releases/{product}/{version}/{board}", api.publish, methods=["PUT"]),
         ],
         exception_handlers={
@@ -104,6 +97,12 @@ class _Api:
         return JSONResponse(
             {"product": product, "releases": [release.to_dict() for release in ordered]}
         )
+
+    async def keys(self, request: Request) -> Response:
+        product = names.product(request.path_params["product"])
+        keys = await asyncio.to_thread(self._catalog.trusted_keys, product)
+        shown = [{"key": key.id, "public": key.pem} for key in keys]
+        return JSONResponse({"product": product, "keys": shown})
 
     async def publish(self, request: Request) -> Response:
         refusal = self._refusal(request)

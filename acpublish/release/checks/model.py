@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from acpublish.image import Image, Stamp
+from acpublish.keys import PublicKey
 from acpublish.release.declared import Declared
 from acpublish.release.manifest import Release, ReleaseImage
 from acpublish.release.names import BoardName, ChannelName, ProductName
+from acpublish.release.signatures import Signature, submitted_statement
 from acpublish.release.submission import IMAGE_KINDS, ImageKind, Submission
 from acpublish.release.version import Version
 
@@ -79,6 +81,9 @@ class Facts:
         releases: The product's releases so far.
         gzip: Whether a gzip of the image is published, too.
         declared: What only the client knows of the board and the build.
+        signatures: What the release is signed with.
+        stated: What a signature of the release has to be over.
+        trusted_keys: The keys that the product trusts; none for a product that takes any release.
         skipped: The checks that are switched off, each with the reason.
     """
 
@@ -92,10 +97,19 @@ class Facts:
     releases: tuple[Release, ...] | None = None
     gzip: bool = False
     declared: Declared = field(default_factory=Declared)
+    signatures: tuple[Signature, ...] | None = None
+    stated: bytes | None = None
+    trusted_keys: tuple[PublicKey, ...] | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, image: Image, submission: Submission, releases: Iterable[Release]) -> Facts:
+    def of(
+        cls,
+        image: Image,
+        submission: Submission,
+        releases: Iterable[Release],
+        trusted_keys: Iterable[PublicKey] | None = None,
+    ) -> Facts:
         """Returns what is known when an image is published."""
         return cls(
             image=image,
@@ -109,6 +123,9 @@ class Facts:
             gzip=submission.compress,
             declared=submission.declared,
             skipped=submission.skipped_checks,
+            signatures=submission.signatures,
+            stated=submitted_statement(image, submission),
+            trusted_keys=None if trusted_keys is None else tuple(trusted_keys),
         )
 
     @property

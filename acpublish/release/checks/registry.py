@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 
 from acpublish.errors import CheckError, SettingsError
 from acpublish.image import Image
-from acpublish.release.checks import board, course, identity, sound
+from acpublish.keys import PublicKey
+from acpublish.release.checks import board, course, identity, signed, sound
 from acpublish.release.checks.model import Check, Facts, Finding, Lacks, Result, Severity
 from acpublish.release.manifest import Release
 from acpublish.release.submission import Submission
@@ -21,6 +22,7 @@ CHECKS: tuple[Check, ...] = (
     *identity.CHECKS,
     *board.CHECKS,
     *course.CHECKS,
+    *signed.CHECKS,
 )
 
 
@@ -62,15 +64,21 @@ def findings_of(results: Iterable[Result]) -> tuple[Finding, ...]:
     return tuple(finding for result in results for finding in result.findings)
 
 
-def check(image: Image, submission: Submission, releases: Iterable[Release]) -> tuple[Finding, ...]:
+def check(
+    image: Image,
+    submission: Submission,
+    releases: Iterable[Release],
+    trusted_keys: Iterable[PublicKey] | None = None,
+) -> tuple[Finding, ...]:
     """Returns all that is to be said against publishing an image.
 
     Args:
         image: What :func:`acpublish.image.read` says of the very bytes to be published.
         submission: Where it is to stand.
         releases: The product's releases so far.
+        trusted_keys: The keys that the product trusts; None where that is not known.
     """
-    return findings_of(run(Facts.of(image, submission, releases)))
+    return findings_of(run(Facts.of(image, submission, releases, trusted_keys)))
 
 
 def raise_errors(findings: Iterable[Finding]) -> tuple[str, ...]:

@@ -84,3 +84,97 @@ def test_what_cannot_be_signed_is_one_line(
     firmware.write_bytes(images.esp8266_image())
     assert acpublish("verify", firmware, "--key", "rsa.pem").status == 2
     assert not (tmp_path / "signed.bin").exists()
+
+
+@pytest.fixture
+def keys(acpublish: CommandLine, tmp_path: Path) -> dict[str, str]:
+    """Two keys, as files ``old.pem``, ``old.pub`` and so on; their ids."""
+    ids = {}
+    for name in ("old", "new"):
+        acpublish("key", "create", "-o", f"{name}.pem")
+        (tmp_path / f"{name}.pub").write_text(acpublish("key", "show", f"{name}.pem").out)
+        ids[name] = acpublish("key", "show", f"{name}.pub", "--json").json()["key"]
+    return ids
+
+
+def test_a_key_is_rotated_with_commands(
+    acpublish: CommandLine,
+    firmware: Path,
+    catalog: Path,
+    keys: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = ("--product", "lamp", "--version", "1.2.3", "--board", "d1_mini")
+    publish = ("publish", firmware, "--to", catalog, *names)
+    trust = ("key", "trust", catalog, "--product", "lamp")
+    assert "trusts no key" in acpublish(*trust).out
+    said = acpublish(*trust, "old.pub")
+    assert said.out == f"lamp trusts key {keys['old']}\n"
+    refused = acpublish(*publish)
+    assert refused.status == 7
+    assert refused.error().startswith("acpublish: error: signature: ")
+    assert acpublish(*publish, "--key", "new.pem").status == 7
+    monkeypatch.setenv("ACPUBLISH_SIGNING_KEY", "old.pem")
+    assert acpublish(*publish).status == 0
+    monkeypatch.delenv("ACPUBLISH_SIGNING_KEY")
+    assert acpublish(*trust, "new.pub", "--json").json() == {
+        "product": "lamp",
+        "keys": [
+            {"key": keys[name], "public": Path(f"{name}.pub").read_text()}
+            for name in ("old", "new")
+        ],
+        "withheld": [],
+    }
+    early = acpublish(*trust, "--remove", keys["old"])
+    assert early.status == 2
+    assert "acpublish key resign" in early.error()
+    resign = ("key", "resign", catalog, "--product", "lamp", "--key", "new.pem")
+    assert acpublish(*resign).out == "lamp: 1 images signed, 0 were already\n"
+    assert acpublish(*resign, "--json").json()["already"] == 1
+    assert acpublish(*trust, "--remove", keys["old"]).out == f"lamp trusts key {keys['new']}\n"
+    (entry,) = acpublish("list", catalog, "--path", "lamp", "--json").json()
+    assert entry["signed_with"] == sorted(keys.values())
+    assert f"signed {sorted(keys.values())[0]}" in acpublish("list", catalog, "--path", "lamp").out
+
+
+def test_what_is_withheld_is_a_warning(
+    acpublish: CommandLine, firmware: Path, catalog: Path, keys: dict[str, str]
+) -> None:
+    names = ("--product", "lamp", "--version", "1.2.3", "--board", "d1_mini")
+    publish = ("publish", firmware, "--to", catalog, *names)
+    trust = ("key", "trust", catalog, "--product", "lamp")
+    assert acpublish(*publish).status == 0
+    said = acpublish(*trust, "old.pub")
+    assert said.status == 0
+    assert "warning: withheld from now on: lamp/lamp-1.2.3_d1_mini.bin: it is not" in said.err
+    assert acpublish("list", catalog, "--path", "lamp", "--json").json() == []
+    assert "signed, too" in acpublish(*publish, "--key", "old.pem").out
+    left = acpublish("key", "resign", catalog, "--product", "lamp", "--key", "new.pem")
+    assert left.err == ""
+    acpublish(*trust, "new.pub")
+    forced = acpublish(*trust, "--remove", keys["new"], "--force")
+    assert forced.status == 0
+    none = acpublish(*trust, "--remove", "old.pub")
+    assert "it takes releases that are not signed" in none.out
+
+
+def test_wrong_keys_are_one_line(
+    acpublish: CommandLine, firmware: Path, catalog: Path, keys: dict[str, str], tmp_path: Path
+) -> None:
+    trust = ("key", "trust", catalog, "--product", "lamp")
+    said = acpublish(*trust, "old.pem")
+    assert (said.status, "private key" in said.error()) == (2, True)
+    assert acpublish(*trust, "old.pub", "--remove", keys["old"]).status == 2
+    assert acpublish(*trust, "--remove", "0" * 16).status == 8
+    assert acpublish("key", "trust", "missing", "--product", "lamp", "old.pub").status == 8
+    assert acpublish("key", "trust", catalog, "--product", "../x", "old.pub").status == 7
+    resign = ("key", "resign", catalog, "--product", "lamp", "--key")
+    assert acpublish(*resign, "old.pem").status == 2
+    names = ("--product", "lamp", "--version", "1.2.3", "--board", "d1_mini")
+    publish = ("publish", firmware, "--to", catalog, *names, "--key")
+    for wrong in ("missing.pem", firmware, "old.pub"):
+        refused = acpublish(*publish, wrong)
+        assert refused.status == 2
+        assert refused.error()
+    assert not list(catalog.rglob("*.bin"))
+    assert not any(line in said.err for line in secret_lines(tmp_path / "old.pem"))

@@ -58,7 +58,7 @@ def test_list_of_a_directory(acpublish: CommandLine, firmware: Path, catalog: Pa
     assert entry["name"] == "lamp-1.2.3_d1_mini.bin"
     assert entry["type"] == "bin"
     assert entry["size"] == firmware.stat().st_size
-    assert set(entry) == {"name", "type", "size", "modified"}
+    assert set(entry) == {"name", "type", "size", "modified", "signed_with"}
     line = acpublish("list", catalog, "--path", "lamp").out.split()
     assert line == ["bin", str(entry["size"]), entry["modified"], entry["name"]]
 

@@ -147,5 +147,5 @@ def test_what_protects_devices_cannot_be_switched_off() -> None:
     (damaged,) = [one for one in run(facts) if one.check.name == "damaged"]
     assert damaged.findings
     assert {one.name for one in CHECKS if one.protected} == {
-        *("empty", "wrong-kind", "damaged", "size"),
+        *("empty", "wrong-kind", "damaged", "size", "signature"),
     }

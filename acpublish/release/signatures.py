@@ -1,0 +1,245 @@
+"""Signatures of releases: what is signed, and which releases count as signed.
+
+What is signed is a statement of one image: its immutable facts as JSON, keys sorted, no white
+space, UTF-8. Channels, the order of publishing and its time are left out, because they move: a
+promotion must not need the private key. Nor is the provenance in it, which no decision hears.
+
+A product that trusts keys has releases that one of these keys signed, and no others.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from acpublish.errors import RequestError, SettingsError
+from acpublish.keys import is_key_id
+
+if TYPE_CHECKING:
+    from acpublish.image import Image
+    from acpublish.keys import PrivateKey, PublicKey
+    from acpublish.release.manifest import Release, ReleaseImage
+    from acpublish.release.submission import Submission
+
+__all__ = [
+    "MAX_TRUSTED_KEYS",
+    "Signature",
+    "admitted",
+    "from_header",
+    "merged",
+    "need_release_key",
+    "sign",
+    "signed_by",
+    "statement",
+    "submitted_statement",
+    "to_header",
+]
+
+#: An old and a new one, while a key is rotated.
+MAX_TRUSTED_KEYS = 2
+#: The layout of statements; another one is another signature.
+_FORMAT = 1
+#: Says what the signature is about, so that it counts for nothing else that the key may sign.
+_TYPE = "acpublish release image"
+#: DER of two numbers of 256 bits has at most 72 bytes.
+_SIGNATURE = re.compile(r"[A-Za-z0-9+/]{1,128}={0,2}\Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """One signature of a release's image.
+
+    Attributes:
+        key: The id of the key (:class:`acpublish.keys.PublicKey`).
+        signature: ECDSA P-256 with SHA-256 over the statement, DER, in base64.
+    """
+
+    key: str
+    signature: str
+
+    @classmethod
+    def of(cls, key: Any, signature: Any) -> Signature | None:
+        """Returns the signature, None where the texts are not of the right form."""
+        if not isinstance(key, str) or not isinstance(signature, str):
+            return None
+        if not is_key_id(key) or not _SIGNATURE.match(signature):
+            return None
+        return cls(key=key, signature=signature)
+
+
+def statement(product: str, version: object, image: ReleaseImage) -> bytes:
+    """Returns the canonical bytes that are signed for an image of a release."""
+    return _canonical(
+        product=product,
+        version=str(version),
+        board=image.board,
+        kind=image.kind,
+        file=image.file,
+        family=image.family,
+        chip=image.chip,
+        size=image.size,
+        md5=image.md5,
+        sha256=image.sha256,
+    )
+
+
+def submitted_statement(image: Image, submission: Submission) -> bytes:
+    """Returns the same bytes for an image that is to be published."""
+    firmware = submission.kind == "firmware"
+    return _canonical(
+        product=submission.product,
+        version=str(submission.version),
+        board=submission.board,
+        kind=submission.kind,
+        file=submission.file,
+        family=image.family if firmware else None,
+        chip=image.chip if firmware else None,
+        size=image.size,
+        md5=image.md5,
+        sha256=image.sha256,
+    )
+
+
+def _canonical(**facts: str | int | None) -> bytes:
+    document = {"format": _FORMAT, "type": _TYPE, **facts}
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return text.encode()
+
+
+def sign(stated: bytes, key: PrivateKey) -> Signature:
+    """Signs a statement.
+
+    Raises:
+        SettingsError: The key is not of the sort that signs releases.
+    """
+    need_release_key(key.public)
+    return Signature(key=key.public.id, signature=base64.b64encode(key.sign(stated)).decode())
+
+
+def need_release_key(key: PublicKey) -> None:
+    """Refuses a key that cannot sign releases.
+
+    Raises:
+        SettingsError: It is an RSA key.
+    """
+    if key.algorithm != "ecdsa-p256":
+        raise SettingsError(
+            f"the key {key.id} is an RSA key, and releases are signed with ECDSA P-256",
+            hint="Make one: acpublish key create.",
+        )
+
+
+def signed_by(
+    stated: bytes, signatures: Iterable[Signature], keys: Iterable[PublicKey]
+) -> PublicKey | None:
+    """Returns the first of the keys that signed a statement, None where none of them did."""
+    held = {one.key: one for one in signatures}
+    for key in keys:
+        one = held.get(key.id)
+        if one is not None and _holds(key, one.signature, stated):
+            return key
+    return None
+
+
+@lru_cache(maxsize=8192)
+def _holds(key: PublicKey, signature: str, stated: bytes) -> bool:
+    """A catalog that changed is judged anew; only what is new in it costs a verification."""
+    if key.algorithm != "ecdsa-p256":
+        return False
+    try:
+        return key.verifies(base64.b64decode(signature, validate=True), stated)
+    except binascii.Error:
+        return False
+
+
+def admitted(
+    releases: Iterable[Release], keys: tuple[PublicKey, ...]
+) -> tuple[tuple[Release, ...], tuple[str, ...]]:
+    """Divides a product's releases into those that may be offered, and the others.
+
+    Args:
+        releases: All that there are.
+        keys: Those that the product trusts; without any, every release may be offered.
+
+    Returns:
+        The releases with only such images as one of the keys signed, without those that have
+        none left; and one phrase for each image that is withheld.
+    """
+    if not keys:
+        return tuple(releases), ()
+    kept: list[Release] = []
+    withheld: list[str] = []
+    for release in releases:
+        signed = []
+        for image in release.images:
+            stated = statement(release.product, release.version, image)
+            if signed_by(stated, image.signatures, keys):
+                signed.append(image)
+            else:
+                withheld.append(f"{release.product}/{image.file}: {_why(image, keys)}")
+        if len(signed) == len(release.images):
+            kept.append(release)
+        elif signed:
+            kept.append(replace(release, images=tuple(signed)))
+    return tuple(kept), tuple(withheld)
+
+
+def _why(image: ReleaseImage, keys: Iterable[PublicKey]) -> str:
+    trusted = {key.id for key in keys}
+    if not image.signatures:
+        return "it is not signed"
+    void = [one.key for one in image.signatures if one.key in trusted]
+    if void:
+        return f"the signature of key {void[0]} does not fit it"
+    return f"it is signed with key {image.signatures[0].key}, which is not trusted"
+
+
+def merged(
+    held: Iterable[Signature],
+    fresh: Iterable[Signature],
+    stated: bytes,
+    keys: Iterable[PublicKey] = (),
+) -> tuple[Signature, ...]:
+    """Returns what an image is signed with when signatures are added to those that it has.
+
+    A key signs the same statement otherwise each time, so one that stands there stays, unless it
+    is known to be void.
+    """
+    known = {key.id: key for key in keys}
+    found = {one.key: one for one in held}
+    for one in fresh:
+        there = found.get(one.key)
+        key = known.get(one.key)
+        if there is None or (key is not None and not _holds(key, there.signature, stated)):
+            found[one.key] = one
+    return tuple(found[key] for key in sorted(found))
+
+
+def to_header(signatures: Iterable[Signature]) -> str:
+    """Returns signatures as the text of a header: ``KEY:SIGNATURE``, with commas between."""
+    return ", ".join(f"{one.key}:{one.signature}" for one in signatures)
+
+
+def from_header(text: str) -> tuple[Signature, ...]:
+    """Reads what :func:`to_header` writes.
+
+    Raises:
+        RequestError: It is of another form.
+    """
+    found: list[Signature] = []
+    for part in filter(None, map(str.strip, text.split(","))):
+        key, _, signature = part.partition(":")
+        one = Signature.of(key, signature)
+        if one is None or len(found) == 2 * MAX_TRUSTED_KEYS:
+            raise RequestError(
+                "the signature of the release is not of the form KEY:SIGNATURE",
+                hint="Send the key's id of 16 hex digits, a colon, and the signature in base64.",
+            )
+        found.append(one)
+    return tuple(found)
