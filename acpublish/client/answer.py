@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 _PART_BYTES = 64 * 1024
 #: Not 507: a disk that is full stays so.
 _RETRIED = frozenset({429, 500, 502, 503, 504})
-_PART_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
