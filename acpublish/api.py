@@ -305,8 +305,17 @@ def _directory(catalog: _Path) -> DirectoryCatalog:
 def _write(path: Path, content: bytes) -> None:
     from acpublish.catalog import atomic
 
+    # What a link leads to is written, not the link itself.
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        raise SettingsError(f"{path} is no regular file", hint="Give another file with -o.")
+    if not target.parent.is_dir():
+        raise SettingsError(
+            f"{path} cannot be written: there is no directory {target.parent}",
+            hint="Make that directory, or give another file with -o.",
+        )
     with _written(path):
-        atomic.write(path, content, path.parent)
+        atomic.write(target, content, target.parent)
 
 
 @contextlib.contextmanager

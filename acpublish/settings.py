@@ -8,6 +8,7 @@ platformio.ini, which is a file that people share.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,10 +67,15 @@ def _option(name: str) -> str:
     return _OPTIONS.get(name, "--" + name.replace("_", "-"))
 
 
-def environment(environ: Mapping[str, str]) -> Layer:
-    """The layer of environment variables."""
+def environment(environ: Mapping[str, str], base: Path | None = None) -> Layer:
+    """The layer of environment variables.
+
+    Args:
+        environ: The variables.
+        base: What a relative ``ACPUBLISH_TO`` is relative to; None for the current directory.
+    """
     values = {name: environ.get(f"ACPUBLISH_{name.upper()}") for name in NAMES}
-    return _layer(values, lambda name: f"ACPUBLISH_{name.upper()}")
+    return _layer(values, lambda name: f"ACPUBLISH_{name.upper()}", base)
 
 
 def ini(option: Callable[[str], str | None], project: Path) -> Layer:
@@ -137,10 +143,11 @@ class Settings:
         found = Destination(
             to=to, token=self.text("token"), insecure_http=self.flag("insecure_http")
         )
-        if found.is_server or holder.base is None:
+        if found.is_server:
             return found
-        directory = holder.base / Path(to).expanduser()
-        return Destination(to=str(directory))
+        # Path.expanduser raises a RuntimeError for a user that there is not.
+        directory = Path(os.path.expanduser(to))  # noqa: PTH111
+        return Destination(to=str(holder.base / directory if holder.base else directory))
 
     def kind(self) -> ImageKind:
         """Returns the kind of image; firmware where no layer has it.

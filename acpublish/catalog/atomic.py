@@ -120,8 +120,9 @@ def _refuse_what_is_in_the_way(path: Path) -> None:
     folder = path.parent if path.parent.exists() else path.parent.parent
     if path.is_dir():
         fault = errno.EISDIR
-    elif not folder.is_dir():
-        fault, path = errno.ENOTDIR, folder
+    elif path.parent.is_symlink() or not folder.is_dir():
+        # A link may lead out of the catalog, where nothing is served from.
+        fault, path = errno.ENOTDIR, path.parent if path.parent.is_symlink() else folder
     elif not os.access(folder, os.W_OK | os.X_OK):
         fault, path = errno.EACCES, folder
     if fault:

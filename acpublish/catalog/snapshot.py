@@ -159,7 +159,7 @@ def _read(paths: Iterable[Path], *, strict: bool) -> tuple[Release, ...]:
 
 
 def _release(path: Path) -> Release:
-    name = f"{path.parent.name}/{path.name}"
+    name = f"{layout.manifests(Path())}/{path.parent.name}/{path.name}"
     release = Release.from_json(path.read_bytes(), name)
     if (release.product, f"{release.version}.json") != (path.parent.name, path.name):
         raise ManifestError(

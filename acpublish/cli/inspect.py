@@ -19,7 +19,7 @@ _BAR_CHARACTERS = 32
 
 
 @click.command("inspect", short_help="Tell all about an image file.")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path, readable=False))
 @click.option(
     "--partitions",
     metavar="FILE",

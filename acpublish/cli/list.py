@@ -24,7 +24,7 @@ from acpublish.settings import Settings, flags
 def command(catalog: str, path: str, as_json: bool) -> None:
     """List what a catalog directory or an update server has."""
     destination = Settings(flags({"to": catalog})).destination()
-    entries = _of_server(destination.to, path) if destination.is_server else _of(catalog, path)
+    entries = (_of_server if destination.is_server else _of)(destination.to, path)
     if as_json:
         print_json(entries)
         return
@@ -38,7 +38,7 @@ def command(catalog: str, path: str, as_json: bool) -> None:
 def _of(catalog: str, path: str) -> list[dict[str, Any]]:
     from acpublish.catalog import CatalogFiles, Directory, DirectoryCatalog
 
-    opened = DirectoryCatalog(Path(catalog).expanduser())
+    opened = DirectoryCatalog(Path(catalog))
     files = CatalogFiles(opened)
     found = files.locate(os.fsencode(path))
     if not isinstance(found, Directory):

@@ -15,7 +15,7 @@ from acpublish.settings import Settings, environment, flags
 
 
 @click.command("publish", short_help="Stamp an image and publish it.")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path, readable=False))
 @click.option("--to", metavar="DIR|URL", help="A catalog directory or a server's address.")
 @click.option("--product", metavar="P", help="The product that the image belongs to.")
 @click.option("--version", metavar="V", help="SemVer 2.0.0, or git, or file:PATH.")

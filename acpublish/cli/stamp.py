@@ -11,7 +11,7 @@ from acpublish.cli.output import json_option, print_json
 
 
 @click.command("stamp", short_help="Write product and version into an image.")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path, readable=False))
 @click.option("--product", required=True, metavar="P", help="The product's name.")
 @click.option("--version", required=True, metavar="V", help="SemVer 2.0.0, at most 31 characters.")
 @click.option(

@@ -7,14 +7,15 @@ closure, because SCons makes a closure's content part of the image's signature.
 from __future__ import annotations
 
 import functools
+import hashlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
 from acpublish.errors import AcpublishError
-from acpublish.image import Kind, read, stamp
+from acpublish.image import Image, Kind, read, stamp
 from acpublish.pio.files import read_record, replace, write_record
 from acpublish.pio.project import Plan, Project
 from acpublish.publishing import (
@@ -27,7 +28,16 @@ from acpublish.publishing import (
     stamped,
 )
 
-__all__ = ["KEY", "Hook", "publish_build", "report", "say", "stamp_image", "upload_ota"]
+__all__ = [
+    "KEY",
+    "Hook",
+    "publish_build",
+    "publish_made",
+    "report",
+    "say",
+    "stamp_image",
+    "upload_ota",
+]
 
 #: Where the hook is found in SCons' environment.
 KEY = "ACPUBLISH_HOOK"
@@ -42,10 +52,12 @@ class Hook:
     Attributes:
         project: The environment that is built.
         source: The version, None where none is set.
+        on_build: Whether an image that is made in this run is published.
     """
 
     project: Project
     source: VersionSource | None
+    on_build: bool = False
     _plan: Plan | None = field(default=None, repr=False)
 
     def plan(self) -> Plan:
@@ -112,10 +124,24 @@ def upload_ota(target: Any, source: Any, env: Any) -> int:
 @_reported
 def publish_build(target: Any, source: Any, env: Any) -> int:
     """Publishes the image, ``source[0]``, unless it was published on an earlier build."""
+    _publish_once(env[KEY], source[0])
+    return 0
+
+
+@_reported
+def publish_made(target: Any, source: Any, env: Any) -> int:
+    """Publishes the image that was just made, ``target[0]``, where each build does."""
     hook: Hook = env[KEY]
-    path = Path(source[0].get_abspath())
+    if hook.on_build:
+        _publish_once(hook, target[0])
+    return 0
+
+
+def _publish_once(hook: Hook, node: Any) -> None:
+    path = Path(node.get_abspath())
     options = hook.plan().options
-    image = read(read_file(path))
+    data = read_file(path)
+    image = read(data)
     asked = {
         "image": image.unstamped_sha256,
         "to": options.destination.to,
@@ -125,9 +151,10 @@ def publish_build(target: Any, source: Any, env: Any) -> int:
         "channel": options.channel,
         "compress": options.compress,
     }
-    if read_record(hook.project.build_directory).get("asked") == asked:
-        return 0
-    say(f"Publishing {source[0]}", sys.stdout)
+    record = read_record(hook.project.build_directory)
+    if record.get("asked") == asked and _is_published(path, data, image, hook, record):
+        return
+    say(f"Publishing {node}", sys.stdout)
     publication = _publish(hook, path, on_build=True)
     published = {
         "version": str(publication.submission.version),
@@ -135,7 +162,24 @@ def publish_build(target: Any, source: Any, env: Any) -> int:
         "sha256": publication.receipt.sha256,
     }
     write_record(hook.project.build_directory, {"asked": asked, "published": published})
-    return 0
+
+
+def _is_published(
+    path: Path, data: bytes, image: Image, hook: Hook, record: Mapping[str, Any]
+) -> bool:
+    """Tells whether an image is the recorded one, and gives it the version that it has there.
+
+    It may have been made again since, and then has the version that was asked for, under which
+    other bytes are published.
+    """
+    published = record.get("published", {})
+    final = data
+    if image.kind is Kind.APPLICATION and image.stampable:
+        final = stamp(data, hook.project.product, str(published.get("version")))
+    if hashlib.sha256(final).hexdigest() != published.get("sha256"):
+        return False
+    _rewrite(path, data, final)
+    return True
 
 
 def _publish(hook: Hook, path: Path, *, on_build: bool) -> Publication:

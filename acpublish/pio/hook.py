@@ -7,7 +7,16 @@ import sys
 from typing import Any
 
 from acpublish.errors import AcpublishError, SettingsError
-from acpublish.pio.actions import KEY, Hook, publish_build, report, say, stamp_image, upload_ota
+from acpublish.pio.actions import (
+    KEY,
+    Hook,
+    publish_build,
+    publish_made,
+    report,
+    say,
+    stamp_image,
+    upload_ota,
+)
 from acpublish.pio.compiled import compile_in, show_headers
 from acpublish.pio.project import Project
 
@@ -17,12 +26,13 @@ __all__ = ["install"]
 _IMAGE = "$BUILD_DIR/${PROGNAME}.bin"
 _UPLOAD_OTA = "upload_ota"
 _ON_BUILD = "acpublish_on_build"
-#: Runs that are about something else than the image of this source: it is not stamped in them.
-_OTHER_PURPOSES = frozenset(
-    {"__debug", "__test", "buildfs", "checkprogsize", "compiledb", "envdump", "size", "sizedata"}
-    | {"uploadfs", "uploadfsota"}
-)
-#: Runs that make an image, besides those without any target.
+#: With these PlatformIO gives the image no builder: it builds the filesystem's image alone.
+_FILESYSTEM = frozenset({"buildfs", "uploadfs", "uploadfsota"})
+#: Runs that are about another program than this source's.
+_OTHER_PROGRAM = _FILESYSTEM | {"__debug", "__test"}
+#: Targets that make no image; a run that asks for nothing else is left alone.
+_LOOKING = frozenset({"checkprogsize", "compiledb", "envdump", "size", "sizedata"})
+#: Targets that are known to make an image, besides a run without any target.
 _BUILDING = frozenset({"buildprog", "upload"})
 
 
@@ -54,15 +64,19 @@ def _install(env: Any) -> None:
     if compiles:
         compile_in(env, project)
     _warn_of_token(env)
-    if asked & _OTHER_PURPOSES and _UPLOAD_OTA not in asked:
+    _refuse_filesystem_too(asked)
+    if _UPLOAD_OTA not in asked and (asked & _OTHER_PROGRAM or (asked and asked <= _LOOKING)):
         return
     env[KEY] = hook = Hook(project=project, source=project.version_source())
-    on_build = _publishes_on_build(project, asked)
-    if on_build or _UPLOAD_OTA in asked:
-        hook.plan()
-    if compiles and not asked & _OTHER_PURPOSES:
+    hook.on_build = _publishes_on_build(project, asked)
+    certain = hook.on_build and (not asked or bool(asked & _BUILDING))
+    if certain or _UPLOAD_OTA in asked:
+        source = hook.plan().source
+        if certain:
+            source.refuse_no_room()
+    if compiles and not asked & _OTHER_PROGRAM:
         _stamp_when_built(env, hook)
-    if on_build:
+    if certain:
         _publish_when_built(env)
 
 
@@ -80,6 +94,16 @@ def _refuse_wrong_place(env: Any, set_up: bool) -> None:
         )
 
 
+def _refuse_filesystem_too(asked: frozenset[str]) -> None:
+    filesystem = sorted(asked & _FILESYSTEM)
+    if filesystem and _UPLOAD_OTA in asked:
+        raise SettingsError(
+            f"{_UPLOAD_OTA} and {filesystem[0]} are asked for in one run, in which PlatformIO "
+            "builds no firmware",
+            hint=f"Run pio run -t {_UPLOAD_OTA} and pio run -t {filesystem[0]}, one by one.",
+        )
+
+
 def _stamp_when_built(env: Any, hook: Hook) -> None:
     if hook.source is None:
         return
@@ -89,6 +113,10 @@ def _stamp_when_built(env: Any, hook: Hook) -> None:
     # No post-action is run on what comes out of a build cache.
     env.NoCache(_IMAGE)
     env.AddPostAction(_IMAGE, env.VerboseAction(stamp_image, "Stamping $TARGET"))
+    # Whatever target an image is made for: it is published, and not only when it is asked for.
+    # In every run the image has the same actions, because they are a part of its signature.
+    if hook.project.settings.flag("on_build"):
+        env.AddPostAction(_IMAGE, env.Action(publish_made, None))
 
 
 def _publish_when_built(env: Any) -> None:
@@ -102,8 +130,7 @@ def _publish_when_built(env: Any) -> None:
 
 
 def _publishes_on_build(project: Project, asked: frozenset[str]) -> bool:
-    builds = not asked or bool(asked & _BUILDING)
-    if not builds or asked & (_OTHER_PURPOSES | {_UPLOAD_OTA, "nobuild"}):
+    if asked & (_OTHER_PROGRAM | {_UPLOAD_OTA, "nobuild"}):
         return False
     return project.settings.flag("on_build")
 

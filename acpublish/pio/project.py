@@ -45,7 +45,7 @@ class Project:
         origin: Framework, platform, the ESP8266's core and libraries, for the provenance.
         declared: What the image does not tell of the board and the build.
         partitions: The board's partition table, where there is one to read.
-        rivals: The other environments that ``pio run`` would publish: name and settings.
+        rivals: The other environments that may be published too: name, board and settings.
     """
 
     environment: str
@@ -132,13 +132,17 @@ class Project:
                 theirs = settings.publish_options(product=self.default_product, board=board)
             except AcpublishError:
                 continue
-            if all(
+            same_place = all(
                 getattr(theirs, part) == getattr(options, part)
-                for part in ("destination", "product", "version", "board", "kind")
+                for part in ("destination", "product", "board", "kind")
+            )
+            if same_place and (
+                theirs.version == options.version or theirs.channel == options.channel
             ):
                 raise SettingsError(
                     f"the environments {self.environment} and {name} would both publish "
-                    f"{options.product} for the board {options.board}, under the same version",
+                    f"{options.product} for the board {options.board}, so that devices of one get "
+                    "the firmware of the other",
                     hint=f"Give one of them a board name of its own, for example "
                     f"custom_ota_board = {options.board}-{self.environment.lower()}.",
                 )
@@ -164,7 +168,7 @@ class Project:
 
 
 def _settings(config: Any, name: str, directory: Path) -> Settings:
-    return Settings(environment(os.environ), ini(_option(config, name), directory))
+    return Settings(environment(os.environ, directory), ini(_option(config, name), directory))
 
 
 def _option(config: Any, name: str) -> Callable[[str], str | None]:
@@ -200,10 +204,12 @@ def _libraries(env: Any) -> dict[str, str]:
 
 
 def _rivals(config: Any, name: str, directory: Path) -> tuple[tuple[str, str, Settings], ...]:
-    """Returns the other environments that a plain ``pio run`` builds with the same extra script.
+    """Returns the other environments with the same extra script that may be published, too.
 
-    Which environments this very run builds is not known here: each is a process of its own.
+    Which environments this very run builds is not known here: each is a process of its own. One
+    that a plain ``pio run`` builds is safe from all others, because they look at it in turn.
     """
+    default = config.default_envs()
     ours = set(config.get(f"env:{name}", "extra_scripts", []) or ())
     return tuple(
         (
@@ -211,6 +217,6 @@ def _rivals(config: Any, name: str, directory: Path) -> tuple[tuple[str, str, Se
             str(config.get(f"env:{other}", "board", "")).lower(),
             _settings(config, other, directory),
         )
-        for other in config.default_envs() or config.envs()
+        for other in (default if name in default else config.envs())
         if other != name and ours & set(config.get(f"env:{other}", "extra_scripts", []) or ())
     )

@@ -38,6 +38,8 @@ from acpublish.release import (
 
 __all__ = ["Catalog", "Publication", "open_catalog", "publish_image", "read_file", "stamped"]
 
+#: Twice the largest flash chip that the image header knows (``esp_image_format.h``).
+_LARGEST_BYTES = 256 * 1024 * 1024
 #: How often a development version is chosen anew when others publish at the same time.
 _RACES = 20
 
@@ -91,22 +93,29 @@ def open_catalog(destination: Destination) -> Catalog:
         )
     from acpublish.catalog import DirectoryCatalog
 
-    return DirectoryCatalog(Path(destination.to).expanduser())
+    return DirectoryCatalog(Path(destination.to))
 
 
 def read_file(path: Path) -> bytes:
     """Returns the bytes of an image's file.
 
     Raises:
-        NotAnImageError: It cannot be read.
+        NotAnImageError: It cannot be read, or is larger than any flash chip.
     """
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(_LARGEST_BYTES + 1)
     except OSError as fault:
         raise NotAnImageError(
             f"{path} cannot be read: {(fault.strerror or 'unknown reason').lower()}",
             hint="Give the file of an image, such as PlatformIO's firmware.bin.",
         ) from fault
+    if len(data) > _LARGEST_BYTES:
+        raise NotAnImageError(
+            f"{path} has more than {_LARGEST_BYTES // 2**20} MiB, which no flash chip holds",
+            hint="Give the file of an image, such as PlatformIO's firmware.bin.",
+        )
+    return data
 
 
 def publish_image(

@@ -21,6 +21,12 @@ from acpublish.release.version import Version, from_git, next_development
 __all__ = ["GitState", "VersionSource", "git_state", "resolve"]
 
 _GIT_TIMEOUT_S = 20
+#: More development builds of one version than anybody publishes.
+_MANY_BUILDS = 9999
+#: The version is the first line that is not empty; the rest of a larger file does not matter.
+_VERSION_FILE_CHARACTERS = 4096
+#: Where PlatformIO looks for sources: a file there that git does not know is in the image, too.
+_SOURCES = ("src", "include", "lib")
 #: Digits of the unstamped digest that tell one changed work tree from another.
 _DIGEST_DIGITS = 8
 _DESCRIPTION = re.compile(r"(?P<tag>.+)-(?P<distance>\d+)-g(?P<commit>[0-9a-f]+)\Z")
@@ -70,6 +76,22 @@ class VersionSource:
             return self.base
         changed = unstamped_sha256[:_DIGEST_DIGITS] if self.git.changed else ""
         return from_git(self.git.tag, self.git.distance, self.git.commit, changed)
+
+    def refuse_no_room(self) -> None:
+        """Refuses a version whose development versions have no room in a stamp.
+
+        Raises:
+            VersionError: They have none, so that a changed build could not be published.
+        """
+        if self.git is None:
+            try:
+                self.base.development(_MANY_BUILDS)
+            except VersionError as fault:
+                raise VersionError(
+                    f"the development versions of {self.base} would not fit a stamp, which holds "
+                    "31 bytes, and a changed build gets one",
+                    hint="Shorten its pre-release part, or do without custom_ota_on_build.",
+                ) from fault
 
     def other_version(
         self,
@@ -122,7 +144,8 @@ def resolve(source: str, project: Path) -> VersionSource:
 
 def _from_file(path: Path) -> Version:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open(encoding="utf-8-sig") as file:
+            text = file.read(_VERSION_FILE_CHARACTERS)
     except (OSError, UnicodeDecodeError) as fault:
         why = fault.strerror if isinstance(fault, OSError) else "it is no text"
         raise VersionError(
@@ -142,7 +165,11 @@ def git_state(project: Path) -> GitState:
         VersionError: There is no git, no repository, no commit, or the tag is no version.
     """
     described = _git(project, "describe", "--tags", "--long", "--abbrev=7", *_tag_patterns())
-    changed = bool(_must(_git(project, "status", "--porcelain", "--untracked-files=no"), project))
+    unknown = _git(project, "ls-files", "--others", "--exclude-standard", "--", *_SOURCES)
+    changed = bool(
+        _must(_git(project, "status", "--porcelain", "--untracked-files=no"), project)
+        or _must(unknown, project)
+    )
     found = _DESCRIPTION.match(described.stdout.strip()) if not described.returncode else None
     if found is None:
         commit = _must(_git(project, "rev-parse", "--short=7", "HEAD"), project)

@@ -172,7 +172,13 @@ def _suggestion(text: str) -> str:
         return "Write three numbers, for example '1.0.0', or 'git' or 'file:PATH' as its source."
     major, minor, patch, rest = found.groups()
     numbers = ".".join(str(int(part or 0)) for part in (major, minor, patch))
-    rest = re.sub(r"[^0-9a-z.+-]+", "-", rest.lower()).strip("-.")
+    rest = re.sub(r"[^0-9a-z.+-]+", "-", rest.lower())
+    if rest.startswith("-"):
+        # A number of a pre-release has no zeros before it.
+        rest = re.sub(r"(?<=[.-])0+(?=[0-9]+(?:\.|$))", "", rest)
+        if len(numbers + rest) <= STAMP_TEXT_BYTES and _SEMVER.match(numbers + rest):
+            return f"Write {numbers + rest!r}."
+    rest = rest.strip("-.")
     if rest and rest[0] != "+":
         mark = "+" if rest.replace(".", "").isdigit() else "-"
         rest = mark + ".".join(part.strip("-") or "0" for part in rest.split("."))

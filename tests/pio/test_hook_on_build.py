@@ -313,3 +313,51 @@ def test_a_record_that_cannot_be_written_is_an_error_and_no_traceback(
 
     assert run.returncode == 1
     assert "acpublish.json cannot be written" in errors(run)[0]
+
+
+def test_an_image_made_again_gets_the_version_it_is_published_under(
+    make_project: MakeProject, catalog: Path
+) -> None:
+    project = hooked(make_project, catalog, D1, ON_BUILD)
+    assert project.run().ok
+    edit_sketch(project, "second")
+    assert project.run().ok
+    project.image("d1").unlink()
+
+    # There is no device, but what a cable would flash is made first.
+    again = project.run("-t", "upload")
+
+    assert "Uploading" in again.stdout
+    assert PUBLISHING not in again.stdout
+    image = read(project.image("d1").read_bytes())
+    assert image.sha256 == published(catalog)["1.0.1-dev.1 d1_mini"].sha256
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [("upload", "size"), ("checkprogsize", "buildprog"), (".pio/build/d1/firmware.bin",)],
+    ids=" ".join,
+)
+def test_whatever_target_makes_an_image_it_is_published(
+    make_project: MakeProject, catalog: Path, targets: tuple[str, ...]
+) -> None:
+    project = hooked(make_project, catalog, D1, ON_BUILD)
+
+    run = project.run(*(word for target in targets for word in ("-t", target)))
+
+    assert run.stdout.count("lamp 1.0.0 for d1_mini (stable): published") == 1
+    image = read(project.image("d1").read_bytes())
+    assert image.sha256 == published(catalog)["1.0.0 d1_mini"].sha256
+
+
+def test_a_version_whose_builds_have_no_room_is_refused_before_the_build(
+    make_project: MakeProject, catalog: Path
+) -> None:
+    version = "10.20.30-alpha.beta.gamma.12345"
+    project = hooked(make_project, catalog, D1, ON_BUILD, version=version)
+
+    run = project.run()
+
+    assert run.returncode == 1
+    assert "Compiling" not in run.stdout
+    assert f"the development versions of {version} would not fit a stamp" in errors(run)[0]

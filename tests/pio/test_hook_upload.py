@@ -308,6 +308,30 @@ def test_an_environment_outside_the_default_ones_does_not_stand_in_the_way(
     assert "environments debug and release" in errors(debug)[0]
 
 
+@pytest.mark.parametrize("filesystem", ["buildfs", "uploadfs"])
+def test_the_filesystem_in_the_same_run_is_refused(
+    make_project: MakeProject, catalog: Path, filesystem: str
+) -> None:
+    project = hooked(make_project, catalog, D1)
+    assert project.run("-t", "upload_ota").ok
+    project.write("VERSION", "1.0.1")
+
+    run = project.run("-t", filesystem, "-t", "upload_ota")
+
+    assert run.returncode == 1
+    assert f"upload_ota and {filesystem} are asked for in one run" in errors(run)[0]
+    assert list(published(catalog)) == ["1.0.0 d1_mini"]
+
+
+def test_a_home_of_nobody_is_one_clear_line(make_project: MakeProject) -> None:
+    project = hooked(make_project, "~nobody-of-this-name/firmware", D1)
+
+    run = project.run("-t", "upload_ota")
+
+    assert run.returncode == 1
+    assert "nobody-of-this-name" in errors(run)[0]
+
+
 def test_an_esp8266_sketch_without_the_header_is_stamped_too(
     make_project: MakeProject, catalog: Path
 ) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -107,9 +108,23 @@ class TestStamp:
     def test_an_output_that_cannot_be_written(self, firmware: Path, tmp_path: Path) -> None:
         (tmp_path / "folder").mkdir()
         for output in (tmp_path / "folder", firmware / "x"):
-            with pytest.raises(SettingsError, match="cannot be written"):
+            with pytest.raises(SettingsError, match=r"cannot be written|no regular file"):
                 acpublish.stamp(firmware, product="lamp", version="1.0.0", output=output)
         assert {path.name for path in tmp_path.iterdir()} == {"firmware.bin", "folder"}
+
+    def test_what_is_no_regular_file_is_left_as_it_is(self, firmware: Path, tmp_path: Path) -> None:
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        with pytest.raises(SettingsError, match="no regular file"):
+            acpublish.stamp(firmware, product="lamp", version="1.0.0", output=pipe)
+        assert pipe.is_fifo()
+
+    def test_what_a_link_leads_to_is_written(self, firmware: Path, tmp_path: Path) -> None:
+        link = tmp_path / "link.bin"
+        link.symlink_to("stamped.bin")
+        acpublish.stamp(firmware, product="lamp", version="1.0.0", output=link)
+        assert link.is_symlink()
+        assert acpublish.read_image(tmp_path / "stamped.bin").stamp is not None
 
 
 class TestPublish:

@@ -268,7 +268,7 @@ def test_another_environment_that_would_publish_the_same_is_refused(tmp_path: Pa
     [
         {"custom_ota_board": "attic"},
         {"custom_ota_product": "lantern"},
-        {"custom_ota_version": "2.0.0"},
+        {"custom_ota_version": "2.0.0", "custom_ota_channel": "beta"},
         {"custom_ota_to": "elsewhere"},
         {"custom_ota_to": None},
         {"custom_ota_board": "no board name"},
@@ -283,6 +283,19 @@ def test_an_environment_that_would_not_publish_the_same_is_no_rival(
     project = read_project(tmp_path, environment(), environment(**other))
 
     assert project.plan(project.version_source()).options.board == "d1_mini"
+
+
+def test_another_version_on_the_same_channel_is_refused_too(tmp_path: Path) -> None:
+    project = read_project(tmp_path, environment(), environment(custom_ota_version="2.0.0"))
+
+    with pytest.raises(SettingsError, match="devices of one get the firmware of the other"):
+        project.plan(project.version_source())
+
+
+def test_one_outside_the_plain_run_looks_at_all_others(tmp_path: Path) -> None:
+    project = read_project(tmp_path, environment(), environment(), default=["other"])
+
+    assert [name for name, _, _ in project.rivals] == ["b"]
 
 
 def test_only_the_environments_of_a_plain_run_are_rivals(tmp_path: Path) -> None:

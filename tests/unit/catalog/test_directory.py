@@ -382,3 +382,20 @@ def test_the_lock_is_waited_for_and_given_up(
     ):
         put(tmp_path)
     assert put(tmp_path).outcome is Outcome.PUBLISHED
+
+
+@pytest.mark.parametrize("leads", ["nowhere", "elsewhere"])
+def test_a_product_directory_that_is_a_link_is_refused_before_the_commit(
+    tmp_path: Path, leads: str
+) -> None:
+    root = tmp_path / "catalog"
+    root.mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (root / "lamp").symlink_to(tmp_path / leads)
+    catalog = DirectoryCatalog(root)
+
+    with pytest.raises(CatalogError, match="not a directory"):
+        put(catalog, "1.0.0")
+
+    assert catalog.releases("lamp") == ()
+    assert list((tmp_path / "elsewhere").iterdir()) == []

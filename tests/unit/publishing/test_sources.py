@@ -76,6 +76,14 @@ class TestGit:
         assert repository.version() == f"1.2.4-dev.5+g{repository.head}.d0123abcd"
         assert resolve("git", repository.path).development
 
+    def test_a_source_that_git_does_not_know_is_a_change(self, repository: Repository) -> None:
+        repository.git("tag", "v1.2.3")
+        (repository.path / "src").mkdir()
+        (repository.path / "notes.txt").write_text("not in the image")
+        assert repository_version(repository) == "1.2.3"
+        (repository.path / "src" / "extra.cpp").write_text("int extra;")
+        assert repository_version(repository).startswith("1.2.4-dev.0+g")
+
     def test_a_changed_tag_is_a_development_version(self, repository: Repository) -> None:
         repository.git("tag", "v1.2.3")
         repository.change()
