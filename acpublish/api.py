@@ -299,7 +299,8 @@ def publish_with(path: Path, options: PublishOptions, *, dry_run: bool = False) 
 def _directory(catalog: _Path) -> DirectoryCatalog:
     from acpublish.catalog import DirectoryCatalog
 
-    return DirectoryCatalog(Path(catalog).expanduser())
+    # Path.expanduser raises a RuntimeError for a user that there is not.
+    return DirectoryCatalog(Path(os.path.expanduser(catalog)))  # noqa: PTH111
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -219,7 +219,7 @@ class Settings:
     def _path(self, name: str) -> Path | None:
         for layer in self._layers:
             if name in layer.values:
-                path = Path(layer.values[name]).expanduser()
+                path = Path(os.path.expanduser(layer.values[name]))  # noqa: PTH111
                 return path if layer.base is None else layer.base / path
         return None
 

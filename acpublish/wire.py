@@ -42,6 +42,8 @@ MAX_SIZE_BYTES = 2**31 - 1
 #: One TCP segment of a device holds 536 bytes; a header must not leave 1 to 3 body bytes in it.
 MAX_IMAGE_HEADER_BYTES = 500
 
+#: How the agents of updaters end; HTTPClient is what any sketch may use.
+_UPDATER = "-http-Update"
 _PREFIXES: Mapping[Family, bytes] = {
     family: prefix.lower().encode() for family, prefix in HEADER_PREFIXES.items()
 }
@@ -110,8 +112,10 @@ def read_report(headers: Iterable[tuple[bytes, bytes]]) -> Report:
     said = dict(headers)
     family = _family(said)
     if family is None:
-        agent = USER_AGENTS.get(_text(said.get(b"user-agent")).split("/")[0].strip())
-        return NO_REPORT if agent is None else Report(family=agent, updater=True)
+        named = _text(said.get(b"user-agent"))
+        agent = USER_AGENTS.get(named.split("/")[0].strip())
+        # A sketch that reads a file with HTTPClient is no updater, but is of that chip.
+        return NO_REPORT if agent is None else Report(family=agent, updater=_UPDATER in named)
     # Each up-to-date check waits for this, so that only what is wanted is decoded.
     mode, version, md5, sha256, size, free_space, mac, base_mac = [
         _text(said.get(name)) for name in _FIELDS[family]

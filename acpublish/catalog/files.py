@@ -79,8 +79,15 @@ Located = Directory | LooseFile | ReleaseFile
 class CatalogFiles:
     """The files and directories of a catalog, by the addresses that clients use."""
 
-    def __init__(self, catalog: DirectoryCatalog) -> None:
+    def __init__(self, catalog: DirectoryCatalog, hidden: Path | None = None) -> None:
+        """Looks into a catalog.
+
+        Args:
+            catalog: The catalog.
+            hidden: A directory that must not be seen, should it be inside: the server's state.
+        """
         self.catalog = catalog
+        self._hidden = os.path.realpath(hidden) if hidden else None
         self.loose = LooseFiles()
         self._root = str(catalog.root)
 
@@ -144,6 +151,8 @@ class CatalogFiles:
             return None
         if not inside:
             return None
+        if self._hidden and os.path.commonpath([self._hidden, real]) == self._hidden:
+            return None
         below = os.path.relpath(real, self._root).lower().split(os.sep)
         return None if layout.HIDDEN in below else real
 
@@ -198,7 +207,7 @@ class CatalogFiles:
             status = item.stat()
         except (OSError, UnicodeEncodeError):
             return None
-        if item.name.lower() == layout.HIDDEN:
+        if item.name.lower() == layout.HIDDEN or item.path == self._hidden:
             return None
         if stat.S_ISDIR(status.st_mode):
             return Entry(name=item.name, type="directory", size=0, modified=status.st_mtime)
@@ -214,7 +223,8 @@ class CatalogFiles:
             if sketch is None:
                 return None
             family = sketch.family
-            kind = "bin" if sketch.kind in _FIRMWARE else "file"
+            # What is cut off and no longer being copied is nothing that a device can flash.
+            kind = "bin" if sketch.kind in _FIRMWARE and not sketch.truncated else "file"
         return Entry(
             name=item.name,
             type=kind,

@@ -57,6 +57,7 @@ class ProductSnapshots:
         self._lock = threading.Lock()
         self._kept: dict[str, tuple[int, ProductSnapshot]] = {}
         self._products: tuple[int, tuple[str, ...]] = (-1, ())
+        self._parsed: dict[str, tuple[tuple[int, int, int], Release]] = {}
         self._withheld: dict[str, tuple[str, ...]] = {}
 
     def products(self) -> tuple[str, ...]:
@@ -105,7 +106,7 @@ class ProductSnapshots:
             # Whom to trust is not known, so nothing is served rather than anything.
             self._say(name, (f"all releases of {name}: {fault}",))
             return ProductSnapshot(owned=True)
-        releases, withheld = admitted(_read(paths, strict=False), keys)
+        releases, withheld = admitted(self._releases(paths, strict=False), keys)
         self._say(name, withheld)
         return _snapshot(releases, owned=bool(paths or keys))
 
@@ -123,7 +124,7 @@ class ProductSnapshots:
             ManifestError: A manifest cannot be read.
             OSError: A manifest's file cannot be read.
         """
-        return _read(_manifests(layout.manifests(self._root, name)), strict=True)
+        return self._releases(_manifests(layout.manifests(self._root, name)), strict=True)
 
     def named_objects(self) -> frozenset[str]:
         """Reads now which objects the manifests of all products name.
@@ -135,27 +136,43 @@ class ProductSnapshots:
         return frozenset(
             named.sha256
             for directory in layout.manifests(self._root).glob("*")
-            for release in _read(_manifests(directory), strict=True)
+            for release in self._releases(_manifests(directory), strict=True)
             for image in release.images
             for named in (image, image.compressed)
             if named is not None
         )
 
+    def _releases(self, paths: Iterable[str], *, strict: bool) -> tuple[Release, ...]:
+        releases = []
+        for path in paths:
+            try:
+                releases.append(self._release(path))
+            except (AcpublishError, OSError) as fault:
+                if strict:
+                    raise
+                _log.error("left out: %s", fault)
+        return tuple(releases)
 
-def _manifests(directory: Path) -> list[Path]:
-    return sorted(directory.glob("*.json"))
+    def _release(self, path: str) -> Release:
+        """Returns a release; a manifest that was read before is read again when it changed.
+
+        A product may have thousands, and each publish changes one: every write is a file of its
+        own that is renamed into place, so that the identity of the file tells.
+        """
+        status = os.stat(path)
+        now = (status.st_ino, status.st_mtime_ns, status.st_size)
+        kept = self._parsed.get(path)
+        if kept is None or kept[0] != now:
+            kept = self._parsed[path] = (now, _release(Path(path)))
+        return kept[1]
 
 
-def _read(paths: Iterable[Path], *, strict: bool) -> tuple[Release, ...]:
-    releases = []
-    for path in paths:
-        try:
-            releases.append(_release(path))
-        except (AcpublishError, OSError) as fault:
-            if strict:
-                raise
-            _log.error("left out: %s", fault)
-    return tuple(releases)
+def _manifests(directory: Path) -> list[str]:
+    try:
+        with os.scandir(directory) as scan:
+            return sorted(item.path for item in scan if item.name.endswith(".json"))
+    except FileNotFoundError:
+        return []
 
 
 def _release(path: Path) -> Release:

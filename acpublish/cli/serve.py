@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import click
 
-LEVELS = ("critical", "error", "warning", "info", "debug")
+#: The names of :mod:`logging`, the short forms included.
+LEVELS = ("critical", "fatal", "error", "warning", "warn", "info", "debug", "notset")
 
 
 @click.command("serve", short_help="Serve a catalog to devices.")
@@ -59,6 +61,8 @@ def command(
     from acpublish.server.options import ServerOptions
     from acpublish.server.run import serve
 
+    if math.isnan(grace):
+        raise click.BadParameter("nan is no time.", param_hint="--grace")
     return serve(
         ServerOptions(
             catalog=catalog, bind=bind, port=port, log=log.upper(), state=state, grace_s=grace

@@ -173,8 +173,10 @@ class Outline:
         kind: As far as headers tell.
         family: The family whose segment chain fits, None where neither or both do.
         complete: Whether the segment chain ends inside the file (not before its bytes are there).
+        truncated: Whether it begins as an image and ends before its last segment does.
     """
 
     kind: Kind
     family: Family | None
     complete: bool
+    truncated: bool = False

@@ -28,6 +28,7 @@ def outline(read_at: ReadAt, size: int) -> Outline:
     kinds = {shape.kind for shape in complete or whole or found}
     return Outline(
         kind=kinds.pop() if len(kinds) == 1 else kind_by_magic(read_at),
-        family=whole[0].family if len(whole) == 1 else None,
+        family=(whole or found)[0].family if len(whole or found) == 1 else None,
         complete=bool(complete),
+        truncated=bool(found) and not whole,
     )

@@ -139,7 +139,7 @@ def _bytes(destination: Destination, product: str, image: ReleaseImage) -> bytes
     if not destination.is_server:
         from acpublish.catalog import DirectoryCatalog
 
-        return DirectoryCatalog(Path(destination.to).expanduser()).read_object(image.sha256)
+        return DirectoryCatalog(Path(destination.to)).read_object(image.sha256)
     # Loading requests costs 150 ms, which a directory need not pay.
     import tempfile
 

@@ -34,7 +34,7 @@ _log = logging.getLogger("acpublish.server")
 
 _CATALOG = CATALOG_PATH.encode()
 _UPDATE = UPDATE_PREFIX.encode()
-_API = b"/api/"
+_API = b"/api/v1/"
 
 
 def create_app(
@@ -53,7 +53,7 @@ def create_app(
         listeners: Whoever wants to hear of check-ins.
         log: Where each answer is noted; None for nowhere.
     """
-    files = CatalogFiles(catalog)
+    files = CatalogFiles(catalog, hidden=options.state)
     places = Places(files)
     images = ImageSender(files, options.cache_bytes)
     return Application(

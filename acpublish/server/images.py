@@ -19,14 +19,14 @@ from typing import BinaryIO
 from urllib.parse import quote
 
 from acpublish.catalog import CatalogFiles
-from acpublish.catalog.loose import LARGEST_READ_BYTES, Identity, identity, settled
+from acpublish.catalog.loose import LARGEST_READ_BYTES, Content, Identity, identity, settled
 from acpublish.errors import CatalogError, NotFoundError
-from acpublish.image import Image, Kind, RunningDigests
+from acpublish.image import Image, Integrity, Kind, RunningDigests, fits
 from acpublish.image.inflate import inflate
 from acpublish.release import Compressed, ImageKind, Release, ReleaseImage
 from acpublish.server import answers
 from acpublish.server.answers import Headers, Send
-from acpublish.server.bodies import ByteCache, send_bytes, send_file
+from acpublish.server.bodies import CHUNK_BYTES, ByteCache, send_bytes, send_file
 from acpublish.server.requests import Request
 from acpublish.wire import MAX_IMAGE_HEADER_BYTES, Family
 
@@ -77,7 +77,9 @@ class ImageSender:
 
     def __init__(self, files: CatalogFiles, cache_bytes: int) -> None:
         self._files = files
-        self._bytes: ByteCache[bytes] = ByteCache(cache_bytes)
+        self._bytes: ByteCache[bytes] = ByteCache(cache_bytes // 2)
+        self._contents: ByteCache[Content] = ByteCache(cache_bytes // 2)
+        self._compared: dict[Path, Identity] = {}
         self._served: dict[str, Served] = {}
 
     def of_release(self, release: Release, image: ReleaseImage) -> Served:
@@ -136,10 +138,7 @@ class ImageSender:
             )
         image = self._files.loose.known(path, status)
         if image is None:
-            await self._loose_bytes(path, state)
-            image = self._files.loose.known(path, status)
-        if image is None:
-            raise _changing()
+            image = (await self._loose_content(path, state)).image
         return _of_image(path, state, image)
 
     async def send(self, request: Request, served: Served, send: Send) -> int:
@@ -165,7 +164,7 @@ class ImageSender:
         if served.size > self._bytes.largest_bytes:
             if served.inflated is not None:
                 raise CatalogError("the gzip is too large to look into", hint="Raise the cache.")
-            file = await asyncio.to_thread(_open, served)
+            file = await asyncio.to_thread(self._open, served)
             with file:
                 await _start(send, status, headers)
                 await send_file(send, file, start, size)
@@ -177,7 +176,7 @@ class ImageSender:
 
     async def _body(self, served: Served) -> bytes:
         if served.state is not None:
-            return await self._loose_bytes(served.path, served.state)
+            return (await self._loose_content(served.path, served.state)).data
         digest = served.sha256 or ""
 
         def read() -> tuple[int, bytes]:
@@ -188,14 +187,36 @@ class ImageSender:
 
         return await self._bytes.make((digest, served.inflated), read)
 
-    async def _loose_bytes(self, path: Path, state: Identity) -> bytes:
-        def read() -> tuple[int, bytes]:
+    async def _loose_content(self, path: Path, state: Identity) -> Content:
+        def read() -> tuple[int, Content]:
             content = self._files.loose.content(path)
             if content.identity != state:
                 raise _changing()
-            return len(content.data), content.data
+            return len(content.data), content
 
-        return await self._bytes.make((path, state), read)
+        return await self._contents.make((path, state), read)
+
+    def _open(self, served: Served) -> BinaryIO:
+        """Opens a file that is too large for the cache; an object is compared when it changed."""
+        try:
+            file = served.path.open("rb")
+        except OSError as fault:
+            raise NotFoundError("the file is gone", hint="Ask again.") from fault
+        now = identity(os.fstat(file.fileno()))
+        try:
+            if served.state is None and self._compared.get(served.path) != now:
+                if _sha256(file) != served.sha256:
+                    raise CatalogError(
+                        f"the object {served.sha256} was changed on the disk",
+                        hint="Publish that image again.",
+                    )
+                self._compared[served.path] = now
+            elif served.state is not None and now != served.state:
+                raise _changing()
+        except BaseException:
+            file.close()
+            raise
+        return file
 
 
 def _compare_inside(data: bytes, sha256: str) -> None:
@@ -228,22 +249,30 @@ def _of_image(path: Path, state: Identity, image: Image) -> Served:
         # Only the ESP8266 takes gzip (image-format: HTTPUpdate.cpp wants 0xE9).
         family="esp8266" if image.kind is Kind.GZIP else image.family,
         kind=kind,
-        version=image.stamp.version if image.stamp else None,
+        # It goes into a header, and is whatever stands in the file.
+        version=image.stamp.version if image.stamp and fits(image.stamp.version) else None,
         running=image.running,
-        flashable=image.kind not in _RUINOUS,
+        flashable=image.kind not in _RUINOUS and not _broken(image),
         headers=image_headers(path.name, image.size, image.md5, image.sha256),
     )
 
 
-def _open(served: Served) -> BinaryIO:
-    try:
-        file = served.path.open("rb")
-    except OSError as fault:
-        raise NotFoundError("the file is gone", hint="Ask again.") from fault
-    if served.state is not None and identity(os.fstat(file.fileno())) != served.state:
-        file.close()
-        raise _changing()
-    return file
+def _broken(image: Image) -> bool:
+    """Tells whether a device that flashes it would hold less than the image, or other bytes.
+
+    The MD5 that goes with the bytes holds for those of a truncated file, too. Bytes that follow a
+    sound image do no harm.
+    """
+    sums = (image.checksum, image.crc, image.digest)
+    sound = image.checksum is Integrity.VALID and Integrity.INVALID not in sums
+    return image.damaged and not sound
+
+
+def _sha256(file: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while chunk := file.read(CHUNK_BYTES):
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 async def _start(send: Send, status: int, headers: Headers) -> None:

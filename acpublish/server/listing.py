@@ -43,6 +43,8 @@ _LONGEST_LIFE_S = 2.0
 #: Listing may take a tenth of the time at most.
 _LIFE_PER_COST = 10
 _KEPT = 256
+#: 9999-12-31, the last day that :mod:`datetime` knows.
+_LAST_TIME_S = 253_402_214_400.0
 
 Row = dict[str, str | int]
 
@@ -195,7 +197,8 @@ def _fits(entry: Entry, row: Row, family: Family) -> bool:
 
 
 def _row(entry: Entry) -> Row:
-    when = datetime.fromtimestamp(entry.modified, timezone.utc)
+    # A file can have any time; one year is as good as another where none can be shown.
+    when = datetime.fromtimestamp(min(max(entry.modified, 0.0), _LAST_TIME_S), timezone.utc)
     return {
         "name": entry.name,
         "type": entry.type,

@@ -185,6 +185,7 @@ class DeviceProtocol(HttpToolsProtocol):
         super().data_received(part)
         if not self._left and self._stage is _Stage.BODY:
             if self._completed == 1 and self._begun == 1:
+                self._deadlines.discard(self.too_slow)
                 self._stage = _Stage.HEAD if self.cycle.keep_alive else _Stage.DONE
             else:
                 self._last_message()
@@ -214,6 +215,12 @@ class DeviceProtocol(HttpToolsProtocol):
         """Counts the messages that the parser holds complete."""
         self._completed += 1
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Waits for the rest of a body no longer than for a head: its answer is out already."""
+        super().on_response_complete()
+        if self._stage in (_Stage.BODY, _Stage.CHUNKED):
+            self._deadlines.add(self.too_slow, HEAD_DEADLINE_S)
 
     def send_400_response(self, msg: str) -> None:
         """Answers what is no HTTP, unless an answer is on its way."""

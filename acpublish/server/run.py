@@ -13,6 +13,7 @@ import sys
 import threading
 import types
 from collections.abc import Coroutine, Iterator
+from dataclasses import replace
 from typing import Any
 
 from acpublish.catalog import DirectoryCatalog
@@ -64,12 +65,13 @@ def serve(options: ServerOptions) -> int:
     logs.configure(logs.level_of(options.log))
     catalog = DirectoryCatalog(options.catalog)
     _repair(catalog)
-    tokens = Tokens(options.state or state_dir(catalog.root, os.environ))
+    state = options.state or state_dir(catalog.root, os.environ)
+    tokens = Tokens(state)
     listener = listen(options.bind or own_address(), options.port)
     raise_open_files()
     access = AccessLog(sys.stderr if _log.isEnabledFor(logging.INFO) else None)
     config = uvicorn.Config(
-        create_app(options, catalog, tokens, log=access),
+        create_app(replace(options, state=state), catalog, tokens, log=access),
         http=DeviceProtocol,
         ws="none",
         lifespan="off",

@@ -60,12 +60,17 @@ class Updates:
         return await answers.missing(send)
 
     async def automatic(self, request: Request, send: Send) -> int:
-        """Answers for ``/update/<product>/<board>[?channel=...]``."""
+        """Answers for ``/update/<product>/<board>[?channel=...]``.
+
+        A folder of the catalog may have that name, too: what no product answers is a file's name.
+        """
         asked = _asked(request.path, request.query)
         if asked is None:
-            return await answers.missing(send)
+            return await self.file(request, send)
         product, board, channel = asked
         decision = self._decide(request.report, product, board, channel)
+        if decision.verdict is Verdict.NOTHING and not self._catalog.owns(product):
+            return await self.file(request, send)
         self._note(request, decision, product, board)
         if decision.verdict is Verdict.UP_TO_DATE:
             return await answers.not_modified(send)

@@ -9,6 +9,7 @@ publish to a directory does; the client's word is not enough. Every error is JSO
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Mapping
 from typing import cast
@@ -32,8 +33,13 @@ _log = logging.getLogger(__name__)
 #: One upload may take this long, and pause this long.
 UPLOAD_DEADLINE_S = 300.0
 UPLOAD_PAUSE_S = 30.0
-#: Each upload is held in memory until it is checked.
-PARALLEL_UPLOADS = 2
+#: Each upload is held in memory until it is checked: as many as this at the same time, whole.
+PARALLEL_UPLOADS = 8
+#: What is in the catalog is read and written by one publish at a time anyway.
+PARALLEL_PUBLISHES = 2
+#: How long a client that is refused may go on sending, before it is cut off.
+DRAIN_S = 10.0
+RETRY_AFTER_S = 5
 
 _MAKE_TOKEN = "Make one on the server with 'acpublish token create'."  # noqa: S105
 #: What each refusal is answered with: status, problem, hint.
@@ -83,7 +89,8 @@ class _Api:
         self._catalog = catalog
         self._tokens = tokens
         self._upload_bytes = upload_bytes
-        self._uploads = asyncio.Semaphore(PARALLEL_UPLOADS)
+        self._publishes = asyncio.Semaphore(PARALLEL_PUBLISHES)
+        self._uploads = 0
 
     async def products(self, request: Request) -> Response:
         return JSONResponse({"products": list(self._catalog.products())})
@@ -114,10 +121,20 @@ class _Api:
         except AcpublishError:
             await self._drain(request)
             raise
-        async with self._uploads:
-            data = await self._body(request)
-            if data is None:
-                return self._too_large()
+        if self._uploads >= PARALLEL_UPLOADS:
+            await self._drain(request)
+            return _busy()
+        self._uploads += 1
+        try:
+            return await self._publish(request, submission)
+        finally:
+            self._uploads -= 1
+
+    async def _publish(self, request: Request, submission: Submission) -> Response:
+        data = await self._body(request)
+        if data is None:
+            return self._too_large()
+        async with self._publishes:
             receipt = await asyncio.to_thread(self._catalog.put, data, submission)
         return _receipt(request, submission, receipt)
 
@@ -166,12 +183,22 @@ class _Api:
             raise RequestError("the client went away", hint="Send it again.") from fault
 
     async def _drain(self, request: Request) -> None:
-        """Reads what is being sent, as many clients only listen when they have sent all."""
-        if "expect" not in request.headers:
-            try:
-                await self._body(request)
-            except RequestError as fault:
-                _log.debug("%s", fault)
+        """Lets what is being sent go by, as many clients only listen when they have sent all.
+
+        Nothing of it is kept, because whoever is refused must not cost memory.
+        """
+        if "expect" in request.headers:
+            return
+
+        async def let_go_by() -> None:
+            passed = 0
+            async for chunk in request.stream():
+                passed += len(chunk)
+                if passed > self._upload_bytes:
+                    return
+
+        with contextlib.suppress(asyncio.TimeoutError, ClientDisconnect):
+            await asyncio.wait_for(let_go_by(), DRAIN_S)
 
 
 def _receipt(request: Request, submission: Submission, receipt: Receipt) -> Response:
@@ -191,6 +218,16 @@ def _receipt(request: Request, submission: Submission, receipt: Receipt) -> Resp
         "warnings": list(receipt.warnings),
     }
     return JSONResponse(document, 201 if receipt.outcome is Outcome.PUBLISHED else 200)
+
+
+def _busy() -> Response:
+    return _problem(
+        503,
+        "the server takes as many uploads as it can hold",
+        "Send it again in a moment.",
+        "busy",
+        {"retry-after": str(RETRY_AFTER_S), "connection": "close"},
+    )
 
 
 def _problem(

@@ -399,3 +399,25 @@ def test_a_product_directory_that_is_a_link_is_refused_before_the_commit(
 
     assert catalog.releases("lamp") == ()
     assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_publish_reads_one_manifest_of_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog = DirectoryCatalog(tmp_path)
+    for number in range(5):
+        put(tmp_path, f"1.{number}.0")
+    assert len(catalog.releases("lamp")) == 5
+    read: list[str] = []
+    original = Release.from_json.__func__  # type: ignore[attr-defined]
+
+    def counting(cls: type[Release], text: bytes, path: str = "") -> Release:
+        read.append(path)
+        found: Release = original(cls, text, path)
+        return found
+
+    put(tmp_path, "2.0.0")
+    monkeypatch.setattr(Release, "from_json", classmethod(counting))
+
+    assert len(catalog.releases("lamp")) == 6
+    assert [Path(path).name for path in read] == ["2.0.0.json"]

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import asyncio
 import re
+from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acpublish.server.images import image_headers
+from acpublish.catalog import CatalogFiles, DirectoryCatalog, loose
+from acpublish.server.images import ImageSender, image_headers
 from acpublish.wire import MAX_IMAGE_HEADER_BYTES
+from tests.support.images import esp8266_image
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/\0"), min_size=1)
 
@@ -64,3 +68,21 @@ def test_the_longest_name_that_is_published_keeps_its_digests() -> None:
     headers = dict(image_headers(name, 2**31 - 1, "0" * 32, "0" * 64))
     assert {b"x-md5", b"x-sha256"} <= set(headers)
     assert filename(list(headers.items())) == name
+
+
+def test_more_files_than_are_remembered_are_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loose, "_KEPT", 2)
+    for number in range(6):
+        (tmp_path / f"{number}.bin").write_bytes(esp8266_image(seed=number))
+    sender = ImageSender(CatalogFiles(DirectoryCatalog(tmp_path)), 64 << 20)
+
+    async def ask() -> list[int]:
+        return [
+            (await sender.of_loose(tmp_path / f"{number}.bin")).size
+            for _ in range(2)
+            for number in range(6)
+        ]
+
+    assert len(asyncio.run(ask())) == 12
