@@ -5,8 +5,8 @@ The rules, in order:
 1. Redirects are never followed: a token or an image must not end up elsewhere.
 2. Connection errors, 429 and 5xx are tried again, after a wait with jitter, or after what
    Retry-After asks for. No other answer is.
-3. No attempt begins once the patience has ended, so a server that is unreachable or hangs is given
-   up within 30 s.
+3. No attempt begins once the patience has ended, and the head of an answer has a deadline as a
+   whole, so a server that is unreachable, hangs or dribbles is given up within 30 s.
 4. No text of an error holds a secret: requests never learns of the credentials in a URL, and what
    a server says is redacted.
 """
@@ -46,7 +46,8 @@ class Transport:
 
         Args:
             address: The server.
-            timeout_s: How long to wait for a connection and for each next byte.
+            timeout_s: How long to wait for a connection, for the head of an answer, and for each
+                next byte of its body.
             patience: How long to try in all.
         """
         if not timeout_s > 0:
@@ -101,12 +102,16 @@ class Transport:
     ) -> Iterator[Answer]:
         import requests
 
+        from acpublish.client.deadline import HeadDeadline
+
         left = max(0.1, end - time.monotonic())
         connect_s = _CONNECT_S if body is None else _SEND_S
         timeouts = (min(connect_s, self._timeout_s, left), min(self._timeout_s, left))
         # What is meant for this machine must not go to a proxy.
         proxies = {"no_proxy": self.address.host} if self.address.loopback else None
         with requests.Session() as session:
+            for scheme in ("http://", "https://"):
+                session.mount(scheme, HeadDeadline(timeouts[1]))
             with faults(self.address):
                 response = session.request(
                     method,

@@ -79,6 +79,25 @@ def test_a_server_that_hangs_is_given_up() -> None:
         assert time.monotonic() - begun < 2.0
 
 
+def test_a_server_that_dribbles_its_head_is_given_up() -> None:
+    patience = Patience(first_wait_s=0.02, total_s=0.6)
+    begins: Script = [b"HTTP/1.0 200 OK\r\n"]
+    dribble: Script = [part for _ in range(100) for part in (0.05, b"X")]
+    with scripted([*begins, *dribble]) as server:
+        begun = time.monotonic()
+        with pytest.raises(UnreachableError, match="no answer in time"):
+            transport(server.url, timeout_s=0.2, patience=patience).exchange("GET", "/x", body_of)
+        assert time.monotonic() - begun < 2.0
+        assert len(server.requests) > 1
+
+
+def test_a_head_that_takes_long_within_its_time_is_an_answer() -> None:
+    whole = head(Content_Length=1)
+    slow: Script = [part for at in range(0, len(whole), 20) for part in (whole[at : at + 20], 0.02)]
+    with scripted([*slow, b"1"]) as server:
+        assert transport(server.url).exchange("GET", "/x", body_of) == b"1"
+
+
 def test_the_usual_patience_ends_within_half_a_minute() -> None:
     usual = Patience()
     # The last attempt begins before total_s, and then has only what is left of it.
