@@ -2,51 +2,34 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from acpublish.errors import PartitionError, SettingsError
-from acpublish.image import Image, PartitionTable, read, read_partitions, signing
+from acpublish.errors import PartitionError
+from acpublish.image import Image, PartitionTable, read, read_partitions
 from acpublish.image import stamp as stamp_bytes
-from acpublish.keys import Algorithm, PublicKey, is_key_id
-from acpublish.keys import create_key as make_key
 from acpublish.publishing import (
     CheckOptions,
     Publication,
     PublishOptions,
-    any_key,
     open_catalog,
     preflight,
-    private_key,
-    public_key,
     publish_image,
     read_file,
     resolve,
+    write_file,
 )
 from acpublish.release import ImageKind, Version, names
 from acpublish.release.checks import Result
 from acpublish.settings import Settings, flags
 
-if TYPE_CHECKING:
-    from acpublish.catalog import DirectoryCatalog
-    from acpublish.catalog.trust import Resigned
-
 __all__ = [
     "check_with",
-    "create_key",
     "publish",
     "publish_with",
     "read_image",
     "read_partition_table",
-    "resign",
-    "show_key",
-    "sign",
     "stamp",
-    "trust_keys",
-    "verify",
 ]
 
 _Path = str | Path
@@ -106,125 +89,8 @@ def stamp(path: _Path, *, product: str, version: str, output: _Path) -> Image:
     """
     data = read_file(Path(path))
     stamped = stamp_bytes(data, names.product(product), str(Version.parse(version)))
-    _write(Path(output), stamped)
+    write_file(Path(output), stamped)
     return read(stamped)
-
-
-def sign(path: _Path, *, key: _Path, output: _Path) -> tuple[Image, str]:
-    """Writes a signed copy of an ESP8266 image, for the device's own verifier.
-
-    Args:
-        path: The image, or a gzip of one; stamped already.
-        key: The PEM file of an RSA key.
-        output: The file to write, whole or not at all.
-
-    Returns:
-        What the signed image is, and the key's id.
-
-    Raises:
-        ImageError: The image is damaged, signed already, or not for the ESP8266.
-        SettingsError: The key cannot be used, or the output not be written.
-    """
-    data = read_file(Path(path))
-    signer = private_key(Path(key))
-    signed = signing.sign(data, signer)
-    _write(Path(output), signed)
-    return read(signed), signer.public.id
-
-
-def verify(path: _Path, *, key: _Path) -> tuple[bool, str]:
-    """Tells whether an ESP8266 image was signed with a key, and that key's id.
-
-    Args:
-        path: The signed image.
-        key: The PEM file of the public key.
-
-    Raises:
-        ImageError: The file carries no signature of an ESP8266 image.
-        SettingsError: The key cannot be used.
-    """
-    data = read_file(Path(path))
-    verifier = public_key(Path(key))
-    return signing.verify(data, verifier), verifier.id
-
-
-def create_key(path: _Path, algorithm: Algorithm = "ecdsa-p256") -> PublicKey:
-    """Makes a private key's file, which its owner alone may read; returns the public half.
-
-    Args:
-        path: The file; one that exists is never overwritten.
-        algorithm: ``ecdsa-p256`` for releases, ``rsa`` for ESP8266 images.
-
-    Raises:
-        SettingsError: The file exists already, or cannot be written.
-        MissingExtraError: cryptography is not installed.
-    """
-    made = make_key(algorithm)
-    with _written(Path(path)):
-        # Created with these permissions, so that there is no moment in which others may read it.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(made.to_pem())
-            file.flush()
-            os.fsync(file.fileno())
-    return made.public
-
-
-def show_key(path: _Path) -> PublicKey:
-    """Returns the public half of the private or public key in a PEM file.
-
-    Raises:
-        SettingsError: The file cannot be read, or holds no key that is used here.
-        MissingExtraError: cryptography is not installed.
-    """
-    return any_key(Path(path))
-
-
-def trust_keys(
-    catalog: _Path,
-    *,
-    product: str,
-    add: _Path | None = None,
-    remove: _Path | None = None,
-    force: bool = False,
-) -> tuple[tuple[PublicKey, ...], tuple[str, ...]]:
-    """Changes which keys a product trusts, or only tells.
-
-    Args:
-        catalog: The catalog's directory.
-        product: The product.
-        add: The PEM file of a public key to trust from now on.
-        remove: The id, or the PEM file, of a public key to trust no longer.
-        force: Remove it also where releases are valid by it alone.
-
-    Returns:
-        The keys that are trusted now, and what is withheld by the change, one phrase each.
-
-    Raises:
-        AcpublishError: The keys cannot be changed; nothing was.
-    """
-    opened = _directory(catalog)
-    withheld: tuple[str, ...] = ()
-    if add is not None:
-        withheld = opened.trust.trust(product, public_key(Path(add)))
-    if remove is not None:
-        key_id = remove if is_key_id(remove) else public_key(Path(remove)).id
-        withheld = opened.trust.distrust(product, str(key_id), force=force)
-    return opened.trusted_keys(product), withheld
-
-
-def resign(catalog: _Path, *, product: str, key: _Path) -> Resigned:
-    """Signs a product's valid releases with another key, too.
-
-    Args:
-        catalog: The catalog's directory.
-        product: The product.
-        key: The PEM file of the private key.
-
-    Raises:
-        AcpublishError: The product trusts no key, or the key or the catalog cannot be used.
-    """
-    return _directory(catalog).trust.resign(product, private_key(Path(key)))
 
 
 def publish(
@@ -294,40 +160,6 @@ def publish_with(path: Path, options: PublishOptions, *, dry_run: bool = False) 
     source = resolve(options.version, Path.cwd())
     catalog = open_catalog(options.destination)
     return publish_image(data, options, source, catalog, dry_run=dry_run)
-
-
-def _directory(catalog: _Path) -> DirectoryCatalog:
-    from acpublish.catalog import DirectoryCatalog
-
-    # Path.expanduser raises a RuntimeError for a user that there is not.
-    return DirectoryCatalog(Path(os.path.expanduser(catalog)))  # noqa: PTH111
-
-
-def _write(path: Path, content: bytes) -> None:
-    from acpublish.catalog import atomic
-
-    # What a link leads to is written, not the link itself.
-    target = Path(os.path.realpath(path))
-    if target.exists() and not target.is_file():
-        raise SettingsError(f"{path} is no regular file", hint="Give another file with -o.")
-    if not target.parent.is_dir():
-        raise SettingsError(
-            f"{path} cannot be written: there is no directory {target.parent}",
-            hint="Make that directory, or give another file with -o.",
-        )
-    with _written(path):
-        atomic.write(target, content, target.parent)
-
-
-@contextlib.contextmanager
-def _written(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as fault:
-        raise SettingsError(
-            f"{path} cannot be written: {(fault.strerror or 'unknown reason').lower()}",
-            hint="Give another file with -o.",
-        ) from fault
 
 
 def check_with(path: Path, options: CheckOptions) -> tuple[Result, ...]:

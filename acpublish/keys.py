@@ -10,6 +10,7 @@ none of it. No text that this module makes holds a part of a private key.
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -26,6 +27,7 @@ __all__ = [
     "is_private",
     "read_private_key",
     "read_public_key",
+    "require",
 ]
 
 Algorithm = Literal["ecdsa-p256", "rsa"]
@@ -110,7 +112,7 @@ def create_key(algorithm: Algorithm = "ecdsa-p256") -> PrivateKey:
     Raises:
         MissingExtraError: cryptography is not installed.
     """
-    _need_cryptography()
+    require()
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
     if algorithm == "rsa":
@@ -138,7 +140,7 @@ def read_private_key(pem: bytes) -> PrivateKey:
         SettingsError: It is no private key, is encrypted, or of a kind that is not used here.
         MissingExtraError: cryptography is not installed.
     """
-    _need_cryptography()
+    require()
     from cryptography.hazmat.primitives import serialization
 
     try:
@@ -163,7 +165,7 @@ def read_public_key(pem: bytes) -> PublicKey:
         SettingsError: It is no public key, or of a kind that is not used here.
         MissingExtraError: cryptography is not installed.
     """
-    _need_cryptography()
+    require()
     if is_private(pem):
         raise SettingsError(
             "the file holds a private key, and a public one is wanted here",
@@ -229,11 +231,18 @@ def _key_faults() -> tuple[type[Exception], ...]:
     return (ValueError, UnsupportedAlgorithm)
 
 
-def _need_cryptography() -> None:
+def require() -> None:
+    """Makes sure that keys can be used, without the time that loading cryptography takes.
+
+    Raises:
+        MissingExtraError: cryptography is not installed.
+    """
     try:
-        import cryptography  # noqa: F401
-    except ImportError as fault:
+        found = importlib.util.find_spec("cryptography") is not None
+    except ValueError:
+        found = False
+    if not found:
         raise MissingExtraError(
             "keys and signatures need the package cryptography",
             hint="Install it: python -m pip install 'acpublish[signing]'.",
-        ) from fault
+        )

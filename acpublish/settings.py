@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from acpublish import keys
 from acpublish.errors import AcpublishError, SettingsError
 from acpublish.publishing.options import CheckOptions, Destination, PublishOptions
 from acpublish.release import IMAGE_KINDS, Declared, ImageKind, Version, core, names
@@ -250,6 +251,7 @@ def _address(text: str) -> str:
 
 
 def _key_file(path: Path) -> Path:
+    keys.require()
     if not path.is_file():
         raise SettingsError(
             f"there is no key {path}",

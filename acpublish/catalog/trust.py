@@ -59,7 +59,7 @@ def read_trusted_keys(root: Path, product: str) -> tuple[PublicKey, ...]:
     path = layout.trusted_keys(root, product)
     try:
         text = path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ()
     try:
         document: Any = json.loads(text)

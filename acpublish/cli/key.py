@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from acpublish import api
+from acpublish import keyring
 from acpublish.cli.output import json_option, print_json, warn
 from acpublish.errors import SettingsError
 
@@ -30,7 +30,7 @@ def command() -> None:
 @click.option("--rsa", is_flag=True, help="An RSA key of 2048 bits, to sign ESP8266 images with.")
 def create(output: Path, rsa: bool) -> None:
     """Make a private key that signs releases, readable for its owner only."""
-    key = api.create_key(output, "rsa" if rsa else "ecdsa-p256")
+    key = keyring.create_key(output, "rsa" if rsa else "ecdsa-p256")
     click.echo(f"{output}: {key.algorithm}, key {key.id}. Keep it secret, and keep a copy.")
 
 
@@ -39,7 +39,7 @@ def create(output: Path, rsa: bool) -> None:
 @json_option
 def show(file: Path, as_json: bool) -> None:
     """Print the public half of the key in FILE: the PEM alone on stdout, its id on stderr."""
-    key = api.show_key(file)
+    key = keyring.show_key(file)
     if as_json:
         print_json({"key": key.id, "algorithm": key.algorithm, "public": key.pem})
         return
@@ -73,7 +73,7 @@ def trust(
         raise SettingsError(
             "a key is either trusted or removed", hint="Give PUBLIC.pem or --remove, not both."
         )
-    keys, withheld = api.trust_keys(
+    keys, withheld = keyring.trust_keys(
         directory, product=product, add=public, remove=remove, force=force
     )
     for one in withheld:
@@ -104,11 +104,11 @@ def resign(directory: Path, product: str, key: Path, as_json: bool) -> None:
 
     A release that is not validly signed is left out, with a warning.
     """
-    done = api.resign(directory, product=product, key=key)
+    done = keyring.resign(directory, product=product, key=key)
     for one in done.left_out:
         warn(f"left out: {one}")
     if as_json:
         document = {"product": product, "signed": list(done.signed), "already": done.already}
         print_json({**document, "left_out": list(done.left_out)})
         return
-    click.echo(f"{product}: {len(done.signed)} images signed, {done.already} were already")
+    click.echo(f"{product}: images signed {len(done.signed)}, signed before {done.already}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from acpublish import api
+from acpublish import keyring
 from acpublish.cli.output import json_option, print_json
 
 
@@ -29,7 +29,7 @@ def command(file: Path, key: Path, output: Path, as_json: bool) -> None:
     The device verifies it when its sketch was built with the public key. Stamp before you sign. A
     release is signed with `acpublish publish --key`, which is something else.
     """
-    image, key_id = api.sign(file, key=key, output=output)
+    image, key_id = keyring.sign(file, key=key, output=output)
     if as_json:
         document = {"file": str(output), "key": key_id, "size": image.size}
         print_json({**document, "md5": image.md5, "sha256": image.sha256})

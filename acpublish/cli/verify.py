@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from acpublish import api
+from acpublish import keyring
 from acpublish.cli import status
 from acpublish.cli.output import json_option, print_json
 
@@ -26,7 +26,7 @@ def command(file: Path, key: Path, as_json: bool) -> int:
 
     The exit status is 1 when it was not.
     """
-    valid, key_id = api.verify(file, key=key)
+    valid, key_id = keyring.verify(file, key=key)
     if as_json:
         print_json({"file": str(file), "key": key_id, "valid": valid})
     else:

@@ -20,6 +20,7 @@ from acpublish.publishing.publish import (
 )
 from acpublish.publishing.signer import any_key, private_key, public_key
 from acpublish.publishing.sources import VersionSource, resolve
+from acpublish.publishing.writing import write_file, write_secret
 
 __all__ = [
     "DEFAULT_CHANNEL",
@@ -43,4 +44,6 @@ __all__ = [
     "read_file",
     "resolve",
     "stamped",
+    "write_file",
+    "write_secret",
 ]

@@ -147,7 +147,7 @@ def signed_by(
     return None
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=32768)
 def _holds(key: PublicKey, signature: str, stated: bytes) -> bool:
     """A catalog that changed is judged anew; only what is new in it costs a verification."""
     if key.algorithm != "ecdsa-p256":
