@@ -9,7 +9,7 @@ from acpublish.release.history import Size, build_changes, sizes
 from acpublish.release.manifest import Release, ReleaseImage
 from acpublish.release.names import BoardName, ChannelName, ProductName
 from acpublish.release.placement import Placement, place, visible_name
-from acpublish.release.signatures import Signature
+from acpublish.release.signatures import ReleaseSignature
 from acpublish.release.submission import (
     IMAGE_KINDS,
     Compressed,
@@ -36,8 +36,8 @@ __all__ = [
     "Receipt",
     "Release",
     "ReleaseImage",
+    "ReleaseSignature",
     "Severity",
-    "Signature",
     "Size",
     "Submission",
     "Verdict",

@@ -17,7 +17,7 @@ from acpublish.image import RunningDigests
 from acpublish.release import names
 from acpublish.release.declared import Declared
 from acpublish.release.names import BoardName, ProductName
-from acpublish.release.signatures import Signature
+from acpublish.release.signatures import ReleaseSignature
 from acpublish.release.submission import IMAGE_KINDS, Compressed, ImageKind
 from acpublish.release.version import Version
 from acpublish.wire import Family
@@ -77,7 +77,7 @@ class ReleaseImage:
     compressed: Compressed | None = None
     declared: Declared = field(default_factory=Declared)
     skipped_checks: Mapping[str, str] = field(default_factory=dict)
-    signatures: tuple[Signature, ...] = ()
+    signatures: tuple[ReleaseSignature, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -268,11 +268,11 @@ class _Fields:
             )
         return dict(values)
 
-    def signatures(self, key: str) -> tuple[Signature, ...]:
+    def signatures(self, key: str) -> tuple[ReleaseSignature, ...]:
         found = []
         for number, item in enumerate(self.get(key, list, [])):
             take = _Fields(item, f"{self._path}.{key}[{number}]")
-            one = Signature.of(take.get("key", str), take.get("signature", str))
+            one = ReleaseSignature.of(take.get("key", str), take.get("signature", str))
             if one is None:
                 raise ManifestError(
                     f"{self._path}.{key}[{number}] is not of the right form", hint=_MEND

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_TRUSTED_KEYS",
-    "Signature",
+    "ReleaseSignature",
     "admitted",
     "from_header",
     "merged",
@@ -52,7 +52,7 @@ _SIGNATURE = re.compile(r"[A-Za-z0-9+/]{1,128}={0,2}\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Signature:
+class ReleaseSignature:
     """One signature of a release's image.
 
     Attributes:
@@ -64,7 +64,7 @@ class Signature:
     signature: str
 
     @classmethod
-    def of(cls, key: Any, signature: Any) -> Signature | None:
+    def of(cls, key: Any, signature: Any) -> ReleaseSignature | None:
         """Returns the signature, None where the texts are not of the right form."""
         if not isinstance(key, str) or not isinstance(signature, str):
             return None
@@ -112,14 +112,16 @@ def _canonical(**facts: str | int | None) -> bytes:
     return text.encode()
 
 
-def sign(stated: bytes, key: PrivateKey) -> Signature:
+def sign(stated: bytes, key: PrivateKey) -> ReleaseSignature:
     """Signs a statement.
 
     Raises:
         SettingsError: The key is not of the sort that signs releases.
     """
     need_release_key(key.public)
-    return Signature(key=key.public.id, signature=base64.b64encode(key.sign(stated)).decode())
+    return ReleaseSignature(
+        key=key.public.id, signature=base64.b64encode(key.sign(stated)).decode()
+    )
 
 
 def need_release_key(key: PublicKey) -> None:
@@ -136,7 +138,7 @@ def need_release_key(key: PublicKey) -> None:
 
 
 def signed_by(
-    stated: bytes, signatures: Iterable[Signature], keys: Iterable[PublicKey]
+    stated: bytes, signatures: Iterable[ReleaseSignature], keys: Iterable[PublicKey]
 ) -> PublicKey | None:
     """Returns the first of the keys that signed a statement, None where none of them did."""
     held = {one.key: one for one in signatures}
@@ -201,11 +203,11 @@ def _why(image: ReleaseImage, keys: Iterable[PublicKey]) -> str:
 
 
 def merged(
-    held: Iterable[Signature],
-    fresh: Iterable[Signature],
+    held: Iterable[ReleaseSignature],
+    fresh: Iterable[ReleaseSignature],
     stated: bytes,
     keys: Iterable[PublicKey] = (),
-) -> tuple[Signature, ...]:
+) -> tuple[ReleaseSignature, ...]:
     """Returns what an image is signed with when signatures are added to those that it has.
 
     A key signs the same statement otherwise each time, so one that stands there stays, unless it
@@ -221,21 +223,21 @@ def merged(
     return tuple(found[key] for key in sorted(found))
 
 
-def to_header(signatures: Iterable[Signature]) -> str:
+def to_header(signatures: Iterable[ReleaseSignature]) -> str:
     """Returns signatures as the text of a header: ``KEY:SIGNATURE``, with commas between."""
     return ", ".join(f"{one.key}:{one.signature}" for one in signatures)
 
 
-def from_header(text: str) -> tuple[Signature, ...]:
+def from_header(text: str) -> tuple[ReleaseSignature, ...]:
     """Reads what :func:`to_header` writes.
 
     Raises:
         RequestError: It is of another form.
     """
-    found: list[Signature] = []
+    found: list[ReleaseSignature] = []
     for part in filter(None, map(str.strip, text.split(","))):
         key, _, signature = part.partition(":")
-        one = Signature.of(key, signature)
+        one = ReleaseSignature.of(key, signature)
         if one is None or len(found) == 2 * MAX_TRUSTED_KEYS:
             raise RequestError(
                 "the signature of the release is not of the form KEY:SIGNATURE",

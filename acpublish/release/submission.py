@@ -12,7 +12,7 @@ from typing import Any, Literal
 from acpublish.errors import ManifestError
 from acpublish.release.declared import Declared
 from acpublish.release.names import BoardName, ChannelName, ProductName
-from acpublish.release.signatures import Signature
+from acpublish.release.signatures import ReleaseSignature
 from acpublish.release.version import Version
 
 ImageKind = Literal["firmware", "filesystem"]
@@ -95,7 +95,7 @@ class Submission:
     compress: bool = False
     declared: Declared = field(default_factory=Declared)
     skipped_checks: Mapping[str, str] = field(default_factory=dict)
-    signatures: tuple[Signature, ...] = ()
+    signatures: tuple[ReleaseSignature, ...] = ()
 
     @property
     def file(self) -> str:

@@ -33,7 +33,7 @@ def newest_build(path: Path, catalog: str) -> str:
 
 
 def first_image(url: str, folder: Path) -> Path | None:
-    server = UpdateServer(url)
+    server = UpdateServer(url, trusted_keys=[(folder / "lamp.pub").read_text()])
     for entry in server.catalog("."):
         if entry.type == "bin":
             target = folder / entry.name

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from acpublish.errors import BadNameError, SettingsError, VersionError
+from acpublish.errors import BadNameError, MissingExtraError, SettingsError, VersionError
 from acpublish.settings import Settings, environment, flags, ini
 
 PROJECT = Path("/project")
@@ -129,3 +130,21 @@ def test_other_words_are_refused() -> None:
     given = {"to": "x", "product": "a", "version": "1.0.0", "board": "b", "kind": "sketch"}
     with pytest.raises(SettingsError, match=r"--kind: 'sketch' is no kind of image"):
         settings(dict(given)).publish_options()
+
+
+def test_a_signing_key_is_a_file_seen_from_where_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "key.pem").touch()
+    option = {"custom_ota_signing_key": "key.pem"}
+    found = Settings(ini(option.get, tmp_path))
+    assert found.signing_key() == tmp_path / "key.pem"
+    assert settings({"signing_key": str(tmp_path / "key.pem")}, {}, option).signing_key() == (
+        tmp_path / "key.pem"
+    )
+    assert settings().signing_key() is None
+    with pytest.raises(SettingsError, match="ACPUBLISH_SIGNING_KEY: there is no key"):
+        settings({}, {"ACPUBLISH_SIGNING_KEY": str(tmp_path)}).signing_key()
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    with pytest.raises(MissingExtraError, match="custom_ota_signing_key: "):
+        found.signing_key()

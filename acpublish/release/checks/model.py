@@ -11,7 +11,7 @@ from acpublish.keys import PublicKey
 from acpublish.release.declared import Declared
 from acpublish.release.manifest import Release, ReleaseImage
 from acpublish.release.names import BoardName, ChannelName, ProductName
-from acpublish.release.signatures import Signature, submitted_statement
+from acpublish.release.signatures import ReleaseSignature, submitted_statement
 from acpublish.release.submission import IMAGE_KINDS, ImageKind, Submission
 from acpublish.release.version import Version
 
@@ -97,7 +97,7 @@ class Facts:
     releases: tuple[Release, ...] | None = None
     gzip: bool = False
     declared: Declared = field(default_factory=Declared)
-    signatures: tuple[Signature, ...] | None = None
+    signatures: tuple[ReleaseSignature, ...] | None = None
     stated: bytes | None = None
     trusted_keys: tuple[PublicKey, ...] | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)

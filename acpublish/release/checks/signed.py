@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from acpublish.release.checks.model import Check, Facts, Judgement, Lacks, Severity, error
-from acpublish.release.signatures import Signature, signed_by
+from acpublish.release.signatures import ReleaseSignature, signed_by
 
 __all__ = ["CHECKS"]
 
@@ -66,7 +66,7 @@ def _unsigned(facts: Facts) -> Judgement:
         )
 
 
-def _all(facts: Facts) -> tuple[Signature, ...]:
+def _all(facts: Facts) -> tuple[ReleaseSignature, ...]:
     """Returns what the release is signed with; the same bytes may be there and be signed."""
     held = [
         one

@@ -16,7 +16,7 @@ from acpublish.keys import PrivateKey, create_key
 from acpublish.release import (
     Release,
     ReleaseImage,
-    Signature,
+    ReleaseSignature,
     Submission,
     Version,
     names,
@@ -43,7 +43,7 @@ def stated(held: Release) -> bytes:
     return statement(held.product, held.version, held.images[0])
 
 
-def with_signatures(held: Release, *signatures: Signature) -> Release:
+def with_signatures(held: Release, *signatures: ReleaseSignature) -> Release:
     return replace(held, images=(replace(held.images[0], signatures=signatures),))
 
 
@@ -153,7 +153,7 @@ def test_an_rsa_key_signs_no_release() -> None:
 
 @pytest.mark.parametrize("text", ["AAAA", "====", "A", "AAAAA==="])
 def test_a_signature_that_is_none_holds_for_nothing(text: str) -> None:
-    one = Signature(key=OLD.public.id, signature=text)
+    one = ReleaseSignature(key=OLD.public.id, signature=text)
     assert not signed_by(stated(release("1.0.0")), (one,), (OLD.public,))
 
 
