@@ -15,6 +15,7 @@ import pytest
 import acpublish
 from acpublish import keyring
 from acpublish.catalog import DirectoryCatalog, layout
+from acpublish.cli import main
 from acpublish.client.remote import RemoteCatalog
 from acpublish.errors import AcpublishError, CheckError, VerificationError
 from acpublish.image import compress, read, stamp
@@ -336,6 +337,18 @@ def test_the_client_takes_only_what_a_trusted_key_signed(
     # Without keys, everything is taken as before.
     free = acpublish.UpdateServer(server.url)
     assert free.download("lamp/lamp-1.1.0_d1.bin", tmp_path / "other.bin").exists()
+
+
+def test_the_list_of_a_server_says_who_signed(
+    server: RunningServer, keys: Keys, bearer: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert upload(server, bearer, "1.0.0", signature("1.0.0", keys.key("ours")))[0] == 201
+    assert main(["list", server.url, "--path", "lamp", "--json"]) == 0
+    (entry,) = json.loads(capsys.readouterr().out)
+    assert entry["signed_with"] == [keys.id("ours")]
+    assert main(["list", server.url, "--json"]) == 0
+    (folder,) = json.loads(capsys.readouterr().out)
+    assert folder["signed_with"] == []
 
 
 def test_an_unsigned_release_after_a_signed_one_is_refused_on_both_sides(
