@@ -20,7 +20,13 @@ from acpublish.errors import (
 _ERROR_BYTES = 64 * 1024
 _SHOWN = 300
 _ODD = "Check the address, and that client and server are of the same acpublish version."
+#: With these a web server says that it has nothing at the address, or nothing that takes images.
+_NOT_THERE = frozenset({404, 405})
 _TRY_LATER = "Try again later, and look at the server's log."
+_PAGE = "Look at the logs of the server, and of a proxy in front of it."
+_PAGE_HINTS = {
+    413: "Raise the limit of the proxy in front of the server (nginx: client_max_body_size).",
+}
 
 
 def refusal(answer: Answer, what: str) -> AcpublishError:
@@ -53,7 +59,9 @@ def refusal(answer: Answer, what: str) -> AcpublishError:
             f"{where} refuses {what}{said}", hint=hint or "Mend what the check found."
         )
     if looks_like_html(answer, body):
-        return not_acpublish(answer)
+        if answer.status in _NOT_THERE:
+            return not_acpublish(answer)
+        said, hint = " with a web page", _PAGE_HINTS.get(answer.status, _PAGE)
     problem = f"{where} answers {answer.status} to {what}{said}"
     if answer.status == 404:
         return RefusedError(problem, hint=hint or "Look at what there is: acpublish list URL")
