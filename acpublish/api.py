@@ -21,7 +21,7 @@ from acpublish.publishing import (
 )
 from acpublish.release import ImageKind, Version, names
 from acpublish.release.checks import Result
-from acpublish.settings import Settings, flags
+from acpublish.settings import Settings, arguments
 
 __all__ = [
     "check_with",
@@ -150,7 +150,7 @@ def publish(
         "signing_key": None if signing_key is None else str(signing_key),
         "insecure_http": "yes" if insecure_http else None,
     }
-    options = Settings(flags(given)).publish_options(provenance=provenance)
+    options = Settings(arguments(given)).publish_options(provenance=provenance)
     return publish_with(Path(path), options, dry_run=dry_run)
 
 

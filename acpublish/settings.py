@@ -21,7 +21,7 @@ from acpublish.publishing.options import CheckOptions, Destination, PublishOptio
 from acpublish.release import IMAGE_KINDS, Declared, ImageKind, Version, core, names
 from acpublish.release.checks import parse_skips
 
-__all__ = ["Settings", "environment", "flags", "ini"]
+__all__ = ["Settings", "arguments", "environment", "flags", "ini"]
 
 T = TypeVar("T")
 
@@ -45,6 +45,11 @@ NAMES = (
 )
 #: Options of another name: those that may be given more than once.
 _OPTIONS = {"skip_checks": "--skip-check"}
+_SPELLED = {"to": "destination"}
+_EXAMPLES = {
+    "to": "to a directory or a server's address",
+    "version": "to a version such as 1.0.0, to git, or to file:PATH",
+}
 _NOT_IN_INI = frozenset({"token", "chip"})
 _YES = frozenset({"1", "yes", "true", "on"})
 _NO = frozenset({"0", "no", "false", "off"})
@@ -52,16 +57,43 @@ _NO = frozenset({"0", "no", "false", "off"})
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One place that settings come from: the texts it holds, and what it calls each."""
+    """One place that settings come from: the texts it holds, and what it calls each.
+
+    Attributes:
+        values: The texts, by the names of the settings.
+        origin: What the layer calls a setting.
+        place: The same in a hint on how to give it; None where that is what ``origin`` says.
+        base: What a relative path is relative to; None for the current directory.
+    """
 
     values: Mapping[str, str]
-    origins: Mapping[str, str]
+    origin: Callable[[str], str]
+    place: Callable[[str], str] | None = None
     base: Path | None = None
+
+    def how_to_give(self, name: str) -> str:
+        """Returns the words for a hint."""
+        return (self.place or self.origin)(name)
 
 
 def flags(values: Mapping[str, str | None]) -> Layer:
     """The layer of the command line."""
     return _layer(values, _option)
+
+
+def arguments(values: Mapping[str, str | None], names: Mapping[str, str] | None = None) -> Layer:
+    """The layer of a function's arguments, or of what a command has instead of options.
+
+    Args:
+        values: The texts.
+        names: What those are called that have another name.
+    """
+    called = names or {}
+    return _layer(
+        values,
+        lambda name: called.get(name, name),
+        place=lambda name: f"the argument {called.get(name, name)}",
+    )
 
 
 def _option(name: str) -> str:
@@ -76,7 +108,7 @@ def environment(environ: Mapping[str, str], base: Path | None = None) -> Layer:
         base: What a relative ``ACPUBLISH_TO`` is relative to; None for the current directory.
     """
     values = {name: environ.get(f"ACPUBLISH_{name.upper()}") for name in NAMES}
-    return _layer(values, lambda name: f"ACPUBLISH_{name.upper()}", base)
+    return _layer(values, lambda name: f"ACPUBLISH_{name.upper()}", base=base)
 
 
 def ini(option: Callable[[str], str | None], project: Path) -> Layer:
@@ -87,15 +119,24 @@ def ini(option: Callable[[str], str | None], project: Path) -> Layer:
         project: What a relative ``custom_ota_to`` is relative to.
     """
     values = {name: option(f"custom_ota_{name}") for name in NAMES if name not in _NOT_IN_INI}
-    return _layer(values, lambda name: f"custom_ota_{name}", project)
+    return _layer(
+        values,
+        lambda name: f"custom_ota_{name}",
+        place=lambda name: f"custom_ota_{name} in platformio.ini",
+        base=project,
+    )
 
 
 def _layer(
-    values: Mapping[str, str | None], origin: Callable[[str], str], base: Path | None = None
+    values: Mapping[str, str | None],
+    origin: Callable[[str], str],
+    *,
+    place: Callable[[str], str] | None = None,
+    base: Path | None = None,
 ) -> Layer:
     given = {name: str(text).strip() for name, text in values.items() if text is not None}
     given = {name: text for name, text in given.items() if text}
-    return Layer(given, {name: origin(name) for name in given}, base)
+    return Layer(given, origin, place, base)
 
 
 class Settings:
@@ -123,11 +164,11 @@ class Settings:
                 try:
                     return check(layer.values[name])
                 except AcpublishError as fault:
-                    problem = f"{layer.origins[name]}: {fault.problem}"
+                    problem = f"{layer.origin(name)}: {fault.problem}"
                     raise type(fault)(problem, hint=fault.hint) from fault
         if default is not None:
             return check(default)
-        raise SettingsError(f"no {name} is given", hint=_how_to_give(name))
+        raise SettingsError(f"no {_SPELLED.get(name, name)} is given", hint=self._how_to_give(name))
 
     def flag(self, name: str) -> bool:
         """Returns a yes or no; no where no layer has it."""
@@ -217,6 +258,13 @@ class Settings:
             skipped_checks=self.checked("skip_checks", parse_skips, ""),
         )
 
+    def _how_to_give(self, name: str) -> str:
+        # What is for one call or project comes before what the whole shell may have.
+        layers = sorted(self._layers, key=lambda layer: layer.origin(name).startswith("ACPUBLISH_"))
+        places = " or ".join(layer.how_to_give(name) for layer in layers)
+        example = _EXAMPLES.get(name)
+        return f"Set {places}{f', {example}' if example else ''}."
+
     def _path(self, name: str) -> Path | None:
         for layer in self._layers:
             if name in layer.values:
@@ -277,14 +325,3 @@ def _boolean(text: str) -> bool:
     if text.lower() in _YES | _NO:
         return text.lower() in _YES
     raise SettingsError(f"{text!a} is neither yes nor no", hint="Write yes or no.")
-
-
-def _how_to_give(name: str) -> str:
-    places = (
-        f"Set custom_ota_{name} in platformio.ini, ACPUBLISH_{name.upper()}, or {_option(name)}"
-    )
-    examples = {
-        "to": "to a directory or a server's address",
-        "version": "to a version such as 1.0.0, to git, or to file:PATH",
-    }
-    return f"{places}{', ' + examples[name] if name in examples else ''}."

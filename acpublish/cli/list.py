@@ -14,7 +14,7 @@ import click
 from acpublish.cli.output import json_option, print_json, table
 from acpublish.errors import NotFoundError, TransferError
 from acpublish.release import Release, names
-from acpublish.settings import Settings, flags
+from acpublish.settings import Settings, arguments
 
 
 @click.command("list", short_help="List what a catalog or a server has.")
@@ -23,7 +23,7 @@ from acpublish.settings import Settings, flags
 @json_option
 def command(catalog: str, path: str, as_json: bool) -> None:
     """List what a catalog directory or an update server has."""
-    destination = Settings(flags({"to": catalog})).destination()
+    destination = Settings(arguments({"to": catalog}, {"to": "DIR|URL"})).destination()
     entries = (_of_server if destination.is_server else _of)(destination.to, path)
     if as_json:
         print_json(entries)

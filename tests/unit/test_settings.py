@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from acpublish.errors import BadNameError, MissingExtraError, SettingsError, VersionError
-from acpublish.settings import Settings, environment, flags, ini
+from acpublish.settings import Layer, Settings, arguments, environment, flags, ini
 
 PROJECT = Path("/project")
 
@@ -65,7 +65,8 @@ def test_what_is_missing_is_named_with_all_its_places(missing: str) -> None:
     del given[missing]
     with pytest.raises(SettingsError) as caught:
         settings(dict(given)).publish_options()
-    assert caught.value.problem == f"no {missing} is given"
+    what = "destination" if missing == "to" else missing
+    assert caught.value.problem == f"no {what} is given"
     for place in (f"custom_ota_{missing}", f"ACPUBLISH_{missing.upper()}", f"--{missing}"):
         assert place in caught.value.hint
 
@@ -148,3 +149,28 @@ def test_a_signing_key_is_a_file_seen_from_where_it_is_named(
     monkeypatch.setitem(sys.modules, "cryptography", None)
     with pytest.raises(MissingExtraError, match="custom_ota_signing_key: "):
         found.signing_key()
+
+
+@pytest.mark.parametrize(
+    ("layers", "hint"),
+    [
+        ((flags({}), environment({})), "Set --product or ACPUBLISH_PRODUCT."),
+        (
+            (environment({}), ini({}.get, PROJECT)),
+            "Set custom_ota_product in platformio.ini or ACPUBLISH_PRODUCT.",
+        ),
+        ((arguments({}),), "Set the argument product."),
+    ],
+)
+def test_what_is_missing_is_to_be_given_where_it_is_read(
+    layers: tuple[Layer, ...], hint: str
+) -> None:
+    with pytest.raises(SettingsError, match="no product is given") as caught:
+        Settings(*layers).checked("product", str)
+    assert caught.value.hint == hint
+
+
+def test_where_to_publish_is_missing_in_words() -> None:
+    with pytest.raises(SettingsError, match="no destination is given") as caught:
+        Settings(flags({}), environment({})).destination()
+    assert caught.value.hint.startswith("Set --to or ACPUBLISH_TO, to a directory or a server")

@@ -166,3 +166,9 @@ def test_a_device_that_reaches_nobody_fails_with_status_1(acpublish: CommandLine
     assert said.status == 1
     assert said.json()["result"] == "failed"
     assert said.json()["reason"]
+
+
+def test_an_address_that_cannot_be_listed_is_named_as_what_it_is(acpublish: CommandLine) -> None:
+    said = acpublish("list", "ftp://x")
+    assert said.status == 2
+    assert said.error().startswith("acpublish: error: DIR|URL: the address is no http(s) URL")
