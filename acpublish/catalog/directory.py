@@ -147,6 +147,7 @@ class DirectoryCatalog:
         return receipt
 
     def _write(self, data: bytes, gzip: bytes, release: Release, receipt: Receipt) -> None:
+        manifest = _readable_json(release)
         temporary = layout.temporary(self.root)
         target = self.object_path(receipt.sha256)
         objects = {target: data}
@@ -159,7 +160,7 @@ class DirectoryCatalog:
         with atomic.prepared_link(visible, target, temporary) as put_in_place:
             if receipt.outcome is not Outcome.ALREADY_PUBLISHED:
                 path = layout.manifest(self.root, release.product, release.version)
-                atomic.write(path, release.to_json(), temporary)
+                atomic.write(path, manifest, temporary)
             try:
                 put_in_place()
             except OSError as fault:
@@ -243,6 +244,13 @@ class DirectoryCatalog:
                 compressed=placed.image.compressed,
             ),
         )
+
+
+def _readable_json(release: Release) -> bytes:
+    """Returns a manifest that was read back: one that cannot be would stop the whole product."""
+    text = release.to_json()
+    Release.from_json(text, f"the manifest of {release.product} {release.version}")
+    return text
 
 
 def _holds(path: Path, data: bytes) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Literal
 
-from acpublish.errors import ManifestError
+from acpublish.errors import ManifestError, SettingsError
 from acpublish.release.declared import Declared
 from acpublish.release.names import BoardName, ChannelName, ProductName
 from acpublish.release.signatures import ReleaseSignature
@@ -83,6 +83,9 @@ class Submission:
         declared: What the client says of the board and the build.
         skipped_checks: The checks that are switched off, each with the reason; public.
         signatures: Who signed the release that it becomes.
+
+    Raises:
+        SettingsError: Something other than text is where the manifest has to have text.
     """
 
     product: ProductName
@@ -97,10 +100,25 @@ class Submission:
     skipped_checks: Mapping[str, str] = field(default_factory=dict)
     signatures: tuple[ReleaseSignature, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Refuses what could be written into a manifest, but never be read out of it again."""
+        _need_texts("chip", {} if self.chip is None else {"chip": self.chip})
+        _need_texts("provenance", self.provenance)
+        _need_texts("skipped checks", self.skipped_checks)
+
     @property
     def file(self) -> str:
         """The name of the image's visible file."""
         return visible_name(self.product, self.version, self.board, self.kind)
+
+
+def _need_texts(what: str, given: Mapping[Any, Any]) -> None:
+    for key, value in given.items():
+        if not isinstance(key, str) or not isinstance(value, str):
+            raise SettingsError(
+                f"{what}: {key!a} is {value!a}, and both have to be texts",
+                hint="Give texts only, such as {'commit': 'abc1234'}.",
+            )
 
 
 def visible_name(product: str, version: Version, board: str, kind: ImageKind) -> str:

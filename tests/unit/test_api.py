@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -143,6 +144,16 @@ class TestPublish:
         )  # fmt: skip
         assert done.receipt.file == "lamp/lamp-1.0.0_d1.fs.bin"
         assert (catalog / done.receipt.file).read_bytes() == images.littlefs()
+
+    def test_what_could_not_be_read_again_is_not_written(
+        self, firmware: Path, catalog: Path
+    ) -> None:
+        given: Any = {"a": 1}
+        with pytest.raises(SettingsError, match="provenance: 'a' is 1, and both have to be texts"):
+            acpublish.publish(
+                firmware, to=catalog, product="lamp", version="1.0.0", board="d1", provenance=given
+            )
+        assert list(catalog.rglob("*.json")) == []
 
     @pytest.mark.parametrize(
         ("change", "error", "said"),

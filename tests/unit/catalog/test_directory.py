@@ -6,13 +6,14 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from acpublish.catalog import CatalogFiles, Directory, DirectoryCatalog, atomic
 from acpublish.errors import CatalogError, CheckError, ConflictError, ManifestError, NotFoundError
-from acpublish.release import Outcome, Release, newest
+from acpublish.release import Declared, Outcome, Release, newest
 from tests.support import images
 from tests.unit.catalog.holding import files_below, image, put, seen, submission
 
@@ -246,6 +247,14 @@ def test_what_goes_wrong_after_the_commit_says_that_it_is_published(
             put(tmp_path)
     assert seen(tmp_path)["products"] == ("lamp",)
     assert DirectoryCatalog(tmp_path).repair() == (VISIBLE,)
+
+
+def test_a_manifest_that_could_not_be_read_again_is_not_written(tmp_path: Path) -> None:
+    declared = Declared(layout="no digest")
+    with pytest.raises(ManifestError, match=r"the manifest of lamp 1\.0\.0.*layout"):
+        DirectoryCatalog(tmp_path).put(image(), replace(submission(), declared=declared))
+    assert list(tmp_path.rglob("*.json")) == []
+    assert list((tmp_path / ".acpublish/objects").glob("*")) == []
 
 
 @pytest.mark.parametrize("kind", ["missing", "file", "circle"])
