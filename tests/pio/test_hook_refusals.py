@@ -103,7 +103,7 @@ def test_what_is_missing_is_named_before_the_build(
 
     assert run.returncode == 1
     (line,) = errors(run)
-    assert f"no {missing} is given" in line
+    assert f"no {'destination' if missing == 'to' else missing} is given" in line
     assert how in line
     assert compiled(run) == []
 
