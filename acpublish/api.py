@@ -158,7 +158,7 @@ def publish_with(path: Path, options: PublishOptions, *, dry_run: bool = False) 
     """Publishes an image by options that are already checked; see :func:`publish`."""
     data = read_file(path)
     source = resolve(options.version, Path.cwd())
-    catalog = open_catalog(options.destination)
+    catalog = open_catalog(options.destination, publishing=True)
     return publish_image(data, options, source, catalog, dry_run=dry_run)
 
 

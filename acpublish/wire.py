@@ -30,13 +30,12 @@ HEADER_PREFIXES: Mapping[Family, str] = {"esp8266": "x-ESP8266-", "esp32": "x-ES
 #: Values of ``x-…-mode`` that ask for a filesystem image (``HTTPUpdate.cpp``: ``setModeString``).
 FILESYSTEM_MODES = frozenset({"spiffs", "littlefs", "fatfs", "flashfs"})
 
-#: A device gives up when no byte came for this long (``HTTPClient``: 5 s for the catalog, 8 s for
-#: an image), so an answer has to begin well before.
-FIRST_BYTE_S = 5.0
 #: One catalog entry is parsed into ``DynamicJsonDocument(256)`` (``AutoConnectUpdate.cpp``).
 ENTRY_DOCUMENT_BYTES = 256
 #: More bins than this end the heap of a device that shows the list.
 DEVICE_LIST_BINS = 25
+#: ESP flash chips hold at most 32 MiB; no image can be larger.
+MAX_IMAGE_BYTES = 32 * 1024 * 1024
 #: Sizes are parsed into a signed 32-bit number.
 MAX_SIZE_BYTES = 2**31 - 1
 #: One TCP segment of a device holds 536 bytes; a header must not leave 1 to 3 body bytes in it.

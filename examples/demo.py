@@ -90,8 +90,7 @@ class Demo:
                 [sys.executable, "-m", "acpublish", *words],
                 env={**self.environ, **(environ or {})},
                 cwd=self.home,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
+                capture_output=True,
                 text=True,
                 timeout=COMMAND_S,
                 check=False,
@@ -100,7 +99,8 @@ class Demo:
             raise DemoError(f"{shown} took longer than {COMMAND_S} s") from fault
         lines = done.stdout.splitlines()
         if done.returncode:
-            raise DemoError(f"{shown} ended with status {done.returncode}: {_last(lines)}")
+            said = _last(done.stderr.splitlines() or lines)
+            raise DemoError(f"{shown} ended with status {done.returncode}: {said}")
         return lines
 
     def publish(self, version: str, to: str, token: str = "") -> None:

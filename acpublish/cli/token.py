@@ -43,10 +43,15 @@ def create(publish: str, catalog: Path, state: Path | None) -> None:
     A server that runs already knows the token at once. Give it to whoever publishes as
     ACPUBLISH_TOKEN.
     """
+    from acpublish.catalog import DirectoryCatalog
     from acpublish.release import names
     from acpublish.server.auth import create_token
     from acpublish.server.state import state_dir
 
     if publish != "*":
         publish = names.product(publish)
-    click.echo(create_token(state or state_dir(catalog, os.environ), publish))
+    if state is None:
+        # The folder is found by the catalog's path: a token for a mistyped one would be for nobody.
+        state = state_dir(DirectoryCatalog(catalog).root, os.environ)
+    click.echo(create_token(state, publish))
+    click.echo(f"acpublish: the server keeps its digest in {state}", err=True)

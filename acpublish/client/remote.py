@@ -75,6 +75,18 @@ class RemoteCatalog:
         """
         return read_trusted_keys(self._transport, product)
 
+    def need_token(self) -> None:
+        """Finds out, before anything is sent, whether there is a token to publish with.
+
+        Raises:
+            AuthenticationError: There is none.
+        """
+        if self._address.token is None and self._address.user is None:
+            raise AuthenticationError(
+                f"{self._address.base} takes releases only with a token, and there is none",
+                hint="Set ACPUBLISH_TOKEN to what 'acpublish token create' printed there.",
+            )
+
     def put(self, data: bytes, submission: Submission) -> Receipt:
         """Publishes an image, and compares what the server holds with what was sent.
 
@@ -89,11 +101,7 @@ class RemoteCatalog:
             VerificationError: The server holds other bytes than were sent.
             TransferError: The server cannot be reached, refuses, or answers something else.
         """
-        if self._address.token is None and self._address.user is None:
-            raise AuthenticationError(
-                f"{self._address.base} takes releases only with a token, and there is none",
-                hint="Set ACPUBLISH_TOKEN to what 'acpublish token create' printed there.",
-            )
+        self.need_token()
         sha256 = hashlib.sha256(data).hexdigest()
 
         def judge(answer: Answer) -> Receipt:
@@ -116,7 +124,6 @@ class RemoteCatalog:
     def _receipt(self, document: Mapping[str, Any]) -> Receipt:
         texts = {key: document.get(key) for key in ("file", "md5", "sha256")}
         size, warnings = document.get("size"), document.get("warnings", [])
-        url = document.get("url")
         try:
             outcome = Outcome(document.get("outcome"))
         except ValueError as fault:
@@ -134,7 +141,8 @@ class RemoteCatalog:
             size=size,
             md5=str(texts["md5"]),
             sha256=str(texts["sha256"]).lower(),
-            url=url if isinstance(url, str) and url else f"{self._address.base}/{quote(file)}",
+            # A server behind a proxy does not know by which scheme and path it is reached.
+            url=f"{self._address.base}/{quote(file, safe='/+')}",
             warnings=tuple(self._address.redacted(str(one)) for one in warnings),
             compressed=self._compressed(document.get("compressed")),
         )

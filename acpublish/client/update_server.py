@@ -28,12 +28,10 @@ from acpublish.errors import (
     UnreachableError,
     VerificationError,
 )
-from acpublish.wire import CATALOG_PATH
+from acpublish.wire import CATALOG_PATH, MAX_IMAGE_BYTES
 
 Progress = Callable[[int, "int | None"], None]
 
-#: ESP flash chips hold at most 32 MiB; no image can be larger.
-MAX_IMAGE_BYTES = 32 * 1024 * 1024
 #: More than 10,000 entries with long names.
 _MAX_LIST_BYTES = 16 * 1024 * 1024
 #: What may stand in a path as it is (RFC 3986, pchar). The original server decodes nothing.

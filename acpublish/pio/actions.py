@@ -185,9 +185,8 @@ def _is_published(
 def _publish(hook: Hook, path: Path, *, on_build: bool) -> Publication:
     plan = hook.plan()
     data = read_file(path)
-    publication = publish_image(
-        data, plan.options, plan.source, open_catalog(plan.options.destination), on_build=on_build
-    )
+    catalog = open_catalog(plan.options.destination, publishing=True)
+    publication = publish_image(data, plan.options, plan.source, catalog, on_build=on_build)
     # What a cable flashes is then the very image that was published, whatever its version became.
     _rewrite(path, data, stamped(data, read(data), publication.submission))
     for warning in publication.receipt.warnings:

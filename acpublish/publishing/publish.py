@@ -77,10 +77,15 @@ class Publication:
     dry_run: bool = False
 
 
-def open_catalog(destination: Destination) -> Catalog:
+def open_catalog(destination: Destination, *, publishing: bool = False) -> Catalog:
     """Opens where to publish.
 
+    Args:
+        destination: A directory or a server.
+        publishing: Whether something is to be put there, if only for a try.
+
     Raises:
+        AuthenticationError: A server has no token to be published with.
         CatalogError: The directory is missing or no directory.
         SettingsError: The address cannot be used, or the token must not go there.
     """
@@ -88,9 +93,12 @@ def open_catalog(destination: Destination) -> Catalog:
         # Loading requests costs 150 ms, which a publish to a directory need not pay.
         from acpublish.client.remote import RemoteCatalog
 
-        return RemoteCatalog(
+        server = RemoteCatalog(
             destination.to, token=destination.token, insecure_http=destination.insecure_http
         )
+        if publishing:
+            server.need_token()
+        return server
     from acpublish.catalog import DirectoryCatalog
 
     return DirectoryCatalog(Path(destination.to))

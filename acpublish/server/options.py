@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from acpublish.wire import MAX_IMAGE_BYTES
+
 DEFAULT_PORT = 8000
 DEFAULT_GRACE_S = 30.0
-#: ESP flash chips hold at most 32 MiB; no image can be larger.
-DEFAULT_UPLOAD_BYTES = 32 * 1024 * 1024
 DEFAULT_CACHE_BYTES = 64 * 1024 * 1024
 
 
@@ -33,5 +33,5 @@ class ServerOptions:
     log: str = "INFO"
     state: Path | None = None
     grace_s: float = DEFAULT_GRACE_S
-    upload_bytes: int = DEFAULT_UPLOAD_BYTES
+    upload_bytes: int = MAX_IMAGE_BYTES
     cache_bytes: int = DEFAULT_CACHE_BYTES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from acpublish.image import Kind
 from acpublish.release.checks.model import Check, Facts, Judgement, Severity, error
-from acpublish.wire import MAX_SIZE_BYTES
+from acpublish.wire import MAX_IMAGE_BYTES
 
 __all__ = ["CHECKS"]
 
@@ -67,10 +67,11 @@ def _damaged(facts: Facts) -> Judgement:
 
 
 def _size(facts: Facts) -> Judgement:
-    if facts.image.size > MAX_SIZE_BYTES:
+    if facts.image.size > MAX_IMAGE_BYTES:
         yield error(
             "size",
-            f"the image has {facts.image.size} bytes, and a device counts to {MAX_SIZE_BYTES}",
+            f"the image has {facts.image.size} bytes, and {MAX_IMAGE_BYTES} is the limit, as no "
+            "flash chip holds more",
             "Give the image that a device flashes.",
         )
 
@@ -108,8 +109,8 @@ CHECKS = (
     Check(
         name="size",
         severity=Severity.ERROR,
-        explanation="A device can count the bytes of the image: it does so in a signed number of "
-        "32 bits.",
+        explanation="The image, firmware or filesystem, has at most 32 MiB: no ESP flash chip "
+        "holds more, and no server takes more.",
         judge=_size,
         protected=True,
     ),

@@ -33,6 +33,26 @@ def test_one_visible_file_is_new(acpublish: CommandLine, firmware: Path, catalog
     assert firmware.read_bytes() == before
 
 
+def test_a_dry_run_to_a_server_needs_the_token_of_a_real_one(
+    acpublish: CommandLine, firmware: Path
+) -> None:
+    said = acpublish("publish", firmware, "--to", "http://127.0.0.1:9", *NAMES, "--dry-run")
+    assert said.status == 3
+    assert "ACPUBLISH_TOKEN" in said.error()
+
+
+def test_what_no_flash_chip_holds_is_refused_before_it_is_sent(
+    acpublish: CommandLine, firmware: Path, catalog: Path
+) -> None:
+    with firmware.open("r+b") as file:
+        file.truncate(32 * 1024 * 1024 + 1)
+    words = ("publish", firmware, "--to", catalog, *NAMES, "--kind", "filesystem")
+    firmware.write_bytes(b"\xff" + firmware.read_bytes()[1:])
+    said = acpublish(*words)
+    assert said.status == 7
+    assert "size: the image has 33554433 bytes" in said.error()
+
+
 def test_json_is_the_receipt(acpublish: CommandLine, firmware: Path, catalog: Path) -> None:
     said = acpublish("publish", firmware, "--to", catalog, *NAMES, "--json")
     published = (catalog / FILE).read_bytes()

@@ -79,8 +79,15 @@ def test_an_upload_and_its_receipt() -> None:
     assert body == IMAGE
     assert receipt.outcome is Outcome.PUBLISHED
     assert receipt.file == RECEIPT["file"]
-    assert receipt.url == RECEIPT["url"]
+    assert receipt.url == f"{server.url}/{RECEIPT['file']}"
     assert receipt.warnings == ("it is unstamped",)
+
+
+def test_where_to_look_is_the_clients_own_address() -> None:
+    said = json.dumps({**RECEIPT, "url": "http://internal:8000/sensor/x.bin"})
+    with scripted(json_answer(said, "201 Created")) as server:
+        receipt = catalog(f"{server.url}/behind/a/proxy").put(IMAGE, SUBMISSION)
+    assert receipt.url == f"{server.url}/behind/a/proxy/{RECEIPT['file']}"
 
 
 def test_compression_is_asked_for_and_the_receipt_describes_it() -> None:

@@ -8,7 +8,7 @@ from acpublish.errors import CheckError, SettingsError
 from acpublish.image import Stamp, read, stamp
 from acpublish.release import ImageKind, Release, Severity, Submission, Version, check, names
 from acpublish.release.checks import CHECKS, Facts, find_check, raise_errors, run
-from acpublish.wire import MAX_SIZE_BYTES
+from acpublish.wire import MAX_IMAGE_BYTES
 from tests.support import images
 from tests.unit.release.making import release
 
@@ -104,10 +104,12 @@ def test_an_unknown_chip_is_no_error() -> None:
     assert found(image) == []
 
 
-def test_what_a_device_cannot_count() -> None:
-    huge = replace(read(STAMPED), size=MAX_SIZE_BYTES + 1)
+def test_what_no_flash_chip_holds() -> None:
+    huge = replace(read(STAMPED), size=MAX_IMAGE_BYTES + 1)
     assert huge.stamp == Stamp(product="lamp", version="1.0.0")
     assert [one.check for one in check(huge, submission(), ())] == ["size"]
+    largest = replace(huge, size=MAX_IMAGE_BYTES)
+    assert check(largest, submission(), ()) == ()
 
 
 def test_every_check_has_a_name_of_its_own_and_an_explanation() -> None:
