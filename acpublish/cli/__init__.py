@@ -6,6 +6,7 @@ The one place that turns errors into text and an exit status.
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 import traceback
@@ -14,6 +15,7 @@ from collections.abc import Sequence
 import click
 
 from acpublish.cli import status
+from acpublish.cli.output import LogWarnings
 from acpublish.errors import AcpublishError
 
 __all__ = ["main"]
@@ -81,6 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     # Not list(...): importing the command of that name hides it in this package.
     given = [*(sys.argv[1:] if arguments is None else arguments)]
+    # Used where no command set up logging of its own, as the server does.
+    logging.lastResort = LogWarnings()
     try:
         result = acpublish.main(given, prog_name="acpublish", standalone_mode=False)
     except AcpublishError as error:
@@ -93,9 +97,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return status.INTERRUPTED
     except BrokenPipeError:
         # The reader has gone, as with `| head`; nothing more can be said to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return status.OK
     except Exception as error:
+        # What concerns a file names it, and all that concerns a connection is turned into ours.
+        if isinstance(error, OSError) and error.filename is None:
+            return _no_output(error)
         return _internal(error)
     return result if isinstance(result, int) else status.OK
 
@@ -103,6 +110,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _fail(text: str, code: int) -> int:
     click.echo(f"acpublish: error: {text}", err=True)
     return code
+
+
+def _no_output(error: OSError) -> int:
+    _drop_output()
+    why = (error.strerror or "unknown reason").lower()
+    return _fail(
+        f"the output cannot be written: {why}. Send it where there is room; what the command did "
+        "before is done.",
+        status.USAGE,
+    )
+
+
+def _drop_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _usage(error: click.UsageError) -> str:

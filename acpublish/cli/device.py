@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from acpublish.cli import status
-from acpublish.cli.output import json_option, print_json
+from acpublish.cli.output import json_option, print_json, printable
+from acpublish.client.redact import redact_broken
 from acpublish.device import Device, DeviceOptions, Outcome, Result, run
 from acpublish.errors import SettingsError
 from acpublish.image import read
@@ -62,12 +63,21 @@ def command(
     options = DeviceOptions(**device)
     if listing:
         return _list(options, url, path or ".", as_json)
-    outcome = run(options, url, _address(path, auto, channel))
+    address = _address(path, auto, channel)
+    outcome = run(options, url, address)
     if as_json:
         print_json(document(outcome))
     else:
-        click.echo(_line(outcome))
-    return status.NO if outcome.result is Result.FAILED else status.OK
+        click.echo(printable(_line(outcome)))
+    if outcome.result is not Result.FAILED:
+        return status.OK
+    where = f"{url.rstrip('/')}/{address.lstrip('/')}"
+    click.echo(
+        f"acpublish: error: no update from {printable(redact_broken(where))}. "
+        "Compare the address with 'acpublish list URL', and look at the server's log.",
+        err=True,
+    )
+    return status.NO
 
 
 def document(outcome: Outcome) -> dict[str, Any]:
@@ -116,7 +126,7 @@ def _list(options: DeviceOptions, url: str, path: str, as_json: bool) -> int:
         names = [firmware.name for firmware in page.firmwares]
         print_json({"caption": page.caption, "firmwares": names})
         return status.OK if names else status.NO
-    click.echo(page.caption)
+    click.echo(printable(page.caption))
     for one in page.firmwares:
-        click.echo(f"{one.date} {one.time}  {one.size:>9}  {one.name}")
+        click.echo(printable(f"{one.date} {one.time}  {one.size:>9}  {one.name}"))
     return status.OK if page.firmwares else status.NO

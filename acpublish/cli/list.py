@@ -43,7 +43,8 @@ def _of(catalog: str, path: str) -> list[dict[str, Any]]:
     found = files.locate(os.fsencode(path))
     if not isinstance(found, Directory):
         raise NotFoundError(
-            f"there is no directory {path!a} in the catalog", hint="List it without --path."
+            f"there is no directory {path!a} in the catalog",
+            hint="Look at what there is, without --path.",
         )
     keys = _keys(opened.releases(found.product) if found.product else ())
     return [

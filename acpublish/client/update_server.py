@@ -24,6 +24,8 @@ from acpublish.client.listing import Entry, read_list
 from acpublish.client.transfer import Transport
 from acpublish.client.trusted import Trust
 from acpublish.errors import (
+    AcpublishError,
+    NotFoundError,
     SettingsError,
     UnreachableError,
     VerificationError,
@@ -95,12 +97,15 @@ class UpdateServer:
         Raises:
             UnreachableError: There is no connection, or no answer in time.
             AuthenticationError: The server demands a token or password.
+            NotFoundError: There is no such directory.
             RefusedError: It refuses, or it is no update server.
             VerificationError: The list is garbled.
         """
         target = f"{CATALOG_PATH}?op=list&path={quote(path, safe='/')}"
 
         def judge(answer: Answer) -> tuple[Entry, ...]:
+            if answer.status == 404 and path not in ("", ".", "/"):
+                raise _no_directory(answer, path)
             if answer.status != 200:
                 raise_refusal(answer, "the catalog")
             document = json_body(answer, "the catalog", _MAX_LIST_BYTES)
@@ -226,6 +231,15 @@ class _Wanted:
                     hint="Try again; the file was changed while it was sent, or the way garbled "
                     "it.",
                 )
+
+
+def _no_directory(answer: Answer, path: str) -> AcpublishError:
+    if looks_like_html(answer, answer.body(_MAX_LIST_BYTES)):
+        return not_acpublish(answer)
+    return NotFoundError(
+        f"there is no directory {path!a} in the catalog of {answer.address.base}",
+        hint="Look at what there is, without --path.",
+    )
 
 
 def _promised(answer: Answer) -> dict[str, tuple[Any, str]]:

@@ -186,3 +186,33 @@ def test_an_error_is_shown_with_what_to_do(
     monkeypatch.setattr("acpublish.api.read_image", wrong)
     said = acpublish("inspect", firmware)
     assert said.error() == "acpublish: error: it is broken. Build it again."
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_output_that_cannot_be_written_is_one_line(catalog: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "acpublish", "list", str(catalog), "--json"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr.startswith(
+        "acpublish: error: the output cannot be written: no space left on device. "
+    )
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_what_is_logged_is_a_warning_said_once(
+    acpublish: CommandLine, firmware: Path, catalog: Path
+) -> None:
+    words = ("--to", catalog, "--product", "lamp", "--version", "1.0.0", "--board", "d1")
+    acpublish("publish", firmware, *words)
+    (catalog / ".acpublish/releases/lamp/1.0.0.json").write_text("{")
+    done = python(
+        f"from acpublish.cli import main\nmain(['list', {str(catalog)!r}, '--path', 'lamp'])\n"
+    )
+    assert done.stderr.startswith("acpublish: warning: left out: .acpublish/releases/lamp/")
+    assert len(done.stderr.splitlines()) == 1

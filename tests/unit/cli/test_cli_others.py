@@ -176,6 +176,11 @@ def test_a_device_that_reaches_nobody_fails_with_status_1(acpublish: CommandLine
     assert said.status == 1
     assert said.json()["result"] == "failed"
     assert said.json()["reason"]
+    assert said.err == (
+        "acpublish: error: no update from http://127.0.0.1:9/update/lamp/d1_mini. Compare the "
+        "address with 'acpublish list URL', and look at the server's log.\n"
+    )
+    assert acpublish("device", "http://me:s3cret@127.0.0.1:9", "x.bin").err.count("s3cret") == 0
 
 
 def test_an_address_that_cannot_be_listed_is_named_as_what_it_is(acpublish: CommandLine) -> None:

@@ -35,3 +35,23 @@ def test_a_table_is_as_wide_as_it_needs(capsys: pytest.CaptureFixture[str]) -> N
 def test_an_empty_table_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     output.table([])
     assert capsys.readouterr().out == ""
+
+
+def test_what_could_steer_a_terminal_is_shown_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+    output.table([("a\x1b[31m.bin", "x\x9b2J\n"), ("l\u00e4mp\udcff", "")])
+    output.facts({"name": "\x07b\u202eell"})
+    output.warn("\x1b]0;title")
+    said = capsys.readouterr()
+    assert said.out.splitlines() == [
+        "a\\x1b[31m.bin  x\\x9b2J\\n",
+        "l\u00e4mp\\udcff",
+        "name  \\x07b\\u202eell",
+    ]
+    assert said.err == "acpublish: warning: \\x1b]0;title\n"
+
+
+def test_a_name_that_is_no_text_is_still_json(capsys: pytest.CaptureFixture[str]) -> None:
+    output.print_json(["l\u00e4mp\udcff"])
+    said = capsys.readouterr().out
+    assert "l\u00e4mp\\udcff" in said
+    assert json.loads(said) == ["l\u00e4mp\udcff"]

@@ -11,6 +11,7 @@ from acpublish import UpdateServer
 from acpublish.client.answer import Patience
 from acpublish.errors import (
     AuthenticationError,
+    NotFoundError,
     RefusedError,
     SettingsError,
     UnreachableError,
@@ -200,3 +201,15 @@ def test_a_progress_that_fails_leaves_nothing(tmp_path: Path) -> None:
     with scripted(image_answer(IMAGE)) as server, pytest.raises(KeyboardInterrupt):
         client(server.url).download("a.bin", tmp_path / "a.bin", progress=fails)
     assert names(tmp_path) == []
+
+
+def test_a_directory_that_is_not_there_is_not_found() -> None:
+    missing: Script = [head("404 Not Found", Content_Type="text/plain"), b"no such thing"]
+    with scripted(missing) as server:
+        with pytest.raises(NotFoundError, match="there is no directory 'nope' in the catalog"):
+            UpdateServer(server.url).catalog("nope")
+        with pytest.raises(RefusedError, match="answers 404 to the catalog"):
+            UpdateServer(server.url).catalog()
+    page: Script = [head("404 Not Found", Content_Type="text/html"), b"<html>"]
+    with scripted(page) as server, pytest.raises(RefusedError, match="answered HTML"):
+        UpdateServer(server.url).catalog("nope")
