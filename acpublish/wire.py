@@ -19,6 +19,11 @@ Family = Literal["esp8266", "esp32"]
 
 CATALOG_PATH = "/_catalog"
 UPDATE_PREFIX = "/update/"
+#: What an upload says beside its address: JSON objects, and a list of signatures.
+PROVENANCE_HEADER = "X-Acpublish-Provenance"
+DECLARED_HEADER = "X-Acpublish-Declared"
+SKIP_CHECKS_HEADER = "X-Acpublish-Skip-Checks"
+SIGNATURE_HEADER = "X-Acpublish-Signature"
 #: What AutoConnect and HTTPUpdate give as their User-Agent, by the family of the chip.
 USER_AGENTS: Mapping[str, Family] = {
     "ESP8266HTTPClient": "esp8266",

@@ -12,6 +12,7 @@ import click
 from acpublish import api
 from acpublish.cli import status
 from acpublish.cli.output import json_option, print_json, table
+from acpublish.cli.paths import ANY_PATH
 from acpublish.errors import CheckError
 from acpublish.release.checks import CHECKS, Result, Severity, find_check
 from acpublish.settings import Settings, environment, flags
@@ -20,7 +21,7 @@ _PASSED, _SKIPPED, _NOT_CHECKED = "ok", "skipped", "not checked"
 
 
 @click.command("check", short_help="Make the pre-flight checks, and explain them.")
-@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.argument("file", type=ANY_PATH, required=False)
 @click.option("--explain", metavar="NAME", help="Say what a check looks at, and why.")
 @click.option("--list", "listed", is_flag=True, help="List all checks.")
 @click.option("--to", metavar="DIR|URL", help="Where earlier releases are looked up.")

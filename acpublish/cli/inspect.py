@@ -12,6 +12,7 @@ from acpublish import api
 from acpublish.cli import status
 from acpublish.cli.chart import bars, gauge
 from acpublish.cli.output import facts, json_option, print_json, table
+from acpublish.cli.paths import ANY_PATH
 from acpublish.image import AppDescriptor, Image, Integrity, Kind, PartitionTable
 
 #: Beside its columns a bar of this width keeps a line within 80 characters.
@@ -19,11 +20,11 @@ _BAR_CHARACTERS = 32
 
 
 @click.command("inspect", short_help="Tell all about an image file.")
-@click.argument("file", type=click.Path(path_type=Path, readable=False))
+@click.argument("file", type=ANY_PATH)
 @click.option(
     "--partitions",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=ANY_PATH,
     help="The partition table, as CSV or as the binary: shows what the OTA slot has left.",
 )
 @json_option

@@ -8,6 +8,7 @@ import click
 
 from acpublish import keyring
 from acpublish.cli.output import json_option, print_json, warn
+from acpublish.cli.paths import ANY_PATH
 from acpublish.errors import SettingsError
 
 DEFAULT_FILE = Path("signing-key.pem")
@@ -24,7 +25,7 @@ def command() -> None:
     "--output",
     default=DEFAULT_FILE,
     show_default=True,
-    type=click.Path(path_type=Path),
+    type=ANY_PATH,
     help="The file to write; one that exists is never overwritten.",
 )
 @click.option("--rsa", is_flag=True, help="An RSA key of 2048 bits, to sign ESP8266 images with.")
@@ -35,7 +36,7 @@ def create(output: Path, rsa: bool) -> None:
 
 
 @command.command("show")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=ANY_PATH)
 @json_option
 def show(file: Path, as_json: bool) -> None:
     """Print the public half of the key in FILE: the PEM alone on stdout, its id on stderr."""
@@ -48,8 +49,13 @@ def show(file: Path, as_json: bool) -> None:
 
 
 @command.command("trust")
-@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
-@click.argument("public", metavar="[PUBLIC.pem]", required=False, type=click.Path(path_type=Path))
+@click.argument("directory", metavar="DIR", type=ANY_PATH)
+@click.argument(
+    "public",
+    metavar="[PUBLIC.pem]",
+    required=False,
+    type=ANY_PATH,
+)
 @click.option("--product", required=True, metavar="P", help="The product.")
 @click.option(
     "--remove", metavar="ID|PUBLIC.pem", help="Trust this key no longer; by its id or its file."
@@ -89,13 +95,13 @@ def trust(
 
 
 @command.command("resign")
-@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("directory", metavar="DIR", type=ANY_PATH)
 @click.option("--product", required=True, metavar="P", help="The product.")
 @click.option(
     "--key",
     required=True,
     metavar="PEM",
-    type=click.Path(path_type=Path),
+    type=ANY_PATH,
     help="The private key to sign with.",
 )
 @json_option

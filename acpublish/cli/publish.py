@@ -10,12 +10,13 @@ import click
 
 from acpublish.api import publish_with
 from acpublish.cli.output import json_option, print_json, warn
+from acpublish.cli.paths import ANY_PATH
 from acpublish.publishing import Publication, describe
 from acpublish.settings import Settings, environment, flags
 
 
 @click.command("publish", short_help="Stamp an image and publish it.")
-@click.argument("file", type=click.Path(path_type=Path, readable=False))
+@click.argument("file", type=ANY_PATH)
 @click.option("--to", metavar="DIR|URL", help="A catalog directory or a server's address.")
 @click.option("--product", metavar="P", help="The product that the image belongs to.")
 @click.option("--version", metavar="V", help="SemVer 2.0.0, or git, or file:PATH.")

@@ -8,18 +8,23 @@ import click
 
 from acpublish import keyring
 from acpublish.cli.output import json_option, print_json
+from acpublish.cli.paths import ANY_PATH
 
 
 @click.command("sign", short_help="Sign an ESP8266 image for the device's own verifier.")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=ANY_PATH)
 @click.option(
-    "--key", required=True, metavar="PEM", type=click.Path(path_type=Path), help="An RSA key."
+    "--key",
+    required=True,
+    metavar="PEM",
+    type=ANY_PATH,
+    help="An RSA key.",
 )
 @click.option(
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path),
+    type=ANY_PATH,
     help="The file to write; FILE itself is never changed unless it is the same.",
 )
 @json_option

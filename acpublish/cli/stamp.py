@@ -8,10 +8,11 @@ import click
 
 from acpublish import api
 from acpublish.cli.output import json_option, print_json
+from acpublish.cli.paths import ANY_PATH
 
 
 @click.command("stamp", short_help="Write product and version into an image.")
-@click.argument("file", type=click.Path(path_type=Path, readable=False))
+@click.argument("file", type=ANY_PATH)
 @click.option("--product", required=True, metavar="P", help="The product's name.")
 @click.option("--version", required=True, metavar="V", help="SemVer 2.0.0, at most 31 characters.")
 @click.option(

@@ -9,15 +9,16 @@ import click
 from acpublish import keyring
 from acpublish.cli import status
 from acpublish.cli.output import json_option, print_json
+from acpublish.cli.paths import ANY_PATH
 
 
 @click.command("verify", short_help="Tell whether an ESP8266 image was signed with a key.")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=ANY_PATH)
 @click.option(
     "--key",
     required=True,
     metavar="PEM",
-    type=click.Path(path_type=Path),
+    type=ANY_PATH,
     help="The RSA key's public half.",
 )
 @json_option

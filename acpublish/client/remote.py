@@ -21,11 +21,12 @@ from acpublish.errors import AuthenticationError, ManifestError, VerificationErr
 from acpublish.keys import PublicKey
 from acpublish.release import Compressed, Outcome, Receipt, Release, Submission
 from acpublish.release.signatures import to_header
-
-PROVENANCE_HEADER = "X-Acpublish-Provenance"
-DECLARED_HEADER = "X-Acpublish-Declared"
-SKIP_CHECKS_HEADER = "X-Acpublish-Skip-Checks"
-SIGNATURE_HEADER = "X-Acpublish-Signature"
+from acpublish.wire import (
+    DECLARED_HEADER,
+    PROVENANCE_HEADER,
+    SIGNATURE_HEADER,
+    SKIP_CHECKS_HEADER,
+)
 
 _MAX_RECEIPT_BYTES = 64 * 1024
 

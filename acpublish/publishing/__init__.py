@@ -2,7 +2,6 @@
 
 from acpublish.publishing.difference import Difference, Side, difference
 from acpublish.publishing.options import (
-    DEFAULT_CHANNEL,
     DEVELOPMENT_CHANNEL,
     CheckOptions,
     Destination,
@@ -23,7 +22,6 @@ from acpublish.publishing.sources import VersionSource, resolve
 from acpublish.publishing.writing import write_file, write_secret
 
 __all__ = [
-    "DEFAULT_CHANNEL",
     "DEVELOPMENT_CHANNEL",
     "Catalog",
     "CheckOptions",

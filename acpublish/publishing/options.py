@@ -11,7 +11,6 @@ from acpublish.release.declared import Declared
 from acpublish.release.names import BoardName, ChannelName, ProductName
 from acpublish.release.submission import ImageKind
 
-DEFAULT_CHANNEL = names.STABLE
 DEVELOPMENT_CHANNEL = names.DEVELOPMENT
 
 

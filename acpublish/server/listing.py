@@ -22,12 +22,11 @@ from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from acpublish.catalog import CatalogFiles, Directory, Entry
-from acpublish.release import Release, ReleaseImage, newest
+from acpublish.release import Release, ReleaseImage, names, newest
 from acpublish.server import answers
 from acpublish.server.answers import Send
 from acpublish.server.places import Places
 from acpublish.server.requests import Request
-from acpublish.server.updates import DEFAULT_CHANNEL
 from acpublish.wire import (
     DEVICE_LIST_BINS,
     ENTRY_DOCUMENT_BYTES,
@@ -168,7 +167,7 @@ class Listing:
             shown = {entry.name: entry for entry in self._files.entries(own)}
             boards = {image.board for release in releases for image in release.images}
             for board in sorted(boards):
-                found = newest(releases, board, DEFAULT_CHANNEL) or _newest_at_all(releases, board)
+                found = newest(releases, board, names.STABLE) or _newest_at_all(releases, board)
                 if found is None:
                     continue
                 entry = shown.get(found[1].file)

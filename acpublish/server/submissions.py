@@ -11,14 +11,14 @@ from acpublish.errors import ManifestError, RequestError, SettingsError
 from acpublish.release import IMAGE_KINDS, Declared, Submission, Version, names
 from acpublish.release.checks import allowed_skips
 from acpublish.release.signatures import from_header
-from acpublish.server.updates import DEFAULT_CHANNEL
+from acpublish.wire import (
+    DECLARED_HEADER,
+    PROVENANCE_HEADER,
+    SIGNATURE_HEADER,
+    SKIP_CHECKS_HEADER,
+)
 
 __all__ = ["read_submission"]
-
-PROVENANCE_HEADER = "x-acpublish-provenance"
-DECLARED_HEADER = "x-acpublish-declared"
-SIGNATURE_HEADER = "x-acpublish-signature"
-SKIP_CHECKS_HEADER = "x-acpublish-skip-checks"
 
 
 def read_submission(request: Request) -> Submission:
@@ -35,7 +35,7 @@ def read_submission(request: Request) -> Submission:
         product=names.product(request.path_params["product"]),
         version=Version.parse(request.path_params["version"]),
         board=names.board(request.path_params["board"]),
-        channel=names.channel(query.get("channel", DEFAULT_CHANNEL)),
+        channel=names.channel(query.get("channel", names.STABLE)),
         kind="filesystem" if kind == "filesystem" else "firmware",
         chip=query.get("chip"),
         provenance=_texts(request, PROVENANCE_HEADER, '{"commit": "abc1234"}'),

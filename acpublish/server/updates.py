@@ -26,7 +26,6 @@ from acpublish.wire import UPDATE_PREFIX, Mode, Report
 
 _log = logging.getLogger(__name__)
 
-DEFAULT_CHANNEL = "stable"
 _KEPT_DECISIONS = 1024
 _KEPT_ADDRESSES = 1024
 _PREFIX = UPDATE_PREFIX.encode()
@@ -186,4 +185,4 @@ def _channel(query: bytes) -> str:
         key, _, value = part.partition(b"=")
         if key == b"channel":
             return unquote_to_bytes(value).decode("latin-1")
-    return DEFAULT_CHANNEL
+    return names.STABLE

@@ -216,3 +216,33 @@ def test_what_is_logged_is_a_warning_said_once(
     )
     assert done.stderr.startswith("acpublish: warning: left out: .acpublish/releases/lamp/")
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("check", "x.bin"),
+        ("inspect", "x.bin"),
+        ("key", "show", "x.bin"),
+        ("publish", "x.bin", "--to", ".", "--product", "a", "--version", "1.0.0", "--board", "b"),
+        ("sign", "x.bin", "--key", "k.pem", "-o", "y.bin"),
+        ("stamp", "x.bin", "--product", "a", "--version", "1.0.0", "-o", "y.bin"),
+        ("verify", "x.bin", "--key", "k.pem"),
+    ],
+)
+def test_a_file_that_may_not_be_read_is_no_wrong_usage(
+    acpublish: CommandLine, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    def refuse(path: Path, *_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    Path("x.bin").touch()
+    Path("k.pem").touch()
+    # Root may read everything, so both ways to find out are made to say no.
+    monkeypatch.setattr("os.access", lambda *_, **__: False)
+    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    said = acpublish(*words)
+    assert said.status in (2, 7)
+    assert "cannot be read: permission denied" in said.error()
+    assert "--help" not in said.err
