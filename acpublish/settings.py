@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ from acpublish.errors import AcpublishError, SettingsError
 from acpublish.publishing.options import CheckOptions, Destination, PublishOptions
 from acpublish.release import IMAGE_KINDS, Declared, ImageKind, Version, core, names
 from acpublish.release.checks import parse_skips
+from acpublish.release.secrets import SecretRules, parse_accepted
 
 __all__ = ["Settings", "arguments", "environment", "flags", "ini"]
 
@@ -39,12 +40,15 @@ NAMES = (
     "skip_checks",
     "partitions",
     "signing_key",
+    "secret_scan",
+    "accept_secrets",
+    "secret_variables",
     "on_build",
     "insecure_http",
     "token",
 )
 #: Options of another name: those that may be given more than once.
-_OPTIONS = {"skip_checks": "--skip-check"}
+_OPTIONS = {"skip_checks": "--skip-check", "accept_secrets": "--accept-secret"}
 _SPELLED = {"to": "destination"}
 _EXAMPLES = {
     "to": "to a directory or a server's address",
@@ -70,6 +74,7 @@ class Layer:
     origin: Callable[[str], str]
     place: Callable[[str], str] | None = None
     base: Path | None = None
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def how_to_give(self, name: str) -> str:
         """Returns the words for a hint."""
@@ -108,7 +113,8 @@ def environment(environ: Mapping[str, str], base: Path | None = None) -> Layer:
         base: What a relative ``ACPUBLISH_TO`` is relative to; None for the current directory.
     """
     values = {name: environ.get(f"ACPUBLISH_{name.upper()}") for name in NAMES}
-    return _layer(values, lambda name: f"ACPUBLISH_{name.upper()}", base=base)
+    layer = _layer(values, lambda name: f"ACPUBLISH_{name.upper()}", base=base)
+    return replace(layer, variables=environ)
 
 
 def ini(option: Callable[[str], str | None], project: Path) -> Layer:
@@ -217,6 +223,7 @@ class Settings:
         provenance: Mapping[str, str] | None = None,
         declared: Declared | None = None,
         partitions: Path | None = None,
+        secret_values: Mapping[str, str] | None = None,
     ) -> PublishOptions:
         """Returns what is to be published where; the arguments are defaults.
 
@@ -237,7 +244,9 @@ class Settings:
             compress=self.flag("compress"),
             declared=declared or Declared(),
             partitions=self._path("partitions") or partitions,
-            skipped_checks=self.checked("skip_checks", parse_skips, ""),
+            skipped_checks=self._skipped_checks(),
+            secrets=self._secret_rules(),
+            secret_values={**(secret_values or {}), **self._secret_values()},
         )
 
     def check_options(self) -> CheckOptions:
@@ -255,7 +264,9 @@ class Settings:
             kind=self.checked("kind", _kind, "firmware"),
             chip=self.text("chip"),
             partitions=self._path("partitions"),
-            skipped_checks=self.checked("skip_checks", parse_skips, ""),
+            skipped_checks=self._skipped_checks(),
+            secrets=self._secret_rules(),
+            secret_values=self._secret_values(),
         )
 
     def _how_to_give(self, name: str) -> str:
@@ -264,6 +275,25 @@ class Settings:
         places = " or ".join(layer.how_to_give(name) for layer in layers)
         example = _EXAMPLES.get(name)
         return f"Set {places}{f', {example}' if example else ''}."
+
+    def _skipped_checks(self) -> dict[str, str]:
+        skipped = self.checked("skip_checks", parse_skips, "")
+        # What is not searched for is a check that was not made: the manifest says so, too.
+        if self.checked("secret_scan", _secret_scan, "warning") == "off":
+            skipped.setdefault("secrets", "secret_scan = off")
+        return skipped
+
+    def _secret_rules(self) -> SecretRules:
+        scan = self.checked("secret_scan", _secret_scan, "warning")
+        return SecretRules(
+            severity="error" if scan == "error" else "warning",
+            accepted=self.checked("accept_secrets", parse_accepted, ""),
+        )
+
+    def _secret_values(self) -> dict[str, str]:
+        names = (self.text("secret_variables") or "").replace(",", " ").split()
+        variables = {name: text for layer in self._layers for name, text in layer.variables.items()}
+        return {f"${name}": variables[name] for name in names if variables.get(name)}
 
     def _path(self, name: str) -> Path | None:
         for layer in self._layers:
@@ -313,6 +343,12 @@ def _kind(text: str) -> ImageKind:
         if text == kind:
             return kind
     raise SettingsError(f"{text!a} is no kind of image", hint="Use firmware or filesystem.")
+
+
+def _secret_scan(text: str) -> str:
+    if text in ("warning", "error", "off"):
+        return text
+    raise SettingsError(f"{text!a} is no way to scan", hint="Use warning, error or off.")
 
 
 def _version_source(text: str) -> str:

@@ -24,6 +24,7 @@ PROVENANCE_HEADER = "X-Acpublish-Provenance"
 DECLARED_HEADER = "X-Acpublish-Declared"
 SKIP_CHECKS_HEADER = "X-Acpublish-Skip-Checks"
 SIGNATURE_HEADER = "X-Acpublish-Signature"
+SECRETS_HEADER = "X-Acpublish-Secrets"
 #: What AutoConnect and HTTPUpdate give as their User-Agent, by the family of the chip.
 USER_AGENTS: Mapping[str, Family] = {
     "ESP8266HTTPClient": "esp8266",

@@ -31,6 +31,7 @@ from acpublish.release import (
     ReleaseImage,
     Submission,
     check,
+    find_secrets,
     gzip_beside,
     names,
     place,
@@ -225,7 +226,8 @@ class DirectoryCatalog:
         releases = self._snapshots.fresh(submission.product)
         keys = read_trusted_keys(self.root, submission.product)
         image = read(data)
-        warnings = raise_errors(check(image, submission, releases, keys))
+        secrets = find_secrets(data, accepted=submission.secrets.accepted)
+        warnings = raise_errors(check(image, submission, releases, keys, secrets))
         gzip, more = gzip_beside(data, image, submission)
         described = Compressed.of(gzip) if gzip else None
         placed = place(image, submission, releases, now, described, trusted_keys=keys)

@@ -31,6 +31,14 @@ _PASSED, _SKIPPED, _NOT_CHECKED = "ok", "skipped", "not checked"
 @click.option("--channel", metavar="C", help="The channel that shall point at it.")
 @click.option("--kind", metavar="KIND", help="firmware or filesystem.  [firmware]")
 @click.option("--chip", metavar="CHIP", help="The board's chip: esp8266, esp32c3, …")
+@click.option("--secret-scan", metavar="MODE", help="warning, error or off.  [warning]")
+@click.option(
+    "--accept-secret",
+    "accept_secrets",
+    metavar="DIGEST",
+    multiple=True,
+    help="Accept a secret that was found. May be repeated.",
+)
 @click.option("--partitions", metavar="FILE", help="The board's partition table, CSV or binary.")
 @click.option(
     "--skip-check",
@@ -46,6 +54,7 @@ def command(
     listed: bool,
     as_json: bool,
     skip_checks: tuple[str, ...],
+    accept_secrets: tuple[str, ...],
     **given: str | None,
 ) -> int:
     """Make the checks of a publish on FILE, with what is known of it; nothing is published.
@@ -59,7 +68,9 @@ def command(
         return status.OK
     if file is None:
         raise click.UsageError("Give a FILE, --explain NAME or --list")
-    layer = flags({**given, "skip_checks": "\n".join(skip_checks)})
+    layer = flags(
+        {**given, "skip_checks": "\n".join(skip_checks), "accept_secrets": " ".join(accept_secrets)}
+    )
     results = api.check_with(file, Settings(layer, environment(os.environ)).check_options())
     if as_json:
         print_json([document(one) for one in results])

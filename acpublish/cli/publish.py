@@ -26,6 +26,14 @@ from acpublish.settings import Settings, environment, flags
 @click.option("--chip", metavar="CHIP", help="The board's chip, to be checked: esp8266, esp32c3, …")
 @click.option("--compress", is_flag=True, help="Publish a gzip of the image, too (ESP8266 only).")
 @click.option("--core", metavar="V", help="The ESP8266 Arduino core it was built with: 3.1.2, …")
+@click.option("--secret-scan", metavar="MODE", help="warning, error or off.  [warning]")
+@click.option(
+    "--accept-secret",
+    "accept_secrets",
+    metavar="DIGEST",
+    multiple=True,
+    help="Accept a secret that was found. May be repeated.",
+)
 @click.option("--partitions", metavar="FILE", help="The board's partition table, CSV or binary.")
 @click.option(
     "--skip-check",
@@ -54,6 +62,7 @@ def command(
     insecure_http: bool,
     compress: bool,
     skip_checks: tuple[str, ...],
+    accept_secrets: tuple[str, ...],
     **given: str | None,
 ) -> None:
     """Stamp FILE and publish it to a catalog directory or an update server.
@@ -64,7 +73,9 @@ def command(
     """
     switches = {"insecure_http": insecure_http, "compress": compress}
     given |= {name: "yes" if on else None for name, on in switches.items()}
-    layer = flags({**given, "skip_checks": "\n".join(skip_checks)})
+    layer = flags(
+        {**given, "skip_checks": "\n".join(skip_checks), "accept_secrets": " ".join(accept_secrets)}
+    )
     options = Settings(layer, environment(os.environ)).publish_options()
     publication = publish_with(file, options, dry_run=dry_run)
     for warning in publication.receipt.warnings:

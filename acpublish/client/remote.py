@@ -24,6 +24,7 @@ from acpublish.release.signatures import to_header
 from acpublish.wire import (
     DECLARED_HEADER,
     PROVENANCE_HEADER,
+    SECRETS_HEADER,
     SIGNATURE_HEADER,
     SKIP_CHECKS_HEADER,
 )
@@ -174,6 +175,7 @@ def _headers(submission: Submission) -> dict[str, str]:
         PROVENANCE_HEADER: dict(submission.provenance),
         DECLARED_HEADER: submission.declared.to_dict(),
         SKIP_CHECKS_HEADER: dict(submission.skipped_checks),
+        SECRETS_HEADER: submission.secrets.to_dict(),
     }
     for name, document in documents.items():
         if document:

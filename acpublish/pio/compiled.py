@@ -15,7 +15,7 @@ from acpublish.image import blank_record
 from acpublish.pio.files import replace
 from acpublish.pio.project import Project
 
-__all__ = ["RECORD_SYMBOL", "compile_in", "show_headers"]
+__all__ = ["RECORD_SYMBOL", "compile_in", "project_environment", "show_headers"]
 
 #: The same name as in ``acpublish.h``.
 RECORD_SYMBOL = "acpublish_stamp_record"
@@ -33,10 +33,10 @@ def show_headers(env: Any) -> bool:
     Returns:
         Whether this run of PlatformIO compiles at all.
     """
-    project_environment = _project_environment()
-    if project_environment is None:
+    sources = project_environment()
+    if sources is None:
         return False
-    project_environment.Append(CPPPATH=[str(_HEADERS), env.subst(_FOLDER)])
+    sources.Append(CPPPATH=[str(_HEADERS), env.subst(_FOLDER)])
     return True
 
 
@@ -86,8 +86,8 @@ def _write(path: Path, text: str) -> None:
     replace(path, text.encode())
 
 
-def _project_environment() -> Any:
-    """Returns the environment of the sources in src/; None where nothing is compiled.
+def project_environment() -> Any:
+    """Returns SCons' environment of the sources in src/; None where nothing is compiled.
 
     PlatformIO exports it as ``projenv`` once it has set the program up, which it does not for
     ``-t nobuild``; importing it in the extra script would then fail.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from dataclasses import replace
 from typing import Any
 
 from acpublish.errors import AcpublishError, SettingsError
@@ -17,7 +18,8 @@ from acpublish.pio.actions import (
     stamp_image,
     upload_ota,
 )
-from acpublish.pio.compiled import compile_in, show_headers
+from acpublish.pio.compiled import compile_in, project_environment, show_headers
+from acpublish.pio.macros import secret_macros
 from acpublish.pio.project import Project
 
 __all__ = ["install"]
@@ -67,6 +69,7 @@ def _install(env: Any) -> None:
     _refuse_filesystem_too(asked)
     if _UPLOAD_OTA not in asked and (asked & _OTHER_PROGRAM or (asked and asked <= _LOOKING)):
         return
+    project = replace(project, secret_values=secret_macros(env, project_environment()))
     env[KEY] = hook = Hook(project=project, source=project.version_source())
     hook.on_build = _publishes_on_build(project, asked)
     certain = hook.on_build and (not asked or bool(asked & _BUILDING))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ class Project:
         declared: What the image does not tell of the board and the build.
         partitions: The board's partition table, where there is one to read.
         rivals: The other environments that may be published too: name, board and settings.
+        secret_values: What is searched for in an image, by the names to show.
     """
 
     environment: str
@@ -60,6 +61,7 @@ class Project:
     partitions: Path | None
     origin: dict[str, str]
     rivals: tuple[tuple[str, str, Settings], ...]
+    secret_values: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, env: Any) -> Project | None:
@@ -121,6 +123,7 @@ class Project:
             provenance=self._provenance(git),
             declared=replace(self.declared, changed=git.changed if git else None),
             partitions=self.partitions,
+            secret_values=self.secret_values,
         )
         self._refuse_rivals(options)
         # A missing version is an error of the options, so that there is a source here.

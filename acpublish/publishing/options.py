@@ -9,6 +9,7 @@ from pathlib import Path
 from acpublish.release import names
 from acpublish.release.declared import Declared
 from acpublish.release.names import BoardName, ChannelName, ProductName
+from acpublish.release.secrets import SecretRules
 from acpublish.release.submission import ImageKind
 
 DEVELOPMENT_CHANNEL = names.DEVELOPMENT
@@ -48,6 +49,8 @@ class CheckOptions:
         chip: The chip that the board is known to have.
         declared: What is known of the board and the build.
         partitions: The file of the board's partition table.
+        secrets: What is to be done about secrets in the image.
+        secret_values: Values to search for, by the names to show; never shown themselves.
         skipped_checks: The checks that are switched off, each with the reason.
     """
 
@@ -60,6 +63,8 @@ class CheckOptions:
     chip: str | None = None
     declared: Declared = field(default_factory=Declared)
     partitions: Path | None = None
+    secrets: SecretRules = field(default_factory=SecretRules)
+    secret_values: Mapping[str, str] = field(default_factory=dict, repr=False)
     skipped_checks: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -80,6 +85,8 @@ class PublishOptions:
         compress: Whether the release shall hold the image as a gzip, too.
         declared: What is known of the board and the build.
         partitions: The file of the board's partition table.
+        secrets: What is to be done about secrets in the image.
+        secret_values: Values to search for, by the names to show; never shown themselves.
         skipped_checks: The checks that are switched off, each with the reason; public.
         signing_key: The file of the private key that signs the release.
     """
@@ -95,5 +102,7 @@ class PublishOptions:
     compress: bool = False
     declared: Declared = field(default_factory=Declared)
     partitions: Path | None = None
+    secrets: SecretRules = field(default_factory=SecretRules)
+    secret_values: Mapping[str, str] = field(default_factory=dict, repr=False)
     skipped_checks: Mapping[str, str] = field(default_factory=dict)
     signing_key: Path | None = None

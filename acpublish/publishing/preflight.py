@@ -6,7 +6,7 @@ from acpublish.image import Image, Kind, read, stamp
 from acpublish.publishing.options import CheckOptions
 from acpublish.publishing.partitions import with_partitions
 from acpublish.publishing.sources import VersionSource
-from acpublish.release import Release, Version
+from acpublish.release import Release, Version, find_secrets
 from acpublish.release.checks import Facts, Result, run
 
 __all__ = ["preflight"]
@@ -45,6 +45,8 @@ def preflight(
         chip=options.chip,
         declared=source.declared(declared) if source else declared,
         releases=releases,
+        secrets=find_secrets(data, options.secret_values, options.secrets.accepted),
+        secrets_stop=options.secrets.severity == "error",
         skipped=options.skipped_checks,
     )
     return run(facts)

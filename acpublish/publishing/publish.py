@@ -27,9 +27,11 @@ from acpublish.release import (
     Outcome,
     Receipt,
     Release,
+    SecretFound,
     Submission,
     Version,
     check,
+    find_secrets,
     gzip_beside,
     newest,
     place,
@@ -168,10 +170,13 @@ def publish_image(
             with_partitions(options.declared, options.partitions, options.kind)
         ),
         skipped_checks=options.skipped_checks,
+        secrets=options.secrets,
     )
+    secrets = find_secrets(data, options.secret_values, options.secrets.accepted)
+    built = _Built(data=data, image=image, secrets=secrets, signer=signer)
     send = _planned if dry_run else _put
     try:
-        return _publish(data, image, wanted, catalog, send, signer=signer, dry_run=dry_run)
+        return _publish(built, wanted, catalog, send, dry_run=dry_run)
     except ConflictError:
         if not on_build:
             raise
@@ -180,9 +185,7 @@ def publish_image(
         if not on_build or fault.check != "dirty":
             raise
         why = "the work tree has changes that are not committed"
-    return _publish_development(
-        data, image, wanted, source, catalog, send, why, signer=signer, dry_run=dry_run
-    )
+    return _publish_development(built, wanted, source, catalog, send, why, dry_run=dry_run)
 
 
 def stamped(data: bytes, image: Image, submission: Submission) -> bytes:
@@ -196,26 +199,37 @@ def stamped(data: bytes, image: Image, submission: Submission) -> bytes:
     return stamp(data, submission.product, str(submission.version))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Built:
+    """An image as it was built, what was found in it, and who signs what becomes of it.
+
+    A stamp moves nothing, so that secrets stay where they were.
+    """
+
+    data: bytes
+    image: Image
+    secrets: tuple[SecretFound, ...]
+    signer: PrivateKey | None
+
+
 _Send = Callable[[Catalog, bytes, Submission, Receipt], Receipt]
 
 
 def _publish(
-    data: bytes,
-    image: Image,
+    built: _Built,
     submission: Submission,
     catalog: Catalog,
     send: _Send,
     *,
-    signer: PrivateKey | None,
     dry_run: bool,
     note: str = "",
 ) -> Publication:
-    final = stamped(data, image, submission)
-    final_image = image if final == data else read(final)
-    submission = signed(submission, final_image, signer)
+    final = stamped(built.data, built.image, submission)
+    final_image = built.image if final == built.data else read(final)
+    submission = signed(submission, final_image, built.signer)
     releases = catalog.releases(submission.product)
     keys = catalog.trusted_keys(submission.product)
-    warnings = raise_errors(check(final_image, submission, releases, keys))
+    warnings = raise_errors(check(final_image, submission, releases, keys, built.secrets))
     gzip, more = gzip_beside(final, final_image, submission)
     beside = Compressed.of(gzip) if gzip else None
     now = datetime.now(timezone.utc)
@@ -244,19 +258,18 @@ def _planned(catalog: Catalog, data: bytes, submission: Submission, plan: Receip
 
 
 def _publish_development(
-    data: bytes,
-    image: Image,
+    built: _Built,
     wanted: Submission,
     source: VersionSource,
     catalog: Catalog,
     send: _Send,
     why: str,
     *,
-    signer: PrivateKey | None,
     dry_run: bool,
 ) -> Publication:
     # Versions may be taken that are not seen, by releases that no trusted key signed.
     refused: set[Version] = set()
+    image = built.image
     for _ in range(_RACES):
         releases = catalog.releases(wanted.product)
         version = _published_as(image, wanted, releases) or source.other_version(
@@ -267,16 +280,7 @@ def _publish_development(
         development = replace(wanted, version=version, channel=DEVELOPMENT_CHANNEL)
         note = f"{why}, so this build is {version}"
         try:
-            return _publish(
-                data,
-                image,
-                development,
-                catalog,
-                send,
-                signer=signer,
-                dry_run=dry_run,
-                note=note,
-            )
+            return _publish(built, development, catalog, send, dry_run=dry_run, note=note)
         except ConflictError as fault:
             conflict = fault
             refused.add(version)

@@ -9,6 +9,7 @@ from acpublish.release.history import Size, build_changes, sizes
 from acpublish.release.manifest import Release, ReleaseImage
 from acpublish.release.names import BoardName, ChannelName, ProductName
 from acpublish.release.placement import Placement, place, visible_name
+from acpublish.release.secrets import SecretFound, SecretRules, find_secrets
 from acpublish.release.signatures import ReleaseSignature
 from acpublish.release.submission import (
     IMAGE_KINDS,
@@ -37,6 +38,8 @@ __all__ = [
     "Release",
     "ReleaseImage",
     "ReleaseSignature",
+    "SecretFound",
+    "SecretRules",
     "Severity",
     "Size",
     "Submission",
@@ -49,6 +52,7 @@ __all__ = [
     "core_of_framework",
     "decide_file",
     "decide_update",
+    "find_secrets",
     "gzip_beside",
     "newest",
     "place",

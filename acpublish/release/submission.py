@@ -12,6 +12,7 @@ from typing import Any, Literal
 from acpublish.errors import ManifestError, SettingsError
 from acpublish.release.declared import Declared
 from acpublish.release.names import BoardName, ChannelName, ProductName
+from acpublish.release.secrets import SecretRules
 from acpublish.release.signatures import ReleaseSignature
 from acpublish.release.version import Version
 
@@ -83,6 +84,7 @@ class Submission:
         declared: What the client says of the board and the build.
         skipped_checks: The checks that are switched off, each with the reason; public.
         signatures: Who signed the release that it becomes.
+        secrets: What is to be done about secrets in the image; not kept.
 
     Raises:
         SettingsError: Something other than text is where the manifest has to have text.
@@ -99,6 +101,7 @@ class Submission:
     declared: Declared = field(default_factory=Declared)
     skipped_checks: Mapping[str, str] = field(default_factory=dict)
     signatures: tuple[ReleaseSignature, ...] = ()
+    secrets: SecretRules = field(default_factory=SecretRules)
 
     def __post_init__(self) -> None:
         """Refuses what could be written into a manifest, but never be read out of it again."""

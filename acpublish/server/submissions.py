@@ -8,12 +8,13 @@ from typing import Any
 from starlette.requests import Request
 
 from acpublish.errors import ManifestError, RequestError, SettingsError
-from acpublish.release import IMAGE_KINDS, Declared, Submission, Version, names
+from acpublish.release import IMAGE_KINDS, Declared, SecretRules, Submission, Version, names
 from acpublish.release.checks import allowed_skips
 from acpublish.release.signatures import from_header
 from acpublish.wire import (
     DECLARED_HEADER,
     PROVENANCE_HEADER,
+    SECRETS_HEADER,
     SIGNATURE_HEADER,
     SKIP_CHECKS_HEADER,
 )
@@ -43,6 +44,7 @@ def read_submission(request: Request) -> Submission:
         declared=_declared(request),
         skipped_checks=_skipped_checks(request),
         signatures=from_header(request.headers.get(SIGNATURE_HEADER, "")),
+        secrets=_secret_rules(request),
     )
 
 
@@ -63,6 +65,13 @@ def _skipped_checks(request: Request) -> dict[str, str]:
     skips = _texts(request, SKIP_CHECKS_HEADER, '{"dirty": "built on the bench"}')
     try:
         return allowed_skips(skips)
+    except SettingsError as fault:
+        raise RequestError(fault.problem, hint=fault.hint) from fault
+
+
+def _secret_rules(request: Request) -> SecretRules:
+    try:
+        return SecretRules.from_dict(_object(request, SECRETS_HEADER))
     except SettingsError as fault:
         raise RequestError(fault.problem, hint=fault.hint) from fault
 

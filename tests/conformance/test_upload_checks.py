@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import shutil
 import subprocess
@@ -157,9 +158,36 @@ def test_a_check_that_is_switched_off_is_in_the_manifest(live: Live) -> None:
         "X-Acpublish-Skip-Checks: dirty",
         'X-Acpublish-Declared: {"slot_bytes": -1}',
         "X-Acpublish-Declared: [1]",
+        'X-Acpublish-Secrets: {"severity": "off"}',
         "X-Acpublish-Declared: " + "[" * 2000,
     ],
 )
 def test_what_is_declared_is_read_strictly(live: Live, header: str) -> None:
     answer, document = put(live.server, "/api/v1/releases/lamp/1.0.0/c3", C3[:-1], live.key, header)
     assert (answer.status, document["code"]) == (400, "request")
+
+
+def leaking() -> tuple[bytes, str]:
+    """Returns an image with a token in it, and the token."""
+    secret = "ghp_" + "Zq3" * 12
+    image = images.esp8266_image(product="leak", version="1.0.0")
+    held = image[:9000] + b"\0" + secret.encode() + b"\0" + image[9002 + len(secret) :]
+    return images.with_crc_words(held), secret
+
+
+def test_a_secret_is_found_by_the_server_too(live: Live) -> None:
+    body, secret = leaking()
+    digest = hashlib.sha256(secret.encode()).hexdigest()[:12]
+    target = "/api/v1/releases/leak/1.0.0/b"
+    rules = f"X-Acpublish-Secrets: {json.dumps({'severity': 'error'})}"
+    answer, document = put(live.server, target, body, live.key, rules)
+    assert (answer.status, document["error"].partition(":")[0]) == (422, "secrets")
+    assert digest in document["hint"]
+    assert secret not in answer.body.decode()
+    answer, document = put(live.server, target, body, live.key)
+    assert [one.partition(":")[0] for one in document["warnings"]] == ["secrets"]
+    accepted = f"X-Acpublish-Secrets: {json.dumps({'accepted': [digest]})}"
+    answer, document = put(live.server, target, body, live.key, accepted)
+    assert (answer.status, document["warnings"]) == (200, [])
+    assert digest not in live.server.get("/api/v1/products/leak").body.decode()
+    assert secret not in live.server.log()

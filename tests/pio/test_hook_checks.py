@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -72,3 +73,33 @@ def test_changes_that_are_not_committed_do_not_get_to_stable(
     assert "so this build is 1.0.1-dev.1" in built.stdout
     (image,) = published(catalog).values()
     assert (set(image.channels), image.declared.changed) == ({"dev"}, True)
+
+
+def test_a_wifi_password_of_a_flag_is_found_and_never_shown(
+    make_project: MakeProject, catalog: Path
+) -> None:
+    password = "correct-horse-battery"
+    project = hooked(
+        *(make_project, catalog, C3),
+        f"build_flags = -D WIFI_PASSWORD='\"{password}\"'",
+        "custom_ota_secret_scan = error",
+    )
+    sketch = project.root / "src" / "main.cpp"
+    sketch.write_text(sketch.read_text().replace('F("first")', "F(WIFI_PASSWORD)"))
+
+    refused = project.run("-t", "upload_ota")
+
+    assert password.encode() in project.image("c3").read_bytes()
+    (line,) = errors(refused)
+    assert "secrets: the image holds the value of -D WIFI_PASSWORD (********)" in line
+    # The compiler's lines are not ours.
+    assert all(password not in one for one in refused.stdout.splitlines() if "acpublish" in one)
+    assert visible(catalog) == []
+
+    digest = hashlib.sha256(password.encode()).hexdigest()[:12]
+    assert digest in line
+    ini = project.root / "platformio.ini"
+    ini.write_text(ini.read_text() + f"\ncustom_ota_accept_secrets = {digest}\n")
+    done = project.run("-t", "upload_ota")
+    assert done.ok, done.stdout
+    assert "secrets: " not in done.stdout

@@ -11,6 +11,7 @@ from acpublish.keys import PublicKey
 from acpublish.release.declared import Declared
 from acpublish.release.manifest import Release, ReleaseImage
 from acpublish.release.names import BoardName, ChannelName, ProductName
+from acpublish.release.secrets import SecretFound
 from acpublish.release.signatures import ReleaseSignature, submitted_statement
 from acpublish.release.submission import IMAGE_KINDS, ImageKind, Submission
 from acpublish.release.version import Version
@@ -79,6 +80,8 @@ class Facts:
         channel: The channel that shall point at them.
         chip: The chip that the board is known to have, as esptool spells it.
         releases: The product's releases so far.
+        secrets: What was found in the bytes, None where they were not searched.
+        secrets_stop: Whether a secret that is found is an error.
         gzip: Whether a gzip of the image is published, too.
         declared: What only the client knows of the board and the build.
         signatures: What the release is signed with.
@@ -95,6 +98,8 @@ class Facts:
     channel: ChannelName | None = None
     chip: str | None = None
     releases: tuple[Release, ...] | None = None
+    secrets: tuple[SecretFound, ...] | None = None
+    secrets_stop: bool = False
     gzip: bool = False
     declared: Declared = field(default_factory=Declared)
     signatures: tuple[ReleaseSignature, ...] | None = None
@@ -120,6 +125,7 @@ class Facts:
             channel=submission.channel,
             chip=submission.chip,
             releases=tuple(releases),
+            secrets_stop=submission.secrets.severity == "error",
             gzip=submission.compress,
             declared=submission.declared,
             skipped=submission.skipped_checks,

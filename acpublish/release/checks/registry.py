@@ -6,13 +6,15 @@ A check of its own is a :class:`Check` in one of the tuples below: nothing else 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from acpublish.errors import CheckError, SettingsError
 from acpublish.image import Image
 from acpublish.keys import PublicKey
-from acpublish.release.checks import board, course, identity, signed, sound
+from acpublish.release.checks import board, course, disclosure, identity, signed, sound
 from acpublish.release.checks.model import Check, Facts, Finding, Lacks, Result, Severity
 from acpublish.release.manifest import Release
+from acpublish.release.secrets import SecretFound
 from acpublish.release.submission import Submission
 
 __all__ = ["CHECKS", "check", "find_check", "findings_of", "raise_errors", "run"]
@@ -22,6 +24,7 @@ CHECKS: tuple[Check, ...] = (
     *identity.CHECKS,
     *board.CHECKS,
     *course.CHECKS,
+    *disclosure.CHECKS,
     *signed.CHECKS,
 )
 
@@ -69,6 +72,7 @@ def check(
     submission: Submission,
     releases: Iterable[Release],
     trusted_keys: Iterable[PublicKey] | None = None,
+    secrets: tuple[SecretFound, ...] | None = None,
 ) -> tuple[Finding, ...]:
     """Returns all that is to be said against publishing an image.
 
@@ -77,8 +81,10 @@ def check(
         submission: Where it is to stand.
         releases: The product's releases so far.
         trusted_keys: The keys that the product trusts; None where that is not known.
+        secrets: What :func:`acpublish.release.secrets.find_secrets` found in the bytes.
     """
-    return findings_of(run(Facts.of(image, submission, releases, trusted_keys)))
+    facts = Facts.of(image, submission, releases, trusted_keys)
+    return findings_of(run(replace(facts, secrets=secrets)))
 
 
 def raise_errors(findings: Iterable[Finding]) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -127,3 +128,61 @@ def test_a_partition_table_that_is_none(acpublish: CommandLine, firmware: Path) 
     said = acpublish("check", firmware, "--partitions", firmware)
     assert said.status == 7
     assert "firmware.bin" in said.error()
+
+
+SECRET = "ghp_" + "Zq3" * 12
+
+
+@pytest.fixture
+def leaking(tmp_path: Path) -> Path:
+    """An ESP8266 image with a token in it."""
+    path = tmp_path / "leaking.bin"
+    image = images.esp8266_image()
+    held = image[:9000] + b"\0" + SECRET.encode() + b"\0" + image[9002 + len(SECRET) :]
+    path.write_bytes(images.with_crc_words(held))
+    return path
+
+
+def test_a_secret_is_told_masked(
+    acpublish: CommandLine, leaking: Path, catalog: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("--to", catalog, "--product", "lamp", "--version", "1.0.0", "--board", "d1")
+    warned = acpublish("check", leaking)
+    assert warned.status == 0
+    assert "warning      secrets" in warned.out
+    assert "a GitHub token (ghp_********) at 0x2329" in warned.out
+    refused = acpublish("publish", leaking, *words, "--secret-scan", "error")
+    assert refused.status == 7
+    assert "secrets: the image holds a GitHub token" in refused.error()
+    digest = hashlib.sha256(SECRET.encode()).hexdigest()[:12]
+    assert digest in refused.err
+    monkeypatch.setenv("ACPUBLISH_SECRET_SCAN", "error")
+    done = acpublish("publish", leaking, *words, "--accept-secret", digest)
+    assert (done.status, "secrets" in done.err) == (0, False)
+    for said in (warned, refused, done):
+        assert SECRET[5:] not in said.out + said.err
+    manifest = (catalog / ".acpublish" / "releases" / "lamp" / "1.0.0.json").read_text()
+    assert digest not in manifest
+    assert SECRET not in manifest
+
+
+def test_the_scan_is_switched_off_and_the_manifest_says_so(
+    acpublish: CommandLine, leaking: Path, catalog: Path
+) -> None:
+    words = ("--to", catalog, "--product", "lamp", "--version", "1.0.0", "--board", "d1")
+    done = acpublish("publish", leaking, *words, "--secret-scan", "off")
+    assert (done.status, done.err) == (0, "")
+    manifest = (catalog / ".acpublish" / "releases" / "lamp" / "1.0.0.json").read_text()
+    assert '"secrets": "secret_scan = off"' in manifest
+    wrong = acpublish("check", leaking, "--secret-scan", "of")
+    assert "Use warning, error or off" in wrong.error()
+
+
+def test_values_of_variables_that_are_named(
+    acpublish: CommandLine, leaking: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACPUBLISH_SECRET_VARIABLES", "WIFI_KEY, OTHER")
+    monkeypatch.setenv("WIFI_KEY", SECRET[6:20])
+    said = acpublish("check", leaking)
+    assert "the value of $WIFI_KEY (********)" in said.out
+    assert SECRET[6:20] not in said.out
