@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from acpublish.errors import PartitionError
@@ -108,6 +108,10 @@ def publish(
     token: str | None = None,
     insecure_http: bool = False,
     signing_key: _Path | None = None,
+    partitions: _Path | None = None,
+    skip_checks: Mapping[str, str] | None = None,
+    secret_scan: str | None = None,
+    accept_secrets: Iterable[str] = (),
     provenance: Mapping[str, str] | None = None,
     dry_run: bool = False,
 ) -> Publication:
@@ -127,6 +131,10 @@ def publish(
         token: What the server asks for.
         insecure_http: Send the token over plain http to another machine, too.
         signing_key: The PEM file of the private key that signs the release.
+        partitions: The file of the board's partition table, CSV or binary.
+        skip_checks: The checks to switch off, each with the reason, which is public.
+        secret_scan: What a secret in the image is: ``warning``, ``error`` or ``off``.
+        accept_secrets: The digests of those that are meant to be there.
         provenance: Where the image comes from; public.
         dry_run: Do all but the write.
 
@@ -149,6 +157,10 @@ def publish(
         "token": token,
         "signing_key": None if signing_key is None else str(signing_key),
         "insecure_http": "yes" if insecure_http else None,
+        "partitions": None if partitions is None else str(partitions),
+        "skip_checks": "\n".join(f"{name}={why}" for name, why in (skip_checks or {}).items()),
+        "secret_scan": secret_scan,
+        "accept_secrets": " ".join(accept_secrets),
     }
     options = Settings(arguments(given)).publish_options(provenance=provenance)
     return publish_with(Path(path), options, dry_run=dry_run)

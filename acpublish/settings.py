@@ -68,6 +68,7 @@ class Layer:
         origin: What the layer calls a setting.
         place: The same in a hint on how to give it; None where that is what ``origin`` says.
         base: What a relative path is relative to; None for the current directory.
+        variables: All environment variables, for settings that name some; never shown.
     """
 
     values: Mapping[str, str]

@@ -186,7 +186,7 @@ class TestPublish:
     ) -> None:
         given = {"to": str(catalog), "product": "lamp", "version": "1.0.0", "board": "d1"}
         with pytest.raises(error) as caught:
-            api.publish(firmware, **{**given, **change})  # type: ignore[arg-type]
+            api.publish(firmware, **{**given, **change})
         assert said in str(caught.value)
         assert str(caught.value).isprintable()
         assert caught.value.hint
@@ -198,3 +198,25 @@ class TestPublish:
         )
         assert done.dry_run
         assert list(catalog.iterdir()) == []
+
+
+def test_what_the_checks_are_told(tmp_path: Path) -> None:
+    image, table = tmp_path / "c3.bin", tmp_path / "partitions.csv"
+    image.write_bytes(images.esp32_image())
+    table.write_text("app0, app, ota_0, 0x10000, 16K\n")
+    (tmp_path / "catalog").mkdir()
+    words: dict[str, Any] = {
+        "to": tmp_path / "catalog",
+        "product": "lamp",
+        "version": "1.0.0",
+        "board": "c3",
+    }
+    with pytest.raises(CheckError, match="slot: "):
+        acpublish.publish(image, **words, partitions=table)
+    skipped = {"slot": "another table; it fits", "chip": "none is known"}
+    with pytest.raises(SettingsError, match="no check"):
+        acpublish.publish(image, **words, skip_checks=skipped)
+    skipped["slot"] = "another table"
+    told: dict[str, Any] = {"partitions": table, "skip_checks": skipped, "secret_scan": "error"}
+    done = acpublish.publish(image, **words, **told)
+    assert done.submission.skipped_checks == skipped
