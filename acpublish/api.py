@@ -134,7 +134,7 @@ def publish(
         partitions: The file of the board's partition table, CSV or binary.
         skip_checks: The checks to switch off, each with the reason, which is public.
         secret_scan: What a secret in the image is: ``warning``, ``error`` or ``off``.
-        accept_secrets: The digests of those that are meant to be there.
+        accept_secrets: Digests of secrets that are meant to be there.
         provenance: Where the image comes from; public.
         dry_run: Do all but the write.
 
@@ -153,17 +153,28 @@ def publish(
         "kind": kind,
         "chip": chip,
         "core": core,
-        "compress": "yes" if compress else None,
         "token": token,
-        "signing_key": None if signing_key is None else str(signing_key),
-        "insecure_http": "yes" if insecure_http else None,
-        "partitions": None if partitions is None else str(partitions),
-        "skip_checks": "\n".join(f"{name}={why}" for name, why in (skip_checks or {}).items()),
+        "signing_key": _text(signing_key),
+        **_switches(compress=compress, insecure_http=insecure_http),
+        "partitions": _text(partitions),
+        "skip_checks": _lines(skip_checks or {}),
         "secret_scan": secret_scan,
         "accept_secrets": " ".join(accept_secrets),
     }
     options = Settings(arguments(given)).publish_options(provenance=provenance)
     return publish_with(Path(path), options, dry_run=dry_run)
+
+
+def _text(path: _Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _switches(**given: bool) -> dict[str, str | None]:
+    return {name: "yes" if on else None for name, on in given.items()}
+
+
+def _lines(reasons: Mapping[str, str]) -> str:
+    return "\n".join(f"{name}={reason}" for name, reason in reasons.items())
 
 
 def publish_with(path: Path, options: PublishOptions, *, dry_run: bool = False) -> Publication:
