@@ -13,7 +13,10 @@ BENCH_PACKAGES := nginx-light apache2-utils
 # nginx and ab are there for the short form of the benchmarks.
 TEST_PACKAGES := gcc-xtensa-lx106 gcc-riscv64-unknown-elf git openssl $(BENCH_PACKAGES)
 
-.PHONY: demo test lint bench clean
+# Both campaigns have a short form in the tests.
+FUZZ_SECONDS ?= 600
+
+.PHONY: demo test lint bench properties fuzz clean
 
 demo: $(INSTALLED)
 	$(BIN)/python examples/demo.py
@@ -27,6 +30,14 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+properties: $(INSTALLED)
+	$(BIN)/python -m pytest -n 2 --timeout 0 --hypothesis-profile campaign tests/properties
+
+fuzz: $(INSTALLED)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group fuzz || \
+	  echo "atheris does not install here: hypothesis takes its place"
+	$(BIN)/python -m tests.fuzz $(FUZZ_SECONDS)
 
 bench: $(INSTALLED)
 	@.ci/debian-packages $(BENCH_PACKAGES)

@@ -1,0 +1,31 @@
+"""Fuzzes every reader for its share of the time: ``python -m tests.fuzz [SECONDS]``."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.fuzz.readers import READERS
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+def main(seconds: int) -> int:
+    """Returns the exit status: 1 when a reader fell."""
+    place = Path(tempfile.mkdtemp(prefix="fuzz-"))
+    fallen = []
+    for reader in READERS:
+        share = max(seconds // len(READERS), 1)
+        print(f"{reader}: {share} s", flush=True)
+        command = [sys.executable, "-m", "tests.fuzz.worker", reader, str(share), str(place)]
+        if subprocess.run(command, cwd=_ROOT, check=False).returncode:
+            fallen.append(reader)
+    if fallen:
+        print(f"fell: {', '.join(fallen)}; keep the file of {place} in tests/data/fuzz")
+    return int(bool(fallen))
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 600))

@@ -1,0 +1,81 @@
+"""What is fuzzed: each reader with what must hold for any bytes, and the seeds it begins with.
+
+A new finding is kept as one more seed, so that the suite tries it ever after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from acpublish.errors import ImageError, PartitionError
+from acpublish.image import Image, Integrity, Kind, Outline, outline, read, read_partitions, stamp
+from acpublish.image.inflate import MAX_INFLATED_BYTES, inflate
+from acpublish.image.signing import split_signed
+from tests.support.images import esp32_image, esp8266_image
+
+SEEDS = Path(__file__).resolve().parents[1] / "data" / "fuzz"
+_ESP32 = esp32_image(size=4096)
+_ESP8266 = esp8266_image(size=1024, eboot=False)
+
+
+def read_images(data: bytes) -> None:
+    """Any bytes give an image's facts; a stamp is written into a sound one or refused."""
+    facts = read(data)
+    assert isinstance(facts, Image)
+    assert facts.damaged == bool(facts.problems)
+    told = outline(lambda offset, length: data[offset : offset + length], len(data))
+    assert isinstance(told, Outline)
+    try:
+        stamped = stamp(data, "lamp", "1.2.3")
+    except ImageError:
+        return
+    assert facts.kind is Kind.APPLICATION
+    assert read(stamped).problems == ()
+
+
+def read_partition_tables(data: bytes) -> None:
+    """Any bytes give a table or one kind of error."""
+    try:
+        table = read_partitions(data)
+    except PartitionError:
+        return
+    ordered = sorted(table.partitions, key=lambda part: part.offset)
+    ends = [0, *(part.end for part in ordered)]
+    assert all(part.offset >= end for part, end in zip(ordered, ends, strict=False))
+
+
+def read_gzips(data: bytes) -> None:
+    """Any bytes give what is inside, in bounded memory, or a problem."""
+    inflated = inflate(data)
+    assert len(inflated.data) <= MAX_INFLATED_BYTES
+    assert inflated.data or inflated.problems or data[:2] == b"\x1f\x8b"
+    read(data)
+
+
+def read_signatures(data: bytes) -> None:
+    """Any bytes behind an image give a signature's description or a problem."""
+    sector = data[:4096].ljust(4096, b"\xff")
+    for signed in (_ESP32 + sector, _ESP32 + data, _ESP8266 + data):
+        facts = read(signed)
+        if facts.kind is Kind.SIGNED and not facts.damaged:
+            assert facts.signature is not None
+            assert all(one.digest is not Integrity.INVALID for one in facts.signature.blocks)
+        try:
+            body, signature = split_signed(signed)
+        except ImageError:
+            continue
+        assert len(body) + len(signature) + 4 == len(signed)
+
+
+READERS: dict[str, Callable[[bytes], None]] = {
+    "images": read_images,
+    "partitions": read_partition_tables,
+    "gzips": read_gzips,
+    "signatures": read_signatures,
+}
+
+
+def seeds(reader: str) -> list[Path]:
+    """Returns the files that a reader begins with."""
+    return sorted((SEEDS / reader).iterdir())

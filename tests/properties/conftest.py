@@ -1,0 +1,7 @@
+"""The campaign: ``make properties``. The suite runs the same tests in a short form."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+
+settings.register_profile("campaign", max_examples=10_000, deadline=None)
