@@ -189,7 +189,8 @@ def check_with(path: Path, options: CheckOptions) -> tuple[Result, ...]:
     """Makes the pre-flight checks on an image, with what is known of it; nothing is published."""
     data = read_file(path)
     source = resolve(options.version, Path.cwd()) if options.version else None
-    releases = None
+    releases = keys = None
     if options.destination and options.product:
-        releases = open_catalog(options.destination).releases(options.product)
-    return preflight(data, options, source, releases)
+        catalog = open_catalog(options.destination)
+        releases, keys = catalog.releases(options.product), catalog.trusted_keys(options.product)
+    return preflight(data, options, source, releases, keys)

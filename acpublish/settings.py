@@ -268,6 +268,7 @@ class Settings:
             skipped_checks=self._skipped_checks(),
             secrets=self._secret_rules(),
             secret_values=self._secret_values(),
+            signing_key=self.signing_key(),
         )
 
     def _how_to_give(self, name: str) -> str:

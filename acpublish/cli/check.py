@@ -47,6 +47,12 @@ _PASSED, _SKIPPED, _NOT_CHECKED = "ok", "skipped", "not checked"
     multiple=True,
     help="Switch a check off. May be repeated.",
 )
+@click.option(
+    "--signing-key",
+    "--key",
+    metavar="PEM",
+    help="The file of the private key that would sign the release.",
+)
 @json_option
 def command(
     file: Path | None,

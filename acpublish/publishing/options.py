@@ -52,6 +52,7 @@ class CheckOptions:
         secrets: What is to be done about secrets in the image.
         secret_values: Values to search for, by the names to show; never shown themselves.
         skipped_checks: The checks that are switched off, each with the reason.
+        signing_key: The file of the private key that would sign the release.
     """
 
     destination: Destination | None = None
@@ -66,6 +67,7 @@ class CheckOptions:
     secrets: SecretRules = field(default_factory=SecretRules)
     secret_values: Mapping[str, str] = field(default_factory=dict, repr=False)
     skipped_checks: Mapping[str, str] = field(default_factory=dict)
+    signing_key: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -137,6 +137,33 @@ def test_a_key_is_rotated_with_commands(
     assert f"signed {sorted(keys.values())[0]}" in acpublish("list", catalog, "--path", "lamp").out
 
 
+def test_a_check_judges_the_signature_that_a_publish_would_make(
+    acpublish: CommandLine, firmware: Path, catalog: Path, keys: dict[str, str]
+) -> None:
+    acpublish("key", "trust", catalog, "--product", "lamp", "old.pub")
+    check = (
+        "check",
+        firmware,
+        "--to",
+        catalog,
+        "--product",
+        "lamp",
+        "--version",
+        "1.2.3",
+        "--json",
+    )
+
+    def judged(*more: str) -> tuple[int, str]:
+        said = acpublish(*check, *more)
+        return said.status, {one["check"]: one["result"] for one in said.json()}["signature"]
+
+    assert judged() == (0, "not checked")
+    assert judged("--board", "d1_mini") == (7, "error")
+    assert judged("--board", "d1_mini", "--key", "new.pem") == (7, "error")
+    assert judged("--board", "d1_mini", "--key", "old.pem") == (0, "ok")
+    assert not list(catalog.glob("lamp/*.bin"))
+
+
 def test_what_is_withheld_is_a_warning(
     acpublish: CommandLine, firmware: Path, catalog: Path, keys: dict[str, str]
 ) -> None:
