@@ -3,8 +3,7 @@
 Rules of the wire that devices depend on:
 
 1. An exact Content-Length, one ``x-MD5`` over what is sent, no Transfer-Encoding.
-2. The head stays under 500 bytes, so that a device's first segment never ends just behind it.
-3. 206 only for a Range, and without digests: they would be over other bytes.
+2. 206 only for a Range, and without digests: they would be over other bytes.
 """
 
 from __future__ import annotations
@@ -12,64 +11,20 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import re
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import quote
 
 from acpublish.catalog import CatalogFiles
 from acpublish.catalog.loose import LARGEST_READ_BYTES, Content, Identity, identity, settled
 from acpublish.errors import CatalogError, NotFoundError
-from acpublish.image import Image, Integrity, Kind, RunningDigests, fits
 from acpublish.image.inflate import inflate
-from acpublish.release import Compressed, ImageKind, Release, ReleaseImage
+from acpublish.release import Compressed, Release, ReleaseImage
 from acpublish.server import answers
 from acpublish.server.answers import Headers, Send
 from acpublish.server.bodies import CHUNK_BYTES, ByteCache, send_bytes, send_file
+from acpublish.server.heads import asked_range, image_headers, part_headers
 from acpublish.server.requests import Request
-from acpublish.wire import MAX_IMAGE_HEADER_BYTES, Family
-
-#: Status line, Date, Connection and the empty line, which uvicorn adds.
-_AROUND_BYTES = 17 + 37 + 19 + 2
-_RANGE = re.compile(rb"bytes=(\d{0,18})-(\d{0,18})\Z")
-_FIRMWARE = (Kind.APPLICATION, Kind.GZIP, Kind.SIGNED)
-_RUINOUS = (Kind.MERGED, Kind.BOOTLOADER)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
-    """All that an answer with a file needs, apart from its bytes.
-
-    Attributes:
-        name: The file's name.
-        path: Where its bytes are.
-        state: The state of a hand-copied file; None for an object, which never changes.
-        size: Bytes.
-        md5: Of the whole file; None where it was too large to look into.
-        sha256: Likewise.
-        family: The chip family that it is for.
-        kind: Firmware or a filesystem, None for neither or not known.
-        version: The version that it has, by its manifest or stamp.
-        running: What devices that run it may report.
-        flashable: False for what would ruin a device.
-        inflated: What a gzip has to inflate to, SHA-256; None for all else.
-        headers: The headers of a whole answer.
-    """
-
-    name: str
-    path: Path
-    size: int
-    state: Identity | None = None
-    md5: str | None = None
-    sha256: str | None = None
-    family: Family | None = None
-    kind: ImageKind | None = None
-    version: str | None = None
-    running: RunningDigests = field(default_factory=RunningDigests)
-    flashable: bool = True
-    inflated: str | None = None
-    headers: Headers = field(default_factory=list)
+from acpublish.server.served import Served, of_compressed, of_image, of_release
 
 
 class ImageSender:
@@ -88,18 +43,8 @@ class ImageSender:
         key = f"{image.file}/{image.sha256}"
         served = self._served.get(key)
         if served is None:
-            served = Served(
-                name=image.file,
-                path=self._files.catalog.object_path(image.sha256),
-                size=image.size,
-                md5=image.md5,
-                sha256=image.sha256,
-                family=image.family,
-                kind=image.kind,
-                version=str(release.version),
-                running=image.running,
-                headers=image_headers(image.file, image.size, image.md5, image.sha256),
-            )
+            path = self._files.catalog.object_path(image.sha256)
+            served = of_release(release, image, path)
             if len(self._served) > 10_000:
                 self._served.clear()
             self._served[key] = served
@@ -107,16 +52,7 @@ class ImageSender:
 
     def of_compressed(self, image: ReleaseImage, gzip: Compressed) -> Served:
         """Returns what to serve for the gzip of an image of a release."""
-        name = f"{image.file}.gz"
-        return Served(
-            name=name,
-            path=self._files.catalog.object_path(gzip.sha256),
-            size=gzip.size,
-            md5=gzip.md5,
-            sha256=gzip.sha256,
-            inflated=image.sha256,
-            headers=image_headers(name, gzip.size, gzip.md5, gzip.sha256),
-        )
+        return of_compressed(image, gzip, self._files.catalog.object_path(gzip.sha256))
 
     async def of_loose(self, path: Path) -> Served:
         """Returns what to serve for a hand-copied file.
@@ -139,7 +75,7 @@ class ImageSender:
         image = self._files.loose.known(path, status)
         if image is None:
             image = (await self._loose_content(path, state)).image
-        return _of_image(path, state, image)
+        return of_image(path, state, image)
 
     async def send(self, request: Request, served: Served, send: Send) -> int:
         """Answers with the file, or the part of it that the client asks for.
@@ -150,12 +86,12 @@ class ImageSender:
         """
         if served.size == 0 and request.report.updater:
             return await answers.missing(send)
-        part = _range(request, served.size)
+        part = asked_range(request, served.size)
         if part is None:
             status, headers, start, size = 200, served.headers, 0, served.size
         elif part:
             start, size = part
-            status, headers = 206, _part_headers(served, start, size)
+            status, headers = 206, part_headers(start, size, served.size)
         else:
             outside = [(b"content-range", b"bytes */%d" % served.size)]
             return await answers.text(send, 416, "The range lies outside the file.", outside)
@@ -233,41 +169,6 @@ def _changing() -> NotFoundError:
     return NotFoundError("the file is being changed", hint="Ask again.")
 
 
-def _of_image(path: Path, state: Identity, image: Image) -> Served:
-    kind: ImageKind | None = None
-    if image.kind in _FIRMWARE:
-        kind = "firmware"
-    elif image.kind is Kind.FILESYSTEM:
-        kind = "filesystem"
-    return Served(
-        name=path.name,
-        path=path,
-        size=image.size,
-        state=state,
-        md5=image.md5,
-        sha256=image.sha256,
-        # Only the ESP8266 takes gzip (image-format: HTTPUpdate.cpp wants 0xE9).
-        family="esp8266" if image.kind is Kind.GZIP else image.family,
-        kind=kind,
-        # It goes into a header, and is whatever stands in the file.
-        version=image.stamp.version if image.stamp and fits(image.stamp.version) else None,
-        running=image.running,
-        flashable=image.kind not in _RUINOUS and not _broken(image),
-        headers=image_headers(path.name, image.size, image.md5, image.sha256),
-    )
-
-
-def _broken(image: Image) -> bool:
-    """Tells whether a device that flashes it would hold less than the image, or other bytes.
-
-    The MD5 that goes with the bytes holds for those of a truncated file, too. Bytes that follow a
-    sound image do no harm.
-    """
-    sums = (image.checksum, image.crc, image.digest)
-    sound = image.checksum is Integrity.VALID and Integrity.INVALID not in sums
-    return image.damaged and not sound
-
-
 def _sha256(file: BinaryIO) -> str:
     digest = hashlib.sha256()
     while chunk := file.read(CHUNK_BYTES):
@@ -277,69 +178,3 @@ def _sha256(file: BinaryIO) -> str:
 
 async def _start(send: Send, status: int, headers: Headers) -> None:
     await send({"type": "http.response.start", "status": status, "headers": headers})
-
-
-def image_headers(
-    name: str, size: int, md5: str | None = None, sha256: str | None = None
-) -> Headers:
-    """Returns the headers of a whole image; what is least needed goes when they get too long."""
-    needed: Headers = [
-        (b"content-type", b"application/octet-stream"),
-        (b"content-length", b"%d" % size),
-    ]
-    if md5:
-        needed.append((b"x-md5", md5.encode()))
-    digest = [(b"x-sha256", sha256.encode())] if sha256 else []
-    ranges = [(b"accept-ranges", b"bytes")]
-    full, plain = _dispositions(name)
-    for shown, more in ((full, digest + ranges), (full, digest), (full, []), (plain, digest)):
-        headers = [*needed, (b"content-disposition", shown), *more]
-        if _length(headers) < MAX_IMAGE_HEADER_BYTES:
-            return headers
-    return [*needed, (b"content-disposition", b"attachment"), *digest]
-
-
-def _length(headers: Headers) -> int:
-    return _AROUND_BYTES + sum(len(name) + len(value) + 4 for name, value in headers)
-
-
-def _dispositions(name: str) -> tuple[bytes, bytes]:
-    """Returns the file's name by RFC 6266: with ``filename*`` where it is needed, and without."""
-    simple = re.sub(r"[^ !#-\[\]-~]", "_", name)
-    plain = f'attachment; filename="{simple}"'.encode()
-    if simple == name:
-        return plain, plain
-    extended = quote(os.fsencode(name), safe="")
-    return plain + b"; filename*=UTF-8''" + extended.encode(), plain
-
-
-def _part_headers(served: Served, start: int, size: int) -> Headers:
-    return [
-        (b"content-type", b"application/octet-stream"),
-        (b"content-length", b"%d" % size),
-        (b"content-range", b"bytes %d-%d/%d" % (start, start + size - 1, served.size)),
-    ]
-
-
-def _range(request: Request, size: int) -> tuple[int, int] | tuple[()] | None:
-    """Returns start and size of the one range that is asked for.
-
-    Returns:
-        None for the whole file, which is also the answer to several ranges, to one that is not
-        understood (RFC 9110, section 14.2), and to an If-Range, as there is no validator to
-        compare; an empty tuple for a range that lies outside the file.
-    """
-    wanted = request.header(b"range")
-    if wanted is None or request.header(b"if-range") is not None:
-        return None
-    found = _RANGE.match(wanted.strip())
-    if not found or found.groups() == (b"", b""):
-        return None
-    first, last = found.groups()
-    if not first:
-        start, end = max(size - int(last), 0), size - 1
-    else:
-        start, end = int(first), min(int(last), size - 1) if last else size - 1
-        if last and int(last) < start:
-            return None
-    return (start, end - start + 1) if start <= end else ()

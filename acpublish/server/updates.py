@@ -19,9 +19,10 @@ from acpublish.release import (
 from acpublish.server import answers
 from acpublish.server.answers import Send
 from acpublish.server.checkins import CheckIns
-from acpublish.server.images import ImageSender, Served
+from acpublish.server.images import ImageSender
 from acpublish.server.places import Places
 from acpublish.server.requests import Request
+from acpublish.server.served import Served
 from acpublish.wire import UPDATE_PREFIX, Mode, Report
 
 _log = logging.getLogger(__name__)

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acpublish.catalog import CatalogFiles, DirectoryCatalog, loose
-from acpublish.server.images import ImageSender, image_headers
+from acpublish.server.heads import image_headers
+from acpublish.server.images import ImageSender
 from acpublish.wire import MAX_IMAGE_HEADER_BYTES
 from tests.support.images import esp8266_image
 
