@@ -7,16 +7,11 @@ from acpublish.publishing.options import (
     Destination,
     PublishOptions,
 )
+from acpublish.publishing.places import Catalog, open_catalog
 from acpublish.publishing.preflight import preflight
-from acpublish.publishing.publish import (
-    Catalog,
-    Publication,
-    describe,
-    open_catalog,
-    publish_image,
-    read_file,
-    stamped,
-)
+from acpublish.publishing.publication import Publication, describe
+from acpublish.publishing.publish import publish_image, stamped
+from acpublish.publishing.reading import read_file
 from acpublish.publishing.signer import any_key, private_key, public_key
 from acpublish.publishing.sources import VersionSource, resolve
 from acpublish.publishing.writing import write_file, write_secret

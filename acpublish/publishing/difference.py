@@ -9,7 +9,8 @@ from pathlib import Path
 from acpublish.errors import NotFoundError, SettingsError, VerificationError
 from acpublish.image import Change, Comparison, compare
 from acpublish.publishing.options import Destination
-from acpublish.publishing.publish import open_catalog, read_file
+from acpublish.publishing.places import open_catalog
+from acpublish.publishing.reading import read_file
 from acpublish.release import (
     ImageKind,
     Release,

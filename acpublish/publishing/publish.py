@@ -8,23 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from pathlib import Path
-from typing import Protocol
 
-from acpublish.errors import CheckError, ConflictError, NotAnImageError
+from acpublish.errors import CheckError, ConflictError
 from acpublish.image import Image, Kind, read, stamp
-from acpublish.keys import PrivateKey, PublicKey
-from acpublish.publishing.options import (
-    DEVELOPMENT_CHANNEL,
-    Destination,
-    PublishOptions,
-)
+from acpublish.keys import PrivateKey
+from acpublish.publishing.options import DEVELOPMENT_CHANNEL, PublishOptions
 from acpublish.publishing.partitions import with_partitions
+from acpublish.publishing.places import Catalog
+from acpublish.publishing.publication import Publication
 from acpublish.publishing.signer import private_key, signed
 from acpublish.publishing.sources import VersionSource
 from acpublish.release import (
     Compressed,
-    Outcome,
     Receipt,
     Release,
     SecretFound,
@@ -38,94 +33,10 @@ from acpublish.release import (
     raise_errors,
 )
 
-__all__ = ["Catalog", "Publication", "open_catalog", "publish_image", "read_file", "stamped"]
+__all__ = ["publish_image", "stamped"]
 
-#: Twice the largest flash chip that the image header knows (``esp_image_format.h``).
-_LARGEST_BYTES = 256 * 1024 * 1024
 #: How often a development version is chosen anew when others publish at the same time.
 _RACES = 20
-
-
-class Catalog(Protocol):
-    """Where releases are put: a directory or a server."""
-
-    def releases(self, product: str) -> tuple[Release, ...]:
-        """Returns a product's releases."""
-        ...
-
-    def trusted_keys(self, product: str) -> tuple[PublicKey, ...]:
-        """Returns the keys of which one has to sign the product's releases; maybe none."""
-        ...
-
-    def put(self, data: bytes, submission: Submission) -> Receipt:
-        """Publishes an image, or says why not."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Publication:
-    """What a publish came to.
-
-    Attributes:
-        submission: What stands in the catalog.
-        receipt: What the catalog says of it.
-        note: Why it is another version than the one asked for; empty when it is not.
-        dry_run: Whether nothing was written.
-    """
-
-    submission: Submission
-    receipt: Receipt
-    note: str = ""
-    dry_run: bool = False
-
-
-def open_catalog(destination: Destination, *, publishing: bool = False) -> Catalog:
-    """Opens where to publish.
-
-    Args:
-        destination: A directory or a server.
-        publishing: Whether something is to be put there, if only for a try.
-
-    Raises:
-        AuthenticationError: A server has no token to be published with.
-        CatalogError: The directory is missing or no directory.
-        SettingsError: The address cannot be used, or the token must not go there.
-    """
-    if destination.is_server:
-        # Loading requests costs 150 ms, which a publish to a directory need not pay.
-        from acpublish.client.remote import RemoteCatalog
-
-        server = RemoteCatalog(
-            destination.to, token=destination.token, insecure_http=destination.insecure_http
-        )
-        if publishing:
-            server.need_token()
-        return server
-    from acpublish.catalog import DirectoryCatalog
-
-    return DirectoryCatalog(Path(destination.to))
-
-
-def read_file(path: Path) -> bytes:
-    """Returns the bytes of an image's file.
-
-    Raises:
-        NotAnImageError: It cannot be read, or is larger than any flash chip.
-    """
-    try:
-        with path.open("rb") as file:
-            data = file.read(_LARGEST_BYTES + 1)
-    except OSError as fault:
-        raise NotAnImageError(
-            f"{path} cannot be read: {(fault.strerror or 'unknown reason').lower()}",
-            hint="Give the file of an image, such as PlatformIO's firmware.bin.",
-        ) from fault
-    if len(data) > _LARGEST_BYTES:
-        raise NotAnImageError(
-            f"{path} has more than {_LARGEST_BYTES // 2**20} MiB, which no flash chip holds",
-            hint="Give the file of an image, such as PlatformIO's firmware.bin.",
-        )
-    return data
 
 
 def publish_image(
@@ -303,21 +214,3 @@ def _taken(image: Image, wanted: Submission, releases: Sequence[Release]) -> set
         for version, other in held
         if other is not None and other.unstamped_sha256 != image.unstamped_sha256
     }
-
-
-def describe(publication: Publication) -> str:
-    """Returns one line on what happened, for a person."""
-    submission, receipt = publication.submission, publication.receipt
-    what = f"{submission.product} {submission.version} for {submission.board}"
-    did = {
-        Outcome.PUBLISHED: "published",
-        Outcome.ADDED_TO_CHANNEL: "added to the channel",
-        Outcome.COMPRESSED: "compressed, too",
-        Outcome.SIGNED: "signed, too",
-        Outcome.ALREADY_PUBLISHED: "already published",
-    }[receipt.outcome]
-    if publication.dry_run:
-        did = "nothing to do: already published"
-        if receipt.outcome is not Outcome.ALREADY_PUBLISHED:
-            did = f"would be {receipt.outcome.value}"
-    return f"{what} ({submission.channel}): {did}"

@@ -1,0 +1,55 @@
+"""Where releases are put: a directory or a server, opened alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from acpublish.keys import PublicKey
+from acpublish.publishing.options import Destination
+from acpublish.release import Receipt, Release, Submission
+
+__all__ = ["Catalog", "open_catalog"]
+
+
+class Catalog(Protocol):
+    """Where releases are put: a directory or a server."""
+
+    def releases(self, product: str) -> tuple[Release, ...]:
+        """Returns a product's releases."""
+        ...
+
+    def trusted_keys(self, product: str) -> tuple[PublicKey, ...]:
+        """Returns the keys of which one has to sign the product's releases; maybe none."""
+        ...
+
+    def put(self, data: bytes, submission: Submission) -> Receipt:
+        """Publishes an image, or says why not."""
+        ...
+
+
+def open_catalog(destination: Destination, *, publishing: bool = False) -> Catalog:
+    """Opens where to publish.
+
+    Args:
+        destination: A directory or a server.
+        publishing: Whether something is to be put there, if only for a try.
+
+    Raises:
+        AuthenticationError: A server has no token to be published with.
+        CatalogError: The directory is missing or no directory.
+        SettingsError: The address cannot be used, or the token must not go there.
+    """
+    if destination.is_server:
+        # Loading requests costs 150 ms, which a publish to a directory need not pay.
+        from acpublish.client.remote import RemoteCatalog
+
+        server = RemoteCatalog(
+            destination.to, token=destination.token, insecure_http=destination.insecure_http
+        )
+        if publishing:
+            server.need_token()
+        return server
+    from acpublish.catalog import DirectoryCatalog
+
+    return DirectoryCatalog(Path(destination.to))
