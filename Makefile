@@ -16,14 +16,25 @@ TEST_PACKAGES := gcc-xtensa-lx106 gcc-riscv64-unknown-elf git openssl $(BENCH_PA
 # Both campaigns have a short form in the tests.
 FUZZ_SECONDS ?= 600
 
-.PHONY: demo test lint bench properties fuzz clean
+# Versions of PlatformIO, beside the newest, that the hook is held to.
+PIO_VERSIONS := 6.1.18 6.1.19
+PIO_INSTALLED := $(PIO_VERSIONS:%=.venv-pio/%/.installed)
+
+.PHONY: demo test test-all lint bench properties fuzz clean
 
 demo: $(INSTALLED)
 	$(BIN)/python examples/demo.py
 
-test: $(INSTALLED)
+test: $(INSTALLED) $(PIO_INSTALLED)
 	@.ci/debian-packages $(TEST_PACKAGES)
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+
+# What PlatformIO has to do with, once more with each older version of it.
+test-all: test
+	for version in $(PIO_VERSIONS); do \
+	  ACPUBLISH_TEST_PIO=$(CURDIR)/.venv-pio/$$version/bin/python \
+	    $(BIN)/python -m pytest $(PYTEST_OPTIONS) tests/pio || exit 1; \
+	done
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
@@ -44,11 +55,19 @@ bench: $(INSTALLED)
 	$(BIN)/python -m bench
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-pio build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(INSTALLED): pyproject.toml
 	@$(PYTHON) -m venv $(VENV) || { \
 	  .ci/debian-packages python3-venv && $(PYTHON) -m venv $(VENV); }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[server,signing]" --group dev
+	@touch $@
+
+# What a user has: PlatformIO's interpreter with acpublish beside it, and SCons and esptool, which
+# PlatformIO would fetch as packages of its own.
+.venv-pio/%/.installed: pyproject.toml | $(INSTALLED)
+	@$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --editable . \
+	  platformio==$* "scons>=4.8" "esptool>=5"
 	@touch $@

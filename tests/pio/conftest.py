@@ -1,7 +1,13 @@
-"""Fixtures for tests that run PlatformIO."""
+"""Fixtures for tests that run PlatformIO.
+
+``ACPUBLISH_TEST_PIO`` names the interpreter that runs it, in an environment of its own with another
+version: ``make test-all`` runs these tests once for each version that we hold to.
+"""
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
@@ -25,15 +31,21 @@ class MakeProject(Protocol):
 
 
 @pytest.fixture(scope="session")
-def pio_core(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pio_python() -> str:
+    """The interpreter that runs PlatformIO."""
+    return os.environ.get("ACPUBLISH_TEST_PIO", sys.executable)
+
+
+@pytest.fixture(scope="session")
+def pio_core(tmp_path_factory: pytest.TempPathFactory, pio_python: str) -> Path:
     """One core directory per test session; under pytest-xdist, one per worker."""
     if reason := missing_part():
         pytest.skip(reason)
-    return make_core_dir(tmp_path_factory.mktemp("platformio") / "core")
+    return make_core_dir(tmp_path_factory.mktemp("platformio") / "core", python=pio_python)
 
 
 @pytest.fixture
-def make_project(pio_core: Path, tmp_path: Path) -> MakeProject:
+def make_project(pio_core: Path, pio_python: str, tmp_path: Path) -> MakeProject:
     """Makes projects below ``tmp_path``."""
 
     def make(
@@ -44,7 +56,13 @@ def make_project(pio_core: Path, tmp_path: Path) -> MakeProject:
         sources: Mapping[str, str] | None = None,
     ) -> Project:
         return Project.make(
-            tmp_path, name, core=pio_core, envs=envs, ini_extra=ini_extra, sources=sources
+            tmp_path,
+            name,
+            core=pio_core,
+            envs=envs,
+            ini_extra=ini_extra,
+            sources=sources,
+            python=pio_python,
         )
 
     return make
