@@ -395,13 +395,13 @@ void loop()
 """
 
 
-def test_a_users_project_builds_offline(pio_core: Path, tmp_path: Path) -> None:
+def test_a_users_project_builds_offline(pio_core: Path, pio_python: str, tmp_path: Path) -> None:
     example = tmp_path / "example"
     (example / "src").mkdir(parents=True)
     (example / "platformio.ini").write_text(USER_INI)
     (example / "src" / "main.cpp").write_text(USER_SKETCH)
 
-    project = Project.copy(example, tmp_path / "copies", core=pio_core)
+    project = Project.copy(example, tmp_path / "copies", core=pio_core, python=pio_python)
     run = project.run("-e", "lamp", "-e", "other")
 
     assert run.ok, run.stdout

@@ -29,10 +29,12 @@ PUBLISHED = {
 
 @pytest.mark.pio
 @pytest.mark.parametrize("name", PROJECTS)
-def test_an_example_is_built_and_published(name: str, pio_core: Path, tmp_path: Path) -> None:
+def test_an_example_is_built_and_published(
+    name: str, pio_core: Path, pio_python: str, tmp_path: Path
+) -> None:
     catalog = tmp_path / "catalog"
     catalog.mkdir()
-    project = Project.copy(EXAMPLES / name, tmp_path, core=pio_core)
+    project = Project.copy(EXAMPLES / name, tmp_path, core=pio_core, python=pio_python)
     env = {"ACPUBLISH_TO": str(catalog)}
     if name == "esp32-autoconnect":
         # Its version is that of the user's own repository, which a copy is not.

@@ -149,7 +149,7 @@ def test_a_missing_package_is_one_line_that_says_how_to_install_it(
 
     assert run.returncode == 1
     (line,) = errors(run)
-    assert f'Run: "{sys.executable}" -m pip install acpublish' in line
+    assert f'Run: "{project.python}" -m pip install acpublish' in line
     assert compiled(run) == []
 
 
