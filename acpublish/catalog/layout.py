@@ -15,6 +15,7 @@ from pathlib import Path
 
 from acpublish.release import Version
 
+TRUSTED_KEYS = "trusted-keys"
 HIDDEN = ".acpublish"
 
 
@@ -39,7 +40,7 @@ def trusted_keys(root: Path, product: str) -> Path:
     They stand beside the manifests, so that one look at the directory's time tells of a change of
     either, and no manifest is ever judged by keys of another moment.
     """
-    return manifests(root, product) / "trusted-keys"
+    return manifests(root, product) / TRUSTED_KEYS
 
 
 def temporary(root: Path) -> Path:

@@ -55,7 +55,7 @@ class ProductSnapshots:
         # Every answer looks at a directory's time, for which pathlib takes longer than the kernel.
         self._manifests = os.fspath(layout.manifests(root))
         self._lock = threading.Lock()
-        self._kept: dict[str, tuple[int, ProductSnapshot]] = {}
+        self._kept: dict[str, tuple[tuple[int, int], ProductSnapshot]] = {}
         self._products: tuple[int, tuple[str, ...]] = (-1, ())
         self._parsed: dict[str, tuple[tuple[int, int, int], Release]] = {}
         self._withheld: dict[str, tuple[str, ...]] = {}
@@ -85,17 +85,20 @@ class ProductSnapshots:
         """Returns what is known of a product; a manifest that cannot be read is logged and left."""
         if not names.is_name(name):
             return _NONE
-        stamp = _time_of(f"{self._manifests}{os.sep}{name}")
-        if stamp is None:
+        directory = f"{self._manifests}{os.sep}{name}"
+        changed = _time_of(directory)
+        if changed is None:
             return _NONE
+        # Keys that are edited in place leave the directory's time as it was.
+        stamp = (changed, _time_of(f"{directory}{os.sep}{layout.TRUSTED_KEYS}") or 0)
         kept = self._kept.get(name)
         if kept is not None and kept[0] == stamp:
             return kept[1]
         # Reading takes its time, in which a change may fall into the tick of the time seen above.
-        settled = _settled(stamp)
+        settled = _settled(max(stamp))
         with self._lock:
             snapshot = self._read(name)
-            self._kept[name] = (stamp if settled else -1, snapshot)
+            self._kept[name] = (stamp if settled else (-1, -1), snapshot)
         return snapshot
 
     def _read(self, name: str) -> ProductSnapshot:

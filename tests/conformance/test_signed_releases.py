@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -281,6 +282,22 @@ def test_what_somebody_copies_in_or_changes_is_not_served(
     assert newest(server) is None
     assert server.get("/lamp/lamp-1.0.0_d1.bin").status == 404
     assert "does not fit it" in server.log()
+
+
+def test_keys_that_are_edited_in_place_are_noticed(
+    server: RunningServer, catalog: Path, keys: Keys, bearer: str
+) -> None:
+    """The file stays the same one, so that the directory's time does not tell."""
+    keyring.trust_keys(catalog, product="lamp", add=keys.public("ours"))
+    assert upload(server, bearer, "1.0.0", signature("1.0.0", keys.key("ours")))[0] == 201
+    time.sleep(0.2)
+    assert newest(server) == image("1.0.0")
+    path = layout.trusted_keys(catalog, "lamp")
+    before = path.read_bytes()
+    path.write_bytes(b"garbage")
+    assert newest(server) is None
+    path.write_bytes(before)
+    assert newest(server) == image("1.0.0")
 
 
 def test_a_gzip_of_something_else_is_not_sent(
