@@ -113,6 +113,20 @@ def test_curl_is_refused_as_a_client_with_checks_is(live: Live, tmp_path: Path) 
         assert document["hint"]
 
 
+def test_curl_is_held_to_the_slot_that_the_last_release_was_published_with(
+    live: Live, tmp_path: Path
+) -> None:
+    first = stamped("1.0.0", "slots")
+    room = declared(slot_bytes=len(first) - 1 + 4096)
+    answer, _ = put(live.server, "/api/v1/releases/slots/1.0.0/c3", first, live.key, room)
+    assert answer.status == 201
+    file = tmp_path / "firmware.bin"
+    larger = images.esp32_image("esp32c3", project="slots", version="1.1.0", size=len(first) + 4096)
+    file.write_bytes(larger)
+    status, document = curl(live, file, "slots/1.1.0/c3")
+    assert (status, document["error"].partition(":")[0]) == (422, "slot")
+
+
 def test_another_chip_than_an_earlier_release(live: Live) -> None:
     answer, _ = put(live.server, "/api/v1/releases/chips/1.0.0/b", stamped("1.0.0"), live.key)
     assert answer.status == 201

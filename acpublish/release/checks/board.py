@@ -22,10 +22,19 @@ _NEARLY_FULL_PERCENT = 90
 def _slot(facts: Facts) -> Judgement:
     room, size = facts.declared.slot_bytes, facts.image.size
     if room is None:
+        # An update over the air leaves a device the partitions that it had.
+        room = next(filter(None, (one.declared.slot_bytes for _, one in facts.earlier())), None)
+    if room is None:
         yield Lacks("the partition table")
         return
     where = "the filesystem's partition" if facts.kind == "filesystem" else "the smallest OTA slot"
-    if size > room:
+    if room == 0:
+        yield error(
+            "slot",
+            "the partition table has no slot for an application",
+            "Give the table that the board is built with.",
+        )
+    elif size > room:
         yield error(
             "slot",
             f"the image has {size} bytes, {where} {room}: {size - room} bytes too many",
@@ -82,7 +91,8 @@ CHECKS = (
         severity=Severity.ERROR,
         explanation="The image fits the smallest OTA slot of the board's partition table, or the "
         "filesystem its partition; from 90 % on there is a warning. A device would refuse a larger "
-        "one after the download. It needs the partition table (--partitions; PlatformIO knows it).",
+        "one after the download. It needs the partition table (--partitions; PlatformIO knows it), "
+        "or an earlier release for the board that was published with one.",
         judge=_slot,
     ),
     Check(

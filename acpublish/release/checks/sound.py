@@ -52,12 +52,19 @@ def _wrong_kind(facts: Facts) -> Judgement:
     wrong = _WRONG_KINDS.get(image.kind)
     if wrong:
         yield error("wrong-kind", f"the file is {wrong[0]}", wrong[1])
-    elif image.kind is Kind.SIGNED and facts.wanted_stamp and image.stamp != facts.wanted_stamp:
+    elif _to_be_stamped(facts):
         yield error(
             "wrong-kind",
             "the image is signed, and a stamp would void the signature",
             "Stamp first (acpublish stamp), then sign, then publish.",
         )
+
+
+def _to_be_stamped(facts: Facts) -> bool:
+    """Tells whether a stamp is missing that can no longer be made."""
+    image = facts.image
+    signed = image.kind is Kind.SIGNED and image.stampable
+    return signed and facts.wanted_stamp is not None and image.stamp != facts.wanted_stamp
 
 
 def _damaged(facts: Facts) -> Judgement:

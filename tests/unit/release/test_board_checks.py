@@ -61,6 +61,22 @@ def test_from_nine_tenths_on_there_is_a_warning(
     assert [one.severity for one in result("slot", given).findings] == [severity][: bool(severity)]
 
 
+def test_without_a_table_the_slot_is_that_of_the_last_release() -> None:
+    """What curl uploads says nothing of the board; a device keeps the partitions that it has."""
+    earlier = release("0.9.0")
+    (image,) = earlier.images
+    declared = Declared(slot_bytes=IMAGE.size - 7)
+    earlier = replace(earlier, images=(replace(image, declared=declared),))
+    (found,) = result("slot", facts(Declared(), (release("0.8.0"), earlier))).findings
+    assert (found.severity, "7 bytes too many" in found.problem) == (Severity.ERROR, True)
+    assert result("slot", facts(Declared(slot_bytes=10**7), (earlier,))).findings == ()
+
+
+def test_a_table_without_a_slot() -> None:
+    (found,) = result("slot", facts(Declared(slot_bytes=0))).findings
+    assert found.problem == "the partition table has no slot for an application"
+
+
 def test_a_filesystem_has_a_partition_of_its_own() -> None:
     given = Facts(
         image=read(images.littlefs()), kind="filesystem", declared=Declared(slot_bytes=65535)

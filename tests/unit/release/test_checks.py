@@ -47,6 +47,11 @@ def test_an_image_without_a_place_for_a_stamp_draws_a_warning_only() -> None:
     assert "digest" in str(finding)
 
 
+def test_a_signed_image_without_a_place_for_a_stamp_is_taken_as_it_is() -> None:
+    signed = images.signed_esp8266(images.esp8266_image(record=False))
+    assert found(signed) == ["unstamped"]
+
+
 @pytest.mark.parametrize(
     ("data", "name", "said"),
     [
