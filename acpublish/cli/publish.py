@@ -89,6 +89,8 @@ def command(
     if receipt.compressed:
         share = 100 * receipt.compressed.size / receipt.size
         click.echo(f"{receipt.compressed.size} bytes compressed ({share:.0f} %)")
+    if publication.not_checked:
+        click.echo(f"not checked: {', '.join(publication.not_checked)}")
     click.echo(receipt.url or f"{options.destination.to}/{receipt.file}")
 
 
@@ -110,4 +112,5 @@ def document(publication: Publication) -> dict[str, Any]:
         "compressed": receipt.compressed.to_dict() if receipt.compressed else None,
         "url": receipt.url or None,
         "warnings": list(receipt.warnings),
+        "not_checked": dict(publication.not_checked),
     }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from acpublish.release import Outcome, Receipt, Submission
 
@@ -18,12 +19,14 @@ class Publication:
         receipt: What the catalog says of it.
         note: Why it is another version than the one asked for; empty when it is not.
         dry_run: Whether nothing was written.
+        not_checked: The checks that were not made, each with what it lacks.
     """
 
     submission: Submission
     receipt: Receipt
     note: str = ""
     dry_run: bool = False
+    not_checked: Mapping[str, str] = field(default_factory=dict)
 
 
 def describe(publication: Publication) -> str:

@@ -25,13 +25,13 @@ from acpublish.release import (
     SecretFound,
     Submission,
     Version,
-    check,
     find_secrets,
     gzip_beside,
     newest,
     place,
     raise_errors,
 )
+from acpublish.release.checks import examine, findings_of, not_made
 
 __all__ = ["publish_image", "stamped"]
 
@@ -140,7 +140,8 @@ def _publish(
     submission = signed(submission, final_image, built.signer)
     releases = catalog.releases(submission.product)
     keys = catalog.trusted_keys(submission.product)
-    warnings = raise_errors(check(final_image, submission, releases, keys, built.secrets))
+    results = examine(final_image, submission, releases, keys, built.secrets)
+    warnings = raise_errors(findings_of(results))
     gzip, more = gzip_beside(final, final_image, submission)
     beside = Compressed.of(gzip) if gzip else None
     now = datetime.now(timezone.utc)
@@ -157,7 +158,13 @@ def _publish(
     receipt = send(catalog, final, submission, plan)
     # The catalog ran the same checks, and a newer server may know more of them.
     receipt = replace(receipt, warnings=tuple(dict.fromkeys((*warnings, *more, *receipt.warnings))))
-    return Publication(submission=submission, receipt=receipt, note=note, dry_run=dry_run)
+    return Publication(
+        submission=submission,
+        receipt=receipt,
+        note=note,
+        dry_run=dry_run,
+        not_checked=not_made(results),
+    )
 
 
 def _put(catalog: Catalog, data: bytes, submission: Submission, plan: Receipt) -> Receipt:

@@ -17,7 +17,16 @@ from acpublish.release.manifest import Release
 from acpublish.release.secrets import SecretFound
 from acpublish.release.submission import Submission
 
-__all__ = ["CHECKS", "check", "find_check", "findings_of", "raise_errors", "run"]
+__all__ = [
+    "CHECKS",
+    "check",
+    "examine",
+    "find_check",
+    "findings_of",
+    "not_made",
+    "raise_errors",
+    "run",
+]
 
 CHECKS: tuple[Check, ...] = (
     *sound.CHECKS,
@@ -67,6 +76,11 @@ def findings_of(results: Iterable[Result]) -> tuple[Finding, ...]:
     return tuple(finding for result in results for finding in result.findings)
 
 
+def not_made(results: Iterable[Result]) -> dict[str, str]:
+    """Returns the checks that were not made for lack of facts, each with what it lacks."""
+    return {one.check.name: one.lacks for one in results if one.lacks and not one.findings}
+
+
 def check(
     image: Image,
     submission: Submission,
@@ -74,7 +88,18 @@ def check(
     trusted_keys: Iterable[PublicKey] | None = None,
     secrets: tuple[SecretFound, ...] | None = None,
 ) -> tuple[Finding, ...]:
-    """Returns all that is to be said against publishing an image.
+    """Returns all that is to be said against publishing an image; see :func:`examine`."""
+    return findings_of(examine(image, submission, releases, trusted_keys, secrets))
+
+
+def examine(
+    image: Image,
+    submission: Submission,
+    releases: Iterable[Release],
+    trusted_keys: Iterable[PublicKey] | None = None,
+    secrets: tuple[SecretFound, ...] | None = None,
+) -> tuple[Result, ...]:
+    """Makes every check on an image that is to be published.
 
     Args:
         image: What :func:`acpublish.image.read` says of the very bytes to be published.
@@ -84,7 +109,7 @@ def check(
         secrets: What :func:`acpublish.release.secrets.find_secrets` found in the bytes.
     """
     facts = Facts.of(image, submission, releases, trusted_keys)
-    return findings_of(run(replace(facts, secrets=secrets)))
+    return run(replace(facts, secrets=secrets))
 
 
 def raise_errors(findings: Iterable[Finding]) -> tuple[str, ...]:

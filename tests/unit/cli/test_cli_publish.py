@@ -71,7 +71,10 @@ def test_json_is_the_receipt(acpublish: CommandLine, firmware: Path, catalog: Pa
         "compressed": None,
         "url": str(catalog / FILE),
         "warnings": [],
+        "not_checked": said.json()["not_checked"],
     }
+    assert said.json()["not_checked"]["slot"] == "the partition table"
+    assert "stamp" not in said.json()["not_checked"]
 
 
 def test_compression(acpublish: CommandLine, firmware: Path, catalog: Path) -> None:
