@@ -131,7 +131,11 @@ def differing_bytes(old: bytes, new: bytes) -> int:
 
 def _opened(data: bytes) -> tuple[Image, bytes]:
     image = read(data)
-    return (image, inflate(data).data) if image.kind is Kind.GZIP else (image, data)
+    if image.kind is not Kind.GZIP:
+        return image, data
+    opened = inflate(data)
+    # What cannot be inflated is compared as it is, so that two damaged files are not called equal.
+    return image, data if opened.problems else opened.data
 
 
 def _facts(image: Image) -> dict[str, str | None]:

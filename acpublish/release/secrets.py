@@ -33,8 +33,11 @@ _MAX_ACCEPTED = 200
 _MAX_KEY_BYTES = 16384
 
 _DIGITS = re.compile(r"[0-9a-f]{8,64}\Z")
+#: COMPASS, BYPASS and PASSIVE are words of the field that hold none.
 _NAME = re.compile(
-    r"PASS|PSK|SECRET|TOKEN|PWD|CREDENTIAL|API_?KEY|(?:^|_)(?:KEY|AUTH)S?(?:_|\d|$)", re.I
+    r"(?<!COM)(?<!BY)PASS(?!IVE|THR|ED|ES)|PSWD|PWD|PSK|SECRET(?!ARY)|TOKEN|CREDENTIAL|BEARER"
+    r"|(?:API|WIFI|PRIV|PRIVATE|ACCESS|ENCRYPTION)_?KEY|(?:^|_)(?:KEY|AUTH|PW)S?(?:_|\d|$)",
+    re.I,
 )
 
 
@@ -50,15 +53,18 @@ def _shape(kind: str, pattern: bytes, *prefixes: bytes) -> _Shape:
     return _Shape(kind, prefixes, re.compile(rb"(?<![A-Za-z0-9_])" + pattern))
 
 
-#: A heading alone is no key: TLS libraries hold the headings that they look for.
+#: A heading alone is no key: TLS libraries hold the headings that they look for. A text in a C
+#: source may have its line breaks as two characters, or none.
 _PEM = re.compile(
-    rb"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY-----\s{1,4}"
-    rb"(?:[A-Za-z-]{1,40}: [^\r\n]{0,200}\s{1,4}){0,4}"
-    rb"(?:[A-Za-z0-9+/=]{1,100}\s{0,4}){1,400}"
+    rb"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----(?:\s|\\[rn]){0,4}"
+    rb"(?:[A-Za-z-]{1,40}: [^\r\n\\]{0,200}(?:\s|\\[rn]){1,4}){0,4}"
+    rb"(?=(?:[A-Za-z0-9+/=]|\s|\\[rn]){40})(?:[A-Za-z0-9+/=]{1,100}(?:\s|\\[rn]){0,4}){1,400}"
 )
 #: Sources: "Unique identifiers" in the AWS IAM user guide; "About authentication to GitHub";
 #: Slack's "Token types" and "Incoming webhooks"; Google's "API keys overview"; Stripe's "API
-#: keys"; RFC 7519, 3.1 (each part of a JWT is base64url, and ``{"`` begins as ``eyJ``).
+#: keys"; RFC 7519, 3.1 (each part of a JWT is base64url, and ``{"`` begins as ``eyJ``); GitLab's
+#: "Token overview"; npm's "About access tokens"; Hugging Face's "User access tokens"; the API
+#: references of OpenAI, Anthropic, SendGrid and Telegram; RFC 3986, 3.2.1 (user information).
 _SHAPES = (
     _Shape("private key", (b"-----BEGIN ",), _PEM),
     _shape("AWS access key", rb"(?:AKIA|ASIA)[A-Z2-7]{16}(?![A-Za-z0-9])", b"AKIA", b"ASIA"),
@@ -83,6 +89,28 @@ _SHAPES = (
         "JSON web token",
         rb"eyJ[A-Za-z0-9_-]{10,2000}\.eyJ[A-Za-z0-9_-]{10,4000}\.[A-Za-z0-9_-]{16,1000}",
         b"eyJ",
+    ),
+    _shape("GitLab token", rb"glpat-[A-Za-z0-9_-]{20,100}", b"glpat-"),
+    _shape("npm token", rb"npm_[A-Za-z0-9]{36}(?![A-Za-z0-9])", b"npm_"),
+    _shape("Hugging Face token", rb"hf_[A-Za-z]{34}(?![A-Za-z0-9])", b"hf_"),
+    _shape(
+        "language model key",
+        rb"sk-(?:proj|svcacct|ant-[a-z0-9]{3,10})-[A-Za-z0-9_-]{20,250}",
+        *(b"sk-proj-", b"sk-svcacct-", b"sk-ant-"),
+    ),
+    _shape("SendGrid key", rb"SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}", b"SG."),
+    _Shape(
+        "Telegram bot token",
+        (b":AA",),
+        re.compile(rb"(?<=[0-9]{8}):AA[A-Za-z0-9_-]{33}(?![A-Za-z0-9_-])"),
+    ),
+    _Shape(
+        "password in an address",
+        (b"://",),
+        # A placeholder of printf or of a template is none.
+        re.compile(
+            rb"(?<=[a-z])://[A-Za-z0-9._~-]{1,64}:[A-Za-z0-9._~!$&*+,;=-]{4,64}@(?=[A-Za-z0-9])"
+        ),
     ),
     _shape("acpublish token", rb"acp_[A-Za-z0-9_-]{40,64}", b"acp_"),
 )

@@ -36,6 +36,11 @@ TOKENS = {
     "Stripe key": "sk_live_" + letters(24),
     "JSON web token": f"eyJ{letters(20)}.eyJ{letters(40)}.{letters(43)}",
     "acpublish token": "acp_" + letters(43),
+    "GitLab token": "glpat-" + letters(20),
+    "npm token": "npm_" + letters(36),
+    "Hugging Face token": "hf_" + "abcdefgh" * 4 + "xy",
+    "language model key": "sk-ant-api03-" + letters(40),
+    "SendGrid key": f"SG.{letters(22)}.{letters(43)}",
     "private key": f"-----BEGIN EC PRIVATE KEY-----\n{KEY_BODY}\n-----END EC PRIVATE KEY-----",
 }
 
@@ -53,6 +58,23 @@ def test_a_known_shape_is_found_and_masked(kind: str) -> None:
     assert found.masked != shown
     assert TOKENS[kind].startswith(shown)
     assert TOKENS[kind].removeprefix(shown) not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (f"1234567890:AA{letters(33)}", "Telegram bot token"),
+        (f"mqtt://lamp:{letters(8)}@broker.example", "password in an address"),
+        (f"-----BEGIN PRIVATE KEY-----\\n{KEY_BODY}\\n-----END PRIVATE KEY-----", "private key"),
+        (f"-----BEGIN PRIVATE KEY-----{KEY_BODY}-----END PRIVATE KEY-----", "private key"),
+        (f"-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n{KEY_BODY}", "private key"),
+    ],
+)
+def test_a_secret_within_other_text_is_found_and_masked(text: str, kind: str) -> None:
+    (found,) = find_secrets(within(text))
+    assert found.what == f"a {kind}"
+    assert letters(8) not in repr(found)
+    assert KEY_BODY[:8] not in repr(found)
 
 
 @pytest.mark.parametrize("kind", sorted(set(TOKENS) - {"private key"}))
@@ -80,6 +102,10 @@ def test_it_is_accepted_by_its_digest(kind: str) -> None:
         "acp_event_loop",
         "xoxo",
         "hooks.slack.com/services/",
+        "http://%s:%s@%s/",
+        "http://192.168.1.10:8000/a@b",
+        "-----BEGIN PRIVATE KEY-----short",
+        "sk-proj-short",
     ],
 )
 def test_what_only_looks_like_one(text: str) -> None:
@@ -127,6 +153,8 @@ def test_no_bytes_make_it_slow(data: bytes) -> None:
     [
         *((name, True) for name in ("WIFI_PASS", "WifiPassword", "PSK", "MQTT_SECRET", "API_KEY")),
         *((name, True) for name in ("TOKEN", "KEY", "AES_KEY", "USER_PWD", "apikey", "AUTH_1")),
+        *((name, True) for name in ("WIFIKEY", "MQTT_PW", "AP_PSWD", "PASSPHRASE", "BEARER")),
+        *((name, False) for name in ("COMPASS", "BYPASS_X", "PASSIVE_MODE", "PASSTHROUGH")),
         *((name, False) for name in ("KEYBOARD", "MONKEY", "ARDUINO", "F_CPU", "AUTHOR", "SSID")),
     ],
 )
