@@ -2,7 +2,9 @@
 
 What is signed is a statement of one image: its immutable facts as JSON, keys sorted, no white
 space, UTF-8. Channels, the order of publishing and its time are left out, because they move: a
-promotion must not need the private key. Nor is the provenance in it, which no decision hears.
+promotion must not need the private key. Nor are the provenance and the digests that devices report,
+which decide at most which form of a signed image a device is offered, and when: whoever can write
+to the catalog can still hold devices back, or offer an older release that is signed.
 
 A product that trusts keys has releases that one of these keys signed, and no others.
 """

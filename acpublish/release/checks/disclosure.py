@@ -26,8 +26,9 @@ CHECKS = (
     Check(
         name="secrets",
         severity=Severity.WARNING,
-        explanation="The image holds no private key, no token of a known shape (AWS, GitHub, "
-        "Slack, Google, Stripe, JWT, acpublish), and none of the values that the client knows to "
+        explanation="The image holds no private key, no token of a known shape (such as those of "
+        "AWS, GitHub, GitLab, Slack, Google, Stripe, npm, Telegram, a JWT, or a password in an "
+        "address), and none of the values that the client knows to "
         "be secret: those of the variables that are named, and in PlatformIO of -D flags whose "
         "names look secret, such as a Wi-Fi password. Whoever reaches the server can read an "
         "image. With secret_scan = error it is an error; accept_secrets takes those that are meant "
