@@ -13,10 +13,15 @@ from acpublish.cli import status
 from acpublish.cli.chart import bars, gauge
 from acpublish.cli.output import facts, json_option, print_json, table
 from acpublish.cli.paths import ANY_PATH
-from acpublish.image import AppDescriptor, Image, Integrity, Kind, PartitionTable
+from acpublish.image import AppDescriptor, Image, Kind, Partition, PartitionTable
 
 #: Beside its columns a bar of this width keeps a line within 80 characters.
 _BAR_CHARACTERS = 32
+_A_PLACE_FOR = {
+    Kind.APPLICATION: "an application",
+    Kind.SIGNED: "an application",
+    Kind.FILESYSTEM: "a filesystem",
+}
 
 
 @click.command("inspect", short_help="Tell all about an image file.")
@@ -48,7 +53,7 @@ def document(image: Image, layout: PartitionTable | None = None) -> dict[str, An
     """Returns what is known of an image as JSON types."""
     told = asdict(image)
     if layout is not None:
-        slot = layout.smallest_ota_slot
+        slot = _place(image, layout)
         told["partitions"] = [asdict(partition) for partition in layout.partitions]
         told["slot"] = slot and {**asdict(slot), "left": slot.size - image.size}
     return told
@@ -102,13 +107,12 @@ def _stamp(image: Image) -> str | None:
 
 
 def _checks(image: Image) -> str | None:
-    integrity = {"checksum": image.checksum, "CRC": image.crc, "digest": image.digest}
-    checks = [
-        f"{name} {value.value}"
-        for name, value in integrity.items()
-        if value is not Integrity.ABSENT
-    ]
-    return ", ".join(checks) or None
+    if image.family is None:
+        return None
+    more = ("CRC", image.crc) if image.family == "esp8266" else ("digest", image.digest)
+    return ", ".join(
+        f"{name} {value.value}" for name, value in (("checksum", image.checksum), more)
+    )
 
 
 def _signature(image: Image) -> dict[str, object]:
@@ -152,15 +156,22 @@ def _running(image: Image) -> dict[str, object]:
     }
 
 
+def _place(image: Image, layout: PartitionTable) -> Partition | None:
+    """Returns the smallest place that an update with the image is written to."""
+    if image.kind is Kind.FILESYSTEM:
+        return layout.smallest_filesystem
+    return layout.smallest_ota_slot if image.kind in _A_PLACE_FOR else None
+
+
 def _print_slot(image: Image, layout: PartitionTable) -> None:
     click.echo()
-    slot = layout.smallest_ota_slot
+    slot = _place(image, layout)
     if slot is None:
-        click.echo("The partition table has no slot for an application.")
+        click.echo(f"The partition table has no place for {_A_PLACE_FOR.get(image.kind, 'this')}.")
         return
     left = slot.size - image.size
     percent = 100 * image.size / slot.size
-    among = len(layout.ota_slots)
+    among = len(layout.ota_slots) if slot.type == "app" else 1
     facts(
         {
             "slot": f"{slot.name} ({slot.subtype}) at 0x{slot.offset:x}, {slot.size} bytes"

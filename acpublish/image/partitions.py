@@ -35,6 +35,7 @@ _NAME_BYTES = 16
 _FLASH_END = 1 << 32
 
 _TYPES = {"app": 0x00, "data": 0x01, "bootloader": 0x02, "partition_table": 0x03}
+_FILESYSTEMS = frozenset({"spiffs", "littlefs", "fat"})
 _OTA_SLOTS = {f"ota_{number}": 0x10 + number for number in range(16)}
 _PARTS = {"primary": 0x00, "ota": 0x01, "recovery": 0x02}
 _SUBTYPES = {
@@ -112,6 +113,12 @@ class PartitionTable:
     def smallest_ota_slot(self) -> Partition | None:
         """The slot that every image must fit, None in a table without a place for one."""
         return min(self.ota_slots, key=lambda part: part.size, default=None)
+
+    @property
+    def smallest_filesystem(self) -> Partition | None:
+        """The partition that every filesystem image must fit, None in a table without one."""
+        found = [part for part in self.partitions if part.subtype in _FILESYSTEMS]
+        return min(found, key=lambda part: part.size, default=None)
 
 
 def read_partitions(data: bytes, *, table_offset: int = DEFAULT_TABLE_OFFSET) -> PartitionTable:

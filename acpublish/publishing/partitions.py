@@ -12,8 +12,6 @@ from acpublish.release import Declared, ImageKind
 
 __all__ = ["read_table", "with_partitions"]
 
-_FILESYSTEMS = frozenset({"spiffs", "littlefs", "fat"})
-
 
 def read_table(path: Path) -> PartitionTable:
     """Reads a partition table, CSV or binary.
@@ -54,8 +52,8 @@ def _room(table: PartitionTable, kind: ImageKind) -> int | None:
         slot = table.smallest_ota_slot
         # Nothing fits a table without a place for an application.
         return slot.size if slot else 0
-    sizes = [part.size for part in table.partitions if part.subtype in _FILESYSTEMS]
-    return min(sizes, default=None)
+    partition = table.smallest_filesystem
+    return partition.size if partition else None
 
 
 def _digest(table: PartitionTable) -> str:

@@ -85,7 +85,27 @@ def test_an_image_that_does_not_fit_says_by_how_much(
 def test_a_table_without_a_slot_is_told(acpublish: CommandLine, firmware: Path) -> None:
     (firmware.parent / "partitions.csv").write_bytes(b"nvs,data,nvs,,20K")
     said = acpublish("inspect", firmware.name, "--partitions", "partitions.csv")
-    assert said.out.endswith("\n\nThe partition table has no slot for an application.\n")
+    assert said.out.endswith("\n\nThe partition table has no place for an application.\n")
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (images.littlefs(), "slot  spiffs (spiffs) at 0x30000, 131072 bytes\n"),
+        (images.merged_image(), "The partition table has no place for this.\n"),
+    ],
+)
+def test_each_kind_has_its_place(
+    acpublish: CommandLine, tmp_path: Path, data: bytes, said: str
+) -> None:
+    table = CSV + b"\nspiffs,data,spiffs,0x30000,128K\n"
+    (tmp_path / "partitions.csv").write_bytes(table)
+    assert said in shown(acpublish, tmp_path, data, "--partitions", "partitions.csv")
+
+
+def test_what_is_absent_is_told(acpublish: CommandLine, tmp_path: Path) -> None:
+    plain = images.esp8266_image()[0x1000:]
+    assert "CRC absent" in shown(acpublish, tmp_path, plain)
 
 
 @pytest.mark.parametrize("content", [None, b"no table"])
