@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from acpublish.image import Image, compress
-from acpublish.release.cores import inflates
+from acpublish.release.cores import PROVENANCE_CORE, inflates
 from acpublish.release.manifest import Release, ReleaseImage
 from acpublish.release.submission import Compressed, Submission
 from acpublish.wire import Report
@@ -26,7 +26,6 @@ __all__ = ["Form", "choose_form", "gzip_beside"]
 
 #: What the flash is erased and written by (``FLASH_SECTOR_SIZE``).
 _SECTOR_BYTES = 4096
-_PROVENANCE_CORE = "core"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +80,7 @@ def choose_form(report: Report, releases: Iterable[Release], image: ReleaseImage
     if found is None:
         return Form(reason="plain: the release that the device runs is not known")
     release, runs = found
-    core = runs.provenance.get(_PROVENANCE_CORE)
+    core = runs.provenance.get(PROVENANCE_CORE)
     if core is None:
         return Form(reason=f"plain: the core of {release.version}, which it runs, is not known")
     if not inflates(core):

@@ -6,8 +6,10 @@ import re
 
 from acpublish.errors import VersionError
 
-__all__ = ["core", "core_of_framework", "inflates"]
+__all__ = ["PROVENANCE_CORE", "core", "core_of_framework", "inflates"]
 
+#: Where the provenance says which core an image was built with.
+PROVENANCE_CORE = "core"
 #: The first core whose eboot inflates a gzip (release notes of core 2.7.0).
 _FIRST_THAT_INFLATES = (2, 7)
 _CORE = re.compile(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})\Z", re.ASCII)

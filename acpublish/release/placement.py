@@ -9,6 +9,7 @@ from datetime import datetime
 from acpublish.errors import ConflictError
 from acpublish.image import Image
 from acpublish.keys import PublicKey
+from acpublish.release.cores import PROVENANCE_CORE
 from acpublish.release.manifest import Release, ReleaseImage
 from acpublish.release.signatures import merged, statement
 from acpublish.release.submission import Compressed, Outcome, Submission, visible_name
@@ -58,7 +59,7 @@ def place(
             f"other bytes: there sha256 {held.sha256}, here {image.sha256}",
             hint="A release never changes: raise the version and publish again.",
         )
-    fresh = held or _new(image, submission, now)
+    fresh = _with_core(held, submission) if held else _new(image, submission, now)
     stated = statement(submission.product, submission.version, fresh)
     placed = replace(
         fresh,
@@ -75,6 +76,28 @@ def place(
     return Placement(
         release=release.with_image(placed), image=placed, outcome=_outcome(held, placed)
     )
+
+
+def _with_core(held: ReleaseImage, submission: Submission) -> ReleaseImage:
+    """Returns what is there with the core that a signature names, which has to fit it there.
+
+    Raises:
+        ConflictError: It is there as built with another core.
+    """
+    there, here = (one.provenance.get(PROVENANCE_CORE) for one in (held, submission))
+    if there == here or not submission.signatures:
+        return held
+    if here and there is None and not held.signatures:
+        return replace(held, provenance={**held.provenance, PROVENANCE_CORE: here})
+    raise ConflictError(
+        f"{submission.product} {submission.version} for {submission.board} is published as built "
+        f"with {_core(there)}, and the signature is over {_core(here)}",
+        hint=f"Publish again with --core {there}." if there else "Publish again without a core.",
+    )
+
+
+def _core(version: str | None) -> str:
+    return f"core {version}" if version else "no core"
 
 
 def _outcome(held: ReleaseImage | None, placed: ReleaseImage) -> Outcome:

@@ -2,9 +2,9 @@
 
 What is signed is a statement of one image: its immutable facts as JSON, keys sorted, no white
 space, UTF-8. Channels, the order of publishing and its time are left out, because they move: a
-promotion must not need the private key. Nor are the provenance and the digests that devices report,
-which decide at most which form of a signed image a device is offered, and when: whoever can write
-to the catalog can still hold devices back, or offer an older release that is signed.
+promotion must not need the private key. Nor are the digests that devices report, which follow from
+the bytes, or the rest of the provenance, which no decision hears: whoever can write to the catalog
+can still hold devices back, or offer an older release that is signed.
 
 A product that trusts keys has releases that one of these keys signed, and no others.
 """
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from acpublish.errors import RequestError, SettingsError
 from acpublish.keys import is_key_id
+from acpublish.release.cores import PROVENANCE_CORE
 
 if TYPE_CHECKING:
     from acpublish.image import Image
@@ -85,6 +86,7 @@ def statement(product: str, version: object, image: ReleaseImage) -> bytes:
         file=image.file,
         family=image.family,
         chip=image.chip,
+        core=image.provenance.get(PROVENANCE_CORE),
         size=image.size,
         md5=image.md5,
         sha256=image.sha256,
@@ -102,6 +104,7 @@ def submitted_statement(image: Image, submission: Submission) -> bytes:
         file=submission.file,
         family=image.family if firmware else None,
         chip=image.chip if firmware else None,
+        core=submission.provenance.get(PROVENANCE_CORE),
         size=image.size,
         md5=image.md5,
         sha256=image.sha256,

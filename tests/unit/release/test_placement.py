@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from acpublish.errors import ConflictError
 from acpublish.image import read
+from acpublish.keys import create_key
 from acpublish.release import ImageKind, Outcome, Submission, Version, names, place, visible_name
+from acpublish.release.signatures import sign, signed_by, statement, submitted_statement
 from tests.support import images
 from tests.unit.release.making import NOW
 
+KEY = create_key()
 IMAGE, OTHER = read(images.esp8266_image(seed=1)), read(images.esp8266_image(seed=2))
 
 
@@ -45,6 +50,25 @@ def test_again_and_on_another_channel() -> None:
     added = place(IMAGE, submission(channel="beta"), [first.release], NOW)
     assert added.outcome is Outcome.ADDED_TO_CHANNEL
     assert added.image.channels == {"stable": 1, "beta": 2}
+
+
+def test_a_signature_names_the_core_that_is_there() -> None:
+    """Which core an image was built with decides who gets its gzip, so that it is signed."""
+
+    def signed(core: str | None) -> Submission:
+        told = {} if core is None else {"core": core}
+        wanted = replace(submission(), provenance=told)
+        return replace(wanted, signatures=(sign(submitted_statement(IMAGE, wanted), KEY),))
+
+    unsigned = place(IMAGE, submission(), [], NOW).release
+    first = place(IMAGE, signed("3.1.2"), [unsigned], NOW, trusted_keys=(KEY.public,))
+    assert first.outcome is Outcome.SIGNED
+    assert first.image.provenance == {"commit": "abc", "core": "3.1.2"}
+    stated = statement("lamp", "1.0.0", first.image)
+    assert signed_by(stated, first.image.signatures, (KEY.public,))
+    for other in ("2.4.2", None):
+        with pytest.raises(ConflictError, match=r"built with core 3\.1\.2"):
+            place(IMAGE, signed(other), [first.release], NOW, trusted_keys=(KEY.public,))
 
 
 def test_other_bytes_are_refused_with_both_digests() -> None:

@@ -65,6 +65,7 @@ def test_the_statement_is_canonical() -> None:
         "file": "lamp-1.2.3_d1.bin",
         "family": "esp8266",
         "chip": "esp8266",
+        "core": None,
         "size": 1000,
         "md5": one.images[0].md5,
         "sha256": one.images[0].sha256,
@@ -84,6 +85,7 @@ def test_the_statement_is_canonical() -> None:
         {"size": 1001},
         {"md5": "0" * 32},
         {"sha256": "0" * 64},
+        {"provenance": {"core": "3.1.2"}},
     ],
     ids=str,
 )
