@@ -1,0 +1,81 @@
+"""The checks of single texts; each returns the value, or says what is wrong with the text.
+
+All raise an error of the tree in ``acpublish.errors``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from acpublish import keys
+from acpublish.errors import SettingsError
+from acpublish.release import IMAGE_KINDS, ImageKind, Version
+
+__all__ = ["address", "boolean", "key_file", "kind", "secret_scan", "version_source"]
+
+_YES = frozenset({"1", "yes", "true", "on"})
+_NO = frozenset({"0", "no", "false", "off"})
+
+
+def address(text: str) -> str:
+    """Returns the directory, or the address without a final slash."""
+    if "://" not in text:
+        return text
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme.lower() in ("http", "https") and bool(parts.hostname)
+        _ = parts.port
+    except ValueError:
+        usable = False
+    if not usable:
+        raise SettingsError(
+            "the address is no http(s) URL of a server",
+            hint="Give a directory, or an address such as http://192.168.1.10:8000.",
+        )
+    if parts.username or parts.password:
+        raise SettingsError(
+            "the address holds a user or a password",
+            hint="Take them out, and give the token in ACPUBLISH_TOKEN.",
+        )
+    return text.rstrip("/")
+
+
+def key_file(path: Path) -> Path:
+    """Returns the file of a private key."""
+    keys.require()
+    if not path.is_file():
+        raise SettingsError(
+            f"there is no key {path}",
+            hint="Give the PEM file of a private key: acpublish key create makes one.",
+        )
+    return path
+
+
+def kind(text: str) -> ImageKind:
+    """Returns the kind of image."""
+    for one in IMAGE_KINDS:
+        if text == one:
+            return one
+    raise SettingsError(f"{text!a} is no kind of image", hint="Use firmware or filesystem.")
+
+
+def secret_scan(text: str) -> str:
+    """Returns what is to be done about secrets."""
+    if text in ("warning", "error", "off"):
+        return text
+    raise SettingsError(f"{text!a} is no way to scan", hint="Use warning, error or off.")
+
+
+def version_source(text: str) -> str:
+    """Returns where a version comes from, or the version itself."""
+    if text != "git" and not text.startswith("file:"):
+        Version.parse(text)
+    return text
+
+
+def boolean(text: str) -> bool:
+    """Returns a yes or no."""
+    if text.lower() in _YES | _NO:
+        return text.lower() in _YES
+    raise SettingsError(f"{text!a} is neither yes nor no", hint="Write yes or no.")

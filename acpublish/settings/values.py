@@ -1,0 +1,183 @@
+"""Values out of layers: each is checked once, and an error says where it came from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from acpublish.errors import AcpublishError, SettingsError
+from acpublish.publishing.options import CheckOptions, Destination, PublishOptions
+from acpublish.release import Declared, ImageKind, core, names
+from acpublish.release.checks import parse_skips
+from acpublish.release.secrets import SecretRules, parse_accepted
+from acpublish.settings import checks
+from acpublish.settings.layers import Layer
+from acpublish.settings.names import EXAMPLES, SPELLED
+
+__all__ = ["Settings"]
+
+T = TypeVar("T")
+
+
+class Settings:
+    """Values out of layers; the first layer that has one wins."""
+
+    def __init__(self, *layers: Layer) -> None:
+        self._layers = layers
+
+    def text(self, name: str) -> str | None:
+        """Returns a setting's text, None where no layer has it."""
+        for layer in self._layers:
+            if name in layer.values:
+                return layer.values[name]
+        return None
+
+    def checked(self, name: str, check: Callable[[str], T], default: str | None = None) -> T:
+        """Returns a setting after its check.
+
+        Raises:
+            AcpublishError: There is none, or the check refuses it; the message says where it
+                came from.
+        """
+        for layer in self._layers:
+            if name in layer.values:
+                try:
+                    return check(layer.values[name])
+                except AcpublishError as fault:
+                    problem = f"{layer.origin(name)}: {fault.problem}"
+                    raise type(fault)(problem, hint=fault.hint) from fault
+        if default is not None:
+            return check(default)
+        raise SettingsError(f"no {SPELLED.get(name, name)} is given", hint=self._how_to_give(name))
+
+    def flag(self, name: str) -> bool:
+        """Returns a yes or no; no where no layer has it."""
+        return self.checked(name, checks.boolean, "no")
+
+    def destination(self) -> Destination:
+        """Returns where to publish.
+
+        Raises:
+            SettingsError: It is not given, or is no address that can be used.
+        """
+        to = self.checked("to", checks.address)
+        holder = next(layer for layer in self._layers if "to" in layer.values)
+        found = Destination(
+            to=to, token=self.text("token"), insecure_http=self.flag("insecure_http")
+        )
+        if found.is_server:
+            return found
+        # Path.expanduser raises a RuntimeError for a user that there is not.
+        directory = Path(os.path.expanduser(to))  # noqa: PTH111
+        return Destination(to=str(holder.base / directory if holder.base else directory))
+
+    def kind(self) -> ImageKind:
+        """Returns the kind of image; firmware where no layer has it.
+
+        Raises:
+            SettingsError: There is no such kind.
+        """
+        return self.checked("kind", checks.kind, "firmware")
+
+    def signing_key(self) -> Path | None:
+        """Returns the file of the key that signs, None where none is set.
+
+        Raises:
+            SettingsError: There is no such file.
+        """
+        path = self._path("signing_key")
+        return path and self.checked("signing_key", lambda _: checks.key_file(path))
+
+    def publish_options(
+        self,
+        *,
+        product: str | None = None,
+        board: str | None = None,
+        chip: str | None = None,
+        provenance: Mapping[str, str] | None = None,
+        declared: Declared | None = None,
+        partitions: Path | None = None,
+        secret_values: Mapping[str, str] | None = None,
+    ) -> PublishOptions:
+        """Returns what is to be published where; the arguments are defaults.
+
+        Raises:
+            AcpublishError: Something is missing or invalid.
+        """
+        built_with = {"core": self.checked("core", core)} if self.text("core") else {}
+        return PublishOptions(
+            destination=self.destination(),
+            product=self.checked("product", names.product, product),
+            version=self.checked("version", checks.version_source),
+            board=self.checked("board", names.board, board),
+            channel=self._given("channel", names.channel),
+            kind=self.kind(),
+            chip=self.text("chip") or chip,
+            signing_key=self.signing_key(),
+            provenance={**(provenance or {}), **built_with},
+            compress=self.flag("compress"),
+            declared=declared or Declared(),
+            partitions=self._path("partitions") or partitions,
+            skipped_checks=self._skipped_checks(),
+            secrets=self._secret_rules(),
+            secret_values={**(secret_values or {}), **self._secret_values()},
+        )
+
+    def check_options(self) -> CheckOptions:
+        """Returns what is known of an image that is only to be checked.
+
+        Raises:
+            AcpublishError: Something is invalid.
+        """
+        return CheckOptions(
+            destination=self.destination() if self.text("to") else None,
+            product=self._given("product", names.product),
+            version=self._given("version", checks.version_source),
+            board=self._given("board", names.board),
+            channel=self._given("channel", names.channel),
+            kind=self.checked("kind", checks.kind, "firmware"),
+            chip=self.text("chip"),
+            partitions=self._path("partitions"),
+            skipped_checks=self._skipped_checks(),
+            secrets=self._secret_rules(),
+            secret_values=self._secret_values(),
+            signing_key=self.signing_key(),
+        )
+
+    def _how_to_give(self, name: str) -> str:
+        # What is for one call or project comes before what the whole shell may have.
+        layers = sorted(self._layers, key=lambda layer: layer.origin(name).startswith("ACPUBLISH_"))
+        places = " or ".join(layer.how_to_give(name) for layer in layers)
+        example = EXAMPLES.get(name)
+        return f"Set {places}{f', {example}' if example else ''}."
+
+    def _skipped_checks(self) -> dict[str, str]:
+        skipped = self.checked("skip_checks", parse_skips, "")
+        # What is not searched for is a check that was not made: the manifest says so, too.
+        if self.checked("secret_scan", checks.secret_scan, "warning") == "off":
+            skipped.setdefault("secrets", "secret_scan = off")
+        return skipped
+
+    def _secret_rules(self) -> SecretRules:
+        scan = self.checked("secret_scan", checks.secret_scan, "warning")
+        return SecretRules(
+            severity="error" if scan == "error" else "warning",
+            accepted=self.checked("accept_secrets", parse_accepted, ""),
+        )
+
+    def _secret_values(self) -> dict[str, str]:
+        names = (self.text("secret_variables") or "").replace(",", " ").split()
+        variables = {name: text for layer in self._layers for name, text in layer.variables.items()}
+        return {f"${name}": variables[name] for name in names if variables.get(name)}
+
+    def _path(self, name: str) -> Path | None:
+        for layer in self._layers:
+            if name in layer.values:
+                path = Path(os.path.expanduser(layer.values[name]))  # noqa: PTH111
+                return path if layer.base is None else layer.base / path
+        return None
+
+    def _given(self, name: str, check: Callable[[str], T]) -> T | None:
+        return self.checked(name, check) if self.text(name) else None
