@@ -26,7 +26,7 @@ _PASSED, _SKIPPED, _NOT_CHECKED = "ok", "skipped", "not checked"
 @click.option("--list", "listed", is_flag=True, help="List all checks.")
 @click.option("--to", metavar="DIR|URL", help="Where earlier releases are looked up.")
 @click.option("--product", metavar="P", help="The product that the image belongs to.")
-@click.option("--version", metavar="V", help="SemVer 2.0.0, or git, or file:PATH.")
+@click.option("--version", metavar="V", help="SemVer 2.0.0, git, git:PREFIX, file:PATH, env:NAME.")
 @click.option("--board", metavar="B", help="The board that the image is made for.")
 @click.option("--channel", metavar="C", help="The channel that shall point at it.")
 @click.option("--kind", metavar="KIND", help="firmware or filesystem.  [firmware]")

@@ -19,7 +19,7 @@ from acpublish.settings import Settings, environment, flags
 @click.argument("file", type=ANY_PATH)
 @click.option("--to", metavar="DIR|URL", help="A catalog directory or a server's address.")
 @click.option("--product", metavar="P", help="The product that the image belongs to.")
-@click.option("--version", metavar="V", help="SemVer 2.0.0, or git, or file:PATH.")
+@click.option("--version", metavar="V", help="SemVer 2.0.0, git, git:PREFIX, file:PATH, env:NAME.")
 @click.option("--board", metavar="B", help="The board that the image is made for.")
 @click.option("--channel", metavar="C", help="The channel that shall point at it.  [stable]")
 @click.option("--kind", metavar="KIND", help="firmware or filesystem.  [firmware]")

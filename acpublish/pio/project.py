@@ -12,7 +12,8 @@ from typing import Any
 from acpublish.errors import AcpublishError, SettingsError
 from acpublish.pio.board import board_partitions, declared_by
 from acpublish.publishing.options import PublishOptions
-from acpublish.publishing.sources import GitState, VersionSource, git_state, resolve
+from acpublish.publishing.sources import VersionSource, resolve
+from acpublish.publishing.worktree import GitState, git_state
 from acpublish.release import Declared, core_of_framework, names
 from acpublish.settings import Settings, environment, ini
 
@@ -104,9 +105,10 @@ class Project:
 
     def version_source(self) -> VersionSource | None:
         """Finds out the version, before the build; None where none is set."""
-        if self.settings.text("version") is None:
+        version = self.settings.version_source()
+        if version is None:
             return None
-        return self.settings.checked("version", lambda text: resolve(text, self.directory))
+        return self.settings.checked("version", lambda _: resolve(version, self.directory))
 
     def plan(self, source: VersionSource | None) -> Plan:
         """Returns what is to be published.

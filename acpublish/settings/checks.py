@@ -9,10 +9,18 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from acpublish import keys
-from acpublish.errors import SettingsError
+from acpublish.errors import SettingsError, VersionError
 from acpublish.release import IMAGE_KINDS, ImageKind, Version
 
-__all__ = ["address", "boolean", "key_file", "kind", "secret_scan", "version_source"]
+__all__ = [
+    "address",
+    "boolean",
+    "key_file",
+    "kind",
+    "secret_scan",
+    "version_source",
+    "version_variable",
+]
 
 _YES = frozenset({"1", "yes", "true", "on"})
 _NO = frozenset({"0", "no", "false", "off"})
@@ -69,9 +77,31 @@ def secret_scan(text: str) -> str:
 
 def version_source(text: str) -> str:
     """Returns where a version comes from, or the version itself."""
-    if text != "git" and not text.startswith("file:"):
+    if text != "git" and not text.startswith(("git:", "file:")):
         Version.parse(text)
     return text
+
+
+def version_variable(name: str, text: str) -> str:
+    """Returns the version that an environment variable holds.
+
+    Args:
+        name: The variable.
+        text: What it holds; empty where it is not set.
+    """
+    # CI names a tag as it is, such as v1.2.3.
+    bare = text.strip().removeprefix("v")
+    if not bare:
+        raise VersionError(
+            f"the environment variable {name} is not set, and the version is to come from it",
+            hint=f"Set {name}, for example to 1.0.0.",
+        )
+    try:
+        Version.parse(bare)
+    except VersionError as fault:
+        problem = f"the environment variable {name}: {fault.problem}"
+        raise VersionError(problem, hint=fault.hint) from fault
+    return bare
 
 
 def boolean(text: str) -> bool:

@@ -30,6 +30,6 @@ OPTIONS = {"skip_checks": "--skip-check", "accept_secrets": "--accept-secret"}
 SPELLED = {"to": "destination"}
 EXAMPLES = {
     "to": "to a directory or a server's address",
-    "version": "to a version such as 1.0.0, to git, or to file:PATH",
+    "version": "to a version such as 1.0.0, to git, to file:PATH or to env:NAME",
 }
 NOT_IN_INI = frozenset({"token", "chip"})

@@ -110,7 +110,7 @@ class Settings:
         return PublishOptions(
             destination=self.destination(),
             product=self.checked("product", names.product, product),
-            version=self.checked("version", checks.version_source),
+            version=self.checked("version", self._version_source),
             board=self.checked("board", names.board, board),
             channel=self._given("channel", names.channel),
             kind=self.kind(),
@@ -134,7 +134,7 @@ class Settings:
         return CheckOptions(
             destination=self.destination() if self.text("to") else None,
             product=self._given("product", names.product),
-            version=self._given("version", checks.version_source),
+            version=self._given("version", self._version_source),
             board=self._given("board", names.board),
             channel=self._given("channel", names.channel),
             kind=self.checked("kind", checks.kind, "firmware"),
@@ -167,9 +167,26 @@ class Settings:
             accepted=self.checked("accept_secrets", parse_accepted, ""),
         )
 
+    def version_source(self) -> str | None:
+        """Returns the source of the version, with ``env:`` replaced; None where none is set.
+
+        Raises:
+            VersionError: It is none.
+        """
+        return self._given("version", self._version_source)
+
+    def _version_source(self, text: str) -> str:
+        if text.startswith("env:"):
+            name = text.removeprefix("env:")
+            return checks.version_variable(name, self._variables().get(name, ""))
+        return checks.version_source(text)
+
+    def _variables(self) -> dict[str, str]:
+        return {name: text for layer in self._layers for name, text in layer.variables.items()}
+
     def _secret_values(self) -> dict[str, str]:
         names = (self.text("secret_variables") or "").replace(",", " ").split()
-        variables = {name: text for layer in self._layers for name, text in layer.variables.items()}
+        variables = self._variables()
         return {f"${name}": variables[name] for name in names if variables.get(name)}
 
     def _path(self, name: str) -> Path | None:

@@ -88,7 +88,10 @@ def test_a_bad_setting_is_refused_before_the_build(
 
 @pytest.mark.parametrize(
     ("missing", "how"),
-    [("to", "Set custom_ota_to in platformio.ini"), ("version", "to git, or to file:PATH")],
+    [
+        ("to", "Set custom_ota_to in platformio.ini"),
+        ("version", "to git, to file:PATH or to env:NAME"),
+    ],
 )
 @pytest.mark.parametrize("asked", ["upload_ota", "on build"])
 def test_what_is_missing_is_named_before_the_build(

@@ -19,7 +19,7 @@ from acpublish.publishing import (
     publish_image,
     resolve,
 )
-from acpublish.publishing.sources import GitState
+from acpublish.publishing.worktree import GitState
 from acpublish.release import Declared, Outcome, Release, Version, names, newest
 from acpublish.release.names import ChannelName
 from tests.support import images

@@ -138,6 +138,40 @@ class TestGit:
         with pytest.raises(VersionError, match="the stamp holds 31"):
             resolve("git", repository.path)
 
+    def test_a_detached_head(self, repository: Repository) -> None:
+        repository.git("tag", "v1.2.3")
+        repository.commit()
+        repository.git("checkout", "-q", "--detach", "v1.2.3")
+        assert repository.version() == "1.2.3"
+
+    def test_a_prefix_of_one_product_of_several(self, repository: Repository) -> None:
+        repository.git("tag", "lamp-v1.2.3")
+        repository.git("tag", "door/2.0.0")
+        repository.commit()
+        repository.git("tag", "v9.0.0")
+
+        def version(source: str) -> str:
+            return str(resolve(source, repository.path).version(DIGEST))
+
+        assert version("git") == "9.0.0"
+        assert version("git:lamp-") == f"1.2.4-dev.1+g{repository.head}"
+        assert version("git:door/") == f"2.0.1-dev.1+g{repository.head}"
+        assert version("git:other-") == f"0.0.1-dev.2+g{repository.head}"
+
+    def test_a_shallow_clone_without_its_tags_is_no_state_to_guess_from(
+        self, repository: Repository, tmp_path: Path
+    ) -> None:
+        repository.git("tag", "v1.2.3")
+        repository.commit(2)
+        shallow = tmp_path / "shallow"
+        address = repository.path.as_uri()
+        repository.git("clone", "-q", "--depth", "1", address, str(shallow))
+        with pytest.raises(VersionError, match="shallow") as caught:
+            resolve("git", shallow)
+        assert "--unshallow" in caught.value.hint
+        repository.git("-C", str(shallow), "fetch", "-q", "--unshallow", "--tags")
+        assert str(resolve("git", shallow).version(DIGEST)).startswith("1.2.4-dev.2+g")
+
     def test_no_repository(self, tmp_path: Path) -> None:
         with pytest.raises(VersionError) as caught:
             resolve("git", tmp_path)
@@ -200,6 +234,47 @@ class TestFile:
     def test_none(self, tmp_path: Path, source: str) -> None:
         with pytest.raises(VersionError, match="cannot be read") as caught:
             resolve(source, tmp_path)
+        assert str(caught.value).isprintable()
+
+    @pytest.mark.parametrize(
+        ("name", "content", "selector"),
+        [
+            ("library.json", '{"name": "x", "version": "1.2.3"}', ""),
+            ("pyproject.toml", '[project]\nname = "x"\nversion = "1.2.3"\n', ""),
+            ("pyproject.toml", '[tool.poetry]\nversion = "1.2.3"\n', ""),
+            ("version.h", '#pragma once\n#define FIRMWARE_VERSION "1.2.3"\n', ""),
+            ("version.h", '  #  define\tNAME "lamp"\n#define APP_VERSION  "1.2.3" // x\n', ""),
+            ("v.h", '#define A_VERSION "9.9.9"\n#define B_VERSION "1.2.3"\n', "#B_VERSION"),
+            ("main.ino", '#define REVISION "1.2.3"\n', "#REVISION"),
+        ],
+    )
+    def test_files_that_have_a_version_anyway(
+        self, tmp_path: Path, name: str, content: str, selector: str
+    ) -> None:
+        (tmp_path / name).write_text(content)
+        assert str(resolve(f"file:{name}{selector}", tmp_path).base) == "1.2.3"
+
+    @pytest.mark.parametrize(
+        ("name", "content", "said"),
+        [
+            ("a.json", "{", "is no JSON"),
+            ("a.json", "[]", "has no text version"),
+            ("a.json", '{"version": 1}', "has no text version"),
+            ("a.toml", "= 1", "is no TOML"),
+            ("a.toml", "[project]\nversion = 1\n", "has no text project.version"),
+            ("a.toml", "[project]\nname = 'x'\ndynamic = ['version']\n", "has no text version"),
+            ("a.h", "#define VERSION 12", "defines no macro for a version as a text"),
+            ("a.h", '#define A_VERSION "1.0.0"\n#define B_VERSION "2.0.0"', "A_VERSION, B_VERSION"),
+            ("a.h#OTHER", '#define A_VERSION "1.0.0"', "does not define OTHER"),
+            ("a.json", '{"version": "v1"}', "Write"),
+        ],
+    )
+    def test_files_without_one(self, tmp_path: Path, name: str, content: str, said: str) -> None:
+        (tmp_path / name.partition("#")[0]).write_text(content)
+        with pytest.raises(VersionError) as caught:
+            resolve(f"file:{name}", tmp_path)
+        assert said in str(caught.value)
+        assert name.partition("#")[0] in str(caught.value)
         assert str(caught.value).isprintable()
 
 

@@ -174,3 +174,17 @@ def test_where_to_publish_is_missing_in_words() -> None:
     with pytest.raises(SettingsError, match="no destination is given") as caught:
         Settings(flags({}), environment({})).destination()
     assert caught.value.hint.startswith("Set --to or ACPUBLISH_TO, to a directory or a server")
+
+
+def test_a_version_out_of_a_variable() -> None:
+    given = {"to": "x", "product": "lamp", "version": "env:TAG", "board": "d1"}
+    for text in ("1.2.3", "v1.2.3", " 1.2.3\n"):
+        assert settings(dict(given), {"TAG": text}).publish_options().version == "1.2.3"
+        assert settings({}, {"TAG": text}, {"custom_ota_version": "env:TAG"}).version_source() == (
+            "1.2.3"
+        )
+    for environ, said in (({}, "TAG is not set"), ({"TAG": "main"}, "variable TAG: 'main' is no")):
+        with pytest.raises(VersionError, match=said) as caught:
+            settings(dict(given), environ).publish_options()
+        assert caught.value.problem.startswith("--version: ")
+    assert settings().version_source() is None
