@@ -6,6 +6,7 @@ The one place that turns errors into text and an exit status.
 from __future__ import annotations
 
 import importlib
+import keyword
 import logging
 import os
 import sys
@@ -25,6 +26,7 @@ COMMANDS = {
     "check": "Make the pre-flight checks, and explain them.",
     "device": "Ask for an update as a real device does, and check what comes.",
     "diff": "Tell what changed between two images.",
+    "import": "Make releases of a folder of old .bin files.",
     "inspect": "Tell all about an image file.",
     "key": "Make keys, and say which ones to trust.",
     "list": "List what a catalog or a server has.",
@@ -46,7 +48,9 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"acpublish.cli.{cmd_name}")
+        # No module can be called as one of Python's own words is.
+        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        module = importlib.import_module(f"acpublish.cli.{name}")
         command: click.Command = module.command
         return command
 

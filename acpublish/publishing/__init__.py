@@ -1,10 +1,12 @@
 """Publishing, the use case: version source, stamp, checks, plan, put."""
 
 from acpublish.publishing.difference import Difference, Side, difference
+from acpublish.publishing.importing import Imported, carry_out, plan_import
 from acpublish.publishing.options import (
     DEVELOPMENT_CHANNEL,
     CheckOptions,
     Destination,
+    ImportOptions,
     PublishOptions,
 )
 from acpublish.publishing.places import Catalog, open_catalog
@@ -22,14 +24,18 @@ __all__ = [
     "CheckOptions",
     "Destination",
     "Difference",
+    "ImportOptions",
+    "Imported",
     "Publication",
     "PublishOptions",
     "Side",
     "VersionSource",
     "any_key",
+    "carry_out",
     "describe",
     "difference",
     "open_catalog",
+    "plan_import",
     "preflight",
     "private_key",
     "public_key",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from acpublish.release import names
 from acpublish.release.declared import Declared
+from acpublish.release.filenames import NamePattern
 from acpublish.release.names import BoardName, ChannelName, ProductName
 from acpublish.release.secrets import SecretRules
 from acpublish.release.submission import ImageKind
@@ -91,6 +92,8 @@ class PublishOptions:
         secret_values: Values to search for, by the names to show; never shown themselves.
         skipped_checks: The checks that are switched off, each with the reason; public.
         signing_key: The file of the private key that signs the release.
+        stamp: Whether the image is stamped; otherwise its bytes stay as they are, so that devices
+            which run it are recognised by its digest.
     """
 
     destination: Destination
@@ -104,6 +107,35 @@ class PublishOptions:
     compress: bool = False
     declared: Declared = field(default_factory=Declared)
     partitions: Path | None = None
+    secrets: SecretRules = field(default_factory=SecretRules)
+    secret_values: Mapping[str, str] = field(default_factory=dict, repr=False)
+    skipped_checks: Mapping[str, str] = field(default_factory=dict)
+    signing_key: Path | None = None
+    stamp: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportOptions:
+    """Where a folder of old images is to go, and what is known of all of them.
+
+    Attributes:
+        destination: Where to.
+        pattern: How the files are named.
+        product: The product of all of them; None for what each tells by itself.
+        board: The board of all of them; None for what each name tells.
+        channel: The channel that shall point at them; None for ``stable``, where that points at
+            nothing newer.
+        secrets: As for :class:`PublishOptions`, and so are the others.
+        secret_values: Values to search for.
+        skipped_checks: The checks that are switched off.
+        signing_key: The file of the key that signs the releases.
+    """
+
+    destination: Destination
+    pattern: NamePattern = field(default_factory=NamePattern)
+    product: ProductName | None = None
+    board: BoardName | None = None
+    channel: ChannelName | None = None
     secrets: SecretRules = field(default_factory=SecretRules)
     secret_values: Mapping[str, str] = field(default_factory=dict, repr=False)
     skipped_checks: Mapping[str, str] = field(default_factory=dict)

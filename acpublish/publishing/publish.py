@@ -84,7 +84,7 @@ def publish_image(
         secrets=options.secrets,
     )
     secrets = find_secrets(data, options.secret_values, options.secrets.accepted)
-    built = _Built(data=data, image=image, secrets=secrets, signer=signer)
+    built = _Built(data=data, image=image, secrets=secrets, signer=signer, stamp=options.stamp)
     send = _planned if dry_run else _put
     try:
         return _publish(built, wanted, catalog, send, dry_run=dry_run)
@@ -121,6 +121,7 @@ class _Built:
     image: Image
     secrets: tuple[SecretFound, ...]
     signer: PrivateKey | None
+    stamp: bool
 
 
 _Send = Callable[[Catalog, bytes, Submission, Receipt], Receipt]
@@ -135,7 +136,7 @@ def _publish(
     dry_run: bool,
     note: str = "",
 ) -> Publication:
-    final = stamped(built.data, built.image, submission)
+    final = stamped(built.data, built.image, submission) if built.stamp else built.data
     final_image = built.image if final == built.data else read(final)
     submission = signed(submission, final_image, built.signer)
     releases = catalog.releases(submission.product)

@@ -81,6 +81,15 @@ class Version:
         return cls._of(found) if found else None
 
     @classmethod
+    def guess(cls, text: str) -> Version | None:
+        """Returns the version that a person most likely means by a text, None for no idea.
+
+        It is the one that the hint of :meth:`parse` proposes: ``v1.2`` means 1.2.0.
+        """
+        guess = text if _SEMVER.match(text) and text == text.lower() else _corrected(text)
+        return cls.parse(guess) if guess and len(guess) <= STAMP_TEXT_BYTES else None
+
+    @classmethod
     def _of(cls, found: re.Match[str]) -> Version:
         major, minor, patch, prerelease, build = found.groups(default="")
         return cls(
@@ -166,10 +175,18 @@ def from_git(
 
 
 def _suggestion(text: str) -> str:
+    guess = _corrected(text)
+    if guess:
+        return f"Write {guess!r}."
+    return "Write three numbers, for example '1.0.0', or 'git' or 'file:PATH' as its source."
+
+
+def _corrected(text: str) -> str:
+    """Returns the version that a person most likely means, empty where there is none."""
     # What is far too long has no corrected form, and Python refuses to read its digits.
     found = _LOOSE.match(text.strip()) if len(text) <= 2 * STAMP_TEXT_BYTES else None
     if found is None:
-        return "Write three numbers, for example '1.0.0', or 'git' or 'file:PATH' as its source."
+        return ""
     major, minor, patch, rest = found.groups()
     numbers = ".".join(str(int(part or 0)) for part in (major, minor, patch))
     rest = re.sub(r"[^0-9a-z.+-]+", "-", rest.lower())
@@ -177,15 +194,15 @@ def _suggestion(text: str) -> str:
         # A number of a pre-release has no zeros before it.
         rest = re.sub(r"(?<=[.-])0+(?=[0-9]+(?:\.|$))", "", rest)
         if len(numbers + rest) <= STAMP_TEXT_BYTES and _SEMVER.match(numbers + rest):
-            return f"Write {numbers + rest!r}."
+            return numbers + rest
     rest = rest.strip("-.")
     if rest and rest[0] != "+":
         mark = "+" if rest.replace(".", "").isdigit() else "-"
         rest = mark + ".".join(part.strip("-") or "0" for part in rest.split("."))
     for candidate in (numbers + rest, numbers):
         if _SEMVER.match(candidate) and len(candidate) <= STAMP_TEXT_BYTES:
-            return f"Write {candidate!r}."
-    return "Write three numbers, for example '1.0.0'."
+            return candidate
+    return ""
 
 
 def _shown(text: str) -> str:

@@ -8,9 +8,15 @@ from pathlib import Path
 from typing import TypeVar
 
 from acpublish.errors import AcpublishError, SettingsError
-from acpublish.publishing.options import CheckOptions, Destination, PublishOptions
+from acpublish.publishing.options import (
+    CheckOptions,
+    Destination,
+    ImportOptions,
+    PublishOptions,
+)
 from acpublish.release import Declared, ImageKind, core, names
 from acpublish.release.checks import parse_skips
+from acpublish.release.filenames import NamePattern
 from acpublish.release.secrets import SecretRules, parse_accepted
 from acpublish.settings import checks
 from acpublish.settings.layers import Layer
@@ -143,6 +149,24 @@ class Settings:
             skipped_checks=self._skipped_checks(),
             secrets=self._secret_rules(),
             secret_values=self._secret_values(),
+            signing_key=self.signing_key(),
+        )
+
+    def import_options(self, pattern: NamePattern) -> ImportOptions:
+        """Returns where a folder of old images is to go, and what is known of all of them.
+
+        Raises:
+            AcpublishError: Something is missing or invalid.
+        """
+        return ImportOptions(
+            destination=self.destination(),
+            pattern=pattern,
+            product=self._given("product", names.product),
+            board=self._given("board", names.board),
+            channel=self._given("channel", names.channel),
+            secrets=self._secret_rules(),
+            secret_values=self._secret_values(),
+            skipped_checks=self._skipped_checks(),
             signing_key=self.signing_key(),
         )
 

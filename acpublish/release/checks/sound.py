@@ -63,7 +63,7 @@ def _wrong_kind(facts: Facts) -> Judgement:
 def _to_be_stamped(facts: Facts) -> bool:
     """Tells whether a stamp is missing that can no longer be made."""
     image = facts.image
-    signed = image.kind is Kind.SIGNED and image.stampable
+    signed = image.kind is Kind.SIGNED and image.stampable and "stamp" not in facts.skipped
     return signed and facts.wanted_stamp is not None and image.stamp != facts.wanted_stamp
 
 
