@@ -17,8 +17,6 @@ from acpublish.errors import CheckError
 from acpublish.release.checks import CHECKS, Result, Severity, find_check
 from acpublish.settings import Settings, environment, flags
 
-_PASSED, _SKIPPED, _NOT_CHECKED = "ok", "skipped", "not checked"
-
 
 @click.command("check", short_help="Make the pre-flight checks, and explain them.")
 @click.argument("file", type=ANY_PATH, required=False)
@@ -92,7 +90,7 @@ def document(result: Result) -> dict[str, Any]:
     """Returns the result of a check as JSON types."""
     return {
         "check": result.check.name,
-        "result": _outcome(result),
+        "result": result.outcome,
         "findings": [
             {"severity": one.severity.value, "problem": one.problem, "hint": one.hint}
             for one in result.findings
@@ -102,26 +100,8 @@ def document(result: Result) -> dict[str, Any]:
     }
 
 
-def _outcome(result: Result) -> str:
-    severities = {finding.severity for finding in result.findings}
-    for severity in Severity:
-        if severity in severities:
-            return severity.value
-    if result.reason:
-        return _SKIPPED
-    return _NOT_CHECKED if result.lacks else _PASSED
-
-
 def _print(results: Sequence[Result]) -> None:
-    rows = []
-    for result in results:
-        said = [f"{finding.problem}. {finding.hint}" for finding in result.findings]
-        if result.reason:
-            said = [result.reason]
-        elif result.lacks and not said:
-            said = [f"lacks {result.lacks}"]
-        rows += [(_outcome(result), result.check.name, one) for one in said or [""]]
-    table(rows)
+    table([row for result in results for row in result.rows()])
 
 
 def _explain(names: Sequence[str], as_json: bool, *, short: bool) -> None:

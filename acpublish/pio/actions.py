@@ -11,6 +11,7 @@ import hashlib
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from dataclasses import replace as replaced
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -27,6 +28,7 @@ from acpublish.publishing import (
     read_file,
     stamped,
 )
+from acpublish.release import ImageKind
 
 __all__ = [
     "KEY",
@@ -34,9 +36,11 @@ __all__ = [
     "publish_build",
     "publish_made",
     "report",
+    "reported",
     "say",
     "stamp_image",
     "upload_ota",
+    "uploadfs_ota",
 ]
 
 #: Where the hook is found in SCons' environment.
@@ -84,7 +88,9 @@ def report(fault: AcpublishError) -> int:
     return 1
 
 
-def _reported(action: Action) -> Action:
+def reported(action: Action) -> Action:
+    """Makes an action of one that may raise an error of ours."""
+
     @functools.wraps(action)
     def wrapper(target: Any, source: Any, env: Any) -> int:
         try:
@@ -95,7 +101,7 @@ def _reported(action: Action) -> Action:
     return wrapper
 
 
-@_reported
+@reported
 def stamp_image(target: Any, source: Any, env: Any) -> int:
     """Stamps the image that was just made, ``target[0]``, in place."""
     hook: Hook = env[KEY]
@@ -114,21 +120,28 @@ def stamp_image(target: Any, source: Any, env: Any) -> int:
     return 0
 
 
-@_reported
+@reported
 def upload_ota(target: Any, source: Any, env: Any) -> int:
     """Publishes the image, ``source[0]``."""
     _publish(env[KEY], Path(source[0].get_abspath()), on_build=False)
     return 0
 
 
-@_reported
+@reported
+def uploadfs_ota(target: Any, source: Any, env: Any) -> int:
+    """Publishes the filesystem's image, ``source[0]``."""
+    _publish(env[KEY], Path(source[0].get_abspath()), on_build=False, kind="filesystem")
+    return 0
+
+
+@reported
 def publish_build(target: Any, source: Any, env: Any) -> int:
     """Publishes the image, ``source[0]``, unless it was published on an earlier build."""
     _publish_once(env[KEY], source[0])
     return 0
 
 
-@_reported
+@reported
 def publish_made(target: Any, source: Any, env: Any) -> int:
     """Publishes the image that was just made, ``target[0]``, where each build does."""
     hook: Hook = env[KEY]
@@ -182,11 +195,14 @@ def _is_published(
     return True
 
 
-def _publish(hook: Hook, path: Path, *, on_build: bool) -> Publication:
+def _publish(
+    hook: Hook, path: Path, *, on_build: bool, kind: ImageKind | None = None
+) -> Publication:
     plan = hook.plan()
+    options = plan.options if kind is None else replaced(plan.options, kind=kind, compress=False)
     data = read_file(path)
-    catalog = open_catalog(plan.options.destination, publishing=True)
-    publication = publish_image(data, plan.options, plan.source, catalog, on_build=on_build)
+    catalog = open_catalog(options.destination, publishing=True)
+    publication = publish_image(data, options, plan.source, catalog, on_build=on_build)
     # What a cable flashes is then the very image that was published, whatever its version became.
     _rewrite(path, data, stamped(data, read(data), publication.submission))
     for warning in publication.receipt.warnings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import shlex
 import sys
 from dataclasses import replace
 from typing import Any
@@ -17,8 +18,12 @@ from acpublish.pio.actions import (
     say,
     stamp_image,
     upload_ota,
+    uploadfs_ota,
 )
+from acpublish.pio.arguments import program_arguments
 from acpublish.pio.compiled import compile_in, project_environment, show_headers
+from acpublish.pio.filesystem import filesystem_image
+from acpublish.pio.looking import ota_check, ota_status
 from acpublish.pio.macros import secret_macros
 from acpublish.pio.project import Project
 
@@ -26,7 +31,9 @@ __all__ = ["install"]
 
 #: A signed or encrypted image has another name, which the user's own script then publishes.
 _IMAGE = "$BUILD_DIR/${PROGNAME}.bin"
-_UPLOAD_OTA = "upload_ota"
+_UPLOAD_OTA, _UPLOADFS_OTA = "upload_ota", "uploadfs_ota"
+_OTA_CHECK, _OTA_STATUS = "ota_check", "ota_status"
+_OURS = frozenset({_UPLOAD_OTA, _UPLOADFS_OTA, _OTA_CHECK, _OTA_STATUS})
 _ON_BUILD = "acpublish_on_build"
 #: With these PlatformIO gives the image no builder: it builds the filesystem's image alone.
 _FILESYSTEM = frozenset({"buildfs", "uploadfs", "uploadfsota"})
@@ -47,33 +54,27 @@ def install(env: Any) -> None:
 
 
 def _install(env: Any) -> None:
-    project = Project.of(env)
+    asked = _targets()
+    project = Project.of(env, program_arguments(_arguments(env)) if asked & _OURS else None)
     if project is None:
         return
-    asked = _targets()
     compiles = show_headers(env)
     _refuse_wrong_place(env, compiles or "nobuild" in asked)
-    # Before anything else is checked, so that the target is listed whatever the settings are.
-    env.AddCustomTarget(
-        _UPLOAD_OTA,
-        _IMAGE,
-        env.VerboseAction(upload_ota, "Publishing $SOURCE"),
-        title="Upload OTA",
-        description="Publish the firmware for updates over the air (acpublish)",
-    )
+    # Before anything else is checked, so that the targets are listed whatever the settings are.
+    _add_targets(env, project, asked)
     if env.IsIntegrationDump():
         return
     if compiles:
         compile_in(env, project)
     _warn_of_token(env)
     _refuse_filesystem_too(asked)
-    if _UPLOAD_OTA not in asked and (asked & _OTHER_PROGRAM or (asked and asked <= _LOOKING)):
+    if not asked & _OURS and (asked & _OTHER_PROGRAM or (asked and asked <= _LOOKING)):
         return
     project = replace(project, secret_values=secret_macros(env, project_environment()))
     env[KEY] = hook = Hook(project=project, source=project.version_source())
     hook.on_build = _publishes_on_build(project, asked)
     certain = hook.on_build and (not asked or bool(asked & _BUILDING))
-    if certain or _UPLOAD_OTA in asked:
+    if certain or asked & _OURS - {_OTA_STATUS}:
         source = hook.plan().source
         if certain:
             source.refuse_no_room()
@@ -90,20 +91,47 @@ def _refuse_wrong_place(env: Any, set_up: bool) -> None:
             "the extra script runs before PlatformIO has set the program up",
             hint="Write extra_scripts = post:acpublish_ota.py in platformio.ini.",
         )
-    if _UPLOAD_OTA in env.get("__PIO_TARGETS", {}):
+    taken = sorted(_OURS & set(env.get("__PIO_TARGETS", {})))
+    if taken:
         raise SettingsError(
-            f"another extra script has made the target {_UPLOAD_OTA} already",
+            f"another extra script has made the target {taken[0]} already",
             hint="List acpublish's extra script once, and give the other target another name.",
         )
 
 
 def _refuse_filesystem_too(asked: frozenset[str]) -> None:
-    filesystem = sorted(asked & _FILESYSTEM)
-    if filesystem and _UPLOAD_OTA in asked:
+    filesystem, firmware = sorted(asked & _FILESYSTEM), sorted(asked & {_UPLOAD_OTA, _OTA_CHECK})
+    if filesystem and firmware:
         raise SettingsError(
-            f"{_UPLOAD_OTA} and {filesystem[0]} are asked for in one run, in which PlatformIO "
+            f"{firmware[0]} and {filesystem[0]} are asked for in one run, in which PlatformIO "
             "builds no firmware",
-            hint=f"Run pio run -t {_UPLOAD_OTA} and pio run -t {filesystem[0]}, one by one.",
+            hint=f"Run pio run -t {firmware[0]} and pio run -t {filesystem[0]}, one by one.",
+        )
+
+
+def _add_targets(env: Any, project: Project, asked: frozenset[str]) -> None:
+    builds = _UPLOADFS_OTA in asked and not asked & (_FILESYSTEM | {"nobuild"})
+    filesystem = filesystem_image(env, project.chip, build=builds)
+    for name, needed, action, says, title, description in (
+        (
+            *(_UPLOAD_OTA, _IMAGE, upload_ota, "Publishing $SOURCE"),
+            *("Upload OTA", "Publish the firmware for updates over the air (acpublish)"),
+        ),
+        (
+            *(_UPLOADFS_OTA, filesystem, uploadfs_ota, "Publishing $SOURCE"),
+            *("Upload Filesystem OTA", "Build and publish the filesystem image (acpublish)"),
+        ),
+        (
+            *(_OTA_CHECK, _IMAGE, ota_check, "Checking $SOURCE"),
+            *("Check OTA", "Make the checks of a publish, and publish nothing (acpublish)"),
+        ),
+        (
+            *(_OTA_STATUS, None, ota_status, "Looking at what is published"),
+            *("OTA Status", "Tell which versions are published, on which channels (acpublish)"),
+        ),
+    ):
+        env.AddCustomTarget(
+            name, needed, env.VerboseAction(action, says), title=title, description=description
         )
 
 
@@ -133,7 +161,7 @@ def _publish_when_built(env: Any) -> None:
 
 
 def _publishes_on_build(project: Project, asked: frozenset[str]) -> bool:
-    if asked & (_OTHER_PROGRAM | {_UPLOAD_OTA, "nobuild"}):
+    if asked & (_OTHER_PROGRAM | _OURS | {"nobuild"}):
         return False
     return project.settings.flag("on_build")
 
@@ -145,6 +173,11 @@ def _warn_of_token(env: Any) -> None:
             "that people share. Move it to the environment variable ACPUBLISH_TOKEN.",
             sys.stderr,
         )
+
+
+def _arguments(env: Any) -> list[str]:
+    given = env.get("PROGRAM_ARGS") or []
+    return shlex.split(given) if isinstance(given, str) else list(map(str, given))
 
 
 def _targets() -> frozenset[str]:

@@ -15,7 +15,7 @@ from acpublish.publishing.options import PublishOptions
 from acpublish.publishing.sources import VersionSource, resolve
 from acpublish.publishing.worktree import GitState, git_state
 from acpublish.release import Declared, core_of_framework, names
-from acpublish.settings import Settings, environment, ini
+from acpublish.settings import Layer, Settings, environment, ini
 
 __all__ = ["Plan", "Project"]
 
@@ -65,8 +65,13 @@ class Project:
     secret_values: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, env: Any) -> Project | None:
-        """Reads SCons' environment; None where it builds for no Espressif chip."""
+    def of(cls, env: Any, arguments: Layer | None = None) -> Project | None:
+        """Reads SCons' environment; None where it builds for no Espressif chip.
+
+        Args:
+            env: SCons' environment.
+            arguments: What this run was told, which comes first.
+        """
         chip = str(env.BoardConfig().get("build.mcu", "")) if "BOARD" in env else ""
         if not chip.startswith("esp"):
             return None
@@ -79,7 +84,7 @@ class Project:
             build_directory=Path(env.subst("$BUILD_DIR")),
             chip=chip,
             arduino="arduino" in frameworks,
-            settings=_settings(config, name, directory),
+            settings=_settings(config, name, directory, arguments),
             default_product=names.product_from(directory.name),
             default_board=str(env["BOARD"]).lower(),
             origin={
@@ -172,8 +177,9 @@ class Project:
         return {**found, "commit": git.commit, "changed": "yes" if git.changed else "no"}
 
 
-def _settings(config: Any, name: str, directory: Path) -> Settings:
-    return Settings(environment(os.environ, directory), ini(_option(config, name), directory))
+def _settings(config: Any, name: str, directory: Path, arguments: Layer | None = None) -> Settings:
+    layers = (environment(os.environ, directory), ini(_option(config, name), directory))
+    return Settings(*((arguments,) if arguments else ()), *layers)
 
 
 def _option(config: Any, name: str) -> Callable[[str], str | None]:

@@ -16,6 +16,7 @@ from acpublish.publishing.publish import publish_image, stamped
 from acpublish.publishing.reading import read_file
 from acpublish.publishing.signer import any_key, private_key, public_key
 from acpublish.publishing.sources import VersionSource, resolve
+from acpublish.publishing.standing import standing
 from acpublish.publishing.writing import write_file, write_secret
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "read_file",
     "resolve",
     "stamped",
+    "standing",
     "write_file",
     "write_secret",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from acpublish.release import names
@@ -69,6 +69,11 @@ class CheckOptions:
     secret_values: Mapping[str, str] = field(default_factory=dict, repr=False)
     skipped_checks: Mapping[str, str] = field(default_factory=dict)
     signing_key: Path | None = None
+
+    @classmethod
+    def of(cls, options: PublishOptions) -> CheckOptions:
+        """Returns what is known of an image that could be published."""
+        return cls(**{one.name: getattr(options, one.name) for one in fields(cls)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -173,7 +173,10 @@ def test_the_ide_finds_the_header_and_the_target_and_nothing_else_happens(
     assert done.returncode == 0, done.stdout + done.stderr
     metadata = json.loads(done.stdout.strip().splitlines()[-1])["d1"]
     assert [one["name"] for one in metadata["targets"] if one["group"] == "Custom"] == [
-        "upload_ota"
+        "upload_ota",
+        "uploadfs_ota",
+        "ota_check",
+        "ota_status",
     ]
     folders = [Path(path) for path in metadata["includes"]["build"]]
     assert any((folder / "acpublish.h").is_file() for folder in folders)

@@ -195,3 +195,23 @@ class Result:
     findings: tuple[Finding, ...] = ()
     lacks: str = ""
     reason: str = ""
+
+    @property
+    def outcome(self) -> str:
+        """What it came to, in a word or two: the worst that it found, or why it was not made."""
+        severities = {finding.severity for finding in self.findings}
+        for severity in Severity:
+            if severity in severities:
+                return severity.value
+        if self.reason:
+            return "skipped"
+        return "not checked" if self.lacks else "ok"
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """Returns what is to be said of it: outcome, name, and what was found or why not."""
+        said = [f"{finding.problem}. {finding.hint}" for finding in self.findings]
+        if self.reason:
+            said = [self.reason]
+        elif self.lacks and not said:
+            said = [f"lacks {self.lacks}"]
+        return [(self.outcome, self.check.name, one) for one in said or [""]]
