@@ -1,0 +1,1 @@
+"""Catalogs as each released version wrote them: what is written once must be readable for good."""
