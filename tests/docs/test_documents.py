@@ -55,6 +55,18 @@ def _copies_the_shim(command: str) -> None:
     assert (ROOT / "extra_scripts" / "acpublish_ota.py").is_file()
 
 
+def _deploy_tests_run_it(command: str) -> None:
+    from tests.deploy.machine import documented
+
+    assert command in documented("")
+
+
+def _file_is_there(command: str) -> None:
+    words = shlex.split(command)
+    if words[1] == "build":
+        assert (ROOT / words[words.index("--file") + 1]).is_file()
+
+
 #: Commands that are not run here: how they begin, why not, and what is checked instead.
 NOT_RUN: dict[str, tuple[str, Callable[[str], None]]] = {
     "python -m pip install": ("it needs an index that has acpublish", _packages_are_ours),
@@ -63,6 +75,9 @@ NOT_RUN: dict[str, tuple[str, Callable[[str], None]]] = {
         _packages_are_ours,
     ),
     "python3 -m venv": ("it takes seconds, and nothing in it is ours", _module_is_there),
+    "sudo ": ("tests/deploy runs it, with another root", _deploy_tests_run_it),
+    "/opt/acpublish": ("tests/deploy runs it, with another root", _deploy_tests_run_it),
+    "docker ": ("there is no Docker; tests/deploy looks into the Dockerfile", _file_is_there),
     "make ": ("each has a test or a step of its own", _make_knows),
     'cp "$(python -c': ("the package of a checkout has no copy of it", _copies_the_shim),
 }

@@ -137,11 +137,20 @@ def running_server(
         options: Further options of the command.
         env: Further environment variables.
     """
-    log = tmp / f"server-{len(list(tmp.glob('server-*.log')))}.log"
     command = [
         *(sys.executable, "-m", "acpublish", "serve", "--bind", "127.0.0.1", "--port", "0"),
         *("--catalog", str(catalog), "--state", str(tmp / "state"), *options),
     ]
+    with running_command(command, tmp, env=env) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def running_command(
+    command: list[str], tmp: Path, *, env: dict[str, str] | None = None
+) -> Iterator[RunningServer]:
+    """Runs a command that serves, and ends it."""
+    log = tmp / f"server-{len(list(tmp.glob('server-*.log')))}.log"
     with log.open("wb") as stderr:
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=stderr, env={**os.environ, **(env or {})}
