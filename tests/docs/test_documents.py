@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 import pytest
+import yaml
 
 from acpublish.cli import acpublish as command_line
 from tests.docs.documents import DOCUMENTS, ROOT, blocks, commands, name_of
@@ -22,7 +23,7 @@ from tests.support.pio import make_core_dir, missing_part
 #: Languages of blocks that are files, or run; the others hold no commands.
 RUN = {"console", "sh"}
 WRITTEN = {"ini", "cpp", "python"}
-OTHER = {"json", "nginx", "text", ""}
+OTHER = {"json", "yaml", "nginx", "text", ""}
 
 
 def _packages_are_ours(command: str) -> None:
@@ -145,6 +146,23 @@ def test_json_in_a_document_is_json(document: Path) -> None:
     for block in blocks(document):
         if block.language == "json":
             assert json.loads(block.text)
+
+
+def test_yaml_in_the_documents_is_what_the_examples_have() -> None:
+    examples = [
+        yaml.safe_load((ROOT / "examples" / "ci" / name).read_text())
+        for name in ("github-actions.yml", "gitlab-ci.yml")
+    ]
+    steps = [step for job in examples[0]["jobs"].values() for step in job["steps"]]
+    found = [block for one in DOCUMENTS for block in blocks(one) if block.language == "yaml"]
+    assert found
+    for block in found:
+        written = yaml.safe_load(block.text)
+        if isinstance(written, list):
+            assert all(step in steps for step in written)
+            continue
+        assert written["include"] == examples[1]["include"]
+        assert written["publish"].items() <= examples[1]["publish"].items()
 
 
 def test_the_options_of_the_service_exist() -> None:
