@@ -27,6 +27,7 @@ COMMANDS = {
     "device": "Ask for an update as a real device does, and check what comes.",
     "diff": "Tell what changed between two images.",
     "import": "Make releases of a folder of old .bin files.",
+    "init": "Set a project up for publishing.",
     "inspect": "Tell all about an image file.",
     "key": "Make keys, and say which ones to trust.",
     "list": "List what a catalog or a server has.",

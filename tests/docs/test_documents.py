@@ -50,12 +50,6 @@ def _module_is_there(command: str) -> None:
     __import__(shlex.split(command)[2])
 
 
-def _copies_the_shim(command: str) -> None:
-    # In an installed package; here the name below it (tests/packaging looks into a wheel).
-    assert "/extra_scripts/acpublish_ota.py" in command
-    assert (ROOT / "extra_scripts" / "acpublish_ota.py").is_file()
-
-
 def _deploy_tests_run_it(command: str) -> None:
     from tests.deploy.machine import documented
 
@@ -80,7 +74,6 @@ NOT_RUN: dict[str, tuple[str, Callable[[str], None]]] = {
     "/opt/acpublish": ("tests/deploy runs it, with another root", _deploy_tests_run_it),
     "docker ": ("there is no Docker; tests/deploy looks into the Dockerfile", _file_is_there),
     "make ": ("each has a test or a step of its own", _make_knows),
-    'cp "$(python -c': ("the package of a checkout has no copy of it", _copies_the_shim),
 }
 
 

@@ -96,15 +96,10 @@ def test_the_command_and_the_module_work(installed: Path, tmp_path: Path) -> Non
     assert "esp8266" in said
 
 
-def _documented_copy() -> str:
-    text = (ROOT / "docs" / "how-to" / "platformio.md").read_text()
-    (line,) = [line.strip() for line in text.splitlines() if line.strip().startswith("cp ")]
-    return line
-
-
-def test_the_documented_command_copies_the_shim(installed: Path, tmp_path: Path) -> None:
-    shell = f'PATH="{installed.parent}:$PATH"\n{_documented_copy()}'
-    run(["bash", "-c", shell], tmp_path)
+def test_init_writes_the_shim_of_the_wheel(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "platformio.ini").write_text("[env:d1]\nboard = d1_mini\n")
+    command = [str(installed), "-m", "acpublish", "init", "--yes", "--to", str(tmp_path)]
+    run(command, tmp_path)
     shim = (ROOT / "extra_scripts" / "acpublish_ota.py").read_text()
     assert (tmp_path / "acpublish_ota.py").read_text() == shim
 

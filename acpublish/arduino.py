@@ -1,0 +1,84 @@
+"""The hook for Arduino IDE and arduino-cli: publishes each image that is built.
+
+A core's ``platform.local.txt`` runs it after the image is made (``acpublish init --arduino``). It
+runs for every sketch that is built with that core, so that it does nothing where no destination is
+set.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from acpublish.errors import AcpublishError
+from acpublish.image import read
+from acpublish.publishing import (
+    describe,
+    open_catalog,
+    publish_image,
+    read_file,
+    resolve,
+    stamped,
+    write_file,
+)
+from acpublish.release import names
+from acpublish.settings import Settings, environment
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Publishes the image of a build; returns the status that the build takes.
+
+    Args:
+        arguments: What follows the program's name; by default what the process was given.
+    """
+    given = _parser().parse_args(arguments)
+    try:
+        _publish(given.image, given.sketch, given.fqbn, given.mcu)
+    except AcpublishError as fault:
+        print(f"acpublish: error: {fault}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m acpublish.arduino", description=__doc__)
+    parser.add_argument("image", type=Path)
+    parser.add_argument("--sketch", type=Path, required=True, help="the folder of the sketch")
+    parser.add_argument("--fqbn", required=True, help="package:architecture:board[:options]")
+    parser.add_argument("--mcu", default="", help="the chip, as the core spells it")
+    return parser
+
+
+def _publish(image: Path, sketch: Path, fqbn: str, mcu: str) -> None:
+    settings = Settings(environment(os.environ, sketch))
+    if settings.text("to") is None:
+        return
+    board = fqbn.split(":")[2] if fqbn.count(":") >= 2 else fqbn
+    options = settings.publish_options(
+        product=names.product_from(sketch.name),
+        board=board.lower(),
+        chip=mcu if mcu.startswith("esp") else None,
+        provenance={"framework": "arduino", "fqbn": fqbn},
+    )
+    source = resolve(options.version, sketch)
+    catalog = open_catalog(options.destination, publishing=True)
+    data = read_file(image)
+    publication = publish_image(data, options, source, catalog, on_build=True)
+    # What a cable flashes is then the very image that was published.
+    final = stamped(data, read(data), publication.submission)
+    if final != data:
+        write_file(image, final)
+    for warning in publication.receipt.warnings:
+        print(f"acpublish: warning: {warning}", file=sys.stderr)
+    for line in (publication.note, describe(publication), publication.receipt.url):
+        if line:
+            print(line)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

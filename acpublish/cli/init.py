@@ -1,0 +1,138 @@
+"""``acpublish init``: set a project up, and take that away again."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from acpublish.cli.paths import ANY_PATH
+from acpublish.errors import SettingsError
+from acpublish.init import (
+    Change,
+    FileChange,
+    arduino_change,
+    build_property,
+    project_change,
+    undo_change,
+)
+from acpublish.publishing import write_file
+from acpublish.settings import Settings, environment
+
+_CATALOG = "~/firmware"
+
+
+@click.command("init", short_help="Set a project up for publishing.")
+@click.option("--to", metavar="DIR|URL", help=f"Where to publish.  [{_CATALOG}]")
+@click.option("--version", metavar="V", help="The version's source.  [git, or file:VERSION]")
+@click.option(
+    "--project-dir", "-d", type=ANY_PATH, default=Path(), help="The folder of platformio.ini."
+)
+@click.option(
+    "--arduino", metavar="CORE_DIR", type=ANY_PATH, help="Set an Arduino core up, instead."
+)
+@click.option(
+    "--arduino-cli", is_flag=True, help="Print the property for arduino-cli, and write nothing."
+)
+@click.option("--undo", is_flag=True, help="Take away what was written.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+def command(
+    to: str | None,
+    version: str | None,
+    project_dir: Path,
+    arduino: Path | None,
+    arduino_cli: bool,
+    undo: bool,
+    yes: bool,
+) -> None:
+    """Set the PlatformIO project in this folder up, so that pio run -t upload_ota publishes.
+
+    Shows what changes, and asks. Writes the extra script and at most three options into
+    platformio.ini; what is there stays, and doing it again changes nothing.
+    """
+    if arduino_cli:
+        click.echo(f"--build-property {_quoted(build_property())}")
+        return
+    if arduino is not None:
+        change = _arduino(arduino, undo=undo)
+    elif undo:
+        change = undo_change(project_dir)
+    else:
+        elsewhere = to is None and Settings(environment(os.environ)).text("to")
+        change = project_change(project_dir, None if elsewhere else to or _CATALOG, version)
+    _do(change, yes=yes)
+    if not undo and arduino is None:
+        click.echo("Now: pio run -t upload_ota")
+
+
+def _arduino(core: Path, *, undo: bool) -> Change:
+    one = arduino_change(core, undo=undo)
+    file = FileChange(path=one.path, before=one.before, after=one.after)
+    return Change(files=(file,) if one.before != one.after else ())
+
+
+def _do(change: Change, *, yes: bool) -> None:
+    if change.environments:
+        click.echo(f"environments: {', '.join(change.environments)}")
+    for note in change.notes:
+        click.echo(note)
+    if not change.files and not change.directories:
+        click.echo("nothing to do")
+        return
+    for file in change.files:
+        click.echo(_diff(file), nl=False)
+    for directory in change.directories:
+        click.echo(f"new directory {directory}")
+    if not yes:
+        _ask()
+    for directory in change.directories:
+        _make(directory)
+    # The ini comes last: what it names is there by then.
+    for file in change.files:
+        _write(file)
+
+
+def _diff(file: FileChange) -> str:
+    name = file.path.name
+    if file.before is None or file.after is None:
+        return f"{'new' if file.before is None else 'removed'} file {name}\n"
+    before, after = (text.splitlines(keepends=True) for text in (file.before, file.after))
+    lines = difflib.unified_diff(before, after, f"{name} (now)", name)
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def _ask() -> None:
+    if not sys.stdin.isatty():
+        raise SettingsError(
+            "nothing was written, because there is no terminal to ask on",
+            hint="Look at the changes above, then say --yes.",
+        )
+    click.confirm("Write this?", default=True, abort=True)
+
+
+def _make(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise SettingsError(
+            f"{directory} cannot be made: {fault.strerror}", hint="Give another one with --to."
+        ) from fault
+
+
+def _write(file: FileChange) -> None:
+    try:
+        if file.after is None:
+            file.path.unlink(missing_ok=True)
+            return
+        write_file(file.path, file.after.encode())
+    except OSError as fault:
+        raise SettingsError(
+            f"{file.path} cannot be written: {fault.strerror}", hint="Make it writable."
+        ) from fault
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"

@@ -1,0 +1,210 @@
+"""Edits platformio.ini as a text: what is not ours stays byte for byte.
+
+PlatformIO looks an option up in an environment's section, then in those that it ``extends``, then
+in ``[env]``; the first that has it wins whole. So an entry of ``extra_scripts`` goes to each of the
+sections that it is taken from. The entries of an option stand on lines of their own, or
+in one line with ``, `` between them (PlatformIO: ``project/config.py``, ``parse_multi_values``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+__all__ = ["SCRIPTS", "Ini"]
+
+SCRIPTS = "extra_scripts"
+_HEADER = re.compile(r"\[(?P<name>[^\]]+)\]")
+_OPTION = re.compile(r"(?P<name>[^\s=:;#\[][^=:]*?)\s*[=:](?P<value>.*)")
+_COMMENT = re.compile(r"\s*[;#]|\s*\Z")
+#: An inline comment begins with a space before it.
+_INLINE = re.compile(r"\s+[;#].*")
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    """Where an option stands: its lines are ``first`` to before ``end``."""
+
+    first: int
+    end: int
+
+
+class Ini:
+    """The text of a platformio.ini."""
+
+    def __init__(self, text: str) -> None:
+        self._newline = "\r\n" if "\r\n" in text else "\n"
+        self._final = text.endswith("\n") or not text
+        self._lines = text.removesuffix("\n").split("\n") if text else []
+
+    @property
+    def text(self) -> str:
+        """The text as it is now."""
+        joined = "\n".join(self._lines)
+        return joined + "\n" if self._final and self._lines else joined
+
+    def environments(self) -> list[str]:
+        """Returns the names of the environments, without ``env:``."""
+        return [name.removeprefix("env:") for name in self.sections() if name.startswith("env:")]
+
+    def sections(self) -> list[str]:
+        """Returns the names of all sections, in order."""
+        found = (_HEADER.match(line) for line in self._lines)
+        return [one["name"].strip() for one in found if one]
+
+    def value(self, section: str, option: str) -> str | None:
+        """Returns an option's value in the section itself, without comments; None without it."""
+        place = self._find(section, option)
+        if place is None:
+            return None
+        return "\n".join(self._values(place))
+
+    def lookup(self, environment: str, option: str) -> str | None:
+        """Returns an option of an environment, wherever it comes from."""
+        section = self.provider(environment, option)
+        return None if section is None else self.value(section, option)
+
+    def provider(self, environment: str, option: str) -> str | None:
+        """Returns the section that an environment takes an option from; None without one."""
+        waiting, seen = [f"env:{environment}"], set[str]()
+        while waiting:
+            section = waiting.pop(0)
+            if section in seen:
+                continue
+            seen.add(section)
+            if self._find(section, option) is not None:
+                return section
+            extends = self.value(section, "extends") or ""
+            waiting = [*re.split(r"[,\n]\s*", extends), *waiting] if extends else waiting
+        return "env" if self._find("env", option) is not None else None
+
+    def set(self, section: str, options: Sequence[tuple[str, str]]) -> None:
+        """Adds options at the end of a section, which is made at the end of the file if needed."""
+        if section not in self.sections():
+            if self._lines and self._lines[-1].strip():
+                self._lines.append(self._end(""))
+            self._lines.append(self._end(f"[{section}]"))
+            self._final = True
+        at = self._end_of(section)
+        self._lines[at:at] = [self._end(f"{name} = {value}") for name, value in options]
+
+    def add_entry(self, section: str, option: str, entry: str) -> None:
+        """Adds an entry to an option that the section has."""
+        place = self._find(section, option)
+        if place is None:
+            self.set(section, [(option, entry)])
+            return
+        first = self._lines[place.first]
+        code = _INLINE.sub("", first.rstrip("\r"))
+        if place.end == place.first + 1 and ", " in code:
+            self._lines[place.first] = f"{code}, {entry}{first[len(code) :]}"
+            return
+        last = max(
+            number
+            for number in range(place.first, place.end)
+            if number == place.first or not _COMMENT.match(self._lines[number])
+        )
+        indent = re.match(r"\s*", self._lines[last])
+        space = indent[0] if last > place.first and indent and indent[0] else "    "
+        self._lines.insert(last + 1, self._end(f"{space}{entry}"))
+
+    def remove_entry(self, option: str, entry: str) -> bool:
+        """Takes an entry out of an option, and the option when that was all; tells if it was."""
+        found = False
+        for section in self.sections():
+            place = self._find(section, option)
+            if place is not None and entry in self.entries(section, option):
+                self._remove_entry(section, place, option, entry)
+                found = True
+        return found
+
+    def entries(self, section: str, option: str) -> list[str]:
+        """Returns the entries of an option that may have several."""
+        value = (self.value(section, option) or "").strip()
+        split = value.split("\n") if "\n" in value else value.split(", ")
+        return [one.strip() for one in split if one.strip()]
+
+    def remove(self, section: str, option: str) -> None:
+        """Takes an option out of a section; a section that then has nothing goes, too."""
+        place = self._find(section, option)
+        if place is None:
+            return
+        del self._lines[place.first : place.end]
+        self._remove_empty(section)
+
+    def _remove_entry(self, section: str, place: _Option, option: str, entry: str) -> None:
+        if self.entries(section, option) == [entry]:
+            self.remove(section, option)
+            return
+        for number in range(place.first, place.end):
+            line = self._lines[number]
+            code = _INLINE.sub("", line.rstrip("\r"))
+            if number > place.first and code.strip() == entry:
+                del self._lines[number]
+                return
+            if number == place.first and entry in code:
+                for text in (f", {entry}", f"{entry}, ", entry):
+                    if text in code:
+                        self._lines[number] = code.replace(text, "").rstrip() + line[len(code) :]
+                        break
+                return
+
+    def _remove_empty(self, section: str) -> None:
+        """Takes a section away that has neither options nor comments, and is the last one."""
+        at = next(
+            number
+            for number, line in enumerate(self._lines)
+            if (found := _HEADER.match(line)) and found["name"].strip() == section
+        )
+        if section == "env" and not any(line.strip() for line in self._lines[at + 1 :]):
+            del self._lines[at:]
+            if self._lines and not self._lines[-1].strip():
+                del self._lines[-1]
+
+    def _end(self, line: str) -> str:
+        return line + "\r" if self._newline == "\r\n" else line
+
+    def _end_of(self, section: str) -> int:
+        """Returns the line behind the last option of a section."""
+        end, inside = 0, False
+        for number, line in enumerate(self._lines):
+            if found := _HEADER.match(line):
+                inside = found["name"].strip() == section
+            if inside and line.strip():
+                end = number + 1
+        if end == len(self._lines):
+            self._final = True
+            if end and self._newline == "\r\n" and not self._lines[-1].endswith("\r"):
+                self._lines[-1] += "\r"
+        return end
+
+    def _find(self, section: str, option: str) -> _Option | None:
+        inside, first = False, None
+        for number, line in enumerate(self._lines):
+            if found := _HEADER.match(line):
+                if first is not None:
+                    return self._option(first, number)
+                inside = found["name"].strip() == section
+            elif inside and (named := _OPTION.match(line)):
+                if first is not None:
+                    return self._option(first, number)
+                if named["name"].strip().lower() == option:
+                    first = number
+        return None if first is None else self._option(first, len(self._lines))
+
+    def _option(self, first: int, before: int) -> _Option:
+        """Returns the lines of an option: those behind the first are indented, or comments."""
+        end = first + 1
+        for number in range(first + 1, before):
+            line = self._lines[number]
+            if line[:1] in (" ", "\t") and not _COMMENT.match(line):
+                end = number + 1
+        return _Option(first, end)
+
+    def _values(self, place: _Option) -> list[str]:
+        lines = [line.rstrip("\r") for line in self._lines[place.first : place.end]]
+        named = _OPTION.match(lines[0])
+        texts = [named["value"] if named else "", *lines[1:]]
+        bare = (_INLINE.sub("", f" {text}").strip() for text in texts if not _COMMENT.match(text))
+        return [text for text in bare if text]
