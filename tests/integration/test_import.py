@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import acpublish
+from acpublish.catalog import DirectoryCatalog
 from acpublish.device import DeviceOptions, Result, run
 from acpublish.server.auth import create_token
 from tests.support import images
@@ -35,12 +36,14 @@ OLD = {
 }
 
 
-def imported(folder: Path, server: RunningServer, token: str, *words: str) -> dict[str, str]:
+def command(folder: Path, server: RunningServer) -> list[str]:
+    words = ("import", str(folder), "--to", server.url, "--board", "board", "--yes")
+    return [sys.executable, "-m", "acpublish", *words]
+
+
+def imported(folder: Path, server: RunningServer, token: str) -> dict[str, str]:
     done = subprocess.run(
-        [
-            *(sys.executable, "-m", "acpublish", "import", str(folder), "--to", server.url),
-            *("--board", "board", "--yes", "--json", *words),
-        ],
+        [*command(folder, server), "--json"],
         env={**os.environ, "ACPUBLISH_TOKEN": token},
         capture_output=True,
         text=True,
@@ -93,24 +96,29 @@ def test_a_device_that_runs_an_old_image_is_known_and_gets_the_newer_one(
             assert image == flash.read_bytes()
 
 
-def test_an_import_that_was_cut_short_is_completed_by_the_next(tmp_path: Path) -> None:
+def test_an_import_that_is_killed_is_completed_by_the_next(tmp_path: Path) -> None:
     catalog, folder = tmp_path / "catalog", tmp_path / "old"
     catalog.mkdir()
     folder.mkdir()
-    for version, image in OLD["esp8266"].items():
-        (folder / f"sensor_v{version}.bin").write_bytes(image)
-    # What a run that was killed after its first image leaves: a whole release, and no more.
-    one = tmp_path / "one"
-    one.mkdir()
-    (folder / "sensor_v1.9.bin").rename(one / "sensor_v1.9.bin")
+    for number in range(12):
+        (folder / f"sensor_v1.{number}.bin").write_bytes(built("esp8266", number))
     with running_server(catalog, tmp_path) as server:
         token = create_token(tmp_path / "state", "*")
-        imported(one, server, token)
-        (one / "sensor_v1.9.bin").rename(folder / "sensor_v1.9.bin")
-        assert imported(folder, server, token) == {
-            "1.9.0": "already published",
-            "1.10.0": "published",
-            "1.11.0": "published",
-        }
-        result, image = asks("esp8266", OLD["esp8266"]["1.9"], server, tmp_path / "flash.bin")
-        assert (result, image) == (Result.UPDATED, OLD["esp8266"]["1.11"])
+        with subprocess.Popen(
+            command(folder, server),
+            env={**os.environ, "ACPUBLISH_TOKEN": token},
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as cut:
+            assert cut.stdout is not None
+            for line in cut.stdout:
+                if line.startswith("sensor 1.2.0 "):
+                    cut.kill()
+                    break
+        held = {str(one.version) for one in DirectoryCatalog(catalog).releases("sensor")}
+        assert {"1.0.0", "1.1.0", "1.2.0"} <= held <= {f"1.{number}.0" for number in range(12)}
+        outcomes = imported(folder, server, token)
+        assert {one for one in outcomes if outcomes[one] == "already published"} == held
+        assert len(outcomes) == 12
+        result, image = asks("esp8266", built("esp8266", 0), server, tmp_path / "flash.bin")
+        assert (result, image) == (Result.UPDATED, built("esp8266", 11))

@@ -1,0 +1,131 @@
+"""Importing: what goes where, and what a fault on the way leaves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from acpublish import keyring
+from acpublish.catalog import DirectoryCatalog
+from acpublish.errors import CatalogError, CheckError, NotAnImageError
+from acpublish.publishing import Destination, ImportOptions, carry_out, plan_import
+from acpublish.publishing.importing import ARCHIVE
+from acpublish.publishing.rehearsal import Rehearsal
+from acpublish.release import Outcome, Receipt, Submission, Version, names
+from tests.support import images
+
+VERSIONS = ("1.0", "1.1", "1.2")
+
+
+class Failing(DirectoryCatalog):
+    """A catalog whose disk is full at the second image."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.left = 1
+
+    def put(self, data: bytes, submission: Submission) -> Receipt:  # type: ignore[override]
+        if not self.left:
+            raise CatalogError("the disk is full", hint="Make room.")
+        self.left -= 1
+        return super().put(data, submission)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "old"
+    folder.mkdir()
+    for seed, version in enumerate(VERSIONS):
+        (folder / f"lamp_v{version}.bin").write_bytes(images.esp8266_image(seed=seed))
+    return folder
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> DirectoryCatalog:
+    (tmp_path / "catalog").mkdir()
+    return DirectoryCatalog(tmp_path / "catalog")
+
+
+def options(catalog: DirectoryCatalog, **more: object) -> ImportOptions:
+    known = {"board": names.board("d1"), **more}
+    return ImportOptions(destination=Destination(to=str(catalog.root)), **known)  # type: ignore[arg-type]
+
+
+def channels(catalog: DirectoryCatalog) -> dict[str, list[str]]:
+    return {str(one.version): list(one.images[0].channels) for one in catalog.releases("lamp")}
+
+
+def test_a_fault_names_the_file_and_the_next_run_completes(
+    folder: Path, catalog: DirectoryCatalog
+) -> None:
+    full = Failing(catalog.root)
+    plan = plan_import(folder, options(catalog), full)
+    with pytest.raises(CatalogError, match=r"^lamp_v1\.1\.bin: the disk is full"):
+        list(carry_out(plan, full))
+    assert set(channels(catalog)) == {"1.0.0"}
+    done = list(carry_out(plan_import(folder, options(catalog), catalog), catalog))
+    outcomes = [one.publication.receipt.outcome for one in done if one.publication]
+    assert outcomes == [Outcome.ALREADY_PUBLISHED, Outcome.PUBLISHED, Outcome.PUBLISHED]
+
+
+def test_a_file_that_goes_away_meanwhile(folder: Path, catalog: DirectoryCatalog) -> None:
+    plan = plan_import(folder, options(catalog), catalog)
+    (folder / "lamp_v1.0.bin").unlink()
+    with pytest.raises(NotAnImageError, match=r"lamp_v1\.0\.bin"):
+        list(carry_out(plan, catalog))
+    assert channels(catalog) == {}
+
+
+def test_a_folder_that_is_the_catalog_itself(folder: Path) -> None:
+    catalog = DirectoryCatalog(folder)
+    for _ in range(2):
+        plan = plan_import(folder, options(catalog), catalog)
+        assert [one.file.name for one in plan] == [f"lamp_v{one}.bin" for one in VERSIONS]
+        list(carry_out(plan, catalog))
+    assert set(channels(catalog)) == {"1.0.0", "1.1.0", "1.2.0"}
+
+
+def test_what_is_older_than_what_is_offered_goes_to_the_archive_for_its_board_alone(
+    folder: Path, catalog: DirectoryCatalog
+) -> None:
+    for name in ("lamp_v1.0.bin", "lamp_v1.1.bin"):
+        (folder / name).rename(folder / f"{name}.late")
+    list(carry_out(plan_import(folder, options(catalog), catalog), catalog))
+    for name in ("lamp_v1.0.bin", "lamp_v1.1.bin"):
+        (folder / f"{name}.late").rename(folder / name)
+    list(carry_out(plan_import(folder, options(catalog), catalog), catalog))
+    expected = {"1.0.0": [ARCHIVE], "1.1.0": [ARCHIVE], "1.2.0": ["stable"]}
+    assert channels(catalog) == expected
+    other = options(catalog, board=names.board("nodemcu"))
+    planned = plan_import(folder, other, catalog)
+    assert {one.publication.submission.channel for one in planned if one.publication} == {"stable"}
+
+
+def test_a_product_that_trusts_keys_takes_signed_images_only(
+    folder: Path, catalog: DirectoryCatalog, tmp_path: Path
+) -> None:
+    key, public = tmp_path / "key.pem", tmp_path / "public.pem"
+    public.write_text(keyring.create_key(key).pem, encoding="utf-8")
+    keyring.trust_keys(catalog.root, product="lamp", add=public)
+    plan = plan_import(folder, options(catalog), catalog)
+    assert [type(one.fault) for one in plan] == [CheckError] * 3
+    plan = plan_import(folder, options(catalog, signing_key=key), catalog)
+    list(carry_out(plan, catalog))
+    assert len(catalog.releases("lamp")) == 3
+
+
+def test_a_rehearsal_sees_what_was_put_and_writes_nothing(catalog: DirectoryCatalog) -> None:
+    rehearsal = Rehearsal(catalog)
+    submission = Submission(
+        product=names.product("lamp"),
+        version=Version.parse("1.0.0"),
+        board=names.board("d1"),
+        channel=names.STABLE,
+    )
+    data = images.esp8266_image()
+    assert rehearsal.put(data, submission).outcome is Outcome.PUBLISHED
+    assert rehearsal.put(data, submission).outcome is Outcome.ALREADY_PUBLISHED
+    assert [str(one.version) for one in rehearsal.releases("lamp")] == ["1.0.0"]
+    assert catalog.releases("lamp") == ()
+    assert list(catalog.root.iterdir()) == []
