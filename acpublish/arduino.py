@@ -77,7 +77,8 @@ def _publish(image: Path, sketch: Path, fqbn: str, mcu: str) -> None:
         print(f"acpublish: warning: {warning}", file=sys.stderr)
     for line in (publication.note, describe(publication), publication.receipt.url):
         if line:
-            print(line)
+            # What a hook prints on stdout is shown only by a verbose build.
+            print(line, file=sys.stderr)
 
 
 if __name__ == "__main__":
