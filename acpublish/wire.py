@@ -21,6 +21,7 @@ CATALOG_PATH = "/_catalog"
 UPDATE_PREFIX = "/update/"
 #: What an upload says beside its address: JSON objects, and a list of signatures.
 PROVENANCE_HEADER = "X-Acpublish-Provenance"
+PRIVATE_HEADER = "X-Acpublish-Private"
 DECLARED_HEADER = "X-Acpublish-Declared"
 SKIP_CHECKS_HEADER = "X-Acpublish-Skip-Checks"
 SIGNATURE_HEADER = "X-Acpublish-Signature"

@@ -18,6 +18,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from acpublish.catalog import atomic, layout
+from acpublish.catalog.private import PrivateProvenance
 from acpublish.catalog.snapshot import ProductSnapshots
 from acpublish.catalog.trust import TrustStore, read_trusted_keys
 from acpublish.errors import AcpublishError, CatalogError, ManifestError, NotFoundError
@@ -46,11 +47,12 @@ _LEFTOVER_AGE_S = 3600.0
 class DirectoryCatalog:
     """The releases of one catalog directory. Its methods may be called from several threads."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, state: Path | None = None) -> None:
         """Opens a catalog.
 
         Args:
             root: The catalog's directory; it may be empty.
+            state: The folder of what must not be public; None where that is not kept.
 
         Raises:
             CatalogError: It is missing or no directory.
@@ -61,6 +63,7 @@ class DirectoryCatalog:
             if not self.root.is_dir():
                 raise CatalogError(f"the catalog {root} is no directory", hint="Give a directory.")
         self._snapshots = ProductSnapshots(self.root)
+        self._private = None if state is None else PrivateProvenance(state)
         #: Changes which keys a product trusts.
         self.trust = TrustStore(self.root, self._snapshots.fresh)
 
@@ -145,6 +148,8 @@ class DirectoryCatalog:
                 with contextlib.suppress(OSError, AcpublishError):
                     atomic.clear_leftovers(self._orphans(), 0)
                 raise
+            if self._private is not None:
+                self._private.keep(submission)
         return receipt
 
     def _write(self, data: bytes, gzip: bytes, release: Release, receipt: Receipt) -> None:

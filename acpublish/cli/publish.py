@@ -11,7 +11,8 @@ import click
 from acpublish.api import publish_with
 from acpublish.cli.output import json_option, print_json, warn
 from acpublish.cli.paths import ANY_PATH
-from acpublish.publishing import Publication, describe
+from acpublish.publishing import Publication, describe, origin
+from acpublish.release import Declared
 from acpublish.settings import Settings, environment, flags
 
 
@@ -76,7 +77,12 @@ def command(
     layer = flags(
         {**given, "skip_checks": "\n".join(skip_checks), "accept_secrets": " ".join(accept_secrets)}
     )
-    options = Settings(layer, environment(os.environ)).publish_options()
+    git = origin.state_of(file.parent)
+    options = Settings(layer, environment(os.environ)).publish_options(
+        provenance=origin.of_git(git),
+        private=origin.private_of_git(file.parent) if git else {},
+        declared=Declared(changed=git.changed if git else None),
+    )
     publication = publish_with(file, options, dry_run=dry_run)
     for warning in publication.receipt.warnings:
         warn(warning)

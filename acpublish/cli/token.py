@@ -44,9 +44,9 @@ def create(publish: str, catalog: Path, state: Path | None) -> None:
     ACPUBLISH_TOKEN.
     """
     from acpublish.catalog import DirectoryCatalog
+    from acpublish.catalog.state import state_dir
     from acpublish.release import names
     from acpublish.server.auth import create_token
-    from acpublish.server.state import state_dir
 
     if publish != "*":
         publish = names.product(publish)

@@ -23,6 +23,7 @@ from acpublish.release import Compressed, Outcome, Receipt, Release, Submission
 from acpublish.release.signatures import to_header
 from acpublish.wire import (
     DECLARED_HEADER,
+    PRIVATE_HEADER,
     PROVENANCE_HEADER,
     SECRETS_HEADER,
     SIGNATURE_HEADER,
@@ -173,6 +174,7 @@ def _headers(submission: Submission) -> dict[str, str]:
     headers = {"Content-Type": "application/octet-stream"}
     documents = {
         PROVENANCE_HEADER: dict(submission.provenance),
+        PRIVATE_HEADER: dict(submission.private),
         DECLARED_HEADER: submission.declared.to_dict(),
         SKIP_CHECKS_HEADER: dict(submission.skipped_checks),
         SECRETS_HEADER: submission.secrets.to_dict(),

@@ -19,6 +19,7 @@ from acpublish.errors import AcpublishError
 from acpublish.image import Image, Kind, read, stamp
 from acpublish.pio.files import read_record, replace, write_record
 from acpublish.pio.project import Plan, Project
+from acpublish.pio.provenance import elf_digest
 from acpublish.publishing import (
     Publication,
     VersionSource,
@@ -201,6 +202,9 @@ def _publish(
     plan = hook.plan()
     options = plan.options if kind is None else replaced(plan.options, kind=kind, compress=False)
     data = read_file(path)
+    if options.kind == "firmware":
+        elf = elf_digest(path.with_suffix(".elf"))
+        options = replaced(options, provenance={**options.provenance, **elf})
     catalog = open_catalog(options.destination, publishing=True)
     publication = publish_image(data, options, plan.source, catalog, on_build=on_build)
     # What a cable flashes is then the very image that was published, whatever its version became.

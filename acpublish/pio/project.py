@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -10,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from acpublish.errors import AcpublishError, SettingsError
+from acpublish.pio import provenance
 from acpublish.pio.board import board_partitions, declared_by
+from acpublish.publishing import origin
 from acpublish.publishing.options import PublishOptions
 from acpublish.publishing.sources import VersionSource, resolve
-from acpublish.publishing.worktree import GitState, git_state
-from acpublish.release import Declared, core_of_framework, names
+from acpublish.publishing.worktree import GitState
+from acpublish.release import Declared, names
 from acpublish.settings import Layer, Settings, environment, ini
 
 __all__ = ["Plan", "Project"]
-
-_CORE_PACKAGE = "framework-arduinoespressif8266"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +43,8 @@ class Project:
         default_product: The folder's name, made valid.
         default_board: What the option ``board`` says.
         origin: Framework, platform, the ESP8266's core and libraries, for the provenance.
+        ask: Returns what it takes a program to find out, for the provenance.
+        flags: Returns the build flags, given the secrets to mask.
         declared: What the image does not tell of the board and the build.
         partitions: The board's partition table, where there is one to read.
         rivals: The other environments that may be published too: name, board and settings.
@@ -63,6 +64,8 @@ class Project:
     origin: dict[str, str]
     rivals: tuple[tuple[str, str, Settings], ...]
     secret_values: Mapping[str, str] = field(default_factory=dict, repr=False)
+    ask: Callable[[], dict[str, str]] = dict
+    flags: Callable[[Mapping[str, str]], dict[str, str]] = lambda secrets: {}
 
     @classmethod
     def of(cls, env: Any, arguments: Layer | None = None) -> Project | None:
@@ -87,12 +90,9 @@ class Project:
             settings=_settings(config, name, directory, arguments),
             default_product=names.product_from(directory.name),
             default_board=str(env["BOARD"]).lower(),
-            origin={
-                "framework": ", ".join(frameworks),
-                "platform": _platform(env),
-                **_core(env),
-                **_libraries(env),
-            },
+            origin=provenance.built_by(env),
+            ask=lambda: provenance.compiler(env),
+            flags=lambda secrets: provenance.build_flags(env, secrets),
             declared=declared_by(env, name),
             partitions=board_partitions(env, chip, directory),
             rivals=_rivals(config, name, directory),
@@ -122,12 +122,16 @@ class Project:
             AcpublishError: Something is missing or wrong, or another environment of the project
                 would publish the same release.
         """
-        git = self._git(source)
+        git = source.git if source and source.git else origin.state_of(self.directory)
         options = self.settings.publish_options(
             product=self.default_product,
             board=self.default_board,
             chip=self.chip,
             provenance=self._provenance(git),
+            private={
+                **origin.private_of_git(self.directory),
+                **self.flags(self.secret_values),
+            },
             declared=replace(self.declared, changed=git.changed if git else None),
             partitions=self.partitions,
             secret_values=self.secret_values,
@@ -157,24 +161,14 @@ class Project:
                     f"custom_ota_board = {options.board}-{self.environment.lower()}.",
                 )
 
-    def _git(self, source: VersionSource | None) -> GitState | None:
-        """Returns where the work tree stands; None where that is not known."""
-        if source and source.git:
-            return source.git
-        with contextlib.suppress(AcpublishError):
-            return git_state(self.directory)
-        return None
-
     def _provenance(self, git: GitState | None) -> dict[str, str]:
-        # It costs 20 ms, which only a publish has to pay.
-        from importlib.metadata import PackageNotFoundError, version
-
-        found = {"environment": self.environment, **self.origin}
-        with contextlib.suppress(PackageNotFoundError):
-            found["acpublish"] = version("acpublish")
-        if git is None:
-            return found
-        return {**found, "commit": git.commit, "changed": "yes" if git.changed else "no"}
+        return {
+            "environment": self.environment,
+            **self.origin,
+            **self.ask(),
+            **provenance.tools(),
+            **origin.of_git(git),
+        }
 
 
 def _settings(config: Any, name: str, directory: Path, arguments: Layer | None = None) -> Settings:
@@ -188,30 +182,6 @@ def _option(config: Any, name: str) -> Callable[[str], str | None]:
         return None if value is None else str(value)
 
     return option
-
-
-def _platform(env: Any) -> str:
-    platform = env.PioPlatform()
-    return f"{platform.name} {platform.version}"
-
-
-def _core(env: Any) -> dict[str, str]:
-    """Returns the core of the installed framework; nothing for another chip or another scheme."""
-    platform = env.PioPlatform()
-    if _CORE_PACKAGE not in platform.packages:
-        return {}
-    core = core_of_framework(platform.get_package_version(_CORE_PACKAGE) or "")
-    return {"core": core} if core else {}
-
-
-def _libraries(env: Any) -> dict[str, str]:
-    """Returns the libraries that are linked in; nothing where this run has not looked for them."""
-    linked = {
-        f"{library.name} {library.version or '?'}"
-        for library in env.get("__PIO_LIB_BUILDERS") or ()
-        if library.dependent
-    }
-    return {"libraries": ", ".join(sorted(linked))} if linked else {}
 
 
 def _rivals(config: Any, name: str, directory: Path) -> tuple[tuple[str, str, Settings], ...]:

@@ -24,11 +24,13 @@ class Destination:
         to: A directory or an http(s) URL.
         token: What a server asks for; never shown.
         insecure_http: Whether the token may go over plain http to another machine.
+        state: Of a directory, the folder of what must not be public; None where it is not kept.
     """
 
     to: str
     token: str | None = field(default=None, repr=False)
     insecure_http: bool = False
+    state: Path | None = None
 
     @property
     def is_server(self) -> bool:
@@ -90,6 +92,7 @@ class PublishOptions:
         kind: Firmware or a filesystem.
         chip: The chip that the board is known to have.
         provenance: Where the image comes from; public.
+        private: More of that, for whoever runs the catalog alone.
         compress: Whether the release shall hold the image as a gzip, too.
         declared: What is known of the board and the build.
         partitions: The file of the board's partition table.
@@ -109,6 +112,7 @@ class PublishOptions:
     kind: ImageKind = "firmware"
     chip: str | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
+    private: Mapping[str, str] = field(default_factory=dict)
     compress: bool = False
     declared: Declared = field(default_factory=Declared)
     partitions: Path | None = None

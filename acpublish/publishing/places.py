@@ -52,4 +52,4 @@ def open_catalog(destination: Destination, *, publishing: bool = False) -> Catal
         return server
     from acpublish.catalog import DirectoryCatalog
 
-    return DirectoryCatalog(Path(destination.to))
+    return DirectoryCatalog(Path(destination.to), destination.state)

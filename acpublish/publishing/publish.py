@@ -76,6 +76,7 @@ def publish_image(
         kind=options.kind,
         chip=options.chip,
         provenance=options.provenance,
+        private=options.private,
         compress=options.compress,
         declared=source.declared(
             with_partitions(options.declared, options.partitions, options.kind)

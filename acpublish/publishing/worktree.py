@@ -10,7 +10,7 @@ from pathlib import Path
 from acpublish.errors import VersionError
 from acpublish.release.version import Version
 
-__all__ = ["GitState", "git_state"]
+__all__ = ["GitState", "git_state", "remote"]
 
 _GIT_TIMEOUT_S = 20
 #: Where PlatformIO looks for sources: a file there that git does not know is in the image, too.
@@ -29,6 +29,7 @@ class GitState:
         changed: Whether there are changes that are not committed.
         tagged: Whether there is a tag.
         shallow: Whether the clone holds only the newest commits.
+        name: The nearest tag, as git spells it.
     """
 
     tag: Version
@@ -37,6 +38,7 @@ class GitState:
     changed: bool
     tagged: bool = True
     shallow: bool = False
+    name: str = ""
 
 
 def git_state(project: Path, prefix: str = "") -> GitState:
@@ -71,10 +73,25 @@ def git_state(project: Path, prefix: str = "") -> GitState:
         )
     return GitState(
         tag=_version_of(found["tag"], project, prefix),
+        name=found["tag"],
         distance=int(found["distance"]),
         commit=found["commit"],
         changed=changed,
     )
+
+
+def remote(project: Path) -> str:
+    """Returns the address of the repository's origin without credentials; empty without one.
+
+    Raises:
+        VersionError: Git cannot be run.
+    """
+    address = _git(project, "config", "--get", "remote.origin.url").stdout.strip()
+    scheme, separator, rest = address.partition("://")
+    if not separator:
+        return address
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
 def _version_of(tag: str, project: Path, prefix: str) -> Version:

@@ -80,6 +80,7 @@ class Submission:
         channel: The channel that points at it afterwards.
         chip: The chip that the board is known to have, as esptool spells it; None for not known.
         provenance: Where it comes from; public.
+        private: More of that, for whoever runs the catalog alone.
         compress: Whether the release shall hold the image as a gzip, too.
         declared: What the client says of the board and the build.
         skipped_checks: The checks that are switched off, each with the reason; public.
@@ -97,6 +98,7 @@ class Submission:
     kind: ImageKind = "firmware"
     chip: str | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
+    private: Mapping[str, str] = field(default_factory=dict)
     compress: bool = False
     declared: Declared = field(default_factory=Declared)
     skipped_checks: Mapping[str, str] = field(default_factory=dict)
@@ -107,6 +109,7 @@ class Submission:
         """Refuses what could be written into a manifest, but never be read out of it again."""
         _need_texts("chip", {} if self.chip is None else {"chip": self.chip})
         _need_texts("provenance", self.provenance)
+        _need_texts("private provenance", self.private)
         _need_texts("skipped checks", self.skipped_checks)
 
     @property

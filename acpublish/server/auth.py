@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from acpublish.catalog import atomic
+from acpublish.catalog.state import ensure_private
 from acpublish.errors import SettingsError
 from acpublish.release import names
-from acpublish.server.state import ensure_private
 
 FILE = "tokens.json"
 PREFIX = "acp_"

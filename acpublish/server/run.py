@@ -17,11 +17,11 @@ from dataclasses import replace
 from typing import Any
 
 from acpublish.catalog import DirectoryCatalog
+from acpublish.catalog.state import state_dir
 from acpublish.errors import AcpublishError, MissingExtraError
 from acpublish.server import logs
 from acpublish.server.options import ServerOptions
 from acpublish.server.sockets import listen, own_address, raise_open_files, reaches_others, url_of
-from acpublish.server.state import state_dir
 
 try:
     import uvicorn
@@ -63,9 +63,9 @@ def serve(options: ServerOptions) -> int:
         CatalogError: The catalog's directory is.
     """
     logs.configure(logs.level_of(options.log))
-    catalog = DirectoryCatalog(options.catalog)
+    state = options.state or state_dir(options.catalog, os.environ)
+    catalog = DirectoryCatalog(options.catalog, state)
     _repair(catalog)
-    state = options.state or state_dir(catalog.root, os.environ)
     tokens = Tokens(state)
     listener = listen(options.bind or own_address(), options.port)
     raise_open_files()

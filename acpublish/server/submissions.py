@@ -13,6 +13,7 @@ from acpublish.release.checks import allowed_skips
 from acpublish.release.signatures import from_header
 from acpublish.wire import (
     DECLARED_HEADER,
+    PRIVATE_HEADER,
     PROVENANCE_HEADER,
     SECRETS_HEADER,
     SIGNATURE_HEADER,
@@ -40,6 +41,7 @@ def read_submission(request: Request) -> Submission:
         kind="filesystem" if kind == "filesystem" else "firmware",
         chip=query.get("chip"),
         provenance=_texts(request, PROVENANCE_HEADER, '{"commit": "abc1234"}'),
+        private=_texts(request, PRIVATE_HEADER, '{"remote": "https://git.example/lamp"}'),
         compress=_yes(query.get("compress", "no")),
         declared=_declared(request),
         skipped_checks=_skipped_checks(request),

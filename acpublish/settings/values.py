@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from acpublish.catalog.state import state_dir
 from acpublish.errors import AcpublishError, SettingsError
 from acpublish.publishing.options import (
     CheckOptions,
@@ -77,7 +78,9 @@ class Settings:
             return found
         # Path.expanduser raises a RuntimeError for a user that there is not.
         directory = Path(os.path.expanduser(to))  # noqa: PTH111
-        return Destination(to=str(holder.base / directory if holder.base else directory))
+        path = holder.base / directory if holder.base else directory
+        variables = self._variables()
+        return Destination(to=str(path), state=state_dir(path, variables) if variables else None)
 
     def kind(self) -> ImageKind:
         """Returns the kind of image; firmware where no layer has it.
@@ -103,6 +106,7 @@ class Settings:
         board: str | None = None,
         chip: str | None = None,
         provenance: Mapping[str, str] | None = None,
+        private: Mapping[str, str] | None = None,
         declared: Declared | None = None,
         partitions: Path | None = None,
         secret_values: Mapping[str, str] | None = None,
@@ -123,6 +127,7 @@ class Settings:
             chip=self.text("chip") or chip,
             signing_key=self.signing_key(),
             provenance={**(provenance or {}), **built_with},
+            private=private or {},
             compress=self.flag("compress"),
             declared=declared or Declared(),
             partitions=self._path("partitions") or partitions,

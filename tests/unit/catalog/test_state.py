@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from acpublish.server.state import state_dir
+from acpublish.catalog.state import state_dir
 
 
 def test_one_folder_for_each_catalog(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Where the server keeps what must not be public: outside the catalog, one folder per catalog."""
+"""Where what must not be public is kept: outside the catalog, one folder per catalog."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def state_dir(catalog: Path, environ: Mapping[str, str]) -> Path:
     home = environ.get("XDG_STATE_HOME", "")
     # The specification: a relative path is to be ignored.
     base = Path(home) if Path(home).is_absolute() else Path.home() / ".local" / "state"
-    name = hashlib.sha256(os.fsencode(catalog.resolve())).hexdigest()[:16]
+    name = hashlib.sha256(os.fsencode(os.path.realpath(catalog))).hexdigest()[:16]
     return base / "acpublish" / name
 
 

@@ -1,0 +1,118 @@
+"""Where a build comes from: what PlatformIO and the compiler say of it.
+
+The build flags may tell more than is meant, so they are for whoever runs the catalog alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import re
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from acpublish.release import core_of_framework
+from acpublish.release.secrets import looks_secret
+
+__all__ = [
+    "build_flags",
+    "built_by",
+    "compiler",
+    "elf_digest",
+    "tools",
+]
+
+_CORE_PACKAGE = "framework-arduinoespressif8266"
+_COMPILER_TIMEOUT_S = 10
+#: Enough for some thirty libraries; all of it travels in the head of one request.
+_LIBRARIES_CHARACTERS = 1000
+_FLAGS_CHARACTERS = 1000
+_MASK = "***"
+_MACRO = re.compile(r"(-D\s*(\w+)=)(\S*)")
+
+
+def built_by(env: Any) -> dict[str, str]:
+    """Returns framework, platform, core and libraries; what this run does not know is left out."""
+    platform = env.PioPlatform()
+    frameworks = ", ".join(str(name) for name in env.get("PIOFRAMEWORK") or ())
+    return {
+        "framework": frameworks,
+        "platform": f"{platform.name} {platform.version}",
+        **_core(platform),
+        **_libraries(env),
+    }
+
+
+def compiler(env: Any) -> dict[str, str]:
+    """Returns the compiler and its version; it is asked, which costs some milliseconds."""
+    if "CC" not in env:
+        return {}
+    command = env.subst("$CC")
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        said = subprocess.run(
+            [command, "-dumpfullversion"],
+            env=env["ENV"],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=_COMPILER_TIMEOUT_S,
+            check=True,
+        )
+        return {"compiler": f"{Path(command).name} {said.stdout.strip()}"}
+    return {}
+
+
+def tools() -> dict[str, str]:
+    """Returns the versions of acpublish and PlatformIO."""
+    # It costs 20 ms, which only a publish has to pay.
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {}
+    for name in ("acpublish", "platformio"):
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def elf_digest(path: Path) -> dict[str, str]:
+    """Returns the SHA-256 of the program with its symbols; nothing where there is none."""
+    with contextlib.suppress(OSError):
+        return {"elf_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    return {}
+
+
+def build_flags(env: Any, secrets: Mapping[str, str]) -> dict[str, str]:
+    """Returns the flags of platformio.ini, with the values of secret macros masked."""
+    flags = " ".join(" ".join(map(str, env.get("BUILD_FLAGS") or ())).split())
+    for value in sorted(secrets.values(), key=len, reverse=True):
+        flags = flags.replace(value, _MASK)
+    flags = _MACRO.sub(lambda one: one[1] + (_MASK if looks_secret(one[2]) else one[3]), flags)
+    return {"build_flags": _shortened(flags, _FLAGS_CHARACTERS)} if flags else {}
+
+
+def _core(platform: Any) -> dict[str, str]:
+    """Returns the core of the installed framework; nothing for another chip or another scheme."""
+    if _CORE_PACKAGE not in platform.packages:
+        return {}
+    core = core_of_framework(platform.get_package_version(_CORE_PACKAGE) or "")
+    return {"core": core} if core else {}
+
+
+def _libraries(env: Any) -> dict[str, str]:
+    """Returns the libraries that are linked in; nothing where this run has not looked for them."""
+    linked = {
+        f"{library.name} {library.version or '?'}"
+        for library in env.get("__PIO_LIB_BUILDERS") or ()
+        if library.dependent
+    }
+    return (
+        {"libraries": _shortened(", ".join(sorted(linked)), _LIBRARIES_CHARACTERS)}
+        if linked
+        else {}
+    )
+
+
+def _shortened(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
