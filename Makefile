@@ -20,7 +20,7 @@ FUZZ_SECONDS ?= 600
 PIO_VERSIONS := 6.1.18 6.1.19
 PIO_INSTALLED := $(PIO_VERSIONS:%=.venv-pio/%/.installed)
 
-.PHONY: demo test test-all lint bench properties fuzz clean
+.PHONY: demo test test-all lint bench properties fuzz campaigns clean
 
 demo: $(INSTALLED)
 	$(BIN)/python examples/demo.py
@@ -49,6 +49,12 @@ fuzz: $(INSTALLED)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group fuzz || \
 	  echo "atheris does not install here: hypothesis takes its place"
 	$(BIN)/python -m tests.fuzz $(FUZZ_SECONDS)
+
+# Kills a publish 100 times, and lets eight environments publish at once in 20 rounds.
+campaigns: $(INSTALLED)
+	@.ci/debian-packages $(TEST_PACKAGES)
+	ACPUBLISH_TEST_KILLS=100 ACPUBLISH_TEST_ROUNDS=20 \
+	  $(BIN)/python -m pytest -n 2 -rP tests/pio/test_campaigns.py
 
 bench: $(INSTALLED)
 	@.ci/debian-packages $(BENCH_PACKAGES)
