@@ -1,11 +1,15 @@
-"""What the hook adds to a build that publishes: pairs of real ``pio run``, with it and without.
+"""What the hook adds to ``pio run``: pairs of real runs, with it and without.
 
 Both projects have the same sources and get the same edit before each pair, so that both compile
-one file and link. The one with the hook publishes each build to a directory.
+one file and link an image of 1 MiB. The one with the hook publishes each build to a directory. Then
+both run once more, with nothing to do.
 """
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
@@ -24,6 +28,16 @@ custom_ota_product = lamp
 custom_ota_version = 1.0.0
 custom_ota_on_build = yes
 """
+#: With the program itself this makes an image of a little more than 1 MiB.
+_FLAGS = "build_flags = -DACP_BALLAST=1000000\n"
+#: All that a run with the hook imports, when there is nothing to publish.
+_IMPORTS = """\
+import time
+start = time.perf_counter()
+import acpublish.pio
+import acpublish.pio.hook
+print((time.perf_counter() - start) * 1000)
+"""
 _SKETCH = """\
 #include <Arduino.h>
 
@@ -40,50 +54,80 @@ def builds(scale: Scale, place: Path) -> Report:
     catalog = place / "catalog"
     catalog.mkdir()
     shim = (_ROOT / "extra_scripts" / "acpublish_ota.py").read_text()
-    plain = Project.make(place, "plain", core=core, envs={_ENV: "d1_mini"})
+    plain = Project.make(place, "plain", core=core, envs={_ENV: "d1_mini"}, ini_extra=_FLAGS)
     hooked = Project.make(
         place,
         "hooked",
         core=core,
         envs={_ENV: "d1_mini"},
-        ini_extra=_OPTIONS.format(catalog=catalog),
+        ini_extra=_FLAGS + _OPTIONS.format(catalog=catalog),
         sources={"acpublish_ota.py": shim},
     )
-    took: dict[str, list[float]] = {"plain": [], "hooked": []}
+    edited, idle = _Pairs(), _Pairs()
     for number in range(scale.builds + 1):
         pair = (plain, hooked) if number % 2 else (hooked, plain)
-        for project in pair:
-            seconds = _build(project, number)
-            # The first pair builds from scratch.
-            if number:
-                took[project.root.name].append(seconds * 1000)
+        for took in (edited, idle):
+            for project in pair:
+                seconds = _build(project, number)
+                # The first pair builds from scratch.
+                if number:
+                    (took.hooked if project is hooked else took.plain).append(seconds * 1000)
     published = len(DirectoryCatalog(catalog).releases(_PRODUCT))
     if published != scale.builds + 1:
         raise BenchError(f"{published} of {scale.builds + 1} builds were published")
-    added = [with_it - without for with_it, without in zip(*_sides(took), strict=True)]
-    ratio = median(took["hooked"]) / median(took["plain"])
+    imports = _imports(scale.builds)
     return Report(
-        title=f"pio run after an edit, {scale.builds} pairs, ms",
+        title=f"pio run of a 1 MiB image, {scale.builds} pairs, ms",
         figures=[
-            f"without the hook: {spread(took['plain'])}",
-            f"with it, publishing to a directory: {spread(took['hooked'])}",
-            f"added in a pair: {spread(added)}",
-            f"ratio of the medians: {figure(ratio)}",
+            *edited.figures("after an edit", "publishing to a directory"),
+            *idle.figures("with nothing to do", "and nothing to publish"),
+            f"importing the hook: {spread(imports)}",
         ],
         goals=[
+            edited.goal("added to a build that publishes, median", 300),
+            idle.goal("added to a run with nothing to do, median", 50),
             Goal(
-                what="added by the hook, median",
-                value=median(added),
+                what="importing the hook, median",
+                value=median(imports),
                 unit="ms",
-                limit=300,
+                limit=40,
                 side="at most",
-            )
+            ),
         ],
     )
 
 
-def _sides(took: dict[str, list[float]]) -> tuple[list[float], list[float]]:
-    return took["hooked"], took["plain"]
+class _Pairs:
+    """Milliseconds of the same runs without and with the hook."""
+
+    def __init__(self) -> None:
+        self.plain: list[float] = []
+        self.hooked: list[float] = []
+
+    @property
+    def added(self) -> list[float]:
+        return [ours - plain for ours, plain in zip(self.hooked, self.plain, strict=True)]
+
+    def figures(self, when: str, doing: str) -> Sequence[str]:
+        ratio = median(self.hooked) / median(self.plain)
+        return [
+            f"{when}, without the hook: {spread(self.plain)}",
+            f"{when}, with it, {doing}: {spread(self.hooked)}",
+            f"{when}, added in a pair: {spread(self.added)}; ratio of the medians {figure(ratio)}",
+        ]
+
+    def goal(self, what: str, limit_ms: float) -> Goal:
+        value = median(self.added)
+        return Goal(what=what, value=value, unit="ms", limit=limit_ms, side="at most")
+
+
+def _imports(times: int) -> list[float]:
+    command = [sys.executable, "-c", _IMPORTS]
+    said = [
+        subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        for _ in range(times)
+    ]
+    return [float(text) for text in said]
 
 
 def _build(project: Project, number: int) -> float:

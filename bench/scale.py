@@ -31,7 +31,7 @@ class Scale:
     slow_s: float = 20.0
     files: int = 10_000
     expired: int = 4
-    builds: int = 10
+    builds: int = 20
     processes: int = 15
     passes: int = 15
 
