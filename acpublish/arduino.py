@@ -25,7 +25,7 @@ from acpublish.publishing import (
     write_file,
 )
 from acpublish.release import names
-from acpublish.settings import Settings, environment
+from acpublish.settings import Settings, environment, files_of
 
 __all__ = ["main"]
 
@@ -55,7 +55,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _publish(image: Path, sketch: Path, fqbn: str, mcu: str) -> None:
-    settings = Settings(environment(os.environ, sketch))
+    settings = Settings(environment(os.environ, sketch), files=files_of(sketch, os.environ))
+    for warning in settings.warnings():
+        print(f"acpublish: warning: {warning}", file=sys.stderr)
     if settings.text("to") is None:
         return
     board = fqbn.split(":")[2] if fqbn.count(":") >= 2 else fqbn

@@ -24,6 +24,7 @@ __all__ = ["main"]
 #: Each command and its one line of help, here so that `--help` loads none of them.
 COMMANDS = {
     "check": "Make the pre-flight checks, and explain them.",
+    "config": "Show the settings, and where they come from.",
     "device": "Ask for an update as a real device does, and check what comes.",
     "diff": "Tell what changed between two images.",
     "import": "Make releases of a folder of old .bin files.",

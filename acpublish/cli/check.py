@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,11 @@ import click
 
 from acpublish import api
 from acpublish.cli import status
+from acpublish.cli.given import environment_option, settings_for, token_option
 from acpublish.cli.output import json_option, print_json, table
 from acpublish.cli.paths import ANY_PATH
 from acpublish.errors import CheckError
 from acpublish.release.checks import CHECKS, Result, Severity, find_check
-from acpublish.settings import Settings, environment, flags
 
 
 @click.command("check", short_help="Make the pre-flight checks, and explain them.")
@@ -51,6 +50,8 @@ from acpublish.settings import Settings, environment, flags
     metavar="PEM",
     help="The file of the private key that would sign the release.",
 )
+@token_option
+@environment_option
 @json_option
 def command(
     file: Path | None,
@@ -59,23 +60,23 @@ def command(
     as_json: bool,
     skip_checks: tuple[str, ...],
     accept_secrets: tuple[str, ...],
+    project_environment: str | None,
     **given: str | None,
 ) -> int:
     """Make the checks of a publish on FILE, with what is known of it; nothing is published.
 
     The image is checked as it would be published: stamped, when product and version are given. A
     check that lacks what it needs to know says "not checked". The exit status is 7 when a check
-    found an error. The environment variables are those of acpublish publish.
+    found an error. The settings are those of acpublish publish.
     """
     if explain or listed:
         _explain([explain] if explain else [one.name for one in CHECKS], as_json, short=listed)
         return status.OK
     if file is None:
         raise click.UsageError("Give a FILE, --explain NAME or --list")
-    layer = flags(
-        {**given, "skip_checks": "\n".join(skip_checks), "accept_secrets": " ".join(accept_secrets)}
-    )
-    results = api.check_with(file, Settings(layer, environment(os.environ)).check_options())
+    lists = {"skip_checks": "\n".join(skip_checks), "accept_secrets": " ".join(accept_secrets)}
+    settings = settings_for({**given, **lists}, project_environment, defaults=True)
+    results = api.check_with(file, settings.check_options())
     if as_json:
         print_json([document(one) for one in results])
     else:

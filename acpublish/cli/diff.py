@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -10,10 +9,10 @@ from typing import Any
 import click
 
 from acpublish.cli.chart import bars
+from acpublish.cli.given import settings_for, token_option
 from acpublish.cli.output import json_option, print_json, table
 from acpublish.image import Change, Comparison, SegmentChange
 from acpublish.publishing import Difference, Side, difference
-from acpublish.settings import Settings, environment, flags
 
 #: Together with the other columns, lines then stay within 80 characters.
 _VALUE_CHARACTERS = 26
@@ -35,14 +34,15 @@ _VERSION_CHARACTERS = 24
     show_default=True,
     help="How many releases the sizes are shown of.",
 )
+@token_option
 @json_option
 def command(old: str, new: str, last: int, as_json: bool, **given: str | None) -> None:
     """Tell what changed from OLD to NEW: files, or releases as PRODUCT@VERSION.
 
-    Releases are looked up in the directory or server that --to names. The environment variables
-    ACPUBLISH_TO, ACPUBLISH_BOARD and ACPUBLISH_KIND stand in for missing options.
+    Releases are looked up in the directory or server that --to names, or the settings do: those
+    for to, board and kind stand in for missing options.
     """
-    settings = Settings(flags(given), environment(os.environ))
+    settings = settings_for(given)
     found = difference(
         old,
         new,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import click
 
 from acpublish.cli import status
+from acpublish.cli.given import settings_for, token_option
 from acpublish.cli.output import json_option, print_json, printable, table, warn
 from acpublish.cli.paths import ANY_PATH
 from acpublish.errors import AcpublishError, SettingsError
@@ -24,8 +24,9 @@ from acpublish.publishing import (
 )
 from acpublish.release import Outcome
 from acpublish.release.filenames import NamePattern
-from acpublish.settings import Settings, environment, flags
 
+#: What a project says of its images says nothing of a folder of files, which may be of several.
+_OF_EACH_FILE = frozenset({"product", "board", "channel"})
 _HEAD = ("file", "product", "version", "board", "chip", "what would happen")
 #: That an old image has no place for a stamp is why it is imported.
 _EXPECTED = "unstamped: "
@@ -53,6 +54,7 @@ _EXPECTED = "unstamped: "
     is_flag=True,
     help="Send the token over plain http to another machine, too.",
 )
+@token_option
 @click.option("--dry-run", is_flag=True, help="Say what would happen, and do nothing.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @json_option
@@ -71,9 +73,10 @@ def command(
     come from the image where it tells them, otherwise from the file's name; what cannot be
     imported is named and left out. Doing it again completes it.
     """
-    layer = flags({**given, "insecure_http": "yes" if insecure_http else None})
     names = NamePattern.parse(pattern) if pattern else NamePattern()
-    options = Settings(layer, environment(os.environ)).import_options(names)
+    switches = {"insecure_http": "yes" if insecure_http else None}
+    settings = settings_for({**given, **switches}, without=_OF_EACH_FILE)
+    options = settings.import_options(names)
     if as_json and not (dry_run or yes):
         raise SettingsError(
             "a JSON document leaves no room for a question", hint="Add --yes, or --dry-run."

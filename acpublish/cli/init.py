@@ -20,7 +20,7 @@ from acpublish.init import (
     undo_change,
 )
 from acpublish.publishing import write_file
-from acpublish.settings import Settings, environment
+from acpublish.settings import Settings, environment, files_of
 
 _CATALOG = "~/firmware"
 
@@ -61,7 +61,8 @@ def command(
     elif undo:
         change = undo_change(project_dir)
     else:
-        elsewhere = to is None and Settings(environment(os.environ)).text("to")
+        settings = Settings(environment(os.environ), files=files_of(project_dir, os.environ))
+        elsewhere = to is None and settings.text("to")
         change = project_change(project_dir, None if elsewhere else to or _CATALOG, version)
     _do(change, yes=yes)
     if not undo and arduino is None:

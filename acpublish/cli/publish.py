@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import click
 
 from acpublish.api import publish_with
+from acpublish.cli.given import environment_option, settings_for, token_option
 from acpublish.cli.output import json_option, print_json, warn
 from acpublish.cli.paths import ANY_PATH
 from acpublish.publishing import Publication, describe, origin
 from acpublish.release import Declared
-from acpublish.settings import Settings, environment, flags
 
 
 @click.command("publish", short_help="Stamp an image and publish it.")
@@ -54,6 +53,8 @@ from acpublish.settings import Settings, environment, flags
     is_flag=True,
     help="Send the token over plain http to another machine, too.",
 )
+@token_option
+@environment_option
 @click.option("--dry-run", is_flag=True, help="Do all but the write, and say what would happen.")
 @json_option
 def command(
@@ -64,21 +65,22 @@ def command(
     compress: bool,
     skip_checks: tuple[str, ...],
     accept_secrets: tuple[str, ...],
+    project_environment: str | None,
     **given: str | None,
 ) -> None:
     """Stamp FILE and publish it to a catalog directory or an update server.
 
     FILE is never changed. Publishing the same bytes again is a success; other bytes under a
     version that exists are refused. The environment variables ACPUBLISH_TO, ACPUBLISH_PRODUCT and
-    so on stand in for missing options; the token for a server comes from ACPUBLISH_TOKEN only.
+    so on stand in for missing options, then the files that acpublish config shows. The token for
+    a server comes from ACPUBLISH_TOKEN, a file or standard input.
     """
     switches = {"insecure_http": insecure_http, "compress": compress}
     given |= {name: "yes" if on else None for name, on in switches.items()}
-    layer = flags(
-        {**given, "skip_checks": "\n".join(skip_checks), "accept_secrets": " ".join(accept_secrets)}
-    )
+    lists = {"skip_checks": "\n".join(skip_checks), "accept_secrets": " ".join(accept_secrets)}
+    settings = settings_for({**given, **lists}, project_environment, defaults=True)
     git = origin.state_of(file.parent)
-    options = Settings(layer, environment(os.environ)).publish_options(
+    options = settings.publish_options(
         provenance=origin.of_git(git),
         private=origin.private_of_git(file.parent) if git else {},
         declared=Declared(changed=git.changed if git else None),

@@ -66,7 +66,7 @@ def _install(env: Any) -> None:
         return
     if compiles:
         compile_in(env, project)
-    _warn_of_token(env)
+    _warn(project)
     _refuse_filesystem_too(asked)
     if not asked & _OURS and (asked & _OTHER_PROGRAM or (asked and asked <= _LOOKING)):
         return
@@ -166,13 +166,9 @@ def _publishes_on_build(project: Project, asked: frozenset[str]) -> bool:
     return project.settings.flag("on_build")
 
 
-def _warn_of_token(env: Any) -> None:
-    if env.GetProjectOption("custom_ota_token", None):
-        say(
-            "acpublish: warning: custom_ota_token is not used, because platformio.ini is a file "
-            "that people share. Move it to the environment variable ACPUBLISH_TOKEN.",
-            sys.stderr,
-        )
+def _warn(project: Project) -> None:
+    for warning in project.settings.warnings():
+        say(f"acpublish: warning: {warning}", sys.stderr)
 
 
 def _arguments(env: Any) -> list[str]:

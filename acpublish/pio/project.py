@@ -16,9 +16,11 @@ from acpublish.publishing.options import PublishOptions
 from acpublish.publishing.sources import VersionSource, resolve
 from acpublish.publishing.worktree import GitState
 from acpublish.release import Declared, names
-from acpublish.settings import Layer, Settings, environment, ini
+from acpublish.settings import Layer, Settings, environment, files_of, ini
 
 __all__ = ["Plan", "Project"]
+
+_Files = Callable[[], tuple[Layer, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,13 +83,14 @@ class Project:
         directory = Path(env.subst("$PROJECT_DIR"))
         frameworks = [str(name) for name in env.get("PIOFRAMEWORK") or ()]
         config, name = env.GetProjectConfig(), str(env["PIOENV"])
+        files = files_of(directory, os.environ)
         return cls(
             environment=name,
             directory=directory,
             build_directory=Path(env.subst("$BUILD_DIR")),
             chip=chip,
             arduino="arduino" in frameworks,
-            settings=_settings(config, name, directory, arguments),
+            settings=_settings(config, name, directory, files, arguments),
             default_product=names.product_from(directory.name),
             default_board=str(env["BOARD"]).lower(),
             origin=provenance.built_by(env),
@@ -95,7 +98,7 @@ class Project:
             flags=lambda secrets: provenance.build_flags(env, secrets),
             declared=declared_by(env, name),
             partitions=board_partitions(env, chip, directory),
-            rivals=_rivals(config, name, directory),
+            rivals=_rivals(config, name, directory, files),
         )
 
     @property
@@ -171,9 +174,12 @@ class Project:
         }
 
 
-def _settings(config: Any, name: str, directory: Path, arguments: Layer | None = None) -> Settings:
-    layers = (environment(os.environ, directory), ini(_option(config, name), directory))
-    return Settings(*((arguments,) if arguments else ()), *layers)
+def _settings(
+    config: Any, name: str, directory: Path, files: _Files, arguments: Layer | None = None
+) -> Settings:
+    options = ini(_option(config, name), directory, config.options(env=name))
+    layers = (environment(os.environ, directory), options)
+    return Settings(*((arguments,) if arguments else ()), *layers, files=files)
 
 
 def _option(config: Any, name: str) -> Callable[[str], str | None]:
@@ -184,7 +190,9 @@ def _option(config: Any, name: str) -> Callable[[str], str | None]:
     return option
 
 
-def _rivals(config: Any, name: str, directory: Path) -> tuple[tuple[str, str, Settings], ...]:
+def _rivals(
+    config: Any, name: str, directory: Path, files: _Files
+) -> tuple[tuple[str, str, Settings], ...]:
     """Returns the other environments with the same extra script that may be published, too.
 
     Which environments this very run builds is not known here: each is a process of its own. One
@@ -196,7 +204,7 @@ def _rivals(config: Any, name: str, directory: Path) -> tuple[tuple[str, str, Se
         (
             other,
             str(config.get(f"env:{other}", "board", "")).lower(),
-            _settings(config, other, directory),
+            _settings(config, other, directory, files),
         )
         for other in (default if name in default else config.envs())
         if other != name and ours & set(config.get(f"env:{other}", "extra_scripts", []) or ())

@@ -7,14 +7,13 @@ that is not empty counts.
 
 from __future__ import annotations
 
-import importlib
 import json
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
 from acpublish.errors import VersionError
+from acpublish.publishing.toml import parse_toml
 from acpublish.release.version import Version
 
 __all__ = ["version_from_file"]
@@ -101,10 +100,8 @@ def _from_json(path: Path, text: str) -> str:
 
 
 def _from_toml(path: Path, text: str) -> str:
-    # Its name below Python 3.11, where it is no part of the standard library.
-    toml: Any = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
-        document = toml.loads(text)
+        document = parse_toml(text)
     except ValueError as fault:
         raise _no_document(path, "TOML") from fault
     for table in _TABLES:

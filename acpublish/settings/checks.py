@@ -51,6 +51,11 @@ def address(text: str) -> str:
 
 def key_file(path: Path) -> Path:
     """Returns the file of a private key."""
+    if "-----BEGIN" in str(path):
+        raise SettingsError(
+            "it is a key itself, not the path of its file",
+            hint="Write the key into a file that only you can read, and give its path.",
+        )
     keys.require()
     if not path.is_file():
         raise SettingsError(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,7 +22,8 @@ from acpublish.release.filenames import NamePattern
 from acpublish.release.secrets import SecretRules, parse_accepted
 from acpublish.settings import checks
 from acpublish.settings.layers import Layer
-from acpublish.settings.names import EXAMPLES, SPELLED
+from acpublish.settings.names import DEFAULTS, EXAMPLES, SPELLED
+from acpublish.settings.tokens import STDIN, token_from_file, token_from_stdin
 
 __all__ = ["Settings"]
 
@@ -29,14 +31,34 @@ T = TypeVar("T")
 
 
 class Settings:
-    """Values out of layers; the first layer that has one wins."""
+    """Values out of layers; the first layer that has one wins.
 
-    def __init__(self, *layers: Layer) -> None:
-        self._layers = layers
+    Args:
+        layers: The layers, those that win first.
+        files: Returns further layers, which come last; called when the first value is asked for,
+            so that a run that needs none reads no file and finds no fault in one.
+    """
+
+    def __init__(self, *layers: Layer, files: Callable[[], Sequence[Layer]] = tuple) -> None:
+        self._first = layers
+        self._files = files
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """All layers, those that win first."""
+        return (*self._first, *self._files())
+
+    def warnings(self) -> tuple[str, ...]:
+        """Returns what the layers hold that is not used, each as a sentence."""
+        return tuple(dict.fromkeys(text for layer in self.layers for text in layer.warnings))
+
+    def origin(self, name: str) -> str | None:
+        """Returns where a setting comes from, None where no layer has it."""
+        return next((layer.in_full(name) for layer in self.layers if name in layer.values), None)
 
     def text(self, name: str) -> str | None:
         """Returns a setting's text, None where no layer has it."""
-        for layer in self._layers:
+        for layer in self.layers:
             if name in layer.values:
                 return layer.values[name]
         return None
@@ -48,7 +70,7 @@ class Settings:
             AcpublishError: There is none, or the check refuses it; the message says where it
                 came from.
         """
-        for layer in self._layers:
+        for layer in self.layers:
             if name in layer.values:
                 try:
                     return check(layer.values[name])
@@ -61,7 +83,21 @@ class Settings:
 
     def flag(self, name: str) -> bool:
         """Returns a yes or no; no where no layer has it."""
-        return self.checked(name, checks.boolean, "no")
+        return self.checked(name, checks.boolean, DEFAULTS[name])
+
+    @cached_property
+    def token(self) -> str | None:
+        """The token, which may stand in a file; None where no layer has one.
+
+        Raises:
+            SettingsError: The file cannot be read, or holds none.
+        """
+        for layer in self.layers:
+            if "token" in layer.values:
+                return layer.values["token"]
+            if "token_file" in layer.values:
+                return self.checked("token_file", partial(_token, layer))
+        return None
 
     def destination(self) -> Destination:
         """Returns where to publish.
@@ -70,15 +106,10 @@ class Settings:
             SettingsError: It is not given, or is no address that can be used.
         """
         to = self.checked("to", checks.address)
-        holder = next(layer for layer in self._layers if "to" in layer.values)
-        found = Destination(
-            to=to, token=self.text("token"), insecure_http=self.flag("insecure_http")
-        )
-        if found.is_server:
-            return found
-        # Path.expanduser raises a RuntimeError for a user that there is not.
-        directory = Path(os.path.expanduser(to))  # noqa: PTH111
-        path = holder.base / directory if holder.base else directory
+        holder = next(layer for layer in self.layers if "to" in layer.values)
+        if Destination(to=to).is_server:
+            return Destination(to=to, token=self.token, insecure_http=self.flag("insecure_http"))
+        path = _path_of(to, holder)
         variables = self._variables()
         return Destination(to=str(path), state=state_dir(path, variables) if variables else None)
 
@@ -88,7 +119,7 @@ class Settings:
         Raises:
             SettingsError: There is no such kind.
         """
-        return self.checked("kind", checks.kind, "firmware")
+        return self.checked("kind", checks.kind, DEFAULTS["kind"])
 
     def signing_key(self) -> Path | None:
         """Returns the file of the key that signs, None where none is set.
@@ -148,7 +179,7 @@ class Settings:
             version=self._given("version", self._version_source),
             board=self._given("board", names.board),
             channel=self._given("channel", names.channel),
-            kind=self.checked("kind", checks.kind, "firmware"),
+            kind=self.kind(),
             chip=self.text("chip"),
             partitions=self._path("partitions"),
             skipped_checks=self._skipped_checks(),
@@ -177,20 +208,23 @@ class Settings:
 
     def _how_to_give(self, name: str) -> str:
         # What is for one call or project comes before what the whole shell may have.
-        layers = sorted(self._layers, key=lambda layer: layer.origin(name).startswith("ACPUBLISH_"))
-        places = " or ".join(layer.how_to_give(name) for layer in layers)
+        layers = sorted(
+            (layer for layer in self.layers if layer.proposed),
+            key=lambda layer: layer.origin(name).startswith("ACPUBLISH_"),
+        )
+        places = " or ".join(layer.in_full(name) for layer in layers)
         example = EXAMPLES.get(name)
         return f"Set {places}{f', {example}' if example else ''}."
 
     def _skipped_checks(self) -> dict[str, str]:
         skipped = self.checked("skip_checks", parse_skips, "")
         # What is not searched for is a check that was not made: the manifest says so, too.
-        if self.checked("secret_scan", checks.secret_scan, "warning") == "off":
+        if self.checked("secret_scan", checks.secret_scan, DEFAULTS["secret_scan"]) == "off":
             skipped.setdefault("secrets", "secret_scan = off")
         return skipped
 
     def _secret_rules(self) -> SecretRules:
-        scan = self.checked("secret_scan", checks.secret_scan, "warning")
+        scan = self.checked("secret_scan", checks.secret_scan, DEFAULTS["secret_scan"])
         return SecretRules(
             severity="error" if scan == "error" else "warning",
             accepted=self.checked("accept_secrets", parse_accepted, ""),
@@ -211,7 +245,7 @@ class Settings:
         return checks.version_source(text)
 
     def _variables(self) -> dict[str, str]:
-        return {name: text for layer in self._layers for name, text in layer.variables.items()}
+        return {name: text for layer in self.layers for name, text in layer.variables.items()}
 
     def _secret_values(self) -> dict[str, str]:
         names = (self.text("secret_variables") or "").replace(",", " ").split()
@@ -219,11 +253,22 @@ class Settings:
         return {f"${name}": variables[name] for name in names if variables.get(name)}
 
     def _path(self, name: str) -> Path | None:
-        for layer in self._layers:
+        for layer in self.layers:
             if name in layer.values:
-                path = Path(os.path.expanduser(layer.values[name]))  # noqa: PTH111
-                return path if layer.base is None else layer.base / path
+                return _path_of(layer.values[name], layer)
         return None
 
     def _given(self, name: str, check: Callable[[str], T]) -> T | None:
         return self.checked(name, check) if self.text(name) else None
+
+
+def _path_of(text: str, layer: Layer) -> Path:
+    # Path.expanduser raises a RuntimeError for a user that there is not.
+    path = Path(os.path.expanduser(text))  # noqa: PTH111
+    return path if layer.base is None else layer.base / path
+
+
+def _token(layer: Layer, text: str) -> str:
+    if text == STDIN and layer.stdin:
+        return token_from_stdin()
+    return token_from_file(_path_of(text, layer))

@@ -84,6 +84,8 @@ class Sandbox:
         elif block.language == "cpp":
             (self.project / "src" / "main.cpp").write_text(block.text)
             self._unbuilt = True
+        elif block.language == "toml":
+            (self.project / "acpublish.toml").write_text(block.text)
         elif "Import(" in block.text:
             (self.project / "acpublish_ota.py").write_text(block.text)
         else:

@@ -22,7 +22,7 @@ from tests.support.pio import make_core_dir, missing_part
 
 #: Languages of blocks that are files, or run; the others hold no commands.
 RUN = {"console", "sh"}
-WRITTEN = {"ini", "cpp", "python"}
+WRITTEN = {"ini", "cpp", "python", "toml"}
 OTHER = {"json", "yaml", "nginx", "text", ""}
 
 

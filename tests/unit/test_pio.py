@@ -42,6 +42,9 @@ class Config:
     def get(self, section: str, option: str, default: Any = None) -> Any:
         return self._envs[section.removeprefix("env:")].get(option, default)
 
+    def options(self, env: str) -> list[str]:
+        return list(self._envs[env])
+
     def envs(self) -> list[str]:
         return list(self._envs)
 

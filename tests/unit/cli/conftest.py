@@ -19,6 +19,7 @@ def acpublish(
     for name in [name for name in os.environ if name.startswith("ACPUBLISH_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.chdir(tmp_path)
     return CommandLine(capsys)
 

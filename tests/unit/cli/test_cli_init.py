@@ -59,6 +59,14 @@ def test_a_destination_that_the_shell_has_is_not_written(
     assert "custom_ota_version = git" in text
 
 
+def test_a_destination_that_a_file_has_is_not_written(
+    acpublish: CommandLine, project: Path
+) -> None:
+    (project / "acpublish.toml").write_text('to = "http://127.0.0.1:1"\n')
+    acpublish("init", "-d", project, "--yes", "--version", "git")
+    assert "custom_ota_to" not in (project / "platformio.ini").read_text()
+
+
 def test_an_edited_script_stays(acpublish: CommandLine, project: Path, tmp_path: Path) -> None:
     (project / "acpublish_ota.py").write_text("# mine\n")
     acpublish("init", "-d", project, "--to", tmp_path, "--yes")

@@ -1,0 +1,49 @@
+"""Each setting with its value and where that comes from; a secret is never shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from acpublish.client.redact import MASK, redact, redact_broken
+from acpublish.settings.names import DEFAULTS, NAMES
+from acpublish.settings.values import Settings
+
+__all__ = ["Shown", "shown"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A setting as it may be shown; value and origin are None where it is not set."""
+
+    name: str
+    value: str | None
+    origin: str | None
+
+
+def shown(settings: Settings) -> tuple[Shown, ...]:
+    """Returns all settings, in the order of the reference."""
+    return tuple(
+        _token(settings) if name == "token" else _setting(settings, name) for name in NAMES
+    )
+
+
+def _setting(settings: Settings, name: str) -> Shown:
+    text, origin = settings.text(name), settings.origin(name)
+    if text is None and name in DEFAULTS:
+        return Shown(name=name, value=DEFAULTS[name], origin="default")
+    return Shown(name=name, value=text and _masked(text, settings.text("token")), origin=origin)
+
+
+def _token(settings: Settings) -> Shown:
+    for layer in settings.layers:
+        for name in ("token", "token_file"):
+            if name in layer.values:
+                of_file = "" if name == "token" else "the file of "
+                origin = of_file + layer.in_full(name)
+                return Shown(name="token", value=MASK, origin=origin)
+    return Shown(name="token", value=None, origin=None)
+
+
+def _masked(text: str, token: str | None) -> str:
+    # Whoever gave a key where its path belongs must not find it in a log.
+    return MASK if "-----BEGIN" in text else redact(redact_broken(text), (token,))
