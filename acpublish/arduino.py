@@ -22,6 +22,7 @@ from acpublish.publishing import (
     read_file,
     resolve,
     stamped,
+    tell_workflow,
     write_file,
 )
 from acpublish.release import names
@@ -75,7 +76,7 @@ def _publish(image: Path, sketch: Path, fqbn: str, mcu: str) -> None:
     final = stamped(data, read(data), publication.submission)
     if final != data:
         write_file(image, final)
-    for warning in publication.receipt.warnings:
+    for warning in (*publication.receipt.warnings, *tell_workflow(publication, os.environ)):
         print(f"acpublish: warning: {warning}", file=sys.stderr)
     for line in (publication.note, describe(publication), publication.receipt.url):
         if line:

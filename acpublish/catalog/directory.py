@@ -89,6 +89,10 @@ class DirectoryCatalog:
         with atomic.wrapped(self.root, "cannot read the catalog"):
             return read_trusted_keys(self.root, names.product(product))
 
+    def url_of(self, file: str) -> str:
+        """Returns the path of a visible file, given its path below the catalog."""
+        return str(self.root / file)
+
     def find_file(self, product: str, file: str) -> tuple[Release, ReleaseImage] | None:
         """Returns the release and image behind a visible file; as cheap as :meth:`releases`."""
         return self._snapshots.product(product).files.get(file)
@@ -246,7 +250,7 @@ class DirectoryCatalog:
                 size=image.size,
                 md5=image.md5,
                 sha256=image.sha256,
-                url=str(self.root / file),
+                url=self.url_of(file),
                 warnings=(*warnings, *more),
                 compressed=placed.image.compressed,
             ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from acpublish.api import publish_with
 from acpublish.cli.given import environment_option, settings_for, token_option
 from acpublish.cli.output import json_option, print_json, warn
 from acpublish.cli.paths import ANY_PATH
-from acpublish.publishing import Publication, describe, origin
+from acpublish.publishing import Publication, describe, origin, tell_workflow
 from acpublish.release import Declared
 
 
@@ -86,7 +87,7 @@ def command(
         declared=Declared(changed=git.changed if git else None),
     )
     publication = publish_with(file, options, dry_run=dry_run)
-    for warning in publication.receipt.warnings:
+    for warning in (*publication.receipt.warnings, *tell_workflow(publication, os.environ)):
         warn(warning)
     if as_json:
         print_json(document(publication))
@@ -99,7 +100,7 @@ def command(
         click.echo(f"{receipt.compressed.size} bytes compressed ({share:.0f} %)")
     if publication.not_checked:
         click.echo(f"not checked: {', '.join(publication.not_checked)}")
-    click.echo(receipt.url or f"{options.destination.to}/{receipt.file}")
+    click.echo(receipt.url)
 
 
 def document(publication: Publication) -> dict[str, Any]:
@@ -118,7 +119,7 @@ def document(publication: Publication) -> dict[str, Any]:
         "md5": receipt.md5,
         "sha256": receipt.sha256,
         "compressed": receipt.compressed.to_dict() if receipt.compressed else None,
-        "url": receipt.url or None,
+        "url": receipt.url,
         "warnings": list(receipt.warnings),
         "not_checked": dict(publication.not_checked),
     }

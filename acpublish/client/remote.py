@@ -90,6 +90,10 @@ class RemoteCatalog:
                 hint="Set ACPUBLISH_TOKEN to what 'acpublish token create' printed there.",
             )
 
+    def url_of(self, file: str) -> str:
+        """Returns a file's address; a server behind a proxy does not know its own."""
+        return f"{self._address.base}/{quote(file, safe='/+')}"
+
     def put(self, data: bytes, submission: Submission) -> Receipt:
         """Publishes an image, and compares what the server holds with what was sent.
 
@@ -144,8 +148,7 @@ class RemoteCatalog:
             size=size,
             md5=str(texts["md5"]),
             sha256=str(texts["sha256"]).lower(),
-            # A server behind a proxy does not know by which scheme and path it is reached.
-            url=f"{self._address.base}/{quote(file, safe='/+')}",
+            url=self.url_of(file),
             warnings=tuple(self._address.redacted(str(one)) for one in warnings),
             compressed=self._compressed(document.get("compressed")),
         )

@@ -28,6 +28,7 @@ from acpublish.publishing import (
     publish_image,
     read_file,
     stamped,
+    tell_workflow,
 )
 from acpublish.release import ImageKind
 
@@ -209,7 +210,8 @@ def _publish(
     publication = publish_image(data, options, plan.source, catalog, on_build=on_build)
     # What a cable flashes is then the very image that was published, whatever its version became.
     _rewrite(path, data, stamped(data, read(data), publication.submission))
-    for warning in publication.receipt.warnings:
+    workflow = tell_workflow(publication, hook.project.environ)
+    for warning in (*publication.receipt.warnings, *workflow):
         say(f"acpublish: warning: {warning}", sys.stderr)
     for line in (publication.note, describe(publication), publication.receipt.url):
         if line:

@@ -111,6 +111,11 @@ class Project:
         """The board."""
         return self.settings.checked("board", names.board, self.default_board)
 
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """The environment variables of this run."""
+        return os.environ
+
     def version_source(self) -> VersionSource | None:
         """Finds out the version, before the build; None where none is set."""
         version = self.settings.version_source()

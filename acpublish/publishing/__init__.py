@@ -17,6 +17,7 @@ from acpublish.publishing.reading import read_file
 from acpublish.publishing.signer import any_key, private_key, public_key
 from acpublish.publishing.sources import VersionSource, resolve
 from acpublish.publishing.standing import standing
+from acpublish.publishing.workflow import tell_workflow
 from acpublish.publishing.writing import write_file, write_secret
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "resolve",
     "stamped",
     "standing",
+    "tell_workflow",
     "write_file",
     "write_secret",
 ]

@@ -23,6 +23,10 @@ class Catalog(Protocol):
         """Returns the keys of which one has to sign the product's releases; maybe none."""
         ...
 
+    def url_of(self, file: str) -> str:
+        """Returns where to look for a file, given its path below the catalog."""
+        ...
+
     def put(self, data: bytes, submission: Submission) -> Receipt:
         """Publishes an image, or says why not."""
         ...

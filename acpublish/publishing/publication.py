@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from acpublish.release import Outcome, Receipt, Submission
 
-__all__ = ["Publication", "describe"]
+__all__ = ["Publication", "describe", "outcome"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,17 +31,28 @@ class Publication:
 
 def describe(publication: Publication) -> str:
     """Returns one line on what happened, for a person."""
-    submission, receipt = publication.submission, publication.receipt
+    submission = publication.submission
     what = f"{submission.product} {submission.version} for {submission.board}"
-    did = {
+    return f"{what} ({submission.channel}): {_did(publication)}"
+
+
+def outcome(publication: Publication) -> str:
+    """Returns in a few words what happened; of a dry run, what would."""
+    receipt = publication.receipt
+    if publication.dry_run and receipt.outcome is not Outcome.ALREADY_PUBLISHED:
+        return f"would be {receipt.outcome.value}"
+    return receipt.outcome.value
+
+
+def _did(publication: Publication) -> str:
+    receipt = publication.receipt
+    if publication.dry_run:
+        done = receipt.outcome is Outcome.ALREADY_PUBLISHED
+        return "nothing to do: already published" if done else outcome(publication)
+    return {
         Outcome.PUBLISHED: "published",
         Outcome.ADDED_TO_CHANNEL: "added to the channel",
         Outcome.COMPRESSED: "compressed, too",
         Outcome.SIGNED: "signed, too",
         Outcome.ALREADY_PUBLISHED: "already published",
     }[receipt.outcome]
-    if publication.dry_run:
-        did = "nothing to do: already published"
-        if receipt.outcome is not Outcome.ALREADY_PUBLISHED:
-            did = f"would be {receipt.outcome.value}"
-    return f"{what} ({submission.channel}): {did}"

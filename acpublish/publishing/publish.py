@@ -148,13 +148,14 @@ def _publish(
     beside = Compressed.of(gzip) if gzip else None
     now = datetime.now(timezone.utc)
     placed = place(final_image, submission, releases, now, beside, trusted_keys=keys)
+    file = f"{submission.product}/{placed.image.file}"
     plan = Receipt(
         outcome=placed.outcome,
-        file=f"{submission.product}/{placed.image.file}",
+        file=file,
         size=final_image.size,
         md5=final_image.md5,
         sha256=final_image.sha256,
-        url="",
+        url=catalog.url_of(file),
         compressed=placed.image.compressed,
     )
     receipt = send(catalog, final, submission, plan)

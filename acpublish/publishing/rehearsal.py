@@ -37,6 +37,10 @@ class Rehearsal:
             self._keys[product] = self._catalog.trusted_keys(product)
         return self._keys[product]
 
+    def url_of(self, file: str) -> str:
+        """Returns where a file would stand."""
+        return self._catalog.url_of(file)
+
     def put(self, data: bytes, submission: Submission) -> Receipt:
         """Remembers an image as published.
 

@@ -21,7 +21,11 @@ TEMPLATE = ROOT / "templates" / "acpublish.gitlab-ci.yml"
 PIPELINE = ROOT / "examples" / "ci" / "gitlab-ci.yml"
 
 _EXPRESSION = re.compile(r"\$\{\{ *([a-z0-9_.]+) *\}\}")
-_OUTPUT = re.compile(r"^(\w+)=(.*)$", re.M)
+#: ``name=value``, or ``name<<END``, the lines of the value, and ``END`` alone on a line.
+_OUTPUT = re.compile(
+    r"^(?:(?P<short>\w+)=(?P<line>.*)|(?P<long>\w+)<<(?P<end>.+)\n(?P<lines>(?s:.*?))\n(?P=end))$",
+    re.M,
+)
 #: How GitHub's runner starts ``shell: bash``; GitLab's is as strict.
 _BASH = ("bash", "--noprofile", "--norc", "-eo", "pipefail")
 
@@ -60,7 +64,7 @@ def run_action(inputs: Mapping[str, str], work: Path, tmp: Path) -> Ended:
         runner["GITHUB_ACTION_PATH"] = str(ROOT)
         status, text = _run([*_BASH, str(script)], work, {**runner, **given})
         printed += text
-        for name, value in _OUTPUT.findall(files["GITHUB_OUTPUT"].read_text(encoding="utf-8")):
+        for name, value in variables(files["GITHUB_OUTPUT"]).items():
             context[f"steps.{step.get('id')}.outputs.{name}"] = value
         if status:
             return Ended(status, printed)
@@ -69,6 +73,16 @@ def run_action(inputs: Mapping[str, str], work: Path, tmp: Path) -> Ended:
     }
     summary = files["GITHUB_STEP_SUMMARY"].read_text(encoding="utf-8")
     return Ended(0, printed, outputs, summary)
+
+
+def variables(file: Path) -> dict[str, str]:
+    """Returns the variables that a step set, after a check that it wrote nothing else."""
+    text = file.read_text(encoding="utf-8")
+    assert not _OUTPUT.sub("", text).strip(), text
+    return {
+        found["short"] or found["long"]: found["line"] or found["lines"] or ""
+        for found in _OUTPUT.finditer(text)
+    }
 
 
 def run_job(job: Mapping[str, Any], variables: Mapping[str, str], work: Path) -> Ended:

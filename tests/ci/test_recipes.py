@@ -73,8 +73,18 @@ def test_the_action_publishes_and_again_is_a_success(
     assert "lamp 1.4.0 for d1_mini (stable): published" in ended.printed
     assert held(tmp_path) == ["1.4.0"]
     assert token not in ended.printed + ended.summary
+    (image,) = DirectoryCatalog(tmp_path / "catalog").releases("lamp")[0].images
+    assert ended.outputs == {
+        "version": "1.4.0",
+        "url": f"{inputs['to']}/lamp/lamp-1.4.0_d1_mini.bin",
+        "file": "lamp/lamp-1.4.0_d1_mini.bin",
+        "sha256": image.sha256,
+        "outcome": "published",
+    }
+    assert f"| SHA-256 | {image.sha256} |" in ended.summary
     ended = runner.run_action({**inputs, "options": "--dry-run  --json"}, work, tmp_path)
     assert '"outcome": "already published"' in ended.printed
+    assert ended.outputs["outcome"] == "already published"
 
 
 def test_a_publish_that_fails_fails_the_action(

@@ -168,7 +168,7 @@ def test_the_options_of_the_service_exist() -> None:
         with click.Context(command_line) as context:
             command = command_line.get_command(context, name)
             assert command is not None
-            command.make_context(name, words).close()
+            command.make_context(name, words, parent=context).close()
 
 
 def test_nginx_accepts_the_proxy(tmp_path: Path) -> None:

@@ -40,7 +40,8 @@ def test_both_chips_are_built_stamped_and_published_and_again_with_nothing_rebui
 
     first = project.run("-t", "upload_ota")
     images = {name: project.image(name).read_bytes() for name in BOTH}
-    second = project.run("-t", "upload_ota")
+    runner = {"GITHUB_STEP_SUMMARY": catalog.parent / "summary", "GITHUB_OUTPUT": catalog.parent}
+    second = project.run("-t", "upload_ota", env={name: str(at) for name, at in runner.items()})
 
     assert first.ok, first.stdout
     assert "Publishing .pio/build/d1/firmware.bin" in first.stdout
@@ -57,6 +58,9 @@ def test_both_chips_are_built_stamped_and_published_and_again_with_nothing_rebui
         assert stamp is not None
         assert (stamp.product, stamp.version) == ("lamp", "1.0.0")
     assert second.ok, second.stdout
+    summary = runner["GITHUB_STEP_SUMMARY"].read_text(encoding="utf-8")
+    assert summary.count("| Outcome | already published |") == len(BOTH)
+    assert second.stdout.count("warning: GITHUB_OUTPUT cannot be written: is a directory") == 2
     assert "Linking" not in second.stdout
     assert second.stdout.count("(stable): already published") == 2
     assert {name: project.image(name).read_bytes() for name in BOTH} == images

@@ -16,7 +16,7 @@ def acpublish(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> CommandLine:
     """The command line, without the caller's settings, in a directory of its own."""
-    for name in [name for name in os.environ if name.startswith("ACPUBLISH_")]:
+    for name in [name for name in os.environ if name.startswith(("ACPUBLISH_", "GITHUB_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))

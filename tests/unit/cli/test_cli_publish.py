@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.ci.runner import variables
 from tests.support import images
 from tests.unit.cli.invoking import CommandLine
 
@@ -219,3 +220,18 @@ def test_a_file_that_is_missing(acpublish: CommandLine, catalog: Path) -> None:
     said = acpublish("publish", "no.bin", "--to", catalog, *NAMES)
     assert said.status == 7
     assert "no.bin cannot be read: no such file" in said.error()
+
+
+def test_a_workflow_is_told_what_was_published(
+    acpublish: CommandLine,
+    firmware: Path,
+    catalog: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(catalog))
+    said = acpublish("publish", firmware, "--to", catalog, *NAMES)
+    assert said.status == 0
+    assert said.err.startswith("acpublish: warning: GITHUB_STEP_SUMMARY cannot be written: ")
+    assert variables(tmp_path / "output")["file"] == FILE
