@@ -10,8 +10,9 @@ INSTALLED := $(VENV)/.installed
 PYTEST_OPTIONS ?= -n 2 --dist loadfile
 
 BENCH_PACKAGES := nginx-light apache2-utils
-# nginx and ab are there for the short form of the benchmarks.
-TEST_PACKAGES := arduino-builder gcc-xtensa-lx106 gcc-riscv64-unknown-elf git openssl $(BENCH_PACKAGES)
+# nginx and ab are there for the short form of the benchmarks, and nginx as a proxy for the doctor.
+TEST_PACKAGES := arduino-builder gcc-xtensa-lx106 gcc-riscv64-unknown-elf git openssl \
+  libnginx-mod-stream $(BENCH_PACKAGES)
 
 # Both campaigns have a short form in the tests.
 FUZZ_SECONDS ?= 600

@@ -18,16 +18,22 @@ from pathlib import Path
 
 from bench.report import BenchError, Unavailable
 
+#: Where Debian puts what lets nginx pass TCP through.
+STREAM_MODULE = Path("/usr/lib/nginx/modules/ngx_stream_module.so")
+
 _START_S = 10.0
 _ROUND_S = 60.0
 
 _NGINX = """\
+{modules}
 {user}
 daemon off;
 worker_processes 1;
 pid {prefix}/nginx.pid;
 error_log {prefix}/error.log crit;
 events {{ worker_connections 4096; }}
+"""
+_HTTP = """\
 http {{
   access_log off;
   sendfile on;
@@ -37,12 +43,15 @@ http {{
   fastcgi_temp_path {prefix}/fastcgi;
   uwsgi_temp_path {prefix}/uwsgi;
   scgi_temp_path {prefix}/scgi;
+{servers}
+}}
+"""
+_FILES = """\
   server {{
     listen 127.0.0.1:{port} backlog=2048;
     root {root};
     location = /up-to-date {{ return 304; }}
   }}
-}}
 """
 
 
@@ -71,13 +80,36 @@ def nginx(root: Path, prefix: Path) -> Iterator[str]:
     Yields:
         Its URL.
     """
+    port = free_port()
+    with nginx_with(http(_FILES.format(port=port, root=root), prefix), port, prefix) as url:
+        yield url
+
+
+def http(servers: str, prefix: Path) -> str:
+    """Returns nginx's http block with servers in it."""
+    return _HTTP.format(servers=servers, prefix=prefix)
+
+
+@contextlib.contextmanager
+def nginx_with(blocks: str, port: int, prefix: Path, *, load: Sequence[Path] = ()) -> Iterator[str]:
+    """Runs nginx with blocks of its configuration.
+
+    Args:
+        blocks: What comes after its general part.
+        port: Where they let it listen.
+        prefix: A directory for its own files; made if it is missing.
+        load: Modules that the blocks need.
+
+    Yields:
+        Its URL.
+    """
     program = tool("nginx", "nginx-light")
     prefix.mkdir(parents=True, exist_ok=True)
-    port = _free_port()
     # Workers of a root's nginx would else run as somebody who must not read temporary files.
     user = "user root;" if os.geteuid() == 0 else ""
     config = prefix / "nginx.conf"
-    config.write_text(_NGINX.format(user=user, prefix=prefix, port=port, root=root))
+    modules = "\n".join(f"load_module {module};" for module in load)
+    config.write_text(_NGINX.format(modules=modules, user=user, prefix=prefix) + blocks)
     with (prefix / "output").open("wb") as output:
         process = subprocess.Popen(
             [program, "-p", str(prefix), "-c", str(config), "-e", str(prefix / "error.log")],
@@ -96,7 +128,8 @@ def nginx(root: Path, prefix: Path) -> Iterator[str]:
             process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Returns a port of 127.0.0.1 that nobody listens at."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
         return port

@@ -27,6 +27,7 @@ COMMANDS = {
     "config": "Show the settings, and where they come from.",
     "device": "Ask for an update as a real device does, and check what comes.",
     "diff": "Tell what changed between two images.",
+    "doctor": "Look for what keeps devices from their updates.",
     "import": "Make releases of a folder of old .bin files.",
     "init": "Set a project up for publishing.",
     "inspect": "Tell all about an image file.",

@@ -1,7 +1,8 @@
 """The one table of exit statuses.
 
 0    done; "already published" and "up to date" are successes
-1    the answer is no: `inspect` of a file that is no image, a device's update that failed
+1    the answer is no: `inspect` of a file that is no image, a device's update that failed, a
+     trouble that `doctor` found
 2    usage: an option, variable or file of settings
 3    authentication: the token is missing, wrong or not allowed to do this
 4    conflict: the version exists with other bytes

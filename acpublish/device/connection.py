@@ -67,6 +67,7 @@ class Answer:
     Attributes:
         status: The HTTP status.
         size: Content-Length, -1 where there is none.
+        head_bytes: How long the head is.
         in_first_segment: How many bytes of the body came in the head's last segment.
     """
 
@@ -77,6 +78,7 @@ class Answer:
         self._headers: dict[str, str] = {}
         self.status = -1
         self.size = -1
+        self.head_bytes = 0
         self.in_first_segment = 0
 
     def header(self, name: str) -> str:
@@ -99,9 +101,10 @@ class Answer:
             if len(head) > _MAX_HEAD_BYTES:
                 raise HttpError("too less ram")
         ends = [head.find(mark) + len(mark) for mark in (b"\n\r\n", b"\n\n") if mark in head]
-        self._pending = head[min(ends) :]
+        self.head_bytes = min(ends)
+        self._pending = head[self.head_bytes :]
         self.in_first_segment = len(self._pending)
-        for line in head[: min(ends)].decode("latin-1").split("\n"):
+        for line in head[: self.head_bytes].decode("latin-1").split("\n"):
             self._take(line.strip())
         self._judge(chip)
 

@@ -1,0 +1,110 @@
+"""A small update server that does all that a device needs, and one thing wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import socketserver
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.utils import formatdate
+
+from tests.support.images import esp32_image, esp8266_image
+
+IMAGES = {"esp8266": esp8266_image(20_000), "esp32": esp32_image("esp32", 20_000)}
+NAME = "lamp/lamp-1.0.0_attic.bin"
+
+
+def entry(name: str) -> dict[str, object]:
+    """Returns an entry of a list, as a device needs it."""
+    return {"name": name, "type": "bin", "date": "2026-01-01", "time": "12:00:00", "size": 20_000}
+
+
+@dataclass(slots=True)
+class Request:
+    """What was asked."""
+
+    target: bytes
+    head: bytes
+
+    @property
+    def image(self) -> bytes:
+        """What is right for the device."""
+        return IMAGES["esp32" if b"ESP32" in self.head else "esp8266"]
+
+    @property
+    def lists(self) -> bool:
+        """Whether it asks for the list."""
+        return self.target.startswith(b"/_catalog")
+
+    @property
+    def fetches(self) -> bool:
+        """Whether it asks for the image."""
+        return self.target.lstrip(b"/") == NAME.encode()
+
+
+@dataclass(slots=True)
+class Answer:
+    """What will be said; a fault changes it."""
+
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    more: bytes = b""
+    said: bytes | None = None
+
+
+Fault = Callable[[Request, Answer], None]
+
+
+def right(request: Request) -> Answer:
+    """Returns the right answer."""
+    answer = Answer(headers={"Date": formatdate(time.time(), usegmt=True)})
+    if request.lists:
+        answer.body = json.dumps([entry(NAME)]).encode()
+    elif request.fetches:
+        digest = hashlib.md5(request.image).hexdigest()
+        if digest.encode() in request.head:
+            answer.status = 304
+        else:
+            answer.body = request.image
+            answer.headers["x-MD5"] = digest
+    else:
+        answer.status = 404
+    if answer.status != 304:
+        answer.headers["Content-Length"] = str(len(answer.body))
+    return answer
+
+
+@contextmanager
+def faulty(fault: Fault) -> Iterator[str]:
+    """Runs a server with one fault; yields its address."""
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            head = b""
+            while not head.endswith(b"\r\n\r\n"):
+                line = self.rfile.readline()
+                if not line:
+                    return
+                head += line
+            target = head.split(b"\r\n")[0].removeprefix(b"GET ").rpartition(b" ")[0]
+            request = Request(target, head)
+            answer = right(request)
+            fault(request, answer)
+            lines = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
+            status = f"HTTP/1.1 {answer.status} Said\r\n{lines}".encode()
+            self.wfile.write(answer.said or status + answer.more + b"\r\n" + answer.body)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
