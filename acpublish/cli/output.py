@@ -49,7 +49,13 @@ def print_json(document: Any) -> None:
 
 
 def warn(text: str) -> None:
-    """Prints a warning, on stderr so that it never gets into a script's input."""
+    """Prints a warning, on stderr so that it never gets into a script's input.
+
+    A command that is told to be quiet has none.
+    """
+    context = click.get_current_context(silent=True)
+    if context is not None and context.params.get("quiet"):
+        return
     click.echo(f"acpublish: warning: {printable(text)}", err=True)
 
 

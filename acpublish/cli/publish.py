@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -12,7 +11,9 @@ from acpublish.api import publish_with
 from acpublish.cli.given import environment_option, settings_for, token_option
 from acpublish.cli.output import json_option, print_json, warn
 from acpublish.cli.paths import ANY_PATH
-from acpublish.publishing import Publication, describe, origin, tell_workflow
+from acpublish.cli.published import document, tell
+from acpublish.cli.volume import set_volume, volume_options
+from acpublish.publishing import origin, tell_workflow
 from acpublish.release import Declared
 
 
@@ -58,10 +59,13 @@ from acpublish.release import Declared
 @environment_option
 @click.option("--dry-run", is_flag=True, help="Do all but the write, and say what would happen.")
 @json_option
+@volume_options
 def command(
     file: Path,
     dry_run: bool,
     as_json: bool,
+    quiet: bool,
+    verbose: bool,
     insecure_http: bool,
     compress: bool,
     skip_checks: tuple[str, ...],
@@ -76,6 +80,7 @@ def command(
     so on stand in for missing options, then the files that acpublish config shows. The token for
     a server comes from ACPUBLISH_TOKEN, a file or standard input.
     """
+    set_volume(quiet=quiet, verbose=verbose)
     switches = {"insecure_http": insecure_http, "compress": compress}
     given |= {name: "yes" if on else None for name, on in switches.items()}
     lists = {"skip_checks": "\n".join(skip_checks), "accept_secrets": " ".join(accept_secrets)}
@@ -91,35 +96,5 @@ def command(
         warn(warning)
     if as_json:
         print_json(document(publication))
-        return
-    click.echo(describe(publication))
-    receipt = publication.receipt
-    click.echo(f"{receipt.size} bytes, sha256 {receipt.sha256}")
-    if receipt.compressed:
-        share = 100 * receipt.compressed.size / receipt.size
-        click.echo(f"{receipt.compressed.size} bytes compressed ({share:.0f} %)")
-    if publication.not_checked:
-        click.echo(f"not checked: {', '.join(publication.not_checked)}")
-    click.echo(receipt.url)
-
-
-def document(publication: Publication) -> dict[str, Any]:
-    """Returns a publication as JSON types."""
-    submission, receipt = publication.submission, publication.receipt
-    return {
-        "outcome": receipt.outcome.value,
-        "dry_run": publication.dry_run,
-        "product": submission.product,
-        "version": str(submission.version),
-        "board": submission.board,
-        "channel": submission.channel,
-        "kind": submission.kind,
-        "file": receipt.file,
-        "size": receipt.size,
-        "md5": receipt.md5,
-        "sha256": receipt.sha256,
-        "compressed": receipt.compressed.to_dict() if receipt.compressed else None,
-        "url": receipt.url,
-        "warnings": list(receipt.warnings),
-        "not_checked": dict(publication.not_checked),
-    }
+    else:
+        tell(publication, quiet=quiet)

@@ -6,7 +6,7 @@ import ipaddress
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from acpublish.client.redact import redact, redact_broken
+from acpublish.client.redact import redact, redact_broken, without_query
 from acpublish.errors import SettingsError
 
 _EXAMPLE = "Give one such as http://192.168.1.10:8000 or https://updates.example.com."
@@ -87,7 +87,8 @@ def _split(url: str) -> SplitResult:
     except ValueError:
         whole = False
     if not whole or any(character.isspace() or not character.isprintable() for character in url):
-        raise SettingsError(f"{redact_broken(url)!a} is not the address of a server", hint=_EXAMPLE)
+        shown = without_query(redact_broken(url))
+        raise SettingsError(f"{shown!a} is not the address of a server", hint=_EXAMPLE)
     return parts
 
 

@@ -11,6 +11,7 @@ MASK = "***"
 _CREDENTIALS = re.compile(r"(?P<scheme>\b[a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/?#]*@")
 _SCHEMES = re.compile(r"\b(?P<scheme>Bearer|Basic)\s+[A-Za-z0-9._~+/=-]+", re.IGNORECASE)
 _AFTER_SCHEME = re.compile(r"://\S*@")
+_QUERY = re.compile(r"[?#].*", re.DOTALL)
 
 
 def redact(text: str, secrets: Iterable[str | None] = ()) -> str:
@@ -39,3 +40,8 @@ def redact_broken(text: str) -> str:
     A URL that cannot be taken apart may hold its password anywhere before the last ``@``.
     """
     return redact(_AFTER_SCHEME.sub(f"://{MASK}@", text))
+
+
+def without_query(url: str) -> str:
+    """Returns the text of a URL with its query masked, which may hold a token."""
+    return _QUERY.sub(f"?{MASK}", url)

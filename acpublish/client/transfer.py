@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, TypeVar
 from acpublish.client.address import Address
 from acpublish.client.answer import Answer, Patience
 from acpublish.client.faults import Again, faults
+from acpublish.client.telling import tell_answer, tell_wait
 from acpublish.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -85,9 +86,11 @@ class Transport:
                 with self._answer(method, target, headers or {}, body, end) as answer:
                     return judge(answer)
             except Again as again:
-                wait = self._wait(attempt, again.wait_s)
-                if attempt == self._patience.attempts or time.monotonic() + wait > end:
+                wait, attempts = self._wait(attempt, again.wait_s), self._patience.attempts
+                if attempt == attempts or time.monotonic() + wait > end:
                     raise again.final from again.__cause__
+                asked = again.wait_s is not None
+                tell_wait(again.final, wait, attempt + 1, attempts, asked=asked)
             time.sleep(wait)
         raise SettingsError("no attempt was allowed", hint="Allow at least one attempt.")
 
@@ -112,6 +115,7 @@ class Transport:
         with requests.Session() as session:
             for scheme in ("http://", "https://"):
                 session.mount(scheme, HeadDeadline(timeouts[1]))
+            begun = time.monotonic()
             with faults(self.address):
                 response = session.request(
                     method,
@@ -125,6 +129,7 @@ class Transport:
                     allow_redirects=False,
                     stream=True,
                 )
+            tell_answer(self.address, method, target, begun, response.status_code)
             with response:
                 yield Answer(response, self.address, self._patience)
 

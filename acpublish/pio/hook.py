@@ -70,6 +70,7 @@ def _install(env: Any) -> None:
     _refuse_filesystem_too(asked)
     if not asked & _OURS and (asked & _OTHER_PROGRAM or (asked and asked <= _LOOKING)):
         return
+    _tell_requests_when_verbose()
     project = replace(project, secret_values=secret_macros(env, project_environment()))
     env[KEY] = hook = Hook(project=project, source=project.version_source())
     hook.on_build = _publishes_on_build(project, asked)
@@ -174,6 +175,15 @@ def _warn(project: Project) -> None:
 def _arguments(env: Any) -> list[str]:
     given = env.get("PROGRAM_ARGS") or []
     return shlex.split(given) if isinstance(given, str) else list(map(str, given))
+
+
+def _tell_requests_when_verbose() -> None:
+    """Tells each request to a server, where ``pio run -v`` shows each command."""
+    script: Any = importlib.import_module("SCons.Script")
+    if int(script.ARGUMENTS.get("PIOVERBOSE", 0)):
+        from acpublish.client.telling import listen
+
+        listen(lambda line: say(f"acpublish: {line}", sys.stderr))
 
 
 def _targets() -> frozenset[str]:

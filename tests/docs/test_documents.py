@@ -166,7 +166,7 @@ def test_the_options_of_the_service_exist() -> None:
         started = re.search(r"^ExecStart=\S*/acpublish (?P<words>.*)$", unit, re.M)
         assert started
         name, *words = shlex.split(started["words"])
-        with click.Context(command_line) as context:
+        with click.Context(command_line, **command_line.context_settings) as context:
             command = command_line.get_command(context, name)
             assert command is not None
             command.make_context(name, words, parent=context).close()

@@ -88,8 +88,11 @@ def test_what_pio_run_publishes_is_what_the_devices_hold(
     said = esptool_info(tmp_path / "c3.flash")
     assert said.count("(valid)") == 2, said
     assert "App version: 1.1.0" in said
-    noop = project.run("-t", "upload_ota", env=site.env)
+    noop = project.run("-v", "-t", "upload_ota", env=site.env)
     assert noop.ok, noop.stdout
+    told = rf"^acpublish: PUT {site.server.url}/api/v1/releases/lamp/1\.1\.0/\S+: 200 in \d+ ms$"
+    assert len(re.findall(told, noop.stdout, re.M)) == 2, noop.stdout
+    assert site.env["ACPUBLISH_TOKEN"] not in noop.stdout
     assert noop.stdout.count("already published") == 2
 
 

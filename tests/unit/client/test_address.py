@@ -55,6 +55,7 @@ def test_what_is_no_address_is_refused_without_showing_passwords(url: str) -> No
     with pytest.raises(SettingsError, match="not the address of a server") as caught:
         parse(url)
     assert "s3c/ret" not in str(caught.value)
+    assert "s3cret" not in str(caught.value)
     assert "http://192.168.1.10:8000" in caught.value.hint
 
 
