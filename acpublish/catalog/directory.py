@@ -93,6 +93,9 @@ class DirectoryCatalog:
         """Returns the path of a visible file, given its path below the catalog."""
         return str(self.root / file)
 
+    def request_for(self, submission: Submission) -> None:
+        """Returns what sends an image; nothing is sent here."""
+
     def find_file(self, product: str, file: str) -> tuple[Release, ReleaseImage] | None:
         """Returns the release and image behind a visible file; as cheap as :meth:`releases`."""
         return self._snapshots.product(product).files.get(file)

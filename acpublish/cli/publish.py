@@ -57,7 +57,7 @@ from acpublish.release import Declared
 )
 @token_option
 @environment_option
-@click.option("--dry-run", is_flag=True, help="Do all but the write, and say what would happen.")
+@click.option("--dry-run", is_flag=True, help="Do all but the write, and print the plan.")
 @json_option
 @volume_options
 def command(
@@ -95,6 +95,6 @@ def command(
     for warning in (*publication.receipt.warnings, *tell_workflow(publication, os.environ)):
         warn(warning)
     if as_json:
-        print_json(document(publication))
+        print_json(document(publication, settings))
     else:
-        tell(publication, quiet=quiet)
+        tell(publication, settings, quiet=quiet)

@@ -94,6 +94,10 @@ class RemoteCatalog:
         """Returns a file's address; a server behind a proxy does not know its own."""
         return f"{self._address.base}/{quote(file, safe='/+')}"
 
+    def request_for(self, submission: Submission) -> str:
+        """Returns method and address of the request that sends an image."""
+        return f"PUT {self._address.base}{_release_target(submission)}"
+
     def put(self, data: bytes, submission: Submission) -> Receipt:
         """Publishes an image, and compares what the server holds with what was sent.
 

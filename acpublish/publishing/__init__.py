@@ -10,6 +10,7 @@ from acpublish.publishing.options import (
     PublishOptions,
 )
 from acpublish.publishing.places import Catalog, open_catalog
+from acpublish.publishing.plan import Plan
 from acpublish.publishing.preflight import preflight
 from acpublish.publishing.publication import Publication, describe
 from acpublish.publishing.publish import publish_image, stamped
@@ -28,6 +29,7 @@ __all__ = [
     "Difference",
     "ImportOptions",
     "Imported",
+    "Plan",
     "Publication",
     "PublishOptions",
     "Side",

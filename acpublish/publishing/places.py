@@ -27,6 +27,10 @@ class Catalog(Protocol):
         """Returns where to look for a file, given its path below the catalog."""
         ...
 
+    def request_for(self, submission: Submission) -> str | None:
+        """Returns method and address of what sends an image; None where nothing is sent."""
+        ...
+
     def put(self, data: bytes, submission: Submission) -> Receipt:
         """Publishes an image, or says why not."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from acpublish.publishing.plan import Plan
 from acpublish.release import Outcome, Receipt, Submission
 
 __all__ = ["Publication", "describe", "outcome"]
@@ -20,6 +21,7 @@ class Publication:
         note: Why it is another version than the one asked for; empty when it is not.
         dry_run: Whether nothing was written.
         not_checked: The checks that were not made, each with what it lacks.
+        plan: Of a dry run, what would be done.
     """
 
     submission: Submission
@@ -27,6 +29,7 @@ class Publication:
     note: str = ""
     dry_run: bool = False
     not_checked: Mapping[str, str] = field(default_factory=dict)
+    plan: Plan | None = None
 
 
 def describe(publication: Publication) -> str:

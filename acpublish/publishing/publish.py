@@ -15,6 +15,7 @@ from acpublish.keys import PrivateKey
 from acpublish.publishing.options import DEVELOPMENT_CHANNEL, PublishOptions
 from acpublish.publishing.partitions import with_partitions
 from acpublish.publishing.places import Catalog
+from acpublish.publishing.plan import Plan
 from acpublish.publishing.publication import Publication
 from acpublish.publishing.signer import private_key, signed
 from acpublish.publishing.sources import VersionSource
@@ -85,7 +86,14 @@ def publish_image(
         secrets=options.secrets,
     )
     secrets = find_secrets(data, options.secret_values, options.secrets.accepted)
-    built = _Built(data=data, image=image, secrets=secrets, signer=signer, stamp=options.stamp)
+    built = _Built(
+        data=data,
+        image=image,
+        secrets=secrets,
+        signer=signer,
+        stamp=options.stamp,
+        version_from=source.found_in,
+    )
     send = _planned if dry_run else _put
     try:
         return _publish(built, wanted, catalog, send, dry_run=dry_run)
@@ -113,7 +121,7 @@ def stamped(data: bytes, image: Image, submission: Submission) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Built:
-    """An image as it was built, what was found in it, and who signs what becomes of it.
+    """An image as it was built, what is known of it, and who signs what becomes of it.
 
     A stamp moves nothing, so that secrets stay where they were.
     """
@@ -123,6 +131,7 @@ class _Built:
     secrets: tuple[SecretFound, ...]
     signer: PrivateKey | None
     stamp: bool
+    version_from: str
 
 
 _Send = Callable[[Catalog, bytes, Submission, Receipt], Receipt]
@@ -167,6 +176,15 @@ def _publish(
         note=note,
         dry_run=dry_run,
         not_checked=not_made(results),
+        plan=Plan.of(
+            placed,
+            submission,
+            releases,
+            version_from=built.version_from,
+            request=catalog.request_for(submission),
+        )
+        if dry_run
+        else None,
     )
 
 

@@ -41,6 +41,10 @@ class Rehearsal:
         """Returns where a file would stand."""
         return self._catalog.url_of(file)
 
+    def request_for(self, submission: Submission) -> str | None:
+        """Returns what would send an image."""
+        return self._catalog.request_for(submission)
+
     def put(self, data: bytes, submission: Submission) -> Receipt:
         """Remembers an image as published.
 

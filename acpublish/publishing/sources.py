@@ -33,10 +33,23 @@ class VersionSource:
     Attributes:
         base: The literal, the file's, or the nearest tag's version.
         git: Where the work tree stands, when the version comes from git.
+        file: The source, when it names a file.
     """
 
     base: Version
     git: GitState | None = None
+    file: str = ""
+
+    @property
+    def found_in(self) -> str:
+        """What the version was found in, in a few words; empty for a literal."""
+        if self.git is None:
+            return self.file
+        after = f"tag {self.git.name}" if self.git.tagged else "no tag"
+        if self.git.distance:
+            commits = "1 commit" if self.git.distance == 1 else f"{self.git.distance} commits"
+            after = f"{commits} after {after}" if self.git.tagged else f"{commits} and no tag"
+        return f"git: {after}{', and changes' if self.git.changed else ''}"
 
     @property
     def development(self) -> bool:
@@ -126,7 +139,8 @@ def resolve(source: str, project: Path) -> VersionSource:
         # What does not fit a stamp is refused before the build, not after it.
         found.version("0" * 64)
     elif source.startswith("file:"):
-        found = VersionSource(base=version_from_file(project, source.removeprefix("file:")))
+        base = version_from_file(project, source.removeprefix("file:"))
+        found = VersionSource(base=base, file=source)
     else:
         found = VersionSource(base=Version.parse(source))
     return found

@@ -73,6 +73,7 @@ def test_json_is_the_receipt(acpublish: CommandLine, firmware: Path, catalog: Pa
         "url": str(catalog / FILE),
         "warnings": [],
         "not_checked": said.json()["not_checked"],
+        "plan": None,
     }
     assert said.json()["not_checked"]["slot"] == "the partition table"
     assert "stamp" not in said.json()["not_checked"]
