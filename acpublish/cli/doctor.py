@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
 from acpublish.cli import status
-from acpublish.cli.output import json_option, print_json, printable
-from acpublish.doctor import Finding, State, check_server
+from acpublish.cli.output import json_option, print_json, table
+from acpublish.doctor import Finding, State, check_here, check_server
 
 
 @click.command("doctor", short_help="Look for what keeps devices from their updates.")
-@click.argument("url")
+@click.argument("url", required=False)
 @json_option
-def command(url: str, as_json: bool) -> int:
-    """Look at the server at URL as devices see it, and name each trouble with the line to change.
+def command(url: str | None, as_json: bool) -> int:
+    """Look at this machine and the project in this folder, and name each trouble with its cure.
 
-    It asks as AutoConnect, ESP8266 and ESP32 updaters do, through whatever proxy stands in between,
-    and changes nothing. The exit status is 1 when something is wrong.
+    With URL, look at the server there as devices see it instead: ask as AutoConnect, ESP8266 and
+    ESP32 updaters do, through whatever proxy stands in between. Nothing is changed. The exit status
+    is 1 when something is wrong.
     """
-    return _report(check_server(url), as_json=as_json)
+    findings = check_server(url) if url else check_here(Path(), os.environ)
+    return _report(findings, as_json=as_json)
 
 
 def _report(findings: Sequence[Finding], *, as_json: bool) -> int:
@@ -42,9 +46,7 @@ def _report(findings: Sequence[Finding], *, as_json: bool) -> int:
             }
         )
     else:
-        name_width = max((len(one.name) for one in findings), default=0)
-        for one in findings:
-            click.echo(f"{one.state.value:<7}  {one.name:<{name_width}}  {printable(_line(one))}")
+        table([(one.state.value, one.name, _line(one)) for one in findings])
         click.echo(_summary(counts))
     return status.NO if counts[State.ERROR] else status.OK
 
@@ -54,10 +56,12 @@ def _line(finding: Finding) -> str:
 
 
 def _summary(counts: dict[State, int]) -> str:
-    troubles = [
-        f"{counts[state]} {state.value}{'s' if counts[state] > 1 else ''}"
-        for state in (State.ERROR, State.WARNING)
+    words = {State.ERROR: "error", State.WARNING: "warning"}
+    parts = [
+        f"{counts[state]} {word}{'s' if counts[state] > 1 else ''}"
+        for state, word in words.items()
         if counts[state]
     ]
-    fine = f"{counts[State.OK]} ok" if counts[State.OK] else ""
-    return ", ".join([*troubles, fine] if fine else troubles) or "nothing was looked at"
+    rest = (State.OK, State.NOT_CHECKED)
+    parts += [f"{counts[state]} {state.value}" for state in rest if counts[state]]
+    return ", ".join(parts)

@@ -13,6 +13,7 @@ class State(str, Enum):
     OK = "ok"
     WARNING = "warning"
     ERROR = "error"
+    NOT_CHECKED = "not checked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,13 +24,23 @@ class Finding:
         name: What was looked at, in one word.
         state: How it stands with it.
         what: What there is, or what is wrong and why; a phrase without a final full stop.
-        change: The line to change, or to run; empty where nothing is wrong.
+        change: The line to change, or to run; empty where there is nothing to do.
     """
 
     name: str
     state: State
     what: str
     change: str = ""
+
+
+def ok(name: str, what: str) -> Finding:
+    """Returns a finding of what is as it should be."""
+    return Finding(name=name, state=State.OK, what=what)
+
+
+def not_checked(name: str, what: str, change: str = "") -> Finding:
+    """Returns a finding of what could not be looked at, and why."""
+    return Finding(name=name, state=State.NOT_CHECKED, what=what, change=change)
 
 
 def error(name: str, what: str, change: str) -> Finding:

@@ -13,7 +13,14 @@ from acpublish.errors import AcpublishError, SettingsError
 from acpublish.init.ini import SCRIPTS, Ini
 from acpublish.publishing.worktree import git_state
 
-__all__ = ["Change", "FileChange", "project_change", "undo_change"]
+__all__ = [
+    "SCRIPT",
+    "Change",
+    "FileChange",
+    "packaged_script",
+    "project_change",
+    "undo_change",
+]
 
 SCRIPT = "acpublish_ota.py"
 _ENTRY = f"post:{SCRIPT}"
@@ -100,7 +107,7 @@ def undo_change(root: Path) -> Change:
             ini.remove(section, _VERSION)
             ini.remove(section, _TO)
     files = [FileChange(path=root / "platformio.ini", before=before, after=ini.text)]
-    for name, written in ((SCRIPT, _packaged_script()), (_VERSION_FILE, _FIRST_VERSION)):
+    for name, written in ((SCRIPT, packaged_script()), (_VERSION_FILE, _FIRST_VERSION)):
         held = _read_text(root / name)
         if held == written:
             files.append(FileChange(path=root / name, before=held, after=None))
@@ -142,10 +149,11 @@ def _version_source(root: Path, wanted: str | None) -> tuple[str, FileChange]:
 def _script(root: Path) -> FileChange:
     held = _read_text(root / SCRIPT)
     # One that was edited does what its owner wants.
-    return FileChange(path=root / SCRIPT, before=held, after=held or _packaged_script())
+    return FileChange(path=root / SCRIPT, before=held, after=held or packaged_script())
 
 
-def _packaged_script() -> str:
+def packaged_script() -> str:
+    """Returns the text of the extra script, as this version has it."""
     here = Path(__file__).resolve().parents[1]
     # In a checkout it stands beside the package, in a wheel in it.
     packaged = here / "extra_scripts" / SCRIPT

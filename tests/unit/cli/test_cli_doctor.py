@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from tests.unit.cli.invoking import CommandLine
 from tests.unit.doctor.faulty import Answer, Request, faulty
 
@@ -20,8 +24,8 @@ def test_an_error_is_status_1_and_one_line_with_the_cure(acpublish: CommandLine)
     assert said.status == 1
     assert not said.err
     *lines, last = said.out.splitlines()
-    assert [line for line in lines if not line.startswith("ok       ")] == [
-        "error    md5         an image comes without x-MD5, so that devices flash a damaged "
+    assert [line for line in lines if not line.startswith("ok ")] == [
+        "error  md5         an image comes without x-MD5, so that devices flash a damaged "
         "download, too. Serve the catalog with acpublish serve; in nginx, no "
         "proxy_hide_header x-MD5;."
     ]
@@ -45,6 +49,21 @@ def test_doctor_tells_scripts(acpublish: CommandLine) -> None:
     assert found["name"] == "md5"
     assert found["change"].endswith(".")
     assert {one["change"] for one in document["findings"] if one["state"] == "ok"} == {None}
+
+
+def test_what_is_not_here_is_no_error(
+    acpublish: CommandLine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PLATFORMIO_CORE_DIR", str(tmp_path))
+    said = acpublish("doctor")
+    assert said.status == 0
+    lines = said.out.splitlines()
+    assert [line.split()[:3] for line in lines[:-1]] == [
+        ["not", "checked", "platformio"],
+        ["not", "checked", "project"],
+    ]
+    assert lines[-1] == "2 not checked"
 
 
 def test_an_address_for_no_device_is_status_2(acpublish: CommandLine) -> None:

@@ -1,0 +1,81 @@
+"""Reads what platformio.ini says of each environment, and where it says it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from acpublish.errors import SettingsError
+from acpublish.init.ini import SCRIPTS, Ini
+
+__all__ = ["Options"]
+
+_REFERENCE = re.compile(r"\$\{(?P<section>[^}]+)\.(?P<option>[^.}]+)\}")
+#: More than anybody nests; a reference to itself ends there.
+_DEPTH = 8
+
+
+class Options:
+    """The options of a project's environments."""
+
+    def __init__(self, directory: Path) -> None:
+        """Reads platformio.ini, and what it names as ``extra_configs``.
+
+        Raises:
+            SettingsError: One of them cannot be read.
+        """
+        path = directory / "platformio.ini"
+        text = _read(path)
+        patterns = Ini(text).entries("platformio", "extra_configs")
+        # What is read later wins in PlatformIO, and here what stands first.
+        others = [other for pattern in patterns for other in sorted(directory.glob(pattern))]
+        self._ini = Ini("\n".join([*map(_read, reversed(others)), text]))
+
+    def environments(self) -> list[str]:
+        """Returns those that are built for a device's chip, each once."""
+        names = dict.fromkeys(self._ini.environments())
+        return [name for name in names if self._lookup(name, "platform").strip() != "native"]
+
+    def scripts(self, environment: str) -> list[str]:
+        """Returns the entries of ``extra_scripts``, in order."""
+        given = self._lookup(environment, SCRIPTS)
+        return [one.strip() for one in re.split(r"\n|, ", given) if one.strip()]
+
+    def common_scripts(self) -> list[str]:
+        """Returns the entries of ``extra_scripts`` in ``[env]``."""
+        return self._ini.entries("env", SCRIPTS)
+
+    def section_of_scripts(self, environment: str) -> str | None:
+        """Returns the section that an environment takes its ``extra_scripts`` from."""
+        return self._ini.provider(environment, SCRIPTS)
+
+    def flags(self, environment: str) -> str:
+        """Returns ``build_flags``."""
+        return self._lookup(environment, "build_flags")
+
+    def _lookup(self, environment: str, option: str) -> str:
+        text = self._ini.lookup(environment, option) or ""
+        for _ in range(_DEPTH):
+            filled = _REFERENCE.sub(
+                lambda found: self._referred(environment, found["section"], found["option"]), text
+            )
+            if filled == text:
+                break
+            text = filled
+        return text
+
+    def _referred(self, environment: str, section: str, option: str) -> str:
+        section = f"env:{environment}" if section == "this" else section
+        value = self._ini.value(section, option)
+        if value is None and section.startswith("env:"):
+            value = self._ini.lookup(section.removeprefix("env:"), option)
+        return value or ""
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as fault:
+        why = fault.strerror if isinstance(fault, OSError) else "it is no UTF-8 text"
+        hint = "Run pio project config to look at it."
+        raise SettingsError(f"{path} cannot be read: {why}", hint=hint) from fault
