@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from acpublish.errors import PartitionError
@@ -177,11 +177,24 @@ def _lines(reasons: Mapping[str, str]) -> str:
     return "\n".join(f"{name}={reason}" for name, reason in reasons.items())
 
 
-def publish_with(path: Path, options: PublishOptions, *, dry_run: bool = False) -> Publication:
-    """Publishes an image by options that are already checked; see :func:`publish`."""
+def publish_with(
+    path: Path,
+    options: PublishOptions,
+    *,
+    dry_run: bool = False,
+    sent: Callable[[int, int], None] | None = None,
+) -> Publication:
+    """Publishes an image by options that are already checked; see :func:`publish`.
+
+    Args:
+        path: The image.
+        options: What is to be published where.
+        dry_run: Do all but the write.
+        sent: Told how much of the image was sent to a server, and of how much.
+    """
     data = read_file(path)
     source = resolve(options.version, Path.cwd())
-    catalog = open_catalog(options.destination, publishing=True)
+    catalog = open_catalog(options.destination, publishing=True, sent=sent)
     return publish_image(data, options, source, catalog, dry_run=dry_run)
 
 

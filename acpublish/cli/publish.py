@@ -11,6 +11,7 @@ from acpublish.api import publish_with
 from acpublish.cli.given import environment_option, settings_for, token_option
 from acpublish.cli.output import json_option, print_json, warn
 from acpublish.cli.paths import ANY_PATH
+from acpublish.cli.progress import upload_bar
 from acpublish.cli.published import document, tell
 from acpublish.cli.volume import set_volume, volume_options
 from acpublish.publishing import origin, tell_workflow
@@ -91,7 +92,8 @@ def command(
         private=origin.private_of_git(file.parent) if git else {},
         declared=Declared(changed=git.changed if git else None),
     )
-    publication = publish_with(file, options, dry_run=dry_run)
+    with upload_bar(wanted=not (as_json or quiet or verbose)) as sent:
+        publication = publish_with(file, options, dry_run=dry_run, sent=sent)
     for warning in (*publication.receipt.warnings, *tell_workflow(publication, os.environ)):
         warn(warning)
     if as_json:

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 from acpublish.client.address import parse_address
 from acpublish.client.answer import Answer, Patience
 from acpublish.client.judging import json_body, odd, raise_refusal
+from acpublish.client.outgoing import Sent
 from acpublish.client.releases import read_releases, read_trusted_keys
 from acpublish.client.transfer import Transport
 from acpublish.errors import AuthenticationError, ManifestError, VerificationError
@@ -44,6 +45,7 @@ class RemoteCatalog:
         insecure_http: bool = False,
         timeout_s: float = 20.0,
         patience: Patience | None = None,
+        sent: Sent | None = None,
     ) -> None:
         """Prepares to speak to a server; nothing is sent yet.
 
@@ -53,11 +55,13 @@ class RemoteCatalog:
             insecure_http: Send the token over plain http to another machine, too.
             timeout_s: How long to wait for an answer; the server checks what it got meanwhile.
             patience: How long to try in all.
+            sent: Told how much of an image was sent, and of how much; maybe several times anew.
 
         Raises:
             SettingsError: The address cannot be used, or the token must not go there.
         """
         self._address = parse_address(url, token=token, insecure_http=insecure_http)
+        self._sent = sent
         self._transport = Transport(self._address, timeout_s=timeout_s, patience=patience)
 
     def releases(self, product: str) -> tuple[Release, ...]:
@@ -129,7 +133,12 @@ class RemoteCatalog:
             return receipt
 
         return self._transport.exchange(
-            "PUT", _release_target(submission), judge, headers=_headers(submission), body=data
+            "PUT",
+            _release_target(submission),
+            judge,
+            headers=_headers(submission),
+            body=data,
+            sent=self._sent,
         )
 
     def _receipt(self, document: Mapping[str, Any]) -> Receipt:

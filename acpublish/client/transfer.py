@@ -13,7 +13,6 @@ The rules, in order:
 
 from __future__ import annotations
 
-import io
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, TypeVar
 from acpublish.client.address import Address
 from acpublish.client.answer import Answer, Patience
 from acpublish.client.faults import Again, faults
+from acpublish.client.outgoing import Outgoing, Sent
 from acpublish.client.telling import tell_answer, tell_wait
 from acpublish.errors import SettingsError
 
@@ -65,6 +65,7 @@ class Transport:
         *,
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
+        sent: Sent | None = None,
     ) -> _T:
         """Sends a request, as often as needed, and returns what is made of its answer.
 
@@ -75,6 +76,7 @@ class Transport:
                 :class:`Again`.
             headers: Further headers.
             body: What to send.
+            sent: Told how much of the body was sent.
 
         Raises:
             UnreachableError: There is no connection, or no answer in time.
@@ -83,7 +85,8 @@ class Transport:
         end = time.monotonic() + self._patience.total_s
         for attempt in range(1, self._patience.attempts + 1):
             try:
-                with self._answer(method, target, headers or {}, body, end) as answer:
+                stream = None if body is None else Outgoing(body, sent)
+                with self._answer(method, target, headers or {}, stream, end) as answer:
                     return judge(answer)
             except Again as again:
                 wait, attempts = self._wait(attempt, again.wait_s), self._patience.attempts
@@ -101,7 +104,12 @@ class Transport:
 
     @contextmanager
     def _answer(
-        self, method: str, target: str, headers: Mapping[str, str], body: bytes | None, end: float
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: Outgoing | None,
+        end: float,
     ) -> Iterator[Answer]:
         import requests
 
@@ -120,8 +128,7 @@ class Transport:
                 response = session.request(
                     method,
                     self.address.base + target,
-                    # A stream is sent in blocks with a timeout each; bytes would have one in all.
-                    data=None if body is None else io.BytesIO(body),
+                    data=body,
                     headers={"User-Agent": "acpublish", "Accept-Encoding": "identity", **headers},
                     auth=self._authorize,
                     timeout=timeouts,

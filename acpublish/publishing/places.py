@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -36,12 +37,18 @@ class Catalog(Protocol):
         ...
 
 
-def open_catalog(destination: Destination, *, publishing: bool = False) -> Catalog:
+def open_catalog(
+    destination: Destination,
+    *,
+    publishing: bool = False,
+    sent: Callable[[int, int], None] | None = None,
+) -> Catalog:
     """Opens where to publish.
 
     Args:
         destination: A directory or a server.
         publishing: Whether something is to be put there, if only for a try.
+        sent: Told how much of an image was sent to a server, and of how much.
 
     Raises:
         AuthenticationError: A server has no token to be published with.
@@ -53,7 +60,10 @@ def open_catalog(destination: Destination, *, publishing: bool = False) -> Catal
         from acpublish.client.remote import RemoteCatalog
 
         server = RemoteCatalog(
-            destination.to, token=destination.token, insecure_http=destination.insecure_http
+            destination.to,
+            token=destination.token,
+            insecure_http=destination.insecure_http,
+            sent=sent,
         )
         if publishing:
             server.need_token()

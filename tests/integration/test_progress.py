@@ -1,0 +1,95 @@
+"""The bar of an upload: on a real terminal, and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from acpublish.server.auth import create_token
+from tests.support import images
+from tests.support.server import RunningServer, running_server
+
+pty = pytest.importorskip("pty", reason="this system has no pseudo-terminals")
+
+FILE = "lamp/lamp-1.0.0_d1_mini.bin"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RunningServer]:
+    (tmp_path / "catalog").mkdir()
+    (tmp_path / "firmware.bin").write_bytes(images.esp8266_image())
+    with running_server(tmp_path / "catalog", tmp_path) as running:
+        yield running
+
+
+def publish(
+    server: RunningServer, tmp_path: Path, *options: str, stderr: int, **more: str
+) -> subprocess.CompletedProcess[bytes]:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    token = create_token(tmp_path / "state", "lamp")
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "acpublish", "publish", "firmware.bin", "--to", server.url),
+            *("--product", "lamp", "--board", "d1_mini", "--version", "1.0.0", *options),
+        ],
+        cwd=tmp_path,
+        env={**kept, "TERM": "xterm", "COLUMNS": "100", "ACPUBLISH_TOKEN": token, **more},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        timeout=60,
+        check=True,
+    )
+
+
+def on_terminal(
+    server: RunningServer, tmp_path: Path, *options: str, **more: str
+) -> tuple[str, str]:
+    """Publishes with a terminal for stderr; returns what got to stdout, and to the terminal."""
+    ours, theirs = pty.openpty()
+    try:
+        done = publish(server, tmp_path, *options, stderr=theirs, **more)
+    finally:
+        os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            part = os.read(ours, 65536)
+        except OSError:
+            # So Linux says that nobody has the other side any more.
+            break
+        if not part:
+            break
+        shown += part
+    os.close(ours)
+    return done.stdout.decode(), shown.decode()
+
+
+def test_a_terminal_shows_a_bar_that_goes_away(server: RunningServer, tmp_path: Path) -> None:
+    out, shown = on_terminal(server, tmp_path)
+    assert "Sending" in shown
+    assert "100%" in shown
+    # The cursor is there again, and the line of the bar was erased after it was drawn last.
+    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
+    assert shown.rindex("\x1b[2K") > shown.rindex("Sending")
+    assert out.startswith("lamp 1.0.0 for d1_mini (stable): published\n")
+    assert out.endswith(f"{server.url}/{FILE}\n")
+    assert "\x1b" not in out
+
+
+def test_nobody_who_wants_none_gets_one(server: RunningServer, tmp_path: Path) -> None:
+    for option in ("-q", "--json", "-v", "--dry-run"):
+        out, shown = on_terminal(server, tmp_path, option)
+        assert "Sending" not in shown
+        assert "\x1b" not in shown + out
+    assert on_terminal(server, tmp_path, CI="true")[1] == ""
+
+
+def test_a_pipe_gets_none(server: RunningServer, tmp_path: Path) -> None:
+    done = publish(server, tmp_path, stderr=subprocess.PIPE)
+    assert done.stderr == b""
