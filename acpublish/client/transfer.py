@@ -3,8 +3,8 @@
 The rules, in order:
 
 1. Redirects are never followed: a token or an image must not end up elsewhere.
-2. Connection errors, 429 and 5xx are tried again, after a wait with jitter, or after what
-   Retry-After asks for. No other answer is.
+2. Connection errors, 429 and 5xx are tried again, after a wait with jitter, which comes on top of
+   what Retry-After asks for. No other answer is.
 3. No attempt begins once the patience has ended, and the head of an answer has a deadline as a
    whole, so a server that is unreachable, hangs or dribbles is given up within 30 s.
 4. No text of an error holds a secret: requests never learns of the credentials in a URL, and what
@@ -100,7 +100,7 @@ class Transport:
     def _wait(self, attempt: int, asked_s: float | None) -> float:
         backoff = self._patience.first_wait_s * 2.0 ** (attempt - 1)
         # Jitter spreads clients that failed together; it is no secret.
-        return max(asked_s or 0.0, backoff * random.uniform(0.5, 1.0))  # noqa: S311
+        return (asked_s or 0.0) + backoff * random.uniform(0.5, 1.0)  # noqa: S311
 
     @contextmanager
     def _answer(
