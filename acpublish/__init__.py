@@ -6,8 +6,9 @@ this package costs next to nothing inside a PlatformIO build.
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
+
+from acpublish.lazy import lazily
 
 if TYPE_CHECKING:
     from acpublish.api import publish, read_image, stamp
@@ -27,28 +28,22 @@ __all__ = [
     "stamp",
 ]
 
-_HOMES = {
-    "AcpublishError": "acpublish.errors",
-    "Image": "acpublish.image",
-    "Publication": "acpublish.publishing",
-    "UpdateServer": "acpublish.client",
-    "publish": "acpublish.api",
-    "read_image": "acpublish.api",
-    "stamp": "acpublish.api",
-}
+_load = lazily(
+    __name__,
+    api="publish read_image stamp",
+    client="UpdateServer",
+    errors="AcpublishError",
+    image="Image",
+    publishing="Publication",
+)
 
 
 def __getattr__(name: str) -> Any:
-    """Loads a public name when it is first used (PEP 562)."""
     if name == "__version__":
         from importlib.metadata import version
 
         return version("acpublish")
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
+    return _load(name)
 
 
 def __dir__() -> list[str]:

@@ -4,7 +4,20 @@ Importing this package loads the standard library only; requests, which costs 15
 something is sent. :mod:`acpublish.client.remote` is the same server as a catalog of releases.
 """
 
-from acpublish.client.listing import Entry
-from acpublish.client.update_server import UpdateServer
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from acpublish.lazy import lazily
+
+if TYPE_CHECKING:
+    from acpublish.client.listing import Entry
+    from acpublish.client.update_server import UpdateServer
+else:
+    __getattr__ = lazily(
+        __name__,
+        listing="Entry",
+        update_server="UpdateServer",
+    )
 
 __all__ = ["Entry", "UpdateServer"]

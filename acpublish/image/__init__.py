@@ -10,27 +10,50 @@
 
 from __future__ import annotations
 
-from acpublish.image.chain import ReadAt
-from acpublish.image.compare import Change, Comparison, SegmentChange, changes, compare
-from acpublish.image.compress import compress
-from acpublish.image.esp8266 import ESP8266_RECORD_MAGIC
-from acpublish.image.model import (
-    AppDescriptor,
-    Image,
-    Integrity,
-    Kind,
-    Outline,
-    RunningDigests,
-    Segment,
-    Signature,
-    SignatureBlock,
-    Stamp,
-)
-from acpublish.image.outliner import outline
-from acpublish.image.partitions import Partition, PartitionTable, read_partitions
-from acpublish.image.reader import read
-from acpublish.image.shape import STAMP_FIELD_BYTES
-from acpublish.image.stamper import blank_record, fits, stamp
+from typing import TYPE_CHECKING
+
+from acpublish.lazy import lazily
+
+if TYPE_CHECKING:
+    from acpublish.image.chain import ReadAt
+    from acpublish.image.comparison import Change, Comparison, SegmentChange, changes, compare
+    from acpublish.image.compression import compress
+    from acpublish.image.model import (
+        AppDescriptor,
+        Image,
+        Integrity,
+        Kind,
+        Outline,
+        RunningDigests,
+        Segment,
+        Signature,
+        SignatureBlock,
+        Stamp,
+    )
+    from acpublish.image.outliner import outline
+    from acpublish.image.partitions import Partition, PartitionTable, read_partitions
+    from acpublish.image.reader import read
+    from acpublish.image.record import (
+        ESP8266_RECORD_MAGIC,
+        STAMP_FIELD_BYTES,
+        blank_record,
+        fits,
+    )
+    from acpublish.image.stamper import stamp
+else:
+    __getattr__ = lazily(
+        __name__,
+        chain="ReadAt",
+        comparison="Change Comparison SegmentChange changes compare",
+        compression="compress",
+        model="AppDescriptor Image Integrity Kind Outline RunningDigests Segment Signature "
+        "SignatureBlock Stamp",
+        outliner="outline",
+        partitions="Partition PartitionTable read_partitions",
+        reader="read",
+        record="ESP8266_RECORD_MAGIC STAMP_FIELD_BYTES blank_record fits",
+        stamper="stamp",
+    )
 
 __all__ = [
     "ESP8266_RECORD_MAGIC",

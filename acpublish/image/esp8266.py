@@ -16,13 +16,11 @@ from acpublish.image.chain import HEADER_BYTES, Chain, ReadAt, walk
 from acpublish.image.digests import Digests
 from acpublish.image.integrity import crc32_change, crc32_msb_first, xor_bytes
 from acpublish.image.model import Integrity, Kind, RunningDigests
-from acpublish.image.shape import STAMP_FIELD_BYTES, Edit, Findings, Place, Shape, checksum_of
+from acpublish.image.record import ESP8266_RECORD_MAGIC, STAMP_FIELD_BYTES
+from acpublish.image.shape import Edit, Findings, Place, Shape, checksum_of
 from acpublish.image.signatures import describe_esp8266, signed_esp8266
 from acpublish.wire import Family
 
-#: The record begins with these bytes; product and version follow, ``STAMP_FIELD_BYTES`` each.
-#: The last byte counts the record's layouts.
-ESP8266_RECORD_MAGIC = b"\x7fACPUBLISHSTAMP\x01"
 #: Flash can be read by the device in aligned words only, so the record is aligned to them.
 _RECORD_ALIGNMENT = 4
 

@@ -24,10 +24,6 @@ from acpublish.image.model import (
 )
 from acpublish.wire import Family
 
-#: Both the app descriptor and the stamp record give each text 32 bytes, the last one a NUL
-#: (``esp_app_desc.h``).
-STAMP_FIELD_BYTES = 32
-
 #: An offset in a file, and the bytes that shall stand there instead.
 Edit = tuple[int, bytes]
 

@@ -16,10 +16,10 @@ from __future__ import annotations
 
 from acpublish.errors import DamagedImageError, NotAnImageError, StampError, WrongKindError
 from acpublish.image.esp32 import UNSTAMPED_PROJECT, read_text
-from acpublish.image.esp8266 import ESP8266_RECORD_MAGIC
 from acpublish.image.examine import Examined, examine
 from acpublish.image.model import Kind, Stamp
-from acpublish.image.shape import STAMP_FIELD_BYTES, Place, Shape
+from acpublish.image.record import STAMP_FIELD_BYTES, fits
+from acpublish.image.shape import Place, Shape
 
 _WRONG_KINDS = {
     Kind.FILESYSTEM: (
@@ -43,17 +43,6 @@ _WRONG_KINDS = {
         "Stamp the unsigned image, then sign it.",
     ),
 }
-_BLANK = bytes(STAMP_FIELD_BYTES)
-
-
-def fits(text: str) -> bool:
-    """Returns whether a text can be one of a stamp's two: 1 to 31 printable ASCII characters."""
-    return 0 < len(text) < STAMP_FIELD_BYTES and text.isascii() and text.isprintable()
-
-
-def blank_record() -> bytes:
-    """Returns the record that is linked into an ESP8266 image: the magic and two empty texts."""
-    return ESP8266_RECORD_MAGIC + 2 * _BLANK
 
 
 def stamp(data: bytes, product: str, version: str) -> bytes:
@@ -95,7 +84,8 @@ def stamp_at(shape: Shape, data: bytes, place: Place) -> Stamp | None:
 
 def without_stamp(shape: Shape, data: bytes, place: Place) -> bytes:
     """Returns a sound image's bytes with a blank stamp at a place."""
-    return shape.restamp(data, place, _BLANK, _BLANK)
+    blank = bytes(STAMP_FIELD_BYTES)
+    return shape.restamp(data, place, blank, blank)
 
 
 def _field(name: str, text: str) -> bytes:

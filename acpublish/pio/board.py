@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from acpublish.errors import PartitionError
-from acpublish.publishing.partitions import read_table
 from acpublish.release import Declared
 from acpublish.release.declared import flash_bytes
 
@@ -45,6 +44,8 @@ def _of_the_core(env: Any, named: str) -> list[Path]:
 
 
 def _is_table(path: Path) -> bool:
+    from acpublish.publishing.partitions import read_table
+
     # What the build could not use it will say itself; the check is then not made.
     try:
         read_table(path)

@@ -12,6 +12,8 @@ from acpublish.errors import AcpublishError, SettingsError
 from acpublish.pio.actions import (
     KEY,
     Hook,
+    ota_check,
+    ota_status,
     publish_build,
     publish_made,
     report,
@@ -23,7 +25,6 @@ from acpublish.pio.actions import (
 from acpublish.pio.arguments import program_arguments
 from acpublish.pio.compiled import compile_in, project_environment, show_headers
 from acpublish.pio.filesystem import filesystem_image
-from acpublish.pio.looking import ota_check, ota_status
 from acpublish.pio.macros import secret_macros
 from acpublish.pio.project import Project
 

@@ -1,32 +1,33 @@
-"""What SCons runs when nothing is to be published: ``ota_check`` and ``ota_status``."""
+"""Looks, and publishes nothing: ``ota_check`` and ``ota_status``."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 from acpublish.errors import CheckError
-from acpublish.pio.actions import KEY, Hook, reported, say
+from acpublish.pio.actions import Hook, say
 from acpublish.publishing import CheckOptions, open_catalog, preflight, read_file, standing
 from acpublish.release import Severity
 
-__all__ = ["ota_check", "ota_status"]
+__all__ = ["check", "tell_status"]
 
 
-@reported
-def ota_check(target: Any, source: Any, env: Any) -> int:
-    """Makes the pre-flight checks on the image, ``source[0]``; nothing is published."""
-    hook: Hook = env[KEY]
+def check(hook: Hook, path: Path) -> None:
+    """Makes the pre-flight checks on an image, and tells their results.
+
+    Raises:
+        AcpublishError: They could not be made, or one found an error.
+    """
     plan = hook.plan()
-    catalog = open_catalog(plan.options.destination)
-    product = plan.options.product
+    options = hook.project.complete(plan)
+    catalog = open_catalog(options.destination)
     results = preflight(
-        read_file(Path(source[0].get_abspath())),
-        CheckOptions.of(plan.options),
+        read_file(path),
+        CheckOptions.of(options),
         plan.source,
-        catalog.releases(product),
-        catalog.trusted_keys(product),
+        catalog.releases(options.product),
+        catalog.trusted_keys(options.product),
     )
     for outcome, name, said in (row for result in results for row in result.rows()):
         say(f"{outcome:<12} {name:<17} {said}".rstrip(), sys.stdout)
@@ -39,17 +40,17 @@ def ota_check(target: Any, source: Any, env: Any) -> int:
     if errors:
         first = errors[0]
         raise CheckError(f"{first.check}: {first.problem}", hint=first.hint)
-    return 0
 
 
-@reported
-def ota_status(target: Any, source: Any, env: Any) -> int:
-    """Tells what the destination has of the product: versions, boards and channels."""
-    hook: Hook = env[KEY]
+def tell_status(hook: Hook) -> None:
+    """Tells what the destination has of the product: versions, boards and channels.
+
+    Raises:
+        AcpublishError: It cannot be found out.
+    """
     destination = hook.project.settings.destination()
     product = hook.project.product
     releases = open_catalog(destination).releases(product)
     say(f"{product} in {destination.to}", sys.stdout)
     for line in standing(releases):
         say(line, sys.stdout)
-    return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from acpublish.release.secrets import looks_secret
+from acpublish.release.secret_rules import looks_secret
 
 __all__ = ["secret_macros"]
 

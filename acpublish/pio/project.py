@@ -9,12 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from acpublish.errors import AcpublishError, SettingsError
-from acpublish.pio import provenance
 from acpublish.pio.board import board_partitions, declared_by
-from acpublish.publishing import origin
 from acpublish.publishing.options import PublishOptions
 from acpublish.publishing.sources import VersionSource, resolve
-from acpublish.publishing.worktree import GitState
 from acpublish.release import Declared, names
 from acpublish.settings import Layer, Settings, environment, files_of, ini
 
@@ -44,8 +41,7 @@ class Project:
         settings: What is set.
         default_product: The folder's name, made valid.
         default_board: What the option ``board`` says.
-        origin: Framework, platform, the ESP8266's core and libraries, for the provenance.
-        ask: Returns what it takes a program to find out, for the provenance.
+        built: Returns what the build is made with, for the provenance.
         flags: Returns the build flags, given the secrets to mask.
         declared: What the image does not tell of the board and the build.
         partitions: The board's partition table, where there is one to read.
@@ -63,10 +59,9 @@ class Project:
     default_board: str
     declared: Declared
     partitions: Path | None
-    origin: dict[str, str]
     rivals: tuple[tuple[str, str, Settings], ...]
     secret_values: Mapping[str, str] = field(default_factory=dict, repr=False)
-    ask: Callable[[], dict[str, str]] = dict
+    built: Callable[[], dict[str, str]] = dict
     flags: Callable[[Mapping[str, str]], dict[str, str]] = lambda secrets: {}
 
     @classmethod
@@ -93,9 +88,8 @@ class Project:
             settings=_settings(config, name, directory, files, arguments),
             default_product=names.product_from(directory.name),
             default_board=str(env["BOARD"]).lower(),
-            origin=provenance.built_by(env),
-            ask=lambda: provenance.compiler(env),
-            flags=lambda secrets: provenance.build_flags(env, secrets),
+            built=lambda: _built(env),
+            flags=lambda secrets: _flags(env, secrets),
             declared=declared_by(env, name),
             partitions=board_partitions(env, chip, directory),
             rivals=_rivals(config, name, directory, files),
@@ -130,17 +124,11 @@ class Project:
             AcpublishError: Something is missing or wrong, or another environment of the project
                 would publish the same release.
         """
-        git = source.git if source and source.git else origin.state_of(self.directory)
         options = self.settings.publish_options(
             product=self.default_product,
             board=self.default_board,
             chip=self.chip,
-            provenance=self._provenance(git),
-            private={
-                **origin.private_of_git(self.directory),
-                **self.flags(self.secret_values),
-            },
-            declared=replace(self.declared, changed=git.changed if git else None),
+            declared=self.declared,
             partitions=self.partitions,
             secret_values=self.secret_values,
         )
@@ -169,14 +157,39 @@ class Project:
                     f"custom_ota_board = {options.board}-{self.environment.lower()}.",
                 )
 
-    def _provenance(self, git: GitState | None) -> dict[str, str]:
-        return {
-            "environment": self.environment,
-            **self.origin,
-            **self.ask(),
-            **provenance.tools(),
-            **origin.of_git(git),
-        }
+    def complete(self, plan: Plan) -> PublishOptions:
+        """Returns the options of a plan with where the build comes from.
+
+        It asks git and the compiler, which is left to the runs that publish.
+        """
+        from acpublish.publishing import origin
+
+        options, git = plan.options, plan.source.git or origin.state_of(self.directory)
+        return replace(
+            options,
+            provenance={
+                "environment": self.environment,
+                **self.built(),
+                **origin.of_git(git),
+                **options.provenance,
+            },
+            private={**origin.private_of_git(self.directory), **self.flags(self.secret_values)},
+            declared=replace(options.declared, changed=git.changed if git else None),
+        )
+
+
+def _built(env: Any) -> dict[str, str]:
+
+    from acpublish.pio import provenance
+
+    return {**provenance.built_by(env), **provenance.compiler(env), **provenance.tools()}
+
+
+def _flags(env: Any, secrets: Mapping[str, str]) -> dict[str, str]:
+
+    from acpublish.pio import provenance
+
+    return provenance.build_flags(env, secrets)
 
 
 def _settings(

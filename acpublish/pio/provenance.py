@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from acpublish.release import core_of_framework
-from acpublish.release.secrets import looks_secret
+from acpublish.release.secret_rules import looks_secret
 
 __all__ = [
     "build_flags",

@@ -1,25 +1,50 @@
 """Publishing, the use case: version source, stamp, checks, plan, put."""
 
-from acpublish.publishing.difference import Difference, Side, difference
-from acpublish.publishing.importing import Imported, carry_out, plan_import
-from acpublish.publishing.options import (
-    DEVELOPMENT_CHANNEL,
-    CheckOptions,
-    Destination,
-    ImportOptions,
-    PublishOptions,
-)
-from acpublish.publishing.places import Catalog, open_catalog
-from acpublish.publishing.plan import Plan
-from acpublish.publishing.preflight import preflight
-from acpublish.publishing.publication import Publication, describe
-from acpublish.publishing.publish import publish_image, stamped
-from acpublish.publishing.reading import read_file
-from acpublish.publishing.signer import any_key, private_key, public_key
-from acpublish.publishing.sources import VersionSource, resolve
-from acpublish.publishing.standing import standing
-from acpublish.publishing.workflow import tell_workflow
-from acpublish.publishing.writing import write_file, write_secret
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from acpublish.lazy import lazily
+
+if TYPE_CHECKING:
+    from acpublish.publishing.checking import preflight
+    from acpublish.publishing.comparing import Difference, Side, difference
+    from acpublish.publishing.importing import Imported, carry_out, plan_import
+    from acpublish.publishing.options import (
+        DEVELOPMENT_CHANNEL,
+        CheckOptions,
+        Destination,
+        ImportOptions,
+        PublishOptions,
+    )
+    from acpublish.publishing.places import Catalog, open_catalog
+    from acpublish.publishing.plan import Plan
+    from acpublish.publishing.publication import Publication, describe
+    from acpublish.publishing.publish import publish_image, stamped
+    from acpublish.publishing.published import standing
+    from acpublish.publishing.reading import read_file
+    from acpublish.publishing.signer import any_key, private_key, public_key
+    from acpublish.publishing.sources import VersionSource, resolve
+    from acpublish.publishing.workflow import tell_workflow
+    from acpublish.publishing.writing import write_file, write_secret
+else:
+    __getattr__ = lazily(
+        __name__,
+        comparing="Difference Side difference",
+        importing="Imported carry_out plan_import",
+        options="DEVELOPMENT_CHANNEL CheckOptions Destination ImportOptions PublishOptions",
+        places="Catalog open_catalog",
+        checking="preflight",
+        plan="Plan",
+        publication="Publication describe",
+        publish="publish_image stamped",
+        reading="read_file",
+        signer="any_key private_key public_key",
+        sources="VersionSource resolve",
+        published="standing",
+        workflow="tell_workflow",
+        writing="write_file write_secret",
+    )
 
 __all__ = [
     "DEVELOPMENT_CHANNEL",

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from acpublish.release import names
 from acpublish.release.declared import Declared
-from acpublish.release.filenames import NamePattern
+from acpublish.release.kinds import ImageKind
 from acpublish.release.names import BoardName, ChannelName, ProductName
-from acpublish.release.secrets import SecretRules
-from acpublish.release.submission import ImageKind
+from acpublish.release.secret_rules import SecretRules
+
+if TYPE_CHECKING:
+    from acpublish.release.filenames import NamePattern
 
 DEVELOPMENT_CHANNEL = names.DEVELOPMENT
 
@@ -141,7 +144,7 @@ class ImportOptions:
     """
 
     destination: Destination
-    pattern: NamePattern = field(default_factory=NamePattern)
+    pattern: NamePattern
     product: ProductName | None = None
     board: BoardName | None = None
     channel: ChannelName | None = None

@@ -12,8 +12,9 @@ from enum import Enum
 
 from acpublish.image import RunningDigests
 from acpublish.release.compression import choose_form
+from acpublish.release.kinds import ImageKind
 from acpublish.release.manifest import Release, ReleaseImage
-from acpublish.release.submission import Compressed, ImageKind
+from acpublish.release.submission import Compressed
 from acpublish.release.version import Version
 from acpublish.wire import Family, Mode, Report
 

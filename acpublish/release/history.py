@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from acpublish.image import Change, changes
+from acpublish.release.kinds import ImageKind
 from acpublish.release.manifest import Release, ReleaseImage
-from acpublish.release.submission import ImageKind
 from acpublish.release.version import Version
 
 __all__ = ["Size", "build_changes", "sizes"]

@@ -16,9 +16,10 @@ from acpublish.errors import AcpublishError, ManifestError
 from acpublish.image import RunningDigests
 from acpublish.release import names
 from acpublish.release.declared import Declared
+from acpublish.release.kinds import IMAGE_KINDS, ImageKind
 from acpublish.release.names import BoardName, ProductName
 from acpublish.release.signatures import ReleaseSignature
-from acpublish.release.submission import IMAGE_KINDS, Compressed, ImageKind
+from acpublish.release.submission import Compressed
 from acpublish.release.version import Version
 from acpublish.wire import Family
 

@@ -15,30 +15,17 @@ import hashlib
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
 
-from acpublish.errors import SettingsError
-
-__all__ = ["SecretFound", "SecretRules", "find_secrets", "looks_secret", "parse_accepted"]
+__all__ = ["SecretFound", "find_secrets"]
 
 #: A shorter value stands in an image by chance, or as a part of another word.
 MIN_VALUE_BYTES = 6
-#: Digits of the digest that are shown, and the fewest that are taken.
+#: Digits of the digest that are shown.
 SHOWN_DIGITS = 12
-MIN_DIGITS = 8
 _MASK = "********"
 _MAX_FOUND = 20
-_MAX_ACCEPTED = 200
 #: A larger block of text is no private key.
 _MAX_KEY_BYTES = 16384
-
-_DIGITS = re.compile(r"[0-9a-f]{8,64}\Z")
-#: COMPASS, BYPASS and PASSIVE are words of the field that hold none.
-_NAME = re.compile(
-    r"(?<!COM)(?<!BY)PASS(?!IVE|THR|ED|ES)|PSWD|PWD|PSK|SECRET(?!ARY)|TOKEN|CREDENTIAL|BEARER"
-    r"|(?:API|WIFI|PRIV|PRIVATE|ACCESS|ENCRYPTION)_?KEY|(?:^|_)(?:KEY|AUTH|PW)S?(?:_|\d|$)",
-    re.I,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,41 +120,6 @@ class SecretFound:
     digest: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SecretRules:
-    """What is to be done about secrets; it travels with an upload and is not kept.
-
-    Attributes:
-        severity: Whether one that is found stops a publish.
-        accepted: SHA-256 prefixes of those that are known and accepted, lower-case hex.
-    """
-
-    severity: Literal["warning", "error"] = "warning"
-    accepted: tuple[str, ...] = ()
-
-    @classmethod
-    def from_dict(cls, document: Any) -> SecretRules:
-        """Reads the rules that came with an upload.
-
-        Raises:
-            SettingsError: They are none.
-        """
-        found = document if isinstance(document, dict) else {"severity": None}
-        severity, accepted = found.get("severity", "warning"), found.get("accepted", [])
-        if severity not in ("warning", "error") or not isinstance(accepted, list):
-            raise SettingsError(
-                "the rules for secrets are none",
-                hint='Send {"severity": "error", "accepted": []}, or none.',
-            )
-        return cls(severity=severity, accepted=parse_accepted(" ".join(map(str, accepted))))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the rules as JSON types; nothing for the usual ones."""
-        if self == SecretRules():
-            return {}
-        return {"severity": self.severity, "accepted": list(self.accepted)}
-
-
 def find_secrets(
     data: bytes, values: Mapping[str, str] | None = None, accepted: Collection[str] = ()
 ) -> tuple[SecretFound, ...]:
@@ -187,31 +139,6 @@ def find_secrets(
             found.setdefault(secret.digest, secret)
     ordered = sorted(found.values(), key=lambda one: one.offset)
     return tuple(replace(one, digest=one.digest[:SHOWN_DIGITS]) for one in ordered[:_MAX_FOUND])
-
-
-def looks_secret(name: str) -> bool:
-    """Tells whether a macro or variable of this name is likely to hold a secret."""
-    return _NAME.search(name) is not None
-
-
-def parse_accepted(text: str) -> tuple[str, ...]:
-    """Reads digests of accepted secrets, with spaces, commas or lines between them.
-
-    Raises:
-        SettingsError: One is no SHA-256, nor the beginning of one.
-    """
-    digests = tuple(text.lower().replace(",", " ").split())
-    for digest in digests:
-        if not _DIGITS.match(digest):
-            raise SettingsError(
-                f"{digest[:64]!a} is no digest of a secret",
-                hint=f"Give {MIN_DIGITS} to 64 hex digits, as the finding shows them.",
-            )
-    if len(digests) > _MAX_ACCEPTED:
-        raise SettingsError(
-            f"more than {_MAX_ACCEPTED} secrets are accepted", hint="Take some out of the image."
-        )
-    return digests
 
 
 def _known(data: bytes, values: Mapping[str, str]) -> Iterator[SecretFound]:

@@ -7,17 +7,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Literal
+from typing import Any
 
 from acpublish.errors import ManifestError, SettingsError
 from acpublish.release.declared import Declared
+from acpublish.release.kinds import ImageKind
 from acpublish.release.names import BoardName, ChannelName, ProductName
-from acpublish.release.secrets import SecretRules
+from acpublish.release.secret_rules import SecretRules
 from acpublish.release.signatures import ReleaseSignature
 from acpublish.release.version import Version
 
-ImageKind = Literal["firmware", "filesystem"]
-IMAGE_KINDS: tuple[ImageKind, ...] = ("firmware", "filesystem")
 _DIGESTS = {"md5": re.compile(r"[0-9a-f]{32}\Z"), "sha256": re.compile(r"[0-9a-f]{64}\Z")}
 
 

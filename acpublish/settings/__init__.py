@@ -9,11 +9,25 @@ a file of settings, because such files are shared.
 
 from __future__ import annotations
 
-from acpublish.settings.here import command_settings, files_of
-from acpublish.settings.layers import Layer, arguments, environment, flags, ini
-from acpublish.settings.names import NAMES
-from acpublish.settings.showing import Shown, shown
-from acpublish.settings.values import Settings
+from typing import TYPE_CHECKING
+
+from acpublish.lazy import lazily
+
+if TYPE_CHECKING:
+    from acpublish.settings.here import command_settings, files_of
+    from acpublish.settings.layers import Layer, arguments, environment, flags, ini
+    from acpublish.settings.names import NAMES
+    from acpublish.settings.showing import Shown, shown
+    from acpublish.settings.values import Settings
+else:
+    __getattr__ = lazily(
+        __name__,
+        here="command_settings files_of",
+        layers="Layer arguments environment flags ini",
+        names="NAMES",
+        showing="Shown shown",
+        values="Settings",
+    )
 
 __all__ = [
     "NAMES",

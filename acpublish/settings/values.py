@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from acpublish.catalog.state import state_dir
 from acpublish.errors import AcpublishError, SettingsError
@@ -17,13 +17,14 @@ from acpublish.publishing.options import (
     PublishOptions,
 )
 from acpublish.release import Declared, ImageKind, core, names
-from acpublish.release.checks import parse_skips
-from acpublish.release.filenames import NamePattern
-from acpublish.release.secrets import SecretRules, parse_accepted
+from acpublish.release.secret_rules import SecretRules, parse_accepted
 from acpublish.settings import checks
 from acpublish.settings.layers import Layer
 from acpublish.settings.names import DEFAULTS, EXAMPLES, SPELLED
 from acpublish.settings.tokens import STDIN, token_from_file, token_from_stdin
+
+if TYPE_CHECKING:
+    from acpublish.release.filenames import NamePattern
 
 __all__ = ["Settings"]
 
@@ -217,7 +218,12 @@ class Settings:
         return f"Set {places}{f', {example}' if example else ''}."
 
     def _skipped_checks(self) -> dict[str, str]:
-        skipped = self.checked("skip_checks", parse_skips, "")
+        skipped: dict[str, str] = {}
+        if self.text("skip_checks"):
+            # It brings all the checks along, which most builds do not need.
+            from acpublish.release.checks import parse_skips
+
+            skipped = self.checked("skip_checks", parse_skips)
         # What is not searched for is a check that was not made: the manifest says so, too.
         if self.checked("secret_scan", checks.secret_scan, DEFAULTS["secret_scan"]) == "off":
             skipped.setdefault("secrets", "secret_scan = off")

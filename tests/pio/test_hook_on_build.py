@@ -33,10 +33,10 @@ QUIET = ("acpublish", "Publishing", "Stamping", "lamp ")
 KILLED = """\
 Import("env")
 import os, signal
-import acpublish.pio.actions
+import acpublish.pio.on_build, acpublish.pio.uploading
 from acpublish.pio import setup
 if os.path.exists("kill"):
-    acpublish.pio.actions.{function} = lambda *given, **named: os.kill(os.getpid(), signal.SIGKILL)
+    acpublish.pio.{function} = lambda *given, **named: os.kill(os.getpid(), signal.SIGKILL)
 setup(env)
 """
 
@@ -137,7 +137,12 @@ def test_a_failed_publish_fails_the_build_and_the_next_one_tries_again(
 
 @pytest.mark.parametrize(
     ("function", "reached"),
-    [("replace", 0), ("publish_image", 0), ("stamped", 1), ("write_record", 1)],
+    [
+        ("uploading.replace", 0),
+        ("uploading.publish_image", 0),
+        ("uploading.stamped", 1),
+        ("on_build.write_record", 1),
+    ],
 )
 def test_a_build_that_was_killed_publishes_on_the_next_run(
     make_project: MakeProject, catalog: Path, function: str, reached: int
@@ -174,7 +179,7 @@ def test_a_development_version_is_not_published_twice_after_a_kill(
         catalog,
         D1,
         ON_BUILD,
-        sources={"acpublish_ota.py": KILLED.format(function="write_record")},
+        sources={"acpublish_ota.py": KILLED.format(function="on_build.write_record")},
     )
     first = project.run()
 

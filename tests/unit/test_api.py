@@ -48,8 +48,9 @@ def test_public_names_are_loaded_when_used() -> None:
     assert set(acpublish.__all__) <= set(dir(acpublish))
     with pytest.raises(AttributeError, match="no attribute 'missing'"):
         _ = acpublish.missing  # type: ignore[attr-defined]
-    code = "import acpublish, sys; sys.exit(any(m.startswith('acpublish.') for m in sys.modules))"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    code = "import acpublish, sys; print(*(m for m in sys.modules if m.startswith('acpublish.')))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["acpublish.lazy"]
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,12 @@ from enum import Enum
 from acpublish.image import Image, Stamp
 from acpublish.keys import PublicKey
 from acpublish.release.declared import Declared
+from acpublish.release.kinds import IMAGE_KINDS, ImageKind
 from acpublish.release.manifest import Release, ReleaseImage
 from acpublish.release.names import BoardName, ChannelName, ProductName
 from acpublish.release.secrets import SecretFound
 from acpublish.release.signatures import ReleaseSignature, submitted_statement
-from acpublish.release.submission import IMAGE_KINDS, ImageKind, Submission
+from acpublish.release.submission import Submission
 from acpublish.release.version import Version
 
 __all__ = [

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from acpublish.image import Change, compare, stamp
-from acpublish.image.compare import differing_bytes
+from acpublish.image.comparison import differing_bytes
 from tests.support import images
 
 ESP32 = images.esp32_image("esp32c3", size=40_000)

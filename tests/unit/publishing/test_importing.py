@@ -13,6 +13,7 @@ from acpublish.publishing import Destination, ImportOptions, carry_out, plan_imp
 from acpublish.publishing.importing import ARCHIVE
 from acpublish.publishing.rehearsal import Rehearsal
 from acpublish.release import Outcome, Receipt, Submission, Version, names
+from acpublish.release.filenames import NamePattern
 from tests.support import images
 
 VERSIONS = ("1.0", "1.1", "1.2")
@@ -49,7 +50,8 @@ def catalog(tmp_path: Path) -> DirectoryCatalog:
 
 def options(catalog: DirectoryCatalog, **more: object) -> ImportOptions:
     known = {"board": names.board("d1"), **more}
-    return ImportOptions(destination=Destination(to=str(catalog.root)), **known)  # type: ignore[arg-type]
+    destination = Destination(to=str(catalog.root))
+    return ImportOptions(destination=destination, pattern=NamePattern(), **known)  # type: ignore[arg-type]
 
 
 def channels(catalog: DirectoryCatalog) -> dict[str, list[str]]:

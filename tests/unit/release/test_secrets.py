@@ -16,7 +16,7 @@ from acpublish.errors import SettingsError
 from acpublish.image import read
 from acpublish.release import SecretRules, find_secrets
 from acpublish.release.checks import Facts, Severity, run
-from acpublish.release.secrets import looks_secret, parse_accepted
+from acpublish.release.secret_rules import looks_secret, parse_accepted
 from tests.support import images
 
 

@@ -1,0 +1,85 @@
+"""Stamps and publishes an image of a build."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace as replaced
+from pathlib import Path
+
+from acpublish.errors import AcpublishError
+from acpublish.image import Kind, read, stamp
+from acpublish.pio.actions import Hook, say
+from acpublish.pio.files import replace
+from acpublish.pio.provenance import elf_digest
+from acpublish.publishing import (
+    Publication,
+    describe,
+    open_catalog,
+    publish_image,
+    read_file,
+    stamped,
+    tell_workflow,
+)
+from acpublish.release import ImageKind
+
+__all__ = ["publish", "rewrite", "stamp_built"]
+
+
+def stamp_built(hook: Hook, path: Path) -> None:
+    """Stamps the image that was just made, in place.
+
+    Raises:
+        AcpublishError: It cannot be stamped, and is removed.
+    """
+    data = read_file(path)
+    image = read(data)
+    if hook.source is None or image.kind is not Kind.APPLICATION or not image.stampable:
+        return
+    try:
+        version = hook.source.version(image.unstamped_sha256)
+        rewrite(path, data, stamp(data, hook.project.product, str(version)))
+    except AcpublishError:
+        # SCons takes an image that is there for a finished one, and would not make it again.
+        path.unlink(missing_ok=True)
+        raise
+
+
+def publish(
+    hook: Hook, path: Path, *, on_build: bool = False, kind: ImageKind | None = None
+) -> Publication:
+    """Publishes an image, and says so.
+
+    Args:
+        hook: What this run shares.
+        path: The image; it becomes the very bytes that are published.
+        on_build: As for :func:`acpublish.publishing.publish_image`.
+        kind: What it is, where that is not what the settings say.
+
+    Raises:
+        AcpublishError: It cannot be published.
+    """
+    plan = hook.plan()
+    options = hook.project.complete(plan)
+    if kind is not None:
+        options = replaced(options, kind=kind, compress=False)
+    data = read_file(path)
+    if options.kind == "firmware":
+        elf = elf_digest(path.with_suffix(".elf"))
+        options = replaced(options, provenance={**options.provenance, **elf})
+    catalog = open_catalog(options.destination, publishing=True)
+    publication = publish_image(data, options, plan.source, catalog, on_build=on_build)
+    # What a cable flashes is then the very image that was published, whatever its version became.
+    rewrite(path, data, stamped(data, read(data), publication.submission))
+    workflow = tell_workflow(publication, hook.project.environ)
+    for warning in (*publication.receipt.warnings, *workflow):
+        say(f"acpublish: warning: {warning}", sys.stderr)
+    for line in (publication.note, describe(publication), publication.receipt.url):
+        if line:
+            say(line, sys.stdout)
+    return publication
+
+
+def rewrite(path: Path, data: bytes, final: bytes) -> None:
+    """Writes an image anew where it changed."""
+    if final != data:
+        replace(path, final)
