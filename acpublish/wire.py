@@ -104,6 +104,8 @@ class Report:
 
 
 NO_REPORT = Report()
+#: What a tool says that asks as devices do and is none.
+NO_MAC = "00:00:00:00:00:00"
 
 
 def read_report(headers: Iterable[tuple[bytes, bytes]]) -> Report:

@@ -10,11 +10,12 @@ from acpublish.client.judging import json_body, looks_like_html, not_acpublish, 
 from acpublish.client.transfer import Transport
 from acpublish.errors import MissingExtraError, SettingsError
 from acpublish.keys import PublicKey, read_public_key
-from acpublish.release import Release
+from acpublish.release import Release, Running
 
-__all__ = ["read_releases", "read_trusted_keys"]
+__all__ = ["read_releases", "read_running", "read_trusted_keys"]
 
 _MAX_RELEASES_BYTES = 64 * 1024 * 1024
+_MAX_DEVICES_BYTES = 4 * 1024 * 1024
 _MAX_SMALL_BYTES = 64 * 1024
 
 
@@ -43,6 +44,17 @@ def read_trusted_keys(transport: Transport, product: str) -> tuple[PublicKey, ..
         raise
     except (SettingsError, KeyError, TypeError, AttributeError) as fault:
         raise odd(transport.address, "keys that cannot be read") from fault
+
+
+def read_running(transport: Transport, product: str) -> tuple[Running, ...]:
+    """Returns what the devices run that asked for a product; none where the server knows of none.
+
+    Raises:
+        TransferError: The server cannot be reached, refuses, or answers something else.
+        ManifestError: What it says of them cannot be read.
+    """
+    found = _of_product(transport, product, "devices", "/devices", _MAX_DEVICES_BYTES)
+    return tuple(map(Running.from_dict, found))
 
 
 def _of_product(

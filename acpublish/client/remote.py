@@ -16,11 +16,11 @@ from acpublish.client.address import parse_address
 from acpublish.client.answer import Answer, Patience
 from acpublish.client.judging import json_body, odd, raise_refusal
 from acpublish.client.outgoing import Sent
-from acpublish.client.releases import read_releases, read_trusted_keys
+from acpublish.client.releases import read_releases, read_running, read_trusted_keys
 from acpublish.client.transfer import Transport
 from acpublish.errors import AuthenticationError, ManifestError, VerificationError
 from acpublish.keys import PublicKey
-from acpublish.release import Compressed, Outcome, Receipt, Release, Submission
+from acpublish.release import Compressed, Outcome, Receipt, Release, Running, Submission
 from acpublish.release.signatures import to_header
 from acpublish.wire import (
     DECLARED_HEADER,
@@ -72,6 +72,15 @@ class RemoteCatalog:
             ManifestError: A release that it sends cannot be read.
         """
         return read_releases(self._transport, product)
+
+    def running(self, product: str) -> tuple[Running, ...]:
+        """Returns what the devices run that asked for a product since the server began.
+
+        Raises:
+            TransferError: The server cannot be reached, refuses, or answers something else.
+            ManifestError: What it says of them cannot be read.
+        """
+        return read_running(self._transport, product)
 
     def trusted_keys(self, product: str) -> tuple[PublicKey, ...]:
         """Returns the keys of which one has to sign the product's releases.

@@ -30,7 +30,7 @@ from acpublish.errors import (
     UnreachableError,
     VerificationError,
 )
-from acpublish.wire import CATALOG_PATH, MAX_IMAGE_BYTES
+from acpublish.wire import CATALOG_PATH, MAX_IMAGE_BYTES, NO_MAC
 
 Progress = Callable[[int, "int | None"], None]
 
@@ -45,8 +45,8 @@ _HEX = {"md5": re.compile(r"[0-9a-fA-F]{32}\Z"), "sha256": re.compile(r"[0-9a-fA
 _DEVICE_HEADERS: Mapping[str, str] = {
     "User-Agent": "ESP8266-http-Update",
     "x-ESP8266-Chip-ID": "0",
-    "x-ESP8266-STA-MAC": "00:00:00:00:00:00",
-    "x-ESP8266-AP-MAC": "00:00:00:00:00:00",
+    "x-ESP8266-STA-MAC": NO_MAC,
+    "x-ESP8266-AP-MAC": NO_MAC,
     "x-ESP8266-free-space": str(MAX_IMAGE_BYTES),
     "x-ESP8266-sketch-size": "0",
     "x-ESP8266-sketch-md5": "0" * 32,

@@ -9,7 +9,7 @@ from acpublish.device.catalog import read_page
 from acpublish.device.connection import Answer, HttpError, Place, asked
 from acpublish.device.flash import FACTORY, running
 from acpublish.device.request import catalog_request, update_request
-from acpublish.wire import MAX_IMAGE_BYTES, Family
+from acpublish.wire import MAX_IMAGE_BYTES, NO_MAC, Family
 
 #: What may happen at most, so that no doubt about the room on a device gets into the findings.
 _CHIP_BYTES = 16 * 1024 * 1024
@@ -50,6 +50,7 @@ class Asker:
         self._place = place
         self._options = DeviceOptions(
             chip=chip,
+            mac=NO_MAC,
             chip_size=_CHIP_BYTES,
             free_space=MAX_IMAGE_BYTES,
             stall_s=_STALL_S,

@@ -148,7 +148,7 @@ def ota_check(target: Any, source: Any, env: Any) -> int:
 
 @_reported
 def ota_status(target: Any, source: Any, env: Any) -> int:
-    """Tells what the destination has of the product: versions, boards and channels."""
+    """Tells what the destination has of the product, and what devices run."""
     from acpublish.pio import looking
 
     looking.tell_status(env[KEY])

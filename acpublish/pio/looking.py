@@ -7,7 +7,15 @@ from pathlib import Path
 
 from acpublish.errors import CheckError
 from acpublish.pio.actions import Hook, say
-from acpublish.publishing import CheckOptions, open_catalog, preflight, read_file, standing
+from acpublish.publishing import (
+    CheckOptions,
+    open_catalog,
+    preflight,
+    read_file,
+    running_devices,
+    running_line,
+    standing,
+)
 from acpublish.release import Severity
 
 __all__ = ["check", "tell_status"]
@@ -43,7 +51,7 @@ def check(hook: Hook, path: Path) -> None:
 
 
 def tell_status(hook: Hook) -> None:
-    """Tells what the destination has of the product: versions, boards and channels.
+    """Tells what the destination has of the product, and what devices run that asked a server.
 
     Raises:
         AcpublishError: It cannot be found out.
@@ -54,3 +62,6 @@ def tell_status(hook: Hook) -> None:
     say(f"{product} in {destination.to}", sys.stdout)
     for line in standing(releases):
         say(line, sys.stdout)
+    running = running_devices(destination, product)
+    if running:
+        say(running_line(running), sys.stdout)

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
         ImportOptions,
         PublishOptions,
     )
-    from acpublish.publishing.places import Catalog, open_catalog
+    from acpublish.publishing.places import Catalog, open_catalog, running_devices
     from acpublish.publishing.plan import Plan
     from acpublish.publishing.publication import Publication, describe
     from acpublish.publishing.publish import publish_image, stamped
-    from acpublish.publishing.published import standing
+    from acpublish.publishing.published import running_line, standing
     from acpublish.publishing.reading import read_file
     from acpublish.publishing.signer import any_key, private_key, public_key
     from acpublish.publishing.sources import VersionSource, resolve
@@ -33,7 +33,7 @@ else:
         comparing="Difference Side difference",
         importing="Imported carry_out plan_import",
         options="DEVELOPMENT_CHANNEL CheckOptions Destination ImportOptions PublishOptions",
-        places="Catalog open_catalog",
+        places="Catalog open_catalog running_devices",
         checking="preflight",
         plan="Plan",
         publication="Publication describe",
@@ -41,7 +41,7 @@ else:
         reading="read_file",
         signer="any_key private_key public_key",
         sources="VersionSource resolve",
-        published="standing",
+        published="running_line standing",
         workflow="tell_workflow",
         writing="write_file write_secret",
     )
@@ -71,6 +71,8 @@ __all__ = [
     "publish_image",
     "read_file",
     "resolve",
+    "running_devices",
+    "running_line",
     "stamped",
     "standing",
     "tell_workflow",

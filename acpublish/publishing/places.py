@@ -8,9 +8,9 @@ from typing import Protocol
 
 from acpublish.keys import PublicKey
 from acpublish.publishing.options import Destination
-from acpublish.release import Receipt, Release, Submission
+from acpublish.release import Receipt, Release, Running, Submission
 
-__all__ = ["Catalog", "open_catalog"]
+__all__ = ["Catalog", "open_catalog", "running_devices"]
 
 
 class Catalog(Protocol):
@@ -71,3 +71,18 @@ def open_catalog(
     from acpublish.catalog import DirectoryCatalog
 
     return DirectoryCatalog(Path(destination.to), destination.state)
+
+
+def running_devices(destination: Destination, product: str) -> tuple[Running, ...]:
+    """Returns what a product's devices run; none for a directory, as devices ask a server.
+
+    Raises:
+        TransferError: The server cannot be reached, refuses, or answers something else.
+        ManifestError: What it says of them cannot be read.
+    """
+    if not destination.is_server:
+        return ()
+    from acpublish.client.remote import RemoteCatalog
+
+    server = RemoteCatalog(destination.to, insecure_http=destination.insecure_http)
+    return server.running(product)

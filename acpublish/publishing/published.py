@@ -1,12 +1,12 @@
-"""What a product has: its newest releases, and which of them the channels point at."""
+"""What a product has: its newest releases, what channels point at, and what devices run."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from acpublish.release import Release, ReleaseImage, Version
+from acpublish.release import Release, ReleaseImage, Running, Version
 
-__all__ = ["standing"]
+__all__ = ["running_line", "standing"]
 
 _SHOWN = 20
 
@@ -39,6 +39,16 @@ def standing(releases: Sequence[Release]) -> list[str]:
     if len(held) > _SHOWN:
         lines.append(f"and {len(held) - _SHOWN} more")
     return lines
+
+
+def running_line(running: Sequence[Running]) -> str:
+    """Returns a line for a person on what the devices run that asked a server."""
+    told = [
+        f"{one.count} {one.board or 'of an unknown board'} with "
+        f"{one.version or 'an image that is not published here'}"
+        for one in running
+    ]
+    return f"devices that asked: {', '.join(told)}"
 
 
 def _newest(held: Sequence[tuple[Version, ReleaseImage]]) -> dict[tuple[str, str, str], int]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from acpublish.release.manifest import Release, ReleaseImage
     from acpublish.release.names import BoardName, ChannelName, ProductName
     from acpublish.release.placement import Placement, place, visible_name
+    from acpublish.release.running import Running, running_version
     from acpublish.release.secret_rules import SecretRules
     from acpublish.release.secrets import SecretFound, find_secrets
     from acpublish.release.signatures import ReleaseSignature
@@ -35,6 +36,7 @@ else:
         manifest="Release ReleaseImage",
         names="BoardName ChannelName ProductName",
         placement="Placement place visible_name",
+        running="Running running_version",
         secret_rules="SecretRules",  # noqa: S106
         secrets="SecretFound find_secrets",
         signatures="ReleaseSignature",
@@ -59,6 +61,7 @@ __all__ = [
     "Release",
     "ReleaseImage",
     "ReleaseSignature",
+    "Running",
     "SecretFound",
     "SecretRules",
     "Severity",
@@ -78,6 +81,7 @@ __all__ = [
     "newest",
     "place",
     "raise_errors",
+    "running_version",
     "sizes",
     "visible_name",
 ]

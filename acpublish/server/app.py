@@ -26,6 +26,7 @@ from acpublish.server.options import ServerOptions
 from acpublish.server.places import Places
 from acpublish.server.problems import status_of
 from acpublish.server.requests import Request
+from acpublish.server.running import RunningDevices
 from acpublish.server.updates import Updates
 from acpublish.server.upload import create_api
 from acpublish.wire import CATALOG_PATH, UPDATE_PREFIX
@@ -56,10 +57,11 @@ def create_app(
     files = CatalogFiles(catalog, hidden=options.state)
     places = Places(files)
     images = ImageSender(files, options.cache_bytes)
+    running = RunningDevices()
     return Application(
         listing=Listing(files, places),
-        updates=Updates(catalog, places, images, CheckIns(listeners)),
-        api=create_api(catalog, tokens, options.upload_bytes),
+        updates=Updates(catalog, places, images, CheckIns([running.hear, *listeners])),
+        api=create_api(catalog, tokens, running, options.upload_bytes),
         log=log or AccessLog(None),
     )
 

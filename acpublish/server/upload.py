@@ -26,6 +26,7 @@ from acpublish.release import Outcome, Receipt, Submission, names
 from acpublish.server.answers import App
 from acpublish.server.auth import Access, Tokens
 from acpublish.server.problems import status_of
+from acpublish.server.running import RunningDevices
 from acpublish.server.submissions import read_submission
 
 _log = logging.getLogger(__name__)
@@ -57,19 +58,23 @@ _INWARD: Mapping[str, str] = {
 }
 
 
-def create_api(catalog: DirectoryCatalog, tokens: Tokens, upload_bytes: int) -> App:
+def create_api(
+    catalog: DirectoryCatalog, tokens: Tokens, running: RunningDevices, upload_bytes: int
+) -> App:
     """Makes the application for ``/api/v1``.
 
     Args:
         catalog: Where releases go.
         tokens: Who may publish.
+        running: What devices run.
         upload_bytes: The largest body that is taken.
     """
-    api = _Api(catalog, tokens, upload_bytes)
+    api = _Api(catalog, tokens, running, upload_bytes)
     app = Starlette(
         routes=[
             Route("/api/v1/products", api.products, methods=["GET"]),
             Route("/api/v1/products/{product}", api.releases, methods=["GET"]),
+            Route("/api/v1/products/{product}/devices", api.devices, methods=["GET"]),
             Route("/api/v1/products/{product}/keys", api.keys, methods=["GET"]),
             Route("/api/v1/releases/{product}/{version}/{board}", api.publish, methods=["PUT"]),
         ],
@@ -85,9 +90,12 @@ def create_api(catalog: DirectoryCatalog, tokens: Tokens, upload_bytes: int) -> 
 
 
 class _Api:
-    def __init__(self, catalog: DirectoryCatalog, tokens: Tokens, upload_bytes: int) -> None:
+    def __init__(
+        self, catalog: DirectoryCatalog, tokens: Tokens, running: RunningDevices, upload_bytes: int
+    ) -> None:
         self._catalog = catalog
         self._tokens = tokens
+        self._running = running
         self._upload_bytes = upload_bytes
         self._publishes = asyncio.Semaphore(PARALLEL_PUBLISHES)
         self._uploads = 0
@@ -103,6 +111,14 @@ class _Api:
         ordered = sorted(releases, key=lambda release: release.version.precedence)
         return JSONResponse(
             {"product": product, "releases": [release.to_dict() for release in ordered]}
+        )
+
+    async def devices(self, request: Request) -> Response:
+        product = names.product(request.path_params["product"])
+        running = self._running.of(product, self._catalog.releases(product))
+        since = self._running.since.isoformat().replace("+00:00", "Z")
+        return JSONResponse(
+            {"product": product, "since": since, "devices": [one.to_dict() for one in running]}
         )
 
     async def keys(self, request: Request) -> Response:

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from acpublish.catalog import DirectoryCatalog
+from acpublish.device import Device, DeviceOptions
 from tests.pio.conftest import MakeProject
 from tests.pio.hooked import BOTH, C3, D1, ON_BUILD, edit_sketch, errors, hooked, published, visible
+from tests.support.server import running_server
 
 pytestmark = pytest.mark.pio
 
@@ -120,6 +122,26 @@ def test_the_status_tells_versions_and_channels(make_project: MakeProject, catal
             key=lambda one: -published(catalog)[f"{one[0]} {one[1]}"].channels["stable"],
         ),
     ]
+
+
+def test_the_status_of_a_server_tells_what_devices_run(
+    make_project: MakeProject, catalog: Path, tmp_path: Path
+) -> None:
+    project = hooked(make_project, catalog, D1)
+    assert project.run("-t", "upload_ota").ok
+    old, new = tmp_path / "old.bin", tmp_path / "new.bin"
+    new.write_bytes(next((catalog / "lamp").iterdir()).read_bytes())
+    with running_server(catalog, tmp_path) as server:
+        for number, flash in enumerate((old, new, new)):
+            mac = f"24:0A:C4:A3:15:0{number}"
+            options = DeviceOptions(chip="esp8266", flash=flash, mac=mac, chip_size=1 << 24)
+            # The first has the release from now on, but asks no more.
+            Device(options).check_for_update(f"{server.url}/update/lamp/d1_mini")
+        told = project.run("-t", "ota_status", env={"ACPUBLISH_TO": server.url})
+    assert told.ok, told.stdout
+    (line,) = [one for one in told.stdout.splitlines() if one.startswith("devices that asked")]
+    assert "2 d1_mini with 1.0.0" in line
+    assert "1 d1_mini with an image that is not published here" in line
 
 
 def test_arguments_of_the_run_come_first(make_project: MakeProject, catalog: Path) -> None:
