@@ -12,6 +12,7 @@ import click
 from acpublish.cli.paths import ANY_PATH
 from acpublish.errors import SettingsError
 from acpublish.init import (
+    DEFAULT_TO,
     Change,
     FileChange,
     arduino_change,
@@ -20,13 +21,11 @@ from acpublish.init import (
     undo_change,
 )
 from acpublish.publishing import write_file
-from acpublish.settings import Settings, environment, files_of
-
-_CATALOG = "~/firmware"
+from acpublish.settings import Settings, checks, environment, files_of, flags
 
 
 @click.command("init", short_help="Set a project up for publishing.")
-@click.option("--to", metavar="DIR|URL", help=f"Where to publish.  [{_CATALOG}]")
+@click.option("--to", metavar="DIR|URL", help=f"Where to publish.  [{DEFAULT_TO}]")
 @click.option("--version", metavar="V", help="The version's source.  [git, or file:VERSION]")
 @click.option(
     "--project-dir", "-d", type=ANY_PATH, default=Path(), help="The folder of platformio.ini."
@@ -61,12 +60,29 @@ def command(
     elif undo:
         change = undo_change(project_dir)
     else:
+        _check(to, version)
         settings = Settings(environment(os.environ), files=files_of(project_dir, os.environ))
-        elsewhere = to is None and settings.text("to")
-        change = project_change(project_dir, None if elsewhere else to or _CATALOG, version)
+        elsewhere = {name for name in ("to", "version") if settings.text(name)}
+        change = project_change(project_dir, to, version, elsewhere=elsewhere)
     _do(change, yes=yes)
     if not undo and arduino is None:
-        click.echo("Now: pio run -t upload_ota")
+        click.echo(f"{'Then' if change.notes else 'Now'}: pio run -t upload_ota")
+
+
+def _check(to: str | None, version: str | None) -> None:
+    """Refuses what a run of PlatformIO would only find out later."""
+    given = flags({"to": to, "version": version})
+    settings = Settings(given)
+    for name, text in given.values.items():
+        if any(mark in text for mark in ("\n", "\r", " ;", " #")):
+            raise SettingsError(
+                f"{given.origin(name)}: platformio.ini cannot hold it",
+                hint="Give one line, without a ; or # behind a space.",
+            )
+    if to:
+        settings.checked("to", checks.address)
+    if version and not version.startswith("env:"):
+        settings.checked("version", checks.version_source)
 
 
 def _arduino(core: Path, *, undo: bool) -> Change:

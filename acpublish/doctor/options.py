@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from acpublish.errors import SettingsError
-from acpublish.init.ini import SCRIPTS, Ini
+from acpublish.init.ini import SCRIPTS
+from acpublish.init.reading import merged, read
 
 __all__ = ["Options"]
 
@@ -24,12 +24,7 @@ class Options:
         Raises:
             SettingsError: One of them cannot be read.
         """
-        path = directory / "platformio.ini"
-        text = _read(path)
-        patterns = Ini(text).entries("platformio", "extra_configs")
-        # What is read later wins in PlatformIO, and here what stands first.
-        others = [other for pattern in patterns for other in sorted(directory.glob(pattern))]
-        self._ini = Ini("\n".join([*map(_read, reversed(others)), text]))
+        self._ini = merged(directory, read(directory / "platformio.ini"))
 
     def environments(self) -> list[str]:
         """Returns those that are built for a device's chip, each once."""
@@ -70,12 +65,3 @@ class Options:
         if value is None and section.startswith("env:"):
             value = self._ini.lookup(section.removeprefix("env:"), option)
         return value or ""
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as fault:
-        why = fault.strerror if isinstance(fault, OSError) else "it is no UTF-8 text"
-        hint = "Run pio project config to look at it."
-        raise SettingsError(f"{path} cannot be read: {why}", hint=hint) from fault

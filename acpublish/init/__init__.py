@@ -2,6 +2,7 @@
 
 from acpublish.init.arduino import ArduinoChange, arduino_change, build_property
 from acpublish.init.platformio import (
+    DEFAULT_TO,
     SCRIPT,
     Change,
     FileChange,
@@ -11,6 +12,7 @@ from acpublish.init.platformio import (
 )
 
 __all__ = [
+    "DEFAULT_TO",
     "SCRIPT",
     "ArduinoChange",
     "Change",

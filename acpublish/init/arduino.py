@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from acpublish.errors import SettingsError
+from acpublish.init.reading import read_if_there
 
 __all__ = ["ArduinoChange", "arduino_change", "build_property"]
 
@@ -55,10 +56,8 @@ def arduino_change(core: Path, *, undo: bool = False) -> ArduinoChange:
             "~/.arduino15/packages/esp8266/hardware/esp8266/3.1.2.",
         )
     path = core / "platform.local.txt"
-    try:
-        before = path.read_text(encoding="utf-8") if path.exists() else None
-    except (OSError, UnicodeDecodeError) as fault:
-        raise SettingsError(f"{path} cannot be read", hint="Look at the file.") from fault
+    before = read_if_there(path)
+    end = "\r\n" if before and "\r\n" in before else "\n"
     lines = (before or "").splitlines(keepends=True)
     others = [one for one in lines if one.strip() != _COMMENT and not _ours(one)]
     if undo:
@@ -70,11 +69,12 @@ def arduino_change(core: Path, *, undo: bool = False) -> ArduinoChange:
             hint="Give that one another number, or use arduino-cli with the line that "
             "acpublish init --arduino-cli prints.",
         )
-    if any(map(_ours, lines)) and f"{build_property()}\n" in lines:
+    if any(map(_ours, lines)) and f"{build_property()}{end}" in lines:
         return ArduinoChange(path=path, before=before, after=before)
     kept = "".join(others)
-    kept += "" if not kept or kept.endswith("\n") else "\n"
-    return ArduinoChange(path=path, before=before, after=f"{kept}{_COMMENT}\n{build_property()}\n")
+    kept += "" if not kept or kept.endswith("\n") else end
+    after = f"{kept}{_COMMENT}{end}{build_property()}{end}"
+    return ArduinoChange(path=path, before=before, after=after)
 
 
 def _ours(line: str) -> bool:

@@ -1,9 +1,10 @@
 """Edits platformio.ini as a text: what is not ours stays byte for byte.
 
-PlatformIO looks an option up in an environment's section, then in those that it ``extends``, then
-in ``[env]``; the first that has it wins whole. So an entry of ``extra_scripts`` goes to each of the
-sections that it is taken from. The entries of an option stand on lines of their own, or
-in one line with ``, `` between them (PlatformIO: ``project/config.py``, ``parse_multi_values``).
+PlatformIO looks an option up in an environment's section, then in those that it ``extends``, the
+last of them first, then in ``[env]``; the first that has it wins whole (PlatformIO:
+``project/config.py``, ``walk_options``). So an entry of ``extra_scripts`` goes to each of the
+sections that it is taken from. The entries of an option stand on lines of their own, or in one line
+with ``, `` between them (``parse_multi_values``).
 """
 
 from __future__ import annotations
@@ -35,14 +36,19 @@ class Ini:
 
     def __init__(self, text: str) -> None:
         self._newline = "\r\n" if "\r\n" in text else "\n"
+        #: A file that does not end with a line end will not either when lines were added.
         self._final = text.endswith("\n") or not text
         self._lines = text.removesuffix("\n").split("\n") if text else []
+        if self._lines and not self._final:
+            self._lines[-1] = self._end(self._lines[-1])
 
     @property
     def text(self) -> str:
         """The text as it is now."""
         joined = "\n".join(self._lines)
-        return joined + "\n" if self._final and self._lines else joined
+        if self._final:
+            return joined + "\n" if self._lines else joined
+        return joined.removesuffix("\r") if self._newline == "\r\n" else joined
 
     def environments(self) -> list[str]:
         """Returns the names of the environments, without ``env:``."""
@@ -69,14 +75,13 @@ class Ini:
         """Returns the section that an environment takes an option from; None without one."""
         waiting, seen = [f"env:{environment}"], set[str]()
         while waiting:
-            section = waiting.pop(0)
+            section = waiting.pop()
             if section in seen:
                 continue
             seen.add(section)
             if self._find(section, option) is not None:
                 return section
-            extends = self.value(section, "extends") or ""
-            waiting = [*re.split(r"[,\n]\s*", extends), *waiting] if extends else waiting
+            waiting += self.entries(section, "extends")
         return "env" if self._find("env", option) is not None else None
 
     def set(self, section: str, options: Sequence[tuple[str, str]]) -> None:
@@ -85,7 +90,6 @@ class Ini:
             if self._lines and self._lines[-1].strip():
                 self._lines.append(self._end(""))
             self._lines.append(self._end(f"[{section}]"))
-            self._final = True
         at = self._end_of(section)
         self._lines[at:at] = [self._end(f"{name} = {value}") for name, value in options]
 
@@ -108,6 +112,18 @@ class Ini:
         indent = re.match(r"\s*", self._lines[last])
         space = indent[0] if last > place.first and indent and indent[0] else "    "
         self._lines.insert(last + 1, self._end(f"{space}{entry}"))
+
+    def change_entry(self, section: str, option: str, entry: str, to: str) -> None:
+        """Writes an entry of an option anew."""
+        place = self._find(section, option)
+        for number in range(place.first, place.end) if place else ():
+            self._lines[number] = self._lines[number].replace(entry, to)
+
+    def comment(self, section: str, option: str) -> str:
+        """Returns the comment behind an option of one line; empty without one."""
+        place = self._find(section, option)
+        found = _INLINE.search(self._lines[place.first]) if place else None
+        return found[0].strip() if found else ""
 
     def remove_entry(self, option: str, entry: str) -> bool:
         """Takes an entry out of an option, and the option when that was all; tells if it was."""
@@ -134,7 +150,12 @@ class Ini:
         self._remove_empty(section)
 
     def _remove_entry(self, section: str, place: _Option, option: str, entry: str) -> None:
-        if self.entries(section, option) == [entry]:
+        named = _OPTION.match(self._lines[place.first])
+        if (
+            named
+            and _INLINE.sub("", named["value"]).strip() == entry
+            and place.end == (place.first + 1)
+        ):
             self.remove(section, option)
             return
         for number in range(place.first, place.end):
@@ -173,10 +194,6 @@ class Ini:
                 inside = found["name"].strip() == section
             if inside and line.strip():
                 end = number + 1
-        if end == len(self._lines):
-            self._final = True
-            if end and self._newline == "\r\n" and not self._lines[-1].endswith("\r"):
-                self._lines[-1] += "\r"
         return end
 
     def _find(self, section: str, option: str) -> _Option | None:

@@ -1,19 +1,24 @@
 """What ``acpublish init`` writes into a PlatformIO project, and takes away again.
 
 The extra script goes beside platformio.ini, and at most three options into it: the script, where to
-publish, and where the version comes from. What is there already stays as it is.
+publish, and where the version comes from. What is there already stays as it is. A comment tells
+which of the options were written here, so that no other is taken away.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from acpublish.errors import AcpublishError, SettingsError
 from acpublish.init.ini import SCRIPTS, Ini
+from acpublish.init.reading import merged, read, read_if_there
 from acpublish.publishing.worktree import git_state
 
 __all__ = [
+    "DEFAULT_TO",
     "SCRIPT",
     "Change",
     "FileChange",
@@ -23,10 +28,13 @@ __all__ = [
 ]
 
 SCRIPT = "acpublish_ota.py"
+DEFAULT_TO = "~/firmware"
 _ENTRY = f"post:{SCRIPT}"
 _TO, _VERSION = "custom_ota_to", "custom_ota_version"
 _FIRST_VERSION = "0.1.0\n"
 _VERSION_FILE = "VERSION"
+_OURS = "; acpublish init"
+_OURS_WITH_FILE = f"{_OURS}, with {_VERSION_FILE}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,41 +63,47 @@ class Change:
     notes: tuple[str, ...] = ()
 
 
-def project_change(root: Path, to: str | None, version: str | None) -> Change:
+def project_change(
+    root: Path, to: str | None, version: str | None, *, elsewhere: Collection[str] = ()
+) -> Change:
     """Finds out what to write into a project; nothing is written yet.
 
     Args:
         root: The folder that platformio.ini is in.
-        to: A directory or a server's address; None where another place says it.
+        to: A directory or a server's address; None for ``~/firmware``.
         version: The version's source; None to choose one that the project has.
+        elsewhere: Which of both another place says, ``to`` or ``version``; it is not written then.
 
     Raises:
         SettingsError: There is no project, or it cannot be read.
     """
-    before = _read(root / "platformio.ini")
-    ini = Ini(before)
-    environments = ini.environments()
+    before = read(root / "platformio.ini")
+    ini, whole = Ini(before), merged(root, before)
+    environments = list(dict.fromkeys([*ini.environments(), *whole.environments()]))
     if not environments:
         raise SettingsError(
             f"{root / 'platformio.ini'} has no environment",
             hint="Add one, such as [env:d1_mini], with platform, board and framework.",
         )
-    files, missing = [_script(root)], []
-    if to is not None and not _everywhere(ini, environments, _TO):
-        missing.append((_TO, to))
-    if not _everywhere(ini, environments, _VERSION):
+    files, notes, missing = [_script(root)], _same_board(whole, environments), []
+    if _is_missing(_TO, to, notes, elsewhere, whole, environments):
+        to = to or DEFAULT_TO
+        missing.append((_TO, f"{to}  {_OURS}"))
+    if _is_missing(_VERSION, version, notes, elsewhere, whole, environments):
         source, version_file = _version_source(root, version)
-        missing.append((_VERSION, source))
+        wrote = version_file.before != version_file.after
+        missing.append((_VERSION, f"{source}  {_OURS_WITH_FILE if wrote else _OURS}"))
         files.append(version_file)
-    section = f"env:{environments[0]}" if len(environments) == 1 else "env"
-    scripts = _add_script(ini, environments, section)
+    own = f"env:{environments[0]}"
+    section = own if len(environments) == 1 and own in ini.sections() else "env"
+    scripts = _add_script(ini, whole, environments, notes)
     ini.set(section, [*scripts, *missing]) if scripts or missing else None
     files.append(FileChange(path=root / "platformio.ini", before=before, after=ini.text))
-    local = [Path(to).expanduser()] if to and "://" not in to else []
     return Change(
         files=_changed(files),
-        directories=tuple(root / one for one in local if not (root / one).is_dir()),
-        environments=tuple(_described(ini, name) for name in environments),
+        directories=_directories(root, ini),
+        environments=tuple(_described(whole, name) for name in environments),
+        notes=tuple(notes),
     )
 
 
@@ -99,38 +113,94 @@ def undo_change(root: Path) -> Change:
     Raises:
         SettingsError: There is no project, or it cannot be read.
     """
-    before = _read(root / "platformio.ini")
-    ini, notes = Ini(before), []
-    ini.remove_entry(SCRIPTS, _ENTRY)
+    before = read(root / "platformio.ini")
+    ini, notes, with_file = Ini(before), [], False
     for section in ini.sections():
-        if section == "env" or section.startswith("env:"):
-            ini.remove(section, _VERSION)
-            ini.remove(section, _TO)
+        for option in (_VERSION, _TO):
+            comment = ini.comment(section, option)
+            if comment in (_OURS, _OURS_WITH_FILE):
+                with_file |= comment == _OURS_WITH_FILE
+                ini.remove(section, option)
+    for entry in (_ENTRY, SCRIPT, f"pre:{SCRIPT}"):
+        ini.remove_entry(SCRIPTS, entry)
     files = [FileChange(path=root / "platformio.ini", before=before, after=ini.text)]
-    for name, written in ((SCRIPT, packaged_script()), (_VERSION_FILE, _FIRST_VERSION)):
-        held = _read_text(root / name)
-        if held == written:
+    written = {SCRIPT: packaged_script(), **({_VERSION_FILE: _FIRST_VERSION} if with_file else {})}
+    for name, text in written.items():
+        held = read_if_there(root / name)
+        if held == text:
             files.append(FileChange(path=root / name, before=held, after=None))
-        elif held is not None and name == SCRIPT:
+        elif held is not None:
             notes.append(f"{name} stays, because it was edited")
     return Change(files=_changed(files), notes=tuple(notes))
 
 
-def _add_script(ini: Ini, environments: list[str], section: str) -> list[tuple[str, str]]:
+def _directories(root: Path, ini: Ini) -> tuple[Path, ...]:
+    """Returns those to publish to that are not there, of what was written here.
+
+    One that somebody named by hand may be a place that is only not mounted.
+    """
+    named = {
+        ini.value(section, _TO) or ""
+        for section in ini.sections()
+        if ini.comment(section, _TO) == _OURS
+    }
+    local = [root / Path(one).expanduser() for one in sorted(named) if "://" not in one]
+    return tuple(one for one in local if not one.is_dir())
+
+
+def _is_missing(
+    option: str,
+    wanted: str | None,
+    notes: list[str],
+    elsewhere: Collection[str],
+    whole: Ini,
+    environments: list[str],
+) -> bool:
+    """Tells whether an option is to be written; notes it where a wanted value is not."""
+    if all(whole.lookup(name, option) for name in environments):
+        if wanted is not None:
+            notes.append(f"{option} stays as it is: change it in platformio.ini")
+        return False
+    return wanted is not None or option.removeprefix("custom_ota_") not in elsewhere
+
+
+def _same_board(whole: Ini, environments: list[str]) -> list[str]:
+    """Returns a note on environments that devices could not tell apart."""
+    boards = defaultdict(list)
+    for name in environments:
+        board = whole.lookup(name, "custom_ota_board") or whole.lookup(name, "board")
+        product = whole.lookup(name, "custom_ota_product")
+        boards[board, product].append(name)
+    return [
+        f"{' and '.join(alike)} have the board {board}, and a product has one image for each: "
+        f"write custom_ota_board = {board}-{alike[-1].lower()} into [env:{alike[-1]}]"
+        for (board, _), alike in boards.items()
+        if board and len(alike) > 1
+    ]
+
+
+def _add_script(
+    ini: Ini, whole: Ini, environments: list[str], notes: list[str]
+) -> list[tuple[str, str]]:
     """Adds the script where there are some; returns the option to add where there are none."""
-    providers = {ini.provider(name, SCRIPTS) for name in environments}
+    providers = {whole.provider(name, SCRIPTS) for name in environments}
     for provider in sorted(filter(None, providers)):
-        if not any(SCRIPT in entry for entry in ini.entries(provider, SCRIPTS)):
+        ours = [entry for entry in whole.entries(provider, SCRIPTS) if SCRIPT in entry]
+        if ini.value(provider, SCRIPTS) is None:
+            if not ours:
+                notes.append(
+                    f"[{provider}] is in another file: add {_ENTRY} to its {SCRIPTS} by hand"
+                )
+        elif not ours:
             ini.add_entry(provider, SCRIPTS, _ENTRY)
+        elif ours[0].startswith("pre:"):
+            # There PlatformIO would drop the targets without a word.
+            ini.change_entry(provider, SCRIPTS, ours[0], f"post:{ours[0].removeprefix('pre:')}")
     return [(SCRIPTS, _ENTRY)] if None in providers else []
 
 
-def _everywhere(ini: Ini, environments: list[str], option: str) -> bool:
-    return all(ini.lookup(name, option) for name in environments)
-
-
 def _version_source(root: Path, wanted: str | None) -> tuple[str, FileChange]:
-    held = _read_text(root / _VERSION_FILE)
+    held = read_if_there(root / _VERSION_FILE)
     unchanged = FileChange(path=root / _VERSION_FILE, before=held, after=held)
     if wanted is not None:
         return wanted, unchanged
@@ -147,7 +217,7 @@ def _version_source(root: Path, wanted: str | None) -> tuple[str, FileChange]:
 
 
 def _script(root: Path) -> FileChange:
-    held = _read_text(root / SCRIPT)
+    held = read_if_there(root / SCRIPT)
     # One that was edited does what its owner wants.
     return FileChange(path=root / SCRIPT, before=held, after=held or packaged_script())
 
@@ -168,27 +238,3 @@ def _described(ini: Ini, environment: str) -> str:
 
 def _changed(files: list[FileChange]) -> tuple[FileChange, ...]:
     return tuple(one for one in files if one.before != one.after)
-
-
-def _read(path: Path) -> str:
-    text = _read_text(path)
-    if text is None:
-        raise SettingsError(
-            f"there is no {path.name} in {path.parent}",
-            hint="Go to the folder of a PlatformIO project, or name it with --project-dir.",
-        )
-    return text
-
-
-def _read_text(path: Path) -> str | None:
-    try:
-        # Line ends are kept as they are.
-        with path.open(encoding="utf-8", newline="") as file:
-            return file.read()
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as fault:
-        why = fault.strerror if isinstance(fault, OSError) else "it is no UTF-8 text"
-        raise SettingsError(
-            f"{path} cannot be read: {why}", hint="Make it readable, then try again."
-        ) from fault

@@ -37,8 +37,8 @@ def test_it_shows_writes_and_does_nothing_twice(
     added = (project / "platformio.ini").read_text().removeprefix(INI).splitlines()
     assert added == [
         "extra_scripts = post:acpublish_ota.py",
-        f"custom_ota_to = {tmp_path / 'catalog'}",
-        "custom_ota_version = file:VERSION",
+        f"custom_ota_to = {tmp_path / 'catalog'}  ; acpublish init",
+        "custom_ota_version = file:VERSION  ; acpublish init, with VERSION",
     ]
     assert (project / "VERSION").read_text() == "0.1.0\n"
     assert (tmp_path / "catalog").is_dir()
@@ -65,6 +65,95 @@ def test_a_destination_that_a_file_has_is_not_written(
     (project / "acpublish.toml").write_text('to = "http://127.0.0.1:1"\n')
     acpublish("init", "-d", project, "--yes", "--version", "git")
     assert "custom_ota_to" not in (project / "platformio.ini").read_text()
+
+
+def test_a_version_that_a_file_has_is_not_written(acpublish: CommandLine, project: Path) -> None:
+    (project / "acpublish.toml").write_text('version = "1.2.0"\n')
+    acpublish("init", "-d", project, "--to", project / "out", "--yes")
+    assert "custom_ota_version" not in (project / "platformio.ini").read_text()
+    assert not (project / "VERSION").exists()
+
+
+def test_undo_leaves_what_init_did_not_write(acpublish: CommandLine, project: Path) -> None:
+    text = f"{INI}custom_ota_to = out\n"
+    (project / "platformio.ini").write_text(text)
+    (project / "VERSION").write_text("0.1.0\n")
+    said = acpublish("init", "-d", project, "--to", "other", "--yes")
+    assert "custom_ota_to stays as it is" in said.out
+    assert said.out.endswith("Then: pio run -t upload_ota\n")
+    assert not Path("other").exists()
+    assert acpublish("init", "-d", project, "--undo", "--yes").status == 0
+    assert (project / "platformio.ini").read_text() == text
+    assert (project / "VERSION").read_text() == "0.1.0\n"
+
+
+@pytest.mark.parametrize("prefix", ["", "pre:"])
+def test_a_script_that_stands_there_in_another_way(
+    acpublish: CommandLine, project: Path, tmp_path: Path, prefix: str
+) -> None:
+    (project / "platformio.ini").write_text(f"{INI}extra_scripts = {prefix}acpublish_ota.py\n")
+    acpublish("init", "-d", project, "--to", tmp_path, "--yes")
+    text = (project / "platformio.ini").read_text()
+    # Without a prefix PlatformIO runs it after its own, as with post:.
+    assert f"extra_scripts = {'post:' if prefix else ''}acpublish_ota.py\n" in text
+    acpublish("init", "-d", project, "--undo", "--yes")
+    assert (project / "platformio.ini").read_text() == INI
+
+
+def test_environments_of_another_file(
+    acpublish: CommandLine, project: Path, tmp_path: Path
+) -> None:
+    text = "[platformio]\nextra_configs = more.ini\n"
+    (project / "platformio.ini").write_text(text)
+    more = "[env:a]\nboard = a\n[env:b]\nboard = b\nextra_scripts = pre:x.py\n"
+    (project / "more.ini").write_text(more)
+    said = acpublish("init", "-d", project, "--to", tmp_path, "--yes")
+    assert said.status == 0, said.err
+    assert "environments: a (), b ()" in said.out
+    assert "[env:b] is in another file: add post:acpublish_ota.py" in said.out
+    assert (
+        "[env]\nextra_scripts = post:acpublish_ota.py" in (project / "platformio.ini").read_text()
+    )
+    assert (project / "more.ini").read_text() == more
+
+
+def test_environments_of_one_board_are_told(
+    acpublish: CommandLine, project: Path, tmp_path: Path
+) -> None:
+    (project / "platformio.ini").write_text(f"{INI}[env:debug]\nboard = d1_mini\n")
+    said = acpublish("init", "-d", project, "--to", tmp_path, "--yes")
+    assert "write custom_ota_board = d1_mini-debug into [env:debug]" in said.out
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--to", "https://me:secret@h"), "the address holds a user or a password"),
+        (("--to", "a ; b"), "--to: platformio.ini cannot hold it"),
+        (("--to", "a\nb"), "--to: platformio.ini cannot hold it"),
+        (("--to", "http://"), "--to: "),
+        (("--version", "1.0"), "--version: "),
+    ],
+)
+def test_what_a_run_would_refuse_is_not_written(
+    acpublish: CommandLine, project: Path, words: tuple[str, str], why: str
+) -> None:
+    refused = acpublish("init", "-d", project, "--yes", *words)
+    assert refused.status != 0
+    assert why in refused.error()
+    assert "secret" not in refused.err
+    assert (project / "platformio.ini").read_text() == INI
+
+
+def test_line_ends_of_a_core_stay(acpublish: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "platform.txt").write_text("name=x\n")
+    local = tmp_path / "platform.local.txt"
+    local.write_bytes(b"a=1\r\nb=2\r\n")
+    acpublish("init", "--arduino", tmp_path, "--yes")
+    assert local.read_bytes().count(b"\r\n") == 4
+    assert "nothing to do" in acpublish("init", "--arduino", tmp_path, "--yes").out
+    acpublish("init", "--arduino", tmp_path, "--undo", "--yes")
+    assert local.read_bytes() == b"a=1\r\nb=2\r\n"
 
 
 def test_an_edited_script_stays(acpublish: CommandLine, project: Path, tmp_path: Path) -> None:

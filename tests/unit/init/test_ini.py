@@ -38,8 +38,8 @@ def scripts(path: Path) -> dict[str, list[str]]:
 def test_three_options_at_the_end_of_the_only_environment(tmp_path: Path) -> None:
     assert initialized(tmp_path, SINGLE) == SINGLE + (
         "extra_scripts = post:acpublish_ota.py\n"
-        "custom_ota_to = ~/firmware\n"
-        "custom_ota_version = 1.0.0\n"
+        "custom_ota_to = ~/firmware  ; acpublish init\n"
+        "custom_ota_version = 1.0.0  ; acpublish init\n"
     )
 
 
@@ -58,6 +58,12 @@ def test_three_options_at_the_end_of_the_only_environment(tmp_path: Path) -> Non
         "[c]\nextra_scripts = pre:x.py\n[env:a]\nextends = c\n[env:b]\nboard = b\n",
         "[c]\nextra_scripts = pre:x.py\n[env:a]\nextra_scripts = ${c.extra_scripts}\n\tpost:y.py\n",
         "[env:a]\nboard=a\nextra_scripts=pre:x.py\n",
+        "[b]\nextra_scripts = pre:x.py\n[c]\nextra_scripts = pre:y.py\n[env:a]\nextends = b, c\n",
+        "[c]\nextra_scripts = pre:y.py\n[b]\nextends = c\n[d]\n[env:a]\nextends =\n  b\n  d\n",
+        "[env]\nextra_scripts = pre:x.py\n[env:a]\nboard = a\nextra_scripts =\n",
+        "[env:a]\nboard = a",
+        "[env:a]\r\nboard = a\r\nframework = x",
+        "[env:a]\nboard = a\n[env:b]\nboard = b",
     ],
 )
 def test_what_is_there_stays_and_undo_gives_the_very_bytes(tmp_path: Path, text: str) -> None:

@@ -1,0 +1,65 @@
+"""The files of a PlatformIO project, read with their line ends as they are."""
+
+from __future__ import annotations
+
+import glob
+from pathlib import Path
+
+from acpublish.errors import SettingsError
+from acpublish.init.ini import Ini
+
+__all__ = ["merged", "read", "read_if_there"]
+
+
+def read(path: Path) -> str:
+    """Returns the text of a project's file.
+
+    Raises:
+        SettingsError: It is not there, or cannot be read.
+    """
+    text = read_if_there(path)
+    if text is None:
+        raise SettingsError(
+            f"there is no {path.name} in {path.parent}",
+            hint="Go to the folder of a PlatformIO project, or name it with --project-dir.",
+        )
+    return text
+
+
+def read_if_there(path: Path) -> str | None:
+    """Returns the text of a file; None where there is none.
+
+    Raises:
+        SettingsError: It cannot be read.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as fault:
+        why = fault.strerror if isinstance(fault, OSError) else "it is no UTF-8 text"
+        raise SettingsError(
+            f"{path} cannot be read: {why}", hint="Make it readable, then try again."
+        ) from fault
+
+
+def merged(directory: Path, text: str) -> Ini:
+    """Returns platformio.ini with what it names as ``extra_configs``, only to be looked at.
+
+    What PlatformIO reads later wins there, and what stands first wins here.
+
+    Args:
+        directory: The project's.
+        text: What platformio.ini holds.
+
+    Raises:
+        SettingsError: One of the files cannot be read.
+    """
+    others = [
+        directory / name
+        for pattern in Ini(text).entries("platformio", "extra_configs")
+        for name in sorted(glob.glob(pattern, root_dir=directory, recursive=True))  # noqa: PTH207
+    ]
+    texts = [text, *(read(path) for path in others if path.is_file())]
+    return Ini("\n".join(reversed(texts)))
