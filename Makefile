@@ -51,11 +51,13 @@ fuzz: $(INSTALLED)
 	  echo "atheris does not install here: hypothesis takes its place"
 	$(BIN)/python -m tests.fuzz $(FUZZ_SECONDS)
 
-# Kills a publish 100 times, and lets eight environments publish at once in 20 rounds.
+# Kills a publish 100 times, lets eight environments publish at once in 20 rounds, and searches for
+# secrets after each command met each failure.
 campaigns: $(INSTALLED)
 	@.ci/debian-packages $(TEST_PACKAGES)
-	ACPUBLISH_TEST_KILLS=100 ACPUBLISH_TEST_ROUNDS=20 \
-	  $(BIN)/python -m pytest -n 2 -rP tests/pio/test_campaigns.py
+	ACPUBLISH_TEST_KILLS=100 ACPUBLISH_TEST_ROUNDS=20 ACPUBLISH_TEST_SECRETS=all \
+	  $(BIN)/python -m pytest -n 2 -rP tests/pio/test_campaigns.py \
+	  tests/integration/test_secrets_in_troubles.py
 
 bench: $(INSTALLED)
 	@.ci/debian-packages $(BENCH_PACKAGES)

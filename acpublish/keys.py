@@ -27,6 +27,7 @@ __all__ = [
     "is_private",
     "read_private_key",
     "read_public_key",
+    "refuse_key_itself",
     "require",
 ]
 
@@ -128,6 +129,19 @@ def is_key_id(text: object) -> bool:
 def is_private(pem: bytes) -> bool:
     """Tells whether a PEM says that it holds a private key."""
     return _PRIVATE in pem
+
+
+def refuse_key_itself(path: str) -> None:
+    """Refuses a key where the path of its file belongs, and shows nothing of it.
+
+    Raises:
+        SettingsError: It is a key.
+    """
+    if "-----BEGIN" in path:
+        raise SettingsError(
+            "it is a key itself, not the path of its file",
+            hint="Write the key into a file that only you can read, and give its path.",
+        )
 
 
 def read_private_key(pem: bytes) -> PrivateKey:

@@ -115,7 +115,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(text: str, code: int) -> int:
-    click.echo(f"acpublish: error: {text}", err=True)
+    # Most errors hold no secret; a word that is no option or path may be one, given by mistake.
+    from acpublish.client.redact import redact
+
+    click.echo(f"acpublish: error: {redact(text)}", err=True)
     return code
 
 

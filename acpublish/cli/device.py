@@ -14,6 +14,7 @@ from acpublish.client.redact import redact_broken
 from acpublish.device import Device, DeviceOptions, Outcome, Result, run
 from acpublish.errors import SettingsError
 from acpublish.image import read
+from acpublish.release.secret_rules import masked_query
 from acpublish.wire import UPDATE_PREFIX
 
 
@@ -73,7 +74,7 @@ def command(
         return status.OK
     where = f"{url.rstrip('/')}/{address.lstrip('/')}"
     click.echo(
-        f"acpublish: error: no update from {printable(redact_broken(where))}. "
+        f"acpublish: error: no update from {printable(redact_broken(masked_query(where)))}. "
         "Compare the address with 'acpublish list URL', and look at the server's log.",
         err=True,
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from acpublish.cli.paths import ANY_PATH
+from acpublish.client.redact import redact
 from acpublish.errors import SettingsError
 from acpublish.init import (
     DEFAULT_TO,
@@ -21,6 +22,7 @@ from acpublish.init import (
     undo_change,
 )
 from acpublish.publishing import write_file
+from acpublish.release.secret_rules import masked_option
 from acpublish.settings import Settings, checks, environment, files_of, flags
 
 
@@ -118,7 +120,10 @@ def _diff(file: FileChange) -> str:
         return f"{'new' if file.before is None else 'removed'} file {name}\n"
     before, after = (text.splitlines(keepends=True) for text in (file.before, file.after))
     lines = difflib.unified_diff(before, after, f"{name} (now)", name)
-    return "".join(f"{line.rstrip()}\n" for line in lines)
+    # Lines around a change may hold what is in a file, and should not get into a log.
+    return "".join(
+        f"{line[:1]}{redact(masked_option(line[1:].rstrip()))}".rstrip() + "\n" for line in lines
+    )
 
 
 def _ask() -> None:

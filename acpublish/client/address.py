@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -39,7 +40,11 @@ class Address:
 
     def redacted(self, text: str) -> str:
         """Returns the text without this address's secrets."""
-        return redact(text, (self.token, self.password))
+        sent = None
+        if self.user is not None:
+            # What Basic makes of them, which a server may repeat without that word.
+            sent = base64.b64encode(f"{self.user}:{self.password or ''}".encode()).decode()
+        return redact(text, (self.token, sent, self.password))
 
 
 def parse_address(url: str, *, token: str | None, insecure_http: bool) -> Address:

@@ -131,8 +131,9 @@ def _said(answer: Answer, body: bytes) -> tuple[str, str]:
     if not isinstance(document, dict) or not isinstance(document.get("error"), str):
         return "", ""
     hint = document.get("hint")
-    said = answer.address.redacted(_line(document["error"])).rstrip(".")
-    return f": {said}", answer.address.redacted(_line(hint)) if isinstance(hint, str) else ""
+    # In this order: half of a secret, where a line is cut, would not be known for one.
+    said = _line(answer.address.redacted(document["error"])).rstrip(".")
+    return f": {said}", _line(answer.address.redacted(hint)) if isinstance(hint, str) else ""
 
 
 def _line(text: str) -> str:

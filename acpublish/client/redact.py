@@ -12,6 +12,11 @@ _CREDENTIALS = re.compile(r"(?P<scheme>\b[a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/?#]*@")
 _SCHEMES = re.compile(r"\b(?P<scheme>Bearer|Basic)\s+[A-Za-z0-9._~+/=-]+", re.IGNORECASE)
 _AFTER_SCHEME = re.compile(r"://\S*@")
 _QUERY = re.compile(r"[?#].*", re.DOTALL)
+#: ``user:password@host`` at the start, where the scheme was left out; no path begins so.
+_BARE = re.compile(r"\A[^\s/\\@]+:[^\s/\\]*@(?=[^\s/\\])")
+#: What ``acpublish token create`` makes, wherever somebody put it.
+_TOKEN = re.compile(r"acp_[A-Za-z0-9_-]{20,}")
+_PEM = re.compile(r"-----BEGIN .*?(?:-----END [A-Z0-9 ]+-----|\Z)", re.DOTALL)
 
 
 def redact(text: str, secrets: Iterable[str | None] = ()) -> str:
@@ -23,14 +28,15 @@ def redact(text: str, secrets: Iterable[str | None] = ()) -> str:
             than four characters is left to the patterns: masking it would shred the text.
 
     Returns:
-        The text without the secrets, without ``user:password@`` in URLs, and without the values of
-        ``Authorization`` headers.
+        The text without the secrets, without ``user:password@`` in URLs, without the values of
+        ``Authorization`` headers, without tokens of acpublish and without keys.
     """
     for secret in secrets:
         if secret and len(secret) >= 4:
             for form in (secret, quote(secret), quote(secret, safe="")):
                 text = text.replace(form, MASK)
-    text = _CREDENTIALS.sub(rf"\g<scheme>{MASK}@", text)
+    text = _PEM.sub(MASK, text)
+    text = _TOKEN.sub(MASK, _CREDENTIALS.sub(rf"\g<scheme>{MASK}@", text))
     return _SCHEMES.sub(rf"\g<scheme> {MASK}", text)
 
 
@@ -39,7 +45,17 @@ def redact_broken(text: str) -> str:
 
     A URL that cannot be taken apart may hold its password anywhere before the last ``@``.
     """
-    return redact(_AFTER_SCHEME.sub(f"://{MASK}@", text))
+    return redact(_AFTER_SCHEME.sub(f"://{MASK}@", _BARE.sub(f"{MASK}@", text)))
+
+
+def has_bare_password(text: str) -> bool:
+    """Tells whether a text is ``user:password@host``, an address without its scheme."""
+    return _BARE.match(text) is not None
+
+
+def is_token(text: str) -> bool:
+    """Tells whether a text is a token of acpublish itself."""
+    return _TOKEN.fullmatch(text) is not None
 
 
 def without_query(url: str) -> str:

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from acpublish.release import core_of_framework
-from acpublish.release.secret_rules import looks_secret
+from acpublish.release.secret_rules import masked_macros
 
 __all__ = [
     "build_flags",
@@ -30,7 +29,6 @@ _COMPILER_TIMEOUT_S = 10
 _LIBRARIES_CHARACTERS = 1000
 _FLAGS_CHARACTERS = 1000
 _MASK = "***"
-_MACRO = re.compile(r"(-D\s*(\w+)=)(\S*)")
 
 
 def built_by(env: Any) -> dict[str, str]:
@@ -88,8 +86,8 @@ def build_flags(env: Any, secrets: Mapping[str, str]) -> dict[str, str]:
     flags = " ".join(" ".join(map(str, env.get("BUILD_FLAGS") or ())).split())
     for value in sorted(secrets.values(), key=len, reverse=True):
         flags = flags.replace(value, _MASK)
-    flags = _MACRO.sub(lambda one: one[1] + (_MASK if looks_secret(one[2]) else one[3]), flags)
-    return {"build_flags": _shortened(flags, _FLAGS_CHARACTERS)} if flags else {}
+    shown = _shortened(masked_macros(flags), _FLAGS_CHARACTERS)
+    return {"build_flags": shown} if flags else {}
 
 
 def _core(platform: Any) -> dict[str, str]:

@@ -15,6 +15,7 @@ from acpublish.keys import (
     is_private,
     read_private_key,
     read_public_key,
+    refuse_key_itself,
 )
 from acpublish.release import Submission
 from acpublish.release.signatures import sign, submitted_statement
@@ -74,6 +75,7 @@ def _of(path: Path, reader: Callable[[bytes], T]) -> T:
 
 
 def _read(path: Path) -> bytes:
+    refuse_key_itself(str(path))
     try:
         return path.read_bytes()
     except OSError as fault:

@@ -83,6 +83,8 @@ def git_state(project: Path, prefix: str = "") -> GitState:
 def remote(project: Path) -> str:
     """Returns the address of the repository's origin without credentials; empty without one.
 
+    Neither ``user:password@`` nor a query is a part of it: both may hold a token.
+
     Raises:
         VersionError: Git cannot be run.
     """
@@ -91,7 +93,7 @@ def remote(project: Path) -> str:
     if not separator:
         return address
     host, slash, path = rest.partition("/")
-    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path.partition('?')[0]}"
 
 
 def _version_of(tag: str, project: Path, prefix: str) -> Version:

@@ -8,7 +8,14 @@ from typing import Any, Literal
 
 from acpublish.errors import SettingsError
 
-__all__ = ["SecretRules", "looks_secret", "parse_accepted"]
+__all__ = [
+    "SecretRules",
+    "looks_secret",
+    "masked_macros",
+    "masked_option",
+    "masked_query",
+    "parse_accepted",
+]
 
 #: The fewest digits of a digest that are taken.
 MIN_DIGITS = 8
@@ -20,6 +27,15 @@ _NAME = re.compile(
     r"|(?:API|WIFI|PRIV|PRIVATE|ACCESS|ENCRYPTION)_?KEY|(?:^|_)(?:KEY|AUTH|PW)S?(?:_|\d|$)",
     re.I,
 )
+_MASK = "***"
+#: A -D flag; its value is a word of the shell, whose quotes may hold spaces.
+_MACRO = re.compile(
+    r"""(-D\s*(\w+)=)(\\"(?:[^"\\]|\\[^"])*\\"|(?:'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^\s'"\\])*)"""
+)
+_OPTION = re.compile(r"(?P<before>\s*(?P<name>\w[\w.-]*)\s*=\s*)\S")
+_PARAMETER = re.compile(r"([?&]([^=&#\s]*)=)([^&#\s]*)")
+#: The names of our own settings that look secret are those of files and rules, but for one.
+_OURS, _OUR_SECRET = "custom_ota_", "custom_ota_token"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +76,30 @@ class SecretRules:
 def looks_secret(name: str) -> bool:
     """Tells whether a macro or variable of this name is likely to hold a secret."""
     return _NAME.search(name) is not None
+
+
+def masked_macros(flags: str) -> str:
+    """Returns build flags without the values of those whose names look secret."""
+    return _masked(_MACRO, flags)
+
+
+def masked_query(target: str) -> str:
+    """Returns a path with its query, without the values of those whose names look secret."""
+    return _masked(_PARAMETER, target)
+
+
+def masked_option(line: str) -> str:
+    """Returns a line of an ini file without what looks secret in it."""
+    found = _OPTION.match(line)
+    name = found["name"] if found else ""
+    ours = name.startswith(_OURS) and name != _OUR_SECRET
+    if found and looks_secret(name) and not ours:
+        return found["before"] + _MASK
+    return masked_macros(line)
+
+
+def _masked(pattern: re.Pattern[str], text: str) -> str:
+    return pattern.sub(lambda one: one[1] + (_MASK if looks_secret(one[2]) else one[3]), text)
 
 
 def parse_accepted(text: str) -> tuple[str, ...]:

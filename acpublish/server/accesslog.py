@@ -10,6 +10,7 @@ import contextlib
 import time
 from typing import TextIO
 
+from acpublish.release.secret_rules import masked_query
 from acpublish.server.requests import Request
 
 _FLUSH_AFTER_S = 0.2
@@ -29,7 +30,7 @@ class AccessLog:
         self._clock = ""
 
     def note(self, request: Request, status: int) -> None:
-        """Notes the answer to a request. Headers are never noted, so no secret is."""
+        """Notes the answer to a request; no header, and no secret of a query."""
         if self._stream is None:
             return
         now = int(time.time())
@@ -40,6 +41,8 @@ class AccessLog:
             asyncio.get_running_loop().call_later(_FLUSH_AFTER_S, self.flush)
         # The target is shown as ASCII, so that no request can write a line of its own.
         target = ascii(request.target)[2:-1]
+        if "?" in target:
+            target = masked_query(target)
         note = f" ({request.note})" if request.note else ""
         line = f"{self._clock} {request.address} {request.method} {target} {status}{note}\n"
         self._lines.append(line)

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from acpublish import keys
+from acpublish.client.redact import has_bare_password
 from acpublish.errors import SettingsError, VersionError
 from acpublish.release import IMAGE_KINDS, ImageKind, Version
 
@@ -28,6 +29,11 @@ _NO = frozenset({"0", "no", "false", "off"})
 
 def address(text: str) -> str:
     """Returns the directory, or the address without a final slash."""
+    if has_bare_password(text):
+        raise SettingsError(
+            "the address has no http:// or https:// before it, and holds a password",
+            hint="Take the password out, and give the token in ACPUBLISH_TOKEN.",
+        )
     if "://" not in text:
         return text
     try:
@@ -51,11 +57,7 @@ def address(text: str) -> str:
 
 def key_file(path: Path) -> Path:
     """Returns the file of a private key."""
-    if "-----BEGIN" in str(path):
-        raise SettingsError(
-            "it is a key itself, not the path of its file",
-            hint="Write the key into a file that only you can read, and give its path.",
-        )
+    keys.refuse_key_itself(str(path))
     keys.require()
     if not path.is_file():
         raise SettingsError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from acpublish.client.redact import MASK, redact, redact_broken
+from acpublish.client.redact import MASK, redact, redact_broken, without_query
 from acpublish.settings.names import DEFAULTS, NAMES
 from acpublish.settings.values import Settings
 
@@ -46,4 +46,7 @@ def _token(settings: Settings) -> Shown:
 
 def _masked(text: str, token: str | None) -> str:
     # Whoever gave a key where its path belongs must not find it in a log.
-    return MASK if "-----BEGIN" in text else redact(redact_broken(text), (token,))
+    if "-----BEGIN" in text:
+        return MASK
+    shown = redact(redact_broken(text), (token,))
+    return without_query(shown) if "://" in shown else shown

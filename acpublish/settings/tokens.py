@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from acpublish.client.redact import is_token
 from acpublish.errors import SettingsError
 
 __all__ = ["STDIN", "token_from_file", "token_from_stdin"]
@@ -22,6 +23,11 @@ def token_from_file(path: Path) -> str:
     Raises:
         SettingsError: It cannot be read, or holds no token; nothing of it is shown.
     """
+    if is_token(path.name):
+        raise SettingsError(
+            "it is a token itself, not the path of its file",
+            hint="Give the token in ACPUBLISH_TOKEN, or write it into a file and give its path.",
+        )
     try:
         with path.open("rb") as file:
             content = file.read(_MAX_BYTES + 1)

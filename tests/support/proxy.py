@@ -17,27 +17,31 @@ Way = Callable[[socket.socket, bytes, socket.socket], None]
 
 @dataclass(slots=True)
 class Proxy:
-    """Treats the n-th upload in the n-th way, and passes all others, and what is no upload, on."""
+    """Treats the n-th upload in the n-th way, and passes all others, and what is no upload, on.
+
+    With ``every`` it treats each request as an upload.
+    """
 
     url: str
     ways: list[Way]
+    every: bool = False
     uploads: int = 0
     ended: threading.Event = field(default_factory=threading.Event)
 
     def way(self, head: bytes) -> Way:
         """Returns the way to treat a request."""
-        if not head.startswith(b"PUT "):
+        if not (self.every or head.startswith(b"PUT ")):
             return pass_on
         self.uploads += 1
         return self.ways[self.uploads - 1] if self.uploads <= len(self.ways) else pass_on
 
 
 @contextlib.contextmanager
-def between(server: RunningServer, *ways: Way) -> Iterator[Proxy]:
+def between(server: RunningServer, *ways: Way, every: bool = False) -> Iterator[Proxy]:
     """Runs a proxy in front of a server."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0.05)
-        proxy = Proxy(f"http://127.0.0.1:{listener.getsockname()[1]}", list(ways))
+        proxy = Proxy(f"http://127.0.0.1:{listener.getsockname()[1]}", list(ways), every)
         threads: list[threading.Thread] = []
 
         def run() -> None:
@@ -97,6 +101,28 @@ def answering(status: str, *headers: str) -> Way:
             pass
         lines = [f"HTTP/1.1 {status}", "Content-Length: 0", "Connection: close", *headers]
         link.sendall("".join(f"{line}\r\n" for line in lines).encode() + b"\r\n")
+
+    return way
+
+
+def echoing(status: str, body: str, *headers: str) -> Way:
+    """Takes a whole request, and tells in its answer what it was told, as pages for debugging do.
+
+    In ``body`` and ``headers`` ``@head@`` stands for the head of the request, ``@secret@`` for what
+    its header Authorization holds, without the scheme.
+    """
+
+    def way(link: socket.socket, head: bytes, upstream: socket.socket) -> None:
+        for _ in _body(link, head):
+            pass
+        found = re.search(rb"\r\nauthorization: \w+ (\S+)", head, re.IGNORECASE)
+        secret = found[1].decode() if found else "nothing"
+        told = "".join(f"{line}\r\n" for line in headers).replace("@secret@", secret)
+        text = body.replace("@secret@", secret).replace("@head@", head.decode("latin-1"))
+        # As JSON has them; in a page of HTML they do no harm.
+        content = text.replace("\r\n", "\\n").encode()
+        lines = f"HTTP/1.1 {status}\r\nContent-Length: {len(content)}\r\nConnection: close\r\n"
+        link.sendall((lines + told + "\r\n").encode() + content)
 
     return way
 

@@ -191,3 +191,17 @@ def test_an_arduino_core(acpublish: CommandLine, tmp_path: Path) -> None:
     assert "has another" in acpublish("init", "--arduino", tmp_path, "--yes").error()
     printed = acpublish("init", "--arduino-cli").out
     assert printed == f"--build-property '{build_property()}'\n"
+
+
+def test_no_secret_of_the_ini_is_shown_and_none_written(
+    acpublish: CommandLine, project: Path
+) -> None:
+    held = INI + "build_flags = -DWIFI_PSK=s3cret\ncustom_ota_token = s3cret\n"
+    (project / "platformio.ini").write_text(held)
+    refused = acpublish("init", "-d", project, "--yes", "--to", "http://me:s3cret@host")
+    assert refused.status == 2
+    assert "--to: the address holds a user or a password" in refused.error()
+    assert (project / "platformio.ini").read_text() == held
+    said = acpublish("init", "-d", project, "--yes", "--to", "http://host")
+    assert " build_flags = -DWIFI_PSK=***" in said.out
+    assert "s3cret" not in said.out + said.err + refused.err

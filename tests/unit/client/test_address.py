@@ -84,3 +84,8 @@ def test_a_token_that_cannot_be_sent_is_refused_without_being_shown(token: str) 
     with pytest.raises(SettingsError, match="characters that no token has") as caught:
         parse("https://host", token=token)
     assert token not in str(caught.value)
+
+
+def test_what_basic_makes_of_a_password_is_masked_too() -> None:
+    # printf me:s3cret | base64
+    assert parse("https://me:s3cret@host").redacted("not bWU6czNjcmV0") == "not ***"

@@ -53,3 +53,12 @@ def test_a_page_of_a_proxy_is_not_taken_for_a_wrong_address(status: str, says: s
     with scripted(page) as server, pytest.raises(RefusedError) as caught:
         transport(server.url).exchange("GET", "/x", body_of)
     assert says in str(caught.value)
+
+
+def test_a_secret_at_the_end_of_a_cut_line_is_masked_whole() -> None:
+    said = f'{{"error": "{"x" * 285} s3cret-s3cret-s3cret-s3cret"}}'
+    with scripted(json_answer(said, "507 Full")) as server:
+        url = server.url.replace("//", "//me:s3cret-s3cret-s3cret-s3cret@")
+        with pytest.raises(RefusedError) as caught:
+            transport(url).exchange("GET", "/x", body_of)
+    assert "s3cret" not in str(caught.value)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acpublish.client.redact import redact, redact_broken
+from acpublish.client.redact import has_bare_password, redact, redact_broken
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,28 @@ def test_no_text_around_a_secret_brings_it_back(secret: str, before: str, after:
     if secret not in "***" and secret not in before and secret not in after:
         shown = redact(f"{before}\n{secret}\n{after}", [secret])
         assert secret not in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("no file " + "acp_" + "a1-_" * 10, "no file ***"),
+        ("-----BEGIN PRIVATE KEY-----\nab\n-----END PRIVATE KEY-----\n is none", "***\n is none"),
+        ("-----BEGIN RSA PRIVATE KEY-----\nab", "***"),
+    ],
+)
+def test_masks_what_was_given_by_mistake(text: str, shown: str) -> None:
+    assert redact(text) == shown
+
+
+@pytest.mark.parametrize("text", ["me:s3cret@host", "me:s3cret@host:8000/x", "me:a@b@host"])
+def test_an_address_without_its_scheme_hides_its_password(text: str) -> None:
+    assert has_bare_password(text)
+    assert redact_broken(text).startswith("***@host")
+
+
+@pytest.mark.parametrize(
+    "text", ["C:/a@b", "./a:b@c", "a@b", "a:b", "C:\\me@work\\x", "http://a:b@c"]
+)
+def test_a_path_has_no_password(text: str) -> None:
+    assert not has_bare_password(text)

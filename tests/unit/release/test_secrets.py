@@ -16,7 +16,12 @@ from acpublish.errors import SettingsError
 from acpublish.image import read
 from acpublish.release import SecretRules, find_secrets
 from acpublish.release.checks import Facts, Severity, run
-from acpublish.release.secret_rules import looks_secret, parse_accepted
+from acpublish.release.secret_rules import (
+    looks_secret,
+    masked_option,
+    masked_query,
+    parse_accepted,
+)
 from tests.support import images
 
 
@@ -195,3 +200,23 @@ def test_a_secret_is_a_warning_or_an_error_and_says_what_to_accept() -> None:
         assert TOKENS["GitHub token"] not in str(finding)
     (unknown,) = [one for one in run(Facts(image=image)) if one.check.name == "secrets"]
     assert unknown.lacks == "the bytes of the image"
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("custom_ota_token = abc", "custom_ota_token = ***"),
+        ("wifi_password=a b c", "wifi_password=***"),
+        ("custom_ota_signing_key = key.pem", "custom_ota_signing_key = key.pem"),
+        ("build_flags = -D WIFI_PSK='\"a b\"' -DX=1", "build_flags = -D WIFI_PSK=*** -DX=1"),
+        ('  -DTOKEN=\\"a b\\" -O2', "  -DTOKEN=*** -O2"),
+        ("board = d1_mini", "board = d1_mini"),
+    ],
+)
+def test_a_line_of_an_ini_is_shown_without_its_secrets(line: str, shown: str) -> None:
+    assert masked_option(line) == shown
+
+
+def test_a_query_is_shown_without_its_secrets() -> None:
+    assert masked_query("/a?op=list&token=ab&x=1#t") == "/a?op=list&token=***&x=1#t"
+    assert masked_query("/token=ab") == "/token=ab"

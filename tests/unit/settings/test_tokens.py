@@ -100,3 +100,16 @@ def test_a_terminal_is_asked_without_an_echo(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(sys, "stdin", Terminal())
     monkeypatch.setattr("getpass.getpass", lambda prompt: TOKEN)
     assert token_from_stdin() == TOKEN
+
+
+def test_a_token_where_its_file_belongs_is_not_shown() -> None:
+    token = "acp_" + "a1-_" * 10
+    with pytest.raises(SettingsError, match="a token itself, not the path") as caught:
+        server(token).destination()
+    assert token not in str(caught.value)
+
+
+def test_a_password_in_an_address_without_its_scheme_is_not_shown() -> None:
+    with pytest.raises(SettingsError, match="no http:// or https:// before it") as caught:
+        Settings(flags({"to": "me:s3cret@host:8000"})).destination()
+    assert "s3cret" not in str(caught.value)
