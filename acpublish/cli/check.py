@@ -74,7 +74,10 @@ def command(
         return status.OK
     if file is None:
         raise click.UsageError("Give a FILE, --explain NAME or --list")
-    lists = {"skip_checks": "\n".join(skip_checks), "accept_secrets": " ".join(accept_secrets)}
+    lists = {
+        "skip_checks": "\n".join(skip_checks) or None,
+        "accept_secrets": " ".join(accept_secrets) or None,
+    }
     settings = settings_for({**given, **lists}, project_environment, defaults=True)
     results = api.check_with(file, settings.check_options())
     if as_json:

@@ -84,7 +84,10 @@ def command(
     set_volume(quiet=quiet, verbose=verbose)
     switches = {"insecure_http": insecure_http, "compress": compress}
     given |= {name: "yes" if on else None for name, on in switches.items()}
-    lists = {"skip_checks": "\n".join(skip_checks), "accept_secrets": " ".join(accept_secrets)}
+    lists = {
+        "skip_checks": "\n".join(skip_checks) or None,
+        "accept_secrets": " ".join(accept_secrets) or None,
+    }
     settings = settings_for({**given, **lists}, project_environment, defaults=True)
     git = origin.state_of(file.parent)
     options = settings.publish_options(

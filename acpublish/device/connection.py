@@ -49,7 +49,7 @@ def find(url: str) -> Place:
         parts = urlsplit(f"http://{authority}/")
         host, port = parts.hostname, parts.port
     except ValueError:
-        host, port = None, None
+        raise SettingsError("the address has a host or port that is none", hint=hint) from None
     if not host or port == 0 or any(mark in authority for mark in "?# "):
         raise SettingsError("the address names no host", hint=hint)
     return Place(

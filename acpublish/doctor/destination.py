@@ -68,6 +68,7 @@ def _look_at_settings(
     for name, found in settings.items():
         try:
             found.publish_options()
+            found.flag("on_build")
         except AcpublishError as fault:
             faults[name] = fault
             continue

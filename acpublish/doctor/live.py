@@ -240,6 +240,9 @@ def _refused(name: str, form: str, reply: Reply, place: Place) -> Finding:
 
 def _readable(asker: Asker, digests: Sequence[str]) -> Iterator[Finding]:
     # A plain web server may refuse to list a folder, and still give out what is in it.
+    if asker.ask(_NOWHERE).status == 200:
+        # Whatever is asked for, it answers something.
+        return
     for target in (_HIDDEN, *(f"{_HIDDEN}objects/{digest}" for digest in digests)):
         if asker.ask(target.encode()).status == 200:
             yield error(

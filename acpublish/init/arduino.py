@@ -51,7 +51,7 @@ def arduino_change(core: Path, *, undo: bool = False) -> ArduinoChange:
     """
     if not (core / "platform.txt").is_file():
         raise SettingsError(
-            f"there is no platform.txt in {core}",
+            f"there is no platform.txt in {core.resolve()}",
             hint="Give the folder of the core, such as "
             "~/.arduino15/packages/esp8266/hardware/esp8266/3.1.2.",
         )

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from acpublish.errors import AcpublishError, SettingsError
 from acpublish.init.ini import SCRIPTS, Ini
-from acpublish.init.reading import merged, read, read_if_there
+from acpublish.init.reading import merged, read, read_if_there, refuse_broken
 from acpublish.publishing.worktree import git_state
 
 __all__ = [
@@ -78,6 +78,7 @@ def project_change(
         SettingsError: There is no project, or it cannot be read.
     """
     before = read(root / "platformio.ini")
+    refuse_broken(root / "platformio.ini", before)
     ini, whole = Ini(before), merged(root, before)
     environments = list(dict.fromkeys([*ini.environments(), *whole.environments()]))
     if not environments:
@@ -233,7 +234,8 @@ def packaged_script() -> str:
 
 def _described(ini: Ini, environment: str) -> str:
     told = [ini.lookup(environment, option) for option in ("platform", "framework")]
-    return f"{environment} ({', '.join(' '.join(one.split()) for one in told if one)})"
+    known = ", ".join(" ".join(one.split()) for one in told if one)
+    return f"{environment} ({known})" if known else environment
 
 
 def _changed(files: list[FileChange]) -> tuple[FileChange, ...]:

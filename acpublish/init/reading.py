@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import configparser
 import glob
 from pathlib import Path
 
 from acpublish.errors import SettingsError
 from acpublish.init.ini import Ini
 
-__all__ = ["merged", "read", "read_if_there"]
+__all__ = ["merged", "read", "read_if_there", "refuse_broken"]
 
 
 def read(path: Path) -> str:
@@ -20,7 +21,7 @@ def read(path: Path) -> str:
     text = read_if_there(path)
     if text is None:
         raise SettingsError(
-            f"there is no {path.name} in {path.parent}",
+            f"there is no {path.name} in {path.parent.resolve()}",
             hint="Go to the folder of a PlatformIO project, or name it with --project-dir.",
         )
     return text
@@ -41,6 +42,23 @@ def read_if_there(path: Path) -> str | None:
         why = fault.strerror if isinstance(fault, OSError) else "it is no UTF-8 text"
         raise SettingsError(
             f"{path} cannot be read: {why}", hint="Make it readable, then try again."
+        ) from fault
+
+
+def refuse_broken(path: Path, text: str) -> None:
+    """Refuses what PlatformIO could not read, such as a section that is there twice.
+
+    Raises:
+        SettingsError: It is broken.
+    """
+    # As PlatformIO does it (``project/config.py``).
+    parser = configparser.ConfigParser(inline_comment_prefixes=("#", ";"), interpolation=None)
+    try:
+        parser.read_string(text)
+    except configparser.Error as fault:
+        why = " ".join(fault.message.split())
+        raise SettingsError(
+            f"{path} cannot be read: {why}", hint="Run pio project config to look at it."
         ) from fault
 
 

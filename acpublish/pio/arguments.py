@@ -1,10 +1,11 @@
 """The arguments of a run, as in ``pio run -t upload_ota -a --channel -a beta``.
 
-They are the options of ``acpublish publish``.
+They are those options of ``acpublish publish`` that say what is published where.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from acpublish.errors import SettingsError
@@ -28,6 +29,7 @@ _VALUES = {
     "--accept-secret": "accept_secrets",
 }
 _SWITCHES = {"--compress": "compress", "--insecure-http": "insecure_http"}
+_OPTION = re.compile(r"--?[a-z]{1,12}(?:-[a-z]{1,12}){0,2}")
 #: Those that may be repeated, and what stands between the values then.
 _JOINED = {"skip_checks": "\n", "accept_secrets": " "}
 
@@ -67,8 +69,8 @@ def _pairs(given: Sequence[str]) -> Iterator[tuple[str, str]]:
         else:
             known = ", ".join([*_VALUES, *_SWITCHES])
             # It may be a secret that slipped into another place, so that it is not repeated.
-            shown = option if option.startswith("--") and option[2:].isalpha() else "one of them"
+            shown = option if _OPTION.fullmatch(option) else "a word"
             raise SettingsError(
-                f"the arguments of the run have {shown}, which is no option",
+                f"the arguments of the run have {shown}, which is no option there",
                 hint=f"There are {known}; a token goes into ACPUBLISH_TOKEN.",
             )

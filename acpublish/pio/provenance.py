@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from acpublish.client.redact import redact
 from acpublish.release import core_of_framework
 from acpublish.release.secret_rules import masked_macros
 
@@ -86,7 +87,8 @@ def build_flags(env: Any, secrets: Mapping[str, str]) -> dict[str, str]:
     flags = " ".join(" ".join(map(str, env.get("BUILD_FLAGS") or ())).split())
     for value in sorted(secrets.values(), key=len, reverse=True):
         flags = flags.replace(value, _MASK)
-    shown = _shortened(masked_macros(flags), _FLAGS_CHARACTERS)
+    # An address may have a password in it, whatever its macro is called.
+    shown = _shortened(redact(masked_macros(flags)), _FLAGS_CHARACTERS)
     return {"build_flags": shown} if flags else {}
 
 

@@ -158,8 +158,10 @@ def _missing(file: OldFile) -> SettingsError:
     known = {"product": file.product, "version": file.version, "board": file.board}
     missing = [name for name, value in known.items() if value is None]
     what = f"the {missing[0]}" if len(missing) == 1 else " and ".join(missing)
-    return SettingsError(
-        f"neither the image nor its name tells {what}",
-        hint="Give --pattern, such as '{product}_v{version}_{board}.bin', or --product and "
-        "--board for all files.",
+    hint = (
+        "Give --pattern, such as '{product}_v{version}_{board}.bin', or --product and --board for "
+        "all files."
     )
+    if file.version is None:
+        hint += " A version can only stand in the name: rename the file."
+    return SettingsError(f"neither the image nor its name tells {what}", hint=hint)

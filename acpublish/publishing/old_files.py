@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from acpublish.errors import ImageError, SettingsError
+from acpublish.errors import ImageError, NotAnImageError, SettingsError
 from acpublish.image import Image, Kind, read
 from acpublish.publishing.options import ImportOptions
 from acpublish.publishing.reading import read_file
@@ -72,7 +72,7 @@ def old_files(directory: Path, options: ImportOptions) -> tuple[OldFile, ...]:
         ) from fault
     if not found:
         raise SettingsError(
-            f"there are no {_SUFFIX} files in {directory}",
+            f"there are no {_SUFFIX} files in {directory.resolve()}",
             hint="Give the folder of the old .bin files; --pattern '{product}/{version}.bin' looks "
             "into the folders below it.",
         )
@@ -81,12 +81,18 @@ def old_files(directory: Path, options: ImportOptions) -> tuple[OldFile, ...]:
 
 def _is_wanted(path: Path, directory: Path) -> bool:
     hidden = any(part.startswith(".") for part in path.relative_to(directory).parts)
-    return path.suffix.lower() == _SUFFIX and not hidden and path.is_file()
+    return path.suffix.lower() == _SUFFIX and not hidden and not path.is_dir()
 
 
 def _identified(path: Path, directory: Path, options: ImportOptions) -> OldFile:
     name = path.relative_to(directory).as_posix()
     named = options.pattern.read(name) or Named()
+    if not path.is_file():
+        fault = NotAnImageError(
+            "it is no file that can be read, or a link to one that is gone",
+            hint="Take it out of the folder, or put the image in its place.",
+        )
+        return OldFile(name=name, path=path, fault=fault)
     try:
         image = read(read_file(path))
     except ImageError as fault:

@@ -15,6 +15,9 @@ __all__ = ["GitState", "git_state", "remote"]
 _GIT_TIMEOUT_S = 20
 #: Where PlatformIO looks for sources: a file there that git does not know is in the image, too.
 _SOURCES = ("src", "include", "lib")
+_MORE = re.compile(r"[?#].*")
+#: What a pattern of git's takes for more than itself.
+_SPECIAL = re.compile(r"[*?\[\\]")
 _DESCRIPTION = re.compile(r"(?P<tag>.+)-(?P<distance>\d+)-g(?P<commit>[0-9a-f]+)\Z")
 
 
@@ -88,12 +91,16 @@ def remote(project: Path) -> str:
     Raises:
         VersionError: Git cannot be run.
     """
-    address = _git(project, "config", "--get", "remote.origin.url").stdout.strip()
+    found = _git(project, "config", "--get", "remote.origin.url").stdout.strip()
+    # A query or a fragment may hold a token, too.
+    address = _MORE.sub("", found)
     scheme, separator, rest = address.partition("://")
-    if not separator:
-        return address
-    host, slash, path = rest.partition("/")
-    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path.partition('?')[0]}"
+    if separator:
+        host, slash, path = rest.partition("/")
+        return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+    # git@host:path has a name that everybody uses; another may have its password with it.
+    user, _, place = address.rpartition("@")
+    return place if ":" in user else address
 
 
 def _version_of(tag: str, project: Path, prefix: str) -> Version:
@@ -128,16 +135,17 @@ def _bare(tag: str, prefix: str) -> str:
 
 
 def _tag_patterns(prefix: str) -> tuple[str, ...]:
-    return ("--match", f"{prefix}v[0-9]*", "--match", f"{prefix}[0-9]*")
+    plain = _SPECIAL.sub(r"\\\g<0>", prefix)
+    return ("--match", f"{plain}v[0-9]*", "--match", f"{plain}[0-9]*")
 
 
 def _must(answer: subprocess.CompletedProcess[str], project: Path) -> str:
     if answer.returncode:
         why = (answer.stderr.strip().splitlines() or ["no reason given"])[0]
-        raise VersionError(
-            f"git does not know the state of {project}: {why}",
-            hint="Commit at least once (git init, git add, git commit), or give a literal version.",
-        )
+        hint = "Commit at least once (git init, git add, git commit), or give a literal version."
+        if "dubious ownership" in why:
+            hint = "Say that the folder is yours: git config --global --add safe.directory '*'."
+        raise VersionError(f"git does not know the state of {project}: {why}", hint=hint)
     return answer.stdout.strip()
 
 

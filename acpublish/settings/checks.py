@@ -106,8 +106,10 @@ def version_variable(name: str, text: str) -> str:
     try:
         Version.parse(bare)
     except VersionError as fault:
-        problem = f"the environment variable {name}: {fault.problem}"
-        raise VersionError(problem, hint=fault.hint) from fault
+        # Whoever names the wrong variable must not find its value in a log.
+        raise VersionError(
+            f"what the environment variable {name} holds is no version", hint=fault.hint
+        ) from None
     return bare
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from acpublish.errors import SettingsError
 from acpublish.settings.names import NAMES, NOT_IN_INI, OPTIONS, nearest
 
 __all__ = ["Layer", "arguments", "environment", "flags", "ini", "layer"]
@@ -45,7 +46,16 @@ class Layer:
 
 
 def flags(values: Mapping[str, str | None]) -> Layer:
-    """The layer of the command line."""
+    """The layer of the command line.
+
+    Raises:
+        SettingsError: An option is empty, as where a variable of a script was not set.
+    """
+    for name, text in values.items():
+        if text is not None and not text.strip():
+            raise SettingsError(
+                f"{_option(name)} is empty", hint="Give it a value, or leave it out."
+            )
     return replace(layer(values, _option), stdin=True)
 
 

@@ -45,8 +45,13 @@ def load(path: Path) -> Any:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
-def run_action(inputs: Mapping[str, str], work: Path, tmp: Path) -> Ended:
-    """Runs the composite action as a runner does, step by step up to the first that fails."""
+def run_action(
+    inputs: Mapping[str, str], work: Path, tmp: Path, job: Mapping[str, str] | None = None
+) -> Ended:
+    """Runs the composite action as a runner does, step by step up to the first that fails.
+
+    The variables of the job are there in each step, where the step has none of the name.
+    """
     action = load(ACTION)
     known = {name: str(one.get("default", "")) for name, one in action["inputs"].items()}
     context = {f"inputs.{name}": value for name, value in {**known, **inputs}.items()}
@@ -62,7 +67,7 @@ def run_action(inputs: Mapping[str, str], work: Path, tmp: Path) -> Ended:
         runner = {"GITHUB_ACTIONS": "true", "CI": "true", "RUNNER_TEMP": str(tmp)}
         runner |= {name: str(file) for name, file in files.items()}
         runner["GITHUB_ACTION_PATH"] = str(ROOT)
-        status, text = _run([*_BASH, str(script)], work, {**runner, **given})
+        status, text = _run([*_BASH, str(script)], work, {**runner, **(job or {}), **given})
         printed += text
         for name, value in variables(files["GITHUB_OUTPUT"]).items():
             context[f"steps.{step.get('id')}.outputs.{name}"] = value

@@ -98,6 +98,22 @@ def test_a_publish_that_fails_fails_the_action(
     assert held(tmp_path) == []
 
 
+def test_an_input_that_is_left_out_leaves_the_variable_of_the_job(
+    inputs: dict[str, str], work: Path, tmp_path: Path
+) -> None:
+    job = {"ACPUBLISH_TOKEN": inputs["token"], "ACPUBLISH_CHANNEL": "beta"}
+    ended = runner.run_action({**inputs, "token": ""}, work, tmp_path, job)
+    assert ended.status == 0, ended.printed
+    assert "(beta): published" in ended.printed
+
+
+def test_the_images_of_the_jobs_have_git() -> None:
+    jobs = {**runner.load(runner.TEMPLATE), **runner.load(runner.PIPELINE)}
+    found = [one["image"] for one in jobs.values() if isinstance(one, dict) and "image" in one]
+    assert len(found) == 2
+    assert not [one for one in found if "slim" in one or "alpine" in one]
+
+
 def test_no_input_is_run(inputs: dict[str, str], work: Path, tmp_path: Path) -> None:
     hostile = f'"; touch {tmp_path}/pwned; $(touch {tmp_path}/pwned) `touch {tmp_path}/pwned` #'
     assert runner.run_action(dict.fromkeys(inputs, hostile), work, tmp_path).status != 0

@@ -18,7 +18,10 @@ from tests.support.server import running_server
 pytestmark = pytest.mark.pio
 
 SECRET, CREDENTIALS = "hunter2hunter2", "user:pass-w0rd"
-FLAGS = f"build_flags = -DWIFI_PASSWORD='\"{SECRET}\"' -DLED=2"
+FLAGS = (
+    f"build_flags = -DWIFI_PASSWORD='\"{SECRET}\"' -DLED=2 "
+    f"-DMQTT='\"mqtt://bob:{SECRET[:-1]}@host\"'"
+)
 
 
 def committed(project: Project) -> str:
@@ -82,7 +85,7 @@ def test_a_directory(make_project: MakeProject, catalog: Path) -> None:
     assert private["remote"] == "https://git.example/lamp.git"
     assert "-DLED=2" in private["build_flags"]
     everything = run.stdout + kept.read_text() + json.dumps(told)
-    assert SECRET not in everything
+    assert SECRET[:-1] not in everything
     assert CREDENTIALS not in everything
     assert "remote" not in (catalog / ".acpublish/releases/lamp/1.0.0.json").read_text()
 

@@ -36,3 +36,9 @@ def test_what_is_no_option_is_not_repeated(given: list[str]) -> None:
         program_arguments(given)
     assert "s3cret" not in str(caught.value)
     assert "ACPUBLISH_TOKEN" in caught.value.hint
+
+
+@pytest.mark.parametrize("option", ["--dry-run", "-q", "--json"])
+def test_an_option_of_publish_that_a_run_has_not_is_named(option: str) -> None:
+    with pytest.raises(SettingsError, match=f"have {option}, which is no option there"):
+        program_arguments([option])

@@ -205,6 +205,19 @@ def test_each_problem_is_one_line_and_the_rest_is_imported(
     assert set(releases(catalog)) == {"1.2.0", "1.9.0", "1.10.0", "2.0.0-rc1"}
 
 
+def test_what_is_no_file_is_named_and_what_lacks_a_version_is_told_how(
+    acpublish: CommandLine, tmp_path: Path, catalog: Path
+) -> None:
+    old = tmp_path / "odd"
+    old.mkdir()
+    (old / "lamp_v1.0_d1.bin").symlink_to("gone")
+    (old / "lamp.bin").write_bytes(images.esp8266_image())
+    said = acpublish("import", old, "--to", catalog, "--yes", "--board", "d1")
+    assert said.status != 0
+    assert "a link to one that is gone" in said.err + said.out
+    assert "rename the file" in said.err + said.out
+
+
 def test_without_a_board_nothing_is_imported(
     acpublish: CommandLine, old: Path, catalog: Path
 ) -> None:

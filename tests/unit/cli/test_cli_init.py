@@ -109,7 +109,7 @@ def test_environments_of_another_file(
     (project / "more.ini").write_text(more)
     said = acpublish("init", "-d", project, "--to", tmp_path, "--yes")
     assert said.status == 0, said.err
-    assert "environments: a (), b ()" in said.out
+    assert "environments: a, b" in said.out
     assert "[env:b] is in another file: add post:acpublish_ota.py" in said.out
     assert (
         "[env]\nextra_scripts = post:acpublish_ota.py" in (project / "platformio.ini").read_text()
@@ -133,6 +133,7 @@ def test_environments_of_one_board_are_told(
         (("--to", "a\nb"), "--to: platformio.ini cannot hold it"),
         (("--to", "http://"), "--to: "),
         (("--version", "1.0"), "--version: "),
+        (("--version", ""), "--version is empty"),
     ],
 )
 def test_what_a_run_would_refuse_is_not_written(
@@ -143,6 +144,13 @@ def test_what_a_run_would_refuse_is_not_written(
     assert why in refused.error()
     assert "secret" not in refused.err
     assert (project / "platformio.ini").read_text() == INI
+
+
+def test_what_pio_could_not_read_is_not_edited(acpublish: CommandLine, project: Path) -> None:
+    (project / "platformio.ini").write_text(INI + INI)
+    refused = acpublish("init", "-d", project, "--yes")
+    assert refused.status == 2
+    assert "section 'env:d1' already exists" in refused.error()
 
 
 def test_line_ends_of_a_core_stay(acpublish: CommandLine, tmp_path: Path) -> None:

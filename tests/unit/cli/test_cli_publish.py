@@ -164,7 +164,7 @@ def test_variables_stand_in_and_options_win(
     ("change", "status", "words"),
     [
         (("--version", "v1.2"), 7, "Write '1.2.0'"),
-        (("--version", ""), 2, "no version is given"),
+        (("--version", ""), 2, "--version is empty"),
         (("--product", "../x"), 7, "product name"),
         (("--product", "a b"), 7, "Use for example 'a-b'"),
         (("--product", "p" * 200), 7, "31 is the limit"),

@@ -31,8 +31,11 @@ def test_flags_before_environment_before_ini_before_default() -> None:
 
 @pytest.mark.parametrize("empty", ["", "  ", "\n"])
 def test_an_empty_text_is_not_given(empty: str) -> None:
-    found = settings({"channel": empty}, {"ACPUBLISH_CHANNEL": empty}, {"custom_ota_channel": "c"})
+    found = settings({}, {"ACPUBLISH_CHANNEL": empty}, {"custom_ota_channel": "c"})
     assert found.text("channel") == "c"
+    # An empty option is a variable that a script has not set; what is in a file is not meant.
+    with pytest.raises(SettingsError, match="--channel is empty"):
+        settings({"channel": empty}, {}, {"custom_ota_channel": "c"})
 
 
 def test_an_error_says_where_the_value_came_from() -> None:
@@ -183,8 +186,9 @@ def test_a_version_out_of_a_variable() -> None:
         assert settings({}, {"TAG": text}, {"custom_ota_version": "env:TAG"}).version_source() == (
             "1.2.3"
         )
-    for environ, said in (({}, "TAG is not set"), ({"TAG": "main"}, "variable TAG: 'main' is no")):
+    for environ, said in (({}, "TAG is not set"), ({"TAG": "main"}, "variable TAG holds is no")):
         with pytest.raises(VersionError, match=said) as caught:
             settings(dict(given), environ).publish_options()
         assert caught.value.problem.startswith("--version: ")
+        assert "main" not in str(caught.value)
     assert settings().version_source() is None
