@@ -57,7 +57,7 @@ campaigns: $(INSTALLED)
 	@.ci/debian-packages $(TEST_PACKAGES)
 	ACPUBLISH_TEST_KILLS=100 ACPUBLISH_TEST_ROUNDS=20 ACPUBLISH_TEST_SECRETS=all \
 	  $(BIN)/python -m pytest -n 2 -rP tests/pio/test_campaigns.py \
-	  tests/integration/test_secrets_in_troubles.py
+	  tests/pio/test_secrets.py tests/integration/test_secrets_in_troubles.py
 
 bench: $(INSTALLED)
 	@.ci/debian-packages $(BENCH_PACKAGES)

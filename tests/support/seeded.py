@@ -137,7 +137,8 @@ def seeded_site(root: Path) -> Iterator[Site]:
     }
     for name, content in files.items():
         (work / name).write_bytes(content)
-    _git(work, values)
+    _run("git", "init", "-q", cwd=work)
+    give_remote(work, values)
     values |= _keys(work)
     known = {
         "token of a file": ("lamp/token.txt",),
@@ -158,10 +159,10 @@ def seeded_site(root: Path) -> Iterator[Site]:
         yield Site(root=root, work=work, server=server, seeds=Seeds(values=values, known=known))
 
 
-def _git(work: Path, values: Mapping[str, str]) -> None:
+def give_remote(repository: Path, values: Mapping[str, str]) -> None:
+    """Gives a repository an origin whose address holds a password and a token."""
     address = ROUNDABOUT.format(git=values["password of git"], query=values["token in a query"])
-    for words in (("init", "-q"), ("remote", "add", "origin", address)):
-        _run("git", "-C", str(work), *words, cwd=work)
+    _run("git", "remote", "add", "origin", address, cwd=repository)
 
 
 def _keys(work: Path) -> dict[str, str]:
