@@ -18,6 +18,7 @@ from acpublish.image import read
 from acpublish.publishing import (
     describe,
     open_catalog,
+    origin,
     publish_image,
     read_file,
     resolve,
@@ -25,10 +26,14 @@ from acpublish.publishing import (
     tell_workflow,
     write_file,
 )
-from acpublish.release import names
+from acpublish.release import Declared, names
 from acpublish.settings import Settings, environment, files_of
+from acpublish.unexpected import describe_fault
 
 __all__ = ["main"]
+
+#: As the table of exit statuses has it.
+_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,9 +46,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _publish(given.image, given.sketch, given.fqbn, given.mcu)
     except AcpublishError as fault:
-        print(f"acpublish: error: {fault}", file=sys.stderr)
-        return 1
+        return _fail(str(fault))
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except Exception as fault:
+        return _fail(describe_fault(fault))
     return 0
+
+
+def _fail(text: str) -> int:
+    print(f"acpublish: error: {text}", file=sys.stderr)
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -61,12 +74,20 @@ def _publish(image: Path, sketch: Path, fqbn: str, mcu: str) -> None:
         print(f"acpublish: warning: {warning}", file=sys.stderr)
     if settings.text("to") is None:
         return
+    git = origin.state_of(sketch)
     board = fqbn.split(":")[2] if fqbn.count(":") >= 2 else fqbn
     options = settings.publish_options(
         product=names.product_from(sketch.name),
         board=board.lower(),
         chip=mcu if mcu.startswith("esp") else None,
-        provenance={"framework": "arduino", "fqbn": fqbn},
+        provenance={
+            "framework": "arduino",
+            "fqbn": fqbn,
+            **origin.of_tools("acpublish"),
+            **origin.of_git(git),
+        },
+        private=origin.private_of_git(sketch),
+        declared=Declared(changed=git.changed if git else None),
     )
     source = resolve(options.version, sketch)
     catalog = open_catalog(options.destination, publishing=True)

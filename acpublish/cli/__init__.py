@@ -10,7 +10,6 @@ import keyword
 import logging
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 
 import click
@@ -18,6 +17,7 @@ import click
 from acpublish.cli import status
 from acpublish.cli.output import LogWarnings
 from acpublish.errors import AcpublishError
+from acpublish.unexpected import describe_fault
 
 __all__ = ["main"]
 
@@ -143,10 +143,4 @@ def _usage(error: click.UsageError) -> str:
 
 
 def _internal(error: Exception) -> int:
-    if os.environ.get("ACPUBLISH_DEBUG"):
-        traceback.print_exception(error)
-    return _fail(
-        f"a fault of acpublish itself ({type(error).__name__}). "
-        "Set ACPUBLISH_DEBUG=1 to see where, and report it.",
-        status.INTERNAL,
-    )
+    return _fail(describe_fault(error), status.INTERNAL)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from acpublish.cli import status
 from acpublish.cli.paths import ANY_PATH
 from acpublish.client.redact import redact
 from acpublish.errors import SettingsError
@@ -48,7 +49,7 @@ def command(
     arduino_cli: bool,
     undo: bool,
     yes: bool,
-) -> None:
+) -> int:
     """Set the PlatformIO project in this folder up, so that pio run -t upload_ota publishes.
 
     Shows what changes, and asks. Writes the extra script and at most three options into
@@ -56,7 +57,7 @@ def command(
     """
     if arduino_cli:
         click.echo(f"--build-property {_quoted(build_property())}")
-        return
+        return status.OK
     if arduino is not None:
         change = _arduino(arduino, undo=undo)
     elif undo:
@@ -66,9 +67,11 @@ def command(
         settings = Settings(environment(os.environ), files=files_of(project_dir, os.environ))
         elsewhere = {name for name in ("to", "version") if settings.text(name)}
         change = project_change(project_dir, to, version, elsewhere=elsewhere)
-    _do(change, yes=yes)
+    if not _do(change, yes=yes):
+        return status.NO
     if not undo and arduino is None:
         click.echo(f"{'Then' if change.notes else 'Now'}: pio run -t upload_ota")
+    return status.OK
 
 
 def _check(to: str | None, version: str | None) -> None:
@@ -93,25 +96,28 @@ def _arduino(core: Path, *, undo: bool) -> Change:
     return Change(files=(file,) if one.before != one.after else ())
 
 
-def _do(change: Change, *, yes: bool) -> None:
+def _do(change: Change, *, yes: bool) -> bool:
+    """Shows what changes, asks, and writes it; returns whether that was agreed to."""
     if change.environments:
         click.echo(f"environments: {', '.join(change.environments)}")
     for note in change.notes:
         click.echo(note)
     if not change.files and not change.directories:
         click.echo("nothing to do")
-        return
+        return True
     for file in change.files:
         click.echo(_diff(file), nl=False)
     for directory in change.directories:
         click.echo(f"new directory {directory}")
-    if not yes:
-        _ask()
+    if not (yes or _agreed()):
+        click.echo("nothing was written")
+        return False
     for directory in change.directories:
         _make(directory)
     # The ini comes last: what it names is there by then.
     for file in change.files:
         _write(file)
+    return True
 
 
 def _diff(file: FileChange) -> str:
@@ -126,13 +132,13 @@ def _diff(file: FileChange) -> str:
     )
 
 
-def _ask() -> None:
+def _agreed() -> bool:
     if not sys.stdin.isatty():
         raise SettingsError(
             "nothing was written, because there is no terminal to ask on",
             hint="Look at the changes above, then say --yes.",
         )
-    click.confirm("Write this?", default=True, abort=True)
+    return click.confirm("Write this?", default=True)
 
 
 def _make(directory: Path) -> None:

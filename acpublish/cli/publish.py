@@ -91,7 +91,7 @@ def command(
     settings = settings_for({**given, **lists}, project_environment, defaults=True)
     git = origin.state_of(file.parent)
     options = settings.publish_options(
-        provenance=origin.of_git(git),
+        provenance={**origin.of_tools("acpublish"), **origin.of_git(git)},
         private=origin.private_of_git(file.parent) if git else {},
         declared=Declared(changed=git.changed if git else None),
     )

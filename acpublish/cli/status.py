@@ -2,7 +2,7 @@
 
 0    done; "already published" and "up to date" are successes
 1    the answer is no: `inspect` of a file that is no image, a device's update that failed, a
-     trouble that `doctor` found
+     trouble that `doctor` found, an `init` or `import` that was not agreed to
 2    usage: an option, variable or file of settings
 3    authentication: the token is missing, wrong or not allowed to do this
 4    conflict: the version exists with other bytes

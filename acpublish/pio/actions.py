@@ -17,6 +17,7 @@ from typing import Any, TextIO
 from acpublish.errors import AcpublishError
 from acpublish.pio.project import Plan, Project
 from acpublish.publishing.sources import VersionSource
+from acpublish.unexpected import describe_fault
 
 __all__ = [
     "KEY",
@@ -70,7 +71,7 @@ def say(text: str, stream: TextIO) -> None:
     print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
 
 
-def report(fault: AcpublishError) -> int:
+def report(fault: str) -> int:
     """Prints an error on one line; returns the status that SCons takes for a failure."""
     sys.stdout.flush()
     say(f"acpublish: error: {fault}", sys.stderr)
@@ -85,7 +86,9 @@ def _reported(action: Action) -> Action:
         try:
             return action(target, source, env)
         except AcpublishError as fault:
-            return report(fault)
+            return report(str(fault))
+        except Exception as fault:
+            return report(describe_fault(fault))
 
     return wrapper
 

@@ -27,6 +27,7 @@ from acpublish.pio.compiled import compile_in, project_environment, show_headers
 from acpublish.pio.filesystem import filesystem_image
 from acpublish.pio.macros import secret_macros
 from acpublish.pio.project import Project
+from acpublish.unexpected import describe_fault
 
 __all__ = ["install"]
 
@@ -51,7 +52,9 @@ def install(env: Any) -> None:
     try:
         _install(env)
     except AcpublishError as fault:
-        env.Exit(report(fault))
+        env.Exit(report(str(fault)))
+    except Exception as fault:
+        env.Exit(report(describe_fault(fault)))
 
 
 def _install(env: Any) -> None:

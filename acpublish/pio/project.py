@@ -170,6 +170,7 @@ class Project:
             provenance={
                 "environment": self.environment,
                 **self.built(),
+                **origin.of_tools("acpublish", "platformio"),
                 **origin.of_git(git),
                 **options.provenance,
             },
@@ -182,7 +183,7 @@ def _built(env: Any) -> dict[str, str]:
 
     from acpublish.pio import provenance
 
-    return {**provenance.built_by(env), **provenance.compiler(env), **provenance.tools()}
+    return {**provenance.built_by(env), **provenance.compiler(env)}
 
 
 def _flags(env: Any, secrets: Mapping[str, str]) -> dict[str, str]:

@@ -21,7 +21,6 @@ __all__ = [
     "built_by",
     "compiler",
     "elf_digest",
-    "tools",
 ]
 
 _CORE_PACKAGE = "framework-arduinoespressif8266"
@@ -61,18 +60,6 @@ def compiler(env: Any) -> dict[str, str]:
         )
         return {"compiler": f"{Path(command).name} {said.stdout.strip()}"}
     return {}
-
-
-def tools() -> dict[str, str]:
-    """Returns the versions of acpublish and PlatformIO."""
-    # It costs 20 ms, which only a publish has to pay.
-    from importlib.metadata import PackageNotFoundError, version
-
-    found = {}
-    for name in ("acpublish", "platformio"):
-        with contextlib.suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
 
 
 def elf_digest(path: Path) -> dict[str, str]:

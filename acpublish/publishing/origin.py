@@ -11,7 +11,7 @@ from pathlib import Path
 from acpublish.errors import AcpublishError
 from acpublish.publishing.worktree import GitState, git_state, remote
 
-__all__ = ["of_git", "private_of_git", "state_of"]
+__all__ = ["of_git", "of_tools", "private_of_git", "state_of"]
 
 
 def state_of(folder: Path) -> GitState | None:
@@ -27,6 +27,18 @@ def of_git(git: GitState | None) -> dict[str, str]:
         return {}
     tag = {"tag": git.name} if git.name and not git.distance else {}
     return {"commit": git.commit, **tag, "changed": "yes" if git.changed else "no"}
+
+
+def of_tools(*names: str) -> dict[str, str]:
+    """Returns the versions of installed packages, by their names."""
+    # It costs 20 ms, which only a publish has to pay.
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {}
+    for name in names:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def private_of_git(folder: Path) -> dict[str, str]:

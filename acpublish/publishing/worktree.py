@@ -14,7 +14,8 @@ __all__ = ["GitState", "git_state", "remote"]
 
 _GIT_TIMEOUT_S = 20
 #: Where PlatformIO looks for sources: a file there that git does not know is in the image, too.
-_SOURCES = ("src", "include", "lib")
+#: Those of an Arduino sketch stand in its folder itself.
+_SOURCES = ("src", "include", "lib", ":(glob)*.ino", ":(glob)*.cpp", ":(glob)*.h")
 _MORE = re.compile(r"[?#].*")
 #: What a pattern of git's takes for more than itself.
 _SPECIAL = re.compile(r"[*?\[\\]")

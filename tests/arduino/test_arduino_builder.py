@@ -77,3 +77,27 @@ def test_a_build_ends_in_the_catalog_and_a_failing_publish_fails_the_build(desk:
     desk.init("--undo")
     assert not (desk.core / "platform.local.txt").exists()
     assert "acpublish" not in desk.build(**settings).output
+
+
+def test_git_tells_where_a_sketch_comes_from(desk: Desk) -> None:
+    def git(*words: str) -> None:
+        who = ("-c", "user.name=A", "-c", "user.email=a@example.org")
+        subprocess.run(["git", *who, *words], cwd=desk.sketch.parent, check=True)
+
+    desk.init()
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "first")
+    settings = {"ACPUBLISH_TO": str(desk.catalog), "ACPUBLISH_VERSION": "2.0.0"}
+    assert desk.build(**settings).returncode == 0
+    told = published(desk.catalog)["2.0.0 d1_mini"].provenance
+    assert told["changed"] == "no"
+    assert len(told["commit"]) == 7
+    assert "acpublish" in told
+
+    desk.sketch.write_text(SKETCH.replace("hello", "changed"))
+    changed = desk.build(**settings)
+
+    assert changed.returncode == 0, changed.output
+    assert "the work tree has changes that are not committed" in changed.output
+    desk.init("--undo")

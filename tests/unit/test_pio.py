@@ -15,6 +15,7 @@ import pytest
 
 from acpublish.errors import BadNameError, SettingsError
 from acpublish.image import ESP8266_RECORD_MAGIC, STAMP_FIELD_BYTES, blank_record
+from acpublish.pio import actions
 from acpublish.pio.actions import say
 from acpublish.pio.compiled import RECORD_SYMBOL, record_source
 from acpublish.pio.files import read_record, replace, write_record
@@ -129,6 +130,19 @@ def test_importing_the_hook_loads_next_to_nothing() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert set(ast.literal_eval(done.stdout)) == {"acpublish", "acpublish.lazy", "acpublish.pio"}
+
+
+def test_a_fault_of_ours_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ACPUBLISH_DEBUG", raising=False)
+    assert actions.upload_ota([], [], {}) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("acpublish: error: a fault of acpublish itself (KeyError). ")
+    assert error.count("\n") == 1
+    monkeypatch.setenv("ACPUBLISH_DEBUG", "1")
+    actions.upload_ota([], [], {})
+    assert "Traceback" in capsys.readouterr().err
 
 
 def test_the_record_source_is_the_blank_record() -> None:

@@ -153,6 +153,17 @@ def test_what_pio_could_not_read_is_not_edited(acpublish: CommandLine, project: 
     assert "section 'env:d1' already exists" in refused.error()
 
 
+def test_whoever_says_no_finds_nothing_written(
+    acpublish: CommandLine, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("click.confirm", lambda *given, **named: False)
+    said = acpublish("init", "-d", project)
+    assert said.status == 1
+    assert said.out.endswith("nothing was written\n")
+    assert (project / "platformio.ini").read_text() == INI
+
+
 def test_line_ends_of_a_core_stay(acpublish: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "platform.txt").write_text("name=x\n")
     local = tmp_path / "platform.local.txt"

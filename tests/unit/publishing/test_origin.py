@@ -40,3 +40,14 @@ def test_a_prefix_is_no_pattern(tmp_path: Path) -> None:
     git(tmp_path, "tag", "lamp-v1.0.0")
     assert not git_state(tmp_path, "*-").tagged
     assert git_state(tmp_path, "lamp-").tagged
+
+
+@pytest.mark.parametrize("name", ["src/a.cpp", "lamp.ino", "pins.h"])
+def test_a_source_that_git_does_not_know_is_a_change(tmp_path: Path, name: str) -> None:
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "commit", "-q", "--allow-empty", "-m", "x")
+    (tmp_path / "notes.txt").write_text("x")
+    assert not git_state(tmp_path).changed
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("x")
+    assert git_state(tmp_path).changed
