@@ -90,7 +90,15 @@ def _install(env: Any) -> None:
 
 
 def _refuse_wrong_place(env: Any, set_up: bool) -> None:
-    """Refuses a place from which PlatformIO would drop the target without a word."""
+    """Refuses a place from which PlatformIO would drop a target or an action without a word."""
+    script: Any = importlib.import_module("SCons.Script")
+    # A library's script gets a copy (LibBuilderBase in piolib.py), the project's the program's own.
+    if script.DefaultEnvironment() is not env:
+        raise SettingsError(
+            "the extra script is run by a library, so that images would be neither stamped nor "
+            "published by each build",
+            hint="Write extra_scripts = post:acpublish_ota.py in platformio.ini instead.",
+        )
     if not set_up:
         raise SettingsError(
             "the extra script runs before PlatformIO has set the program up",

@@ -111,7 +111,7 @@ def test_a_changed_sketch_becomes_a_development_version(
     assert read(project.image("d1").read_bytes()).sha256 == found[newest].sha256
 
 
-def test_a_failed_publish_fails_the_build_and_the_next_one_tries_again(
+def test_trap_01_a_failed_publish_fails_the_build_and_the_next_one_tries_again(
     make_project: MakeProject, catalog: Path
 ) -> None:
     project = hooked(make_project, catalog, C3, ON_BUILD)
@@ -144,7 +144,7 @@ def test_a_failed_publish_fails_the_build_and_the_next_one_tries_again(
         ("on_build.write_record", 1),
     ],
 )
-def test_a_build_that_was_killed_publishes_on_the_next_run(
+def test_trap_01_a_build_that_was_killed_publishes_on_the_next_run(
     make_project: MakeProject, catalog: Path, function: str, reached: int
 ) -> None:
     project = hooked(

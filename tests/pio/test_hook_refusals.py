@@ -140,7 +140,7 @@ def test_a_token_in_the_ini_is_not_used_and_not_shown(
     assert "abcdefgh12345678" not in run.stdout
 
 
-def test_a_missing_package_is_one_line_that_says_how_to_install_it(
+def test_trap_06_a_missing_package_is_one_line_that_says_how_to_install_it(
     make_project: MakeProject, catalog: Path, tmp_path: Path
 ) -> None:
     blind = tmp_path / "blind"
@@ -199,7 +199,7 @@ def test_an_environment_for_the_computer_itself_is_left_alone(
     assert found.stdout == ""
 
 
-def test_an_image_is_made_and_stamped_anew_where_its_parts_come_out_of_a_cache(
+def test_trap_10_an_image_is_made_and_stamped_anew_where_its_parts_come_out_of_a_cache(
     make_project: MakeProject, catalog: Path, tmp_path: Path
 ) -> None:
     cache = {"PLATFORMIO_BUILD_CACHE_DIR": str(tmp_path / "cache")}
@@ -262,7 +262,7 @@ def test_a_server_that_is_not_there_is_one_line(make_project: MakeProject) -> No
         ("post:acpublish_ota.py, post:again.py", "List acpublish's extra script once"),
     ],
 )
-def test_an_extra_script_in_the_wrong_place_is_refused(
+def test_trap_02_an_extra_script_in_the_wrong_place_is_refused(
     make_project: MakeProject, scripts: str, said: str
 ) -> None:
     sources = {**PLAIN, "again.py": SHIM}

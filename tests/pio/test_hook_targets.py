@@ -144,7 +144,7 @@ def test_the_status_of_a_server_tells_what_devices_run(
     assert "1 d1_mini with an image that is not published here" in line
 
 
-def test_arguments_of_the_run_come_first(make_project: MakeProject, catalog: Path) -> None:
+def test_trap_09_arguments_of_the_run_come_first(make_project: MakeProject, catalog: Path) -> None:
     project = hooked(make_project, catalog, D1, "custom_ota_channel = stable")
     said = ("-a", "--channel", "-a", "beta", "-a", "--version=2.0.0")
     run = project.run("-t", "upload_ota", *said, env={"ACPUBLISH_CHANNEL": "other"})

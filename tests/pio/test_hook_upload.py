@@ -33,7 +33,7 @@ def catalog(tmp_path: Path) -> Path:
     return path
 
 
-def test_both_chips_are_built_stamped_and_published_and_again_with_nothing_rebuilt(
+def test_trap_03_both_chips_are_built_stamped_and_published_and_again_with_nothing_rebuilt(
     make_project: MakeProject, catalog: Path
 ) -> None:
     project = hooked(make_project, catalog, BOTH)
@@ -90,7 +90,7 @@ def test_esptool_calls_the_stamped_esp32_c3_image_valid(
     assert "App version: 2.3.4-rc.1+local" in said
 
 
-def test_the_boot_loader_would_accept_the_stamped_esp8266_image(
+def test_trap_13_the_boot_loader_would_accept_the_stamped_esp8266_image(
     make_project: MakeProject, catalog: Path
 ) -> None:
     project = hooked(make_project, catalog, D1)
@@ -184,7 +184,7 @@ def test_other_bytes_under_a_published_version_are_refused_with_both_digests(
     assert published(catalog)["1.0.0 d1_mini"] == before["1.0.0 d1_mini"]
 
 
-def test_nobuild_takes_the_image_as_it_is_and_stamps_it(
+def test_trap_03_nobuild_takes_the_image_as_it_is_and_stamps_it(
     make_project: MakeProject, catalog: Path
 ) -> None:
     project = hooked(make_project, catalog, D1)
@@ -221,7 +221,7 @@ def test_a_serial_upload_flashes_the_stamped_image(
     assert visible(catalog) == []
 
 
-def test_the_target_may_stand_in_the_ini_and_environment_variables_win(
+def test_trap_09_the_target_may_stand_in_the_ini_and_environment_variables_win(
     make_project: MakeProject, catalog: Path, tmp_path: Path
 ) -> None:
     other = tmp_path / "other"
@@ -257,7 +257,7 @@ def test_a_relative_catalog_is_relative_to_the_project(make_project: MakeProject
     assert visible(project.root / "released") == ["lamp/lamp-1.0.0_d1_mini.bin"]
 
 
-def test_one_environment_that_fails_does_not_stop_the_others(
+def test_trap_05_one_environment_that_fails_does_not_stop_the_others(
     make_project: MakeProject, catalog: Path
 ) -> None:
     envs = {
@@ -336,7 +336,7 @@ def test_a_home_of_nobody_is_one_clear_line(make_project: MakeProject) -> None:
     assert "nobody-of-this-name" in errors(run)[0]
 
 
-def test_an_esp8266_sketch_without_the_header_is_stamped_too(
+def test_trap_13_an_esp8266_sketch_without_the_header_is_stamped_too(
     make_project: MakeProject, catalog: Path
 ) -> None:
     sketch = "#include <Arduino.h>\nvoid setup() {}\nvoid loop() {}\n"

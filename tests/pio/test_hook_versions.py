@@ -58,7 +58,7 @@ def in_git(project: Project, tag: str) -> Project:
     return project
 
 
-def test_a_new_version_recompiles_nothing(make_project: MakeProject, catalog: Path) -> None:
+def test_trap_08_a_new_version_recompiles_nothing(make_project: MakeProject, catalog: Path) -> None:
     project = hooked(make_project, catalog, BOTH)
     first = project.run("-t", "upload_ota")
 
@@ -81,7 +81,7 @@ def test_a_new_version_recompiles_nothing(make_project: MakeProject, catalog: Pa
         assert old.unstamped_sha256 == new.unstamped_sha256
 
 
-def test_another_product_recompiles_only_what_includes_the_header(
+def test_trap_08_another_product_recompiles_only_what_includes_the_header(
     make_project: MakeProject, catalog: Path
 ) -> None:
     project = hooked(make_project, catalog, D1)
