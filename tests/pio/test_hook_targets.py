@@ -158,7 +158,7 @@ def test_trap_09_arguments_of_the_run_come_first(make_project: MakeProject, cata
     ("given", "said"),
     [
         (("-a", "--chanel", "-a", "beta"), "have --chanel, which is no option"),
-        (("-a", "beta"), "one of them"),
+        (("-a", "beta"), "have a word, which is no option"),
         (("-a", "--channel"), "--channel has no value"),
         (("-a", "--channel", "-a", "--compress"), "--channel has no value"),
         (("-a", "--channel", "-a", "A b"), "--channel: the channel"),
