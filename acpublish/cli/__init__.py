@@ -101,6 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         return _fail(error.format_message(), status.USAGE)
     except (click.Abort, KeyboardInterrupt):
+        click.echo("\nacpublish: interrupted; the same command can be run again", err=True)
         return status.INTERRUPTED
     except BrokenPipeError:
         # The reader has gone, as with `| head`; nothing more can be said to it.

@@ -67,6 +67,11 @@ def check_server(url: str) -> list[Finding]:
 
 
 def _place(url: str) -> Place:
+    if not url.lower().startswith("http://"):
+        raise SettingsError(
+            "the doctor asks as devices do, over plain http",
+            hint="Give the address that devices have, such as http://192.168.1.10:8000.",
+        )
     place = find(url)
     if place.target not in (b"", b"/"):
         raise SettingsError(

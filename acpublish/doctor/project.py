@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from acpublish.doctor.model import Examination, Finding, error, warning
-from acpublish.doctor.options import Options
 from acpublish.init import SCRIPT, packaged_script
+from acpublish.init.options import Options
 
 __all__ = ["check_scripts", "hooks_of"]
 
@@ -48,7 +48,8 @@ def check_scripts(
     """
     examination = Examination()
     fine = "each environment names the extra script"
-    examination.look_at("extra-scripts", fine, _unhooked(options, hooks))
+    twice = _twice(options, hooks)
+    examination.look_at("extra-scripts", fine, [*_unhooked(options, hooks), *twice])
     if named := {_path(entry) for entries in hooks.values() for entry in entries}:
         fine = "the extra script is there, as this version has it"
         examination.look_at("script", fine, _script(directory, named))
@@ -110,6 +111,18 @@ def _unhooked(options: Options, hooks: Mapping[str, Sequence[str]]) -> Iterator[
                 f"extra_scripts in [{section}] replaces that of [env], so that the environment "
                 f"{name} is not published",
                 f"Add {entries[0]} to extra_scripts in [{section}], or run acpublish init.",
+            )
+
+
+def _twice(options: Options, hooks: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
+    for name, entries in hooks.items():
+        if len(entries) > 1:
+            yield error(
+                "extra-scripts",
+                f"the environment {name} has the extra script more than once, and each run of it "
+                "fails",
+                f"Take one out of extra_scripts in [{options.section_of_scripts(name)}], or of "
+                "what it refers to.",
             )
 
 

@@ -90,18 +90,31 @@ class Ini:
             if self._lines and self._lines[-1].strip():
                 self._lines.append(self._end(""))
             self._lines.append(self._end(f"[{section}]"))
-        at = self._end_of(section)
-        self._lines[at:at] = [self._end(f"{name} = {value}") for name, value in options]
+        for name, value in options:
+            place = self._find(section, name)
+            at = self._end_of(section)
+            # One that is there is empty; PlatformIO refuses an option that is there twice.
+            lines = slice(place.first, place.end) if place else slice(at, at)
+            self._lines[lines] = [self._end(f"{name} = {value}")]
 
-    def add_entry(self, section: str, option: str, entry: str) -> None:
-        """Adds an entry to an option that the section has."""
+    def add_entry(
+        self, section: str, option: str, entry: str, *, one_line: bool | None = None
+    ) -> None:
+        """Adds an entry to an option that the section has.
+
+        Args:
+            section: The section.
+            option: The option.
+            entry: What to add.
+            one_line: Whether to write it behind ``, ``; by default as those are that are there.
+        """
         place = self._find(section, option)
         if place is None:
             self.set(section, [(option, entry)])
             return
         first = self._lines[place.first]
         code = _INLINE.sub("", first.rstrip("\r"))
-        if place.end == place.first + 1 and ", " in code:
+        if place.end == place.first + 1 and (", " in code if one_line is None else one_line):
             self._lines[place.first] = f"{code}, {entry}{first[len(code) :]}"
             return
         last = max(

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from acpublish.errors import AcpublishError, SettingsError
 from acpublish.init.ini import SCRIPTS, Ini
+from acpublish.init.options import Options
 from acpublish.init.reading import merged, read, read_if_there, refuse_broken
 from acpublish.publishing.worktree import git_state
 
@@ -79,8 +80,8 @@ def project_change(
     """
     before = read(root / "platformio.ini")
     refuse_broken(root / "platformio.ini", before)
-    ini, whole = Ini(before), merged(root, before)
-    environments = list(dict.fromkeys([*ini.environments(), *whole.environments()]))
+    whole = merged(root, before)
+    environments = list(dict.fromkeys([*Ini(before).environments(), *whole.environments()]))
     if not environments:
         raise SettingsError(
             f"{root / 'platformio.ini'} has no environment",
@@ -95,9 +96,11 @@ def project_change(
         wrote = version_file.before != version_file.after
         missing.append((_VERSION, f"{source}  {_OURS_WITH_FILE if wrote else _OURS}"))
         files.append(version_file)
+    ini = Ini(_with_script(root, before, whole, environments, notes))
+    nowhere = any(whole.provider(name, SCRIPTS) is None for name in environments)
+    scripts = [(SCRIPTS, _ENTRY)] if nowhere else []
     own = f"env:{environments[0]}"
     section = own if len(environments) == 1 and own in ini.sections() else "env"
-    scripts = _add_script(ini, whole, environments, notes)
     ini.set(section, [*scripts, *missing]) if scripts or missing else None
     files.append(FileChange(path=root / "platformio.ini", before=before, after=ini.text))
     return Change(
@@ -180,24 +183,49 @@ def _same_board(whole: Ini, environments: list[str]) -> list[str]:
     ]
 
 
-def _add_script(
-    ini: Ini, whole: Ini, environments: list[str], notes: list[str]
-) -> list[tuple[str, str]]:
-    """Adds the script where there are some; returns the option to add where there are none."""
-    providers = {whole.provider(name, SCRIPTS) for name in environments}
-    for provider in sorted(filter(None, providers)):
-        ours = [entry for entry in whole.entries(provider, SCRIPTS) if SCRIPT in entry]
-        if ini.value(provider, SCRIPTS) is None:
-            if not ours:
-                notes.append(
-                    f"[{provider}] is in another file: add {_ENTRY} to its {SCRIPTS} by hand"
-                )
-        elif not ours:
-            ini.add_entry(provider, SCRIPTS, _ENTRY)
-        elif ours[0].startswith("pre:"):
+def _with_script(
+    root: Path, before: str, whole: Ini, environments: list[str], notes: list[str]
+) -> str:
+    """Returns platformio.ini with the script added to each ``extra_scripts`` that counts."""
+    text = before
+    providers = {name: whole.provider(name, SCRIPTS) for name in environments}
+    # What others refer to comes first: with ``${env.extra_scripts}`` they have its entries, too.
+    for name in sorted(environments, key=lambda name: (providers[name] or "").startswith("env:")):
+        provider, ini = providers[name], Ini(text)
+        if provider is None:
+            continue
+        if f"pre:{SCRIPT}" in ini.entries(provider, SCRIPTS):
             # There PlatformIO would drop the targets without a word.
-            ini.change_entry(provider, SCRIPTS, ours[0], f"post:{ours[0].removeprefix('pre:')}")
-    return [(SCRIPTS, _ENTRY)] if None in providers else []
+            ini.change_entry(provider, SCRIPTS, f"pre:{SCRIPT}", _ENTRY)
+            text = ini.text
+        if any(SCRIPT in entry for entry in Options(root, text).scripts(name)):
+            continue
+        added = _added(root, text, provider, environments)
+        text = added or text
+        if added is None:
+            notes.append(f"add {_ENTRY} to {SCRIPTS} of [{provider}] by hand")
+    return text
+
+
+def _added(root: Path, text: str, section: str, environments: list[str]) -> str | None:
+    """Returns the text with the script in a section; None where that would break another entry.
+
+    Whether an entry has to stand on a line of its own depends on the options that refer to it.
+    """
+    before = Options(root, text)
+    for one_line in (None, True):
+        ini = Ini(text)
+        if ini.value(section, SCRIPTS) is None:
+            return None
+        ini.add_entry(section, SCRIPTS, _ENTRY, one_line=one_line)
+        after = Options(root, ini.text)
+        if all(_others(before, name) == _others(after, name) for name in environments):
+            return ini.text
+    return None
+
+
+def _others(options: Options, environment: str) -> list[str]:
+    return [entry for entry in options.scripts(environment) if entry != _ENTRY]
 
 
 def _version_source(root: Path, wanted: str | None) -> tuple[str, FileChange]:

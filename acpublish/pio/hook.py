@@ -27,6 +27,7 @@ from acpublish.pio.compiled import compile_in, project_environment, show_headers
 from acpublish.pio.filesystem import filesystem_image
 from acpublish.pio.macros import secret_macros
 from acpublish.pio.project import Project
+from acpublish.publishing.places import refuse_unusable
 from acpublish.unexpected import describe_fault
 
 __all__ = ["install"]
@@ -80,9 +81,11 @@ def _install(env: Any) -> None:
     hook.on_build = _publishes_on_build(project, asked)
     certain = hook.on_build and (not asked or bool(asked & _BUILDING))
     if certain or asked & _OURS - {_OTA_STATUS}:
-        source = hook.plan().source
+        plan = hook.plan()
+        publishing = certain or bool(asked & {_UPLOAD_OTA, _UPLOADFS_OTA})
+        refuse_unusable(plan.options.destination, publishing=publishing)
         if certain:
-            source.refuse_no_room()
+            plan.source.refuse_no_room()
     if compiles and not asked & _OTHER_PROGRAM:
         _stamp_when_built(env, hook)
     if certain:

@@ -133,6 +133,11 @@ class Project:
             secret_values=self.secret_values,
         )
         self._refuse_rivals(options)
+        if options.partitions and self.settings.text("partitions"):
+            # The board's own was looked at when it was found.
+            from acpublish.publishing.partitions import read_table
+
+            read_table(options.partitions)
         # A missing version is an error of the options, so that there is a source here.
         return Plan(options=options, source=source or resolve(options.version, self.directory))
 

@@ -72,7 +72,8 @@ def publish(
     rewrite(path, data, stamped(data, read(data), publication.submission))
     workflow = tell_workflow(publication, hook.project.environ)
     for warning in (*publication.receipt.warnings, *workflow):
-        say(f"acpublish: warning: {warning}", sys.stderr)
+        # On the same stream as the rest, so that the address stays the last line.
+        say(f"acpublish: warning: {warning}", sys.stdout)
     for line in (publication.note, describe(publication), publication.receipt.url):
         if line:
             say(line, sys.stdout)

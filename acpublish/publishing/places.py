@@ -10,7 +10,7 @@ from acpublish.keys import PublicKey
 from acpublish.publishing.options import Destination
 from acpublish.release import Receipt, Release, Running, Submission
 
-__all__ = ["Catalog", "open_catalog", "running_devices"]
+__all__ = ["Catalog", "open_catalog", "refuse_unusable", "running_devices"]
 
 
 class Catalog(Protocol):
@@ -71,6 +71,26 @@ def open_catalog(
     from acpublish.catalog import DirectoryCatalog
 
     return DirectoryCatalog(Path(destination.to), destination.state)
+
+
+def refuse_unusable(destination: Destination, *, publishing: bool) -> None:
+    """Refuses before a build what could not be published to after it; nothing is sent.
+
+    Args:
+        destination: A directory or a server.
+        publishing: Whether something is to be put there.
+
+    Raises:
+        AuthenticationError: A server has no token to be published with.
+        CatalogError: The directory is missing or no directory.
+    """
+    # Opening it costs more than a build with nothing to do should pay.
+    if destination.is_server:
+        unusable = publishing and not destination.token
+    else:
+        unusable = not Path(destination.to).is_dir()
+    if unusable:
+        open_catalog(destination, publishing=publishing)
 
 
 def running_devices(destination: Destination, product: str) -> tuple[Running, ...]:

@@ -211,9 +211,11 @@ def _publish_development(
     image = built.image
     for _ in range(_RACES):
         releases = catalog.releases(wanted.product)
+        # Only those of the board count, so that boards which are built together stay together.
+        held = [one.version for one in releases if one.image_for(wanted.board, wanted.kind)]
         version = _published_as(image, wanted, releases) or source.other_version(
             image.unstamped_sha256,
-            [*(release.version for release in releases), *refused],
+            [*held, *refused],
             _taken(image, wanted, releases) | refused,
         )
         development = replace(wanted, version=version, channel=DEVELOPMENT_CHANNEL)

@@ -103,7 +103,7 @@ class VersionSource:
 
         Args:
             unstamped_sha256: Of the image.
-            published: All versions of the product.
+            published: All versions of the board.
             taken: Those under which this board has another image.
         """
         if self.git is None:

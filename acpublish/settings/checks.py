@@ -5,6 +5,8 @@ All raise an error of the tree in ``acpublish.errors``.
 
 from __future__ import annotations
 
+import contextlib
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +18,7 @@ from acpublish.release import IMAGE_KINDS, ImageKind, Version
 __all__ = [
     "address",
     "boolean",
+    "chip",
     "key_file",
     "kind",
     "secret_scan",
@@ -23,6 +26,12 @@ __all__ = [
     "version_variable",
 ]
 
+#: A host with a port; a drive of Windows has one letter.
+_WITHOUT_SCHEME = re.compile(
+    r"(?:(?:[A-Za-z0-9-]+\.)+[A-Za-z0-9-]+|[A-Za-z0-9-]{2,}):\d{2,5}(?:/[\w/.-]*)?\Z"
+)
+#: The head of a key's file, with lines before it that openssl writes.
+_KEY_BYTES = 16384
 _YES = frozenset({"1", "yes", "true", "on"})
 _NO = frozenset({"0", "no", "false", "off"})
 
@@ -33,6 +42,11 @@ def address(text: str) -> str:
         raise SettingsError(
             "the address has no http:// or https:// before it, and holds a password",
             hint="Take the password out, and give the token in ACPUBLISH_TOKEN.",
+        )
+    if _WITHOUT_SCHEME.match(text):
+        raise SettingsError(
+            f"{text!a} looks like a server, but begins with no http://",
+            hint=f"Write http://{text}, or ./{text} for a directory of that name.",
         )
     if "://" not in text:
         return text
@@ -59,12 +73,25 @@ def key_file(path: Path) -> Path:
     """Returns the file of a private key."""
     keys.refuse_key_itself(str(path))
     keys.require()
+    hint = "Give the PEM file of a private key: acpublish key create makes one."
     if not path.is_file():
-        raise SettingsError(
-            f"there is no key {path}",
-            hint="Give the PEM file of a private key: acpublish key create makes one.",
-        )
+        raise SettingsError(f"there is no key {path}", hint=hint)
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        # Whoever cannot read it is told so when it is used.
+        if b"PRIVATE KEY-----" not in file.read(_KEY_BYTES):
+            raise SettingsError(f"{path} holds no private key", hint=hint)
     return path
+
+
+def chip(text: str) -> str:
+    """Returns the name of a chip."""
+    from acpublish.image.esp32 import CHIPS
+
+    known = ("esp8266", *CHIPS.values())
+    # A chip that is newer than this list has its number for a name.
+    if text in known or re.fullmatch(r"chip-\d{1,5}", text):
+        return text
+    raise SettingsError(f"{text!a} is no chip", hint=f"There are {', '.join(known)}.")
 
 
 def kind(text: str) -> ImageKind:

@@ -69,6 +69,9 @@ def catalog(tmp_path: Path) -> Path:
         ("TO", "ftp://example.invalid/", "http(s) URL"),
         ("TO", "http://me:secret@127.0.0.1:1/", "ACPUBLISH_TOKEN"),
         ("ON_BUILD", "perhaps", "yes or no"),
+        ("TO", "127.0.0.1:8000", "Write http://127.0.0.1:8000"),
+        ("SIGNING_KEY", "platformio.ini", "holds no private key"),
+        ("CHIP", "esp9", "is no chip"),
     ],
 )
 def test_a_bad_setting_is_refused_before_the_build(
@@ -83,6 +86,27 @@ def test_a_bad_setting_is_refused_before_the_build(
     assert line.startswith(f"acpublish: error: ACPUBLISH_{variable}: ")
     assert said in line
     assert "secret" not in run.stdout
+    assert compiled(run) == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("TO", "not/there", "mkdir -p"),
+        ("TO", "http://127.0.0.1:1", "takes releases only with a token"),
+        ("PARTITIONS", "platformio.ini", "of the partition table"),
+    ],
+)
+def test_what_could_not_be_published_is_not_built(
+    make_project: MakeProject, catalog: Path, variable: str, value: str, said: str
+) -> None:
+    project = hooked(make_project, catalog, D1)
+
+    run = project.run("-t", "upload_ota", env={f"ACPUBLISH_{variable}": value})
+
+    assert run.returncode == 1
+    (line,) = errors(run)
+    assert said in line
     assert compiled(run) == []
 
 

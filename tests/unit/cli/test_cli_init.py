@@ -110,7 +110,7 @@ def test_environments_of_another_file(
     said = acpublish("init", "-d", project, "--to", tmp_path, "--yes")
     assert said.status == 0, said.err
     assert "environments: a, b" in said.out
-    assert "[env:b] is in another file: add post:acpublish_ota.py" in said.out
+    assert "add post:acpublish_ota.py to extra_scripts of [env:b] by hand" in said.out
     assert (
         "[env]\nextra_scripts = post:acpublish_ota.py" in (project / "platformio.ini").read_text()
     )
@@ -173,6 +173,16 @@ def test_line_ends_of_a_core_stay(acpublish: CommandLine, tmp_path: Path) -> Non
     assert "nothing to do" in acpublish("init", "--arduino", tmp_path, "--yes").out
     acpublish("init", "--arduino", tmp_path, "--undo", "--yes")
     assert local.read_bytes() == b"a=1\r\nb=2\r\n"
+
+
+def test_an_option_without_a_value_gets_one(
+    acpublish: CommandLine, project: Path, tmp_path: Path
+) -> None:
+    (project / "platformio.ini").write_text(f"{INI}custom_ota_to =\n")
+    assert acpublish("init", "-d", project, "--to", tmp_path, "--yes").status == 0
+    text = (project / "platformio.ini").read_text()
+    assert text.count("custom_ota_to") == 1
+    assert f"custom_ota_to = {tmp_path}  ; acpublish init\n" in text
 
 
 def test_an_edited_script_stays(acpublish: CommandLine, project: Path, tmp_path: Path) -> None:

@@ -113,6 +113,13 @@ def test_a_script_of_another_version(check: Check, tmp_path: Path) -> None:
     assert (found.name, found.state) == ("script", State.WARNING)
 
 
+def test_a_script_that_is_named_twice(check: Check, tmp_path: Path) -> None:
+    more = "extra_scripts = ${env.extra_scripts}, acpublish_ota.py\n"
+    found = the_trouble(check(ini(tmp_path, ENV + more)))
+    assert (found.name, found.state) == ("extra-scripts", State.ERROR)
+    assert "the environment x has the extra script more than once" in found.what
+
+
 def test_a_script_that_comes_too_early(check: Check, tmp_path: Path) -> None:
     found = the_trouble(check(ini(tmp_path, common=COMMON.replace("post:", "pre:"))))
     assert (found.name, found.state) == ("post", State.ERROR)

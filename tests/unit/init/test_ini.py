@@ -26,7 +26,8 @@ def initialized(root: Path, text: str) -> str:
     assert after is not None
     path.write_text(after, encoding="utf-8", newline="")
     for name, found in scripts(path).items():
-        assert found == [*(one for one in before[name]), *([] if OURS in before[name] else [OURS])]
+        assert found.count(OURS) == 1
+        assert [one for one in found if one != OURS] == [one for one in before[name] if one != OURS]
     return after
 
 
@@ -61,6 +62,10 @@ def test_three_options_at_the_end_of_the_only_environment(tmp_path: Path) -> Non
         "[b]\nextra_scripts = pre:x.py\n[c]\nextra_scripts = pre:y.py\n[env:a]\nextends = b, c\n",
         "[c]\nextra_scripts = pre:y.py\n[b]\nextends = c\n[d]\n[env:a]\nextends =\n  b\n  d\n",
         "[env]\nextra_scripts = pre:x.py\n[env:a]\nboard = a\nextra_scripts =\n",
+        "[env]\nextra_scripts = pre:x.py\n[env:a]\nboard = a\n"
+        "[env:b]\nboard = b\nextra_scripts = ${env.extra_scripts}\n",
+        "[env:b]\nboard = b\nextra_scripts = ${c.extra_scripts}, post:y.py\n"
+        "[c]\nextra_scripts = pre:x.py\n[env:a]\nextends = c\n",
         "[env:a]\nboard = a",
         "[env:a]\r\nboard = a\r\nframework = x",
         "[env:a]\nboard = a\n[env:b]\nboard = b",

@@ -183,6 +183,14 @@ class TestOnBuild:
         other = publish(tmp_path, images.esp32_image(), board="c3", on_build=True)
         assert version_of(other) == "1.0.0"
 
+    def test_boards_that_are_built_together_share_their_development_versions(
+        self, tmp_path: Path
+    ) -> None:
+        for seed in range(3):
+            one = publish(tmp_path, built(seed), on_build=True)
+            other = publish(tmp_path, images.esp32_image(seed=seed), board="c3", on_build=True)
+            assert version_of(one) == version_of(other)
+
     def test_a_candidate(self, tmp_path: Path) -> None:
         publish(tmp_path, built(), "1.0.0-rc.1", on_build=True)
         second = publish(tmp_path, built(1), "1.0.0-rc.1", on_build=True)

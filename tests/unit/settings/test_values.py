@@ -117,6 +117,30 @@ class TestDestination:
         assert caught.value.problem.startswith("--to: ")
         assert "secret" not in str(caught.value)
 
+    @pytest.mark.parametrize("to", ["192.168.1.1:8000", "localhost:8000/x", "ota.example.com:80"])
+    def test_a_server_without_its_scheme(self, to: str) -> None:
+        with pytest.raises(SettingsError, match=f"Write http://{to}, or ./{to}"):
+            settings({"to": to}).destination()
+
+    @pytest.mark.parametrize("to", ["C:/firmware", "a:b", "./192.168.1.10:8000", "firmware"])
+    def test_a_directory_with_a_colon(self, to: str) -> None:
+        assert not settings({"to": to}).destination().is_server
+
+
+def test_a_chip_that_is_none() -> None:
+    for chip in ("esp8266", "esp32c3", "chip-99"):
+        assert settings({"chip": chip}).check_options().chip == chip
+    with pytest.raises(
+        SettingsError, match=r"--chip: .esp9. is no chip\. There are esp8266, esp32"
+    ):
+        settings({"chip": "esp9"}).check_options()
+
+
+def test_a_file_that_is_no_private_key(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("root:x:0:0\n")
+    with pytest.raises(SettingsError, match="holds no private key"):
+        settings({"signing_key": str(tmp_path / "key")}).signing_key()
+
 
 @pytest.mark.parametrize(
     ("text", "expected"),
@@ -139,7 +163,7 @@ def test_other_words_are_refused() -> None:
 def test_a_signing_key_is_a_file_seen_from_where_it_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "key.pem").touch()
+    (tmp_path / "key.pem").write_text("-----BEGIN PRIVATE KEY-----\n")
     option = {"custom_ota_signing_key": "key.pem"}
     found = Settings(ini(option.get, tmp_path))
     assert found.signing_key() == tmp_path / "key.pem"

@@ -18,13 +18,18 @@ _DEPTH = 8
 class Options:
     """The options of a project's environments."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, text: str | None = None) -> None:
         """Reads platformio.ini, and what it names as ``extra_configs``.
+
+        Args:
+            directory: The project's.
+            text: What platformio.ini would hold; by default what it holds.
 
         Raises:
             SettingsError: One of them cannot be read.
         """
-        self._ini = merged(directory, read(directory / "platformio.ini"))
+        held = read(directory / "platformio.ini") if text is None else text
+        self._ini = merged(directory, held)
 
     def environments(self) -> list[str]:
         """Returns those that are built for a device's chip, each once."""
@@ -33,8 +38,9 @@ class Options:
 
     def scripts(self, environment: str) -> list[str]:
         """Returns the entries of ``extra_scripts``, in order."""
-        given = self._lookup(environment, SCRIPTS)
-        return [one.strip() for one in re.split(r"\n|, ", given) if one.strip()]
+        given = self._lookup(environment, SCRIPTS).strip()
+        entries = given.split("\n") if "\n" in given else given.split(", ")
+        return [one.strip() for one in entries if one.strip()]
 
     def common_scripts(self) -> list[str]:
         """Returns the entries of ``extra_scripts`` in ``[env]``."""

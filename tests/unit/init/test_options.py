@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from acpublish.doctor.options import Options
 from acpublish.errors import SettingsError
+from acpublish.init.options import Options
 
 INIS = {
     "common": "[env]\nextra_scripts = post:a.py\n[env:x]\n",
