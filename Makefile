@@ -19,9 +19,14 @@ FUZZ_SECONDS ?= 600
 
 # Versions of PlatformIO, beside the newest, that the hook is held to.
 PIO_VERSIONS := 6.1.18 6.1.19
+# Those of the supported versions of Python that are on this machine; a shim of pyenv may be empty.
+PYTHON_VERSIONS := 3.10 3.11 3.12 3.13
+PYTHONS = $(foreach version,$(PYTHON_VERSIONS),$(shell \
+  for python in python$(version) $(HOME)/.pyenv/versions/$(version).*/bin/python; do \
+    $$python -c "" 2> /dev/null && echo $$python && break; done))
 PIO_INSTALLED := $(PIO_VERSIONS:%=.venv-pio/%/.installed)
 
-.PHONY: demo test test-all lint bench properties fuzz campaigns clean
+.PHONY: demo test test-all test-python lint bench properties fuzz campaigns clean
 
 demo: $(INSTALLED)
 	$(BIN)/python examples/demo.py
@@ -30,12 +35,20 @@ test: $(INSTALLED) $(PIO_INSTALLED)
 	@.ci/debian-packages $(TEST_PACKAGES)
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
 
-# What PlatformIO has to do with, once more with each older version of it.
+# Everything with each version of Python, and what PlatformIO has to do with once more with each older
+# version of it.
 test-all: test
+	for python in $(PYTHONS); do \
+	  $(MAKE) test-python PYTHON=$$python \
+	    VENV=.venv-python$$($$python -c 'import sys; print(*sys.version_info[:2], sep=".")') || exit 1; \
+	done
 	for version in $(PIO_VERSIONS); do \
 	  ACPUBLISH_TEST_PIO=$(CURDIR)/.venv-pio/$$version/bin/python \
 	    $(BIN)/python -m pytest $(PYTEST_OPTIONS) tests/pio || exit 1; \
 	done
+
+test-python: $(INSTALLED)
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
@@ -64,7 +77,7 @@ bench: $(INSTALLED)
 	$(BIN)/python -m bench
 
 clean:
-	rm -rf $(VENV) .venv-pio build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-* build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(INSTALLED): pyproject.toml
 	@$(PYTHON) -m venv $(VENV) || { \

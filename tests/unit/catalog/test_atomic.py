@@ -45,9 +45,9 @@ def test_a_file_is_written_whole_with_its_mode(tmp_path: Path) -> None:
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
-@pytest.mark.parametrize("call", ["fsync", "replace"])
+@pytest.mark.parametrize(("owner", "call"), [(os, "fsync"), (Path, "replace")])
 def test_a_write_that_fails_leaves_what_was_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: object, call: str
 ) -> None:
     def fail(*arguments: object) -> None:
         raise OSError(errno.EIO, "Input/output error")
@@ -56,7 +56,7 @@ def test_a_write_that_fails_leaves_what_was_there(
     path.write_bytes(b"old")
     (tmp_path / "tmp").mkdir()
     with monkeypatch.context() as patch:
-        patch.setattr(os, call, fail)
+        patch.setattr(owner, call, fail)
         with pytest.raises(OSError, match="Input/output"):
             atomic.write(path, b"new", tmp_path / "tmp")
     assert path.read_bytes() == b"old"
@@ -67,19 +67,19 @@ def test_everything_is_flushed_before_it_is_renamed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[str] = []
-    fsync, replace = os.fsync, os.replace
+    fsync, replace = os.fsync, Path.replace
 
     def flushing(descriptor: int) -> None:
         calls.append("fsync " + Path(f"/proc/self/fd/{descriptor}").readlink().suffix)
         fsync(descriptor)
 
-    def replacing(source: Path, target: Path) -> None:
+    def replacing(source: Path, target: Path) -> Path:
         calls.append("replace")
-        replace(source, target)
+        return replace(source, target)
 
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr(os, "fsync", flushing)
-    monkeypatch.setattr(os, "replace", replacing)
+    monkeypatch.setattr(Path, "replace", replacing)
     atomic.write(tmp_path / "x", b"new", tmp_path / "tmp")
     assert calls == ["fsync .part", "replace", "fsync "]
 
