@@ -14,8 +14,8 @@ from pathlib import Path
 
 from acpublish.errors import AcpublishError, SettingsError
 from acpublish.init.ini import SCRIPTS, Ini
-from acpublish.init.options import Options
 from acpublish.init.reading import merged, read, read_if_there, refuse_broken
+from acpublish.init.scripts import ENTRY, SCRIPT, with_script
 from acpublish.publishing.worktree import git_state
 
 __all__ = [
@@ -28,9 +28,7 @@ __all__ = [
     "undo_change",
 ]
 
-SCRIPT = "acpublish_ota.py"
 DEFAULT_TO = "~/firmware"
-_ENTRY = f"post:{SCRIPT}"
 _TO, _VERSION = "custom_ota_to", "custom_ota_version"
 _FIRST_VERSION = "0.1.0\n"
 _VERSION_FILE = "VERSION"
@@ -96,9 +94,9 @@ def project_change(
         wrote = version_file.before != version_file.after
         missing.append((_VERSION, f"{source}  {_OURS_WITH_FILE if wrote else _OURS}"))
         files.append(version_file)
-    ini = Ini(_with_script(root, before, whole, environments, notes))
+    ini = Ini(with_script(root, before, whole, environments, notes))
     nowhere = any(whole.provider(name, SCRIPTS) is None for name in environments)
-    scripts = [(SCRIPTS, _ENTRY)] if nowhere else []
+    scripts = [(SCRIPTS, ENTRY)] if nowhere else []
     own = f"env:{environments[0]}"
     section = own if len(environments) == 1 and own in ini.sections() else "env"
     ini.set(section, [*scripts, *missing]) if scripts or missing else None
@@ -125,7 +123,7 @@ def undo_change(root: Path) -> Change:
             if comment in (_OURS, _OURS_WITH_FILE):
                 with_file |= comment == _OURS_WITH_FILE
                 ini.remove(section, option)
-    for entry in (_ENTRY, SCRIPT, f"pre:{SCRIPT}"):
+    for entry in (ENTRY, SCRIPT, f"pre:{SCRIPT}"):
         ini.remove_entry(SCRIPTS, entry)
     files = [FileChange(path=root / "platformio.ini", before=before, after=ini.text)]
     written = {SCRIPT: packaged_script(), **({_VERSION_FILE: _FIRST_VERSION} if with_file else {})}
@@ -181,51 +179,6 @@ def _same_board(whole: Ini, environments: list[str]) -> list[str]:
         for (board, _), alike in boards.items()
         if board and len(alike) > 1
     ]
-
-
-def _with_script(
-    root: Path, before: str, whole: Ini, environments: list[str], notes: list[str]
-) -> str:
-    """Returns platformio.ini with the script added to each ``extra_scripts`` that counts."""
-    text = before
-    providers = {name: whole.provider(name, SCRIPTS) for name in environments}
-    # What others refer to comes first: with ``${env.extra_scripts}`` they have its entries, too.
-    for name in sorted(environments, key=lambda name: (providers[name] or "").startswith("env:")):
-        provider, ini = providers[name], Ini(text)
-        if provider is None:
-            continue
-        if f"pre:{SCRIPT}" in ini.entries(provider, SCRIPTS):
-            # There PlatformIO would drop the targets without a word.
-            ini.change_entry(provider, SCRIPTS, f"pre:{SCRIPT}", _ENTRY)
-            text = ini.text
-        if any(SCRIPT in entry for entry in Options(root, text).scripts(name)):
-            continue
-        added = _added(root, text, provider, environments)
-        text = added or text
-        if added is None:
-            notes.append(f"add {_ENTRY} to {SCRIPTS} of [{provider}] by hand")
-    return text
-
-
-def _added(root: Path, text: str, section: str, environments: list[str]) -> str | None:
-    """Returns the text with the script in a section; None where that would break another entry.
-
-    Whether an entry has to stand on a line of its own depends on the options that refer to it.
-    """
-    before = Options(root, text)
-    for one_line in (None, True):
-        ini = Ini(text)
-        if ini.value(section, SCRIPTS) is None:
-            return None
-        ini.add_entry(section, SCRIPTS, _ENTRY, one_line=one_line)
-        after = Options(root, ini.text)
-        if all(_others(before, name) == _others(after, name) for name in environments):
-            return ini.text
-    return None
-
-
-def _others(options: Options, environment: str) -> list[str]:
-    return [entry for entry in options.scripts(environment) if entry != _ENTRY]
 
 
 def _version_source(root: Path, wanted: str | None) -> tuple[str, FileChange]:

@@ -1,0 +1,66 @@
+"""Where the extra script is named: in each ``extra_scripts`` that an environment has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from acpublish.init.ini import SCRIPTS, Ini
+from acpublish.init.options import Options
+
+__all__ = ["ENTRY", "SCRIPT", "with_script"]
+
+SCRIPT = "acpublish_ota.py"
+ENTRY = f"post:{SCRIPT}"
+
+
+def with_script(
+    root: Path, before: str, whole: Ini, environments: list[str], notes: list[str]
+) -> str:
+    """Returns platformio.ini with the script added to each ``extra_scripts`` that counts.
+
+    Args:
+        root: The project's folder.
+        before: What platformio.ini holds.
+        whole: The same with its ``extra_configs``.
+        environments: The names of the environments.
+        notes: Gets a line on what has to be done by hand.
+    """
+    text = before
+    providers = {name: whole.provider(name, SCRIPTS) for name in environments}
+    # What others refer to comes first: with ``${env.extra_scripts}`` they have its entries, too.
+    for name in sorted(environments, key=lambda name: (providers[name] or "").startswith("env:")):
+        provider, ini = providers[name], Ini(text)
+        if provider is None:
+            continue
+        if f"pre:{SCRIPT}" in ini.entries(provider, SCRIPTS):
+            # There PlatformIO would drop the targets without a word.
+            ini.change_entry(provider, SCRIPTS, f"pre:{SCRIPT}", ENTRY)
+            text = ini.text
+        if any(SCRIPT in entry for entry in Options(root, text).scripts(name)):
+            continue
+        added = _added(root, text, provider, environments)
+        text = added or text
+        if added is None:
+            notes.append(f"add {ENTRY} to {SCRIPTS} of [{provider}] by hand")
+    return text
+
+
+def _added(root: Path, text: str, section: str, environments: list[str]) -> str | None:
+    """Returns the text with the script in a section; None where that would break another entry.
+
+    Whether an entry has to stand on a line of its own depends on the options that refer to it.
+    """
+    before = Options(root, text)
+    for one_line in (None, True):
+        ini = Ini(text)
+        if ini.value(section, SCRIPTS) is None:
+            return None
+        ini.add_entry(section, SCRIPTS, ENTRY, one_line=one_line)
+        after = Options(root, ini.text)
+        if all(_others(before, name) == _others(after, name) for name in environments):
+            return ini.text
+    return None
+
+
+def _others(options: Options, environment: str) -> list[str]:
+    return [entry for entry in options.scripts(environment) if entry != ENTRY]
