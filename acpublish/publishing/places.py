@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from acpublish.keys import PublicKey
 from acpublish.publishing.options import Destination
-from acpublish.release import Receipt, Release, Running, Submission
+
+if TYPE_CHECKING:
+    # Each build loads this module, and does not need them.
+    from acpublish.keys import PublicKey
+    from acpublish.release import Receipt, Release, Running, Submission
 
 __all__ = ["Catalog", "open_catalog", "refuse_unusable", "running_devices"]
 

@@ -60,7 +60,7 @@ def create_app(
     running = RunningDevices()
     return Application(
         listing=Listing(files, places),
-        updates=Updates(catalog, places, images, CheckIns([running.hear, *listeners])),
+        updates=Updates(catalog, places, images, CheckIns(running, listeners)),
         api=create_api(catalog, tokens, running, options.upload_bytes),
         log=log or AccessLog(None),
     )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from acpublish.release import Decision
+from acpublish.server.running import RunningDevices
 from acpublish.wire import Report
 
 _log = logging.getLogger(__name__)
@@ -41,9 +42,10 @@ Listener = Callable[[CheckIn], None]
 
 
 class CheckIns:
-    """Tells every listener of every check-in."""
+    """Tells every listener of every check-in, and what devices run to whoever counts that."""
 
-    def __init__(self, listeners: Sequence[Listener] = ()) -> None:
+    def __init__(self, running: RunningDevices, listeners: Sequence[Listener] = ()) -> None:
+        self._running = running
         self._listeners = tuple(listeners)
 
     def note(
@@ -55,8 +57,11 @@ class CheckIns:
         product: str | None = None,
         board: str | None = None,
     ) -> None:
-        """Tells of a check-in; costs nothing while nobody listens."""
-        if not self._listeners or not report.updater:
+        """Tells of a check-in; costs next to nothing while nobody listens."""
+        if not report.updater:
+            return
+        self._running.hear(report, product, board, address)
+        if not self._listeners:
             return
         event = CheckIn(
             at=time.time(),

@@ -8,17 +8,17 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 
 from acpublish.release import Release, Running, running_version
-from acpublish.server.checkins import CheckIn
 from acpublish.wire import NO_MAC, Mode, Report
 
 __all__ = ["RunningDevices"]
 
 #: Some 10 MB; of more devices those are forgotten that asked longest ago.
 _MAX_DEVICES = 20_000
+_FILESYSTEM = Mode.FILESYSTEM
 
 
 class RunningDevices:
-    """Hears of check-ins, and counts what the devices run."""
+    """Hears what devices say of themselves, and counts what they run."""
 
     def __init__(self, max_devices: int = _MAX_DEVICES) -> None:
         """Begins to listen.
@@ -27,21 +27,30 @@ class RunningDevices:
             max_devices: How many are remembered.
         """
         self._max_devices = max_devices
-        self._seen: dict[tuple[str, str], tuple[str, Report]] = {}
+        self._seen: dict[tuple[str, str], tuple[str | None, Report]] = {}
         self.since = datetime.fromtimestamp(int(time.time()), timezone.utc)
 
-    def hear(self, checkin: CheckIn) -> None:
-        """Remembers what a device said of its firmware, in place of what it said before."""
-        report, product = checkin.report, checkin.product
-        who = report.mac or checkin.address
-        if product is None or who in (None, NO_MAC) or report.mode is Mode.FILESYSTEM:
+    def hear(
+        self, report: Report, product: str | None, board: str | None, address: str | None
+    ) -> None:
+        """Remembers what a device said of its firmware, in place of what it said before.
+
+        Args:
+            report: What it said.
+            product: The product that it asked about, None for a file without a release.
+            board: The board that it asked for.
+            address: Where it came from, which tells devices apart that say no MAC.
+        """
+        # Each up-to-date check waits for this.
+        who = report.mac or address
+        if product is None or who is None or who == NO_MAC or report.mode is _FILESYSTEM:
             return
-        key = (product, who)
+        seen, key = self._seen, (product, who)
         # What was heard last stands last, so that the first is what is forgotten.
-        self._seen.pop(key, None)
-        self._seen[key] = (checkin.board or "", report)
-        if len(self._seen) > self._max_devices:
-            del self._seen[next(iter(self._seen))]
+        seen.pop(key, None)
+        seen[key] = (board, report)
+        if len(seen) > self._max_devices:
+            del seen[next(iter(seen))]
 
     def of(self, product: str, releases: Sequence[Release]) -> list[Running]:
         """Returns how many devices run what, the most first.
@@ -51,7 +60,7 @@ class RunningDevices:
             releases: Its releases.
         """
         same = Counter(
-            (board, report.sketch_md5, report.sketch_sha256, report.version)
+            (board or "", report.sketch_md5, report.sketch_sha256, report.version)
             for (asked, _), (board, report) in self._seen.items()
             if asked == product
         )

@@ -45,5 +45,10 @@ def test_a_run_with_nothing_to_publish_loads_neither_images_nor_checks_nor_a_cli
     )
     loaded = set(said.stdout.split())
     assert "acpublish.pio.actions" in loaded
-    heavy = {"acpublish.image.reader", "acpublish.release.checks.model", "acpublish.client.listing"}
+    heavy = {
+        "acpublish.image.reader",
+        "acpublish.release.manifest",
+        "acpublish.release.checks.model",
+        "acpublish.client.listing",
+    }
     assert not loaded & (heavy | {"requests", "cryptography", "rich", "click"})

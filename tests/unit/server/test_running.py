@@ -6,13 +6,10 @@ import pytest
 
 from acpublish.catalog import DirectoryCatalog
 from acpublish.errors import ManifestError
-from acpublish.release import Decision, Release, Running, Verdict
-from acpublish.server.checkins import CheckIn
+from acpublish.release import Release, Running
 from acpublish.server.running import RunningDevices
 from acpublish.wire import NO_MAC, Mode, Report
 from tests.unit.catalog.holding import put
-
-DECISION = Decision(verdict=Verdict.NOTHING, reason="a test")
 
 
 @pytest.fixture
@@ -27,11 +24,7 @@ def heard(
     devices: RunningDevices, mac: str | None, product: str | None = "lamp", **said: object
 ) -> None:
     report = Report(family="esp8266", updater=True, mac=mac, **said)  # type: ignore[arg-type]
-    board = "d1"
-    checkin = CheckIn(
-        at=0.0, address="10.0.0.1", report=report, product=product, board=board, decision=DECISION
-    )
-    devices.hear(checkin)
+    devices.hear(report, product, "d1", "10.0.0.1")
 
 
 def counts(devices: RunningDevices, releases: tuple[Release, ...]) -> dict[str | None, int]:
