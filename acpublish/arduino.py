@@ -72,7 +72,7 @@ def _publish(image: Path, sketch: Path, fqbn: str, mcu: str) -> None:
     settings = Settings(environment(os.environ, sketch), files=files_of(sketch, os.environ))
     for warning in settings.warnings():
         print(f"acpublish: warning: {warning}", file=sys.stderr)
-    if settings.text("to") is None:
+    if settings.text("to") is None or (settings.text("on_build") and not settings.flag("on_build")):
         return
     git = origin.state_of(sketch)
     board = fqbn.split(":")[2] if fqbn.count(":") >= 2 else fqbn

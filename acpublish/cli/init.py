@@ -55,6 +55,9 @@ def command(
     Shows what changes, and asks. Writes the extra script and at most three options into
     platformio.ini; what is there stays, and doing it again changes nothing.
     """
+    project = to is not None or version is not None
+    if ((arduino or arduino_cli) and project) or (arduino_cli and (arduino or undo)):
+        raise click.UsageError("--arduino and --arduino-cli go with no other option but --undo")
     if arduino_cli:
         click.echo(f"--build-property {_quoted(build_property())}")
         return status.OK
@@ -121,9 +124,11 @@ def _do(change: Change, *, yes: bool) -> bool:
 
 
 def _diff(file: FileChange) -> str:
-    name = file.path.name
-    if file.before is None or file.after is None:
-        return f"{'new' if file.before is None else 'removed'} file {name}\n"
+    name = str(file.path)
+    if file.after is None:
+        return f"removed file {name}\n"
+    if file.before is None:
+        return f"new file {name}\n" + "".join(f"+{line}\n" for line in file.after.splitlines())
     before, after = (text.splitlines(keepends=True) for text in (file.before, file.after))
     lines = difflib.unified_diff(before, after, f"{name} (now)", name)
     # Lines around a change may hold what is in a file, and should not get into a log.

@@ -10,10 +10,10 @@ with ``, `` between them (``parse_multi_values``).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["SCRIPTS", "Ini"]
+__all__ = ["SCRIPTS", "Ini", "entries_of"]
 
 SCRIPTS = "extra_scripts"
 _HEADER = re.compile(r"\[(?P<name>[^\]]+)\]")
@@ -21,6 +21,13 @@ _OPTION = re.compile(r"(?P<name>[^\s=:;#\[][^=:]*?)\s*[=:](?P<value>.*)")
 _COMMENT = re.compile(r"\s*[;#]|\s*\Z")
 #: An inline comment begins with a space before it.
 _INLINE = re.compile(r"\s+[;#].*")
+
+
+def entries_of(value: str) -> list[str]:
+    """Returns the entries of the text of an option that may have several."""
+    value = value.strip()
+    split = value.split("\n") if "\n" in value else value.split(", ")
+    return [one.strip() for one in split if one.strip()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +94,7 @@ class Ini:
     def set(self, section: str, options: Sequence[tuple[str, str]]) -> None:
         """Adds options at the end of a section, which is made at the end of the file if needed."""
         if section not in self.sections():
-            if self._lines and self._lines[-1].strip():
+            if self._lines:
                 self._lines.append(self._end(""))
             self._lines.append(self._end(f"[{section}]"))
         for name, value in options:
@@ -129,8 +136,8 @@ class Ini:
     def change_entry(self, section: str, option: str, entry: str, to: str) -> None:
         """Writes an entry of an option anew."""
         place = self._find(section, option)
-        for number in range(place.first, place.end) if place else ():
-            self._lines[number] = self._lines[number].replace(entry, to)
+        if place is not None:
+            self._rewrite(place, lambda held: [to if one == entry else one for one in held])
 
     def comment(self, section: str, option: str) -> str:
         """Returns the comment behind an option of one line; empty without one."""
@@ -150,9 +157,7 @@ class Ini:
 
     def entries(self, section: str, option: str) -> list[str]:
         """Returns the entries of an option that may have several."""
-        value = (self.value(section, option) or "").strip()
-        split = value.split("\n") if "\n" in value else value.split(", ")
-        return [one.strip() for one in split if one.strip()]
+        return entries_of(self.value(section, option) or "")
 
     def remove(self, section: str, option: str) -> None:
         """Takes an option out of a section; a section that then has nothing goes, too."""
@@ -163,26 +168,29 @@ class Ini:
         self._remove_empty(section)
 
     def _remove_entry(self, section: str, place: _Option, option: str, entry: str) -> None:
-        named = _OPTION.match(self._lines[place.first])
-        if (
-            named
-            and _INLINE.sub("", named["value"]).strip() == entry
-            and place.end == (place.first + 1)
-        ):
+        first = self._values(_Option(place.first, place.first + 1))
+        if first == [entry] and place.end == place.first + 1:
             self.remove(section, option)
             return
-        for number in range(place.first, place.end):
+        self._rewrite(place, lambda held: [one for one in held if one != entry])
+
+    def _rewrite(self, place: _Option, change: Callable[[list[str]], list[str]]) -> None:
+        """Changes the entries on each line of an option; a line that then has none goes."""
+        for number in reversed(range(place.first, place.end)):
             line = self._lines[number]
-            code = _INLINE.sub("", line.rstrip("\r"))
-            if number > place.first and code.strip() == entry:
+            named = _OPTION.match(line) if number == place.first else None
+            start = named.start("value") if named else 0
+            code = _INLINE.sub("", f" {line[start:]}".rstrip("\r"))[1:]
+            held = [one.strip() for one in code.split(", ")]
+            changed = change(held)
+            if _COMMENT.match(line) or changed == held:
+                continue
+            if not changed and number > place.first:
                 del self._lines[number]
-                return
-            if number == place.first and entry in code:
-                for text in (f", {entry}", f"{entry}, ", entry):
-                    if text in code:
-                        self._lines[number] = code.replace(text, "").rstrip() + line[len(code) :]
-                        break
-                return
+                continue
+            lead = code[: len(code) - len(code.lstrip())]
+            rest = line[start + len(code) :]
+            self._lines[number] = f"{line[:start]}{lead}{', '.join(changed)}{rest}"
 
     def _remove_empty(self, section: str) -> None:
         """Takes a section away that has neither options nor comments, and is the last one."""

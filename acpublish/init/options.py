@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from acpublish.init.ini import SCRIPTS
+from acpublish.init.ini import SCRIPTS, entries_of
 from acpublish.init.reading import merged, read
 
 __all__ = ["Options"]
@@ -38,9 +38,7 @@ class Options:
 
     def scripts(self, environment: str) -> list[str]:
         """Returns the entries of ``extra_scripts``, in order."""
-        given = self._lookup(environment, SCRIPTS).strip()
-        entries = given.split("\n") if "\n" in given else given.split(", ")
-        return [one.strip() for one in entries if one.strip()]
+        return entries_of(self._lookup(environment, SCRIPTS))
 
     def common_scripts(self) -> list[str]:
         """Returns the entries of ``extra_scripts`` in ``[env]``."""
@@ -70,4 +68,7 @@ class Options:
         value = self._ini.value(section, option)
         if value is None and section.startswith("env:"):
             value = self._ini.lookup(section.removeprefix("env:"), option)
+        if option == SCRIPTS and section.partition(":")[0] == "env":
+            # What has entries is filled in with each on a line of its own (``config.py``, ``get``).
+            return "\n".join(entries_of(value or ""))
         return value or ""

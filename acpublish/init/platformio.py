@@ -2,7 +2,8 @@
 
 The extra script goes beside platformio.ini, and at most three options into it: the script, where to
 publish, and where the version comes from. What is there already stays as it is. A comment tells
-which of the options were written here, so that no other is taken away.
+which of the two last were written here, so that no other is taken away; the script's entry goes
+with the script.
 """
 
 from __future__ import annotations
@@ -99,7 +100,8 @@ def project_change(
     scripts = [(SCRIPTS, ENTRY)] if nowhere else []
     own = f"env:{environments[0]}"
     section = own if len(environments) == 1 and own in ini.sections() else "env"
-    ini.set(section, [*scripts, *missing]) if scripts or missing else None
+    if scripts or missing:
+        ini.set(section, [*scripts, *missing])
     files.append(FileChange(path=root / "platformio.ini", before=before, after=ini.text))
     return Change(
         files=_changed(files),

@@ -51,10 +51,15 @@ def refuse_broken(path: Path, text: str) -> None:
     Raises:
         SettingsError: It is broken.
     """
+    if text.startswith("\ufeff"):
+        raise SettingsError(
+            f"{path} begins with a byte order mark, which PlatformIO cannot read",
+            hint="Save it as UTF-8 without BOM.",
+        )
     # As PlatformIO does it (``project/config.py``).
     parser = configparser.ConfigParser(inline_comment_prefixes=("#", ";"), interpolation=None)
     try:
-        parser.read_string(text)
+        parser.read_string(text, path.name)
     except configparser.Error as fault:
         why = " ".join(fault.message.split())
         raise SettingsError(
@@ -72,12 +77,22 @@ def merged(directory: Path, text: str) -> Ini:
         text: What platformio.ini holds.
 
     Raises:
-        SettingsError: One of the files cannot be read.
+        SettingsError: One of the files cannot be read, or is broken.
     """
-    others = [
+    texts, seen = [text], set[Path]()
+    for held in texts:
+        for path in _more(directory, held):
+            if path not in seen and path.is_file():
+                seen.add(path)
+                texts.append(read(path))
+                refuse_broken(path, texts[-1])
+    return Ini("\n".join(reversed(texts)))
+
+
+def _more(directory: Path, text: str) -> list[Path]:
+    """Returns the files that a text names as ``extra_configs``."""
+    return [
         directory / name
         for pattern in Ini(text).entries("platformio", "extra_configs")
         for name in sorted(glob.glob(pattern, root_dir=directory, recursive=True))  # noqa: PTH207
     ]
-    texts = [text, *(read(path) for path in others if path.is_file())]
-    return Ini("\n".join(reversed(texts)))

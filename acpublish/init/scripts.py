@@ -6,8 +6,9 @@ from pathlib import Path
 
 from acpublish.init.ini import SCRIPTS, Ini
 from acpublish.init.options import Options
+from acpublish.init.reading import merged
 
-__all__ = ["ENTRY", "SCRIPT", "with_script"]
+__all__ = ["ENTRY", "SCRIPT", "is_script", "with_script"]
 
 SCRIPT = "acpublish_ota.py"
 ENTRY = f"post:{SCRIPT}"
@@ -36,13 +37,35 @@ def with_script(
             # There PlatformIO would drop the targets without a word.
             ini.change_entry(provider, SCRIPTS, f"pre:{SCRIPT}", ENTRY)
             text = ini.text
-        if any(SCRIPT in entry for entry in Options(root, text).scripts(name)):
+        if any(map(is_script, Options(root, text).scripts(name))):
             continue
         added = _added(root, text, provider, environments)
-        text = added or text
-        if added is None:
-            notes.append(f"add {ENTRY} to {SCRIPTS} of [{provider}] by hand")
+        if added is None or not any(map(is_script, Options(root, added).scripts(name))):
+            notes.append(_by_hand(root, text, provider))
+        else:
+            text = added
+    notes[:] = dict.fromkeys(notes)
     return text
+
+
+def _by_hand(root: Path, text: str, section: str) -> str:
+    if not _is_own(root, text, section):
+        return f"[{section}] is in a file of extra_configs: add {ENTRY} to its {SCRIPTS} by hand"
+    return (
+        f"{SCRIPTS} that refer to [{section}] need each entry on a line of its own: write it so, "
+        "then run acpublish init again"
+    )
+
+
+def is_script(entry: str) -> bool:
+    """Tells whether an entry names the script, in whatever folder and way."""
+    return entry.removeprefix("pre:").removeprefix("post:").rpartition("/")[2] == SCRIPT
+
+
+def _is_own(root: Path, text: str, section: str) -> bool:
+    """Tells whether what a section has is in platformio.ini, and in no file that wins over it."""
+    value = Ini(text).value(section, SCRIPTS)
+    return value is not None and value == merged(root, text).value(section, SCRIPTS)
 
 
 def _added(root: Path, text: str, section: str, environments: list[str]) -> str | None:
@@ -52,9 +75,9 @@ def _added(root: Path, text: str, section: str, environments: list[str]) -> str 
     """
     before = Options(root, text)
     for one_line in (None, True):
-        ini = Ini(text)
-        if ini.value(section, SCRIPTS) is None:
+        if not _is_own(root, text, section):
             return None
+        ini = Ini(text)
         ini.add_entry(section, SCRIPTS, ENTRY, one_line=one_line)
         after = Options(root, ini.text)
         if all(_others(before, name) == _others(after, name) for name in environments):

@@ -35,11 +35,13 @@ def publish_once(hook: Hook, path: Path, called: str) -> None:
     from acpublish.pio import uploading
 
     asked = _asked(hook, read(data).unstamped_sha256)
-    if record.get("asked") == asked and _made_again(path, data, hook, record):
+    gone = _is_gone(hook, str(record.get("published", {}).get("file")))
+    if not gone and record.get("asked") == asked and _made_again(path, data, hook, record):
         return
     say(f"Publishing {called}", sys.stdout)
     publication = uploading.publish(hook, path, on_build=True)
     published = {
+        "file": publication.receipt.file,
         "version": str(publication.submission.version),
         "channel": publication.submission.channel,
         "sha256": publication.receipt.sha256,
@@ -58,6 +60,11 @@ def _asked(hook: Hook, unstamped_sha256: str) -> dict[str, Any]:
         "board": options.board,
         "channel": options.channel,
         "compress": options.compress,
+        "kind": options.kind,
+        "signing_key": str(options.signing_key or ""),
+        "skipped_checks": dict(options.skipped_checks),
+        "secrets": options.secrets.to_dict(),
+        "partitions": str(options.partitions or ""),
     }
 
 
@@ -68,7 +75,15 @@ def _is_the_recorded(data: bytes, hook: Hook, record: Mapping[str, Any]) -> bool
         return False
     if hashlib.sha256(data).hexdigest() != published.get("sha256"):
         return False
+    if _is_gone(hook, str(published.get("file"))):
+        return False
     return asked == _asked(hook, str(asked.get("image")))
+
+
+def _is_gone(hook: Hook, file: str) -> bool:
+    """Tells whether a directory has lost what was published; a server is not asked each time."""
+    destination = hook.plan().options.destination
+    return not (destination.is_server or Path(destination.to, file).is_file())
 
 
 def _made_again(path: Path, data: bytes, hook: Hook, record: Mapping[str, Any]) -> bool:

@@ -71,7 +71,8 @@ def _output(publication: Publication) -> str:
         "url": receipt.url,
         "file": receipt.file,
         "sha256": receipt.sha256,
-        "outcome": outcome(publication),
+        "outcome": receipt.outcome.value,
+        "dry_run": "true" if publication.dry_run else "false",
     }
     # What nobody can guess ends a value, so that no line in one becomes another variable.
     end = f"acpublish-{os.urandom(16).hex()}"

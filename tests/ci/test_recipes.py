@@ -80,6 +80,7 @@ def test_the_action_publishes_and_again_is_a_success(
         "file": "lamp/lamp-1.4.0_d1_mini.bin",
         "sha256": image.sha256,
         "outcome": "published",
+        "dry_run": "false",
     }
     assert f"| SHA-256 | {image.sha256} |" in ended.summary
     ended = runner.run_action({**inputs, "options": "--dry-run  --json"}, work, tmp_path)

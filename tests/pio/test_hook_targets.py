@@ -34,7 +34,7 @@ def test_all_are_listed_with_title_and_description(
         ("upload_ota", "Upload OTA", "Publish the firmware"),
         ("uploadfs_ota", "Upload Filesystem OTA", "Build and publish the filesystem"),
         ("ota_check", "Check OTA", "publish nothing"),
-        ("ota_status", "OTA Status", "which versions are published"),
+        ("ota_status", "OTA Status", "what is published"),
     ):
         (line,) = [one for one in listed.splitlines() if f" {name} " in one]
         assert title in line

@@ -27,7 +27,8 @@ def test_it_shows_writes_and_does_nothing_twice(
     refused = acpublish(*options)
     assert refused.status == 2
     assert "say --yes" in refused.err
-    assert "new file acpublish_ota.py" in refused.out
+    assert f"new file {project / 'acpublish_ota.py'}\n" in refused.out
+    assert "+from acpublish.pio import setup" in refused.out.replace("+    ", "+")
     assert "+extra_scripts = post:acpublish_ota.py" in refused.out
     assert [path.name for path in project.iterdir()] == ["platformio.ini"]
     said = acpublish(*options, "--yes")
@@ -110,11 +111,55 @@ def test_environments_of_another_file(
     said = acpublish("init", "-d", project, "--to", tmp_path, "--yes")
     assert said.status == 0, said.err
     assert "environments: a, b" in said.out
-    assert "add post:acpublish_ota.py to extra_scripts of [env:b] by hand" in said.out
+    assert "[env:b] is in a file of extra_configs: add post:acpublish_ota.py" in said.out
     assert (
         "[env]\nextra_scripts = post:acpublish_ota.py" in (project / "platformio.ini").read_text()
     )
     assert (project / "more.ini").read_text() == more
+
+
+def test_files_within_files_are_followed_and_a_broken_one_is_named(
+    acpublish: CommandLine, project: Path, tmp_path: Path
+) -> None:
+    (project / "platformio.ini").write_text(f"[platformio]\nextra_configs = more.ini\n{INI}")
+    (project / "more.ini").write_text("[platformio]\nextra_configs = last.ini\n")
+    (project / "last.ini").write_text("[env:q]\nboard = q\n")
+    assert (
+        "environments: d1 (espressif8266, arduino), q"
+        in acpublish("init", "-d", project, "--to", tmp_path).out
+    )
+    (project / "last.ini").write_text("board = q\n")
+    refused = acpublish("init", "-d", project, "--to", tmp_path, "--yes")
+    assert refused.status == 2
+    assert "last.ini cannot be read: " in refused.error()
+
+
+def test_a_section_that_another_file_overrides_is_told(
+    acpublish: CommandLine, project: Path, tmp_path: Path
+) -> None:
+    text = f"[platformio]\nextra_configs = more.ini\n[env]\nextra_scripts = a.py\n{INI}"
+    (project / "platformio.ini").write_text(text)
+    (project / "more.ini").write_text("[env]\nextra_scripts = b.py\n")
+    said = acpublish("init", "-d", project, "--to", tmp_path, "--yes")
+    assert "[env] is in a file of extra_configs: add post:acpublish_ota.py" in said.out
+    assert "post:acpublish_ota.py" not in (project / "platformio.ini").read_text()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--arduino", "core", "--to", "x"),
+        ("--arduino-cli", "--undo"),
+        ("--arduino-cli", "--to", "x"),
+    ],
+)
+def test_options_that_do_not_go_together(acpublish: CommandLine, words: tuple[str, ...]) -> None:
+    assert acpublish("init", *words).status == 2
+
+
+def test_a_byte_order_mark_is_named(acpublish: CommandLine, project: Path) -> None:
+    (project / "platformio.ini").write_text(INI, encoding="utf-8-sig")
+    assert "byte order mark" in acpublish("init", "-d", project, "--yes").error()
 
 
 def test_environments_of_one_board_are_told(

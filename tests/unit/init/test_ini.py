@@ -66,6 +66,10 @@ def test_three_options_at_the_end_of_the_only_environment(tmp_path: Path) -> Non
         "[env:b]\nboard = b\nextra_scripts = ${env.extra_scripts}\n",
         "[env:b]\nboard = b\nextra_scripts = ${c.extra_scripts}, post:y.py\n"
         "[c]\nextra_scripts = pre:x.py\n[env:a]\nextends = c\n",
+        "[env]\nextra_scripts = a.py\n[env:a]\nextra_scripts = ${env.extra_scripts}\n  c.py\n"
+        "[env:b]\nboard = b\n",
+        "[env:a]\nboard = a\nextra_scripts = x.py, post:my_acpublish_ota.py\n",
+        "[env:a]\nboard = a\n\n\n[env:b]\nboard = b\n\n\n",
         "[env:a]\nboard = a",
         "[env:a]\r\nboard = a\r\nframework = x",
         "[env:a]\nboard = a\n[env:b]\nboard = b",
@@ -78,6 +82,37 @@ def test_what_is_there_stays_and_undo_gives_the_very_bytes(tmp_path: Path, text:
     for change in undo_change(tmp_path).files:
         if change.path == path:
             assert change.after == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[env]\nextra_scripts = a.py\n[env:x]\nextra_scripts = ${env.extra_scripts}, c.py\n"
+        "[env:y]\nboard = b\n",
+        "[env]\nextra_scripts = a.py, b.py\n[env:x]\nextra_scripts = z.py, ${env.extra_scripts}\n"
+        "[env:y]\nboard = b\n",
+    ],
+)
+def test_entries_that_would_be_broken_stay_and_are_told(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "platformio.ini"
+    path.write_text(text)
+    before = scripts(path)
+    change = project_change(tmp_path, "~/firmware", "1.0.0")
+    for one in change.files:
+        assert one.after is not None
+        one.path.write_text(one.after)
+    found = scripts(path)
+    for name, entries in found.items():
+        others = [entry for entry in entries if entry != OURS]
+        assert others == before[name]
+    if any(OURS not in entries for entries in found.values()):
+        assert "each entry on a line of its own" in " ".join(change.notes)
+
+
+def test_an_entry_that_begins_alike_stays() -> None:
+    ini = Ini(f"[env:x]\nextra_scripts = x.py, {OURS}.old, {OURS}\n")
+    ini.remove_entry("extra_scripts", OURS)
+    assert ini.text == f"[env:x]\nextra_scripts = x.py, {OURS}.old\n"
 
 
 def initialized_again(root: Path) -> str:

@@ -74,6 +74,7 @@ def test_the_table_and_the_variables(tmp_path: Path) -> None:
         "file": "lamp/lamp-1.0.0_d1.bin",
         "sha256": SHA256,
         "outcome": "published",
+        "dry_run": "false",
     }
 
 
@@ -89,7 +90,7 @@ def test_each_publish_adds_to_what_is_there(tmp_path: Path) -> None:
 def test_a_dry_run_does_not_say_published(tmp_path: Path) -> None:
     summary, output = told(publication(dry_run=True), tmp_path)
     assert "| Outcome | would be published |" in summary
-    assert output["outcome"] == "would be published"
+    assert (output["outcome"], output["dry_run"]) == ("published", "true")
 
 
 @pytest.mark.parametrize(
