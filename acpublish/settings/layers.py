@@ -29,6 +29,7 @@ class Layer:
         proposed: Whether a hint proposes this place for a setting that is missing.
         stdin: Whether ``-`` as its token file is standard input.
         warnings: What it holds that is not used.
+        environments: Those of platformio.ini of which one has to be named for all that they say.
     """
 
     values: Mapping[str, str]
@@ -39,6 +40,7 @@ class Layer:
     proposed: bool = True
     stdin: bool = False
     warnings: tuple[str, ...] = ()
+    environments: tuple[str, ...] = ()
 
     def in_full(self, name: str) -> str:
         """Returns what a setting is called, with the place."""

@@ -9,6 +9,7 @@ __all__ = [
     "NAMES",
     "NOT_IN_INI",
     "OPTIONS",
+    "PER_ENVIRONMENT",
     "SPELLED",
     "SWITCHES",
     "nearest",
@@ -55,6 +56,8 @@ EXAMPLES = {
     "to": "to a directory or a server's address",
     "version": "to a version such as 1.0.0, to git, to file:PATH or to env:NAME",
 }
+#: What environments of a project differ in more often than not.
+PER_ENVIRONMENT = frozenset({"board", "to", "version"})
 NOT_IN_INI = frozenset({"token", "chip"})
 
 

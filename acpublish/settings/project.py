@@ -75,7 +75,11 @@ def project_layers(
 
     options = dict.fromkeys(name for one in asked for name in read.options(one))
     found = ini(option, directory, options)
-    found = replace(found, warnings=(*found.warnings, *skipped.values()))
+    found = replace(
+        found,
+        warnings=(*found.warnings, *skipped.values()),
+        environments=tuple(asked) if len(asked) > 1 else (),
+    )
     return (found, _defaults(directory, option)) if defaults else (found,)
 
 

@@ -20,7 +20,7 @@ from acpublish.release import Declared, ImageKind, core, names
 from acpublish.release.secret_rules import SecretRules, parse_accepted
 from acpublish.settings import checks
 from acpublish.settings.layers import Layer
-from acpublish.settings.names import DEFAULTS, EXAMPLES, SPELLED
+from acpublish.settings.names import DEFAULTS, EXAMPLES, PER_ENVIRONMENT, SPELLED
 from acpublish.settings.tokens import STDIN, token_from_file, token_from_stdin
 
 if TYPE_CHECKING:
@@ -215,7 +215,11 @@ class Settings:
         )
         places = " or ".join(layer.in_full(name) for layer in layers)
         example = EXAMPLES.get(name)
-        return f"Set {places}{f', {example}' if example else ''}."
+        told = f"et {places}{f', {example}' if example else ''}."
+        several = next((layer.environments for layer in self.layers if layer.environments), ())
+        if several and name in PER_ENVIRONMENT:
+            return f"Name the environment with -e {' or -e '.join(several)}, or s{told}"
+        return f"S{told}"
 
     def _skipped_checks(self) -> dict[str, str]:
         skipped: dict[str, str] = {}

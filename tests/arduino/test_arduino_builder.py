@@ -63,6 +63,9 @@ def test_a_build_ends_in_the_catalog_and_a_failing_publish_fails_the_build(desk:
     again = desk.build(**settings)
     assert (again.returncode, "already published" in again.output) == (0, True), again.output
 
+    off = desk.build(**settings, ACPUBLISH_ON_BUILD="no")
+    assert (off.returncode, "acpublish" in off.output) == (0, False), off.output
+
     failed = desk.build(**{**settings, "ACPUBLISH_TO": str(desk.catalog / "not there")})
 
     assert failed.returncode != 0

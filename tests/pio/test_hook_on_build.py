@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -134,6 +136,28 @@ def test_trap_01_a_failed_publish_fails_the_build_and_the_next_one_tries_again(
     assert visible(catalog) == ["lamp/lamp-1.0.0_esp32-c3-devkitm-1.bin"]
     assert after.ok, after.stdout
     assert PUBLISHING not in after.stdout
+
+
+def test_what_a_directory_lost_and_what_is_to_be_signed_is_published_again(
+    make_project: MakeProject, catalog: Path, tmp_path: Path
+) -> None:
+    project = hooked(make_project, catalog, D1, ON_BUILD)
+    assert project.run().ok
+    shutil.rmtree(catalog / "lamp")
+    shutil.rmtree(catalog / ".acpublish")
+
+    again = project.run()
+
+    assert again.ok, again.stdout
+    assert visible(catalog) == ["lamp/lamp-1.0.0_d1_mini.bin"]
+    key = tmp_path / "key.pem"
+    command = [sys.executable, "-m", "acpublish", "key", "create", "-o", str(key)]
+    subprocess.run(command, check=True, capture_output=True)
+
+    signed = project.run(env={"ACPUBLISH_SIGNING_KEY": str(key)})
+
+    assert signed.ok, signed.stdout
+    assert "signed, too" in signed.stdout
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,8 @@ def test_a_publish_takes_what_files_say(
     said = acpublish("publish", firmware, "-e", "d1")
     assert said.status == 0, said.err
     assert said.out.startswith("lamp 1.2.3 for d1_mini (ini): published")
-    assert acpublish("publish", firmware).error().startswith("acpublish: error: no board is given")
+    error = acpublish("publish", firmware).error()
+    assert error.startswith("acpublish: error: no board is given. Name the environment with -e d1 ")
 
 
 @pytest.mark.parametrize("words", [("config",), ("publish", "x.bin"), ("check", "x.bin")])
