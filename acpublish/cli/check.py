@@ -10,7 +10,7 @@ import click
 
 from acpublish import api
 from acpublish.cli import status
-from acpublish.cli.given import environment_option, settings_for, token_option
+from acpublish.cli.given import environment_option, repeated, settings_for, token_option
 from acpublish.cli.output import json_option, print_json, table
 from acpublish.cli.paths import ANY_PATH
 from acpublish.errors import CheckError
@@ -74,10 +74,7 @@ def command(
         return status.OK
     if file is None:
         raise click.UsageError("Give a FILE, --explain NAME or --list")
-    lists = {
-        "skip_checks": "\n".join(skip_checks) or None,
-        "accept_secrets": " ".join(accept_secrets) or None,
-    }
+    lists = repeated(skip_checks, accept_secrets)
     settings = settings_for({**given, **lists}, project_environment, defaults=True)
     results = api.check_with(file, settings.check_options())
     if as_json:

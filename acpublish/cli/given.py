@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import click
 
 from acpublish.cli.output import warn
 from acpublish.settings import Settings, command_settings, flags
+from acpublish.settings.names import LISTS
 
-__all__ = ["environment_option", "settings_for", "token_option"]
+__all__ = [
+    "environment_option",
+    "insecure_http_option",
+    "repeated",
+    "settings_for",
+    "token_option",
+]
 
 environment_option = click.option(
     "--environment",
@@ -20,10 +27,23 @@ environment_option = click.option(
     metavar="ENV",
     help="The environment of platformio.ini whose options count.",
 )
+insecure_http_option = click.option(
+    "--insecure-http",
+    is_flag=True,
+    help="Send the token over plain http to another machine, too.",
+)
 #: There is no option for the token itself, which others would see in the list of processes.
 token_option = click.option(
     "--token-file", metavar="FILE", help="The file that holds the token; - for standard input."
 )
+
+
+def repeated(skip_checks: Sequence[str], accept_secrets: Sequence[str]) -> dict[str, str | None]:
+    """Returns the options that may be given more than once, as the texts of their settings."""
+    return {
+        "skip_checks": LISTS["skip_checks"].join(skip_checks) or None,
+        "accept_secrets": LISTS["accept_secrets"].join(accept_secrets) or None,
+    }
 
 
 def settings_for(

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from acpublish.cli import status
-from acpublish.cli.given import settings_for, token_option
+from acpublish.cli.given import insecure_http_option, settings_for, token_option
 from acpublish.cli.output import json_option, print_json, printable, table, warn
 from acpublish.cli.paths import ANY_PATH
 from acpublish.errors import AcpublishError, SettingsError
@@ -49,11 +49,7 @@ _EXPECTED = "unstamped: "
     metavar="PEM",
     help="The file of the private key that signs the releases.",
 )
-@click.option(
-    "--insecure-http",
-    is_flag=True,
-    help="Send the token over plain http to another machine, too.",
-)
+@insecure_http_option
 @token_option
 @click.option("--dry-run", is_flag=True, help="Say what would happen, and do nothing.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")

@@ -8,7 +8,13 @@ from pathlib import Path
 import click
 
 from acpublish.api import publish_with
-from acpublish.cli.given import environment_option, settings_for, token_option
+from acpublish.cli.given import (
+    environment_option,
+    insecure_http_option,
+    repeated,
+    settings_for,
+    token_option,
+)
 from acpublish.cli.output import json_option, print_json, warn
 from acpublish.cli.paths import ANY_PATH
 from acpublish.cli.progress import upload_bar
@@ -51,11 +57,7 @@ from acpublish.release import Declared
     metavar="PEM",
     help="The file of the private key that signs the release.",
 )
-@click.option(
-    "--insecure-http",
-    is_flag=True,
-    help="Send the token over plain http to another machine, too.",
-)
+@insecure_http_option
 @token_option
 @environment_option
 @click.option("--dry-run", is_flag=True, help="Do all but the write, and print the plan.")
@@ -84,10 +86,7 @@ def command(
     set_volume(quiet=quiet, verbose=verbose)
     switches = {"insecure_http": insecure_http, "compress": compress}
     given |= {name: "yes" if on else None for name, on in switches.items()}
-    lists = {
-        "skip_checks": "\n".join(skip_checks) or None,
-        "accept_secrets": " ".join(accept_secrets) or None,
-    }
+    lists = repeated(skip_checks, accept_secrets)
     settings = settings_for({**given, **lists}, project_environment, defaults=True)
     git = origin.state_of(file.parent)
     options = settings.publish_options(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from acpublish.device import CatalogPage, Device, DeviceOptions, Outcome
@@ -63,13 +64,7 @@ class Asker:
         options, place = self._options, self._place
         request = catalog_request(options, place.host, place.port, ".")
         try:
-            with asked(
-                place,
-                request,
-                chip=self.chip,
-                timeout_s=options.catalog_timeout_s,
-                segment_bytes=options.segment_bytes,
-            ) as answer:
+            with self._asked(request, options.catalog_timeout_s) as answer:
                 if answer.header("Transfer-Encoding"):
                     return Reply(answer=answer), None
                 return Reply(answer=answer), read_page(answer, options.catalog_timeout_s)
@@ -88,18 +83,21 @@ class Asker:
         reported = FACTORY if runs is None else running(runs)
         request = update_request(options, reported, place.host, place.port, target)
         try:
-            with asked(
-                place,
-                request,
-                chip=self.chip,
-                timeout_s=options.timeout_s,
-                segment_bytes=options.segment_bytes,
-            ) as answer:
+            with self._asked(request, options.timeout_s) as answer:
                 readable = whole and answer.status == 200 and not answer.header("Transfer-Encoding")
                 size = min(answer.size, MAX_IMAGE_BYTES) if readable else 0
                 return Reply(answer=answer, body=answer.read(max(size, 0), options.stall_s))
         except HttpError as fault:
             return Reply(fault=str(fault))
+
+    def _asked(self, request: bytes, timeout_s: float) -> AbstractContextManager[Answer]:
+        return asked(
+            self._place,
+            request,
+            chip=self.chip,
+            timeout_s=timeout_s,
+            segment_bytes=self._options.segment_bytes,
+        )
 
     def install(self, name: str) -> Outcome:
         """Installs a listed firmware, as AutoConnectUpdate does with HTTPUpdate."""

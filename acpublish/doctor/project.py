@@ -9,6 +9,7 @@ from pathlib import Path
 from acpublish.doctor.model import Examination, Finding, error, warning
 from acpublish.init import SCRIPT, packaged_script
 from acpublish.init.options import Options
+from acpublish.init.scripts import path_of
 
 __all__ = ["check_scripts", "hooks_of"]
 
@@ -31,7 +32,7 @@ def hooks_of(directory: Path, options: Options) -> dict[str, list[str]]:
         options: What its platformio.ini says.
     """
     return {
-        name: [one for one in options.scripts(name) if _is_hook(directory, _path(one))]
+        name: [one for one in options.scripts(name) if _is_hook(directory, path_of(one))]
         for name in options.environments()
     }
 
@@ -50,7 +51,7 @@ def check_scripts(
     fine = "each environment names the extra script"
     twice = _twice(options, hooks)
     examination.look_at("extra-scripts", fine, [*_unhooked(options, hooks), *twice])
-    if named := {_path(entry) for entries in hooks.values() for entry in entries}:
+    if named := {path_of(entry) for entries in hooks.values() for entry in entries}:
         fine = "the extra script is there, as this version has it"
         examination.look_at("script", fine, _script(directory, named))
         fine = "it is run after PlatformIO's own scripts"
@@ -58,10 +59,6 @@ def check_scripts(
     fine = "no version in build_flags has everything compiled anew"
     examination.look_at("build-flags", fine, _version_flags(options))
     return examination.findings()
-
-
-def _path(entry: str) -> str:
-    return entry.partition(":")[2] if entry.startswith(("pre:", "post:")) else entry
 
 
 def _is_hook(directory: Path, path: str) -> bool:
@@ -134,7 +131,7 @@ def _too_early(options: Options, hooks: Mapping[str, Sequence[str]]) -> Iterator
                     "post",
                     f"{entry} is run before PlatformIO's own scripts, which then drop what it "
                     "sets up",
-                    f"Write post:{_path(entry)} in [{options.section_of_scripts(name)}].",
+                    f"Write post:{path_of(entry)} in [{options.section_of_scripts(name)}].",
                 )
 
 

@@ -145,15 +145,12 @@ class Ini:
         found = _INLINE.search(self._lines[place.first]) if place else None
         return found[0].strip() if found else ""
 
-    def remove_entry(self, option: str, entry: str) -> bool:
-        """Takes an entry out of an option, and the option when that was all; tells if it was."""
-        found = False
+    def remove_entry(self, option: str, entry: str) -> None:
+        """Takes an entry out of an option in every section, and the option when that was all."""
         for section in self.sections():
             place = self._find(section, option)
             if place is not None and entry in self.entries(section, option):
                 self._remove_entry(section, place, option, entry)
-                found = True
-        return found
 
     def entries(self, section: str, option: str) -> list[str]:
         """Returns the entries of an option that may have several."""

@@ -8,7 +8,7 @@ from acpublish.init.ini import SCRIPTS, Ini
 from acpublish.init.options import Options
 from acpublish.init.reading import merged
 
-__all__ = ["ENTRY", "SCRIPT", "is_script", "with_script"]
+__all__ = ["ENTRY", "SCRIPT", "is_script", "path_of", "with_script"]
 
 SCRIPT = "acpublish_ota.py"
 ENTRY = f"post:{SCRIPT}"
@@ -57,9 +57,14 @@ def _by_hand(root: Path, text: str, section: str) -> str:
     )
 
 
+def path_of(entry: str) -> str:
+    """Returns the path of an entry, without what says when it is run."""
+    return entry.removeprefix("pre:").removeprefix("post:")
+
+
 def is_script(entry: str) -> bool:
     """Tells whether an entry names the script, in whatever folder and way."""
-    return entry.removeprefix("pre:").removeprefix("post:").rpartition("/")[2] == SCRIPT
+    return path_of(entry).rpartition("/")[2] == SCRIPT
 
 
 def _is_own(root: Path, text: str, section: str) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from acpublish.errors import SettingsError
 from acpublish.settings import Layer, flags
+from acpublish.settings.names import LISTS
 
 __all__ = ["program_arguments"]
 
@@ -30,8 +31,6 @@ _VALUES = {
 }
 _SWITCHES = {"--compress": "compress", "--insecure-http": "insecure_http"}
 _OPTION = re.compile(r"--?[a-z]{1,12}(?:-[a-z]{1,12}){0,2}")
-#: Those that may be repeated, and what stands between the values then.
-_JOINED = {"skip_checks": "\n", "accept_secrets": " "}
 
 
 def program_arguments(given: Sequence[str]) -> Layer | None:
@@ -46,7 +45,7 @@ def program_arguments(given: Sequence[str]) -> Layer | None:
     values: dict[str, str | None] = {}
     for name, value in _pairs(given):
         held = values.get(name)
-        join = _JOINED.get(name)
+        join = LISTS.get(name)
         values[name] = f"{held}{join}{value}" if held and join else value
     return flags(values) if values else None
 

@@ -6,11 +6,14 @@ import hashlib
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from acpublish.pio.actions import Hook, say
 from acpublish.pio.files import read_record, write_record
 from acpublish.publishing.reading import read_file
+
+if TYPE_CHECKING:
+    from acpublish.image import Image
 
 __all__ = ["publish_once"]
 
@@ -26,7 +29,7 @@ def publish_once(hook: Hook, path: Path, called: str) -> None:
     Raises:
         AcpublishError: It cannot be published.
     """
-    record = read_record(hook.project.build_directory)
+    record = _standing_record(hook)
     data = read_file(path)
     if _is_the_recorded(data, hook, record):
         return
@@ -34,9 +37,9 @@ def publish_once(hook: Hook, path: Path, called: str) -> None:
     from acpublish.image import read
     from acpublish.pio import uploading
 
-    asked = _asked(hook, read(data).unstamped_sha256)
-    gone = _is_gone(hook, str(record.get("published", {}).get("file")))
-    if not gone and record.get("asked") == asked and _made_again(path, data, hook, record):
+    image = read(data)
+    asked = _asked(hook, image.unstamped_sha256)
+    if record.get("asked") == asked and _made_again(path, data, image, hook, record):
         return
     say(f"Publishing {called}", sys.stdout)
     publication = uploading.publish(hook, path, on_build=True)
@@ -47,6 +50,19 @@ def publish_once(hook: Hook, path: Path, called: str) -> None:
         "sha256": publication.receipt.sha256,
     }
     write_record(hook.project.build_directory, {"asked": asked, "published": published})
+
+
+def _standing_record(hook: Hook) -> dict[str, Any]:
+    """Returns the record; empty where a directory has lost what it tells of.
+
+    A server is not asked each time.
+    """
+    record = read_record(hook.project.build_directory)
+    destination = hook.plan().options.destination
+    published = record.get("published")
+    if destination.is_server or not isinstance(published, dict):
+        return record
+    return record if Path(destination.to, str(published.get("file"))).is_file() else {}
 
 
 def _asked(hook: Hook, unstamped_sha256: str) -> dict[str, Any]:
@@ -75,27 +91,21 @@ def _is_the_recorded(data: bytes, hook: Hook, record: Mapping[str, Any]) -> bool
         return False
     if hashlib.sha256(data).hexdigest() != published.get("sha256"):
         return False
-    if _is_gone(hook, str(published.get("file"))):
-        return False
     return asked == _asked(hook, str(asked.get("image")))
 
 
-def _is_gone(hook: Hook, file: str) -> bool:
-    """Tells whether a directory has lost what was published; a server is not asked each time."""
-    destination = hook.plan().options.destination
-    return not (destination.is_server or Path(destination.to, file).is_file())
-
-
-def _made_again(path: Path, data: bytes, hook: Hook, record: Mapping[str, Any]) -> bool:
+def _made_again(
+    path: Path, data: bytes, image: Image, hook: Hook, record: Mapping[str, Any]
+) -> bool:
     """Tells whether an image is the recorded one, and gives it the version that it has there.
 
     It was made again since, and has the version that was asked for, under which other bytes are
     published.
     """
-    from acpublish.image import Kind, read, stamp
+    from acpublish.image import Kind, stamp
     from acpublish.pio import uploading
 
-    image, published, final = read(data), record.get("published", {}), data
+    published, final = record.get("published", {}), data
     if image.kind is Kind.APPLICATION and image.stampable:
         final = stamp(data, hook.project.product, str(published.get("version")))
     if hashlib.sha256(final).hexdigest() != published.get("sha256"):
