@@ -1,41 +1,66 @@
 """From ``pio run`` to every ESP8266 and ESP32 in the field.
 
-The names below are the public API. They are loaded when they are first used, so that importing
-this package costs next to nothing inside a PlatformIO build.
+The names below and those of :mod:`acpublish.errors` are the public API: they are kept from version
+to version. Any other module may change. A name is loaded when it is first used (PEP 562), so
+importing this package costs next to nothing inside a PlatformIO build.
 """
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
-from acpublish.lazy import lazily
-
 if TYPE_CHECKING:
-    from acpublish.api import publish, read_image, stamp
-    from acpublish.client import UpdateServer
+    from acpublish.api import (
+        create_key,
+        publish,
+        read_image,
+        resign,
+        show_key,
+        sign,
+        stamp,
+        trust_keys,
+        verify,
+    )
+    from acpublish.client.update_server import UpdateServer
     from acpublish.errors import AcpublishError
-    from acpublish.image import Image
-    from acpublish.publishing import Publication
+    from acpublish.image.model import Image
+    from acpublish.publishing.result import Publication
+    from acpublish.release.submission import Outcome, Receipt
+    from acpublish.release.version import Version
 
 __all__ = [
     "AcpublishError",
     "Image",
+    "Outcome",
     "Publication",
+    "Receipt",
     "UpdateServer",
+    "Version",
     "__version__",
+    "create_key",
     "publish",
     "read_image",
+    "resign",
+    "show_key",
+    "sign",
     "stamp",
+    "trust_keys",
+    "verify",
 ]
 
-_load = lazily(
-    __name__,
-    api="publish read_image stamp",
-    client="UpdateServer",
-    errors="AcpublishError",
-    image="Image",
-    publishing="Publication",
-)
+_API = "create_key publish read_image resign show_key sign stamp trust_keys verify"
+#: The module that each public name comes from.
+_HOMES = {
+    **dict.fromkeys(_API.split(), "api"),
+    "AcpublishError": "errors",
+    "Image": "image.model",
+    "Outcome": "release.submission",
+    "Publication": "publishing.result",
+    "Receipt": "release.submission",
+    "UpdateServer": "client.update_server",
+    "Version": "release.version",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -43,7 +68,11 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("acpublish")
-    return _load(name)
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

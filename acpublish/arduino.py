@@ -14,20 +14,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from acpublish.errors import AcpublishError
-from acpublish.image import read
-from acpublish.publishing import (
-    describe,
-    open_catalog,
-    origin,
-    publish_image,
-    read_file,
-    resolve,
-    stamped,
-    tell_workflow,
-    write_file,
-)
-from acpublish.release import Declared, names
-from acpublish.settings import Settings, environment, files_of
+from acpublish.image.reader import read
+from acpublish.publishing import git as origin
+from acpublish.publishing.destinations import open_catalog
+from acpublish.publishing.github import tell_workflow
+from acpublish.publishing.image_files import read_file, write_file
+from acpublish.publishing.publish import publish_image, stamped
+from acpublish.publishing.result import describe
+from acpublish.publishing.versions import resolve
+from acpublish.release import names
+from acpublish.release.declared import Declared
+from acpublish.settings.layers import environment
+from acpublish.settings.values import Settings, files_of
 from acpublish.unexpected import describe_fault
 
 __all__ = ["main"]

@@ -24,8 +24,8 @@
     └── RequestError               what a client asked of our server
 
 Every error has a hint: what to do next. "Already published" and "up to date" are results, not
-errors. One table maps errors to exit statuses (``acpublish.cli.status``), one to HTTP statuses
-(``acpublish.server.problems``).
+errors. One table maps errors to exit statuses (``acpublish.cli.exit_status``), one to HTTP statuses
+(``acpublish.server.api.routes``).
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from acpublish.catalog import DirectoryCatalog
+from acpublish.catalog.directory import DirectoryCatalog
 from bench.report import BenchError, Goal, Report, Unavailable, figure, spread
 from bench.scale import Scale
 from tests.support.pio import Project, make_core_dir, missing_part

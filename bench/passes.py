@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from statistics import median
 
-from acpublish.image import read, stamp
+from acpublish.image.reader import read
+from acpublish.image.stamper import stamp
 from bench.report import Goal, Report, figure
 from bench.scale import Scale
 from tests.support.images import esp32_image, esp8266_image

@@ -17,27 +17,21 @@ import os
 from datetime import datetime, timezone
 from pathlib import Path
 
-from acpublish.catalog import atomic, layout
-from acpublish.catalog.private import PrivateProvenance
+from acpublish import atomic
+from acpublish.catalog import layout
 from acpublish.catalog.snapshot import ProductSnapshots
-from acpublish.catalog.trust import TrustStore, read_trusted_keys
+from acpublish.catalog.state import PrivateProvenance
+from acpublish.catalog.trusted_keys import TrustStore, read_trusted_keys
 from acpublish.errors import AcpublishError, CatalogError, ManifestError, NotFoundError
-from acpublish.image import read
+from acpublish.image.reader import read
 from acpublish.keys import PublicKey
-from acpublish.release import (
-    Compressed,
-    Outcome,
-    Receipt,
-    Release,
-    ReleaseImage,
-    Submission,
-    check,
-    find_secrets,
-    gzip_beside,
-    names,
-    place,
-    raise_errors,
-)
+from acpublish.release import names
+from acpublish.release.checks.registry import check, raise_errors
+from acpublish.release.gzip_choice import gzip_beside
+from acpublish.release.manifest import Compressed, Release, ReleaseImage
+from acpublish.release.placement import place
+from acpublish.release.secrets import find_secrets
+from acpublish.release.submission import Outcome, Receipt, Submission
 
 _log = logging.getLogger(__name__)
 

@@ -20,8 +20,8 @@ from urllib.parse import unquote_to_bytes
 from acpublish.catalog import layout
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.catalog.loose import LooseFiles
-from acpublish.image import Kind
-from acpublish.release import Release, ReleaseImage
+from acpublish.image.model import Kind
+from acpublish.release.manifest import Release, ReleaseImage
 from acpublish.wire import Family
 
 _log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from acpublish.release import Version
+from acpublish.release.version import Version
 
 TRUSTED_KEYS = "trusted-keys"
 HIDDEN = ".acpublish"

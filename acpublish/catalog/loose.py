@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from acpublish.errors import NotFoundError
-from acpublish.image import Image, Kind, Outline, outline, read
+from acpublish.image.examine import outline
+from acpublish.image.model import Image, Kind, Outline
+from acpublish.image.reader import read
 
 #: A file whose size and times have not changed for this long is no longer being copied.
 SETTLED_S = 2.0

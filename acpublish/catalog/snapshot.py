@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from acpublish.catalog import layout
-from acpublish.catalog.trust import read_trusted_keys
+from acpublish.catalog.trusted_keys import read_trusted_keys
 from acpublish.errors import AcpublishError, ManifestError
-from acpublish.release import Release, ReleaseImage, names
+from acpublish.release import names
+from acpublish.release.manifest import Release, ReleaseImage
 from acpublish.release.signatures import admitted
 
 _log = logging.getLogger(__name__)

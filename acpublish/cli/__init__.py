@@ -6,7 +6,6 @@ The one place that turns errors into text and an exit status.
 from __future__ import annotations
 
 import importlib
-import keyword
 import logging
 import os
 import sys
@@ -14,8 +13,8 @@ from collections.abc import Sequence
 
 import click
 
-from acpublish.cli import status
-from acpublish.cli.output import LogWarnings
+from acpublish.cli import exit_status
+from acpublish.cli.ui import LogWarnings
 from acpublish.errors import AcpublishError
 from acpublish.unexpected import describe_fault
 
@@ -40,6 +39,13 @@ COMMANDS = {
     "token": "Make the tokens that publishing to a server asks for.",
     "verify": "Tell whether an ESP8266 image was signed with a key.",
 }
+#: Where a command is that has no module of its own name: the module, and its name there.
+_HOMES = {
+    # No module can be called as one of Python's own words is.
+    "import": ("import_", "command"),
+    "sign": ("key", "sign"),
+    "verify": ("key", "verify"),
+}
 
 
 class _Commands(click.Group):
@@ -51,10 +57,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        # No module can be called as one of Python's own words is.
-        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
-        module = importlib.import_module(f"acpublish.cli.{name}")
-        command: click.Command = module.command
+        module, name = _HOMES.get(cmd_name, (cmd_name, "command"))
+        command: click.Command = getattr(importlib.import_module(f"acpublish.cli.{module}"), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -86,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: What follows the program's name; by default what the process was given.
 
     Returns:
-        The exit status, by the table in :mod:`acpublish.cli.status`.
+        The exit status, by the table in :mod:`acpublish.cli.exit_status`.
     """
     # Not list(...): importing the command of that name hides it in this package.
     given = [*(sys.argv[1:] if arguments is None else arguments)]
@@ -95,29 +99,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         result = acpublish.main(given, prog_name="acpublish", standalone_mode=False)
     except AcpublishError as error:
-        return _fail(str(error), status.status_of(error))
+        return _fail(str(error), exit_status.status_of(error))
     except click.UsageError as error:
-        return _fail(_usage(error), status.USAGE)
+        return _fail(_usage(error), exit_status.USAGE)
     except click.ClickException as error:
-        return _fail(error.format_message(), status.USAGE)
+        return _fail(error.format_message(), exit_status.USAGE)
     except (click.Abort, KeyboardInterrupt):
         click.echo("\nacpublish: interrupted; the same command can be run again", err=True)
-        return status.INTERRUPTED
+        return exit_status.INTERRUPTED
     except BrokenPipeError:
         # The reader has gone, as with `| head`; nothing more can be said to it.
         _drop_output()
-        return status.OK
+        return exit_status.OK
     except Exception as error:
         # What concerns a file names it, and all that concerns a connection is turned into ours.
         if isinstance(error, OSError) and error.filename is None:
             return _no_output(error)
         return _internal(error)
-    return result if isinstance(result, int) else status.OK
+    return result if isinstance(result, int) else exit_status.OK
 
 
 def _fail(text: str, code: int) -> int:
     # Most errors hold no secret; a word that is no option or path may be one, given by mistake.
-    from acpublish.client.redact import redact
+    from acpublish.redact import redact
 
     click.echo(f"acpublish: error: {redact(text)}", err=True)
     return code
@@ -129,7 +133,7 @@ def _no_output(error: OSError) -> int:
     return _fail(
         f"the output cannot be written: {why}. Send it where there is room; what the command did "
         "before is done.",
-        status.USAGE,
+        exit_status.USAGE,
     )
 
 
@@ -144,4 +148,4 @@ def _usage(error: click.UsageError) -> str:
 
 
 def _internal(error: Exception) -> int:
-    return _fail(describe_fault(error), status.INTERNAL)
+    return _fail(describe_fault(error), exit_status.INTERNAL)

@@ -9,12 +9,18 @@ from typing import Any
 import click
 
 from acpublish import api
-from acpublish.cli import status
-from acpublish.cli.given import environment_option, repeated, settings_for, token_option
-from acpublish.cli.output import json_option, print_json, table
-from acpublish.cli.paths import ANY_PATH
+from acpublish.cli import exit_status
+from acpublish.cli.common_options import (
+    ANY_PATH,
+    environment_option,
+    repeated,
+    settings_for,
+    token_option,
+)
+from acpublish.cli.ui import json_option, print_json, table
 from acpublish.errors import CheckError
-from acpublish.release.checks import CHECKS, Result, Severity, find_check
+from acpublish.release.checks.facts import Result, Severity
+from acpublish.release.checks.registry import CHECKS, find_check
 
 
 @click.command("check", short_help="Make the pre-flight checks, and explain them.")
@@ -71,7 +77,7 @@ def command(
     """
     if explain or listed:
         _explain([explain] if explain else [one.name for one in CHECKS], as_json, short=listed)
-        return status.OK
+        return exit_status.OK
     if file is None:
         raise click.UsageError("Give a FILE, --explain NAME or --list")
     lists = repeated(skip_checks, accept_secrets)
@@ -84,7 +90,7 @@ def command(
     failed = any(
         finding.severity is Severity.ERROR for result in results for finding in result.findings
     )
-    return status.status_of(CheckError("", hint="")) if failed else status.OK
+    return exit_status.status_of(CheckError("", hint="")) if failed else exit_status.OK
 
 
 def document(result: Result) -> dict[str, Any]:

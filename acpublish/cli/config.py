@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from acpublish.cli.given import environment_option, settings_for
-from acpublish.cli.output import json_option, print_json, table
-from acpublish.settings import shown
+from acpublish.cli.common_options import environment_option, settings_for
+from acpublish.cli.ui import json_option, print_json, table
+from acpublish.settings.showing import shown
 
 _NOT_SET = "-"
 

@@ -8,13 +8,14 @@ from typing import Any
 
 import click
 
-from acpublish.cli import status
-from acpublish.cli.output import json_option, print_json, printable
-from acpublish.client.redact import redact_broken
-from acpublish.device import Device, DeviceOptions, Outcome, Result, run
+from acpublish.cli import exit_status
+from acpublish.cli.ui import json_option, print_json, printable
+from acpublish.emulator.profile import DeviceOptions, Outcome, Result
+from acpublish.emulator.updater import Device, run
 from acpublish.errors import SettingsError
-from acpublish.image import read
-from acpublish.release.secret_rules import masked_query
+from acpublish.image.reader import read
+from acpublish.redact import redact_broken
+from acpublish.release.secrets import masked_query
 from acpublish.wire import UPDATE_PREFIX
 
 
@@ -71,14 +72,14 @@ def command(
     else:
         click.echo(printable(_line(outcome)))
     if outcome.result is not Result.FAILED:
-        return status.OK
+        return exit_status.OK
     where = f"{url.rstrip('/')}/{address.lstrip('/')}"
     click.echo(
         f"acpublish: error: no update from {printable(redact_broken(masked_query(where)))}. "
         "Compare the address with 'acpublish list URL', and look at the server's log.",
         err=True,
     )
-    return status.NO
+    return exit_status.NO
 
 
 def document(outcome: Outcome) -> dict[str, Any]:
@@ -126,8 +127,8 @@ def _list(options: DeviceOptions, url: str, path: str, as_json: bool) -> int:
     if as_json:
         names = [firmware.name for firmware in page.firmwares]
         print_json({"caption": page.caption, "firmwares": names})
-        return status.OK if names else status.NO
+        return exit_status.OK if names else exit_status.NO
     click.echo(printable(page.caption))
     for one in page.firmwares:
         click.echo(printable(f"{one.date} {one.time}  {one.size:>9}  {one.name}"))
-    return status.OK if page.firmwares else status.NO
+    return exit_status.OK if page.firmwares else exit_status.NO

@@ -8,11 +8,10 @@ from typing import Any
 
 import click
 
-from acpublish.cli.chart import bars
-from acpublish.cli.given import settings_for, token_option
-from acpublish.cli.output import json_option, print_json, table
-from acpublish.image import Change, Comparison, SegmentChange
-from acpublish.publishing import Difference, Side, difference
+from acpublish.cli.common_options import settings_for, token_option
+from acpublish.cli.ui import bars, json_option, print_json, table
+from acpublish.image.comparison import Change, Comparison, SegmentChange
+from acpublish.publishing.diff import Difference, Side, difference
 
 #: Together with the other columns, lines then stay within 80 characters.
 _VALUE_CHARACTERS = 26

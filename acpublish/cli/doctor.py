@@ -8,9 +8,11 @@ from pathlib import Path
 
 import click
 
-from acpublish.cli import status
-from acpublish.cli.output import json_option, print_json, table
-from acpublish.doctor import Finding, State, check_here, check_server
+from acpublish.cli import exit_status
+from acpublish.cli.ui import json_option, print_json, table
+from acpublish.doctor.findings import Finding, State
+from acpublish.doctor.here import check_here
+from acpublish.doctor.live import check_server
 
 
 @click.command("doctor", short_help="Look for what keeps devices from their updates.")
@@ -48,7 +50,7 @@ def _report(findings: Sequence[Finding], *, as_json: bool) -> int:
     else:
         table([(one.state.value, one.name, _line(one)) for one in findings])
         click.echo(_summary(counts))
-    return status.NO if counts[State.ERROR] else status.OK
+    return exit_status.NO if counts[State.ERROR] else exit_status.OK
 
 
 def _line(finding: Finding) -> str:

@@ -9,21 +9,16 @@ from typing import Any
 
 import click
 
-from acpublish.cli import status
-from acpublish.cli.given import insecure_http_option, settings_for, token_option
-from acpublish.cli.output import json_option, print_json, printable, table, warn
-from acpublish.cli.paths import ANY_PATH
+from acpublish.cli import exit_status
+from acpublish.cli.common_options import ANY_PATH, insecure_http_option, settings_for, token_option
+from acpublish.cli.ui import json_option, print_json, printable, table, warn
 from acpublish.errors import AcpublishError, SettingsError
-from acpublish.publishing import (
-    Imported,
-    ImportOptions,
-    carry_out,
-    describe,
-    open_catalog,
-    plan_import,
-)
-from acpublish.release import Outcome
+from acpublish.publishing.destinations import open_catalog
+from acpublish.publishing.importing import Imported, carry_out, plan_import
+from acpublish.publishing.options import ImportOptions
+from acpublish.publishing.result import describe
 from acpublish.release.filenames import NamePattern
+from acpublish.release.submission import Outcome
 
 #: What a project says of its images says nothing of a folder of files, which may be of several.
 _OF_EACH_FILE = frozenset({"product", "board", "channel"})
@@ -91,14 +86,14 @@ def _import(
     if not dry_run and any(map(_is_new, plan)):
         if ask and not _agreed():
             click.echo("nothing was imported")
-            return status.NO
+            return exit_status.NO
         plan = _carried_out(plan, options, quiet=as_json)
     if as_json:
         print_json([document(one) for one in plan])
     elif not dry_run:
         click.echo(f"{len(plan) - len(faults)} of {len(plan)} files are in the catalog")
         click.echo(options.destination.to)
-    return status.status_of(faults[0]) if faults else status.OK
+    return exit_status.status_of(faults[0]) if faults else exit_status.OK
 
 
 def _tell_faults(plan: Sequence[Imported]) -> list[AcpublishError]:

@@ -9,22 +9,17 @@ from pathlib import Path
 
 import click
 
-from acpublish.cli import status
-from acpublish.cli.paths import ANY_PATH
-from acpublish.client.redact import redact
+from acpublish.cli import exit_status
+from acpublish.cli.common_options import ANY_PATH
 from acpublish.errors import SettingsError
-from acpublish.init import (
-    DEFAULT_TO,
-    Change,
-    FileChange,
-    arduino_change,
-    build_property,
-    project_change,
-    undo_change,
-)
-from acpublish.publishing import write_file
-from acpublish.release.secret_rules import masked_option
-from acpublish.settings import Settings, checks, environment, files_of, flags
+from acpublish.init.arduino_core import arduino_change, build_property
+from acpublish.init.platformio import DEFAULT_TO, Change, FileChange, project_change, undo_change
+from acpublish.publishing.image_files import write_file
+from acpublish.redact import redact
+from acpublish.release.secrets import masked_option
+from acpublish.settings import validators
+from acpublish.settings.layers import environment, flags
+from acpublish.settings.values import Settings, files_of
 
 
 @click.command("init", short_help="Set a project up for publishing.")
@@ -60,7 +55,7 @@ def command(
         raise click.UsageError("--arduino and --arduino-cli go with no other option but --undo")
     if arduino_cli:
         click.echo(f"--build-property {_quoted(build_property())}")
-        return status.OK
+        return exit_status.OK
     if arduino is not None:
         change = _arduino(arduino, undo=undo)
     elif undo:
@@ -71,10 +66,10 @@ def command(
         elsewhere = {name for name in ("to", "version") if settings.text(name)}
         change = project_change(project_dir, to, version, elsewhere=elsewhere)
     if not _do(change, yes=yes):
-        return status.NO
+        return exit_status.NO
     if not undo and arduino is None:
         click.echo(f"{'Then' if change.notes else 'Now'}: pio run -t upload_ota")
-    return status.OK
+    return exit_status.OK
 
 
 def _check(to: str | None, version: str | None) -> None:
@@ -88,9 +83,9 @@ def _check(to: str | None, version: str | None) -> None:
                 hint="Give one line, without a ; or # behind a space.",
             )
     if to:
-        settings.checked("to", checks.address)
+        settings.checked("to", validators.address)
     if version and not version.startswith("env:"):
-        settings.checked("version", checks.version_source)
+        settings.checked("version", validators.version_source)
 
 
 def _arduino(core: Path, *, undo: bool) -> Change:

@@ -9,11 +9,11 @@ from typing import Any
 import click
 
 from acpublish import api
-from acpublish.cli import status
-from acpublish.cli.chart import bars, gauge
-from acpublish.cli.output import facts, json_option, print_json, table
-from acpublish.cli.paths import ANY_PATH
-from acpublish.image import AppDescriptor, Image, Kind, Partition, PartitionTable
+from acpublish.cli import exit_status
+from acpublish.cli.common_options import ANY_PATH
+from acpublish.cli.ui import bars, facts, gauge, json_option, print_json, table
+from acpublish.image.model import AppDescriptor, Image, Kind
+from acpublish.image.partition_table import Partition, PartitionTable
 
 #: Beside its columns a bar of this width keeps a line within 80 characters.
 _BAR_CHARACTERS = 32
@@ -46,7 +46,7 @@ def command(file: Path, partitions: Path | None, as_json: bool) -> int:
         _print(file, image)
         if layout is not None:
             _print_slot(image, layout)
-    return status.NO if image.kind is Kind.UNKNOWN else status.OK
+    return exit_status.NO if image.kind is Kind.UNKNOWN else exit_status.OK
 
 
 def document(image: Image, layout: PartitionTable | None = None) -> dict[str, Any]:

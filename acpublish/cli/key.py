@@ -1,4 +1,4 @@
-"""``acpublish key``: keys that sign, and which of them a product trusts."""
+"""``acpublish key``, ``sign`` and ``verify``: keys, trust in keys, and signed images."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from acpublish import keyring
-from acpublish.cli.output import json_option, print_json, warn
-from acpublish.cli.paths import ANY_PATH
+from acpublish import api
+from acpublish.cli import exit_status
+from acpublish.cli.common_options import ANY_PATH
+from acpublish.cli.ui import json_option, print_json, warn
 from acpublish.errors import SettingsError
 
 DEFAULT_FILE = Path("signing-key.pem")
@@ -31,7 +32,7 @@ def command() -> None:
 @click.option("--rsa", is_flag=True, help="An RSA key of 2048 bits, to sign ESP8266 images with.")
 def create(output: Path, rsa: bool) -> None:
     """Make a private key that signs releases, readable for its owner only."""
-    key = keyring.create_key(output, "rsa" if rsa else "ecdsa-p256")
+    key = api.create_key(output, "rsa" if rsa else "ecdsa-p256")
     click.echo(f"{output}: {key.algorithm}, key {key.id}. Keep it secret, and keep a copy.")
 
 
@@ -40,7 +41,7 @@ def create(output: Path, rsa: bool) -> None:
 @json_option
 def show(file: Path, as_json: bool) -> None:
     """Print the public half of the key in FILE: the PEM alone on stdout, its id on stderr."""
-    key = keyring.show_key(file)
+    key = api.show_key(file)
     if as_json:
         print_json({"key": key.id, "algorithm": key.algorithm, "public": key.pem})
         return
@@ -79,7 +80,7 @@ def trust(
         raise SettingsError(
             "a key is either trusted or removed", hint="Give PUBLIC.pem or --remove, not both."
         )
-    keys, withheld = keyring.trust_keys(
+    keys, withheld = api.trust_keys(
         directory, product=product, add=public, remove=remove, force=force
     )
     for one in withheld:
@@ -110,7 +111,7 @@ def resign(directory: Path, product: str, key: Path, as_json: bool) -> None:
 
     A release that is not validly signed is left out, with a warning.
     """
-    done = keyring.resign(directory, product=product, key=key)
+    done = api.resign(directory, product=product, key=key)
     for one in done.left_out:
         warn(f"left out: {one}")
     if as_json:
@@ -118,3 +119,58 @@ def resign(directory: Path, product: str, key: Path, as_json: bool) -> None:
         print_json({**document, "left_out": list(done.left_out)})
         return
     click.echo(f"{product}: images signed {len(done.signed)}, signed before {done.already}")
+
+
+@click.command("sign", short_help="Sign an ESP8266 image for the device's own verifier.")
+@click.argument("file", type=ANY_PATH)
+@click.option(
+    "--key",
+    required=True,
+    metavar="PEM",
+    type=ANY_PATH,
+    help="An RSA key.",
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=ANY_PATH,
+    help="The file to write; FILE itself is never changed unless it is the same.",
+)
+@json_option
+def sign(file: Path, key: Path, output: Path, as_json: bool) -> None:
+    """Write a signed copy of the ESP8266 image FILE, or of a gzip of one.
+
+    The device verifies it when its sketch was built with the public key. Stamp before you sign. A
+    release is signed with `acpublish publish --key`, which is something else.
+    """
+    image, key_id = api.sign(file, key=key, output=output)
+    if as_json:
+        document = {"file": str(output), "key": key_id, "size": image.size}
+        print_json({**document, "md5": image.md5, "sha256": image.sha256})
+        return
+    click.echo(f"{output}: signed with key {key_id}, {image.size} bytes, sha256 {image.sha256}")
+
+
+@click.command("verify", short_help="Tell whether an ESP8266 image was signed with a key.")
+@click.argument("file", type=ANY_PATH)
+@click.option(
+    "--key",
+    required=True,
+    metavar="PEM",
+    type=ANY_PATH,
+    help="The RSA key's public half.",
+)
+@json_option
+def verify(file: Path, key: Path, as_json: bool) -> int:
+    """Tell whether the signed ESP8266 image FILE was signed with a key.
+
+    The exit status is 1 when it was not.
+    """
+    valid, key_id = api.verify(file, key=key)
+    if as_json:
+        print_json({"file": str(file), "key": key_id, "valid": valid})
+    else:
+        said = "signed with" if valid else "not signed with, or changed after it was signed with,"
+        click.echo(f"{file}: {said} key {key_id}")
+    return exit_status.OK if valid else exit_status.NO

@@ -11,10 +11,12 @@ from typing import Any
 
 import click
 
-from acpublish.cli.output import json_option, print_json, table
+from acpublish.cli.ui import json_option, print_json, table
 from acpublish.errors import NotFoundError, TransferError
-from acpublish.release import Release, names
-from acpublish.settings import Settings, arguments
+from acpublish.release import names
+from acpublish.release.manifest import Release
+from acpublish.settings.layers import arguments
+from acpublish.settings.values import Settings
 
 
 @click.command("list", short_help="List what a catalog or a server has.")
@@ -36,7 +38,8 @@ def command(catalog: str, path: str, as_json: bool) -> None:
 
 
 def _of(catalog: str, path: str) -> list[dict[str, Any]]:
-    from acpublish.catalog import CatalogFiles, Directory, DirectoryCatalog
+    from acpublish.catalog.directory import DirectoryCatalog
+    from acpublish.catalog.files import CatalogFiles, Directory
 
     opened = DirectoryCatalog(Path(catalog))
     files = CatalogFiles(opened)
@@ -60,8 +63,8 @@ def _of(catalog: str, path: str) -> list[dict[str, Any]]:
 
 
 def _of_server(url: str, path: str) -> list[dict[str, Any]]:
-    from acpublish.client import UpdateServer
     from acpublish.client.remote import RemoteCatalog
+    from acpublish.client.update_server import UpdateServer
 
     entries = UpdateServer(url).catalog(path)
     keys: dict[str, tuple[str, ...]] = {}

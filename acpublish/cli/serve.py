@@ -58,7 +58,7 @@ def command(
     Any directory with .bin files will do. Without a token (acpublish token create) nobody can
     publish to the server.
     """
-    from acpublish.server.options import ServerOptions
+    from acpublish.server.config import ServerOptions
     from acpublish.server.run import serve
 
     if math.isnan(grace):

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from acpublish import api
-from acpublish.cli.output import json_option, print_json
-from acpublish.cli.paths import ANY_PATH
+from acpublish.cli.common_options import ANY_PATH
+from acpublish.cli.ui import json_option, print_json
 
 
 @click.command("stamp", short_help="Write product and version into an image.")

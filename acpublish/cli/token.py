@@ -43,10 +43,10 @@ def create(publish: str, catalog: Path, state: Path | None) -> None:
     A server that runs already knows the token at once. Give it to whoever publishes as
     ACPUBLISH_TOKEN.
     """
-    from acpublish.catalog import DirectoryCatalog
+    from acpublish.catalog.directory import DirectoryCatalog
     from acpublish.catalog.state import state_dir
     from acpublish.release import names
-    from acpublish.server.auth import create_token
+    from acpublish.server.tokens import create_token
 
     if publish != "*":
         publish = names.product(publish)

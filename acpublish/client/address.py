@@ -7,8 +7,8 @@ import ipaddress
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from acpublish.client.redact import redact, redact_broken, without_query
 from acpublish.errors import SettingsError
+from acpublish.redact import redact, redact_broken, without_query
 
 _EXAMPLE = "Give one such as http://192.168.1.10:8000 or https://updates.example.com."
 

@@ -3,6 +3,8 @@
 It works with every server that knows ``/_catalog?op=list`` and sends ``x-MD5``, also with the
 original ``updateserver.py`` of AutoConnect, which gives images to devices only: a refused download
 is asked for once more with the headers of an updater.
+
+Downloads that a trusted key has to have signed: the server's word is not enough.
 """
 
 from __future__ import annotations
@@ -16,13 +18,11 @@ from typing import Any
 from urllib.parse import quote
 
 from acpublish.client.address import parse_address
-from acpublish.client.answer import Answer, Patience
-from acpublish.client.faults import Again
+from acpublish.client.entries import Entry, read_list
 from acpublish.client.incoming import incoming, write
-from acpublish.client.judging import json_body, looks_like_html, not_acpublish, raise_refusal
-from acpublish.client.listing import Entry, read_list
-from acpublish.client.transfer import Transport
-from acpublish.client.trusted import Trust
+from acpublish.client.remote import read_releases
+from acpublish.client.responses import json_body, looks_like_html, not_acpublish, raise_refusal
+from acpublish.client.transport import Again, Answer, Patience, Transport
 from acpublish.errors import (
     AcpublishError,
     NotFoundError,
@@ -30,7 +30,11 @@ from acpublish.errors import (
     UnreachableError,
     VerificationError,
 )
+from acpublish.keys import PublicKey, read_public_key
+from acpublish.release.signatures import need_release_key, signed_by, statement
 from acpublish.wire import CATALOG_PATH, MAX_IMAGE_BYTES, NO_MAC
+
+__all__ = ["Trust"]
 
 Progress = Callable[[int, "int | None"], None]
 
@@ -256,3 +260,55 @@ def _promised(answer: Answer) -> dict[str, tuple[Any, str]]:
             )
         digests[name] = (hashlib.new(name, usedforsecurity=False), value.lower())
     return digests
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """The keys that a client trusts."""
+
+    keys: tuple[PublicKey, ...]
+
+    @classmethod
+    def of(cls, pems: Iterable[str | bytes]) -> Trust | None:
+        """Reads public keys; None where there are none, so that nothing has to be signed.
+
+        Raises:
+            SettingsError: One of them is no key that signs releases.
+            MissingExtraError: cryptography is not installed.
+        """
+        given = [pem.encode() if isinstance(pem, str) else pem for pem in pems]
+        keys = tuple(read_public_key(pem) for pem in given)
+        for key in keys:
+            need_release_key(key)
+        return cls(keys) if keys else None
+
+    def sha256_of(self, transport: Transport, path: str) -> str:
+        """Returns the digest that a trusted key signed for a file.
+
+        Args:
+            transport: The server.
+            path: The file's path below the catalog.
+
+        Raises:
+            VerificationError: No trusted key signed it.
+            AcpublishError: The server does not say who signed it.
+        """
+        product, _, file = path.partition("/")
+        held = [
+            (release, image)
+            for release in read_releases(transport, product)
+            if release.product == product
+            for image in release.images
+            if image.file == file
+        ]
+        for release, image in held:
+            stated = statement(release.product, release.version, image)
+            if signed_by(stated, image.signatures, self.keys) is not None:
+                return image.sha256
+        trusted = " or ".join(key.id for key in self.keys)
+        why = "is not signed with" if held else "belongs to no release that is signed with"
+        raise VerificationError(
+            f"{path!a} {why} a trusted key, {trusted}",
+            hint="Do not use it, unless you trust whoever runs the server: give trusted_keys "
+            "with their key.",
+        )

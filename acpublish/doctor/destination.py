@@ -9,13 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from acpublish.doctor.findings import Examination, Finding, error, not_checked, warning
 from acpublish.doctor.live import check_server
-from acpublish.doctor.model import Examination, Finding, error, not_checked, warning
 from acpublish.errors import AcpublishError, AuthenticationError, SettingsError
+from acpublish.publishing.destinations import open_catalog
 from acpublish.publishing.options import Destination
-from acpublish.publishing.places import open_catalog
-from acpublish.publishing.sources import resolve
-from acpublish.settings import Settings, arguments, command_settings
+from acpublish.publishing.versions import resolve
+from acpublish.settings.layers import arguments
+from acpublish.settings.values import Settings, command_settings
 
 __all__ = ["check_destinations"]
 

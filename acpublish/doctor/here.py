@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from acpublish.doctor.destination import check_destinations
+from acpublish.doctor.findings import Finding, error, not_checked
+from acpublish.doctor.hooks import check_scripts, hooks_of
 from acpublish.doctor.machine import check_machine
-from acpublish.doctor.model import Finding, error, not_checked
-from acpublish.doctor.project import check_scripts, hooks_of
 from acpublish.errors import SettingsError
-from acpublish.init.options import Options
+from acpublish.platformio_ini.options import Options
 
 __all__ = ["check_here"]
 

@@ -12,11 +12,12 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from acpublish.device import CatalogPage, Result
-from acpublish.device.connection import Place, find
-from acpublish.doctor.asking import Asker, Reply
-from acpublish.doctor.heads import judge_clock, judge_digest, judge_head, judge_size
-from acpublish.doctor.model import Examination, Finding, error, warning
+from acpublish.doctor.asker import Asker, Reply
+from acpublish.doctor.findings import Examination, Finding, error, warning
+from acpublish.doctor.response_heads import judge_clock, judge_digest, judge_head, judge_size
+from acpublish.emulator.autoconnect import CatalogPage
+from acpublish.emulator.connection import Place, find
+from acpublish.emulator.profile import Result
 from acpublish.errors import SettingsError
 from acpublish.wire import DEVICE_LIST_BINS, ENTRY_DOCUMENT_BYTES, Family
 

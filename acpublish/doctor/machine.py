@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from acpublish.doctor.model import Finding, error, not_checked, ok, warning
+from acpublish.doctor.findings import Finding, error, not_checked, ok, warning
 
 __all__ = ["check_machine"]
 

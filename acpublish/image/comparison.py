@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
-from acpublish.image.inflate import inflate
+from acpublish.image.gzip import inflate
 from acpublish.image.model import Image, Kind
 from acpublish.image.reader import read
 

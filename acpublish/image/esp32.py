@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from acpublish.image.chain import Chain, ReadAt, walk
-from acpublish.image.digests import Digests
-from acpublish.image.model import AppDescriptor, Integrity, Kind, RunningDigests
+from acpublish.image.model import AppDescriptor, Integrity, Kind, ReportedDigests
 from acpublish.image.shape import Edit, Findings, Place, Shape, checksum_of, edited
-from acpublish.image.signatures import SECTOR_BYTES, describe_esp32, signed_esp32
+from acpublish.image.signature_blocks import SECTOR_BYTES, describe_esp32, signed_esp32
+from acpublish.image.sums import Digests
 from acpublish.wire import Family
 
 #: Image header field ``chip_id`` (``esp_app_format.h``: ``esp_chip_id_t``).
@@ -173,7 +173,7 @@ class Esp32Shape(Shape):
         """Returns whether the descriptor's texts are the application's own."""
         return product != UNSTAMPED_PROJECT and bool(version)
 
-    def running(self, data: bytes, digests: Digests) -> RunningDigests:
+    def running(self, data: bytes, digests: Digests) -> ReportedDigests:
         """Returns MD5 and SHA-256 as the device measures them.
 
         ``ESP.getSketchMD5`` takes the image with its digest (``Esp.cpp``); the SHA-256 is the
@@ -181,7 +181,7 @@ class Esp32Shape(Shape):
         ``bootloader_common_get_sha256_of_partition``).
         """
         sha256 = digests.sha256(self.chain.end).hex()
-        return RunningDigests(md5s=(digests.md5(self.end),), sha256s=(sha256,))
+        return ReportedDigests(md5s=(digests.md5(self.end),), sha256s=(sha256,))
 
     def seal(self, data: bytes, edits: tuple[Edit, ...]) -> Edit | None:
         """Returns the appended SHA-256 of the edited image."""

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from acpublish.image.chain import HEADER_BYTES, Chain, ReadAt, walk
-from acpublish.image.digests import Digests
-from acpublish.image.integrity import crc32_change, crc32_msb_first, xor_bytes
-from acpublish.image.model import Integrity, Kind, RunningDigests
-from acpublish.image.record import ESP8266_RECORD_MAGIC, STAMP_FIELD_BYTES
+from acpublish.image.model import Integrity, Kind, ReportedDigests
 from acpublish.image.shape import Edit, Findings, Place, Shape, checksum_of
-from acpublish.image.signatures import describe_esp8266, signed_esp8266
+from acpublish.image.signature_blocks import describe_esp8266, signed_esp8266
+from acpublish.image.stamp_record import ESP8266_RECORD_MAGIC, STAMP_FIELD_BYTES
+from acpublish.image.sums import Digests, crc32_change, crc32_msb_first, xor_bytes
 from acpublish.wire import Family
 
 #: Flash can be read by the device in aligned words only, so the record is aligned to them.
@@ -133,7 +132,7 @@ class Esp8266Shape(Shape):
         """Returns whether the record was filled in."""
         return bool(product or version)
 
-    def running(self, data: bytes, digests: Digests) -> RunningDigests:
+    def running(self, data: bytes, digests: Digests) -> ReportedDigests:
         """Returns the MD5s of the image with all that may stand in bytes 2 and 3 of the flash.
 
         First those that differ in the flash mode: the updater writes the running chip's into byte
@@ -151,7 +150,7 @@ class Esp8266Shape(Shape):
             if size >= self.end
         ]
         md5s = [_md5_with(view, *variant) for variant in variants if variant != (mode, byte)]
-        return RunningDigests(md5s=(digests.md5(self.end), *md5s))
+        return ReportedDigests(md5s=(digests.md5(self.end), *md5s))
 
     def seal(self, data: bytes, edits: tuple[Edit, ...]) -> Edit | None:
         """Returns the CRC word of the edited image, where it has CRC words.

@@ -7,6 +7,11 @@ The family is found by trying both:
    chain is whole.
 3. If none is left, the first bytes may still tell a gzip or a filesystem; otherwise the file is
    unknown.
+
+Tells by headers alone whether a file that may still be copied is whole.
+
+This is the cheap question of a server that lists a directory: some 40 small reads instead of the
+whole file. It errs on one side only: a file that it calls complete ends where its headers say.
 """
 
 from __future__ import annotations
@@ -15,9 +20,9 @@ from dataclasses import dataclass
 
 from acpublish.image import esp32, esp8266
 from acpublish.image.chain import ReadAt
-from acpublish.image.digests import Digests
-from acpublish.image.model import Kind
+from acpublish.image.model import Kind, Outline
 from acpublish.image.shape import Findings, Shape
+from acpublish.image.sums import Digests
 
 GZIP_MAGIC = b"\x1f\x8b"
 #: In the superblock of LittleFS (its ``SPEC.md``): a check, not a proof.
@@ -99,3 +104,26 @@ def _trailing(shape: Shape, data: bytes) -> tuple[str, ...]:
     if not behind.strip(b"\xff") or not behind.strip(b"\0"):
         return ()
     return (f"{len(behind)} bytes that do not belong to the image follow it",)
+
+
+def outline(read_at: ReadAt, size: int) -> Outline:
+    """Reads the headers of a file.
+
+    Args:
+        read_at: Returns up to ``length`` bytes at ``offset``: ``read_at(offset, length)``.
+        size: Bytes of the file.
+
+    Returns:
+        The outline. ``complete`` is False where headers cannot tell: a gzip, a filesystem, an
+        image with bytes behind it that are no signature.
+    """
+    found = shapes(read_at, size)
+    whole = [shape for shape in found if not shape.missing]
+    complete = [shape for shape in whole if shape.complete]
+    kinds = {shape.kind for shape in complete or whole or found}
+    return Outline(
+        kind=kinds.pop() if len(kinds) == 1 else kind_by_magic(read_at),
+        family=(whole or found)[0].family if len(whole or found) == 1 else None,
+        complete=bool(complete),
+        truncated=bool(found) and not whole,
+    )

@@ -93,7 +93,7 @@ class Signature:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunningDigests:
+class ReportedDigests:
     """Every digest that a device running this image may report, in lower-case hex.
 
     Of a gzip or a signed file they are those of the image inside: inflated, unsigned.
@@ -160,7 +160,7 @@ class Image:
     checksum: Integrity = Integrity.ABSENT
     crc: Integrity = Integrity.ABSENT
     digest: Integrity = Integrity.ABSENT
-    running: RunningDigests = RunningDigests()
+    running: ReportedDigests = ReportedDigests()
     problems: tuple[str, ...] = ()
     damaged: bool = False
 

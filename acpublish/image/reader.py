@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
-from acpublish.image.digests import Digests
 from acpublish.image.examine import Examined, examine
-from acpublish.image.inflate import Inflated, inflate
-from acpublish.image.model import Image, Kind, RunningDigests
+from acpublish.image.gzip import Inflated, inflate
+from acpublish.image.model import Image, Kind, ReportedDigests
 from acpublish.image.shape import Place, Shape
 from acpublish.image.stamper import stamp_at, without_stamp
+from acpublish.image.sums import Digests
 
 _FLASH_MODES = ("qio", "qout", "dio", "dout")
 
@@ -34,7 +34,7 @@ def read(data: bytes) -> Image:
 def _read_plain(data: bytes, examined: Examined, digests: Digests) -> Image:
     shape = examined.shape
     # The longest digests come last, so that each goes on where the one before it stopped.
-    running = _running(shape, data, digests) if shape else RunningDigests()
+    running = _running(shape, data, digests) if shape else ReportedDigests()
     sha256, md5 = digests.sha256().hex(), digests.md5()
     if shape is None:
         return Image(
@@ -80,9 +80,9 @@ def _unstamped_sha256(data: bytes, examined: Examined, place: Place | None) -> s
     return hashlib.sha256(without_stamp(examined.shape, data, place)).hexdigest()
 
 
-def _running(shape: Shape, data: bytes, digests: Digests) -> RunningDigests:
+def _running(shape: Shape, data: bytes, digests: Digests) -> ReportedDigests:
     if shape.missing or shape.kind not in (Kind.APPLICATION, Kind.SIGNED):
-        return RunningDigests()
+        return ReportedDigests()
     return shape.running(data, digests)
 
 

@@ -12,19 +12,18 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from acpublish.image.chain import Chain
-from acpublish.image.digests import Digests
-from acpublish.image.integrity import CHECKSUM_SEED, xor_bytes
 from acpublish.image.model import (
     AppDescriptor,
     Integrity,
     Kind,
-    RunningDigests,
+    ReportedDigests,
     Segment,
     Signature,
 )
+from acpublish.image.sums import CHECKSUM_SEED, Digests, xor_bytes
 from acpublish.wire import Family
 
-#: An offset in a file, and the bytes that shall stand there instead.
+#: An offset in a file, and the bytes to put there.
 Edit = tuple[int, bytes]
 
 
@@ -119,7 +118,7 @@ class Shape(ABC):
         """Returns whether the texts at a place are a stamp, not what the build left there."""
 
     @abstractmethod
-    def running(self, data: bytes, digests: Digests) -> RunningDigests:
+    def running(self, data: bytes, digests: Digests) -> ReportedDigests:
         """Returns what a device that runs the image may report."""
 
     def descriptor(self, data: bytes) -> AppDescriptor | None:

@@ -18,8 +18,8 @@ from acpublish.errors import DamagedImageError, NotAnImageError, StampError, Wro
 from acpublish.image.esp32 import UNSTAMPED_PROJECT, read_text
 from acpublish.image.examine import Examined, examine
 from acpublish.image.model import Kind, Stamp
-from acpublish.image.record import STAMP_FIELD_BYTES, fits
 from acpublish.image.shape import Place, Shape
+from acpublish.image.stamp_record import STAMP_FIELD_BYTES, fits
 
 _WRONG_KINDS = {
     Kind.FILESYSTEM: (

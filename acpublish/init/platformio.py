@@ -14,17 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from acpublish.errors import AcpublishError, SettingsError
-from acpublish.init.ini import SCRIPTS, Ini
-from acpublish.init.reading import merged, read, read_if_there, refuse_broken
-from acpublish.init.scripts import ENTRY, SCRIPT, with_script
-from acpublish.publishing.worktree import git_state
+from acpublish.init.scripts import with_script
+from acpublish.platformio_ini.extra_script import ENTRY, SCRIPT, packaged_script
+from acpublish.platformio_ini.files import merged, read, read_if_there, refuse_broken
+from acpublish.platformio_ini.text import SCRIPTS, Ini
+from acpublish.publishing.git import git_state
 
 __all__ = [
     "DEFAULT_TO",
-    "SCRIPT",
     "Change",
     "FileChange",
-    "packaged_script",
     "project_change",
     "undo_change",
 ]
@@ -204,15 +203,6 @@ def _script(root: Path) -> FileChange:
     held = read_if_there(root / SCRIPT)
     # One that was edited does what its owner wants.
     return FileChange(path=root / SCRIPT, before=held, after=held or packaged_script())
-
-
-def packaged_script() -> str:
-    """Returns the text of the extra script, as this version has it."""
-    here = Path(__file__).resolve().parents[1]
-    # In a checkout it stands beside the package, in a wheel in it.
-    packaged = here / "extra_scripts" / SCRIPT
-    path = packaged if packaged.is_file() else here.parent / "extra_scripts" / SCRIPT
-    return path.read_text(encoding="utf-8")
 
 
 def _described(ini: Ini, environment: str) -> str:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from acpublish.init.ini import SCRIPTS, Ini
-from acpublish.init.options import Options
-from acpublish.init.reading import merged
+from acpublish.platformio_ini.extra_script import ENTRY, SCRIPT, is_script
+from acpublish.platformio_ini.files import merged
+from acpublish.platformio_ini.options import Options
+from acpublish.platformio_ini.text import SCRIPTS, Ini
 
-__all__ = ["ENTRY", "SCRIPT", "is_script", "path_of", "with_script"]
-
-SCRIPT = "acpublish_ota.py"
-ENTRY = f"post:{SCRIPT}"
+__all__ = ["with_script"]
 
 
 def with_script(
@@ -55,16 +53,6 @@ def _by_hand(root: Path, text: str, section: str) -> str:
         f"{SCRIPTS} that refer to [{section}] need each entry on a line of its own: write it so, "
         "then run acpublish init again"
     )
-
-
-def path_of(entry: str) -> str:
-    """Returns the path of an entry, without what says when it is run."""
-    return entry.removeprefix("pre:").removeprefix("post:")
-
-
-def is_script(entry: str) -> bool:
-    """Tells whether an entry names the script, in whatever folder and way."""
-    return path_of(entry).rpartition("/")[2] == SCRIPT
 
 
 def _is_own(root: Path, text: str, section: str) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from acpublish.errors import SettingsError
-from acpublish.image import blank_record
+from acpublish.image.stamp_record import blank_record
 from acpublish.pio.files import replace
 from acpublish.pio.project import Project
 

@@ -9,23 +9,14 @@ from dataclasses import replace
 from typing import Any
 
 from acpublish.errors import AcpublishError, SettingsError
-from acpublish.pio.actions import (
-    KEY,
-    Hook,
-    publish_build,
-    publish_made,
-    report,
-    say,
-    stamp_image,
-)
-from acpublish.pio.arguments import program_arguments
-from acpublish.pio.asked import OURS, Asked
+from acpublish.pio.actions import publish_build, publish_made, stamp_image
+from acpublish.pio.board import filesystem_image
 from acpublish.pio.compiled import compile_in, project_environment, show_headers
-from acpublish.pio.filesystem import filesystem_image
-from acpublish.pio.macros import secret_macros
 from acpublish.pio.project import Project
-from acpublish.pio.targets import IMAGE, add_targets
-from acpublish.publishing.places import refuse_unusable
+from acpublish.pio.provenance import secret_macros
+from acpublish.pio.request import IMAGE, OURS, Asked, add_targets, program_arguments
+from acpublish.pio.run_state import KEY, Hook, report, say
+from acpublish.publishing.destinations import refuse_unusable
 from acpublish.unexpected import describe_fault
 
 __all__ = ["install"]
@@ -152,7 +143,7 @@ def _tell_requests_when_verbose() -> None:
     """Tells each request to a server, where ``pio run -v`` shows each command."""
     script: Any = importlib.import_module("SCons.Script")
     if int(script.ARGUMENTS.get("PIOVERBOSE", 0)):
-        from acpublish.client.telling import listen
+        from acpublish.client.tracing import listen
 
         listen(lambda line: say(f"acpublish: {line}", sys.stderr))
 

@@ -6,17 +6,13 @@ import sys
 from pathlib import Path
 
 from acpublish.errors import CheckError
-from acpublish.pio.actions import Hook, say
-from acpublish.publishing import (
-    CheckOptions,
-    open_catalog,
-    preflight,
-    read_file,
-    running_devices,
-    running_line,
-    standing,
-)
-from acpublish.release import Severity
+from acpublish.pio.run_state import Hook, say
+from acpublish.publishing.destinations import open_catalog, running_devices
+from acpublish.publishing.image_files import read_file
+from acpublish.publishing.options import CheckOptions
+from acpublish.publishing.overview import running_line, standing
+from acpublish.publishing.publish import preflight
+from acpublish.release.checks.facts import Severity
 
 __all__ = ["check", "tell_status"]
 

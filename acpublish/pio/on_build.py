@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from acpublish.pio.actions import Hook, say
 from acpublish.pio.files import read_record, write_record
-from acpublish.publishing.reading import read_file
+from acpublish.pio.run_state import Hook, say
+from acpublish.publishing.image_files import read_file
 
 if TYPE_CHECKING:
-    from acpublish.image import Image
+    from acpublish.image.model import Image
 
 __all__ = ["publish_once"]
 
@@ -34,7 +34,7 @@ def publish_once(hook: Hook, path: Path, called: str) -> None:
     if _is_the_recorded(data, hook, record):
         return
     # Only now, as most runs end above.
-    from acpublish.image import read
+    from acpublish.image.reader import read
     from acpublish.pio import uploading
 
     image = read(data)
@@ -102,7 +102,8 @@ def _made_again(
     It was made again since, and has the version that was asked for, under which other bytes are
     published.
     """
-    from acpublish.image import Kind, stamp
+    from acpublish.image.model import Kind
+    from acpublish.image.stamper import stamp
     from acpublish.pio import uploading
 
     published, final = record.get("published", {}), data

@@ -11,9 +11,11 @@ from typing import Any
 from acpublish.errors import AcpublishError, SettingsError
 from acpublish.pio.board import board_partitions, declared_by
 from acpublish.publishing.options import PublishOptions
-from acpublish.publishing.sources import VersionSource, resolve
-from acpublish.release import Declared, names
-from acpublish.settings import Layer, Settings, environment, files_of, ini
+from acpublish.publishing.versions import VersionSource, resolve
+from acpublish.release import names
+from acpublish.release.declared import Declared
+from acpublish.settings.layers import Layer, environment, ini
+from acpublish.settings.values import Settings, files_of
 
 __all__ = ["Plan", "Project"]
 
@@ -167,7 +169,7 @@ class Project:
 
         It asks git and the compiler, which is left to the runs that publish.
         """
-        from acpublish.publishing import origin
+        from acpublish.publishing import git as origin
 
         options, git = plan.options, plan.source.git or origin.state_of(self.directory)
         return replace(

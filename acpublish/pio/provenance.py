@@ -1,6 +1,8 @@
 """Where a build comes from: what PlatformIO and the compiler say of it.
 
 The build flags may tell more than is meant, so they are for whoever runs the catalog alone.
+
+The values of -D flags whose names look secret, such as a Wi-Fi password.
 """
 
 from __future__ import annotations
@@ -8,20 +10,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from acpublish.client.redact import redact
-from acpublish.release import core_of_framework
-from acpublish.release.secret_rules import masked_macros
+from acpublish.redact import redact
+from acpublish.release.gzip_choice import core_of_framework
+from acpublish.release.secrets import looks_secret, masked_macros
 
-__all__ = [
-    "build_flags",
-    "built_by",
-    "compiler",
-    "elf_digest",
-]
+__all__ = ["build_flags", "built_by", "compiler", "elf_digest", "secret_macros"]
 
 _CORE_PACKAGE = "framework-arduinoespressif8266"
 _COMPILER_TIMEOUT_S = 10
@@ -103,3 +100,39 @@ def _libraries(env: Any) -> dict[str, str]:
 
 def _shortened(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def secret_macros(*environments: Any) -> dict[str, str]:
+    """Returns macros with their values, by the names to show.
+
+    Args:
+        environments: SCons' environments of the build; None for one that is not there.
+    """
+    return {
+        f"-D {name}": value
+        for env in environments
+        if env is not None
+        for name, value in _defined(env.get("CPPDEFINES") or ())
+        if value and looks_secret(name)
+    }
+
+
+def _defined(defines: Any) -> Iterator[tuple[str, str]]:
+    """Takes apart what SCons allows: texts, pairs, mappings, and lists of these."""
+    for one in defines.items() if isinstance(defines, dict) else defines:
+        if isinstance(one, dict):
+            yield from _defined(one)
+        elif isinstance(one, str):
+            name, _, value = one.partition("=")
+            yield name, _bare(value)
+        elif len(one) == 2 and one[1] is not None:
+            yield str(one[0]), _bare(str(one[1]))
+
+
+def _bare(text: str) -> str:
+    r"""Returns the text that the compiler sees of ``\"text\"``, be it quoted for the shell."""
+    text = text.strip().strip("'")
+    text = text.replace('\\"', '"')
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        text = text[1:-1]
+    return text.replace("\\\\", "\\")

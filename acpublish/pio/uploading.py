@@ -7,20 +7,18 @@ from dataclasses import replace as replaced
 from pathlib import Path
 
 from acpublish.errors import AcpublishError
-from acpublish.image import Kind, read, stamp
-from acpublish.pio.actions import Hook, say
+from acpublish.image.model import Kind
+from acpublish.image.reader import read
+from acpublish.image.stamper import stamp
 from acpublish.pio.files import replace
 from acpublish.pio.provenance import elf_digest
-from acpublish.publishing import (
-    Publication,
-    describe,
-    open_catalog,
-    publish_image,
-    read_file,
-    stamped,
-    tell_workflow,
-)
-from acpublish.release import ImageKind
+from acpublish.pio.run_state import Hook, say
+from acpublish.publishing.destinations import open_catalog
+from acpublish.publishing.github import tell_workflow
+from acpublish.publishing.image_files import read_file
+from acpublish.publishing.publish import publish_image, stamped
+from acpublish.publishing.result import Publication, describe
+from acpublish.release.names import ImageKind
 
 __all__ = ["publish", "rewrite", "stamp_built"]
 

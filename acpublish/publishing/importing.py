@@ -25,16 +25,18 @@ from acpublish.errors import (
     SettingsError,
     VersionError,
 )
-from acpublish.image import Stamp
+from acpublish.image.model import Stamp
+from acpublish.publishing.destinations import Catalog
+from acpublish.publishing.image_files import read_file
 from acpublish.publishing.old_files import OldFile, old_files
 from acpublish.publishing.options import ImportOptions, PublishOptions
-from acpublish.publishing.places import Catalog
-from acpublish.publishing.publication import Publication
 from acpublish.publishing.publish import publish_image
-from acpublish.publishing.reading import read_file
 from acpublish.publishing.rehearsal import Rehearsal
-from acpublish.publishing.sources import resolve
-from acpublish.release import Release, names, newest
+from acpublish.publishing.result import Publication
+from acpublish.publishing.versions import resolve
+from acpublish.release import names
+from acpublish.release.decision import newest
+from acpublish.release.manifest import Release
 from acpublish.release.names import BoardName, ChannelName
 
 __all__ = ["ARCHIVE", "Imported", "carry_out", "plan_import"]

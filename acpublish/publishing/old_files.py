@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from acpublish.errors import ImageError, NotAnImageError, SettingsError
-from acpublish.image import Image, Kind, read
+from acpublish.image.model import Image, Kind
+from acpublish.image.reader import read
+from acpublish.publishing.image_files import read_file
 from acpublish.publishing.options import ImportOptions
-from acpublish.publishing.reading import read_file
-from acpublish.release import ImageKind, Version, names
+from acpublish.release import names
 from acpublish.release.filenames import Named
+from acpublish.release.names import ImageKind
+from acpublish.release.version import Version
 
 __all__ = ["OldFile", "old_files"]
 

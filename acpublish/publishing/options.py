@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from acpublish.release import names
 from acpublish.release.declared import Declared
-from acpublish.release.kinds import ImageKind
-from acpublish.release.names import BoardName, ChannelName, ProductName
-from acpublish.release.secret_rules import SecretRules
+from acpublish.release.names import BoardName, ChannelName, ImageKind, ProductName
+from acpublish.release.secrets import SecretRules
 
 if TYPE_CHECKING:
     from acpublish.release.filenames import NamePattern

@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from acpublish.errors import PartitionError
-from acpublish.image import PartitionTable, read_partitions
-from acpublish.release import Declared, ImageKind
+from acpublish.image.partition_table import PartitionTable, read_partitions
+from acpublish.release.declared import Declared
+from acpublish.release.names import ImageKind
 
 __all__ = ["read_table", "with_partitions"]
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
-from acpublish.image import read
+from acpublish.image.reader import read
 from acpublish.keys import PublicKey
-from acpublish.publishing.places import Catalog
-from acpublish.release import Receipt, Release, Submission, place
+from acpublish.publishing.destinations import Catalog
+from acpublish.release.manifest import Release
+from acpublish.release.placement import place
+from acpublish.release.submission import Receipt, Submission
 
 __all__ = ["Rehearsal"]
 

@@ -10,11 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from acpublish.image import RunningDigests
-from acpublish.release.compression import choose_form
-from acpublish.release.kinds import ImageKind
-from acpublish.release.manifest import Release, ReleaseImage
-from acpublish.release.submission import Compressed
+from acpublish.image.model import ReportedDigests
+from acpublish.release.gzip_choice import choose_form
+from acpublish.release.manifest import Compressed, Release, ReleaseImage
+from acpublish.release.names import ImageKind
 from acpublish.release.version import Version
 from acpublish.wire import Family, Mode, Report
 
@@ -115,7 +114,7 @@ def decide_file(
     *,
     family: Family | None,
     kind: ImageKind | None,
-    running: RunningDigests,
+    running: ReportedDigests,
     version: str | None = None,
     flashable: bool = True,
 ) -> Decision:
@@ -148,7 +147,7 @@ def decide_file(
     return Decision(verdict=Verdict.OFFER, reason="asked for by name")
 
 
-def runs(report: Report, running: RunningDigests, version: str | None) -> str:
+def runs(report: Report, running: ReportedDigests, version: str | None) -> str:
     """Returns the reason to believe that the device runs this image, empty for none."""
     if report.sketch_md5 or report.sketch_sha256:
         same = report.sketch_md5 in running.md5s or report.sketch_sha256 in running.sha256s

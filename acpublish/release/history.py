@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from acpublish.image import Change, changes
-from acpublish.release.kinds import ImageKind
+from acpublish.image.comparison import Change, changes
 from acpublish.release.manifest import Release, ReleaseImage
+from acpublish.release.names import ImageKind
 from acpublish.release.version import Version
 
 __all__ = ["Size", "build_changes", "sizes"]

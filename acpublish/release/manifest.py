@@ -6,6 +6,7 @@ fields that it does not know: a newer acpublish may have written them.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -13,23 +14,95 @@ from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
 from acpublish.errors import AcpublishError, ManifestError
-from acpublish.image import RunningDigests
+from acpublish.image.model import ReportedDigests
+from acpublish.keys import is_key_id
 from acpublish.release import names
 from acpublish.release.declared import Declared
-from acpublish.release.kinds import IMAGE_KINDS, ImageKind
-from acpublish.release.names import BoardName, ProductName
-from acpublish.release.signatures import ReleaseSignature
-from acpublish.release.submission import Compressed
+from acpublish.release.names import IMAGE_KINDS, BoardName, ImageKind, ProductName
 from acpublish.release.version import Version
 from acpublish.wire import Family
 
 FORMAT = 1
+#: Where the provenance says which ESP8266 Arduino core an image was built with.
+PROVENANCE_CORE = "core"
 _FAMILIES = get_args(Family)
 _MD5 = re.compile(r"[0-9a-f]{32}\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
+_DIGESTS = {"md5": _MD5, "sha256": _SHA256}
+#: DER of two numbers of 256 bits has at most 72 bytes.
+_SIGNATURE = re.compile(r"[A-Za-z0-9+/]{1,128}={0,2}\Z")
 #: The name of a visible file: one part of a path, in the characters of names and versions.
 _FILE = re.compile(r"[a-z0-9][a-z0-9._+-]*\Z")
 _MEND = "Restore it from a backup, or publish this version again after removing the file."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compressed:
+    """The gzip of an image, which stands beside it.
+
+    Attributes:
+        size: Bytes.
+        md5: Lower-case hex; what ``x-MD5`` says when it is sent.
+        sha256: Lower-case hex; also the name of the object that holds the bytes.
+    """
+
+    size: int
+    md5: str
+    sha256: str
+
+    @classmethod
+    def of(cls, gzip: bytes) -> Compressed:
+        """Describes the bytes of a gzip."""
+        return cls(
+            size=len(gzip),
+            md5=hashlib.md5(gzip, usedforsecurity=False).hexdigest(),
+            sha256=hashlib.sha256(gzip).hexdigest(),
+        )
+
+    @classmethod
+    def from_dict(cls, document: Any, path: str) -> Compressed:
+        """Reads the description of a gzip.
+
+        Raises:
+            ManifestError: It is none; ``path`` leads to it.
+        """
+        found = document if isinstance(document, dict) else {}
+        digests = {name: str(found.get(name)) for name in _DIGESTS}
+        size = found.get("size")
+        if type(size) is not int or not all(
+            _DIGESTS[name].match(digests[name]) for name in digests
+        ):
+            raise ManifestError(
+                f"{path} describes no gzip",
+                hint="Restore it from a backup, or publish this version again, compressed.",
+            )
+        return cls(size=size, **digests)
+
+    def to_dict(self) -> dict[str, int | str]:
+        """Returns it as JSON types."""
+        return {"size": self.size, "md5": self.md5, "sha256": self.sha256}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseSignature:
+    """One signature of a release's image.
+
+    Attributes:
+        key: The id of the key (:class:`acpublish.keys.PublicKey`).
+        signature: ECDSA P-256 with SHA-256 over the statement, DER, in base64.
+    """
+
+    key: str
+    signature: str
+
+    @classmethod
+    def of(cls, key: Any, signature: Any) -> ReleaseSignature | None:
+        """Returns the signature, None where the texts are not of the right form."""
+        if not isinstance(key, str) or not isinstance(signature, str):
+            return None
+        if not is_key_id(key) or not _SIGNATURE.match(signature):
+            return None
+        return cls(key=key, signature=signature)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +145,7 @@ class ReleaseImage:
     chip: str | None = None
     flash_mode: str | None = None
     stamped: bool = False
-    running: RunningDigests = field(default_factory=RunningDigests)
+    running: ReportedDigests = field(default_factory=ReportedDigests)
     channels: Mapping[str, int] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
     compressed: Compressed | None = None
@@ -80,6 +153,11 @@ class ReleaseImage:
     skipped_checks: Mapping[str, str] = field(default_factory=dict)
     signatures: tuple[ReleaseSignature, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def core(self) -> str | None:
+        """The ESP8266 Arduino core that it was built with, None where that is not known."""
+        return self.provenance.get(PROVENANCE_CORE)
 
     @classmethod
     def from_dict(cls, document: Any, path: str) -> ReleaseImage:
@@ -104,7 +182,7 @@ class ReleaseImage:
             chip=take.get("chip", str, None),
             flash_mode=take.get("flash_mode", str, None),
             stamped=take.get("stamped", bool, False),
-            running=RunningDigests(
+            running=ReportedDigests(
                 md5s=running.texts("md5s"),
                 sha256s=running.texts("sha256s"),
             ),

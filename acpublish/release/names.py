@@ -2,19 +2,23 @@
 
 They become file names and parts of URLs, so they are lower case and have no character that any
 file system, shell or stock updater could take for something else.
+
+The kinds of image that a release has.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from typing import NewType
+from typing import Literal, NewType
 
 from acpublish.errors import BadNameError
 
 __all__ = [
+    "IMAGE_KINDS",
     "BoardName",
     "ChannelName",
+    "ImageKind",
     "ProductName",
     "board",
     "channel",
@@ -119,3 +123,7 @@ def _made_valid(text: str, limit: int) -> str:
 
 def _shown(text: str) -> str:
     return ascii(text if len(text) <= 40 else text[:37] + "...")
+
+
+ImageKind = Literal["firmware", "filesystem"]
+IMAGE_KINDS: tuple[ImageKind, ...] = ("firmware", "filesystem")

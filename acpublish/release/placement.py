@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from acpublish.errors import ConflictError
-from acpublish.image import Image
+from acpublish.image.model import Image
 from acpublish.keys import PublicKey
-from acpublish.release.cores import PROVENANCE_CORE
-from acpublish.release.manifest import Release, ReleaseImage
+from acpublish.release.manifest import PROVENANCE_CORE, Compressed, Release, ReleaseImage
 from acpublish.release.signatures import merged, statement
-from acpublish.release.submission import Compressed, Outcome, Submission, visible_name
+from acpublish.release.submission import Outcome, Submission, visible_name
 
 __all__ = ["Placement", "place", "visible_name"]
 

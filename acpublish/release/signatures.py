@@ -14,25 +14,18 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
 
 from acpublish.errors import RequestError, SettingsError
-from acpublish.keys import is_key_id
-from acpublish.release.cores import PROVENANCE_CORE
-
-if TYPE_CHECKING:
-    from acpublish.image import Image
-    from acpublish.keys import PrivateKey, PublicKey
-    from acpublish.release.manifest import Release, ReleaseImage
-    from acpublish.release.submission import Submission
+from acpublish.image.model import Image
+from acpublish.keys import PrivateKey, PublicKey
+from acpublish.release.manifest import PROVENANCE_CORE, Release, ReleaseImage, ReleaseSignature
+from acpublish.release.submission import Submission
 
 __all__ = [
     "MAX_TRUSTED_KEYS",
-    "ReleaseSignature",
     "admitted",
     "from_header",
     "merged",
@@ -50,30 +43,6 @@ MAX_TRUSTED_KEYS = 2
 _FORMAT = 1
 #: Says what the signature is about, so that it counts for nothing else that the key may sign.
 _TYPE = "acpublish release image"
-#: DER of two numbers of 256 bits has at most 72 bytes.
-_SIGNATURE = re.compile(r"[A-Za-z0-9+/]{1,128}={0,2}\Z")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReleaseSignature:
-    """One signature of a release's image.
-
-    Attributes:
-        key: The id of the key (:class:`acpublish.keys.PublicKey`).
-        signature: ECDSA P-256 with SHA-256 over the statement, DER, in base64.
-    """
-
-    key: str
-    signature: str
-
-    @classmethod
-    def of(cls, key: Any, signature: Any) -> ReleaseSignature | None:
-        """Returns the signature, None where the texts are not of the right form."""
-        if not isinstance(key, str) or not isinstance(signature, str):
-            return None
-        if not is_key_id(key) or not _SIGNATURE.match(signature):
-            return None
-        return cls(key=key, signature=signature)
 
 
 def statement(product: str, version: object, image: ReleaseImage) -> bytes:
@@ -86,7 +55,7 @@ def statement(product: str, version: object, image: ReleaseImage) -> bytes:
         file=image.file,
         family=image.family,
         chip=image.chip,
-        core=image.provenance.get(PROVENANCE_CORE),
+        core=image.core,
         size=image.size,
         md5=image.md5,
         sha256=image.sha256,

@@ -2,69 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from acpublish.errors import ManifestError, SettingsError
+from acpublish.errors import SettingsError
 from acpublish.release.declared import Declared
-from acpublish.release.kinds import ImageKind
-from acpublish.release.names import BoardName, ChannelName, ProductName
-from acpublish.release.secret_rules import SecretRules
-from acpublish.release.signatures import ReleaseSignature
+from acpublish.release.manifest import Compressed, ReleaseSignature
+from acpublish.release.names import BoardName, ChannelName, ImageKind, ProductName
+from acpublish.release.secrets import SecretRules
 from acpublish.release.version import Version
-
-_DIGESTS = {"md5": re.compile(r"[0-9a-f]{32}\Z"), "sha256": re.compile(r"[0-9a-f]{64}\Z")}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Compressed:
-    """The gzip of an image, which stands beside it.
-
-    Attributes:
-        size: Bytes.
-        md5: Lower-case hex; what ``x-MD5`` says when it is sent.
-        sha256: Lower-case hex; also the name of the object that holds the bytes.
-    """
-
-    size: int
-    md5: str
-    sha256: str
-
-    @classmethod
-    def of(cls, gzip: bytes) -> Compressed:
-        """Describes the bytes of a gzip."""
-        return cls(
-            size=len(gzip),
-            md5=hashlib.md5(gzip, usedforsecurity=False).hexdigest(),
-            sha256=hashlib.sha256(gzip).hexdigest(),
-        )
-
-    @classmethod
-    def from_dict(cls, document: Any, path: str) -> Compressed:
-        """Reads the description of a gzip.
-
-        Raises:
-            ManifestError: It is none; ``path`` leads to it.
-        """
-        found = document if isinstance(document, dict) else {}
-        digests = {name: str(found.get(name)) for name in _DIGESTS}
-        size = found.get("size")
-        if type(size) is not int or not all(
-            _DIGESTS[name].match(digests[name]) for name in digests
-        ):
-            raise ManifestError(
-                f"{path} describes no gzip",
-                hint="Restore it from a backup, or publish this version again, compressed.",
-            )
-        return cls(size=size, **digests)
-
-    def to_dict(self) -> dict[str, int | str]:
-        """Returns it as JSON types."""
-        return {"size": self.size, "md5": self.md5, "sha256": self.sha256}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,8 @@ import contextlib
 import time
 from typing import TextIO
 
-from acpublish.release.secret_rules import masked_query
-from acpublish.server.requests import Request
+from acpublish.release.secrets import masked_query
+from acpublish.server.http import Request
 
 _FLUSH_AFTER_S = 0.2
 

@@ -13,22 +13,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from acpublish.catalog import CatalogFiles, DirectoryCatalog
+from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.catalog.files import CatalogFiles
 from acpublish.errors import AcpublishError
-from acpublish.server import answers
+from acpublish.server import http
 from acpublish.server.accesslog import AccessLog
-from acpublish.server.answers import App, Message, Receive, Scope, Send
-from acpublish.server.auth import Tokens
-from acpublish.server.checkins import CheckIns, Listener
+from acpublish.server.api.routes import create_api, status_of
+from acpublish.server.cache import Places
+from acpublish.server.checkins import CheckIns, Listener, RunningDevices
+from acpublish.server.config import ServerOptions
+from acpublish.server.http import App, Message, Receive, Request, Scope, Send
 from acpublish.server.images import ImageSender
 from acpublish.server.listing import Listing
-from acpublish.server.options import ServerOptions
-from acpublish.server.places import Places
-from acpublish.server.problems import status_of
-from acpublish.server.requests import Request
-from acpublish.server.running import RunningDevices
+from acpublish.server.tokens import Tokens
 from acpublish.server.updates import Updates
-from acpublish.server.upload import create_api
 from acpublish.wire import CATALOG_PATH, UPDATE_PREFIX
 
 _log = logging.getLogger("acpublish.server")
@@ -88,7 +86,7 @@ class Application:
 
     async def _answer(self, request: Request, send: Send) -> int:
         if request.method not in ("GET", "HEAD"):
-            return await answers.text(
+            return await http.text(
                 send, 405, "Only GET and HEAD are answered here.", [(b"allow", b"GET, HEAD")]
             )
         try:
@@ -102,12 +100,12 @@ class Application:
             status, _ = status_of(fault)
             request.note = str(fault)
             if status == 404:
-                return await answers.missing(send)
+                return await http.missing(send)
             _log.error("%s", fault)
-            return await answers.text(send, status, "The catalog cannot be read.")
+            return await http.text(send, status, "The catalog cannot be read.")
         except OSError as fault:
             _log.error("the catalog cannot be read: %s", fault.strerror)
-            return await answers.text(send, 503, "The catalog cannot be read.")
+            return await http.text(send, 503, "The catalog cannot be read.")
 
     async def _call_api(self, scope: Scope, receive: Receive, send: Send) -> int:
         sent = 0

@@ -1,4 +1,6 @@
-"""Image answers: whole, in part, or only their head; with the digests of the very bytes sent.
+"""What an answer with a file needs, made of a release's image, its gzip, or a hand-copied file.
+
+Image answers: whole, in part, or only their head; with the digests of the very bytes sent.
 
 Rules of the wire that devices depend on:
 
@@ -11,20 +13,129 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from acpublish.catalog import CatalogFiles
+from acpublish.catalog.files import CatalogFiles
 from acpublish.catalog.loose import LARGEST_READ_BYTES, Content, Identity, identity, settled
 from acpublish.errors import CatalogError, NotFoundError
-from acpublish.image.inflate import inflate
-from acpublish.release import Compressed, Release, ReleaseImage
-from acpublish.server import answers
-from acpublish.server.answers import Headers, Send
-from acpublish.server.bodies import CHUNK_BYTES, ByteCache, send_bytes, send_file
-from acpublish.server.heads import asked_range, image_headers, part_headers
-from acpublish.server.requests import Request
-from acpublish.server.served import Served, of_compressed, of_image, of_release
+from acpublish.image.gzip import inflate
+from acpublish.image.model import Image, Integrity, Kind, ReportedDigests
+from acpublish.image.stamp_record import fits
+from acpublish.release.manifest import Compressed, Release, ReleaseImage
+from acpublish.release.names import ImageKind
+from acpublish.server import http
+from acpublish.server.cache import CHUNK_BYTES, ByteCache, send_bytes, send_file
+from acpublish.server.http import Headers, Request, Send
+from acpublish.server.image_headers import asked_range, image_headers, part_headers
+from acpublish.wire import Family
+
+__all__ = ["Served", "of_compressed", "of_image", "of_release"]
+
+_FIRMWARE = (Kind.APPLICATION, Kind.GZIP, Kind.SIGNED)
+_RUINOUS = (Kind.MERGED, Kind.BOOTLOADER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """All that an answer with a file needs, apart from its bytes.
+
+    Attributes:
+        name: The file's name.
+        path: Where its bytes are.
+        state: The state of a hand-copied file; None for an object, which never changes.
+        size: Bytes.
+        md5: Of the whole file; None where it was too large to look into.
+        sha256: Likewise.
+        family: The chip family that it is for.
+        kind: Firmware or a filesystem, None for neither or not known.
+        version: The version that it has, by its manifest or stamp.
+        running: What devices that run it may report.
+        flashable: False for what would ruin a device.
+        inflated: What a gzip has to inflate to, SHA-256; None for all else.
+        headers: The headers of a whole answer.
+    """
+
+    name: str
+    path: Path
+    size: int
+    state: Identity | None = None
+    md5: str | None = None
+    sha256: str | None = None
+    family: Family | None = None
+    kind: ImageKind | None = None
+    version: str | None = None
+    running: ReportedDigests = field(default_factory=ReportedDigests)
+    flashable: bool = True
+    inflated: str | None = None
+    headers: Headers = field(default_factory=list)
+
+
+def of_release(release: Release, image: ReleaseImage, path: Path) -> Served:
+    """Returns what to serve for an image of a release, whose bytes are at ``path``."""
+    return Served(
+        name=image.file,
+        path=path,
+        size=image.size,
+        md5=image.md5,
+        sha256=image.sha256,
+        family=image.family,
+        kind=image.kind,
+        version=str(release.version),
+        running=image.running,
+        headers=image_headers(image.file, image.size, image.md5, image.sha256),
+    )
+
+
+def of_compressed(image: ReleaseImage, gzip: Compressed, path: Path) -> Served:
+    """Returns what to serve for the gzip of an image of a release."""
+    name = f"{image.file}.gz"
+    return Served(
+        name=name,
+        path=path,
+        size=gzip.size,
+        md5=gzip.md5,
+        sha256=gzip.sha256,
+        inflated=image.sha256,
+        headers=image_headers(name, gzip.size, gzip.md5, gzip.sha256),
+    )
+
+
+def of_image(path: Path, state: Identity, image: Image) -> Served:
+    """Returns what to serve for a hand-copied file."""
+    kind: ImageKind | None = None
+    if image.kind in _FIRMWARE:
+        kind = "firmware"
+    elif image.kind is Kind.FILESYSTEM:
+        kind = "filesystem"
+    return Served(
+        name=path.name,
+        path=path,
+        size=image.size,
+        state=state,
+        md5=image.md5,
+        sha256=image.sha256,
+        # Only the ESP8266 takes gzip (image-format: HTTPUpdate.cpp wants 0xE9).
+        family="esp8266" if image.kind is Kind.GZIP else image.family,
+        kind=kind,
+        # It goes into a header, and is whatever stands in the file.
+        version=image.stamp.version if image.stamp and fits(image.stamp.version) else None,
+        running=image.running,
+        flashable=image.kind not in _RUINOUS and not _broken(image),
+        headers=image_headers(path.name, image.size, image.md5, image.sha256),
+    )
+
+
+def _broken(image: Image) -> bool:
+    """Tells whether a device that flashes it would hold less than the image, or other bytes.
+
+    The MD5 that goes with the bytes holds for those of a truncated file, too. Bytes that follow a
+    sound image do no harm.
+    """
+    sums = (image.checksum, image.crc, image.digest)
+    sound = image.checksum is Integrity.VALID and Integrity.INVALID not in sums
+    return image.damaged and not sound
 
 
 class ImageSender:
@@ -85,7 +196,7 @@ class ImageSender:
             CatalogError: An object is not what was published.
         """
         if served.size == 0 and request.report.updater:
-            return await answers.missing(send)
+            return await http.missing(send)
         part = asked_range(request, served.size)
         if part is None:
             status, headers, start, size = 200, served.headers, 0, served.size
@@ -94,9 +205,9 @@ class ImageSender:
             status, headers = 206, part_headers(start, size, served.size)
         else:
             outside = [(b"content-range", b"bytes */%d" % served.size)]
-            return await answers.text(send, 416, "The range lies outside the file.", outside)
+            return await http.text(send, 416, "The range lies outside the file.", outside)
         if request.method == "HEAD":
-            return await answers.whole(send, status, headers)
+            return await http.whole(send, status, headers)
         if served.size > self._bytes.largest_bytes:
             if served.inflated is not None:
                 raise CatalogError("the gzip is too large to look into", hint="Raise the cache.")

@@ -21,12 +21,13 @@ from datetime import datetime, timezone
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
-from acpublish.catalog import CatalogFiles, Directory, Entry
-from acpublish.release import Release, ReleaseImage, names, newest
-from acpublish.server import answers
-from acpublish.server.answers import Send
-from acpublish.server.places import Places
-from acpublish.server.requests import Request
+from acpublish.catalog.files import CatalogFiles, Directory, Entry
+from acpublish.release import names
+from acpublish.release.decision import newest
+from acpublish.release.manifest import Release, ReleaseImage
+from acpublish.server import http
+from acpublish.server.cache import Places
+from acpublish.server.http import Request, Send
 from acpublish.wire import (
     DEVICE_LIST_BINS,
     ENTRY_DOCUMENT_BYTES,
@@ -71,13 +72,13 @@ class Listing:
         """Answers a request for a list."""
         wanted = _wanted(request.query)
         if wanted is None:
-            return await answers.text(send, 400, "The only operation is op=list.")
+            return await http.text(send, 400, "The only operation is op=list.")
         directory = self._directory(wanted)
         if directory is None:
-            return await answers.missing(send)
+            return await http.missing(send)
         kept = await self._list(directory, request.report.family)
         body = b"" if request.method == "HEAD" else kept.body
-        return await answers.whole(send, 200, kept.headers, body)
+        return await http.whole(send, 200, kept.headers, body)
 
     def _directory(self, attempts: Iterable[bytes]) -> Directory | None:
         for attempt in attempts:
@@ -131,7 +132,7 @@ class Listing:
         body = json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode()
         now = time.monotonic()
         life_s = min(max(_SHORTEST_LIFE_S, _LIFE_PER_COST * (now - began)), _LONGEST_LIFE_S)
-        headers = answers.length_and_type(body, b"application/json")
+        headers = http.length_and_type(body, b"application/json")
         return _Kept(stamp=stamp, until=now + life_s, body=body, headers=headers)
 
     def _for_device(

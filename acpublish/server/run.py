@@ -1,4 +1,7 @@
-"""Runs the server: from options to an exit status."""
+"""Runs the server: from options to an exit status.
+
+What the server says while it runs: plain lines on stderr, one for each request.
+"""
 
 from __future__ import annotations
 
@@ -16,27 +19,27 @@ from collections.abc import Coroutine, Iterator
 from dataclasses import replace
 from typing import Any
 
-from acpublish.catalog import DirectoryCatalog
+from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.catalog.state import state_dir
-from acpublish.errors import AcpublishError, MissingExtraError
-from acpublish.server import logs
-from acpublish.server.options import ServerOptions
+from acpublish.errors import AcpublishError, MissingExtraError, SettingsError
+from acpublish.server.config import ServerOptions
 from acpublish.server.sockets import listen, own_address, raise_open_files, reaches_others, url_of
+
+__all__ = ["ServerOptions", "serve"]
 
 try:
     import uvicorn
 
     from acpublish.server.accesslog import AccessLog
     from acpublish.server.app import create_app
-    from acpublish.server.auth import Tokens
-    from acpublish.server.request_line import DeviceProtocol
+    from acpublish.server.protocol import DeviceProtocol
+    from acpublish.server.tokens import Tokens
 except ImportError as fault:
     raise MissingExtraError(
         f"the server needs {fault.name}, which is not installed",
         hint="Install it: pip install 'acpublish[server]'.",
     ) from fault
 
-__all__ = ["ServerOptions", "serve"]
 
 _log = logging.getLogger("acpublish.server")
 
@@ -62,7 +65,7 @@ def serve(options: ServerOptions) -> int:
         SettingsError: The address, the level of the log or the state folder is at fault.
         CatalogError: The catalog's directory is.
     """
-    logs.configure(logs.level_of(options.log))
+    configure(level_of(options.log))
     state = options.state or state_dir(options.catalog, os.environ)
     catalog = DirectoryCatalog(options.catalog, state)
     _repair(catalog)
@@ -183,3 +186,32 @@ class _Server(uvicorn.Server):
             await asyncio.sleep(_TICK_S)
         for task in list(state.tasks):
             task.cancel()
+
+
+_LEVELS = ("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG")
+
+
+def level_of(name: str) -> int:
+    """Returns the level of a name of :mod:`logging`, in either case.
+
+    Raises:
+        SettingsError: There is no such level.
+    """
+    upper = name.upper()
+    if upper not in (*_LEVELS, "WARN", "FATAL", "NOTSET"):
+        raise SettingsError(f"there is no log level {name!a}", hint=f"One of {', '.join(_LEVELS)}.")
+    level: int = getattr(logging, upper)
+    return level
+
+
+def configure(level: int) -> None:
+    """Sends the records of the server and of uvicorn to stderr, and no one else's."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    for name in ("acpublish", "uvicorn"):
+        logger = logging.getLogger(name)
+        logger.handlers = [handler]
+        logger.setLevel(level)
+        logger.propagate = False
+    # What uvicorn tells of its own start and end is told here in other words.
+    logging.getLogger("uvicorn.error").setLevel(max(level, logging.WARNING))

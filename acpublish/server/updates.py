@@ -6,23 +6,17 @@ import logging
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
-from acpublish.catalog import DirectoryCatalog, LooseFile, ReleaseFile
+from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.catalog.files import LooseFile, ReleaseFile
 from acpublish.errors import AcpublishError
-from acpublish.release import (
-    Decision,
-    Release,
-    Verdict,
-    decide_file,
-    decide_update,
-    names,
-)
-from acpublish.server import answers
-from acpublish.server.answers import Send
+from acpublish.release import names
+from acpublish.release.decision import Decision, Verdict, decide_file, decide_update
+from acpublish.release.manifest import Release
+from acpublish.server import http
+from acpublish.server.cache import Places
 from acpublish.server.checkins import CheckIns
-from acpublish.server.images import ImageSender
-from acpublish.server.places import Places
-from acpublish.server.requests import Request
-from acpublish.server.served import Served
+from acpublish.server.http import Request, Send
+from acpublish.server.images import ImageSender, Served
 from acpublish.wire import UPDATE_PREFIX, Mode, Report
 
 _log = logging.getLogger(__name__)
@@ -57,7 +51,7 @@ class Updates:
                         image = self._places.locate(target[: -len(suffix)])
                         if isinstance(image, (ReleaseFile, LooseFile)):
                             return await self._checksum(image, digest, send)
-        return await answers.missing(send)
+        return await http.missing(send)
 
     async def automatic(self, request: Request, send: Send) -> int:
         """Answers for ``/update/<product>/<board>[?channel=...]``.
@@ -73,7 +67,7 @@ class Updates:
             return await self.file(request, send)
         self._note(request, decision, product, board)
         if decision.verdict is Verdict.UP_TO_DATE:
-            return await answers.not_modified(send)
+            return await http.not_modified(send)
         if decision.release is None or decision.image is None:
             return await _without_image(decision, send)
         if decision.compressed is not None:
@@ -106,15 +100,15 @@ class Updates:
         self, request: Request, decision: Decision, served: Served, send: Send
     ) -> int:
         if decision.verdict is Verdict.UP_TO_DATE:
-            return await answers.not_modified(send)
+            return await http.not_modified(send)
         if decision.verdict is not Verdict.OFFER:
             return await _without_image(decision, send)
         if request.report.mode is not Mode.VERSION:
             return await self._images.send(request, served, send)
         if served.version is None:
-            return await answers.text(send, 404, "The version of this file is not known.")
+            return await http.text(send, 404, "The version of this file is not known.")
         version = [(b"x-version", served.version.encode()), (b"content-length", b"0")]
-        return await answers.whole(send, 200, version)
+        return await http.whole(send, 200, version)
 
     async def _served(self, located: ReleaseFile | LooseFile) -> Served:
         if isinstance(located, ReleaseFile):
@@ -125,11 +119,11 @@ class Updates:
         served = await self._served(located)
         value = served.md5 if digest == "md5" else served.sha256
         if value is None:
-            return await answers.missing(send)
+            return await http.missing(send)
         # As md5sum and sha256sum write it, so that their --check reads it.
         name = served.name.encode("utf-8", "replace").replace(b"\n", b"?")
         body = value.encode() + b"  " + name + b"\n"
-        return await answers.whole(send, 200, answers.length_and_type(body, b"text/plain"), body)
+        return await http.whole(send, 200, http.length_and_type(body, b"text/plain"), body)
 
     def _decide(self, report: Report, product: str, board: str, channel: str) -> Decision:
         """Decides, or remembers: most devices of a fleet say the same, until a release is new."""
@@ -167,8 +161,8 @@ class Updates:
 
 async def _without_image(decision: Decision, send: Send) -> int:
     if decision.verdict is Verdict.REFUSE:
-        return await answers.text(send, 403, f"Refused: {decision.reason}.")
-    return await answers.missing(send)
+        return await http.text(send, 403, f"Refused: {decision.reason}.")
+    return await http.missing(send)
 
 
 @lru_cache(_KEPT_ADDRESSES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from acpublish.client.redact import MASK, redact, redact_broken, without_query
+from acpublish.redact import MASK, redact, redact_broken, without_query
 from acpublish.settings.names import DEFAULTS, NAMES
 from acpublish.settings.values import Settings
 

@@ -1,32 +1,36 @@
-"""Values out of layers: each is checked once, and an error says where it came from."""
+"""Values out of layers: each is checked once, and an error says where it came from.
+
+The layers that count in a place: the same for commands, the hook and Arduino's recipe.
+"""
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from acpublish.catalog.state import state_dir
 from acpublish.errors import AcpublishError, SettingsError
-from acpublish.publishing.options import (
-    CheckOptions,
-    Destination,
-    ImportOptions,
-    PublishOptions,
-)
-from acpublish.release import Declared, ImageKind, core, names
-from acpublish.release.secret_rules import SecretRules, parse_accepted
-from acpublish.settings import checks
-from acpublish.settings.layers import Layer
+from acpublish.publishing.options import CheckOptions, Destination, ImportOptions, PublishOptions
+from acpublish.release import names
+from acpublish.release.declared import Declared
+from acpublish.release.gzip_choice import core
+from acpublish.release.names import ImageKind
+from acpublish.release.secrets import SecretRules, parse_accepted
+from acpublish.settings import validators
+from acpublish.settings.config_files import file_layers
+from acpublish.settings.layers import Layer, environment
 from acpublish.settings.names import DEFAULTS, EXAMPLES, PER_ENVIRONMENT, SPELLED
-from acpublish.settings.tokens import STDIN, token_from_file, token_from_stdin
+from acpublish.settings.validators import STDIN, token_from_file, token_from_stdin
 
 if TYPE_CHECKING:
     from acpublish.release.filenames import NamePattern
 
-__all__ = ["Settings"]
+__all__ = ["Settings", "command_settings", "files_of"]
 
 T = TypeVar("T")
 
@@ -84,7 +88,7 @@ class Settings:
 
     def flag(self, name: str) -> bool:
         """Returns a yes or no; no where no layer has it."""
-        return self.checked(name, checks.boolean, DEFAULTS[name])
+        return self.checked(name, validators.boolean, DEFAULTS[name])
 
     @cached_property
     def token(self) -> str | None:
@@ -106,7 +110,7 @@ class Settings:
         Raises:
             SettingsError: It is not given, or is no address that can be used.
         """
-        to = self.checked("to", checks.address)
+        to = self.checked("to", validators.address)
         holder = next(layer for layer in self.layers if "to" in layer.values)
         if Destination(to=to).is_server:
             return Destination(to=to, token=self.token, insecure_http=self.flag("insecure_http"))
@@ -120,7 +124,7 @@ class Settings:
         Raises:
             SettingsError: There is no such kind.
         """
-        return self.checked("kind", checks.kind, DEFAULTS["kind"])
+        return self.checked("kind", validators.kind, DEFAULTS["kind"])
 
     def signing_key(self) -> Path | None:
         """Returns the file of the key that signs, None where none is set.
@@ -129,7 +133,7 @@ class Settings:
             SettingsError: There is no such file.
         """
         path = self._path("signing_key")
-        return path and self.checked("signing_key", lambda _: checks.key_file(path))
+        return path and self.checked("signing_key", lambda _: validators.key_file(path))
 
     def publish_options(
         self,
@@ -156,7 +160,7 @@ class Settings:
             board=self.checked("board", names.board, board),
             channel=self._given("channel", names.channel),
             kind=self.kind(),
-            chip=self._given("chip", checks.chip) or chip,
+            chip=self._given("chip", validators.chip) or chip,
             signing_key=self.signing_key(),
             provenance={**(provenance or {}), **built_with},
             private=private or {},
@@ -181,7 +185,7 @@ class Settings:
             board=self._given("board", names.board),
             channel=self._given("channel", names.channel),
             kind=self.kind(),
-            chip=self._given("chip", checks.chip),
+            chip=self._given("chip", validators.chip),
             partitions=self._path("partitions"),
             skipped_checks=self._skipped_checks(),
             secrets=self._secret_rules(),
@@ -225,16 +229,16 @@ class Settings:
         skipped: dict[str, str] = {}
         if self.text("skip_checks"):
             # It brings all the checks along, which most builds do not need.
-            from acpublish.release.checks import parse_skips
+            from acpublish.release.checks.registry import parse_skips
 
             skipped = self.checked("skip_checks", parse_skips)
         # What is not searched for is a check that was not made: the manifest says so, too.
-        if self.checked("secret_scan", checks.secret_scan, DEFAULTS["secret_scan"]) == "off":
+        if self.checked("secret_scan", validators.secret_scan, DEFAULTS["secret_scan"]) == "off":
             skipped.setdefault("secrets", "secret_scan = off")
         return skipped
 
     def _secret_rules(self) -> SecretRules:
-        scan = self.checked("secret_scan", checks.secret_scan, DEFAULTS["secret_scan"])
+        scan = self.checked("secret_scan", validators.secret_scan, DEFAULTS["secret_scan"])
         return SecretRules(
             severity="error" if scan == "error" else "warning",
             accepted=self.checked("accept_secrets", parse_accepted, ""),
@@ -251,8 +255,8 @@ class Settings:
     def _version_source(self, text: str) -> str:
         if text.startswith("env:"):
             name = text.removeprefix("env:")
-            return checks.version_variable(name, self._variables().get(name, ""))
-        return checks.version_source(text)
+            return validators.version_variable(name, self._variables().get(name, ""))
+        return validators.version_source(text)
 
     def _variables(self) -> dict[str, str]:
         return {name: text for layer in self.layers for name, text in layer.variables.items()}
@@ -282,3 +286,45 @@ def _token(layer: Layer, text: str) -> str:
     if text == STDIN and layer.stdin:
         return token_from_stdin()
     return token_from_file(_path_of(text, layer))
+
+
+def files_of(directory: Path, environ: Mapping[str, str]) -> Callable[[], tuple[Layer, ...]]:
+    """Returns what reads the files of settings that count in a directory, once, when asked to."""
+    return functools.cache(lambda: file_layers(directory, environ))
+
+
+def command_settings(
+    first: Layer,
+    environ: Mapping[str, str],
+    directory: Path,
+    *,
+    project_environment: str | None = None,
+    defaults: bool = False,
+    without: Collection[str] = (),
+) -> Settings:
+    """Returns the settings of a command: its options, and all that comes after them.
+
+    Args:
+        first: The layer of the command's options.
+        environ: The environment variables.
+        directory: Where the command is run.
+        project_environment: The environment of platformio.ini whose options count.
+        defaults: Whether a PlatformIO project also tells product and board by its name and board.
+        without: Settings that the project's and the user's files do not decide.
+
+    Raises:
+        SettingsError: A file of settings cannot be read, or holds what is no setting.
+    """
+    # A build has the options of platformio.ini from PlatformIO, and does not load this.
+    from acpublish.settings.project_ini import project_layers
+
+    project = project_layers(directory, project_environment, defaults=defaults)
+    files = file_layers(directory, environ)
+    # The folder's name and the option board are no settings, so that they come last.
+    found = (_without(without, layer) for layer in (*project[:1], *files, *project[1:]))
+    return Settings(first, environment(environ), *found)
+
+
+def _without(names: Collection[str], layer: Layer) -> Layer:
+    values = {name: text for name, text in layer.values.items() if name not in names}
+    return replace(layer, values=values)

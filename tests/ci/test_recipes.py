@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from acpublish.catalog import DirectoryCatalog
-from acpublish.server.auth import create_token
+from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.server.tokens import create_token
 from tests.ci import runner
 from tests.docs.documents import ROOT
 from tests.support import images

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 import acpublish
-from acpublish import keyring
-from acpublish.catalog import DirectoryCatalog
+from acpublish import api
+from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.client.remote import RemoteCatalog
-from acpublish.device import DeviceOptions, Result, run
+from acpublish.emulator.profile import DeviceOptions, Result
+from acpublish.emulator.updater import run
 from acpublish.errors import CheckError, ConflictError
-from acpublish.release import Outcome
+from acpublish.release.submission import Outcome
 from tests.support import images
 from tests.support.server import running_server
 
@@ -114,10 +115,10 @@ def test_its_trusted_key_holds(old: Old, tmp_path: Path) -> None:
     new, key, public = (tmp_path / name for name in ("new.bin", "key.pem", "public.pem"))
     new.write_bytes(images.esp8266_image(5120, seed=42))
     names = {"product": "signed", "version": "2.0.0", "board": "d1_mini"}
-    public.write_text(keyring.create_key(key).pem)
+    public.write_text(api.create_key(key).pem)
     with pytest.raises(CheckError, match="signature"):
         acpublish.publish(new, to=old.catalog, **names, signing_key=key)
-    keyring.trust_keys(old.catalog, product="signed", add=public)
+    api.trust_keys(old.catalog, product="signed", add=public)
     done = acpublish.publish(new, to=old.catalog, **names, signing_key=key)
     assert done.receipt.outcome is Outcome.PUBLISHED
     assert len(DirectoryCatalog(old.catalog).releases("signed")) == 2

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import acpublish
-from acpublish.server import request_line
+from acpublish.server import protocol
 from tests.support.images import esp32_image, esp8266_image, littlefs
 from tests.support.server import Answer, RunningServer, read_all, running_server
 
@@ -70,13 +70,13 @@ def test_a_body_that_does_not_come_does_not_hold_the_connection(
     server: RunningServer, method: str
 ) -> None:
     with server.connect() as connection:
-        connection.settimeout(request_line.HEAD_DEADLINE_S + 5)
+        connection.settimeout(protocol.HEAD_DEADLINE_S + 5)
         connection.sendall(
             f"{method} /a HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1".encode()
         )
         begin = time.monotonic()
         Answer.parse(read_all(connection))
-        assert time.monotonic() - begin < request_line.HEAD_DEADLINE_S + 3
+        assert time.monotonic() - begin < protocol.HEAD_DEADLINE_S + 3
 
 
 def test_a_copy_that_stalls_is_no_firmware(server: RunningServer, catalog: Path) -> None:
@@ -193,5 +193,5 @@ def test_a_sketch_may_read_a_published_filesystem(
 
 def test_silent_connections_are_closed(server: RunningServer) -> None:
     with server.connect() as connection:
-        connection.settimeout(request_line.HEAD_DEADLINE_S + 5)
+        connection.settimeout(protocol.HEAD_DEADLINE_S + 5)
         assert connection.recv(1) == b""

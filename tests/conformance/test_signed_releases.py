@@ -14,15 +14,20 @@ from typing import Any
 import pytest
 
 import acpublish
-from acpublish import keyring
-from acpublish.catalog import DirectoryCatalog, layout
+from acpublish import api
+from acpublish.catalog import layout
+from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.cli import main
 from acpublish.client.remote import RemoteCatalog
 from acpublish.errors import AcpublishError, CheckError, VerificationError
-from acpublish.image import compress, read, stamp
+from acpublish.image.gzip import compress
+from acpublish.image.reader import read
+from acpublish.image.stamper import stamp
 from acpublish.keys import PrivateKey, read_private_key
-from acpublish.release import Submission, Version, names
+from acpublish.release import names
 from acpublish.release.signatures import sign, submitted_statement
+from acpublish.release.submission import Submission
+from acpublish.release.version import Version
 from tests.conformance.test_upload import put, token
 from tests.support.images import esp8266_image
 from tests.support.openssl import needs_openssl, openssl
@@ -59,7 +64,7 @@ class Keys:
     def secret(self, name: str) -> Path:
         path = self.directory / f"{name}.pem"
         if not path.exists():
-            public = keyring.create_key(path)
+            public = api.create_key(path)
             (self.directory / f"{name}.pub").write_text(public.pem)
         return path
 
@@ -114,7 +119,7 @@ def newest(server: RunningServer) -> bytes | None:
 def test_a_client_without_checks_is_refused_with_the_same_check(
     server: RunningServer, catalog: Path, keys: Keys, bearer: str, tmp_path: Path
 ) -> None:
-    keyring.trust_keys(catalog, product="lamp", add=keys.public("ours"))
+    api.trust_keys(catalog, product="lamp", add=keys.public("ours"))
     own = pytest.raises(CheckError, match=r"^signature: ")
     (tmp_path / "firmware.bin").write_bytes(image("1.0.0"))
     with own as caught:
@@ -151,7 +156,7 @@ def test_a_client_without_checks_is_refused_with_the_same_check(
 def test_openssl_alone_can_sign_and_verify(
     server: RunningServer, catalog: Path, keys: Keys, bearer: str, tmp_path: Path
 ) -> None:
-    keyring.trust_keys(catalog, product="lamp", add=keys.public("ours"))
+    api.trust_keys(catalog, product="lamp", add=keys.public("ours"))
     stated = tmp_path / "statement"
     stated.write_bytes(submitted_statement(read(image("1.0.0")), submission("1.0.0")))
     made = openssl("dgst", "-sha256", "-sign", keys.secret("ours"), stated).stdout
@@ -225,7 +230,7 @@ def test_a_key_is_rotated_while_the_server_runs(
         return [one["version"] for one in listed["releases"]]
 
     # 1. The old key is trusted, and has signed all there is.
-    keyring.trust_keys(catalog, product="lamp", add=keys.public("old"))
+    api.trust_keys(catalog, product="lamp", add=keys.public("old"))
     for version in ("1.0.0", "1.1.0"):
         assert upload(server, bearer, version, signature(version, old))[0] == 201
     copy_in(catalog, tmp_path, "8.0.0", others)
@@ -233,19 +238,19 @@ def test_a_key_is_rotated_while_the_server_runs(
     assert valid() == ["1.0.0", "1.1.0"]
     with Watcher(server, image("1.1.0")) as watcher:
         # 2. Both are trusted: who has either key may publish.
-        keyring.trust_keys(catalog, product="lamp", add=keys.public("new"))
+        api.trust_keys(catalog, product="lamp", add=keys.public("new"))
         refuses(others)
         assert valid() == ["1.0.0", "1.1.0"]
         # The old one cannot go yet.
         with pytest.raises(AcpublishError, match="resign"):
-            keyring.trust_keys(catalog, product="lamp", remove=keys.id("old"))
+            api.trust_keys(catalog, product="lamp", remove=keys.id("old"))
         # 3. The new key signs what is valid, and nothing else.
-        done = keyring.resign(catalog, product="lamp", key=keys.secret("new"))
+        done = api.resign(catalog, product="lamp", key=keys.secret("new"))
         assert (len(done.signed), len(done.left_out)) == (2, 1)
         refuses(others)
         assert valid() == ["1.0.0", "1.1.0"]
         # 4. The old key is trusted no longer.
-        _, withheld = keyring.trust_keys(catalog, product="lamp", remove=keys.id("old"))
+        _, withheld = api.trust_keys(catalog, product="lamp", remove=keys.id("old"))
         assert withheld == ()
         refuses(old, others)
         assert valid() == ["1.0.0", "1.1.0"]
@@ -264,7 +269,7 @@ def test_a_key_is_rotated_while_the_server_runs(
 def test_what_somebody_copies_in_or_changes_is_not_served(
     server: RunningServer, catalog: Path, keys: Keys, bearer: str, tmp_path: Path
 ) -> None:
-    keyring.trust_keys(catalog, product="lamp", add=keys.public("ours"))
+    api.trust_keys(catalog, product="lamp", add=keys.public("ours"))
     assert upload(server, bearer, "1.0.0", signature("1.0.0", keys.key("ours")))[0] == 201
     copy_in(catalog, tmp_path, "2.0.0", keys.key("others"))
     assert newest(server) == image("1.0.0")
@@ -288,7 +293,7 @@ def test_keys_that_are_edited_in_place_are_noticed(
     server: RunningServer, catalog: Path, keys: Keys, bearer: str
 ) -> None:
     """The file stays the same one, so that the directory's time does not tell."""
-    keyring.trust_keys(catalog, product="lamp", add=keys.public("ours"))
+    api.trust_keys(catalog, product="lamp", add=keys.public("ours"))
     assert upload(server, bearer, "1.0.0", signature("1.0.0", keys.key("ours")))[0] == 201
     time.sleep(0.2)
     assert newest(server) == image("1.0.0")
@@ -304,7 +309,7 @@ def test_a_gzip_of_something_else_is_not_sent(
     server: RunningServer, catalog: Path, keys: Keys, tmp_path: Path
 ) -> None:
     """The signature names the image; what stands beside it has to inflate to that."""
-    keyring.trust_keys(catalog, product="lamp", add=keys.public("ours"))
+    api.trust_keys(catalog, product="lamp", add=keys.public("ours"))
     data = {
         version: stamp(esp8266_image(size=65536, compressible=True), PRODUCT, version)
         for version in ("1.0.0", "1.1.0", "6.6.6")
@@ -383,7 +388,7 @@ def test_an_unsigned_release_after_a_signed_one_is_refused_on_both_sides(
 def test_publish_signs_with_a_key(
     server: RunningServer, catalog: Path, keys: Keys, bearer: str, tmp_path: Path
 ) -> None:
-    keyring.trust_keys(catalog, product="lamp", add=keys.public("ours"))
+    api.trust_keys(catalog, product="lamp", add=keys.public("ours"))
     (tmp_path / "firmware.bin").write_bytes(esp8266_image(size=8192))
 
     def publish(version: str, key: str | None, to: str | Path) -> acpublish.Publication:

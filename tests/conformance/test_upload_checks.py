@@ -14,8 +14,12 @@ from typing import Any
 
 import pytest
 
-from acpublish.image import read
-from acpublish.release import Declared, Submission, Version, check, names
+from acpublish.image.reader import read
+from acpublish.release import names
+from acpublish.release.checks.registry import check
+from acpublish.release.declared import Declared
+from acpublish.release.submission import Submission
+from acpublish.release.version import Version
 from tests.conformance.test_upload import put, token
 from tests.support import images
 from tests.support.server import RunningServer, running_server

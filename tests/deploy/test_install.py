@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import acpublish
-from acpublish.device import DeviceOptions, Result, run
+from acpublish.emulator.profile import DeviceOptions, Result
+from acpublish.emulator.updater import run
 from tests.deploy.machine import DOCUMENT, UNIT, Machine, documented
 from tests.docs.documents import ROOT
 from tests.support import images

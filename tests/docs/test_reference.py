@@ -12,12 +12,12 @@ import pytest
 
 import acpublish
 from acpublish import errors, settings
-from acpublish.cli import COMMANDS, status
+from acpublish.cli import COMMANDS, exit_status
 from acpublish.cli import acpublish as command_line
-from acpublish.image import Image, Kind
-from acpublish.release import ReleaseImage
-from acpublish.release.checks import CHECKS
-from acpublish.server.problems import status_of
+from acpublish.image.model import Image, Kind
+from acpublish.release.checks.registry import CHECKS
+from acpublish.release.manifest import ReleaseImage
+from acpublish.server.api.routes import status_of
 from tests.docs.documents import DOCUMENTS, ROOT, name_of
 
 REFERENCE = ROOT / "docs" / "reference"
@@ -112,10 +112,10 @@ def test_every_environment_variable_in_the_code_is_documented() -> None:
 
 def test_every_exit_status_is_documented() -> None:
     table = re.findall(r"^\| (\d+) \|", text_of("exit-statuses.md"), re.M)
-    said = re.findall(r"^(\d+)  ", status.__doc__ or "", re.M)
+    said = re.findall(r"^(\d+)  ", exit_status.__doc__ or "", re.M)
     assert table == said
     assert {"0", "1", "2", "70", "130"} <= set(said)
-    possible = {status.status_of(one("x", hint="y")) for one in _all_errors()}
+    possible = {exit_status.status_of(one("x", hint="y")) for one in _all_errors()}
     assert {str(one) for one in possible} <= set(said)
 
 

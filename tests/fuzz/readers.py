@@ -9,9 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from acpublish.errors import ImageError, PartitionError
-from acpublish.image import Image, Integrity, Kind, Outline, outline, read, read_partitions, stamp
-from acpublish.image.inflate import MAX_INFLATED_BYTES, inflate
+from acpublish.image.examine import outline
+from acpublish.image.gzip import MAX_INFLATED_BYTES, inflate
+from acpublish.image.model import Image, Integrity, Kind, Outline
+from acpublish.image.partition_table import read_partitions
+from acpublish.image.reader import read
 from acpublish.image.signing import split_signed
+from acpublish.image.stamper import stamp
 from tests.support.images import esp32_image, esp8266_image
 
 SEEDS = Path(__file__).resolve().parents[1] / "data" / "fuzz"

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 
 import acpublish
-from acpublish.device import DeviceOptions, Outcome, Result, flash, run
-from acpublish.device.request import update_request
-from acpublish.image import stamp
-from acpublish.image.inflate import inflate
+from acpublish.emulator import flash
+from acpublish.emulator.profile import DeviceOptions, Outcome, Result
+from acpublish.emulator.request import update_request
+from acpublish.emulator.updater import run
+from acpublish.image.gzip import inflate
+from acpublish.image.stamper import stamp
 from tests.conformance.test_upload import put, token
 from tests.support import images
 from tests.support.server import RunningServer, running_server

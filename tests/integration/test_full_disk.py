@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from acpublish.catalog import DirectoryCatalog
+from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import AcpublishError, CatalogError
-from acpublish.image import stamp
-from acpublish.release import Outcome
+from acpublish.image.stamper import stamp
+from acpublish.release.submission import Outcome
 from tests.support import images
 from tests.unit.catalog.holding import files_below, put, seen, submission
 

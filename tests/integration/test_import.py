@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 import acpublish
-from acpublish.catalog import DirectoryCatalog
-from acpublish.device import DeviceOptions, Result, run
-from acpublish.server.auth import create_token
+from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.emulator.profile import DeviceOptions, Result
+from acpublish.emulator.updater import run
+from acpublish.server.tokens import create_token
 from tests.support import images
 from tests.support.server import RunningServer, running_server
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from acpublish.catalog import DirectoryCatalog
-from acpublish.release import Outcome
+from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.release.submission import Outcome
 from tests.integration.killing import kill_before
 from tests.unit.catalog.holding import image, put, seen
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from acpublish.server.auth import create_token
+from acpublish.server.tokens import create_token
 from tests.support import images
 from tests.support.server import RunningServer, running_server
 

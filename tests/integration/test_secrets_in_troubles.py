@@ -16,7 +16,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from acpublish.cli import status
+from acpublish.cli import exit_status
 from tests.support import troubles
 from tests.support.proxy import between, cut_after
 from tests.support.seeded import PATIENCE_S, QUOTED, Site, seeded_site
@@ -62,10 +62,10 @@ def test_every_trouble(site: Site) -> None:
                 asked = commands(site, met.to) if every else [site.publish("1.0.0", met.to, "-v")]
                 runs += [(f"{name}: {words[0]}", words, met.env) for words in asked]
         ended = [*pool.map(lambda run: site.acpublish(run[0], *run[1], env=run[2]), runs)]
-    faults = [one for one in ended if one.status == status.INTERNAL or "Traceback" in one.text]
+    faults = [one for one in ended if one.status == exit_status.INTERNAL or "Traceback" in one.text]
     assert faults == []
     # A command that only looks need not meet what keeps others from writing.
-    assert THOROUGH or [one for one in ended if one.status == status.OK] == []
+    assert THOROUGH or [one for one in ended if one.status == exit_status.OK] == []
     assert len(site.said) == len(runs) >= 2 * len(troubles.NAMES)
     assert site.leaks() == []
 

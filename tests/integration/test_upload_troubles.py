@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from acpublish.catalog import DirectoryCatalog
-from acpublish.server.auth import create_token
+from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.server.tokens import create_token
 from tests.support import images
 from tests.support.proxy import answering, between, changed, cut_after
 from tests.support.server import RunningServer, running_server

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from acpublish.catalog import DirectoryCatalog
-from acpublish.release import ReleaseImage
+from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.release.manifest import ReleaseImage
 from tests.pio.conftest import MakeProject
 from tests.support.pio import PioRun, Project
 

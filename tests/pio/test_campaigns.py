@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from acpublish.catalog import DirectoryCatalog
+from acpublish.catalog.directory import DirectoryCatalog
 from tests.pio.conftest import MakeProject
 from tests.pio.hooked import C3, hooked, published
 from tests.support.pio import Project

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from acpublish.init import packaged_script
+from acpublish.platformio_ini.extra_script import packaged_script
 from tests.pio.conftest import MakeProject
 from tests.support.pio import SKETCH, Project, clean_environment
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from acpublish.image import read
+from acpublish.image.reader import read
 from tests.pio.hooked import ROOT, SHIM, errors, visible
 from tests.support.pio import Project
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from acpublish import keyring
+from acpublish import api
 from tests.pio.conftest import MakeProject
 from tests.pio.hooked import D1, compiled, errors, hooked, published, visible
 
@@ -30,17 +30,17 @@ def test_the_hook_signs_with_the_key_that_is_set(
     assert "custom_ota_signing_key: there is no key" in errors(early)[0]
     assert not compiled(early)
 
-    key = keyring.create_key(project.root / "key.pem")
+    key = api.create_key(project.root / "key.pem")
     (tmp_path / "key.pub").write_text(key.pem)
-    other = keyring.create_key(tmp_path / "other.pem")
+    other = api.create_key(tmp_path / "other.pem")
     (tmp_path / "other.pub").write_text(other.pem)
-    keyring.trust_keys(catalog, product="lamp", add=tmp_path / "other.pub")
+    api.trust_keys(catalog, product="lamp", add=tmp_path / "other.pub")
     refused = project.run("-t", "upload_ota")
     assert not refused.ok
     assert errors(refused)[0].startswith("acpublish: error: signature: ")
     assert visible(catalog) == []
 
-    keyring.trust_keys(catalog, product="lamp", add=tmp_path / "key.pub")
+    api.trust_keys(catalog, product="lamp", add=tmp_path / "key.pub")
     done = project.run("-t", "upload_ota")
     assert done.ok, done.stdout
     (image,) = published(catalog).values()

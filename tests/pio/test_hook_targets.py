@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from acpublish.catalog import DirectoryCatalog
-from acpublish.device import Device, DeviceOptions
+from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.emulator.profile import DeviceOptions
+from acpublish.emulator.updater import Device
 from tests.pio.conftest import MakeProject
 from tests.pio.hooked import BOTH, C3, D1, ON_BUILD, edit_sketch, errors, hooked, published, visible
 from tests.support.server import running_server

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from acpublish.image import Integrity, read
+from acpublish.image.model import Integrity
+from acpublish.image.reader import read
 from tests.pio.conftest import MakeProject
 from tests.pio.hooked import (
     BOTH,

@@ -43,7 +43,7 @@ from pathlib import Path
 
 import pytest
 
-from acpublish.image import read
+from acpublish.image.reader import read
 from tests.pio.conftest import MakeProject
 from tests.pio.hooked import (
     C3,

@@ -11,8 +11,10 @@ import pytest
 from esptool.bin_image import LoadFirmwareImage
 from hypothesis import HealthCheck, given, settings
 
-from acpublish.image import Image, Integrity, Kind, Stamp, read, stamp
 from acpublish.image.esp32 import UNSTAMPED_PROJECT
+from acpublish.image.model import Image, Integrity, Kind, Stamp
+from acpublish.image.reader import read
+from acpublish.image.stamper import stamp
 from tests.support.generated import ESP32_CHIPS, STAMP_TEXTS, Recipe, build, recipes
 from tests.support.images import (
     ESP8266_CRC_WORD,

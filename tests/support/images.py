@@ -1,7 +1,7 @@
 """Makes images that are valid in every byte that a device or esptool checks.
 
 Written from the formats, not with the package: its sums are computed by other ways than
-``acpublish.image.integrity`` does. The bytes depend on the arguments alone. Used by the tests, by
+``acpublish.image.sums`` does. The bytes depend on the arguments alone. Used by the tests, by
 the demonstration and by the benchmarks.
 """
 

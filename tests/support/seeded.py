@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from acpublish.server.auth import create_token
+from acpublish.server.tokens import create_token
 from tests.support import images
 from tests.support.seeds import Seeds
 from tests.support.server import RunningServer, running_server

@@ -6,7 +6,7 @@ import pickle
 import pytest
 
 from acpublish import errors
-from acpublish.cli.status import OK, status_of
+from acpublish.cli.exit_status import OK, status_of
 
 CLASSES = [getattr(errors, name) for name in errors.__all__]
 

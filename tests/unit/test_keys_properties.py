@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from acpublish.errors import ImageError, RequestError, SettingsError
 from acpublish.image.signing import sign, split_signed
 from acpublish.keys import create_key, read_private_key, read_public_key
-from acpublish.release.signatures import ReleaseSignature, from_header, signed_by, to_header
+from acpublish.release.manifest import ReleaseSignature
+from acpublish.release.signatures import from_header, signed_by, to_header
 from tests.support import images
 
 KEY = create_key()

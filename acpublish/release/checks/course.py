@@ -3,15 +3,7 @@
 from __future__ import annotations
 
 from acpublish.release import names
-from acpublish.release.checks.model import (
-    Check,
-    Facts,
-    Judgement,
-    Lacks,
-    Severity,
-    error,
-    warning,
-)
+from acpublish.release.checks.facts import Check, Facts, Judgement, Lacks, Severity, error, warning
 from acpublish.release.decision import newest
 
 __all__ = ["CHECKS"]

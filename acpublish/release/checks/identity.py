@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-from acpublish.release.checks.model import (
-    Check,
-    Facts,
-    Judgement,
-    Lacks,
-    Severity,
-    error,
-    warning,
-)
+from acpublish.release.checks.facts import Check, Facts, Judgement, Lacks, Severity, error, warning
 
 __all__ = ["CHECKS"]
 

@@ -1,29 +1,35 @@
 """All checks, in the order in which they are made, and the ways to make them.
 
 A check of its own is a :class:`Check` in one of the tuples below: nothing else has to know of it.
+
+Switching checks off: by name, with a reason that the release's manifest keeps.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from acpublish.errors import CheckError, SettingsError
-from acpublish.image import Image
+from acpublish.image.model import Image
 from acpublish.keys import PublicKey
-from acpublish.release.checks import board, course, disclosure, identity, signed, sound
-from acpublish.release.checks.model import Check, Facts, Finding, Lacks, Result, Severity
+from acpublish.release.checks import board, course, identity, sound, trust
+from acpublish.release.checks.facts import Check, Facts, Finding, Lacks, Result, Severity
 from acpublish.release.manifest import Release
 from acpublish.release.secrets import SecretFound
 from acpublish.release.submission import Submission
 
 __all__ = [
     "CHECKS",
+    "MAX_REASON_CHARACTERS",
+    "allowed_skips",
     "check",
     "examine",
     "find_check",
     "findings_of",
     "not_made",
+    "parse_skips",
     "raise_errors",
     "run",
 ]
@@ -33,8 +39,7 @@ CHECKS: tuple[Check, ...] = (
     *identity.CHECKS,
     *board.CHECKS,
     *course.CHECKS,
-    *disclosure.CHECKS,
-    *signed.CHECKS,
+    *trust.CHECKS,
 )
 
 
@@ -143,3 +148,57 @@ def _made(one: Check, facts: Facts) -> Result:
 
 def _reason(one: Check, skipped: Mapping[str, str]) -> str:
     return "" if one.protected else skipped.get(one.name, "")
+
+
+MAX_REASON_CHARACTERS = 200
+#: How many are taken from a client, which may be newer and know more checks.
+_MAX_SKIPS = 50
+
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,39}\Z")
+_BETWEEN = re.compile(r"[\n;]+")
+_FORM = "Write NAME=REASON, for example dirty=built on the test bench."
+
+
+def parse_skips(text: str) -> dict[str, str]:
+    """Reads what is to be switched off: ``NAME=REASON``, with lines or ``;`` between several.
+
+    Raises:
+        SettingsError: There is no such check, it cannot be switched off, or a reason is missing.
+    """
+    found: dict[str, str] = {}
+    for part in filter(None, map(str.strip, _BETWEEN.split(text))):
+        name, _, reason = (piece.strip() for piece in part.partition("="))
+        found[find_check(name).name] = reason
+    return allowed_skips(found)
+
+
+def allowed_skips(skips: Mapping[str, str]) -> dict[str, str]:
+    """Returns what is to be switched off, after the rules that both sides hold to.
+
+    A name that is not known here is kept: a newer client may have that check.
+
+    Raises:
+        SettingsError: One protects devices, so that it cannot be switched off, or has no reason.
+    """
+    if len(skips) > _MAX_SKIPS:
+        raise SettingsError(
+            f"more than {_MAX_SKIPS} checks are to be switched off", hint="Name fewer checks."
+        )
+    protected = {one.name for one in CHECKS if one.protected}
+    for name, reason in skips.items():
+        if not _NAME.match(name):
+            raise SettingsError(f"{name[:40]!a} is no name of a check", hint=_FORM)
+        if name in protected:
+            raise SettingsError(
+                f"the check {name} cannot be switched off",
+                hint="No device could run what it refuses; acpublish check --explain "
+                f"{name} says more.",
+            )
+        if not reason:
+            raise SettingsError(f"the check {name} is switched off without a reason", hint=_FORM)
+        if len(reason) > MAX_REASON_CHARACTERS or not reason.isprintable():
+            raise SettingsError(
+                f"the reason for {name} is no line of at most {MAX_REASON_CHARACTERS} characters",
+                hint="Give a shorter one; it is kept in the manifest, which is public.",
+            )
+    return dict(skips)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from acpublish.image import Kind
-from acpublish.release.checks.model import Check, Facts, Judgement, Severity, error
+from acpublish.image.model import Kind
+from acpublish.release.checks.facts import Check, Facts, Judgement, Severity, error
 from acpublish.wire import MAX_IMAGE_BYTES
 
 __all__ = ["CHECKS"]

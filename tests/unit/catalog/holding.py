@@ -6,9 +6,13 @@ import functools
 import sys
 from pathlib import Path
 
-from acpublish.catalog import CatalogFiles, Directory, DirectoryCatalog, ReleaseFile
-from acpublish.image import stamp
-from acpublish.release import ImageKind, Receipt, Submission, Version, names
+from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.catalog.files import CatalogFiles, Directory, ReleaseFile
+from acpublish.image.stamper import stamp
+from acpublish.release import names
+from acpublish.release.names import ImageKind
+from acpublish.release.submission import Receipt, Submission
+from acpublish.release.version import Version
 from tests.support import images
 
 

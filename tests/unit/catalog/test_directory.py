@@ -11,9 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from acpublish.catalog import CatalogFiles, Directory, DirectoryCatalog, atomic, loose
+from acpublish import atomic
+from acpublish.catalog import loose
+from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.catalog.files import CatalogFiles, Directory
 from acpublish.errors import CatalogError, CheckError, ConflictError, ManifestError, NotFoundError
-from acpublish.release import Declared, Outcome, Release, newest
+from acpublish.release.decision import newest
+from acpublish.release.declared import Declared
+from acpublish.release.manifest import Release
+from acpublish.release.submission import Outcome
 from tests.support import images
 from tests.unit.catalog.holding import files_below, image, put, seen, submission
 

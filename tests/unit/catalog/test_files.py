@@ -6,15 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from acpublish.catalog import (
-    CatalogFiles,
-    Directory,
-    DirectoryCatalog,
-    Entry,
-    LooseFile,
-    ReleaseFile,
-    loose,
-)
+from acpublish.catalog import loose
+from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.catalog.files import CatalogFiles, Directory, Entry, LooseFile, ReleaseFile
 from tests.support import images
 from tests.unit.catalog.holding import put
 

@@ -8,7 +8,7 @@ import pytest
 from acpublish.catalog import loose
 from acpublish.catalog.loose import LooseFiles
 from acpublish.errors import NotFoundError
-from acpublish.image import Kind
+from acpublish.image.model import Kind
 from tests.support import images
 
 IMAGE = images.esp32_image()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from acpublish.server.auth import create_token
+from acpublish.server.tokens import create_token
 from tests.support import images
 from tests.support.server import running_server
 from tests.unit.cli.invoking import CommandLine, Said

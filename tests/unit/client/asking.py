@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from acpublish.client.address import parse_address
-from acpublish.client.answer import Answer, Patience
-from acpublish.client.judging import raise_refusal
-from acpublish.client.transfer import Transport
+from acpublish.client.responses import raise_refusal
+from acpublish.client.transport import Answer, Patience, Transport
 
 QUICK = Patience(first_wait_s=0.02, total_s=3.0)
 

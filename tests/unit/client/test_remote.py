@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from acpublish.client.answer import Patience
 from acpublish.client.remote import RemoteCatalog
+from acpublish.client.transport import Patience
 from acpublish.errors import (
     AuthenticationError,
     CheckError,
@@ -22,7 +22,10 @@ from acpublish.errors import (
     UnreachableError,
     VerificationError,
 )
-from acpublish.release import Compressed, Outcome, Submission, Version, names
+from acpublish.release import names
+from acpublish.release.manifest import Compressed
+from acpublish.release.submission import Outcome, Submission
+from acpublish.release.version import Version
 from tests.support.original import original_server
 from tests.unit.client.scripted import Script, head, json_answer, scripted
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from acpublish import UpdateServer
-from acpublish.client.answer import Patience
+from acpublish.client.transport import Patience
 from acpublish.errors import (
     AuthenticationError,
     NotFoundError,

@@ -9,7 +9,8 @@ from email.utils import formatdate
 
 import pytest
 
-from acpublish.doctor import Finding, State, check_server
+from acpublish.doctor.findings import Finding, State
+from acpublish.doctor.live import check_server
 from acpublish.errors import SettingsError
 from tests.unit.doctor.faulty import Answer, Fault, Request, entry, faulty
 

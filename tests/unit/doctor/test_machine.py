@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import acpublish
-from acpublish.doctor import Finding, State
+from acpublish.doctor.findings import Finding, State
 from acpublish.doctor.machine import check_machine
 
 Machine = Callable[..., list[Finding]]

@@ -5,8 +5,9 @@ import hashlib
 import pytest
 from esptool.targets import CHIP_DEFS
 
-from acpublish.image import Integrity, Kind, read
 from acpublish.image.esp32 import CHIPS
+from acpublish.image.model import Integrity, Kind
+from acpublish.image.reader import read
 from tests.support.images import CHIPS as GENERATED_CHIPS
 from tests.support.images import (
     bootloader,

@@ -8,7 +8,8 @@ from esptool.bin_image import ESP8266ROM
 from esptool.cmds import DETECTED_FLASH_SIZES, _update_image_flash_params
 from esptool.targets import CHIP_DEFS
 
-from acpublish.image import Integrity, Kind, Stamp, read
+from acpublish.image.model import Integrity, Kind, Stamp
+from acpublish.image.reader import read
 from tests.support.images import (
     ESP8266_APP_OFFSET,
     ESP8266_CRC_WORD,

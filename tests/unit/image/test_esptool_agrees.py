@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from esptool.bin_image import LoadFirmwareImage
 
-from acpublish.image import read, stamp
+from acpublish.image.reader import read
+from acpublish.image.stamper import stamp
 from tests.support.images import CHIPS, bootloader, eboot, esp32_image, esp8266_image
 
 

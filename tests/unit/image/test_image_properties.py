@@ -7,7 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from acpublish.errors import ImageError
-from acpublish.image import Image, Kind, Outline, Stamp, outline, read, stamp
+from acpublish.image.examine import outline
+from acpublish.image.model import Image, Kind, Outline, Stamp
+from acpublish.image.reader import read
+from acpublish.image.stamper import stamp
 from tests.support.images import (
     esp32_image,
     esp8266_image,

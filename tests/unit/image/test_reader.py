@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from acpublish.image import Image, Kind, Stamp, read, stamp
+from acpublish.image.model import Image, Kind, Stamp
+from acpublish.image.reader import read
+from acpublish.image.stamper import stamp
 from tests.support.images import (
     bootloader,
     esp32_image,

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from acpublish.errors import AcpublishError, DamagedImageError, SettingsError, WrongKindError
-from acpublish.image import Kind, read, stamp
+from acpublish.image.model import Kind
+from acpublish.image.reader import read
 from acpublish.image.signing import sign, split_signed, verify
+from acpublish.image.stamper import stamp
 from acpublish.keys import create_key
 from tests.support import images
 from tests.support.openssl import needs_openssl, verifies

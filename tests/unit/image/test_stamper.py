@@ -9,7 +9,10 @@ from acpublish.errors import (
     StampError,
     WrongKindError,
 )
-from acpublish.image import ESP8266_RECORD_MAGIC, Stamp, blank_record, fits, read, stamp
+from acpublish.image.model import Stamp
+from acpublish.image.reader import read
+from acpublish.image.stamp_record import ESP8266_RECORD_MAGIC, blank_record, fits
+from acpublish.image.stamper import stamp
 from tests.support.images import (
     CHIPS,
     ESP8266_CRC_WORD,

@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from acpublish import keyring
-from acpublish.catalog import DirectoryCatalog
+from acpublish import api
+from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import CatalogError, CheckError, NotAnImageError
-from acpublish.publishing import Destination, ImportOptions, carry_out, plan_import
-from acpublish.publishing.importing import ARCHIVE
+from acpublish.publishing.importing import ARCHIVE, carry_out, plan_import
+from acpublish.publishing.options import Destination, ImportOptions
 from acpublish.publishing.rehearsal import Rehearsal
-from acpublish.release import Outcome, Receipt, Submission, Version, names
+from acpublish.release import names
 from acpublish.release.filenames import NamePattern
+from acpublish.release.submission import Outcome, Receipt, Submission
+from acpublish.release.version import Version
 from tests.support import images
 
 VERSIONS = ("1.0", "1.1", "1.2")
@@ -108,8 +110,8 @@ def test_a_product_that_trusts_keys_takes_signed_images_only(
     folder: Path, catalog: DirectoryCatalog, tmp_path: Path
 ) -> None:
     key, public = tmp_path / "key.pem", tmp_path / "public.pem"
-    public.write_text(keyring.create_key(key).pem, encoding="utf-8")
-    keyring.trust_keys(catalog.root, product="lamp", add=public)
+    public.write_text(api.create_key(key).pem, encoding="utf-8")
+    api.trust_keys(catalog.root, product="lamp", add=public)
     plan = plan_import(folder, options(catalog), catalog)
     assert [type(one.fault) for one in plan] == [CheckError] * 3
     plan = plan_import(folder, options(catalog, signing_key=key), catalog)

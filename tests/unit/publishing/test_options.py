@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from acpublish.publishing import Destination
+from acpublish.publishing.options import Destination
 
 
 @pytest.mark.parametrize(

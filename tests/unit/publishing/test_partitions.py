@@ -6,7 +6,8 @@ import pytest
 
 from acpublish.errors import PartitionError
 from acpublish.publishing.partitions import with_partitions
-from acpublish.release import Declared, ImageKind
+from acpublish.release.declared import Declared
+from acpublish.release.names import ImageKind
 from tests.support import images
 
 CSV = """\

@@ -6,22 +6,23 @@ from pathlib import Path
 
 import pytest
 
-from acpublish.catalog import DirectoryCatalog
+from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import CheckError, ConflictError, DamagedImageError, VersionError
-from acpublish.image import read, stamp
-from acpublish.publishing import (
-    Destination,
-    Publication,
-    PublishOptions,
-    VersionSource,
-    describe,
-    open_catalog,
-    publish_image,
-    resolve,
-)
-from acpublish.publishing.worktree import GitState
-from acpublish.release import Declared, Outcome, Release, Version, names, newest
+from acpublish.image.reader import read
+from acpublish.image.stamper import stamp
+from acpublish.publishing.destinations import open_catalog
+from acpublish.publishing.git import GitState
+from acpublish.publishing.options import Destination, PublishOptions
+from acpublish.publishing.publish import publish_image
+from acpublish.publishing.result import Publication, describe
+from acpublish.publishing.versions import VersionSource, resolve
+from acpublish.release import names
+from acpublish.release.decision import newest
+from acpublish.release.declared import Declared
+from acpublish.release.manifest import Release
 from acpublish.release.names import ChannelName
+from acpublish.release.submission import Outcome
+from acpublish.release.version import Version
 from tests.support import images
 
 
@@ -256,7 +257,8 @@ def test_a_directory_needs_no_requests(tmp_path: Path) -> None:
     import sys
 
     code = (
-        "import sys; from acpublish.publishing import Destination, open_catalog; "
+        "import sys; from acpublish.publishing.destinations import open_catalog; "
+        "from acpublish.publishing.options import Destination; "
         f"open_catalog(Destination(to={str(tmp_path)!r})); sys.exit('requests' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime, timezone
 
-from acpublish.image import RunningDigests
-from acpublish.release import ImageKind, Release, ReleaseImage, Version, names
+from acpublish.image.model import ReportedDigests
+from acpublish.release import names
+from acpublish.release.manifest import Release, ReleaseImage
+from acpublish.release.names import ImageKind
 from acpublish.release.placement import visible_name
+from acpublish.release.version import Version
 from acpublish.wire import Family
 
 NOW = datetime(2026, 11, 24, 4, 5, 6, tzinfo=timezone.utc)
@@ -42,7 +45,7 @@ def release(
         published_at="2026-11-24T04:05:06Z",
         family=family if kind == "firmware" else None,
         chip=chip if kind == "firmware" else None,
-        running=RunningDigests(md5s=(md5(seed),), sha256s=(sha256(seed),)),
+        running=ReportedDigests(md5s=(md5(seed),), sha256s=(sha256(seed),)),
         channels=channels if channels is not None else {"stable": 1},
     )
     return Release(product=names.product("lamp"), version=Version.parse(version), images=(image,))

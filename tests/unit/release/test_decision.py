@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from acpublish.image import RunningDigests
-from acpublish.release import Release, Verdict, decide_file, decide_update, newest
+from acpublish.image.model import ReportedDigests
+from acpublish.release.decision import Verdict, decide_file, decide_update, newest
+from acpublish.release.manifest import Release
 from acpublish.wire import NO_REPORT, Mode, Report
 from tests.unit.release.making import md5, release, sha256
 
@@ -127,7 +128,7 @@ def test_the_last_published_is_the_newest_of_a_channel() -> None:
 
 
 class TestFilesByName:
-    RUNNING = RunningDigests(md5s=("a" * 32, "b" * 32), sha256s=("c" * 64,))
+    RUNNING = ReportedDigests(md5s=("a" * 32, "b" * 32), sha256s=("c" * 64,))
 
     @pytest.mark.parametrize(
         ("report", "expected"),
@@ -166,25 +167,25 @@ class TestFilesByName:
     )
     def test_filesystem(self, report: Report, expected: Verdict) -> None:
         decision = decide_file(
-            report, family=None, kind="filesystem", running=RunningDigests(), version="1.0.0"
+            report, family=None, kind="filesystem", running=ReportedDigests(), version="1.0.0"
         )
         assert decision.verdict is expected
 
     def test_a_hand_copied_file_of_unknown_kind_is_offered_to_both(self) -> None:
         for report in (esp(), Report(family="esp32", updater=True), esp(Mode.FILESYSTEM, "1")):
-            decision = decide_file(report, family=None, kind=None, running=RunningDigests())
+            decision = decide_file(report, family=None, kind=None, running=ReportedDigests())
             assert decision.verdict is OFFER
 
     def test_two_texts_that_are_no_versions_are_not_the_same(self) -> None:
         report = esp(version="kitchen")
         decision = decide_file(
-            report, family=None, kind=None, running=RunningDigests(), version="cellar"
+            report, family=None, kind=None, running=ReportedDigests(), version="cellar"
         )
         assert decision.verdict is OFFER
 
     def test_what_would_ruin_a_device_is_refused_to_devices_only(self) -> None:
         for report, expected in ((esp(), REFUSE), (NO_REPORT, OFFER)):
             decision = decide_file(
-                report, family=None, kind=None, running=RunningDigests(), flashable=False
+                report, family=None, kind=None, running=ReportedDigests(), flashable=False
             )
             assert decision.verdict is expected

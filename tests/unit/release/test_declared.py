@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from acpublish.errors import ManifestError
-from acpublish.release import Declared
+from acpublish.release.declared import Declared
 
 ALL = Declared(slot_bytes=1, layout="a" * 64, flash_bytes=0, changed=False, debug=True)
 

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from acpublish.image import Change
-from acpublish.release import Release, ReleaseImage, build_changes, sizes
+from acpublish.image.comparison import Change
+from acpublish.release.history import build_changes, sizes
+from acpublish.release.manifest import Release, ReleaseImage
 from tests.unit.release.making import release
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acpublish.errors import ManifestError
-from acpublish.release import Release
+from acpublish.release.manifest import Release
 from tests.unit.release.making import release
 
 GZIP = {"size": 700, "md5": "a" * 32, "sha256": "b" * 64}

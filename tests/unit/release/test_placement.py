@@ -5,10 +5,14 @@ from dataclasses import replace
 import pytest
 
 from acpublish.errors import ConflictError
-from acpublish.image import read
+from acpublish.image.reader import read
 from acpublish.keys import create_key
-from acpublish.release import ImageKind, Outcome, Submission, Version, names, place, visible_name
+from acpublish.release import names
+from acpublish.release.names import ImageKind
+from acpublish.release.placement import place, visible_name
 from acpublish.release.signatures import sign, signed_by, statement, submitted_statement
+from acpublish.release.submission import Outcome, Submission
+from acpublish.release.version import Version
 from tests.support import images
 from tests.unit.release.making import NOW
 

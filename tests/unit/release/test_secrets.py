@@ -13,10 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acpublish.errors import SettingsError
-from acpublish.image import read
-from acpublish.release import SecretRules, find_secrets
-from acpublish.release.checks import Facts, Severity, run
-from acpublish.release.secret_rules import (
+from acpublish.image.reader import read
+from acpublish.release.checks.facts import Facts, Severity
+from acpublish.release.checks.registry import run
+from acpublish.release.secrets import (
+    SecretRules,
+    find_secrets,
     looks_secret,
     masked_option,
     masked_query,

@@ -11,17 +11,12 @@ from pathlib import Path
 import pytest
 
 from acpublish.errors import ManifestError, RequestError, SettingsError
-from acpublish.image import read, stamp
+from acpublish.image.reader import read
+from acpublish.image.stamper import stamp
 from acpublish.keys import PrivateKey, create_key
-from acpublish.release import (
-    Release,
-    ReleaseImage,
-    ReleaseSignature,
-    Submission,
-    Version,
-    names,
-    place,
-)
+from acpublish.release import names
+from acpublish.release.manifest import Release, ReleaseImage, ReleaseSignature
+from acpublish.release.placement import place
 from acpublish.release.signatures import (
     admitted,
     from_header,
@@ -32,6 +27,8 @@ from acpublish.release.signatures import (
     submitted_statement,
     to_header,
 )
+from acpublish.release.submission import Submission
+from acpublish.release.version import Version
 from tests.support import images
 from tests.support.openssl import needs_openssl, verifies
 from tests.unit.release.making import NOW, release

@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acpublish.errors import VersionError
-from acpublish.release import Version
-from acpublish.release.version import STAMP_TEXT_BYTES, from_git, next_development
+from acpublish.release.version import STAMP_TEXT_BYTES, Version, from_git, next_development
 
 NUMBERS = st.integers(0, 9999)
 IDENTIFIERS = st.from_regex(r"(0|[1-9][0-9]{0,2}|[0-9]{0,1}[a-z-][0-9a-z-]{0,2})", fullmatch=True)

@@ -14,18 +14,19 @@ from typing import Any
 import pytest
 
 import acpublish
-from acpublish.catalog import CatalogFiles, DirectoryCatalog
+from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.catalog.files import CatalogFiles
 from acpublish.errors import CatalogError
-from acpublish.image import read
-from acpublish.release import Verdict
+from acpublish.image.reader import read
+from acpublish.release.decision import Verdict
 from acpublish.server import sockets
 from acpublish.server.accesslog import AccessLog
 from acpublish.server.app import create_app
-from acpublish.server.auth import Tokens
+from acpublish.server.cache import Places
 from acpublish.server.checkins import CheckIn
-from acpublish.server.logs import level_of
-from acpublish.server.options import ServerOptions
-from acpublish.server.places import Places
+from acpublish.server.config import ServerOptions
+from acpublish.server.run import level_of
+from acpublish.server.tokens import Tokens
 from tests.support.images import esp32_image, esp8266_image
 
 DEVICE = [(b"user-agent", b"ESP32-http-Update"), (b"x-esp32-mode", b"sketch")]
@@ -192,7 +193,7 @@ def test_places_are_remembered_for_a_moment(catalog: Path, monkeypatch: pytest.M
 
     now = [100.0]
     monkeypatch.setattr(CatalogFiles, "locate", counted)
-    monkeypatch.setattr("acpublish.server.places.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("acpublish.server.cache.time.monotonic", lambda: now[0])
     places = Places(CatalogFiles(DirectoryCatalog(catalog)))
     for _ in range(3):
         assert places.locate(b"/lamp") is not None

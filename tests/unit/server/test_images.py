@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acpublish.catalog import CatalogFiles, DirectoryCatalog, loose
-from acpublish.server.heads import image_headers
+from acpublish.catalog import loose
+from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.catalog.files import CatalogFiles
+from acpublish.server.image_headers import image_headers
 from acpublish.server.images import ImageSender
 from acpublish.wire import MAX_IMAGE_HEADER_BYTES
 from tests.support.images import esp8266_image

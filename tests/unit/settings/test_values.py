@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from acpublish.errors import BadNameError, MissingExtraError, SettingsError, VersionError
-from acpublish.settings import Layer, Settings, arguments, environment, flags, ini
+from acpublish.settings.layers import Layer, arguments, environment, flags, ini
+from acpublish.settings.values import Settings
 
 PROJECT = Path("/project")
 

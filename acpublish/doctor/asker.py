@@ -1,0 +1,110 @@
+"""Asks as the updaters do, and keeps the heads of the answers, which an updater throws away."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from acpublish.emulator.autoconnect import CatalogPage, read_page
+from acpublish.emulator.connection import Answer, HttpError, Place, asked
+from acpublish.emulator.flash import FACTORY, running
+from acpublish.emulator.profile import DeviceOptions, Outcome
+from acpublish.emulator.request import catalog_request, update_request
+from acpublish.emulator.updater import Device
+from acpublish.wire import MAX_IMAGE_BYTES, NO_MAC, Family
+
+#: What may happen at most, so that no doubt about the room on a device gets into the findings.
+_CHIP_BYTES = 16 * 1024 * 1024
+_STALL_S = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What came of one request.
+
+    Attributes:
+        answer: The answer, its head read; None where none came that a device would take.
+        body: The image, where it was to be read and could be.
+        fault: Why none came, in the words of a device.
+    """
+
+    answer: Answer | None = None
+    body: bytes = b""
+    fault: str = ""
+
+    @property
+    def status(self) -> int | None:
+        """The HTTP status, None without an answer."""
+        return self.answer.status if self.answer else None
+
+
+class Asker:
+    """A device of one family in front of one server."""
+
+    def __init__(self, chip: Family, place: Place) -> None:
+        """Prepares to ask.
+
+        Args:
+            chip: The family.
+            place: Where the server is.
+        """
+        self.chip = chip
+        self._place = place
+        self._options = DeviceOptions(
+            chip=chip,
+            mac=NO_MAC,
+            chip_size=_CHIP_BYTES,
+            free_space=MAX_IMAGE_BYTES,
+            stall_s=_STALL_S,
+            user=place.user,
+            password=place.password,
+        )
+
+    def list(self) -> tuple[Reply, CatalogPage | None]:
+        """Asks for the list that AutoConnectUpdate shows; no page where it comes in chunks."""
+        options, place = self._options, self._place
+        request = catalog_request(options, place.host, place.port, ".")
+        try:
+            with self._asked(request, options.catalog_timeout_s) as answer:
+                if answer.header("Transfer-Encoding"):
+                    return Reply(answer=answer), None
+                return Reply(answer=answer), read_page(answer, options.catalog_timeout_s)
+        except HttpError as fault:
+            return Reply(fault=str(fault)), None
+
+    def ask(self, target: bytes, *, runs: bytes | None = None, whole: bool = False) -> Reply:
+        """Asks for an update.
+
+        Args:
+            target: What to ask for, raw.
+            runs: The image that the device runs; None for one that no catalog has.
+            whole: Whether to read the image, too.
+        """
+        options, place = self._options, self._place
+        reported = FACTORY if runs is None else running(runs)
+        request = update_request(options, reported, place.host, place.port, target)
+        try:
+            with self._asked(request, options.timeout_s) as answer:
+                readable = whole and answer.status == 200 and not answer.header("Transfer-Encoding")
+                size = min(answer.size, MAX_IMAGE_BYTES) if readable else 0
+                return Reply(answer=answer, body=answer.read(max(size, 0), options.stall_s))
+        except HttpError as fault:
+            return Reply(fault=str(fault))
+
+    def _asked(self, request: bytes, timeout_s: float) -> AbstractContextManager[Answer]:
+        return asked(
+            self._place,
+            request,
+            chip=self.chip,
+            timeout_s=timeout_s,
+            segment_bytes=self._options.segment_bytes,
+        )
+
+    def install(self, name: str) -> Outcome:
+        """Installs a listed firmware, as AutoConnectUpdate does with HTTPUpdate."""
+        url = f"http://{_bracketed(self._place.host)}:{self._place.port}"
+        return Device(self._options).install(url, name)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,25 @@
+"""The texts of a stamp: how long they may be, and the record that an ESP8266 image has for them.
+
+Each build links the record in, so this module loads nothing else.
+"""
+
+from __future__ import annotations
+
+__all__ = ["ESP8266_RECORD_MAGIC", "STAMP_FIELD_BYTES", "blank_record", "fits"]
+
+#: Both the app descriptor and the record give each text 32 bytes, the last one a NUL
+#: (``esp_app_desc.h``).
+STAMP_FIELD_BYTES = 32
+#: The record that is linked into an ESP8266 image begins with these bytes; product and version
+#: follow, ``STAMP_FIELD_BYTES`` each. The last byte counts the record's layouts.
+ESP8266_RECORD_MAGIC = b"\x7fACPUBLISHSTAMP\x01"
+
+
+def fits(text: str) -> bool:
+    """Returns whether a text can be one of a stamp's two: 1 to 31 printable ASCII characters."""
+    return 0 < len(text) < STAMP_FIELD_BYTES and text.isascii() and text.isprintable()
+
+
+def blank_record() -> bytes:
+    """Returns the record that is linked into an ESP8266 image: the magic and two empty texts."""
+    return ESP8266_RECORD_MAGIC + bytes(2 * STAMP_FIELD_BYTES)

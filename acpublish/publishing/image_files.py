@@ -1,0 +1,91 @@
+"""The files of images, read whole.
+
+Files that a command writes where its user says: whole, or not at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from acpublish.errors import NotAnImageError, SettingsError
+
+__all__ = ["read_file", "write_file", "write_secret"]
+
+#: Twice the largest flash chip that the image header knows (``esp_image_format.h``).
+_LARGEST_BYTES = 256 * 1024 * 1024
+
+
+def read_file(path: Path) -> bytes:
+    """Returns the bytes of an image's file.
+
+    Raises:
+        NotAnImageError: It cannot be read, or is larger than any flash chip.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LARGEST_BYTES + 1)
+    except OSError as fault:
+        raise NotAnImageError(
+            f"{path} cannot be read: {(fault.strerror or 'unknown reason').lower()}",
+            hint="Give the file of an image, such as PlatformIO's firmware.bin.",
+        ) from fault
+    if len(data) > _LARGEST_BYTES:
+        raise NotAnImageError(
+            f"{path} has more than {_LARGEST_BYTES // 2**20} MiB, which no flash chip holds",
+            hint="Give the file of an image, such as PlatformIO's firmware.bin.",
+        )
+    return data
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Writes a file; one that exists is replaced.
+
+    Raises:
+        SettingsError: It cannot be written.
+    """
+    from acpublish import atomic
+
+    # What a link leads to is written, not the link itself.
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        raise SettingsError(f"{path} is no regular file", hint="Give another file with -o.")
+    if not target.parent.is_dir():
+        raise SettingsError(
+            f"{path} cannot be written: there is no directory {target.parent}",
+            hint="Make that directory, or give another file with -o.",
+        )
+    with _written(path):
+        atomic.write(target, content, target.parent)
+
+
+def write_secret(path: Path, content: bytes) -> None:
+    """Writes a file that its owner alone may read; one that exists is never replaced.
+
+    Raises:
+        SettingsError: It is there already, or cannot be written.
+    """
+    with _written(path):
+        # Created with these permissions, so that there is no moment in which others may read it.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+
+
+@contextlib.contextmanager
+def _written(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as fault:
+        raise SettingsError(
+            f"{path} cannot be written: {(fault.strerror or 'unknown reason').lower()}",
+            hint="Give another file with -o.",
+        ) from fault

@@ -1,0 +1,217 @@
+"""What a check is, what it may know, and what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from acpublish.image.model import Image, Stamp
+from acpublish.keys import PublicKey
+from acpublish.release.declared import Declared
+from acpublish.release.manifest import Release, ReleaseImage, ReleaseSignature
+from acpublish.release.names import IMAGE_KINDS, BoardName, ChannelName, ImageKind, ProductName
+from acpublish.release.secrets import SecretFound
+from acpublish.release.signatures import submitted_statement
+from acpublish.release.submission import Submission
+from acpublish.release.version import Version
+
+__all__ = [
+    "Check",
+    "Facts",
+    "Finding",
+    "Judgement",
+    "Lacks",
+    "Result",
+    "Severity",
+    "error",
+    "warning",
+]
+
+
+class Severity(str, Enum):
+    """Whether a finding stops a publish."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What a check found: its name, how bad it is, what and why, what to do next."""
+
+    check: str
+    severity: Severity
+    problem: str
+    hint: str
+
+    def __str__(self) -> str:
+        """One line."""
+        return f"{self.check}: {self.problem}. {self.hint}"
+
+
+def error(name: str, problem: str, hint: str) -> Finding:
+    """Returns a finding that stops a publish."""
+    return Finding(check=name, severity=Severity.ERROR, problem=problem, hint=hint)
+
+
+def warning(name: str, problem: str, hint: str) -> Finding:
+    """Returns a finding that is told and stops nothing."""
+    return Finding(check=name, severity=Severity.WARNING, problem=problem, hint=hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Lacks:
+    """What a check needs to know and does not: it was not made."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All that checks judge by; each None is a fact that is not known.
+
+    Attributes:
+        image: What :func:`acpublish.image.read` says of the very bytes to be published.
+        kind: As what they are to be published.
+        product: The product that they belong to.
+        version: Their version.
+        board: The board that they are made for.
+        channel: The channel that shall point at them.
+        chip: The chip that the board is known to have, as esptool spells it.
+        releases: The product's releases so far.
+        secrets: What was found in the bytes, None where they were not searched.
+        secrets_stop: Whether a secret that is found is an error.
+        gzip: Whether a gzip of the image is published, too.
+        declared: What only the client knows of the board and the build.
+        signatures: What the release is signed with.
+        stated: What a signature of the release has to be over.
+        trusted_keys: The keys that the product trusts; none for a product that takes any release.
+        skipped: The checks that are switched off, each with the reason.
+    """
+
+    image: Image
+    kind: ImageKind = "firmware"
+    product: ProductName | None = None
+    version: Version | None = None
+    board: BoardName | None = None
+    channel: ChannelName | None = None
+    chip: str | None = None
+    releases: tuple[Release, ...] | None = None
+    secrets: tuple[SecretFound, ...] | None = None
+    secrets_stop: bool = False
+    gzip: bool = False
+    declared: Declared = field(default_factory=Declared)
+    signatures: tuple[ReleaseSignature, ...] | None = None
+    stated: bytes | None = None
+    trusted_keys: tuple[PublicKey, ...] | None = None
+    skipped: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        image: Image,
+        submission: Submission,
+        releases: Iterable[Release],
+        trusted_keys: Iterable[PublicKey] | None = None,
+    ) -> Facts:
+        """Returns what is known when an image is published."""
+        return cls(
+            image=image,
+            kind=submission.kind,
+            product=submission.product,
+            version=submission.version,
+            board=submission.board,
+            channel=submission.channel,
+            chip=submission.chip,
+            releases=tuple(releases),
+            secrets_stop=submission.secrets.severity == "error",
+            gzip=submission.compress,
+            declared=submission.declared,
+            skipped=submission.skipped_checks,
+            signatures=submission.signatures,
+            stated=submitted_statement(image, submission),
+            trusted_keys=None if trusted_keys is None else tuple(trusted_keys),
+        )
+
+    @property
+    def wanted_stamp(self) -> Stamp | None:
+        """What the image's stamp has to say."""
+        if self.product is None or self.version is None:
+            return None
+        return Stamp(product=self.product, version=str(self.version))
+
+    def earlier(self) -> tuple[tuple[Release, ReleaseImage], ...]:
+        """Returns the board's images so far, the last that was published first."""
+        found = [
+            (release, image)
+            for release in self.releases or ()
+            for image in release.images
+            if image.board == self.board and image.kind == self.kind
+        ]
+        return tuple(
+            sorted(found, key=lambda one: max(one[1].channels.values(), default=0), reverse=True)
+        )
+
+
+Judgement = Iterable["Finding | Lacks"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A pre-flight check.
+
+    Attributes:
+        name: What findings, options and manifests call it.
+        severity: The worst that it can find.
+        explanation: What it looks at, why, and what it needs to know; whole sentences.
+        judge: The check itself, a pure function.
+        kinds: What it is about.
+        decisive: After an error of this check no other one makes sense.
+        protected: It cannot be switched off, on neither side.
+    """
+
+    name: str
+    severity: Severity
+    explanation: str
+    judge: Callable[[Facts], Judgement]
+    kinds: tuple[ImageKind, ...] = IMAGE_KINDS
+    decisive: bool = False
+    protected: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What became of one check: findings, or why it was not made.
+
+    Attributes:
+        check: The check.
+        findings: What it found; nothing when all is well or it was not made.
+        lacks: What it needs to know and did not; empty when it was made.
+        reason: Why it was switched off; empty when it was not.
+    """
+
+    check: Check
+    findings: tuple[Finding, ...] = ()
+    lacks: str = ""
+    reason: str = ""
+
+    @property
+    def outcome(self) -> str:
+        """What it came to, in a word or two: the worst that it found, or why it was not made."""
+        severities = {finding.severity for finding in self.findings}
+        for severity in Severity:
+            if severity in severities:
+                return severity.value
+        if self.reason:
+            return "skipped"
+        return "not checked" if self.lacks else "ok"
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """Returns what is to be said of it: outcome, name, and what was found or why not."""
+        said = [f"{finding.problem}. {finding.hint}" for finding in self.findings]
+        if self.reason:
+            said = [self.reason]
+        elif self.lacks and not said:
+            said = [f"lacks {self.lacks}"]
+        return [(self.outcome, self.check.name, one) for one in said or [""]]

@@ -1,0 +1,186 @@
+"""Tokens: who may publish which product.
+
+The file ``tokens.json`` in the state folder holds the SHA-256 of each token, never a token. A token
+has 256 random bits, so a fast digest is enough: there is nothing to guess.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import time
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from acpublish import atomic
+from acpublish.catalog.state import ensure_private
+from acpublish.errors import SettingsError
+from acpublish.release import names
+
+FILE = "tokens.json"
+PREFIX = "acp_"
+EVERY_PRODUCT = "*"
+_RANDOM_BYTES = 32
+
+
+class Access(Enum):
+    """What a token may do."""
+
+    ALLOWED = "allowed"
+    NO_TOKENS = "no tokens"
+    MISSING = "missing"
+    WRONG = "wrong"
+    OTHER_PRODUCT = "other product"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """What is kept of a token.
+
+    Attributes:
+        id: A short name, to speak of it.
+        sha256: Of the token's text, lower-case hex.
+        publish: The product that it may publish, or ``*`` for each.
+        created: UTC, ISO 8601 with a final ``Z``.
+    """
+
+    id: str
+    sha256: str
+    publish: str
+    created: str
+
+    def to_dict(self) -> dict[str, str]:
+        """Returns the token as JSON types."""
+        return {
+            "id": self.id,
+            "sha256": self.sha256,
+            "publish": self.publish,
+            "created": self.created,
+        }
+
+
+def create_token(state: Path, publish: str) -> str:
+    """Makes a token.
+
+    Args:
+        state: The state folder; made if it is not there.
+        publish: The product that it may publish, or ``*`` for each.
+
+    Returns:
+        The token. It is kept nowhere.
+
+    Raises:
+        BadNameError: ``publish`` is no name of a product.
+        SettingsError: The state folder cannot be written, or its file not read.
+    """
+    if publish != EVERY_PRODUCT:
+        names.product(publish)
+    ensure_private(state)
+    text = PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
+    token = Token(
+        id=secrets.token_hex(4),
+        sha256=_digest(text),
+        publish=publish,
+        created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    )
+    try:
+        # Two commands at once must not lose each other's token.
+        with atomic.exclusive(state):
+            _write(state / FILE, [*_read(state / FILE), token])
+    except OSError as fault:
+        raise SettingsError(
+            f"the tokens in {state} cannot be written: {fault.strerror}",
+            hint="Give another state folder with --state.",
+        ) from fault
+    return text
+
+
+class Tokens:
+    """The tokens of a state folder, read again whenever their file changed."""
+
+    def __init__(self, state: Path) -> None:
+        self._path = state / FILE
+        self._seen: tuple[int, int, int] | None = None
+        self._tokens: tuple[Token, ...] = ()
+
+    def allows(self, text: str | None, product: str) -> Access:
+        """Tells whether a token may publish a product.
+
+        Args:
+            text: The token, None where none was sent.
+            product: The product's name.
+
+        Raises:
+            SettingsError: The file of tokens cannot be read.
+        """
+        tokens = self._current()
+        if not tokens:
+            return Access.NO_TOKENS
+        if text is None:
+            return Access.MISSING
+        digest = _digest(text)
+        # Every token is compared, so that the time tells nothing of which one came close.
+        held = [token for token in tokens if hmac.compare_digest(token.sha256, digest)]
+        if not held:
+            return Access.WRONG
+        if any(token.publish in (EVERY_PRODUCT, product) for token in held):
+            return Access.ALLOWED
+        return Access.OTHER_PRODUCT
+
+    def _current(self) -> tuple[Token, ...]:
+        try:
+            status = os.stat(self._path)
+        except FileNotFoundError:
+            return ()
+        except OSError as fault:
+            raise _unreadable(self._path) from fault
+        seen = (status.st_ino, status.st_size, status.st_mtime_ns)
+        if seen != self._seen:
+            self._tokens = tuple(_read(self._path))
+            self._seen = seen
+        return self._tokens
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _read(path: Path) -> list[Token]:
+    try:
+        document: Any = json.loads(path.read_bytes())
+        return [
+            Token(
+                id=str(one["id"]),
+                sha256=str(one["sha256"]),
+                publish=str(one["publish"]),
+                created=str(one["created"]),
+            )
+            for one in document["tokens"]
+        ]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, KeyError, TypeError) as fault:
+        raise _unreadable(path) from fault
+
+
+def _write(path: Path, tokens: list[Token]) -> None:
+    text = json.dumps({"format": 1, "tokens": [token.to_dict() for token in tokens]}, indent=1)
+    fresh = path.with_suffix(f".{os.getpid()}.tmp")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+
+
+def _unreadable(path: Path) -> SettingsError:
+    return SettingsError(
+        f"the tokens in {path} cannot be read",
+        hint="Remove that file and make new tokens with 'acpublish token create'.",
+    )

@@ -1,0 +1,122 @@
+"""Files of settings: ``acpublish.toml`` or ``pyproject.toml`` of a project, and the user's own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from acpublish.errors import SettingsError
+from acpublish.publishing.versions import parse_toml
+from acpublish.settings.layers import MOVE_IT, Layer, layer
+from acpublish.settings.names import LISTS, NAMES, SWITCHES, nearest
+
+__all__ = ["file_layers", "user_file"]
+
+_FOLDER = "acpublish"
+_TYPES = {bool: "a yes or no", int: "a number", float: "a number", list: "a list", dict: "a table"}
+
+
+def file_layers(directory: Path, environ: Mapping[str, str]) -> tuple[Layer, ...]:
+    """Returns the layers of the files that are there, the project's before the user's.
+
+    Args:
+        directory: The project's.
+        environ: The environment variables, which say where the user's folder is.
+
+    Raises:
+        SettingsError: One cannot be read, is no TOML, or holds what is no setting.
+    """
+    found = []
+    own = directory / "acpublish.toml"
+    table = _read(own)
+    if table is not None:
+        found.append(_layer(table, own.name, directory))
+    table = _tool_table(directory / "pyproject.toml")
+    if table is not None:
+        found.append(_layer(table, "[tool.acpublish] of pyproject.toml", directory))
+    user = user_file(environ)
+    table = _read(user) if user else None
+    if user and table is not None:
+        found.append(_layer(table, str(user), user.parent))
+    return tuple(found)
+
+
+def user_file(environ: Mapping[str, str], system: str = sys.platform) -> Path | None:
+    """Returns where a platform keeps the user's settings; None where there is no home.
+
+    Linux and its like: the XDG Base Directory Specification, by which a relative path is ignored.
+    """
+    if system == "win32":
+        roaming = environ.get("APPDATA")
+        return Path(roaming, _FOLDER, "config.toml") if roaming else None
+    named = environ.get("XDG_CONFIG_HOME", "")
+    if system != "darwin" and Path(named).is_absolute():
+        return Path(named, _FOLDER, "config.toml")
+    try:
+        home = Path.home()
+    except RuntimeError:
+        return None
+    folder = ("Library", "Application Support") if system == "darwin" else (".config",)
+    return home.joinpath(*folder, _FOLDER, "config.toml")
+
+
+def _tool_table(path: Path) -> dict[str, Any] | None:
+    tools = (_read(path) or {}).get("tool")
+    table = tools.get("acpublish") if isinstance(tools, dict) else None
+    if table is None or isinstance(table, dict):
+        return table
+    raise SettingsError(
+        f"{path.name}: tool.acpublish is no table", hint="Write a section [tool.acpublish]."
+    )
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """Returns what a file holds; None where there is none."""
+    try:
+        return parse_toml(path.read_bytes().decode("utf-8-sig"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as fault:
+        why = (fault.strerror or "unknown reason").lower()
+        raise SettingsError(
+            f"{path} cannot be read: {why}", hint="Make it readable, or move it away."
+        ) from fault
+    except ValueError as fault:
+        why = "it is no UTF-8" if isinstance(fault, UnicodeDecodeError) else str(fault)
+        raise SettingsError(
+            f"{path} is no TOML: {why}",
+            hint='A line of it is for example: product = "lamp"',
+        ) from fault
+
+
+def _layer(table: Mapping[str, Any], place: str, base: Path) -> Layer:
+    for name in table:
+        if name not in NAMES:
+            raise SettingsError(f"{place}: {name!a} is no setting", hint=nearest(name))
+    warnings: tuple[str, ...] = ()
+    if "token" in table:
+        warnings = (
+            f"the token in {place} is not used, because files of settings get copied and shared. "
+            f"{MOVE_IT} token_file names.",
+        )
+    values = {name: _text(name, value, place) for name, value in table.items() if name != "token"}
+    made = layer(values, lambda name: f"{name} in {place}", base=base)
+    return replace(made, proposed=False, warnings=warnings)
+
+
+def _text(name: str, value: object, place: str) -> str:
+    if isinstance(value, str):
+        return value
+    if name in SWITCHES and isinstance(value, bool):
+        return "yes" if value else "no"
+    if name in LISTS and isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return LISTS[name].join(value)
+    wanted = "true or false" if name in SWITCHES else f'a text in quotes: {name} = "…"'
+    if name in LISTS:
+        wanted = f'texts in quotes: {name} = ["…", "…"]'
+    raise SettingsError(
+        f"{place}: {name} is {_TYPES.get(type(value), 'no text')}", hint=f"Write {wanted}."
+    )

@@ -1,0 +1,230 @@
+"""Trusted keys of a catalog: what they admit and refuse, how they change, what a damage does."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from acpublish.catalog import layout
+from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.catalog.files import CatalogFiles
+from acpublish.errors import (
+    CheckError,
+    ManifestError,
+    MissingExtraError,
+    NotFoundError,
+    SettingsError,
+)
+from acpublish.image.reader import read
+from acpublish.keys import PrivateKey, create_key
+from acpublish.release.signatures import sign, submitted_statement
+from acpublish.release.submission import Outcome, Receipt
+from tests.unit.catalog.holding import image, put, submission
+
+OLD, NEW, OTHER = create_key(), create_key(), create_key()
+
+
+def put_signed(
+    catalog: DirectoryCatalog, version: str, *keys: PrivateKey, channel: str = "stable"
+) -> Receipt:
+    wanted = submission(version, channel=channel)
+    data = image(version)
+    stated = submitted_statement(read(data), wanted)
+    signed = replace(wanted, signatures=tuple(sign(stated, key) for key in keys))
+    return catalog.put(data, signed)
+
+
+def offered(catalog: DirectoryCatalog) -> list[str]:
+    """Returns the versions that are offered, by a catalog that has been open all the time."""
+    found = sorted(str(one.version) for one in catalog.releases("lamp"))
+    # A new look at the disk must come to the same.
+    again = DirectoryCatalog(catalog.root).releases("lamp")
+    assert found == sorted(str(one.version) for one in again)
+    return found
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> DirectoryCatalog:
+    return DirectoryCatalog(tmp_path)
+
+
+def test_a_product_takes_only_what_its_keys_signed(catalog: DirectoryCatalog) -> None:
+    catalog.trust.trust("lamp", OLD.public)
+    for keys in ((), (OTHER,)):
+        with pytest.raises(CheckError, match=r"^signature: "):
+            put_signed(catalog, "1.0.0", *keys)
+    assert offered(catalog) == []
+    put_signed(catalog, "1.0.0", OLD)
+    assert offered(catalog) == ["1.0.0"]
+    # Another product goes on as before.
+    put(catalog, product="door")
+
+
+def test_trusting_a_key_withholds_what_it_did_not_sign(catalog: DirectoryCatalog) -> None:
+    put(catalog, "1.0.0")
+    put_signed(catalog, "1.1.0", OLD)
+    withheld = catalog.trust.trust("lamp", OLD.public)
+    assert withheld == ("lamp/lamp-1.0.0_d1.bin: it is not signed",)
+    assert offered(catalog) == ["1.1.0"]
+    files = CatalogFiles(catalog)
+    assert files.locate(b"lamp/lamp-1.0.0_d1.bin") is None
+    assert files.locate(b"lamp/lamp-1.1.0_d1.bin") is not None
+    # The same bytes, published once more with the key, are a release again.
+    assert put_signed(catalog, "1.0.0", OLD).outcome is Outcome.SIGNED
+    assert put_signed(catalog, "1.0.0", OLD).outcome is Outcome.ALREADY_PUBLISHED
+    assert offered(catalog) == ["1.0.0", "1.1.0"]
+
+
+def test_a_manifest_that_is_copied_in_or_changed_is_withheld(
+    catalog: DirectoryCatalog,
+    tmp_path_factory: pytest.TempPathFactory,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    catalog.trust.trust("lamp", OLD.public)
+    put_signed(catalog, "1.0.0", OLD)
+    elsewhere = DirectoryCatalog(tmp_path_factory.mktemp("elsewhere"))
+    put(elsewhere, "2.0.0")
+    put_signed(elsewhere, "2.1.0", OTHER)
+    for version in ("2.0.0", "2.1.0"):
+        path = layout.manifest(elsewhere.root, "lamp", submission(version).version)
+        target = layout.manifest(catalog.root, "lamp", submission(version).version)
+        target.write_bytes(path.read_bytes())
+    assert offered(catalog) == ["1.0.0"]
+    assert "withheld: lamp/lamp-2.0.0_d1.bin: it is not signed" in caplog.text
+    assert f"signed with key {OTHER.public.id}, which is not trusted" in caplog.text
+
+    path = layout.manifest(catalog.root, "lamp", submission("1.0.0").version)
+    document = json.loads(path.read_bytes())
+    document["images"][0]["sha256"] = "0" * 64
+    fresh = path.with_suffix(".fresh")
+    fresh.write_text(json.dumps(document))
+    fresh.replace(path)
+    assert offered(catalog) == []
+    assert f"the signature of key {OLD.public.id} does not fit it" in caplog.text
+
+
+def test_a_reason_is_logged_once(
+    catalog: DirectoryCatalog, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(catalog, "1.0.0")
+    catalog.trust.trust("lamp", OLD.public)
+    with caplog.at_level(logging.ERROR):
+        for _ in range(5):
+            catalog.releases("lamp")
+    assert caplog.text.count("withheld") == 1
+
+
+def test_at_most_two_keys(catalog: DirectoryCatalog) -> None:
+    for key in (OLD, NEW, OLD):
+        catalog.trust.trust("lamp", key.public)
+    assert catalog.trusted_keys("lamp") == (OLD.public, NEW.public)
+    with pytest.raises(SettingsError, match="trusts two keys already"):
+        catalog.trust.trust("lamp", OTHER.public)
+    with pytest.raises(SettingsError, match="RSA key"):
+        catalog.trust.trust("lamp", create_key("rsa").public)
+    with pytest.raises(NotFoundError):
+        catalog.trust.distrust("lamp", OTHER.public.id)
+    for key in (OLD, NEW):
+        catalog.trust.distrust("lamp", key.public.id)
+    assert catalog.trusted_keys("lamp") == ()
+    put(catalog)
+
+
+def test_a_key_is_rotated_without_a_gap(catalog: DirectoryCatalog) -> None:
+    catalog.trust.trust("lamp", OLD.public)
+    for version in ("1.0.0", "1.1.0"):
+        put_signed(catalog, version, OLD)
+    forged = layout.manifest(catalog.root, "lamp", submission("9.0.0").version)
+    source = layout.manifest(catalog.root, "lamp", submission("1.0.0").version)
+    forged.write_bytes(source.read_bytes().replace(b"1.0.0", b"9.0.0"))
+
+    def holds() -> None:
+        assert offered(catalog) == ["1.0.0", "1.1.0"]
+        with pytest.raises(CheckError, match=r"^signature: "):
+            put_signed(catalog, "8.0.0", OTHER)
+
+    holds()
+    catalog.trust.trust("lamp", NEW.public)
+    holds()
+    # Too early: what only the old key signed would be withheld.
+    with pytest.raises(SettingsError, match="resign"):
+        catalog.trust.distrust("lamp", OLD.public.id)
+    holds()
+    done = catalog.trust.resign("lamp", NEW)
+    assert done.signed == ("lamp/lamp-1.0.0_d1.bin", "lamp/lamp-1.1.0_d1.bin")
+    assert [one.split(":")[0] for one in done.left_out] == ["lamp/lamp-9.0.0_d1.bin"]
+    holds()
+    again = catalog.trust.resign("lamp", NEW)
+    assert (again.signed, again.already) == ((), 2)
+    assert catalog.trust.distrust("lamp", OLD.public.id) == ()
+    holds()
+    with pytest.raises(CheckError, match=r"^signature: "):
+        put_signed(catalog, "1.2.0", OLD)
+    put_signed(catalog, "1.2.0", NEW)
+    assert offered(catalog) == ["1.0.0", "1.1.0", "1.2.0"]
+
+
+def test_a_lost_key_is_removed_by_force(catalog: DirectoryCatalog) -> None:
+    catalog.trust.trust("lamp", OLD.public)
+    catalog.trust.trust("lamp", NEW.public)
+    put_signed(catalog, "1.0.0", OLD)
+    put_signed(catalog, "1.1.0", NEW)
+    withheld = catalog.trust.distrust("lamp", OLD.public.id, force=True)
+    assert [one.split(":")[0] for one in withheld] == ["lamp/lamp-1.0.0_d1.bin"]
+    assert offered(catalog) == ["1.1.0"]
+
+
+def test_resigning_needs_to_know_what_is_valid(catalog: DirectoryCatalog) -> None:
+    put(catalog)
+    with pytest.raises(SettingsError, match="trusts no key"):
+        catalog.trust.resign("lamp", NEW)
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"[]", b"{}", b'{"format":1,"keys":[]}', b"\xff", b"[" * 9999]
+)
+def test_when_nobody_knows_whom_to_trust_nothing_is_offered(
+    catalog: DirectoryCatalog, text: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(catalog)
+    layout.trusted_keys(catalog.root, "lamp").write_bytes(text)
+    assert offered(catalog) == []
+    assert "the file of the keys that lamp trusts is damaged" in caplog.text
+    assert catalog.owns("lamp")
+    for change in (
+        lambda: catalog.trusted_keys("lamp"),
+        lambda: put(catalog, "2.0.0"),
+        lambda: catalog.trust.trust("lamp", OLD.public),
+    ):
+        with pytest.raises(ManifestError):
+            change()
+
+
+def test_without_cryptography_nothing_is_offered_that_needs_it(
+    catalog: DirectoryCatalog, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(catalog, product="door")
+    catalog.trust.trust("lamp", OLD.public)
+    put_signed(catalog, "1.0.0", OLD)
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    assert offered(catalog) == []
+    assert "acpublish[signing]" in caplog.text
+    assert len(catalog.releases("door")) == 1
+    with pytest.raises(MissingExtraError):
+        put(catalog, "2.0.0")
+
+
+def test_a_product_of_which_nothing_is_signed_hides_what_lies_there(
+    catalog: DirectoryCatalog,
+) -> None:
+    (catalog.root / "lamp").mkdir()
+    (catalog.root / "lamp" / "loose.bin").write_bytes(image())
+    files = CatalogFiles(catalog)
+    assert files.locate(b"lamp/loose.bin") is not None
+    catalog.trust.trust("lamp", OLD.public)
+    assert files.locate(b"lamp/loose.bin") is None

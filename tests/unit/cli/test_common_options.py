@@ -1,0 +1,72 @@
+"""``-q`` and ``-v``: as little as a script needs, and as much as a search for a fault needs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from acpublish.server.tokens import create_token
+from tests.support import images
+from tests.support.server import RunningServer, running_server
+from tests.unit.cli.invoking import CommandLine
+
+NAMES = ("--product", "lamp", "--version", "1.2.3", "--board", "d1_mini")
+FILE = "lamp/lamp-1.2.3_d1_mini.bin"
+
+
+@pytest.fixture
+def server(
+    acpublish: CommandLine, catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[RunningServer]:
+    """A server whose token is in the environment."""
+    with running_server(catalog, tmp_path) as running:
+        monkeypatch.setenv("ACPUBLISH_TOKEN", create_token(tmp_path / "state", "lamp"))
+        yield running
+
+
+def test_quiet_prints_the_address_alone(
+    acpublish: CommandLine, firmware: Path, server: RunningServer
+) -> None:
+    firmware.write_bytes(images.esp8266_image(record=False))
+    words = ("publish", firmware, "--to", server.url, *NAMES)
+    for option in ("-q", "--quiet"):
+        said = acpublish(*words, option)
+        assert (said.status, said.out, said.err) == (0, f"{server.url}/{FILE}\n", "")
+    assert acpublish(*words).err.startswith("acpublish: warning: unstamped: ")
+    assert acpublish(*words, "-q", "--json").json()["warnings"] != []
+
+
+def test_quiet_still_says_what_is_wrong(
+    acpublish: CommandLine, firmware: Path, catalog: Path
+) -> None:
+    firmware.write_bytes(b"no image")
+    said = acpublish("publish", firmware, "--to", catalog, *NAMES, "-q")
+    assert said.status == 7
+    assert said.error()
+
+
+def test_verbose_tells_each_request_and_no_token(
+    acpublish: CommandLine, firmware: Path, server: RunningServer, tmp_path: Path
+) -> None:
+    words = ("publish", firmware, "--to", server.url, *NAMES)
+    said = acpublish(*words, "-v")
+    api = f"{server.url}/api/v1"
+    assert [re.sub(r"\d+ ms", "N ms", line) for line in said.err.splitlines()] == [
+        f"acpublish: GET {api}/products/lamp: 404 in N ms",
+        f"acpublish: GET {api}/products/lamp/keys: 200 in N ms",
+        f"acpublish: PUT {api}/releases/lamp/1.2.3/d1_mini?channel=stable&kind=firmware: "
+        "201 in N ms",
+    ]
+    assert said.out.startswith("lamp 1.2.3 for d1_mini (stable): published\n")
+    assert "acp_" not in said.out + said.err
+    # The next command in this process is not told to be verbose.
+    assert acpublish(*words).err == ""
+
+
+def test_both_are_opposites(acpublish: CommandLine, firmware: Path, catalog: Path) -> None:
+    said = acpublish("publish", firmware, "--to", catalog, *NAMES, "-q", "-v")
+    assert said.status == 2
+    assert "--quiet and --verbose are opposites" in said.error()

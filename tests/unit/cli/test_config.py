@@ -1,0 +1,114 @@
+"""``acpublish config``, and settings of files in other commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from acpublish.settings.names import NAMES
+from tests.unit.cli.invoking import CommandLine
+
+SECRET = "acp_abcdefgh1234"
+
+
+def rows(text: str) -> dict[str, list[str]]:
+    return {line.split()[0]: line.split()[1:] for line in text.splitlines()}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder with settings in each place."""
+    (tmp_path / "platformio.ini").write_text(
+        "[env:d1]\nboard = d1_mini\ncustom_ota_channel = ini\n"
+        "[env:c3]\nboard = c3\ncustom_ota_channel = ini\n"
+    )
+    (tmp_path / "acpublish.toml").write_text(
+        'channel = "toml"\nproduct = "lamp"\nskip_checks = ["slot=a", "debug-build=b"]\n'
+    )
+    (tmp_path / "config" / "acpublish").mkdir(parents=True)
+    (tmp_path / "config" / "acpublish" / "config.toml").write_text('product = "x"\nto = "cat"\n')
+    return tmp_path
+
+
+def test_each_value_and_where_it_comes_from(
+    acpublish: CommandLine, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACPUBLISH_KIND", "filesystem")
+    said = acpublish("config", "--show-origin", "-e", "c3")
+    assert said.status == 0
+    found = rows(said.out)
+    assert tuple(found) == NAMES
+    assert found["kind"] == ["filesystem", "ACPUBLISH_KIND"]
+    assert found["channel"] == ["ini", "custom_ota_channel", "in", "platformio.ini"]
+    assert found["product"] == ["lamp", "product", "in", "acpublish.toml"]
+    assert found["to"][:3] == ["cat", "to", "in"]
+    assert found["board"] == ["c3", "the", "option", "board", "in", "platformio.ini"]
+    assert found["skip_checks"][:2] == ["slot=a;", "debug-build=b"]
+    assert found["compress"] == ["no", "default"]
+    assert found["version"] == ["-"]
+
+
+def test_values_alone_and_as_a_document(acpublish: CommandLine, project: Path) -> None:
+    assert rows(acpublish("config").out)["channel"] == ["ini"]
+    document = acpublish("config", "--json").json()
+    assert [one["setting"] for one in document] == list(NAMES)
+    channel = next(one for one in document if one["setting"] == "channel")
+    assert channel["origin"] == "custom_ota_channel in platformio.ini"
+
+
+def test_no_secret_is_shown(
+    acpublish: CommandLine, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACPUBLISH_TOKEN", SECRET)
+    monkeypatch.setenv("ACPUBLISH_TO", f"http://user:{SECRET}@h/{SECRET}")
+    monkeypatch.setenv("ACPUBLISH_SIGNING_KEY", f"-----BEGIN PRIVATE KEY-----\n{SECRET}")
+    monkeypatch.setenv("ACPUBLISH_SKIP_CHECKS", f"slot={SECRET}")
+    with (project / "acpublish.toml").open("a") as file:
+        file.write(f'token = "{SECRET}"\n')
+    for option in ("--show-origin", "--json"):
+        said = acpublish("config", option)
+        assert said.status == 0
+        assert SECRET not in said.out + said.err
+        assert "***" in said.out
+        assert "the token in acpublish.toml is not used" in said.err
+    assert SECRET not in acpublish("publish", "x.bin").err
+
+
+def test_a_token_file_is_not_read_to_be_shown(acpublish: CommandLine, project: Path) -> None:
+    with (project / "acpublish.toml").open("a") as file:
+        file.write('token_file = "missing"\n')
+    found = rows(acpublish("config", "--show-origin").out)
+    assert found["token"] == ["***", "the", "file", "of", "token_file", "in", "acpublish.toml"]
+
+
+def test_a_publish_takes_what_files_say(
+    acpublish: CommandLine, project: Path, firmware: Path
+) -> None:
+    (project / "config" / "acpublish" / "cat").mkdir()
+    (project / "VERSION").write_text("1.2.3\n")
+    with (project / "acpublish.toml").open("a") as file:
+        file.write('version = "file:VERSION"\n')
+    said = acpublish("publish", firmware, "-e", "d1")
+    assert said.status == 0, said.err
+    assert said.out.startswith("lamp 1.2.3 for d1_mini (ini): published")
+    error = acpublish("publish", firmware).error()
+    assert error.startswith("acpublish: error: no board is given. Name the environment with -e d1 ")
+
+
+@pytest.mark.parametrize("words", [("config",), ("publish", "x.bin"), ("check", "x.bin")])
+def test_a_bad_file_is_one_line(acpublish: CommandLine, tmp_path: Path, words: list[str]) -> None:
+    (tmp_path / "acpublish.toml").write_text("chanel = 'beta'\n")
+    said = acpublish(*words)
+    assert said.status == 2
+    assert "acpublish.toml: 'chanel' is no setting. Write channel" in said.error()
+
+
+def test_an_import_does_not_take_a_projects_names(
+    acpublish: CommandLine, project: Path, firmware: Path, catalog: Path
+) -> None:
+    old = project / "old"
+    old.mkdir()
+    firmware.rename(old / "sensor_v1.2_attic.bin")
+    (one,) = acpublish("import", old, "--to", catalog, "--dry-run", "--json").json()
+    assert one["product"] == "sensor"

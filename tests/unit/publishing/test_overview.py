@@ -1,0 +1,27 @@
+"""What a product has, for a person."""
+
+from __future__ import annotations
+
+from acpublish.publishing.overview import standing
+from tests.unit.release.making import release
+
+
+def test_the_last_one_comes_first_and_channels_tell_where_they_point() -> None:
+    held = [
+        release("1.0.0", channels={"stable": 1}),
+        release("1.1.0", channels={"stable": 2, "beta": 3}),
+        release("0.9.0", channels={"beta": 4}, board="c3"),
+    ]
+    rows = [line.split() for line in standing(held)]
+    assert [(row[0], row[1], " ".join(row[5:])) for row in rows] == [
+        ("0.9.0", "c3", "beta"),
+        ("1.1.0", "d1", "beta, stable"),
+        ("1.0.0", "d1", "(stable)"),
+    ]
+
+
+def test_nothing_and_more_than_is_shown() -> None:
+    assert standing([]) == ["nothing is published yet"]
+    many = [release(f"1.{n}.0", channels={"stable": n + 1}) for n in range(25)]
+    lines = standing(many)
+    assert (len(lines), lines[-1]) == (21, "and 5 more")

@@ -1,0 +1,116 @@
+"""Room, partitions and flash of the board: found, passed, and not checked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from acpublish.image.reader import read
+from acpublish.image.stamper import stamp
+from acpublish.release import names
+from acpublish.release.checks.facts import Facts, Result, Severity
+from acpublish.release.checks.registry import run
+from acpublish.release.declared import Declared
+from acpublish.release.manifest import Release
+from acpublish.release.version import Version
+from tests.support import images
+from tests.unit.release.making import release
+
+IMAGE = read(stamp(images.esp32_image(), "lamp", "1.0.0"))
+
+
+def facts(declared: Declared, releases: tuple[Release, ...] | None = None) -> Facts:
+    return Facts(
+        image=IMAGE,
+        product=names.product("lamp"),
+        version=Version.parse("1.0.0"),
+        board=names.board("d1"),
+        channel=names.channel("stable"),
+        declared=declared,
+        releases=releases,
+    )
+
+
+def result(name: str, given: Facts) -> Result:
+    (found,) = [one for one in run(given) if one.check.name == name]
+    return found
+
+
+@pytest.mark.parametrize("name", ["slot", "partition-layout", "flash-size"])
+def test_without_facts_they_are_not_made(name: str) -> None:
+    found = result(name, facts(Declared()))
+    assert (found.findings, bool(found.lacks)) == ((), True)
+
+
+def test_what_does_not_fit_says_by_how_much() -> None:
+    (found,) = result("slot", facts(Declared(slot_bytes=IMAGE.size - 7))).findings
+    assert found.severity is Severity.ERROR
+    assert "7 bytes too many" in found.problem
+
+
+@pytest.mark.parametrize(
+    ("size", "room", "severity"),
+    [
+        (1000, 1000, Severity.WARNING),
+        (900, 1000, Severity.WARNING),
+        (899, 1000, None),
+        (1001, 1000, Severity.ERROR),
+        (1, 0, Severity.ERROR),
+    ],
+)
+def test_from_nine_tenths_on_there_is_a_warning(
+    size: int, room: int, severity: Severity | None
+) -> None:
+    given = replace(facts(Declared(slot_bytes=room)), image=replace(IMAGE, size=size))
+    assert [one.severity for one in result("slot", given).findings] == [severity][: bool(severity)]
+
+
+def test_without_a_table_the_slot_is_that_of_the_last_release() -> None:
+    """What curl uploads says nothing of the board; a device keeps the partitions that it has."""
+    earlier = release("0.9.0")
+    (image,) = earlier.images
+    declared = Declared(slot_bytes=IMAGE.size - 7)
+    earlier = replace(earlier, images=(replace(image, declared=declared),))
+    (found,) = result("slot", facts(Declared(), (release("0.8.0"), earlier))).findings
+    assert (found.severity, "7 bytes too many" in found.problem) == (Severity.ERROR, True)
+    assert result("slot", facts(Declared(slot_bytes=10**7), (earlier,))).findings == ()
+
+
+def test_a_table_without_a_slot() -> None:
+    (found,) = result("slot", facts(Declared(slot_bytes=0))).findings
+    assert found.problem == "the partition table has no slot for an application"
+
+
+def test_a_filesystem_has_a_partition_of_its_own() -> None:
+    given = Facts(
+        image=read(images.littlefs()), kind="filesystem", declared=Declared(slot_bytes=65535)
+    )
+    (found,) = result("slot", given).findings
+    assert "the filesystem's partition 65535: 1 bytes too many" in found.problem
+
+
+def with_layout(layout: str | None, version: str = "0.9.0") -> Release:
+    made = release(version, chip="esp32c3")
+    return replace(
+        made, images=tuple(replace(one, declared=Declared(layout=layout)) for one in made.images)
+    )
+
+
+def test_another_layout_than_the_last_release_had() -> None:
+    given = facts(Declared(layout="a" * 64), (with_layout("b" * 64),))
+    (found,) = result("partition-layout", given).findings
+    assert found.severity is Severity.WARNING
+    assert "lamp 0.9.0" in found.problem
+    assert not result("partition-layout", facts(given.declared, (with_layout("a" * 64),))).findings
+    unknown = result("partition-layout", facts(given.declared, (with_layout(None),)))
+    assert unknown.lacks == "an earlier release with a partition layout"
+
+
+def test_more_flash_in_the_header_than_on_the_board() -> None:
+    assert IMAGE.flash_size == "4MB"
+    (found,) = result("flash-size", facts(Declared(flash_bytes=2 * 1024 * 1024))).findings
+    assert "4MB of flash, the board has 2048 KiB" in found.problem
+    assert not result("flash-size", facts(Declared(flash_bytes=4 * 1024 * 1024))).findings
+    odd = replace(facts(Declared(flash_bytes=1)), image=replace(IMAGE, flash_size="size-15"))
+    assert result("flash-size", odd).lacks == "the flash size in the image's header"
