@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TESTED = (
-    "tests/unit/server/test_request_line.py",
+    "tests/unit/server/test_protocol.py",
     "tests/conformance/test_wire_replays.py",
     "tests/conformance/test_start_and_stop.py",
     "tests/conformance/test_upload.py::test_publishing_twice",

@@ -11,13 +11,15 @@ import click
 import pytest
 
 import acpublish
-from acpublish import errors, settings
+from acpublish import errors
 from acpublish.cli import COMMANDS, exit_status
 from acpublish.cli import acpublish as command_line
 from acpublish.image.model import Image, Kind
 from acpublish.release.checks.registry import CHECKS
 from acpublish.release.manifest import ReleaseImage
 from acpublish.server.api.routes import status_of
+from acpublish.settings.layers import environment, ini
+from acpublish.settings.names import NAMES
 from tests.docs.documents import DOCUMENTS, ROOT, name_of
 
 REFERENCE = ROOT / "docs" / "reference"
@@ -84,11 +86,11 @@ class _Asked(Mapping[str, str]):
 
 def test_every_setting_is_documented() -> None:
     environ, asked = _Asked(), set[str]()
-    settings.environment(environ)
-    settings.ini(lambda name: asked.add(name), Path())
+    environment(environ)
+    ini(lambda name: asked.add(name), Path())
     table = [row for row in text_of("settings.md").splitlines() if row.startswith("| ")][1:]
     rows = {row.split("|")[1].strip(): row for row in table}
-    assert set(rows) == set(settings.NAMES)
+    assert set(rows) == set(NAMES)
     for name, row in rows.items():
         variable, option = f"ACPUBLISH_{name.upper()}", f"custom_ota_{name}"
         assert (f"`{variable}`" in row) == (variable in environ.names)
@@ -165,7 +167,7 @@ def test_the_map_of_the_house_shows_each_room() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_settings_in_the_documents_exist(document: Path) -> None:
-    known = {f"custom_ota_{name}" for name in settings.NAMES}
+    known = {f"custom_ota_{name}" for name in NAMES}
     found = set(re.findall(r"custom_ota_[a-z_]*[a-z]", document.read_text()))
     assert sorted(found - known) == []
 

@@ -21,7 +21,7 @@ from acpublish.pio.files import read_record, replace, write_record
 from acpublish.pio.project import Project
 from acpublish.pio.run_state import say
 
-PACKAGE = Path(__file__).resolve().parents[2] / "acpublish"
+PACKAGE = Path(__file__).resolve().parents[3] / "acpublish"
 
 BLOCKED = """\
 import sys
