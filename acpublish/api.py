@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from acpublish.errors import PartitionError
+from acpublish.errors import PartitionError, reason_of
 from acpublish.image import signing
 from acpublish.image.model import Image
 from acpublish.image.partition_table import PartitionTable, read_partitions
@@ -82,7 +82,7 @@ def read_partition_table(path: _Path) -> PartitionTable:
         data = Path(path).read_bytes()
     except OSError as fault:
         raise PartitionError(
-            f"{path} cannot be read: {(fault.strerror or 'unknown reason').lower()}",
+            f"{path} cannot be read: {reason_of(fault)}",
             hint="Give the project's partitions.csv, or the partitions.bin of its build.",
         ) from fault
     return read_partitions(data)

@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from acpublish.errors import CatalogError
+from acpublish.errors import CatalogError, reason_of
 
 LOCK_WAIT_S = 60.0
 _LOCK_POLL_S = 0.05
@@ -37,7 +37,7 @@ def wrapped(root: Path, doing: str) -> Iterator[None]:
 
 
 def _why(fault: OSError, root: Path) -> str:
-    why = (fault.strerror or str(fault) or type(fault).__name__).lower()
+    why = reason_of(fault)
     where = fault.filename2 or fault.filename
     return f"{why} ({where})" if isinstance(where, str) and where != str(root) else why
 

@@ -169,3 +169,8 @@ class VerificationError(TransferError):
 
 class RequestError(AcpublishError):
     """What a client asked of our server is at fault."""
+
+
+def reason_of(fault: OSError) -> str:
+    """Returns why the operating system refused something, in lower case and without a path."""
+    return (fault.strerror or str(fault) or type(fault).__name__).lower()

@@ -22,7 +22,7 @@ from acpublish.catalog import layout
 from acpublish.catalog.snapshot import ProductSnapshots
 from acpublish.catalog.state import PrivateProvenance
 from acpublish.catalog.trusted_keys import TrustStore, read_trusted_keys
-from acpublish.errors import AcpublishError, CatalogError, ManifestError, NotFoundError
+from acpublish.errors import AcpublishError, CatalogError, ManifestError, NotFoundError, reason_of
 from acpublish.image.reader import read
 from acpublish.keys import PublicKey
 from acpublish.release import names
@@ -173,7 +173,7 @@ class DirectoryCatalog:
             except OSError as fault:
                 raise CatalogError(
                     f"{release.product} {release.version} is published, but {visible} could not "
-                    f"be made: {(fault.strerror or 'unknown reason').lower()}",
+                    f"be made: {reason_of(fault)}",
                     hint="Mend that and publish again, which completes it.",
                 ) from fault
 

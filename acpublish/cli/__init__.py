@@ -15,7 +15,7 @@ import click
 
 from acpublish.cli import exit_status
 from acpublish.cli.ui import LogWarnings
-from acpublish.errors import AcpublishError
+from acpublish.errors import AcpublishError, reason_of
 from acpublish.unexpected import describe_fault
 
 __all__ = ["main"]
@@ -129,7 +129,7 @@ def _fail(text: str, code: int) -> int:
 
 def _no_output(error: OSError) -> int:
     _drop_output()
-    why = (error.strerror or "unknown reason").lower()
+    why = reason_of(error)
     return _fail(
         f"the output cannot be written: {why}. Send it where there is room; what the command did "
         "before is done.",

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from acpublish.errors import SettingsError
+from acpublish.errors import SettingsError, reason_of
 
 
 @contextlib.contextmanager
@@ -54,7 +54,7 @@ def _wrapped(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as fault:
-        why = (fault.strerror or type(fault).__name__).lower()
+        why = reason_of(fault)
         raise SettingsError(
             f"{path} cannot be written: {why}", hint="Give a file in a directory you can write to."
         ) from fault

@@ -13,7 +13,7 @@ from pathlib import Path
 from acpublish.client.incoming import incoming, write
 from acpublish.emulator.profile import FLASH_MODES, DeviceOptions
 from acpublish.emulator.request import Running
-from acpublish.errors import SettingsError
+from acpublish.errors import SettingsError, reason_of
 from acpublish.image.model import Kind
 from acpublish.image.reader import read
 
@@ -44,7 +44,7 @@ def load(options: DeviceOptions) -> Running:
     except FileNotFoundError:
         return FACTORY
     except OSError as fault:
-        why = (fault.strerror or type(fault).__name__).lower()
+        why = reason_of(fault)
         raise SettingsError(
             f"the flash file {options.flash} cannot be read: {why}", hint="Give another file."
         ) from fault

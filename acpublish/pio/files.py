@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from acpublish.errors import SettingsError
+from acpublish.errors import SettingsError, reason_of
 
 __all__ = ["read_record", "replace", "write_record"]
 
@@ -28,7 +28,7 @@ def replace(path: Path, content: bytes) -> None:
         fresh.replace(path)
     except OSError as fault:
         raise SettingsError(
-            f"{path} cannot be written: {(fault.strerror or 'unknown reason').lower()}",
+            f"{path} cannot be written: {reason_of(fault)}",
             hint="Look at the file system it is on, then build again.",
         ) from fault
 

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from acpublish.errors import NotAnImageError, SettingsError
+from acpublish.errors import NotAnImageError, SettingsError, reason_of
 
 __all__ = ["read_file", "write_file", "write_secret"]
 
@@ -29,7 +29,7 @@ def read_file(path: Path) -> bytes:
             data = file.read(_LARGEST_BYTES + 1)
     except OSError as fault:
         raise NotAnImageError(
-            f"{path} cannot be read: {(fault.strerror or 'unknown reason').lower()}",
+            f"{path} cannot be read: {reason_of(fault)}",
             hint="Give the file of an image, such as PlatformIO's firmware.bin.",
         ) from fault
     if len(data) > _LARGEST_BYTES:
@@ -86,6 +86,6 @@ def _written(path: Path) -> Iterator[None]:
         yield
     except OSError as fault:
         raise SettingsError(
-            f"{path} cannot be written: {(fault.strerror or 'unknown reason').lower()}",
+            f"{path} cannot be written: {reason_of(fault)}",
             hint="Give another file with -o.",
         ) from fault

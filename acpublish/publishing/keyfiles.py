@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from acpublish.errors import AcpublishError, SettingsError
+from acpublish.errors import AcpublishError, SettingsError, reason_of
 from acpublish.image.model import Image
 from acpublish.keys import (
     PrivateKey,
@@ -80,6 +80,6 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as fault:
         raise SettingsError(
-            f"the key {path} cannot be read: {(fault.strerror or 'unknown reason').lower()}",
+            f"the key {path} cannot be read: {reason_of(fault)}",
             hint="Give the PEM file of a key, such as 'acpublish key create' makes.",
         ) from fault

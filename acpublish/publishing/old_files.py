@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from acpublish.errors import ImageError, NotAnImageError, SettingsError
+from acpublish.errors import ImageError, NotAnImageError, SettingsError, reason_of
 from acpublish.image.model import Image, Kind
 from acpublish.image.reader import read
 from acpublish.publishing.image_files import read_file
@@ -70,7 +70,7 @@ def old_files(directory: Path, options: ImportOptions) -> tuple[OldFile, ...]:
             raise NotADirectoryError(0, "there is no such folder")
     except OSError as fault:
         raise SettingsError(
-            f"{directory} cannot be read: {(fault.strerror or 'unknown reason').lower()}",
+            f"{directory} cannot be read: {reason_of(fault)}",
             hint="Give the folder of the old .bin files.",
         ) from fault
     if not found:

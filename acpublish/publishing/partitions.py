@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
-from acpublish.errors import PartitionError
+from acpublish.errors import PartitionError, reason_of
 from acpublish.image.partition_table import PartitionTable, read_partitions
 from acpublish.release.declared import Declared
 from acpublish.release.names import ImageKind
@@ -24,7 +24,7 @@ def read_table(path: Path) -> PartitionTable:
         return read_partitions(path.read_bytes())
     except OSError as fault:
         raise PartitionError(
-            f"{path} cannot be read: {(fault.strerror or 'unknown reason').lower()}",
+            f"{path} cannot be read: {reason_of(fault)}",
             hint="Give the project's partitions.csv, or the partitions.bin of its build.",
         ) from fault
     except PartitionError as fault:

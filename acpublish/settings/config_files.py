@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from acpublish.errors import SettingsError
+from acpublish.errors import SettingsError, reason_of
 from acpublish.publishing.versions import parse_toml
 from acpublish.settings.layers import MOVE_IT, Layer, layer
 from acpublish.settings.names import LISTS, NAMES, SWITCHES, nearest
@@ -80,7 +80,7 @@ def _read(path: Path) -> dict[str, Any] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as fault:
-        why = (fault.strerror or "unknown reason").lower()
+        why = reason_of(fault)
         raise SettingsError(
             f"{path} cannot be read: {why}", hint="Make it readable, or move it away."
         ) from fault

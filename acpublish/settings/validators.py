@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from acpublish import keys
-from acpublish.errors import SettingsError, VersionError
+from acpublish.errors import SettingsError, VersionError, reason_of
 from acpublish.redact import has_bare_password, is_token
 from acpublish.release.names import IMAGE_KINDS, ImageKind
 from acpublish.release.version import Version
@@ -176,7 +176,7 @@ def token_from_file(path: Path) -> str:
         with path.open("rb") as file:
             content = file.read(_MAX_BYTES + 1)
     except OSError as fault:
-        why = (fault.strerror or "unknown reason").lower()
+        why = reason_of(fault)
         raise SettingsError(
             f"the token file {path} cannot be read: {why}",
             hint="Name a file that holds the token alone.",
