@@ -1,8 +1,9 @@
-"""What SCons runs: stamping the image, publishing on request and on a build, and looking.
+"""The actions that SCons runs: stamping the image, publishing it, checking it, showing the status.
 
-SCons may call these functions in a worker thread. They find the hook in the environment, not in a
-closure, because SCons makes a closure's content part of the image's signature. What they do is
-loaded when they are run: most runs of PlatformIO run none of them.
+1. SCons may call an action in a worker thread.
+2. An action finds the hook in the environment, not in a closure, because SCons makes the content of
+   a closure part of the image's signature.
+3. An action imports what it needs when it runs, because most PlatformIO runs use none of them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from acpublish.errors import AcpublishError
-from acpublish.pio.run_state import KEY, Hook, report
+from acpublish.pio.run_state import KEY, Hook, print_error
 from acpublish.unexpected import describe_fault
 
 __all__ = [
@@ -30,23 +31,23 @@ Action = Callable[[Any, Any, Any], int]
 
 
 def _reported(action: Action) -> Action:
-    """Makes an action of one that may raise an error of ours."""
+    """Returns an action that prints an error and fails instead of raising it."""
 
     @functools.wraps(action)
     def wrapper(target: Any, source: Any, env: Any) -> int:
         try:
             return action(target, source, env)
-        except AcpublishError as fault:
-            return report(str(fault))
-        except Exception as fault:
-            return report(describe_fault(fault))
+        except AcpublishError as error:
+            return print_error(str(error))
+        except Exception as error:
+            return print_error(describe_fault(error))
 
     return wrapper
 
 
 @_reported
 def stamp_image(target: Any, source: Any, env: Any) -> int:
-    """Stamps the image that was just made, ``target[0]``, in place."""
+    """Stamps the image that was just built, ``target[0]``, in place."""
     from acpublish.pio import uploading
 
     uploading.stamp_built(env[KEY], _path(target))
@@ -64,7 +65,7 @@ def upload_ota(target: Any, source: Any, env: Any) -> int:
 
 @_reported
 def uploadfs_ota(target: Any, source: Any, env: Any) -> int:
-    """Publishes the filesystem's image, ``source[0]``."""
+    """Publishes the filesystem image, ``source[0]``."""
     from acpublish.pio import uploading
 
     uploading.publish(env[KEY], _path(source), kind="filesystem")
@@ -73,7 +74,7 @@ def uploadfs_ota(target: Any, source: Any, env: Any) -> int:
 
 @_reported
 def publish_build(target: Any, source: Any, env: Any) -> int:
-    """Publishes the image, ``source[0]``, unless it was published on an earlier build."""
+    """Publishes the image, ``source[0]``, unless an earlier build published it."""
     from acpublish.pio import on_build
 
     on_build.publish_once(env[KEY], _path(source), str(source[0]))
@@ -82,7 +83,7 @@ def publish_build(target: Any, source: Any, env: Any) -> int:
 
 @_reported
 def publish_made(target: Any, source: Any, env: Any) -> int:
-    """Publishes the image that was just made, ``target[0]``, where each build does."""
+    """Publishes the image that was just built, ``target[0]``, if each build is published."""
     from acpublish.pio import on_build
 
     hook: Hook = env[KEY]
@@ -93,19 +94,19 @@ def publish_made(target: Any, source: Any, env: Any) -> int:
 
 @_reported
 def ota_check(target: Any, source: Any, env: Any) -> int:
-    """Makes the pre-flight checks on the image, ``source[0]``; nothing is published."""
-    from acpublish.pio import looking
+    """Runs the pre-flight checks on the image, ``source[0]``, without publishing it."""
+    from acpublish.pio import status
 
-    looking.check(env[KEY], _path(source))
+    status.check(env[KEY], _path(source))
     return 0
 
 
 @_reported
 def ota_status(target: Any, source: Any, env: Any) -> int:
-    """Tells what the destination has of the product, and what devices run."""
-    from acpublish.pio import looking
+    """Shows what is published of the product, and what devices are running."""
+    from acpublish.pio import status
 
-    looking.tell_status(env[KEY])
+    status.show_status(env[KEY])
     return 0
 
 

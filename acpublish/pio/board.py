@@ -1,6 +1,7 @@
-"""What PlatformIO knows of a board and a build that the image does not tell.
+"""What PlatformIO knows about a board and a build, and the image does not contain.
 
-The image of the filesystem, which PlatformIO builds only for its own targets.
+That is the size of the flash, the type of build, the partition table, and the filesystem image,
+which PlatformIO builds only for its own targets.
 """
 
 from __future__ import annotations
@@ -13,42 +14,43 @@ from acpublish.release.declared import Declared, flash_bytes
 
 __all__ = ["board_partitions", "declared_by", "filesystem_image"]
 
+_ESP32_CORE = "framework-arduinoespressif32"
+
 
 def declared_by(env: Any, environment: str) -> Declared:
     """Returns the size of the board's flash, and whether this is a debug build."""
     size = flash_bytes(str(env.BoardConfig().get("upload.flash_size", "")))
-    kind = env.GetProjectConfig().get(f"env:{environment}", "build_type", None)
-    return Declared(flash_bytes=size, debug=str(kind or "release") == "debug")
+    build_type = env.GetProjectConfig().get(f"env:{environment}", "build_type", None)
+    return Declared(flash_bytes=size, debug=str(build_type or "release") == "debug")
 
 
 def board_partitions(env: Any, chip: str, project: Path) -> Path | None:
-    """Returns the board's partition table; None for an ESP8266, or where there is none to read.
+    """Returns the board's partition table; None for an ESP8266, or if there is no readable one.
 
-    The platform finds the file out itself for the frameworks that it knows, and says so in
+    For the frameworks that it knows, the platform finds the file itself and puts its path in
     ``PARTITIONS_TABLE_CSV`` (platform-espressif32 ``builder/main.py`` and its frameworks). A table
-    of the project stands beside platformio.ini, one of the Arduino core in its ``partitions``.
+    of the project is next to platformio.ini, one of the Arduino core in the core's ``partitions``.
     """
     if chip == "esp8266":
         return None
-    named = str(env.BoardConfig().get("build.partitions", "") or "")
+    configured = str(env.BoardConfig().get("build.partitions", "") or "")
     resolved = str(env.get("PARTITIONS_TABLE_CSV", "") or "")
-    found = [Path(env.subst(resolved))] if resolved else []
-    if named:
-        found += [project / named, *_of_the_core(env, named)]
-    return next(filter(_is_table, found), None)
+    candidates = [Path(env.subst(resolved))] if resolved else []
+    if configured:
+        candidates += [project / configured, *_in_core(env, configured)]
+    return next(filter(_is_table, candidates), None)
 
 
-def _of_the_core(env: Any, named: str) -> list[Path]:
+def _in_core(env: Any, name: str) -> list[Path]:
     platform = env.PioPlatform()
-    name = "framework-arduinoespressif32"
-    folder = platform.get_package_dir(name) if name in platform.packages else None
-    return [Path(folder, "tools", "partitions", named)] if folder else []
+    folder = platform.get_package_dir(_ESP32_CORE) if _ESP32_CORE in platform.packages else None
+    return [Path(folder, "tools", "partitions", name)] if folder else []
 
 
 def _is_table(path: Path) -> bool:
     from acpublish.publishing.partitions import read_table
 
-    # What the build could not use it will say itself; the check is then not made.
+    # The build reports a table that it cannot use; the check then does not run.
     try:
         read_table(path)
     except PartitionError:
@@ -59,16 +61,17 @@ def _is_table(path: Path) -> bool:
 def filesystem_image(env: Any, chip: str, *, build: bool) -> Any:
     """Returns what ``uploadfs_ota`` depends on: the node of the image, or the file's path.
 
-    The espressif platforms name the image in a variable each, and have the builder ``DataToBin``
-    in every run (``builder/main.py`` of platform-espressif8266 and platform-espressif32).
+    Each espressif platform has its own variable for the image's name, and provides the builder
+    ``DataToBin`` in every run (``builder/main.py`` of platform-espressif8266 and
+    platform-espressif32).
 
     Args:
         env: SCons' environment.
-        chip: The board's.
-        build: Whether the image has to be built in this run, and nothing else does it.
+        chip: The board's chip.
+        build: Whether this run has to build the image, and no other target does.
 
     Raises:
-        SettingsError: There is nothing to build it of, or the platform builds none.
+        SettingsError: There are no files to build it from, or the platform cannot build it.
     """
     variable = "ESP8266_FS_IMAGE_NAME" if chip == "esp8266" else "ESP32_FS_IMAGE_NAME"
     name = f"$BUILD_DIR/${{{variable}}}"
@@ -76,8 +79,8 @@ def filesystem_image(env: Any, chip: str, *, build: bool) -> Any:
         return f"{name}.bin"
     if "DataToBin" not in env["BUILDERS"]:
         raise SettingsError(
-            "the platform builds no image of a filesystem",
-            hint="Build it yourself, and use acpublish publish --kind filesystem.",
+            "the platform cannot build a filesystem image",
+            hint="Build the image yourself, and use acpublish publish FILE --kind filesystem.",
         )
     folder = Path(env.subst("$PROJECT_DATA_DIR"))
     if not folder.is_dir():

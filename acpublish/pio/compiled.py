@@ -1,7 +1,7 @@
-"""What is compiled into an image: the header's paths, and the stamp record of the ESP8266.
+"""What the hook compiles into an image: the header's path, and the stamp record of the ESP8266.
 
-The generated files are written only when their content changes, and none holds the version: so a
-new version recompiles nothing that does not have to be.
+The generated files are written only when their content changes, and none contains the version, so a
+new version recompiles nothing unnecessarily.
 """
 
 from __future__ import annotations
@@ -10,28 +10,37 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-from acpublish.errors import SettingsError
+from acpublish.errors import SettingsError, reason_of
 from acpublish.image.stamp_record import blank_record
 from acpublish.pio.files import replace
 from acpublish.pio.project import Project
 
-__all__ = ["RECORD_SYMBOL", "compile_in", "project_environment", "show_headers"]
+__all__ = ["RECORD_SYMBOL", "compile_in", "project_environment", "record_source", "show_headers"]
 
 #: The same name as in ``acpublish.h``.
 RECORD_SYMBOL = "acpublish_stamp_record"
 #: The folder of ``acpublish.h``.
 _HEADERS = Path(__file__).resolve().parents[1] / "include"
-#: Input sections of this name go to the flash part of an ESP8266 image (the core's
+#: Input sections with this name go to the flash part of an ESP8266 image (the core's
 #: ``eagle.app.v6.common.ld``), the only part that costs no RAM.
 _SECTION = ".irom0.text.acpublish"
 _FOLDER = "$BUILD_DIR/acpublish"
+
+
+def project_environment() -> Any:
+    """Returns SCons' environment of the sources in src/; None if nothing is compiled.
+
+    PlatformIO exports it as ``projenv`` once it has set up the program, which it does not do for
+    ``-t nobuild``; importing it in the extra script would then fail.
+    """
+    return importlib.import_module("SCons.Script.SConscript").global_exports.get("projenv")
 
 
 def show_headers(env: Any) -> bool:
     """Lets the project's sources include ``acpublish.h``.
 
     Returns:
-        Whether this run of PlatformIO compiles at all.
+        Whether this PlatformIO run compiles anything.
     """
     sources = project_environment()
     if sources is None:
@@ -44,7 +53,7 @@ def compile_in(env: Any, project: Project) -> None:
     """Writes the generated sources, and links the stamp record into an ESP8266 image.
 
     Raises:
-        SettingsError: The build directory cannot be written.
+        SettingsError: The build directory is not writable.
     """
     folder = Path(env.subst(_FOLDER))
     path = f"/update/{project.product}/{project.board}"
@@ -67,9 +76,9 @@ def record_source() -> str:
 
 
 def _link(env: Any, source: Path) -> None:
-    # The list of the program's sources has been read by now; the link line is expanded late.
+    # SCons has read the list of the program's sources by now, but expands the link line late.
     compiled = env.Object(str(source))
-    # A symbol that is asked for survives --gc-sections whatever the linker script keeps.
+    # A symbol that the link line requires survives --gc-sections with every linker script.
     env.Append(LINKFLAGS=[f"-Wl,--undefined={RECORD_SYMBOL}", str(compiled[0])])
     env.Depends("$BUILD_DIR/${PROGNAME}$PROGSUFFIX", compiled)
 
@@ -79,17 +88,9 @@ def _write(path: Path, text: str) -> None:
         if path.is_file() and path.read_bytes() == text.encode():
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as fault:
+    except OSError as error:
         raise SettingsError(
-            f"{path} cannot be written: {fault.strerror}", hint="Make the build directory writable."
-        ) from fault
+            f"{path} cannot be written: {reason_of(error)}",
+            hint="Make the build directory writable.",
+        ) from error
     replace(path, text.encode())
-
-
-def project_environment() -> Any:
-    """Returns SCons' environment of the sources in src/; None where nothing is compiled.
-
-    PlatformIO exports it as ``projenv`` once it has set the program up, which it does not for
-    ``-t nobuild``; importing it in the extra script would then fail.
-    """
-    return importlib.import_module("SCons.Script.SConscript").global_exports.get("projenv")

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 from acpublish.errors import SettingsError, reason_of
 
-__all__ = ["read_record", "replace", "write_record"]
-
-#: Below the build directory: what the last publish on a build was of.
-_RECORD = "acpublish.json"
+__all__ = ["replace"]
 
 
 def replace(path: Path, content: bytes) -> None:
@@ -31,21 +26,3 @@ def replace(path: Path, content: bytes) -> None:
             f"{path} cannot be written: {reason_of(fault)}",
             hint="Look at the file system it is on, then build again.",
         ) from fault
-
-
-def read_record(directory: Path) -> dict[str, Any]:
-    """Returns what was last published on a build; empty where that is not known."""
-    try:
-        found = json.loads((directory / _RECORD).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def write_record(directory: Path, record: dict[str, Any]) -> None:
-    """Records what was published on a build.
-
-    Raises:
-        SettingsError: It cannot be written.
-    """
-    replace(directory / _RECORD, (json.dumps(record, indent=2) + "\n").encode())

@@ -1,4 +1,12 @@
-"""Sets the hook up: what each run of PlatformIO is asked for, and so what is added to it."""
+"""Installs the hook: reads what a PlatformIO run is to do, and adds targets and actions for it.
+
+The order matters:
+
+1. Refuse an extra script whose targets or actions PlatformIO would drop.
+2. Add the targets, so that they are listed even if the settings are wrong.
+3. Refuse a publish that cannot work, before anything is compiled.
+4. Add the actions that stamp and publish the image.
+"""
 
 from __future__ import annotations
 
@@ -9,145 +17,212 @@ from dataclasses import replace
 from typing import Any
 
 from acpublish.errors import AcpublishError, SettingsError
-from acpublish.pio.actions import publish_build, publish_made, stamp_image
+from acpublish.pio.actions import (
+    ota_check,
+    ota_status,
+    publish_build,
+    publish_made,
+    stamp_image,
+    upload_ota,
+    uploadfs_ota,
+)
 from acpublish.pio.board import filesystem_image
 from acpublish.pio.compiled import compile_in, project_environment, show_headers
 from acpublish.pio.project import Project
 from acpublish.pio.provenance import secret_macros
-from acpublish.pio.request import IMAGE, OURS, Asked, add_targets, program_arguments
-from acpublish.pio.run_state import KEY, Hook, report, say
+from acpublish.pio.request import (
+    OTA_CHECK,
+    OTA_STATUS,
+    OWN_TARGETS,
+    UPLOAD_OTA,
+    UPLOADFS_OTA,
+    RunRequest,
+    program_arguments,
+)
+from acpublish.pio.run_state import KEY, Hook, print_error, print_line
 from acpublish.publishing.destinations import refuse_unusable
 from acpublish.unexpected import describe_fault
 
 __all__ = ["install"]
 
+#: A signed or encrypted image has another name; the project's own script then publishes it.
+_IMAGE = "$BUILD_DIR/${PROGNAME}.bin"
 _ON_BUILD = "acpublish_on_build"
+_EXTRA_SCRIPTS = "extra_scripts = post:acpublish_ota.py"
 
 
 def install(env: Any) -> None:
-    """Adds the hook to a run; ends the run with one line when it cannot work."""
+    """Adds the hook to a run; ends the run with a one-line error if the hook cannot work."""
     try:
         _install(env)
-    except AcpublishError as fault:
-        env.Exit(report(str(fault)))
-    except Exception as fault:
-        env.Exit(report(describe_fault(fault)))
+    except AcpublishError as error:
+        env.Exit(print_error(str(error)))
+    except Exception as error:
+        env.Exit(print_error(describe_fault(error)))
 
 
 def _install(env: Any) -> None:
-    asked = _asked()
-    project = Project.of(env, program_arguments(_arguments(env)) if asked.ours else None)
+    request = _request()
+    arguments = program_arguments(_arguments(env)) if request.has_own_target else None
+    project = Project.of(env, arguments)
     if project is None:
         return
     compiles = show_headers(env)
-    _refuse_wrong_place(env, compiles or asked.builds_nothing)
-    # Before anything else is checked, so that the targets are listed whatever the settings are.
-    add_targets(env, filesystem_image(env, project.chip, build=asked.builds_filesystem))
+    _refuse_wrong_script(env, ready=compiles or request.skips_build)
+    _add_targets(env, filesystem_image(env, project.chip, build=request.builds_filesystem))
     if env.IsIntegrationDump():
         return
     if compiles:
         compile_in(env, project)
     _warn(project)
-    _refuse_conflict(asked)
-    if asked.is_none_of_ours:
+    _refuse_conflict(request)
+    if request.needs_no_hook:
         return
-    _tell_requests_when_verbose()
+    _print_requests_when_verbose()
     project = replace(project, secret_values=secret_macros(env, project_environment()))
     env[KEY] = hook = Hook(project=project, source=project.version_source())
-    hook.on_build = asked.may_publish_on_build and project.settings.flag("on_build")
-    publishes_build = hook.on_build and asked.builds
-    if publishes_build or asked.plans:
-        _refuse_before_the_build(hook, publishes_build, asked)
-    if compiles and not asked.of_other_program:
+    hook.on_build = request.may_publish_on_build and project.settings.flag("on_build")
+    publishes_build = hook.on_build and request.builds_image
+    if publishes_build or request.needs_plan:
+        _refuse_before_build(hook, request, publishes_build=publishes_build)
+    if compiles and not request.builds_other_program:
         _stamp_when_built(env, hook)
     if publishes_build:
         _publish_when_built(env)
 
 
-def _refuse_before_the_build(hook: Hook, publishes_build: bool, asked: Asked) -> None:
-    plan = hook.plan()
-    refuse_unusable(plan.options.destination, publishing=publishes_build or asked.publishes)
-    if publishes_build:
-        plan.source.refuse_no_room()
+def _request() -> RunRequest:
+    script: Any = importlib.import_module("SCons.Script")
+    return RunRequest(frozenset(map(str, script.COMMAND_LINE_TARGETS)))
 
 
-def _refuse_wrong_place(env: Any, set_up: bool) -> None:
-    """Refuses a place from which PlatformIO would drop a target or an action without a word."""
+def _arguments(env: Any) -> list[str]:
+    words = env.get("PROGRAM_ARGS") or []
+    return shlex.split(words) if isinstance(words, str) else list(map(str, words))
+
+
+def _refuse_wrong_script(env: Any, *, ready: bool) -> None:
+    """Refuses an extra script whose targets or actions PlatformIO would silently drop.
+
+    Args:
+        env: SCons' environment.
+        ready: Whether PlatformIO has set up the program.
+    """
     script: Any = importlib.import_module("SCons.Script")
     # A library's script gets a copy (LibBuilderBase in piolib.py), the project's the program's own.
     if script.DefaultEnvironment() is not env:
         raise SettingsError(
-            "the extra script is run by a library, so that images would be neither stamped nor "
-            "published by each build",
-            hint="Write extra_scripts = post:acpublish_ota.py in platformio.ini instead.",
+            "the extra script is run by a library, so builds would neither stamp nor publish "
+            "images",
+            hint=f"Write {_EXTRA_SCRIPTS} in platformio.ini instead.",
         )
-    if not set_up:
+    if not ready:
         raise SettingsError(
-            "the extra script runs before PlatformIO has set the program up",
-            hint="Write extra_scripts = post:acpublish_ota.py in platformio.ini.",
+            "the extra script runs before PlatformIO has set up the program",
+            hint=f"Write {_EXTRA_SCRIPTS} in platformio.ini.",
         )
-    taken = sorted(OURS & set(env.get("__PIO_TARGETS", {})))
+    taken = sorted(OWN_TARGETS & set(env.get("__PIO_TARGETS", {})))
     if taken:
         raise SettingsError(
-            f"another extra script has made the target {taken[0]} already",
-            hint="List acpublish's extra script once, and give the other target another name.",
+            f"another extra script has already defined the target {taken[0]}",
+            hint="List acpublish's extra script only once, and rename the other target.",
         )
 
 
-def _refuse_conflict(asked: Asked) -> None:
-    if asked.in_conflict:
-        firmware, filesystem = asked.in_conflict
+def _refuse_conflict(request: RunRequest) -> None:
+    if request.conflict:
+        firmware, filesystem = request.conflict
         raise SettingsError(
-            f"{firmware} and {filesystem} are asked for in one run, in which PlatformIO "
-            "builds no firmware",
-            hint=f"Run pio run -t {firmware} and pio run -t {filesystem}, one by one.",
+            f"{firmware} and {filesystem} were requested in the same run, and PlatformIO does not "
+            "build firmware in such a run",
+            hint=f"Run pio run -t {firmware}, then pio run -t {filesystem}.",
         )
+
+
+def _refuse_before_build(hook: Hook, request: RunRequest, *, publishes_build: bool) -> None:
+    plan = hook.plan()
+    refuse_unusable(plan.options.destination, publishing=publishes_build or request.publishes)
+    if publishes_build:
+        plan.source.refuse_no_room()
+
+
+def _warn(project: Project) -> None:
+    for warning in project.settings.warnings():
+        print_line(f"acpublish: warning: {warning}", sys.stderr)
+
+
+def _print_requests_when_verbose() -> None:
+    """Prints each request to a server in ``pio run -v``, which prints each command."""
+    script: Any = importlib.import_module("SCons.Script")
+    if int(script.ARGUMENTS.get("PIOVERBOSE", 0)):
+        from acpublish.client.tracing import listen
+
+        listen(lambda line: print_line(f"acpublish: {line}", sys.stderr))
+
+
+def _add_targets(env: Any, filesystem: Any) -> None:
+    """Adds the targets that ``pio run --list-targets`` shows.
+
+    Args:
+        env: SCons' environment.
+        filesystem: The node of the filesystem image, or its path.
+    """
+
+    def add(name: str, dependency: Any, action: Any, title: str, description: str) -> None:
+        env.AddCustomTarget(
+            name, dependency, action, title=title, description=f"{description} (acpublish)"
+        )
+
+    add(
+        UPLOAD_OTA,
+        _IMAGE,
+        env.VerboseAction(upload_ota, "Publishing $SOURCE"),
+        "Upload OTA",
+        "Publish the firmware for updates over the air",
+    )
+    add(
+        UPLOADFS_OTA,
+        filesystem,
+        env.VerboseAction(uploadfs_ota, "Publishing $SOURCE"),
+        "Upload Filesystem OTA",
+        "Build and publish the filesystem image",
+    )
+    add(
+        OTA_CHECK,
+        _IMAGE,
+        env.VerboseAction(ota_check, "Checking $SOURCE"),
+        "Check OTA",
+        "Run the publish checks without publishing anything",
+    )
+    add(
+        OTA_STATUS,
+        None,
+        env.VerboseAction(ota_status, "Showing what is published"),
+        "OTA Status",
+        "Show what is published, on which channels, and what devices are running",
+    )
 
 
 def _stamp_when_built(env: Any, hook: Hook) -> None:
     if hook.source is None:
         return
-    # The digest that completes the version of a changed work tree is that of the image itself.
+    # The version of a changed working tree ends in the image's own digest, unknown before the link.
     version = hook.source.version("0" * 64)
-    env.Depends(IMAGE, env.Value(f"{hook.project.product} {version}"))
-    # No post-action is run on what comes out of a build cache.
-    env.NoCache(IMAGE)
-    env.AddPostAction(IMAGE, env.VerboseAction(stamp_image, "Stamping $TARGET"))
-    # Whatever target an image is made for: it is published, and not only when it is asked for.
-    # In every run the image has the same actions, because they are a part of its signature.
+    env.Depends(_IMAGE, env.Value(f"{hook.project.product} {version}"))
+    # SCons runs no post-action on an image that comes from a build cache.
+    env.NoCache(_IMAGE)
+    env.AddPostAction(_IMAGE, env.VerboseAction(stamp_image, "Stamping $TARGET"))
+    # Publishes the image whatever target it is built for, not only for a plain `pio run`. The
+    # actions are part of the image's signature, so they must be the same in every run.
     if hook.project.settings.flag("on_build"):
-        env.AddPostAction(IMAGE, env.Action(publish_made, None))
+        env.AddPostAction(_IMAGE, env.Action(publish_made, None))
 
 
 def _publish_when_built(env: Any) -> None:
-    # A target of its own: a post-action is not run again after it has failed. It prints what it
-    # does itself, because most of its runs do nothing.
-    target = env.AlwaysBuild(env.Alias(_ON_BUILD, IMAGE, env.Action(publish_build, None)))
+    # This is a target because a post-action is not run again after it has failed. The action
+    # prints its own progress, because most of its runs do nothing.
+    target = env.AlwaysBuild(env.Alias(_ON_BUILD, _IMAGE, env.Action(publish_build, None)))
     env.Default(target)
-    # A cable then gets the very bytes that were published.
+    # A serial upload then flashes exactly the bytes that were published.
     env.Depends("buildprog", target)
     env.Depends("upload", target)
-
-
-def _warn(project: Project) -> None:
-    for warning in project.settings.warnings():
-        say(f"acpublish: warning: {warning}", sys.stderr)
-
-
-def _arguments(env: Any) -> list[str]:
-    given = env.get("PROGRAM_ARGS") or []
-    return shlex.split(given) if isinstance(given, str) else list(map(str, given))
-
-
-def _tell_requests_when_verbose() -> None:
-    """Tells each request to a server, where ``pio run -v`` shows each command."""
-    script: Any = importlib.import_module("SCons.Script")
-    if int(script.ARGUMENTS.get("PIOVERBOSE", 0)):
-        from acpublish.client.tracing import listen
-
-        listen(lambda line: say(f"acpublish: {line}", sys.stderr))
-
-
-def _asked() -> Asked:
-    script: Any = importlib.import_module("SCons.Script")
-    return Asked(frozenset(map(str, script.COMMAND_LINE_TARGETS)))

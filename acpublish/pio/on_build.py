@@ -1,47 +1,57 @@
-"""Publishes what a build made, once: a record says what the last publish was of."""
+"""Publishes each build once: a record in the build directory describes the last publish.
+
+1. If the image's bytes and the request are those of the record, there is nothing to do.
+2. If the image was rebuilt to what is published already, it only gets the published version.
+3. Otherwise the image is published. The record is written last, so a publish that fails or is
+   killed is repeated by the next build.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from acpublish.pio.files import read_record, write_record
-from acpublish.pio.run_state import Hook, say
+from acpublish.pio.files import replace
+from acpublish.pio.run_state import Hook, print_line
 from acpublish.publishing.image_files import read_file
 
 if TYPE_CHECKING:
     from acpublish.image.model import Image
 
-__all__ = ["publish_once"]
+__all__ = ["publish_once", "read_record", "write_record"]
+
+#: The record's name in the build directory.
+_RECORD = "acpublish.json"
 
 
 def publish_once(hook: Hook, path: Path, called: str) -> None:
-    """Publishes an image, unless that is what the record says.
+    """Publishes an image, unless the record shows that it is published.
 
     Args:
-        hook: What this run shares.
+        hook: The state of this run.
         path: The image.
-        called: What the build calls it.
+        called: What the build calls the image.
 
     Raises:
-        AcpublishError: It cannot be published.
+        AcpublishError: The image cannot be published.
     """
-    record = _standing_record(hook)
+    record = _valid_record(hook)
     data = read_file(path)
-    if _is_the_recorded(data, hook, record):
+    if _is_recorded(data, hook, record):
         return
-    # Only now, as most runs end above.
+    # Imported only now, because most runs end above.
     from acpublish.image.reader import read
     from acpublish.pio import uploading
 
     image = read(data)
-    asked = _asked(hook, image.unstamped_sha256)
-    if record.get("asked") == asked and _made_again(path, data, image, hook, record):
+    request = _request(hook, image.unstamped_sha256)
+    if record.get("asked") == request and _restored(path, data, image, hook, record):
         return
-    say(f"Publishing {called}", sys.stdout)
+    print_line(f"Publishing {called}", sys.stdout)
     publication = uploading.publish(hook, path, on_build=True)
     published = {
         "file": publication.receipt.file,
@@ -49,13 +59,31 @@ def publish_once(hook: Hook, path: Path, called: str) -> None:
         "channel": publication.submission.channel,
         "sha256": publication.receipt.sha256,
     }
-    write_record(hook.project.build_directory, {"asked": asked, "published": published})
+    write_record(hook.project.build_directory, {"asked": request, "published": published})
 
 
-def _standing_record(hook: Hook) -> dict[str, Any]:
-    """Returns the record; empty where a directory has lost what it tells of.
+def read_record(directory: Path) -> dict[str, Any]:
+    """Returns the record of the last publish on build; empty if there is no valid one."""
+    try:
+        record = json.loads((directory / _RECORD).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
 
-    A server is not asked each time.
+
+def write_record(directory: Path, record: Mapping[str, Any]) -> None:
+    """Records a publish on build.
+
+    Raises:
+        SettingsError: The record cannot be written.
+    """
+    replace(directory / _RECORD, (json.dumps(record, indent=2) + "\n").encode())
+
+
+def _valid_record(hook: Hook) -> dict[str, Any]:
+    """Returns the record; empty if the catalog directory no longer has the published file.
+
+    A server is not contacted for each build.
     """
     record = read_record(hook.project.build_directory)
     destination = hook.plan().options.destination
@@ -65,8 +93,8 @@ def _standing_record(hook: Hook) -> dict[str, Any]:
     return record if Path(destination.to, str(published.get("file"))).is_file() else {}
 
 
-def _asked(hook: Hook, unstamped_sha256: str) -> dict[str, Any]:
-    """Returns what shall be published where."""
+def _request(hook: Hook, unstamped_sha256: str) -> dict[str, Any]:
+    """Returns what is to be published where, as the record stores it."""
     options = hook.plan().options
     return {
         "image": unstamped_sha256,
@@ -84,23 +112,21 @@ def _asked(hook: Hook, unstamped_sha256: str) -> dict[str, Any]:
     }
 
 
-def _is_the_recorded(data: bytes, hook: Hook, record: Mapping[str, Any]) -> bool:
-    """Tells whether the file holds the very bytes that were published as what is asked for now."""
-    asked, published = record.get("asked"), record.get("published")
-    if not isinstance(asked, dict) or not isinstance(published, dict):
+def _is_recorded(data: bytes, hook: Hook, record: Mapping[str, Any]) -> bool:
+    """Returns whether exactly these bytes were published for the same request."""
+    request, published = record.get("asked"), record.get("published")
+    if not isinstance(request, dict) or not isinstance(published, dict):
         return False
     if hashlib.sha256(data).hexdigest() != published.get("sha256"):
         return False
-    return asked == _asked(hook, str(asked.get("image")))
+    return request == _request(hook, str(request.get("image")))
 
 
-def _made_again(
-    path: Path, data: bytes, image: Image, hook: Hook, record: Mapping[str, Any]
-) -> bool:
-    """Tells whether an image is the recorded one, and gives it the version that it has there.
+def _restored(path: Path, data: bytes, image: Image, hook: Hook, record: Mapping[str, Any]) -> bool:
+    """Returns whether an image is the recorded one, and gives it the version recorded for it.
 
-    It was made again since, and has the version that was asked for, under which other bytes are
-    published.
+    A rebuilt image has the requested version, but that version may belong to other bytes and the
+    image may be published under a development version.
     """
     from acpublish.image.model import Kind
     from acpublish.image.stamper import stamp

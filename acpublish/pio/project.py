@@ -1,4 +1,4 @@
-"""What platformio.ini and the environment variables say of one environment of a project."""
+"""One environment of a PlatformIO project: its settings, and what they publish."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _Files = Callable[[], tuple[Layer, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is to be published where, and under which version."""
+    """What is published where, and under which version."""
 
     options: PublishOptions
     source: VersionSource
@@ -35,20 +35,20 @@ class Project:
     """One environment of a project.
 
     Attributes:
-        environment: Its name in platformio.ini.
-        directory: The project's.
+        environment: The environment's name in platformio.ini.
+        directory: The project's directory.
         build_directory: Where this environment is built.
-        chip: The board's, as esptool spells it.
+        chip: The board's chip, as esptool spells it.
         arduino: Whether it is built with the Arduino framework.
-        settings: What is set.
+        settings: The settings of this environment.
         default_product: The folder's name, made valid.
-        default_board: What the option ``board`` says.
+        default_board: The value of the option ``board``.
+        declared: What is known of the board and the build, but not from the image.
+        partitions: The board's partition table; None if there is no readable one.
+        rivals: The other environments that may be published: name, board and settings.
+        secret_values: The values to search an image for, by the names to show.
         built: Returns what the build is made with, for the provenance.
         flags: Returns the build flags, given the secrets to mask.
-        declared: What the image does not tell of the board and the build.
-        partitions: The board's partition table, where there is one to read.
-        rivals: The other environments that may be published too: name, board and settings.
-        secret_values: What is searched for in an image, by the names to show.
     """
 
     environment: str
@@ -68,11 +68,11 @@ class Project:
 
     @classmethod
     def of(cls, env: Any, arguments: Layer | None = None) -> Project | None:
-        """Reads SCons' environment; None where it builds for no Espressif chip.
+        """Reads SCons' environment; returns None if it does not build for an Espressif chip.
 
         Args:
             env: SCons' environment.
-            arguments: What this run was told, which comes first.
+            arguments: The arguments of this run, which take precedence.
         """
         chip = str(env.BoardConfig().get("build.mcu", "")) if "BOARD" in env else ""
         if not chip.startswith("esp"):
@@ -113,17 +113,17 @@ class Project:
         return os.environ
 
     def version_source(self) -> VersionSource | None:
-        """Finds out the version, before the build; None where none is set."""
+        """Determines the version, before the build; returns None if none is set."""
         version = self.settings.version_source()
         if version is None:
             return None
         return self.settings.checked("version", lambda _: resolve(version, self.directory))
 
     def plan(self, source: VersionSource | None) -> Plan:
-        """Returns what is to be published.
+        """Returns what to publish.
 
         Raises:
-            AcpublishError: Something is missing or wrong, or another environment of the project
+            AcpublishError: Something is missing or invalid, or another environment of the project
                 would publish the same release.
         """
         options = self.settings.publish_options(
@@ -136,65 +136,64 @@ class Project:
         )
         self._refuse_rivals(options)
         if options.partitions and self.settings.text("partitions"):
-            # The board's own was looked at when it was found.
+            # The board's own table was checked when it was found.
             from acpublish.publishing.partitions import read_table
 
             read_table(options.partitions)
-        # A missing version is an error of the options, so that there is a source here.
+        # A missing version is an error of the options, so one is set here.
         return Plan(options=options, source=source or resolve(options.version, self.directory))
 
     def _refuse_rivals(self, options: PublishOptions) -> None:
+        """Refuses to publish what devices of another environment would receive."""
         for name, board, settings in self.rivals:
             try:
                 theirs = settings.publish_options(product=self.default_product, board=board)
             except AcpublishError:
                 continue
-            same_place = all(
+            same_devices = all(
                 getattr(theirs, part) == getattr(options, part)
                 for part in ("destination", "product", "board", "kind")
             )
-            if same_place and (
+            if same_devices and (
                 theirs.version == options.version or theirs.channel == options.channel
             ):
                 raise SettingsError(
                     f"the environments {self.environment} and {name} would both publish "
-                    f"{options.product} for the board {options.board}, so that devices of one get "
+                    f"{options.product} for the board {options.board}, so devices of one would get "
                     "the firmware of the other",
-                    hint=f"Give one of them a board name of its own, for example "
-                    f"custom_ota_board = {options.board}-{self.environment.lower()}.",
+                    hint=f"Set a different board name for one of them, such as custom_ota_board = "
+                    f"{options.board}-{self.environment.lower()} in [env:{self.environment}].",
                 )
 
     def complete(self, plan: Plan) -> PublishOptions:
-        """Returns the options of a plan with where the build comes from.
+        """Returns the options of a plan, completed with the provenance of the build.
 
-        It asks git and the compiler, which is left to the runs that publish.
+        It runs git and the compiler, so only runs that publish call it.
         """
-        from acpublish.publishing import git as origin
+        from acpublish.publishing import git
 
-        options, git = plan.options, plan.source.git or origin.state_of(self.directory)
+        options, state = plan.options, plan.source.git or git.state_of(self.directory)
         return replace(
             options,
             provenance={
                 "environment": self.environment,
                 **self.built(),
-                **origin.of_tools("acpublish", "platformio"),
-                **origin.of_git(git),
+                **git.of_tools("acpublish", "platformio"),
+                **git.of_git(state),
                 **options.provenance,
             },
-            private={**origin.private_of_git(self.directory), **self.flags(self.secret_values)},
-            declared=replace(options.declared, changed=git.changed if git else None),
+            private={**git.private_of_git(self.directory), **self.flags(self.secret_values)},
+            declared=replace(options.declared, changed=state.changed if state else None),
         )
 
 
 def _built(env: Any) -> dict[str, str]:
-
     from acpublish.pio import provenance
 
     return {**provenance.built_by(env), **provenance.compiler(env)}
 
 
 def _flags(env: Any, secrets: Mapping[str, str]) -> dict[str, str]:
-
     from acpublish.pio import provenance
 
     return provenance.build_flags(env, secrets)
@@ -219,13 +218,14 @@ def _option(config: Any, name: str) -> Callable[[str], str | None]:
 def _rivals(
     config: Any, name: str, directory: Path, files: _Files
 ) -> tuple[tuple[str, str, Settings], ...]:
-    """Returns the other environments with the same extra script that may be published, too.
+    """Returns the other environments with the same extra script that may also be published.
 
-    Which environments this very run builds is not known here: each is a process of its own. One
-    that a plain ``pio run`` builds is safe from all others, because they look at it in turn.
+    Each environment is built by its own process, which does not know which others are built. An
+    environment that a plain ``pio run`` builds needs no check against one that it does not build,
+    because that one checks in turn.
     """
     default = config.default_envs()
-    ours = set(config.get(f"env:{name}", "extra_scripts", []) or ())
+    scripts = set(config.get(f"env:{name}", "extra_scripts", []) or ())
     return tuple(
         (
             other,
@@ -233,5 +233,5 @@ def _rivals(
             _settings(config, other, directory, files),
         )
         for other in (default if name in default else config.envs())
-        if other != name and ours & set(config.get(f"env:{other}", "extra_scripts", []) or ())
+        if other != name and scripts & set(config.get(f"env:{other}", "extra_scripts", []) or ())
     )

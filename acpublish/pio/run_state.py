@@ -1,4 +1,4 @@
-"""What the actions of one run of PlatformIO share, and how they speak to its user."""
+"""What the actions of one PlatformIO run share, and how they print to its user."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import TextIO
 from acpublish.pio.project import Plan, Project
 from acpublish.publishing.versions import VersionSource
 
-__all__ = ["KEY", "Hook", "report", "say"]
+__all__ = ["KEY", "Hook", "print_error", "print_line"]
 
-#: Where the hook is found in SCons' environment.
+#: The hook's key in SCons' environment.
 KEY = "ACPUBLISH_HOOK"
 
 
 @dataclass(slots=True, kw_only=True)
 class Hook:
-    """What the actions of one run share.
+    """The state that the actions of one run share.
 
     Attributes:
-        project: The environment that is built.
-        source: The version, None where none is set.
-        on_build: Whether an image that is made in this run is published.
+        project: The PlatformIO environment that is built.
+        source: Where the version comes from; None if no version is set.
+        on_build: Whether an image that this run builds is published.
     """
 
     project: Project
@@ -31,24 +31,24 @@ class Hook:
     _plan: Plan | None = field(default=None, repr=False)
 
     def plan(self) -> Plan:
-        """Returns what is to be published; the first call checks it.
+        """Returns what to publish; the first call checks it.
 
         Raises:
-            AcpublishError: Something is missing or wrong.
+            AcpublishError: Something is missing or invalid.
         """
         if self._plan is None:
             self._plan = self.project.plan(self.source)
         return self._plan
 
 
-def say(text: str, stream: TextIO) -> None:
-    """Prints a line, whatever characters a path in it has: the stream may be a plain pipe."""
+def print_line(text: str, stream: TextIO) -> None:
+    """Prints a line, escaping characters that the stream, often a plain pipe, cannot encode."""
     encoding = stream.encoding or "utf-8"
     print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
 
 
-def report(fault: str) -> int:
-    """Prints an error on one line; returns the status that SCons takes for a failure."""
+def print_error(problem: str) -> int:
+    """Prints an error on one line, and returns the status that tells SCons of a failure."""
     sys.stdout.flush()
-    say(f"acpublish: error: {fault}", sys.stderr)
+    print_line(f"acpublish: error: {problem}", sys.stderr)
     return 1

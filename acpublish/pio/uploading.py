@@ -12,7 +12,7 @@ from acpublish.image.reader import read
 from acpublish.image.stamper import stamp
 from acpublish.pio.files import replace
 from acpublish.pio.provenance import elf_digest
-from acpublish.pio.run_state import Hook, say
+from acpublish.pio.run_state import Hook, print_line
 from acpublish.publishing.destinations import open_catalog
 from acpublish.publishing.github import tell_workflow
 from acpublish.publishing.image_files import read_file
@@ -24,10 +24,10 @@ __all__ = ["publish", "rewrite", "stamp_built"]
 
 
 def stamp_built(hook: Hook, path: Path) -> None:
-    """Stamps the image that was just made, in place.
+    """Stamps the image that was just built, in place.
 
     Raises:
-        AcpublishError: It cannot be stamped, and is removed.
+        AcpublishError: The image cannot be stamped, and is removed.
     """
     data = read_file(path)
     image = read(data)
@@ -37,7 +37,7 @@ def stamp_built(hook: Hook, path: Path) -> None:
         version = hook.source.version(image.unstamped_sha256)
         rewrite(path, data, stamp(data, hook.project.product, str(version)))
     except AcpublishError:
-        # SCons takes an image that is there for a finished one, and would not make it again.
+        # SCons regards an existing image as finished, and would not build it again.
         path.unlink(missing_ok=True)
         raise
 
@@ -45,16 +45,16 @@ def stamp_built(hook: Hook, path: Path) -> None:
 def publish(
     hook: Hook, path: Path, *, on_build: bool = False, kind: ImageKind | None = None
 ) -> Publication:
-    """Publishes an image, and says so.
+    """Publishes an image, and prints the result.
 
     Args:
-        hook: What this run shares.
-        path: The image; it becomes the very bytes that are published.
-        on_build: As for :func:`acpublish.publishing.publish_image`.
-        kind: What it is, where that is not what the settings say.
+        hook: The state of this run.
+        path: The image; afterwards it contains exactly the bytes that were published.
+        on_build: As for :func:`acpublish.publishing.publish.publish_image`.
+        kind: What the image is, if that differs from the settings.
 
     Raises:
-        AcpublishError: It cannot be published.
+        AcpublishError: The image cannot be published.
     """
     plan = hook.plan()
     options = hook.project.complete(plan)
@@ -66,19 +66,19 @@ def publish(
         options = replaced(options, provenance={**options.provenance, **elf})
     catalog = open_catalog(options.destination, publishing=True)
     publication = publish_image(data, options, plan.source, catalog, on_build=on_build)
-    # What a cable flashes is then the very image that was published, whatever its version became.
+    # A serial upload then flashes the published image, whatever its version became.
     rewrite(path, data, stamped(data, read(data), publication.submission))
     workflow = tell_workflow(publication, hook.project.environ)
     for warning in (*publication.receipt.warnings, *workflow):
-        # On the same stream as the rest, so that the address stays the last line.
-        say(f"acpublish: warning: {warning}", sys.stdout)
+        # On the same stream as the rest, so that the URL stays the last line.
+        print_line(f"acpublish: warning: {warning}", sys.stdout)
     for line in (publication.note, describe(publication), publication.receipt.url):
         if line:
-            say(line, sys.stdout)
+            print_line(line, sys.stdout)
     return publication
 
 
 def rewrite(path: Path, data: bytes, final: bytes) -> None:
-    """Writes an image anew where it changed."""
+    """Replaces an image's bytes if they changed."""
     if final != data:
         replace(path, final)

@@ -283,7 +283,7 @@ def test_a_server_that_is_not_there_is_one_line(make_project: MakeProject) -> No
     ("scripts", "said"),
     [
         ("pre:acpublish_ota.py", "Write extra_scripts = post:acpublish_ota.py"),
-        ("post:acpublish_ota.py, post:again.py", "List acpublish's extra script once"),
+        ("post:acpublish_ota.py, post:again.py", "List acpublish's extra script only once"),
     ],
 )
 def test_trap_02_an_extra_script_in_the_wrong_place_is_refused(

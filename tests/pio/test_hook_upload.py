@@ -324,7 +324,7 @@ def test_the_filesystem_in_the_same_run_is_refused(
     run = project.run("-t", filesystem, "-t", "upload_ota")
 
     assert run.returncode == 1
-    assert f"upload_ota and {filesystem} are asked for in one run" in errors(run)[0]
+    assert f"upload_ota and {filesystem} were requested in the same run" in errors(run)[0]
     assert list(published(catalog)) == ["1.0.0 d1_mini"]
 
 

@@ -1,14 +1,11 @@
-"""Arguments of a run: the options of ``acpublish publish``, read strictly.
-
-What the hook does in a run, by the targets that it is asked for.
-"""
+"""The request of a run: its arguments, read strictly, and what its targets mean for the hook."""
 
 from __future__ import annotations
 
 import pytest
 
 from acpublish.errors import SettingsError
-from acpublish.pio.request import Asked, program_arguments
+from acpublish.pio.request import RunRequest, program_arguments
 
 
 def test_values_switches_and_what_may_be_repeated() -> None:
@@ -43,12 +40,12 @@ def test_what_is_no_option_is_not_repeated(given: list[str]) -> None:
 
 @pytest.mark.parametrize("option", ["--dry-run", "-q", "--json"])
 def test_an_option_of_publish_that_a_run_has_not_is_named(option: str) -> None:
-    with pytest.raises(SettingsError, match=f"have {option}, which is no option there"):
+    with pytest.raises(SettingsError, match=f"contain {option}, which is not a valid option"):
         program_arguments([option])
 
 
-def asked(*targets: str) -> Asked:
-    return Asked(frozenset(targets))
+def request(*targets: str) -> RunRequest:
+    return RunRequest(frozenset(targets))
 
 
 @pytest.mark.parametrize(
@@ -66,27 +63,27 @@ def asked(*targets: str) -> Asked:
     ],
 )
 def test_builds_that_are_published(targets: tuple[str, ...], publishes_builds: bool) -> None:
-    one = asked(*targets)
-    assert (one.may_publish_on_build and one.builds) is publishes_builds
+    run = request(*targets)
+    assert (run.may_publish_on_build and run.builds_image) is publishes_builds
 
 
 @pytest.mark.parametrize("targets", [("size",), ("compiledb", "size"), ("uploadfs",), ("__test",)])
 def test_runs_that_are_left_alone(targets: tuple[str, ...]) -> None:
-    assert asked(*targets).is_none_of_ours
+    assert request(*targets).needs_no_hook
 
 
 @pytest.mark.parametrize("targets", [(), ("upload",), ("size", "upload"), ("ota_status", "size")])
 def test_runs_that_are_not(targets: tuple[str, ...]) -> None:
-    assert not asked(*targets).is_none_of_ours
+    assert not request(*targets).needs_no_hook
 
 
 def test_targets_of_our_own() -> None:
-    assert asked("upload_ota").publishes
-    assert asked("uploadfs_ota").builds_filesystem
-    assert not asked("uploadfs_ota", "buildfs").builds_filesystem
-    assert not asked("nobuild", "uploadfs_ota").builds_filesystem
-    assert asked("ota_check").plans
-    assert not asked("ota_check").publishes
-    assert not asked("ota_status").plans
-    assert asked("upload_ota", "buildfs").in_conflict == ("upload_ota", "buildfs")
-    assert asked("uploadfs_ota", "buildfs").in_conflict is None
+    assert request("upload_ota").publishes
+    assert request("uploadfs_ota").builds_filesystem
+    assert not request("uploadfs_ota", "buildfs").builds_filesystem
+    assert not request("nobuild", "uploadfs_ota").builds_filesystem
+    assert request("ota_check").needs_plan
+    assert not request("ota_check").publishes
+    assert not request("ota_status").needs_plan
+    assert request("upload_ota", "buildfs").conflict == ("upload_ota", "buildfs")
+    assert request("uploadfs_ota", "buildfs").conflict is None

@@ -1,4 +1,4 @@
-"""Looks, and publishes nothing: ``ota_check`` and ``ota_status``."""
+"""The targets that only look: ``ota_check`` and ``ota_status`` publish nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from acpublish.errors import CheckError
-from acpublish.pio.run_state import Hook, say
+from acpublish.pio.run_state import Hook, print_line
 from acpublish.publishing.destinations import open_catalog, running_devices
 from acpublish.publishing.image_files import read_file
 from acpublish.publishing.options import CheckOptions
@@ -14,14 +14,14 @@ from acpublish.publishing.overview import running_line, standing
 from acpublish.publishing.publish import preflight
 from acpublish.release.checks.facts import Severity
 
-__all__ = ["check", "tell_status"]
+__all__ = ["check", "show_status"]
 
 
 def check(hook: Hook, path: Path) -> None:
-    """Makes the pre-flight checks on an image, and tells their results.
+    """Runs the pre-flight checks on an image, and prints their results.
 
     Raises:
-        AcpublishError: They could not be made, or one found an error.
+        AcpublishError: The checks could not run, or one of them found an error.
     """
     plan = hook.plan()
     options = hook.project.complete(plan)
@@ -33,8 +33,8 @@ def check(hook: Hook, path: Path) -> None:
         catalog.releases(options.product),
         catalog.trusted_keys(options.product),
     )
-    for outcome, name, said in (row for result in results for row in result.rows()):
-        say(f"{outcome:<12} {name:<17} {said}".rstrip(), sys.stdout)
+    for outcome, name, text in (row for result in results for row in result.rows()):
+        print_line(f"{outcome:<12} {name:<17} {text}".rstrip(), sys.stdout)
     errors = [
         finding
         for result in results
@@ -46,18 +46,18 @@ def check(hook: Hook, path: Path) -> None:
         raise CheckError(f"{first.check}: {first.problem}", hint=first.hint)
 
 
-def tell_status(hook: Hook) -> None:
-    """Tells what the destination has of the product, and what devices run that asked a server.
+def show_status(hook: Hook) -> None:
+    """Prints what is published of the product, and what devices run that contacted a server.
 
     Raises:
-        AcpublishError: It cannot be found out.
+        AcpublishError: The destination cannot be read.
     """
     destination = hook.project.settings.destination()
     product = hook.project.product
     releases = open_catalog(destination).releases(product)
-    say(f"{product} in {destination.to}", sys.stdout)
+    print_line(f"{product} in {destination.to}", sys.stdout)
     for line in standing(releases):
-        say(line, sys.stdout)
+        print_line(line, sys.stdout)
     running = running_devices(destination, product)
     if running:
-        say(running_line(running), sys.stdout)
+        print_line(running_line(running), sys.stdout)
