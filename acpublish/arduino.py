@@ -1,8 +1,7 @@
 """The hook for Arduino IDE and arduino-cli: publishes each image that is built.
 
-A core's ``platform.local.txt`` runs it after the image is made (``acpublish init --arduino``). It
-runs for every sketch that is built with that core, so that it does nothing where no destination is
-set.
+A core's ``platform.local.txt`` runs it after the image is built (``acpublish init --arduino``). It
+runs for every sketch that is built with that core, so it does nothing if no destination is set.
 """
 
 from __future__ import annotations
@@ -15,10 +14,11 @@ from pathlib import Path
 
 from acpublish.errors import AcpublishError
 from acpublish.image.reader import read
-from acpublish.publishing import git as origin
+from acpublish.publishing import git
 from acpublish.publishing.destinations import open_catalog
 from acpublish.publishing.github import tell_workflow
 from acpublish.publishing.image_files import read_file, write_file
+from acpublish.publishing.options import PublishOptions
 from acpublish.publishing.publish import publish_image, stamped
 from acpublish.publishing.result import describe
 from acpublish.publishing.versions import resolve
@@ -30,36 +30,44 @@ from acpublish.unexpected import describe_fault
 
 __all__ = ["main"]
 
-#: As the table of exit statuses has it.
+#: As in the table of exit statuses, which belongs to the command line.
 _INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Publishes the image of a build; returns the status that the build takes.
+    """Publishes the image of a build.
 
     Args:
-        arguments: What follows the program's name; by default what the process was given.
+        arguments: The command-line arguments; by default those of the process.
+
+    Returns:
+        The exit status; anything but 0 makes the build fail.
     """
-    given = _parser().parse_args(arguments)
+    options = _parser().parse_args(arguments)
     try:
-        _publish(given.image, given.sketch, given.fqbn, given.mcu)
-    except AcpublishError as fault:
-        return _fail(str(fault))
+        _publish(options.image, options.sketch, options.fqbn, options.mcu)
+    except AcpublishError as error:
+        return _fail(str(error))
     except KeyboardInterrupt:
         return _INTERRUPTED
-    except Exception as fault:
-        return _fail(describe_fault(fault))
+    except Exception as error:
+        return _fail(describe_fault(error))
     return 0
 
 
 def _fail(text: str) -> int:
-    print(f"acpublish: error: {text}", file=sys.stderr)
+    _print(f"acpublish: error: {text}")
     return 1
+
+
+def _print(line: str) -> None:
+    # A build shows what a hook prints on stdout only if it is verbose.
+    print(line, file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m acpublish.arduino", description=__doc__)
-    parser.add_argument("image", type=Path)
+    parser.add_argument("image", type=Path, help="the image that was built")
     parser.add_argument("--sketch", type=Path, required=True, help="the folder of the sketch")
     parser.add_argument("--fqbn", required=True, help="package:architecture:board[:options]")
     parser.add_argument("--mcu", default="", help="the chip, as the core spells it")
@@ -69,38 +77,41 @@ def _parser() -> argparse.ArgumentParser:
 def _publish(image: Path, sketch: Path, fqbn: str, mcu: str) -> None:
     settings = Settings(environment(os.environ, sketch), files=files_of(sketch, os.environ))
     for warning in settings.warnings():
-        print(f"acpublish: warning: {warning}", file=sys.stderr)
+        _print(f"acpublish: warning: {warning}")
     if settings.text("to") is None or (settings.text("on_build") and not settings.flag("on_build")):
         return
-    git = origin.state_of(sketch)
+    options = _options(settings, sketch, fqbn, mcu)
+    source = resolve(options.version, sketch)
+    catalog = open_catalog(options.destination, publishing=True)
+    data = read_file(image)
+    publication = publish_image(data, options, source, catalog, on_build=True)
+    # A serial upload then flashes exactly the bytes that were published.
+    final = stamped(data, read(data), publication.submission)
+    if final != data:
+        write_file(image, final)
+    for warning in (*publication.receipt.warnings, *tell_workflow(publication, os.environ)):
+        _print(f"acpublish: warning: {warning}")
+    for line in (publication.note, describe(publication), publication.receipt.url):
+        if line:
+            _print(line)
+
+
+def _options(settings: Settings, sketch: Path, fqbn: str, mcu: str) -> PublishOptions:
+    state = git.state_of(sketch)
     board = fqbn.split(":")[2] if fqbn.count(":") >= 2 else fqbn
-    options = settings.publish_options(
+    return settings.publish_options(
         product=names.product_from(sketch.name),
         board=board.lower(),
         chip=mcu if mcu.startswith("esp") else None,
         provenance={
             "framework": "arduino",
             "fqbn": fqbn,
-            **origin.of_tools("acpublish"),
-            **origin.of_git(git),
+            **git.of_tools("acpublish"),
+            **git.of_git(state),
         },
-        private=origin.private_of_git(sketch),
-        declared=Declared(changed=git.changed if git else None),
+        private=git.private_of_git(sketch),
+        declared=Declared(changed=state.changed if state else None),
     )
-    source = resolve(options.version, sketch)
-    catalog = open_catalog(options.destination, publishing=True)
-    data = read_file(image)
-    publication = publish_image(data, options, source, catalog, on_build=True)
-    # What a cable flashes is then the very image that was published.
-    final = stamped(data, read(data), publication.submission)
-    if final != data:
-        write_file(image, final)
-    for warning in (*publication.receipt.warnings, *tell_workflow(publication, os.environ)):
-        print(f"acpublish: warning: {warning}", file=sys.stderr)
-    for line in (publication.note, describe(publication), publication.receipt.url):
-        if line:
-            # What a hook prints on stdout is shown only by a verbose build.
-            print(line, file=sys.stderr)
 
 
 if __name__ == "__main__":

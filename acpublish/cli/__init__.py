@@ -1,6 +1,6 @@
 """The command line: one module for each command, loaded only when it is used.
 
-The one place that turns errors into text and an exit status.
+This is the only place that turns errors into a message and an exit status.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from acpublish.unexpected import describe_fault
 
 __all__ = ["main"]
 
-#: Each command and its one line of help, here so that `--help` loads none of them.
+#: Each command and its one line of help, kept here so that `--help` loads no command.
 COMMANDS = {
-    "check": "Make the pre-flight checks, and explain them.",
+    "check": "Run the pre-flight checks, and explain them.",
     "config": "Show the settings, and where they come from.",
-    "device": "Ask for an update as a real device does, and check what comes.",
-    "diff": "Tell what changed between two images.",
-    "doctor": "Look for what keeps devices from their updates.",
-    "import": "Make releases of a folder of old .bin files.",
-    "init": "Set a project up for publishing.",
-    "inspect": "Tell all about an image file.",
-    "key": "Make keys, and say which ones to trust.",
-    "list": "List what a catalog or a server has.",
+    "device": "Request an update as a real device does, and check the response.",
+    "diff": "Show what changed between two images.",
+    "doctor": "Find what prevents devices from updating.",
+    "import": "Publish a folder of old .bin files as releases.",
+    "init": "Set up a project for publishing.",
+    "inspect": "Show everything about an image file.",
+    "key": "Create keys, and choose which ones to trust.",
+    "list": "List what a catalog or a server offers.",
     "publish": "Stamp an image and publish it to a directory or a server.",
     "serve": "Serve a catalog to devices.",
     "sign": "Sign an ESP8266 image for the device's own verifier.",
     "stamp": "Write product and version into an image.",
-    "token": "Make the tokens that publishing to a server asks for.",
-    "verify": "Tell whether an ESP8266 image was signed with a key.",
+    "token": "Create the tokens needed to publish to a server.",
+    "verify": "Check whether an ESP8266 image was signed with a key.",
 }
-#: Where a command is that has no module of its own name: the module, and its name there.
+#: The module of each command whose module has a different name, and the command's name there.
 _HOMES = {
-    # No module can be called as one of Python's own words is.
+    # `import` is a keyword, so it cannot be the name of a module.
     "import": ("import_", "command"),
     "sign": ("key", "sign"),
     "verify": ("key", "verify"),
@@ -87,17 +87,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line.
 
     Args:
-        arguments: What follows the program's name; by default what the process was given.
+        arguments: The command-line arguments; by default those of the process.
 
     Returns:
-        The exit status, by the table in :mod:`acpublish.cli.exit_status`.
+        The exit status, from the table in :mod:`acpublish.cli.exit_status`.
     """
-    # Not list(...): importing the command of that name hides it in this package.
-    given = [*(sys.argv[1:] if arguments is None else arguments)]
-    # Used where no command set up logging of its own, as the server does.
+    # Not list(...), because the module of the command `list` hides the built-in in this package.
+    words = [*(sys.argv[1:] if arguments is None else arguments)]
+    # Used unless a command sets up its own logging, as the server does.
     logging.lastResort = LogWarnings()
     try:
-        result = acpublish.main(given, prog_name="acpublish", standalone_mode=False)
+        result = acpublish.main(words, prog_name="acpublish", standalone_mode=False)
     except AcpublishError as error:
         return _fail(str(error), exit_status.status_of(error))
     except click.UsageError as error:
@@ -108,19 +108,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         click.echo("\nacpublish: interrupted; the same command can be run again", err=True)
         return exit_status.INTERRUPTED
     except BrokenPipeError:
-        # The reader has gone, as with `| head`; nothing more can be said to it.
+        # The reader has closed the pipe, as `| head` does, so nothing more can be printed.
         _drop_output()
         return exit_status.OK
     except Exception as error:
-        # What concerns a file names it, and all that concerns a connection is turned into ours.
+        # An error of a file names the file, and errors of connections never get here.
         if isinstance(error, OSError) and error.filename is None:
             return _no_output(error)
-        return _internal(error)
+        return _fail(describe_fault(error), exit_status.INTERNAL)
     return result if isinstance(result, int) else exit_status.OK
 
 
 def _fail(text: str, code: int) -> int:
-    # Most errors hold no secret; a word that is no option or path may be one, given by mistake.
+    # An error may repeat a word of the command line, and that may be a secret passed by mistake.
     from acpublish.redact import redact
 
     click.echo(f"acpublish: error: {redact(text)}", err=True)
@@ -129,10 +129,9 @@ def _fail(text: str, code: int) -> int:
 
 def _no_output(error: OSError) -> int:
     _drop_output()
-    why = reason_of(error)
     return _fail(
-        f"the output cannot be written: {why}. Send it where there is room; what the command did "
-        "before is done.",
+        f"the output cannot be written: {reason_of(error)}. Redirect it to a place with free "
+        "space; what the command had already done is kept.",
         exit_status.USAGE,
     )
 
@@ -145,7 +144,3 @@ def _usage(error: click.UsageError) -> str:
     where = error.ctx.command_path if error.ctx else "acpublish"
     message = " ".join(error.format_message().split()).rstrip(".")
     return f"{message}. See {where} --help."
-
-
-def _internal(error: Exception) -> int:
-    return _fail(describe_fault(error), exit_status.INTERNAL)

@@ -1,4 +1,4 @@
-"""``acpublish check``: make the pre-flight checks without publishing, and explain them."""
+"""``acpublish check``: run the pre-flight checks without publishing, and explain them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from acpublish import api
 from acpublish.cli import exit_status
 from acpublish.cli.common_options import (
     ANY_PATH,
+    OptionValue,
     environment_option,
-    repeated,
+    release_options,
     settings_for,
     token_option,
 )
@@ -23,39 +24,12 @@ from acpublish.release.checks.facts import Result, Severity
 from acpublish.release.checks.registry import CHECKS, find_check
 
 
-@click.command("check", short_help="Make the pre-flight checks, and explain them.")
+@click.command("check")
 @click.argument("file", type=ANY_PATH, required=False)
-@click.option("--explain", metavar="NAME", help="Say what a check looks at, and why.")
+@click.option("--explain", metavar="NAME", help="Explain what a check does, and why.")
 @click.option("--list", "listed", is_flag=True, help="List all checks.")
-@click.option("--to", metavar="DIR|URL", help="Where earlier releases are looked up.")
-@click.option("--product", metavar="P", help="The product that the image belongs to.")
-@click.option("--version", metavar="V", help="SemVer 2.0.0, git, git:PREFIX, file:PATH, env:NAME.")
-@click.option("--board", metavar="B", help="The board that the image is made for.")
-@click.option("--channel", metavar="C", help="The channel that shall point at it.")
-@click.option("--kind", metavar="KIND", help="firmware or filesystem.  [firmware]")
-@click.option("--chip", metavar="CHIP", help="The board's chip: esp8266, esp32c3, …")
-@click.option("--secret-scan", metavar="MODE", help="warning, error or off.  [warning]")
-@click.option(
-    "--accept-secret",
-    "accept_secrets",
-    metavar="DIGEST",
-    multiple=True,
-    help="Accept a secret that was found. May be repeated.",
-)
-@click.option("--partitions", metavar="FILE", help="The board's partition table, CSV or binary.")
-@click.option(
-    "--skip-check",
-    "skip_checks",
-    metavar="NAME=REASON",
-    multiple=True,
-    help="Switch a check off. May be repeated.",
-)
-@click.option(
-    "--signing-key",
-    "--key",
-    metavar="PEM",
-    help="The file of the private key that would sign the release.",
-)
+@click.option("--to", metavar="DIR|URL", help="Where to look up earlier releases.")
+@release_options()
 @token_option
 @environment_option
 @json_option
@@ -64,29 +38,27 @@ def command(
     explain: str | None,
     listed: bool,
     as_json: bool,
-    skip_checks: tuple[str, ...],
-    accept_secrets: tuple[str, ...],
     project_environment: str | None,
-    **given: str | None,
+    **options: OptionValue,
 ) -> int:
-    """Make the checks of a publish on FILE, with what is known of it; nothing is published.
+    """Run the publish checks on FILE with the information available; nothing is published.
 
-    The image is checked as it would be published: stamped, when product and version are given. A
-    check that lacks what it needs to know says "not checked". The exit status is 7 when a check
-    found an error. The settings are those of acpublish publish.
+    The image is checked as it would be published: stamped, if product and version are known. A
+    check that does not have the information it needs reports "not checked". The exit status is 7 if
+    a check finds an error. The settings are those of acpublish publish.
     """
     if explain or listed:
-        _explain([explain] if explain else [one.name for one in CHECKS], as_json, short=listed)
+        names = [explain] if explain else [check.name for check in CHECKS]
+        _explain(names, as_json, short=listed)
         return exit_status.OK
     if file is None:
-        raise click.UsageError("Give a FILE, --explain NAME or --list")
-    lists = repeated(skip_checks, accept_secrets)
-    settings = settings_for({**given, **lists}, project_environment, defaults=True)
+        raise click.UsageError("Pass a FILE, --explain NAME or --list")
+    settings = settings_for(options, project_environment, defaults=True)
     results = api.check_with(file, settings.check_options())
     if as_json:
-        print_json([document(one) for one in results])
+        print_json([document(result) for result in results])
     else:
-        _print(results)
+        table([row for result in results for row in result.rows()])
     failed = any(
         finding.severity is Severity.ERROR for result in results for finding in result.findings
     )
@@ -99,41 +71,37 @@ def document(result: Result) -> dict[str, Any]:
         "check": result.check.name,
         "result": result.outcome,
         "findings": [
-            {"severity": one.severity.value, "problem": one.problem, "hint": one.hint}
-            for one in result.findings
+            {"severity": finding.severity.value, "problem": finding.problem, "hint": finding.hint}
+            for finding in result.findings
         ],
         "lacks": result.lacks or None,
         "reason": result.reason or None,
     }
 
 
-def _print(results: Sequence[Result]) -> None:
-    table([row for result in results for row in result.rows()])
-
-
 def _explain(names: Sequence[str], as_json: bool, *, short: bool) -> None:
-    found = [find_check(name) for name in names]
+    checks = [find_check(name) for name in names]
     if as_json:
         print_json(
             [
                 {
-                    "check": one.name,
-                    "severity": one.severity.value,
-                    "kinds": list(one.kinds),
-                    "protected": one.protected,
-                    "explanation": one.explanation,
+                    "check": check.name,
+                    "severity": check.severity.value,
+                    "kinds": list(check.kinds),
+                    "protected": check.protected,
+                    "explanation": check.explanation,
                 }
-                for one in found
+                for check in checks
             ]
         )
     elif short:
         table(
             [
-                (one.name, one.severity.value, one.explanation.split(". ")[0].rstrip("."))
-                for one in found
+                (check.name, check.severity.value, check.explanation.split(". ")[0].rstrip("."))
+                for check in checks
             ]
         )
     else:
-        for one in found:
-            off = "It cannot be switched off." if one.protected else "It can be switched off."
-            click.echo(f"{one.name} ({one.severity.value}): {one.explanation} {off}")
+        for check in checks:
+            off = "It cannot be skipped." if check.protected else "It can be skipped."
+            click.echo(f"{check.name} ({check.severity.value}): {check.explanation} {off}")

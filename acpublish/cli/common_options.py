@@ -1,14 +1,13 @@
-"""What a command was given: its options, and the settings that stand in for missing ones.
+"""Options that several commands share, and the settings that stand in for missing ones.
 
-The type of arguments and options that are paths.
-
-How much a command says: ``--quiet`` and ``--verbose``.
+Each option is defined once, so its name and help are the same in every command. This module also
+defines the type of all path arguments and does what ``--verbose`` asks for.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,58 +20,146 @@ from acpublish.settings.values import Settings, command_settings
 
 __all__ = [
     "ANY_PATH",
+    "OptionValue",
     "environment_option",
     "insecure_http_option",
-    "repeated",
+    "kind_option",
+    "release_options",
     "set_volume",
     "settings_for",
+    "signing_key_option",
+    "to_option",
     "token_option",
     "volume_options",
 ]
 
+#: The value of an option as click passes it: None, False or empty if the option is missing.
+OptionValue = str | bool | tuple[str, ...] | None
+_Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+#: Whoever opens a path reports what is wrong with it; click would call that incorrect usage.
+ANY_PATH = click.Path(path_type=Path, readable=False)
+
+to_option = click.option("--to", metavar="DIR|URL", help="A catalog directory or a server's URL.")
+kind_option = click.option("--kind", metavar="KIND", help="firmware or filesystem.  [firmware]")
+signing_key_option = click.option(
+    "--signing-key",
+    "--key",
+    metavar="PEM",
+    help="The file of the private key to sign the release with.",
+)
+insecure_http_option = click.option(
+    "--insecure-http",
+    is_flag=True,
+    help="Allow sending the token to another machine over plain http.",
+)
+#: There is no option for the token itself, because every user can see the list of processes.
+token_option = click.option(
+    "--token-file", metavar="FILE", help="The file that contains the token; - for standard input."
+)
 environment_option = click.option(
     "--environment",
     "-e",
     "project_environment",
     metavar="ENV",
-    help="The environment of platformio.ini whose options count.",
-)
-insecure_http_option = click.option(
-    "--insecure-http",
-    is_flag=True,
-    help="Send the token over plain http to another machine, too.",
-)
-#: There is no option for the token itself, which others would see in the list of processes.
-token_option = click.option(
-    "--token-file", metavar="FILE", help="The file that holds the token; - for standard input."
+    help="The platformio.ini environment whose options to use.",
 )
 
 
-def repeated(skip_checks: Sequence[str], accept_secrets: Sequence[str]) -> dict[str, str | None]:
-    """Returns the options that may be given more than once, as the texts of their settings."""
-    return {
-        "skip_checks": LISTS["skip_checks"].join(skip_checks) or None,
-        "accept_secrets": LISTS["accept_secrets"].join(accept_secrets) or None,
-    }
+def release_options(*, default_channel: str | None = None) -> _Decorator:
+    """Returns a decorator that adds the options which describe a release and its checks.
+
+    Args:
+        default_channel: The channel that the help names as the default.
+    """
+    default = f"  [{default_channel}]" if default_channel else ""
+    return _together(
+        click.option("--product", metavar="P", help="The product that the image belongs to."),
+        click.option(
+            "--version",
+            metavar="V",
+            help="SemVer 2.0.0, git, git:PREFIX, file:PATH or env:NAME.",
+        ),
+        click.option("--board", metavar="B", help="The board that the image is built for."),
+        click.option("--channel", metavar="C", help=f"The channel to publish to.{default}"),
+        kind_option,
+        click.option("--chip", metavar="CHIP", help="The board's chip: esp8266, esp32c3, …"),
+        click.option("--secret-scan", metavar="MODE", help="warning, error or off.  [warning]"),
+        click.option(
+            "--accept-secret",
+            "accept_secrets",
+            metavar="DIGEST",
+            multiple=True,
+            help="Accept a secret that was found in the image. May be repeated.",
+        ),
+        click.option(
+            "--partitions", metavar="FILE", help="The board's partition table, CSV or binary."
+        ),
+        click.option(
+            "--skip-check",
+            "skip_checks",
+            metavar="NAME=REASON",
+            multiple=True,
+            help="Skip a check; the manifest records the reason. May be repeated.",
+        ),
+        signing_key_option,
+    )
+
+
+def volume_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options ``-q`` and ``-v`` to a command."""
+    return _together(
+        click.option("--quiet", "-q", is_flag=True, help="Print only the last line, and errors."),
+        click.option(
+            "--verbose", "-v", is_flag=True, help="Log each request to a server on stderr."
+        ),
+    )(command)
+
+
+def _together(*options: _Decorator) -> _Decorator:
+    """Returns a decorator that adds options in the order in which the help lists them."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def set_volume(*, quiet: bool, verbose: bool) -> None:
+    """Logs requests if the options ask for it, until the command ends.
+
+    Raises:
+        click.UsageError: Both options are set.
+    """
+    if quiet and verbose:
+        raise click.UsageError("--quiet and --verbose cannot be combined")
+    if verbose:
+        from acpublish.client.tracing import listen
+
+        end = listen(lambda line: click.echo(f"acpublish: {printable(line)}", err=True))
+        click.get_current_context().call_on_close(end)
 
 
 def settings_for(
-    given: Mapping[str, str | None],
+    options: Mapping[str, OptionValue],
     project_environment: str | None = None,
     *,
     defaults: bool = False,
     without: Collection[str] = (),
 ) -> Settings:
-    """Returns the settings of a command, and says what of them is not used.
+    """Returns the settings of a command, and warns about settings that are not used.
 
     Args:
-        given: Its options, by the names of the settings.
-        project_environment: The environment of platformio.ini that it was told.
-        defaults: Whether a PlatformIO project also tells product and board by its name and board.
-        without: Settings that the project's and the user's files do not decide.
+        options: The command's options, by the names of the settings.
+        project_environment: The environment of platformio.ini that the command selects.
+        defaults: Whether product and board default to the folder and the board of a PlatformIO
+            project.
+        without: Settings that are not read from the files of the project and the user.
     """
     settings = command_settings(
-        flags(given),
+        flags({name: _as_text(name, value) for name, value in options.items()}),
         os.environ,
         Path(),
         project_environment=project_environment,
@@ -84,31 +171,10 @@ def settings_for(
     return settings
 
 
-#: Whoever opens a path says what is wrong with it; click would call that a wrong usage.
-ANY_PATH = click.Path(path_type=Path, readable=False)
-
-
-def volume_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Gives a command the options ``-q`` and ``-v``."""
-    quiet = click.option(
-        "--quiet", "-q", is_flag=True, help="Print the last line only, and errors."
-    )
-    verbose = click.option(
-        "--verbose", "-v", is_flag=True, help="Tell each request to a server, on stderr."
-    )
-    return quiet(verbose(command))
-
-
-def set_volume(*, quiet: bool, verbose: bool) -> None:
-    """Does what the options say, for as long as the command runs.
-
-    Raises:
-        click.UsageError: Both are given.
-    """
-    if quiet and verbose:
-        raise click.UsageError("--quiet and --verbose are opposites")
-    if verbose:
-        from acpublish.client.tracing import listen
-
-        end = listen(lambda line: click.echo(f"acpublish: {printable(line)}", err=True))
-        click.get_current_context().call_on_close(end)
+def _as_text(name: str, value: OptionValue) -> str | None:
+    """Returns an option's value as the text of its setting; None if the option is missing."""
+    if isinstance(value, tuple):
+        return LISTS[name].join(value) or None
+    if isinstance(value, bool):
+        return "yes" if value else None
+    return value

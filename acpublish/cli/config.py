@@ -1,4 +1,4 @@
-"""``acpublish config``: what is set here, and where that comes from."""
+"""``acpublish config``: the settings in effect in this folder, and where they come from."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from acpublish.settings.showing import shown
 _NOT_SET = "-"
 
 
-@click.command("config", short_help="Show the settings, and where they come from.")
+@click.command("config")
 @environment_option
-@click.option("--show-origin", is_flag=True, help="Say where each value comes from, too.")
+@click.option("--show-origin", is_flag=True, help="Also show where each value comes from.")
 @json_option
 def command(project_environment: str | None, show_origin: bool, as_json: bool) -> None:
-    """Show the settings that count in this folder; of a secret only that it is there.
+    """Show the settings in effect in this folder; for a secret, only that it is set.
 
-    In a PlatformIO project these are the ones that all environments have alike, or those of ENV.
+    In a PlatformIO project, these are the settings that are the same in all environments, or those
+    of ENV.
     """
-    found = shown(settings_for({}, project_environment, defaults=True))
+    settings = shown(settings_for({}, project_environment, defaults=True))
     if as_json:
         print_json(
-            [{"setting": one.name, "value": one.value, "origin": one.origin} for one in found]
+            [{"setting": row.name, "value": row.value, "origin": row.origin} for row in settings]
         )
         return
     columns = 3 if show_origin else 2
-    table([(one.name, _line(one.value), one.origin or "")[:columns] for one in found])
+    table([(row.name, _line(row.value), row.origin or "")[:columns] for row in settings])
 
 
 def _line(value: str | None) -> str:

@@ -1,4 +1,4 @@
-"""``acpublish device``: ask for an update as a real device does, and check what comes."""
+"""``acpublish device``: request an update as a real device does, and check the response."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from acpublish.release.secrets import masked_query
 from acpublish.wire import UPDATE_PREFIX
 
 
-@click.command("device", short_help="Ask for an update as a real device does.")
+@click.command("device")
 @click.argument("url")
 @click.argument("path", required=False)
 @click.option(
@@ -27,26 +27,28 @@ from acpublish.wire import UPDATE_PREFIX
     type=click.Choice(["esp8266", "esp32"]),
     default="esp8266",
     show_default=True,
-    help="Whose updater to speak as.",
+    help="The updater to imitate.",
 )
-@click.option("--auto", metavar="PRODUCT/BOARD", help="Ask for the newest image of a channel.")
+@click.option("--auto", metavar="PRODUCT/BOARD", help="Request the newest image of a channel.")
 @click.option("--channel", metavar="C", help="The channel for --auto.  [stable]")
-@click.option("--version", metavar="V", help="What the sketch says that it runs.")
+@click.option("--version", metavar="V", help="The version that the sketch reports.")
 @click.option(
     "--mode",
     type=click.Choice(["sketch", "spiffs", "version"]),
     default="sketch",
     show_default=True,
-    help="What to ask for: firmware, a filesystem, or only the version.",
+    help="What to request: firmware, a filesystem, or only the version.",
 )
 @click.option(
     "--flash",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The file of the bytes that it runs: read at the start, written after an update.",
+    help="The file of the bytes the device runs: read at the start, written after an update.",
 )
 @click.option("--model", metavar="CHIP", help="The exact chip, such as esp32c3.")
-@click.option("--free-space", type=click.IntRange(0), help="Bytes that an update may have.")
-@click.option("--catalog", "listing", is_flag=True, help="Show the list that AutoConnect shows.")
+@click.option(
+    "--free-space", type=click.IntRange(0), help="The space available for an update, in bytes."
+)
+@click.option("--catalog", "listing", is_flag=True, help="Print the list that AutoConnect shows.")
 @json_option
 def command(
     url: str,
@@ -57,10 +59,10 @@ def command(
     as_json: bool,
     **device: Any,
 ) -> int:
-    """Ask the server at URL for an update, as ESP8266HTTPUpdate or ESP32 HTTPUpdate would.
+    """Request an update from the server at URL, as ESP8266HTTPUpdate or ESP32 HTTPUpdate would.
 
-    PATH is a file's path on the server; --auto asks for the newest image of a channel instead. The
-    answer is checked as a device checks it. The exit status is 1 when the update fails.
+    PATH is a file's path on the server; --auto requests the newest image of a channel instead. The
+    response is checked as a device checks it. The exit status is 1 if the update fails.
     """
     options = DeviceOptions(**device)
     if listing:
@@ -76,7 +78,7 @@ def command(
     where = f"{url.rstrip('/')}/{address.lstrip('/')}"
     click.echo(
         f"acpublish: error: no update from {printable(redact_broken(masked_query(where)))}. "
-        "Compare the address with 'acpublish list URL', and look at the server's log.",
+        "Compare the URL with 'acpublish list URL', and check the server's log.",
         err=True,
     )
     return exit_status.NO
@@ -105,16 +107,16 @@ def _address(path: str | None, auto: str | None, channel: str | None) -> str:
     if path and not auto and not channel:
         return path
     raise SettingsError(
-        "a device asks either for a file's PATH or with --auto",
-        hint="Give one of them; --channel goes with --auto.",
+        "a device requests either a file's PATH or, with --auto, the newest image of a channel",
+        hint="Use either PATH or --auto PRODUCT/BOARD; --channel can be used only with --auto.",
     )
 
 
 def _line(outcome: Outcome) -> str:
     if outcome.result is Result.UPDATED:
-        said = document(outcome)
-        runs = f"now runs {said['product']} {said['version']}, " if said["version"] else ""
-        return f"updated: {runs}{said['size']} bytes, sha256 {said['sha256']}"
+        facts = document(outcome)
+        runs = f"now runs {facts['product']} {facts['version']}, " if facts["version"] else ""
+        return f"updated: {runs}{facts['size']} bytes, sha256 {facts['sha256']}"
     if outcome.result is Result.FAILED:
         return f"failed: {outcome.reason}"
     if outcome.result is Result.AVAILABLE:
@@ -129,6 +131,6 @@ def _list(options: DeviceOptions, url: str, path: str, as_json: bool) -> int:
         print_json({"caption": page.caption, "firmwares": names})
         return exit_status.OK if names else exit_status.NO
     click.echo(printable(page.caption))
-    for one in page.firmwares:
-        click.echo(printable(f"{one.date} {one.time}  {one.size:>9}  {one.name}"))
+    for entry in page.firmwares:
+        click.echo(printable(f"{entry.date} {entry.time}  {entry.size:>9}  {entry.name}"))
     return exit_status.OK if page.firmwares else exit_status.NO

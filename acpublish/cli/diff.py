@@ -1,4 +1,4 @@
-"""``acpublish diff``: what changed between two images."""
+"""``acpublish diff``: show what changed between two images."""
 
 from __future__ import annotations
 
@@ -8,41 +8,41 @@ from typing import Any
 
 import click
 
-from acpublish.cli.common_options import settings_for, token_option
+from acpublish.cli.common_options import OptionValue, kind_option, settings_for, token_option
 from acpublish.cli.ui import bars, json_option, print_json, table
 from acpublish.image.comparison import Change, Comparison, SegmentChange
 from acpublish.publishing.diff import Difference, Side, difference
 
-#: Together with the other columns, lines then stay within 80 characters.
+#: With these widths, lines fit in 80 characters.
 _VALUE_CHARACTERS = 26
 _NAME_CHARACTERS = 24
 _BAR_CHARACTERS = 24
 _VERSION_CHARACTERS = 24
 
 
-@click.command("diff", short_help="Tell what changed between two images.")
+@click.command("diff")
 @click.argument("old")
 @click.argument("new")
-@click.option("--to", metavar="DIR|URL", help="The catalog or server that releases are in.")
-@click.option("--board", metavar="B", help="The board, where a release has several.")
-@click.option("--kind", metavar="KIND", help="firmware or filesystem.  [firmware]")
+@click.option("--to", metavar="DIR|URL", help="The catalog or server that has the releases.")
+@click.option("--board", metavar="B", help="The board, if a release has images for several.")
+@kind_option
 @click.option(
     "--last",
     type=click.IntRange(1),
     default=10,
     show_default=True,
-    help="How many releases the sizes are shown of.",
+    help="How many releases to show sizes for.",
 )
 @token_option
 @json_option
-def command(old: str, new: str, last: int, as_json: bool, **given: str | None) -> None:
-    """Tell what changed from OLD to NEW: files, or releases as PRODUCT@VERSION.
+def command(old: str, new: str, last: int, as_json: bool, **options: OptionValue) -> None:
+    """Show what changed from OLD to NEW: files, or releases as PRODUCT@VERSION.
 
-    Releases are looked up in the directory or server that --to names, or the settings do: those
-    for to, board and kind stand in for missing options.
+    Releases are looked up in the directory or server of --to. The settings to, board and kind are
+    used if the options are missing.
     """
-    settings = settings_for(given)
-    found = difference(
+    settings = settings_for(options)
+    compared = difference(
         old,
         new,
         settings.destination() if settings.text("to") else None,
@@ -51,27 +51,27 @@ def command(old: str, new: str, last: int, as_json: bool, **given: str | None) -
         last=last,
     )
     if as_json:
-        print_json(document(found))
+        print_json(document(compared))
     else:
-        _print(found)
+        _print(compared)
 
 
-def document(found: Difference) -> dict[str, Any]:
+def document(compared: Difference) -> dict[str, Any]:
     """Returns a difference as JSON types."""
-    comparison = found.comparison
+    comparison = compared.comparison
     return {
-        "old": _side_document(found.old, comparison.old_size),
-        "new": _side_document(found.new, comparison.new_size),
+        "old": _side_document(compared.old, comparison.old_size),
+        "new": _side_document(compared.new, comparison.new_size),
         "delta": comparison.delta,
         "different": comparison.different,
         "share": round(comparison.share, 6),
         "segments": [
-            {**asdict(one), "delta": one.delta, "share": round(one.share, 6)}
-            for one in comparison.segments
+            {**asdict(segment), "delta": segment.delta, "share": round(segment.share, 6)}
+            for segment in comparison.segments
         ],
-        "changes": [asdict(one) for one in comparison.changes],
-        "build": [asdict(one) for one in found.build],
-        "trend": [{"version": str(one.version), "size": one.size} for one in found.trend],
+        "changes": [asdict(change) for change in comparison.changes],
+        "build": [asdict(change) for change in compared.build],
+        "trend": [{"version": str(size.version), "size": size.size} for size in compared.trend],
     }
 
 
@@ -79,15 +79,15 @@ def _side_document(side: Side, size: int) -> dict[str, Any]:
     return {"name": side.name, "board": side.image.board if side.image else None, "size": size}
 
 
-def _print(found: Difference) -> None:
-    comparison = found.comparison
-    click.echo(f"old  {_side(found.old)}, {comparison.old_size} bytes")
-    click.echo(f"new  {_side(found.new)}, {comparison.new_size} bytes")
+def _print(compared: Difference) -> None:
+    comparison = compared.comparison
+    click.echo(f"old  {_side(compared.old)}, {comparison.old_size} bytes")
+    click.echo(f"new  {_side(compared.new)}, {comparison.new_size} bytes")
     click.echo(_summary(comparison))
     _print_segments(comparison.segments)
     _print_changes("image", comparison.changes)
-    _print_changes("build", found.build)
-    _print_trend(found)
+    _print_changes("build", compared.build)
+    _print_trend(compared)
 
 
 def _summary(comparison: Comparison) -> str:
@@ -106,9 +106,10 @@ def _print_segments(segments: Sequence[SegmentChange]) -> None:
     if not segments:
         return
     rows = [("segment", "old", "new", "change", "differs")]
-    for one in segments:
-        old, new = ("-" if size is None else str(size) for size in (one.old, one.new))
-        rows.append((f"0x{one.address:08x}", old, new, f"{one.delta:+d}", _percent(one.share)))
+    for segment in segments:
+        old, new = ("-" if size is None else str(size) for size in (segment.old, segment.new))
+        share = _percent(segment.share)
+        rows.append((f"0x{segment.address:08x}", old, new, f"{segment.delta:+d}", share))
     click.echo()
     table(rows, right=frozenset({1, 2, 3, 4}))
 
@@ -118,37 +119,38 @@ def _print_changes(what: str, changes: Sequence[Change]) -> None:
         return
     rows = [(what, "old", "new")]
     rows += [
-        (_cut(one.name, _NAME_CHARACTERS), _value(one.old), _value(one.new)) for one in changes
+        (_cut(change.name, _NAME_CHARACTERS), _value(change.old), _value(change.new))
+        for change in changes
     ]
     click.echo()
     table(rows)
 
 
-def _print_trend(found: Difference) -> None:
-    if len(found.trend) < 2:
+def _print_trend(compared: Difference) -> None:
+    if len(compared.trend) < 2:
         return
     rows = [("release", "", "bytes", "change", "")]
-    drawn = bars([one.size for one in found.trend], _BAR_CHARACTERS)
+    drawn = bars([release.size for release in compared.trend], _BAR_CHARACTERS)
     before = None
-    for one, bar in zip(found.trend, drawn, strict=True):
-        change = "" if before is None else f"{one.size - before:+d}"
-        version = _cut(str(one.version), _VERSION_CHARACTERS)
-        rows.append((version, _mark(found, one.version), str(one.size), change, bar))
-        before = one.size
+    for release, bar in zip(compared.trend, drawn, strict=True):
+        change = "" if before is None else f"{release.size - before:+d}"
+        version = _cut(str(release.version), _VERSION_CHARACTERS)
+        rows.append((version, _mark(compared, release.version), str(release.size), change, bar))
+        before = release.size
     click.echo()
     table(rows, right=frozenset({2, 3}))
 
 
-def _mark(found: Difference, version: object) -> str:
+def _mark(compared: Difference, version: object) -> str:
     def is_of(side: Side) -> bool:
         return side.release is not None and side.release.version == version
 
-    return "new" if is_of(found.new) else "old" if is_of(found.old) else ""
+    return "new" if is_of(compared.new) else "old" if is_of(compared.old) else ""
 
 
 def _percent(share: float) -> str:
     percent = 100 * share
-    # A single changed byte of a megabyte must not look like none.
+    # One changed byte in a megabyte must not be shown as 0.0 %.
     return "<0.1 %" if 0 < percent < 0.1 else f"{percent:.1f} %"
 
 

@@ -1,4 +1,4 @@
-"""``acpublish doctor``: look for what keeps devices from their updates, and name the cure."""
+"""``acpublish doctor``: find what prevents devices from updating, and how to fix it."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from acpublish.doctor.here import check_here
 from acpublish.doctor.live import check_server
 
 
-@click.command("doctor", short_help="Look for what keeps devices from their updates.")
+@click.command("doctor")
 @click.argument("url", required=False)
 @json_option
 def command(url: str | None, as_json: bool) -> int:
-    """Look at this machine and the project in this folder, and name each trouble with its cure.
+    """Examine this machine and the project in this folder; name each problem and its fix.
 
-    With URL, look at the server there as devices see it instead: ask as AutoConnect, ESP8266 and
-    ESP32 updaters do, through whatever proxy stands in between. Nothing is changed. The exit status
-    is 1 when something is wrong.
+    With URL, examine the server as devices see it instead: send the requests of AutoConnect and of
+    the ESP8266 and ESP32 updaters, through any proxy in front of it. Nothing is changed. The exit
+    status is 1 if an error is found.
     """
     findings = check_server(url) if url else check_here(Path(), os.environ)
     return _report(findings, as_json=as_json)
 
 
 def _report(findings: Sequence[Finding], *, as_json: bool) -> int:
-    counts = {state: sum(one.state is state for one in findings) for state in State}
+    counts = {state: sum(finding.state is state for finding in findings) for state in State}
     if as_json:
         print_json(
             {
@@ -38,17 +38,17 @@ def _report(findings: Sequence[Finding], *, as_json: bool) -> int:
                 "warnings": counts[State.WARNING],
                 "findings": [
                     {
-                        "name": one.name,
-                        "state": one.state.value,
-                        "what": one.what,
-                        "change": one.change or None,
+                        "name": finding.name,
+                        "state": finding.state.value,
+                        "what": finding.what,
+                        "change": finding.change or None,
                     }
-                    for one in findings
+                    for finding in findings
                 ],
             }
         )
     else:
-        table([(one.state.value, one.name, _line(one)) for one in findings])
+        table([(finding.state.value, finding.name, _line(finding)) for finding in findings])
         click.echo(_summary(counts))
     return exit_status.NO if counts[State.ERROR] else exit_status.OK
 

@@ -1,17 +1,17 @@
 """The one table of exit statuses.
 
-0    done; "already published" and "up to date" are successes
-1    the answer is no: `inspect` of a file that is no image, a device's update that failed, a
-     trouble that `doctor` found, an `init` or `import` that was not agreed to
-2    usage: an option, variable or file of settings
+0    success; "already published" and "up to date" count as success
+1    the result is negative: `inspect` on a file that is not an image, a `device` update that
+     failed, an error that `doctor` found, or an `init` or `import` that the user declined
+2    usage: an option, an environment variable or a settings file is invalid
 3    authentication: the token is missing, wrong or not allowed to do this
-4    conflict: the version exists with other bytes
-5    network: no connection, no answer in time, or the server said no
-6    verification: what arrived is not what was sent
+4    conflict: the version already exists with different bytes
+5    network: no connection, no response in time, or the server refused
+6    verification: the bytes that arrived are not the bytes that were sent
 7    pre-flight: the image, the version or a name cannot be published
-8    catalog: the directory is missing, read-only or full, or holds a broken manifest
-70   a fault of acpublish itself
-130  ended by Ctrl-C
+8    catalog: the directory is missing, read-only or full, or contains a broken manifest
+70   an internal error in acpublish
+130  interrupted by Ctrl-C
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ USAGE = 2
 INTERNAL = 70
 INTERRUPTED = 130
 
-#: The first class that fits decides, so special ones stand before their families.
+#: The first matching class decides, so special cases come before their families.
 _TABLE: tuple[tuple[type[errors.AcpublishError], int], ...] = (
     (errors.AuthenticationError, 3),
     (errors.ConflictError, 4),

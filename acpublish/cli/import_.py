@@ -1,4 +1,4 @@
-"""``acpublish import``: make releases of a folder of old .bin files."""
+"""``acpublish import``: publish a folder of old .bin files as releases."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ from typing import Any
 import click
 
 from acpublish.cli import exit_status
-from acpublish.cli.common_options import ANY_PATH, insecure_http_option, settings_for, token_option
+from acpublish.cli.common_options import (
+    ANY_PATH,
+    OptionValue,
+    insecure_http_option,
+    settings_for,
+    signing_key_option,
+    to_option,
+    token_option,
+)
 from acpublish.cli.ui import json_option, print_json, printable, table, warn
 from acpublish.errors import AcpublishError, SettingsError
 from acpublish.publishing.destinations import open_catalog
@@ -20,16 +28,16 @@ from acpublish.publishing.result import describe
 from acpublish.release.filenames import NamePattern
 from acpublish.release.submission import Outcome
 
-#: What a project says of its images says nothing of a folder of files, which may be of several.
+#: The settings of a project describe its own images, not a folder of files from several products.
 _OF_EACH_FILE = frozenset({"product", "board", "channel"})
 _HEAD = ("file", "product", "version", "board", "chip", "what would happen")
-#: That an old image has no place for a stamp is why it is imported.
+#: Old images usually have no place for a stamp, so this warning would appear for every file.
 _EXPECTED = "unstamped: "
 
 
-@click.command("import", short_help="Make releases of a folder of old .bin files.")
+@click.command("import")
 @click.argument("directory", metavar="DIR", type=ANY_PATH)
-@click.option("--to", metavar="DIR|URL", help="A catalog directory or a server's address.")
+@to_option
 @click.option(
     "--pattern",
     metavar="P",
@@ -37,42 +45,32 @@ _EXPECTED = "unstamped: "
 )
 @click.option("--product", metavar="P", help="The product of all files.")
 @click.option("--board", metavar="B", help="The board of all files.")
-@click.option("--channel", metavar="C", help="The channel that shall point at them.  [stable]")
-@click.option(
-    "--signing-key",
-    "--key",
-    metavar="PEM",
-    help="The file of the private key that signs the releases.",
-)
+@click.option("--channel", metavar="C", help="The channel to publish them to.  [stable]")
+@signing_key_option
 @insecure_http_option
 @token_option
-@click.option("--dry-run", is_flag=True, help="Say what would happen, and do nothing.")
-@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="Show what would happen, and do nothing.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 def command(
     directory: Path,
     pattern: str | None,
-    insecure_http: bool,
     dry_run: bool,
     yes: bool,
     as_json: bool,
-    **given: str | None,
+    **options: OptionValue,
 ) -> int:
-    """Make releases of the .bin files in DIR, oldest version first, with the bytes they have.
+    """Publish the .bin files in DIR as releases, oldest version first, with unchanged bytes.
 
-    Devices that run one of them are recognised by its digest from then on. Product and version
-    come from the image where it tells them, otherwise from the file's name; what cannot be
-    imported is named and left out. Doing it again completes it.
+    From then on, devices that run one of them are recognised by its digest. Product and version
+    come from the image if it contains them, otherwise from the file's name. Files that cannot be
+    imported are listed and skipped. Running it again completes the import.
     """
     names = NamePattern.parse(pattern) if pattern else NamePattern()
-    switches = {"insecure_http": "yes" if insecure_http else None}
-    settings = settings_for({**given, **switches}, without=_OF_EACH_FILE)
-    options = settings.import_options(names)
+    import_options = settings_for(options, without=_OF_EACH_FILE).import_options(names)
     if as_json and not (dry_run or yes):
-        raise SettingsError(
-            "a JSON document leaves no room for a question", hint="Add --yes, or --dry-run."
-        )
-    return _import(directory, options, ask=not yes, dry_run=dry_run, as_json=as_json)
+        raise SettingsError("--json cannot ask for confirmation", hint="Add --yes, or --dry-run.")
+    return _import(directory, import_options, ask=not yes, dry_run=dry_run, as_json=as_json)
 
 
 def _import(
@@ -81,38 +79,39 @@ def _import(
     catalog = open_catalog(options.destination, publishing=True)
     plan = plan_import(directory, options, catalog)
     if not as_json:
-        table([_HEAD, *(_row(one) for one in plan)])
-    faults = _tell_faults(plan)
+        table([_HEAD, *map(_row, plan)])
+    errors = _print_problems(plan)
     if not dry_run and any(map(_is_new, plan)):
         if ask and not _agreed():
             click.echo("nothing was imported")
             return exit_status.NO
         plan = _carried_out(plan, options, quiet=as_json)
     if as_json:
-        print_json([document(one) for one in plan])
+        print_json([document(file) for file in plan])
     elif not dry_run:
-        click.echo(f"{len(plan) - len(faults)} of {len(plan)} files are in the catalog")
+        click.echo(f"{len(plan) - len(errors)} of {len(plan)} files are in the catalog")
         click.echo(options.destination.to)
-    return exit_status.status_of(faults[0]) if faults else exit_status.OK
+    return exit_status.status_of(errors[0]) if errors else exit_status.OK
 
 
-def _tell_faults(plan: Sequence[Imported]) -> list[AcpublishError]:
-    faults = []
-    for one in plan:
-        if one.fault:
-            click.echo(f"acpublish: error: {printable(f'{one.file.name}: {one.fault}')}", err=True)
-            faults.append(one.fault)
-        for warning in one.publication.receipt.warnings if one.publication else ():
+def _print_problems(plan: Sequence[Imported]) -> list[AcpublishError]:
+    errors = []
+    for imported in plan:
+        name, publication = imported.file.name, imported.publication
+        if imported.fault:
+            click.echo(f"acpublish: error: {printable(f'{name}: {imported.fault}')}", err=True)
+            errors.append(imported.fault)
+        for warning in publication.receipt.warnings if publication else ():
             if not warning.startswith(_EXPECTED):
-                warn(f"{one.file.name}: {warning}")
-    return faults
+                warn(f"{name}: {warning}")
+    return errors
 
 
 def _agreed() -> bool:
     if not sys.stdin.isatty():
         raise SettingsError(
-            "there is no terminal to ask on, so nothing was imported",
-            hint="Look at the table, and add --yes.",
+            "nothing was imported, because there is no terminal to ask for confirmation",
+            hint="Review the table above, then run it again with --yes.",
         )
     return click.confirm("Import these files?")
 
@@ -121,36 +120,36 @@ def _carried_out(
     plan: Sequence[Imported], options: ImportOptions, *, quiet: bool
 ) -> tuple[Imported, ...]:
     done = {}
-    for one in carry_out(plan, open_catalog(options.destination, publishing=True)):
-        done[one.file.name] = one
-        if one.publication and not quiet:
-            click.echo(describe(one.publication))
-    return tuple(done.get(one.file.name, one) for one in plan)
+    for imported in carry_out(plan, open_catalog(options.destination, publishing=True)):
+        done[imported.file.name] = imported
+        if imported.publication and not quiet:
+            click.echo(describe(imported.publication))
+    return tuple(done.get(planned.file.name, planned) for planned in plan)
 
 
-def _is_new(one: Imported) -> bool:
-    publication = one.publication
+def _is_new(imported: Imported) -> bool:
+    publication = imported.publication
     return bool(publication and publication.receipt.outcome is not Outcome.ALREADY_PUBLISHED)
 
 
-def _row(one: Imported) -> tuple[str, ...]:
-    file = one.file
+def _row(imported: Imported) -> tuple[str, ...]:
+    file = imported.file
     known = (file.product, file.version, file.board, file.chip)
-    return (file.name, *(str(text) if text else "?" for text in known), _what(one))
+    return (file.name, *(str(text) if text else "?" for text in known), _what(imported))
 
 
-def _what(one: Imported) -> str:
-    if one.publication is None:
+def _what(imported: Imported) -> str:
+    if imported.publication is None:
         return "left out"
-    channel = one.publication.submission.channel
-    if _is_new(one):
-        return f"{one.publication.receipt.outcome.value}, {channel}"
-    return f"nothing, is there already, {channel}"
+    channel = imported.publication.submission.channel
+    if _is_new(imported):
+        return f"{imported.publication.receipt.outcome.value}, {channel}"
+    return f"nothing (already published), {channel}"
 
 
-def document(one: Imported) -> dict[str, Any]:
-    """Returns a file, and what became of it, as JSON types."""
-    file, publication = one.file, one.publication
+def document(imported: Imported) -> dict[str, Any]:
+    """Returns a file and its result as JSON types."""
+    file, publication = imported.file, imported.publication
     return {
         "file": file.name,
         "product": file.product,
@@ -163,5 +162,5 @@ def document(one: Imported) -> dict[str, Any]:
         "outcome": publication.receipt.outcome.value if publication else None,
         "dry_run": publication.dry_run if publication else None,
         "warnings": list(publication.receipt.warnings) if publication else [],
-        "problem": str(one.fault) if one.fault else None,
+        "problem": str(imported.fault) if imported.fault else None,
     }

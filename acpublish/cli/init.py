@@ -1,4 +1,4 @@
-"""``acpublish init``: set a project up, and take that away again."""
+"""``acpublish init``: set up a project for publishing, and revert that."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 
 from acpublish.cli import exit_status
 from acpublish.cli.common_options import ANY_PATH
-from acpublish.errors import SettingsError
+from acpublish.errors import SettingsError, reason_of
 from acpublish.init.arduino_core import arduino_change, build_property
 from acpublish.init.platformio import DEFAULT_TO, Change, FileChange, project_change, undo_change
 from acpublish.publishing.image_files import write_file
@@ -22,20 +22,26 @@ from acpublish.settings.layers import environment, flags
 from acpublish.settings.values import Settings, files_of
 
 
-@click.command("init", short_help="Set a project up for publishing.")
+@click.command("init")
 @click.option("--to", metavar="DIR|URL", help=f"Where to publish.  [{DEFAULT_TO}]")
 @click.option("--version", metavar="V", help="The version's source.  [git, or file:VERSION]")
 @click.option(
-    "--project-dir", "-d", type=ANY_PATH, default=Path(), help="The folder of platformio.ini."
+    "--project-dir",
+    "-d",
+    type=ANY_PATH,
+    default=Path(),
+    help="The folder that contains platformio.ini.",
 )
 @click.option(
-    "--arduino", metavar="CORE_DIR", type=ANY_PATH, help="Set an Arduino core up, instead."
+    "--arduino", metavar="CORE_DIR", type=ANY_PATH, help="Set up an Arduino core instead."
 )
 @click.option(
-    "--arduino-cli", is_flag=True, help="Print the property for arduino-cli, and write nothing."
+    "--arduino-cli",
+    is_flag=True,
+    help="Print the build property for arduino-cli, and write nothing.",
 )
-@click.option("--undo", is_flag=True, help="Take away what was written.")
-@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@click.option("--undo", is_flag=True, help="Remove what init wrote.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask for confirmation.")
 def command(
     to: str | None,
     version: str | None,
@@ -45,14 +51,15 @@ def command(
     undo: bool,
     yes: bool,
 ) -> int:
-    """Set the PlatformIO project in this folder up, so that pio run -t upload_ota publishes.
+    """Set up the PlatformIO project in this folder, so that pio run -t upload_ota publishes.
 
-    Shows what changes, and asks. Writes the extra script and at most three options into
-    platformio.ini; what is there stays, and doing it again changes nothing.
+    The command shows the changes and asks for confirmation. It writes the extra script and adds at
+    most three options to platformio.ini. Existing content is kept, and running it again changes
+    nothing.
     """
     project = to is not None or version is not None
     if ((arduino or arduino_cli) and project) or (arduino_cli and (arduino or undo)):
-        raise click.UsageError("--arduino and --arduino-cli go with no other option but --undo")
+        raise click.UsageError("--arduino and --arduino-cli can be combined only with --undo")
     if arduino_cli:
         click.echo(f"--build-property {_quoted(build_property())}")
         return exit_status.OK
@@ -65,7 +72,7 @@ def command(
         settings = Settings(environment(os.environ), files=files_of(project_dir, os.environ))
         elsewhere = {name for name in ("to", "version") if settings.text(name)}
         change = project_change(project_dir, to, version, elsewhere=elsewhere)
-    if not _do(change, yes=yes):
+    if not _apply(change, yes=yes):
         return exit_status.NO
     if not undo and arduino is None:
         click.echo(f"{'Then' if change.notes else 'Now'}: pio run -t upload_ota")
@@ -73,14 +80,14 @@ def command(
 
 
 def _check(to: str | None, version: str | None) -> None:
-    """Refuses what a run of PlatformIO would only find out later."""
-    given = flags({"to": to, "version": version})
-    settings = Settings(given)
-    for name, text in given.values.items():
+    """Refuses values that a PlatformIO run would refuse later."""
+    options = flags({"to": to, "version": version})
+    settings = Settings(options)
+    for name, text in options.values.items():
         if any(mark in text for mark in ("\n", "\r", " ;", " #")):
             raise SettingsError(
-                f"{given.origin(name)}: platformio.ini cannot hold it",
-                hint="Give one line, without a ; or # behind a space.",
+                f"{options.origin(name)}: platformio.ini cannot contain this value",
+                hint="Use a single line, without a ; or # after a space.",
             )
     if to:
         settings.checked("to", validators.address)
@@ -89,13 +96,13 @@ def _check(to: str | None, version: str | None) -> None:
 
 
 def _arduino(core: Path, *, undo: bool) -> Change:
-    one = arduino_change(core, undo=undo)
-    file = FileChange(path=one.path, before=one.before, after=one.after)
-    return Change(files=(file,) if one.before != one.after else ())
+    change = arduino_change(core, undo=undo)
+    file = FileChange(path=change.path, before=change.before, after=change.after)
+    return Change(files=(file,) if change.before != change.after else ())
 
 
-def _do(change: Change, *, yes: bool) -> bool:
-    """Shows what changes, asks, and writes it; returns whether that was agreed to."""
+def _apply(change: Change, *, yes: bool) -> bool:
+    """Shows what changes, asks, and writes it; returns whether the user agreed."""
     if change.environments:
         click.echo(f"environments: {', '.join(change.environments)}")
     for note in change.notes:
@@ -111,8 +118,8 @@ def _do(change: Change, *, yes: bool) -> bool:
         click.echo("nothing was written")
         return False
     for directory in change.directories:
-        _make(directory)
-    # The ini comes last: what it names is there by then.
+        _create(directory)
+    # platformio.ini comes last, because it refers to the other files.
     for file in change.files:
         _write(file)
     return True
@@ -126,7 +133,7 @@ def _diff(file: FileChange) -> str:
         return f"new file {name}\n" + "".join(f"+{line}\n" for line in file.after.splitlines())
     before, after = (text.splitlines(keepends=True) for text in (file.before, file.after))
     lines = difflib.unified_diff(before, after, f"{name} (now)", name)
-    # Lines around a change may hold what is in a file, and should not get into a log.
+    # The lines around a change may contain secrets, which must not get into a log.
     return "".join(
         f"{line[:1]}{redact(masked_option(line[1:].rstrip()))}".rstrip() + "\n" for line in lines
     )
@@ -135,19 +142,20 @@ def _diff(file: FileChange) -> str:
 def _agreed() -> bool:
     if not sys.stdin.isatty():
         raise SettingsError(
-            "nothing was written, because there is no terminal to ask on",
-            hint="Look at the changes above, then say --yes.",
+            "nothing was written, because there is no terminal to ask for confirmation",
+            hint="Review the changes above, then run it again with --yes.",
         )
-    return click.confirm("Write this?", default=True)
+    return click.confirm("Write these changes?", default=True)
 
 
-def _make(directory: Path) -> None:
+def _create(directory: Path) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
-    except OSError as fault:
+    except OSError as error:
         raise SettingsError(
-            f"{directory} cannot be made: {fault.strerror}", hint="Give another one with --to."
-        ) from fault
+            f"the directory {directory} cannot be created: {reason_of(error)}",
+            hint="Choose another directory with --to DIR.",
+        ) from error
 
 
 def _write(file: FileChange) -> None:
@@ -156,10 +164,11 @@ def _write(file: FileChange) -> None:
             file.path.unlink(missing_ok=True)
             return
         write_file(file.path, file.after.encode())
-    except OSError as fault:
+    except OSError as error:
         raise SettingsError(
-            f"{file.path} cannot be written: {fault.strerror}", hint="Make it writable."
-        ) from fault
+            f"{file.path} cannot be written: {reason_of(error)}",
+            hint=f"Make it writable: chmod u+w {file.path}",
+        ) from error
 
 
 def _quoted(text: str) -> str:

@@ -1,4 +1,4 @@
-"""``acpublish inspect``: tell all about an image file."""
+"""``acpublish inspect``: show everything about an image file."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from acpublish.cli.ui import bars, facts, gauge, json_option, print_json, table
 from acpublish.image.model import AppDescriptor, Image, Kind
 from acpublish.image.partition_table import Partition, PartitionTable
 
-#: Beside its columns a bar of this width keeps a line within 80 characters.
+#: Next to the columns, a bar of this width fits in 80 characters.
 _BAR_CHARACTERS = 32
-_A_PLACE_FOR = {
+_SLOT_FOR = {
     Kind.APPLICATION: "an application",
     Kind.SIGNED: "an application",
     Kind.FILESYSTEM: "a filesystem",
 }
 
 
-@click.command("inspect", short_help="Tell all about an image file.")
+@click.command("inspect")
 @click.argument("file", type=ANY_PATH)
 @click.option(
     "--partitions",
     metavar="FILE",
     type=ANY_PATH,
-    help="The partition table, as CSV or as the binary: shows what the OTA slot has left.",
+    help="The partition table, CSV or binary: also show what is left in the OTA slot.",
 )
 @json_option
 def command(file: Path, partitions: Path | None, as_json: bool) -> int:
-    """Tell all about FILE: kind, chip, stamp, checksums, segments and digests.
+    """Show everything about FILE: kind, chip, stamp, checksums, segments and digests.
 
-    The exit status is 1 for a file that is no image; its kind is told all the same.
+    The exit status is 1 for a file that is not an image; its kind is shown even then.
     """
     image = api.read_image(file)
     layout = api.read_partition_table(partitions) if partitions else None
@@ -50,13 +50,13 @@ def command(file: Path, partitions: Path | None, as_json: bool) -> int:
 
 
 def document(image: Image, layout: PartitionTable | None = None) -> dict[str, Any]:
-    """Returns what is known of an image as JSON types."""
-    told = asdict(image)
+    """Returns everything about an image as JSON types."""
+    fields = asdict(image)
     if layout is not None:
-        slot = _place(image, layout)
-        told["partitions"] = [asdict(partition) for partition in layout.partitions]
-        told["slot"] = slot and {**asdict(slot), "left": slot.size - image.size}
-    return told
+        slot = _slot(image, layout)
+        fields["partitions"] = [asdict(partition) for partition in layout.partitions]
+        fields["slot"] = slot and {**asdict(slot), "left": slot.size - image.size}
+    return fields
 
 
 def _print(file: Path, image: Image) -> None:
@@ -81,11 +81,10 @@ def _print(file: Path, image: Image) -> None:
     )
     if image.segments:
         rows = [("segment", "address", "offset", "bytes", "")]
-        drawn = bars([one.size for one in image.segments], _BAR_CHARACTERS)
-        rows += [
-            (str(number), f"0x{one.address:08x}", f"0x{one.offset:x}", str(one.size), bar)
-            for number, (one, bar) in enumerate(zip(image.segments, drawn, strict=True))
-        ]
+        drawn = bars([segment.size for segment in image.segments], _BAR_CHARACTERS)
+        for number, (segment, bar) in enumerate(zip(image.segments, drawn, strict=True)):
+            address, offset = f"0x{segment.address:08x}", f"0x{segment.offset:x}"
+            rows.append((str(number), address, offset, str(segment.size), bar))
         click.echo()
         table(rows, right=frozenset({2, 3}))
 
@@ -145,7 +144,7 @@ def _revision(number: int) -> str:
 
 
 def _running(image: Image) -> dict[str, object]:
-    """Names what a device that runs the image reports; the variants are too many for a table."""
+    """Returns the digests that a device running the image reports, without all their variants."""
     md5s, sha256s = image.running.md5s, image.running.sha256s
     if not md5s:
         return {}
@@ -156,18 +155,18 @@ def _running(image: Image) -> dict[str, object]:
     }
 
 
-def _place(image: Image, layout: PartitionTable) -> Partition | None:
-    """Returns the smallest place that an update with the image is written to."""
+def _slot(image: Image, layout: PartitionTable) -> Partition | None:
+    """Returns the smallest partition that an update with the image may be written to."""
     if image.kind is Kind.FILESYSTEM:
         return layout.smallest_filesystem
-    return layout.smallest_ota_slot if image.kind in _A_PLACE_FOR else None
+    return layout.smallest_ota_slot if image.kind in _SLOT_FOR else None
 
 
 def _print_slot(image: Image, layout: PartitionTable) -> None:
     click.echo()
-    slot = _place(image, layout)
+    slot = _slot(image, layout)
     if slot is None:
-        click.echo(f"The partition table has no place for {_A_PLACE_FOR.get(image.kind, 'this')}.")
+        click.echo(f"The partition table has no partition for {_SLOT_FOR.get(image.kind, 'this')}.")
         return
     left = slot.size - image.size
     percent = 100 * image.size / slot.size

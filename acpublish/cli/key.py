@@ -1,4 +1,8 @@
-"""``acpublish key``, ``sign`` and ``verify``: keys, trust in keys, and signed images."""
+"""``acpublish key``, ``sign`` and ``verify``: keys, the keys to trust, and signed images.
+
+Releases are signed with ECDSA keys, and clients verify them. ``sign`` and ``verify`` are about the
+RSA signature inside an ESP8266 image, which the device itself verifies.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +19,9 @@ from acpublish.errors import SettingsError
 DEFAULT_FILE = Path("signing-key.pem")
 
 
-@click.group("key", no_args_is_help=False, short_help="Make keys, and say which ones to trust.")
+@click.group("key", no_args_is_help=False)
 def command() -> None:
-    """Make keys, and say which ones to trust."""
+    """Create the keys that sign releases, and choose the keys that a product trusts."""
 
 
 @command.command("create")
@@ -27,20 +31,26 @@ def command() -> None:
     default=DEFAULT_FILE,
     show_default=True,
     type=ANY_PATH,
-    help="The file to write; one that exists is never overwritten.",
+    help="The file to write; an existing file is never overwritten.",
 )
-@click.option("--rsa", is_flag=True, help="An RSA key of 2048 bits, to sign ESP8266 images with.")
+@click.option("--rsa", is_flag=True, help="Create an RSA key of 2048 bits for ESP8266 images.")
 def create(output: Path, rsa: bool) -> None:
-    """Make a private key that signs releases, readable for its owner only."""
+    """Create a private key for signing releases.
+
+    Only the owner of the file can read it.
+    """
     key = api.create_key(output, "rsa" if rsa else "ecdsa-p256")
-    click.echo(f"{output}: {key.algorithm}, key {key.id}. Keep it secret, and keep a copy.")
+    click.echo(f"{output}: {key.algorithm}, key {key.id}. Keep it secret, and keep a backup.")
 
 
 @command.command("show")
 @click.argument("file", type=ANY_PATH)
 @json_option
 def show(file: Path, as_json: bool) -> None:
-    """Print the public half of the key in FILE: the PEM alone on stdout, its id on stderr."""
+    """Print the public half of a key.
+
+    FILE contains a private or a public key. The PEM goes to stdout, the key's id to stderr.
+    """
     key = api.show_key(file)
     if as_json:
         print_json({"key": key.id, "algorithm": key.algorithm, "public": key.pem})
@@ -51,17 +61,12 @@ def show(file: Path, as_json: bool) -> None:
 
 @command.command("trust")
 @click.argument("directory", metavar="DIR", type=ANY_PATH)
-@click.argument(
-    "public",
-    metavar="[PUBLIC.pem]",
-    required=False,
-    type=ANY_PATH,
-)
+@click.argument("public", metavar="[PUBLIC.pem]", required=False, type=ANY_PATH)
 @click.option("--product", required=True, metavar="P", help="The product.")
 @click.option(
-    "--remove", metavar="ID|PUBLIC.pem", help="Trust this key no longer; by its id or its file."
+    "--remove", metavar="ID|PUBLIC.pem", help="Stop trusting this key, given by its id or its file."
 )
-@click.option("--force", is_flag=True, help="Remove it also where that withholds releases.")
+@click.option("--force", is_flag=True, help="Remove the key even if that withholds releases.")
 @json_option
 def trust(
     directory: Path,
@@ -71,20 +76,23 @@ def trust(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Let a product of the catalog DIR take only releases signed with the key in PUBLIC.pem.
+    """Trust a key, or show which keys are trusted.
 
-    Two keys may be trusted at a time. Without PUBLIC.pem and --remove, nothing changes. What the
-    product trusts is printed. A server that runs knows of it at once.
+    The product of the catalog DIR then accepts only releases signed with the key in PUBLIC.pem. Up
+    to two keys can be trusted at a time. The command prints the keys that the product trusts;
+    without PUBLIC.pem and --remove, it changes nothing. A running server applies the change
+    immediately.
     """
     if public is not None and remove is not None:
         raise SettingsError(
-            "a key is either trusted or removed", hint="Give PUBLIC.pem or --remove, not both."
+            "PUBLIC.pem and --remove cannot be combined",
+            hint="Run acpublish key trust once for each of them.",
         )
     keys, withheld = api.trust_keys(
         directory, product=product, add=public, remove=remove, force=force
     )
-    for one in withheld:
-        warn(f"withheld from now on: {one}")
+    for release in withheld:
+        warn(f"withheld from now on: {release}")
     if as_json:
         shown = [{"key": key.id, "public": key.pem} for key in keys]
         print_json({"product": product, "keys": shown, "withheld": list(withheld)})
@@ -92,57 +100,48 @@ def trust(
     for key in keys:
         click.echo(f"{product} trusts key {key.id}")
     if not keys:
-        click.echo(f"{product} trusts no key: it takes releases that are not signed")
+        click.echo(f"{product} trusts no keys: it accepts unsigned releases")
 
 
 @command.command("resign")
 @click.argument("directory", metavar="DIR", type=ANY_PATH)
 @click.option("--product", required=True, metavar="P", help="The product.")
 @click.option(
-    "--key",
-    required=True,
-    metavar="PEM",
-    type=ANY_PATH,
-    help="The private key to sign with.",
+    "--key", required=True, metavar="PEM", type=ANY_PATH, help="The private key to sign with."
 )
 @json_option
 def resign(directory: Path, product: str, key: Path, as_json: bool) -> None:
-    """Sign every release of a product that is valid by the keys it trusts with another key, too.
+    """Sign releases with another key as well.
 
-    A release that is not validly signed is left out, with a warning.
+    This signs every release of the product that a trusted key has signed. All others are left out,
+    with a warning.
     """
-    done = api.resign(directory, product=product, key=key)
-    for one in done.left_out:
-        warn(f"left out: {one}")
+    result = api.resign(directory, product=product, key=key)
+    for release in result.left_out:
+        warn(f"left out: {release}")
     if as_json:
-        document = {"product": product, "signed": list(done.signed), "already": done.already}
-        print_json({**document, "left_out": list(done.left_out)})
+        document = {"product": product, "signed": list(result.signed), "already": result.already}
+        print_json({**document, "left_out": list(result.left_out)})
         return
-    click.echo(f"{product}: images signed {len(done.signed)}, signed before {done.already}")
+    click.echo(f"{product}: images signed {len(result.signed)}, signed before {result.already}")
 
 
-@click.command("sign", short_help="Sign an ESP8266 image for the device's own verifier.")
+@click.command("sign")
 @click.argument("file", type=ANY_PATH)
-@click.option(
-    "--key",
-    required=True,
-    metavar="PEM",
-    type=ANY_PATH,
-    help="An RSA key.",
-)
+@click.option("--key", required=True, metavar="PEM", type=ANY_PATH, help="An RSA private key.")
 @click.option(
     "-o",
     "--output",
     required=True,
     type=ANY_PATH,
-    help="The file to write; FILE itself is never changed unless it is the same.",
+    help="The file to write. FILE is not changed unless it is the same file.",
 )
 @json_option
 def sign(file: Path, key: Path, output: Path, as_json: bool) -> None:
     """Write a signed copy of the ESP8266 image FILE, or of a gzip of one.
 
-    The device verifies it when its sketch was built with the public key. Stamp before you sign. A
-    release is signed with `acpublish publish --key`, which is something else.
+    A device verifies the signature if its sketch was built with the public key. Stamp the image
+    before you sign it. Signing a release is different: use `acpublish publish --key`.
     """
     image, key_id = api.sign(file, key=key, output=output)
     if as_json:
@@ -152,25 +151,19 @@ def sign(file: Path, key: Path, output: Path, as_json: bool) -> None:
     click.echo(f"{output}: signed with key {key_id}, {image.size} bytes, sha256 {image.sha256}")
 
 
-@click.command("verify", short_help="Tell whether an ESP8266 image was signed with a key.")
+@click.command("verify")
 @click.argument("file", type=ANY_PATH)
-@click.option(
-    "--key",
-    required=True,
-    metavar="PEM",
-    type=ANY_PATH,
-    help="The RSA key's public half.",
-)
+@click.option("--key", required=True, metavar="PEM", type=ANY_PATH, help="The RSA public key.")
 @json_option
 def verify(file: Path, key: Path, as_json: bool) -> int:
-    """Tell whether the signed ESP8266 image FILE was signed with a key.
+    """Check whether the signed ESP8266 image FILE was signed with a key.
 
-    The exit status is 1 when it was not.
+    The exit status is 1 if it was not.
     """
     valid, key_id = api.verify(file, key=key)
     if as_json:
         print_json({"file": str(file), "key": key_id, "valid": valid})
     else:
-        said = "signed with" if valid else "not signed with, or changed after it was signed with,"
-        click.echo(f"{file}: {said} key {key_id}")
+        result = f"signed with key {key_id}"
+        click.echo(f"{file}: {result if valid else f'not {result}, or changed after signing'}")
     return exit_status.OK if valid else exit_status.NO

@@ -1,4 +1,4 @@
-"""``acpublish list``: what a catalog directory or a server has."""
+"""``acpublish list``: list a catalog directory or a server."""
 
 from __future__ import annotations
 
@@ -19,69 +19,70 @@ from acpublish.settings.layers import arguments
 from acpublish.settings.values import Settings
 
 
-@click.command("list", short_help="List what a catalog or a server has.")
+@click.command("list")
 @click.argument("catalog", metavar="DIR|URL")
-@click.option("--path", default=".", help="A directory below the catalog.")
+@click.option("--path", default=".", help="A directory in the catalog.")
 @json_option
 def command(catalog: str, path: str, as_json: bool) -> None:
     """List what a catalog directory or an update server has."""
     destination = Settings(arguments({"to": catalog}, {"to": "DIR|URL"})).destination()
-    entries = (_of_server if destination.is_server else _of)(destination.to, path)
+    read = _server_entries if destination.is_server else _directory_entries
+    entries = read(destination.to, path)
     if as_json:
         print_json(entries)
         return
     rows = [
-        (one["type"], str(one["size"]), one["modified"] or "", one["name"], _signed(one))
-        for one in entries
+        (entry["type"], str(entry["size"]), entry["modified"] or "", entry["name"], _signed(entry))
+        for entry in entries
     ]
     table(rows, right=frozenset({1}))
 
 
-def _of(catalog: str, path: str) -> list[dict[str, Any]]:
+def _directory_entries(catalog: str, path: str) -> list[dict[str, Any]]:
     from acpublish.catalog.directory import DirectoryCatalog
     from acpublish.catalog.files import CatalogFiles, Directory
 
     opened = DirectoryCatalog(Path(catalog))
     files = CatalogFiles(opened)
-    found = files.locate(os.fsencode(path))
-    if not isinstance(found, Directory):
+    directory = files.locate(os.fsencode(path))
+    if not isinstance(directory, Directory):
         raise NotFoundError(
             f"there is no directory {path!a} in the catalog",
-            hint="Look at what there is, without --path.",
+            hint="Run it without --path to list the catalog.",
         )
-    keys = _keys(opened.releases(found.product) if found.product else ())
+    keys = _keys(opened.releases(directory.product) if directory.product else ())
     return [
         _entry(
-            one.name,
-            one.type,
-            one.size,
-            datetime.fromtimestamp(one.modified, timezone.utc),
-            keys.get(one.name, ()),
+            entry.name,
+            entry.type,
+            entry.size,
+            datetime.fromtimestamp(entry.modified, timezone.utc),
+            keys.get(entry.name, ()),
         )
-        for one in files.entries(found)
+        for entry in files.entries(directory)
     ]
 
 
-def _of_server(url: str, path: str) -> list[dict[str, Any]]:
+def _server_entries(url: str, path: str) -> list[dict[str, Any]]:
     from acpublish.client.remote import RemoteCatalog
     from acpublish.client.update_server import UpdateServer
 
     entries = UpdateServer(url).catalog(path)
     keys: dict[str, tuple[str, ...]] = {}
     if names.is_name(path):
-        # The original server knows no releases, so there is nothing to say of signatures.
+        # The original server has no releases, and so no signatures to show.
         with contextlib.suppress(TransferError):
             keys = _keys(RemoteCatalog(url).releases(path))
     return [
-        _entry(one.name, one.type, one.size, one.modified, keys.get(one.name, ()))
-        for one in entries
+        _entry(entry.name, entry.type, entry.size, entry.modified, keys.get(entry.name, ()))
+        for entry in entries
     ]
 
 
 def _keys(releases: Iterable[Release]) -> dict[str, tuple[str, ...]]:
     """Returns the ids of the keys that signed each visible file."""
     return {
-        image.file: tuple(one.key for one in image.signatures)
+        image.file: tuple(signature.key for signature in image.signatures)
         for release in releases
         for image in release.images
     }

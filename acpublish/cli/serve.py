@@ -7,20 +7,20 @@ from pathlib import Path
 
 import click
 
-#: The names of :mod:`logging`, the short forms included.
+#: The names of the levels of :mod:`logging`, including the short forms.
 LEVELS = ("critical", "fatal", "error", "warning", "warn", "info", "debug", "notset")
 
 
-@click.command("serve", short_help="Serve a catalog to devices.")
+@click.command("serve")
 @click.option(
     "--port",
     "-p",
     default=8000,
     show_default=True,
     type=click.IntRange(0, 65535),
-    help="The port to listen at; 0 for a free one.",
+    help="The port to listen on; 0 for a free one.",
 )
-@click.option("--bind", "-b", metavar="ADDR", help="The address to listen at.  [this host's own]")
+@click.option("--bind", "-b", metavar="ADDR", help="The address to listen on.  [this host's own]")
 @click.option(
     "--catalog",
     "-d",
@@ -34,13 +34,13 @@ LEVELS = ("critical", "fatal", "error", "warning", "warn", "info", "debug", "not
     default="INFO",
     show_default=True,
     type=click.Choice(LEVELS, case_sensitive=False),
-    help="What to log.",
+    help="The least severe level to log.",
 )
 @click.option(
     "--state",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Where tokens are kept.  [the user's state folder]",
+    help="The folder that stores the tokens.  [the user's state folder]",
 )
 @click.option(
     "--grace",
@@ -48,21 +48,21 @@ LEVELS = ("critical", "fatal", "error", "warning", "warn", "info", "debug", "not
     show_default=True,
     type=click.FloatRange(min=0),
     metavar="SECONDS",
-    help="How long running downloads may go on after Ctrl-C or SIGTERM.",
+    help="How long downloads in progress may continue after Ctrl-C or SIGTERM.",
 )
 def command(
     port: int, bind: str | None, catalog: Path, log: str, state: Path | None, grace: float
 ) -> int:
     """Serve a catalog directory to AutoConnectUpdate, ESPhttpUpdate and HTTPUpdate sketches.
 
-    Any directory with .bin files will do. Without a token (acpublish token create) nobody can
-    publish to the server.
+    Any directory with .bin files will do. Nobody can publish to the server until a token has been
+    created (acpublish token create).
     """
     from acpublish.server.config import ServerOptions
     from acpublish.server.run import serve
 
     if math.isnan(grace):
-        raise click.BadParameter("nan is no time.", param_hint="--grace")
+        raise click.BadParameter("nan is not a number of seconds.", param_hint="--grace")
     return serve(
         ServerOptions(
             catalog=catalog, bind=bind, port=port, log=log.upper(), state=state, grace_s=grace

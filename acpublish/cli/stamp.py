@@ -11,23 +11,23 @@ from acpublish.cli.common_options import ANY_PATH
 from acpublish.cli.ui import json_option, print_json
 
 
-@click.command("stamp", short_help="Write product and version into an image.")
+@click.command("stamp")
 @click.argument("file", type=ANY_PATH)
-@click.option("--product", required=True, metavar="P", help="The product's name.")
+@click.option("--product", required=True, metavar="P", help="The product, at most 31 characters.")
 @click.option("--version", required=True, metavar="V", help="SemVer 2.0.0, at most 31 characters.")
 @click.option(
     "-o",
     "--output",
     required=True,
     type=click.Path(path_type=Path),
-    help="The file to write; FILE itself is never changed unless it is the same.",
+    help="The file to write. FILE is not changed unless it is the same file.",
 )
 @json_option
 def command(file: Path, product: str, version: str, output: Path, as_json: bool) -> None:
     """Write product and version into a copy of the image FILE.
 
     An ESP32 image is stamped in its app descriptor, an ESP8266 image in the record that acpublish's
-    extra script linked into it. Checksums are made anew; a damaged image is refused.
+    extra script linked into it. Checksums are recalculated; a damaged image is refused.
     """
     image = api.stamp(file, product=product, version=version, output=output)
     if as_json:

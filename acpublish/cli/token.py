@@ -1,4 +1,4 @@
-"""``acpublish token``: the tokens that publishing to a server asks for."""
+"""``acpublish token``: create the tokens needed to publish to a server."""
 
 from __future__ import annotations
 
@@ -8,13 +8,9 @@ from pathlib import Path
 import click
 
 
-@click.group(
-    "token",
-    no_args_is_help=False,
-    short_help="Make the tokens that publishing to a server asks for.",
-)
+@click.group("token", no_args_is_help=False)
 def command() -> None:
-    """Make the tokens that publishing to a server asks for."""
+    """Create the tokens that publishing to a server requires."""
 
 
 @command.command("create")
@@ -22,7 +18,7 @@ def command() -> None:
     "--publish",
     required=True,
     metavar="PRODUCT|'*'",
-    help="The product that the token may publish; '*' for every product.",
+    help="The product that the token allows to publish; '*' for every product.",
 )
 @click.option(
     "--catalog",
@@ -35,13 +31,12 @@ def command() -> None:
     "--state",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Where the server keeps its tokens.  [the user's state folder]",
+    help="The folder where the server stores tokens.  [the user's state folder]",
 )
 def create(publish: str, catalog: Path, state: Path | None) -> None:
-    """Make a token, print it once, and keep only its SHA-256.
+    """Create a token, print it once, and store only its SHA-256.
 
-    A server that runs already knows the token at once. Give it to whoever publishes as
-    ACPUBLISH_TOKEN.
+    A running server accepts the token immediately. Whoever publishes sets it as ACPUBLISH_TOKEN.
     """
     from acpublish.catalog.directory import DirectoryCatalog
     from acpublish.catalog.state import state_dir
@@ -51,7 +46,7 @@ def create(publish: str, catalog: Path, state: Path | None) -> None:
     if publish != "*":
         publish = names.product(publish)
     if state is None:
-        # The folder is found by the catalog's path: a token for a mistyped one would be for nobody.
+        # The state folder depends on the catalog's path, so a mistyped path must be an error.
         state = state_dir(DirectoryCatalog(catalog).root, os.environ)
     click.echo(create_token(state, publish))
-    click.echo(f"acpublish: the server keeps its digest in {state}", err=True)
+    click.echo(f"acpublish: the server stores its digest in {state}", err=True)

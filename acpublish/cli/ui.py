@@ -1,8 +1,9 @@
-"""What commands print: JSON documents, plain lines, warnings.
+"""What commands print: JSON, facts and tables, warnings, charts, and a progress bar for uploads.
 
-Bars for the terminal: block characters, or plain ASCII where stdout cannot show them.
-
-A bar that shows how much of an upload was sent: on a terminal, for as long as it goes on.
+1. Results go to stdout, warnings and the progress bar to stderr.
+2. Characters that could control a terminal are escaped: names and reasons may come from a server
+   or a file system.
+3. Charts use block characters, or plain ASCII if stdout cannot encode them.
 """
 
 from __future__ import annotations
@@ -36,48 +37,48 @@ __all__ = [
     "warn",
 ]
 
+_FULL = "█"
+#: From one to seven eighths of a character.
+_EIGHTHS = "▏▎▍▌▋▊▉"
+_EMPTY = "░"
+
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."
 )
 
 
 class LogWarnings(logging.Handler):
-    """Says what is logged as a warning or worse as a warning of the command, each text once."""
+    """Prints log records of level WARNING and above as warnings, each message once."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self._said: set[str] = set()
+        self._printed: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Prints one record."""
         text = record.getMessage()
-        if text not in self._said:
-            self._said.add(text)
+        if text not in self._printed:
+            self._printed.add(text)
             warn(text)
 
 
 def printable(text: str) -> str:
-    """Returns a text with everything escaped that could steer a terminal, or is no character.
-
-    Names and reasons may come from a server, or from a file system.
-    """
+    """Returns a string with unprintable characters escaped."""
     return "".join(
-        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
     )
 
 
 def print_json(document: Any) -> None:
     """Prints one JSON document."""
     text = json.dumps(document, indent=2, ensure_ascii=False)
-    # Half a surrogate pair, as in a file name that is no UTF-8, then is JSON's own escape.
+    # Half a surrogate pair, as in a file name that is not UTF-8, becomes an escape that JSON knows.
     click.echo(text.encode("utf-8", "backslashreplace").decode())
 
 
 def warn(text: str) -> None:
-    """Prints a warning, on stderr so that it never gets into a script's input.
-
-    A command that is told to be quiet has none.
-    """
+    """Prints a warning on stderr, unless the command has the option ``--quiet``."""
     context = click.get_current_context(silent=True)
     if context is not None and context.params.get("quiet"):
         return
@@ -85,7 +86,7 @@ def warn(text: str) -> None:
 
 
 def facts(rows: Mapping[str, object]) -> None:
-    """Prints names and values in two columns; what is None is left out."""
+    """Prints names and values in two columns; rows whose value is None are left out."""
     width = max((len(name) for name in rows), default=0)
     for name, value in rows.items():
         if value is not None:
@@ -93,7 +94,7 @@ def facts(rows: Mapping[str, object]) -> None:
 
 
 def table(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> None:
-    """Prints rows in columns as wide as they need; the columns in ``right`` are flush right."""
+    """Prints rows in columns as wide as needed; the columns in ``right`` are right-aligned."""
     rows = [[printable(text) for text in row] for row in rows]
     widths = (
         [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
@@ -106,14 +107,8 @@ def table(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset())
         click.echo("  ".join(cells).rstrip())
 
 
-_FULL = "█"
-#: From one to seven eighths of a character.
-_EIGHTHS = "▏▎▍▌▋▊▉"
-_EMPTY = "░"
-
-
 def shows_blocks(encoding: str | None) -> bool:
-    """Tells whether text of this encoding can hold block characters."""
+    """Returns whether an encoding has block characters."""
     try:
         (_FULL + _EIGHTHS + _EMPTY).encode(encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
@@ -122,12 +117,12 @@ def shows_blocks(encoding: str | None) -> bool:
 
 
 def bars(values: Sequence[int], width: int, *, blocks: bool | None = None) -> list[str]:
-    """Returns a bar for each value, from zero on, the largest as wide as there is room.
+    """Returns a bar for each value; the bar of the largest value has the full width.
 
     Args:
-        values: None is negative.
-        width: The most characters of a bar.
-        blocks: Whether block characters may be used; None for what stdout can show.
+        values: The values, none of them negative.
+        width: The length of the longest bar, in characters.
+        blocks: Whether to use block characters; None to use them if stdout can show them.
     """
     if blocks is None:
         blocks = shows_blocks(sys.stdout.encoding)
@@ -136,13 +131,13 @@ def bars(values: Sequence[int], width: int, *, blocks: bool | None = None) -> li
 
 
 def gauge(part: int, whole: int, width: int, *, blocks: bool | None = None) -> str:
-    """Returns a bar of full width of which as much is filled as a part is of a whole.
+    """Returns a bar that is filled to the share that a part has of a whole.
 
     Args:
         part: At least 0; more than the whole fills the bar.
         whole: At least 1.
-        width: Characters of the bar.
-        blocks: Whether block characters may be used; None for what stdout can show.
+        width: The length of the bar, in characters.
+        blocks: Whether to use block characters; None to use them if stdout can show them.
     """
     if blocks is None:
         blocks = shows_blocks(sys.stdout.encoding)
@@ -160,14 +155,14 @@ def _bar(eighths: int, blocks: bool) -> str:
 
 @contextmanager
 def upload_bar(*, wanted: bool) -> Iterator[Sent | None]:
-    """Shows a bar on stderr while something is sent; afterwards the terminal is as it was.
+    """Shows a progress bar on stderr during an upload, and removes it afterwards.
 
     Args:
-        wanted: Whether a person may want to see one. Where stderr is no terminal, and in CI, whose
-            terminal nobody watches, there is none.
+        wanted: Whether the command may show one. There is none if stderr is not a terminal, nor in
+            CI, whose terminal nobody watches.
 
     Yields:
-        What is to be told of the progress, None for no bar.
+        The function to call with the progress; None if there is no bar.
     """
     in_ci = os.environ.get("CI", "").lower() not in ("", "0", "false")
     if not wanted or in_ci or not sys.stderr.isatty():
@@ -189,7 +184,7 @@ def upload_bar(*, wanted: bool) -> Iterator[Sent | None]:
 
 
 def _started(total: int) -> Progress:
-    # Loading it takes longer than a small upload, so that only an upload loads it.
+    # Importing rich takes longer than a small upload, so only an upload imports it.
     from rich import progress
     from rich.console import Console
 

@@ -34,7 +34,7 @@ def test_all_are_listed_with_title_and_description(
     for name, title, description in (
         ("upload_ota", "Upload OTA", "Publish the firmware"),
         ("uploadfs_ota", "Upload Filesystem OTA", "Build and publish the filesystem"),
-        ("ota_check", "Check OTA", "publish nothing"),
+        ("ota_check", "Check OTA", "without publishing anything"),
         ("ota_status", "OTA Status", "what is published"),
     ):
         (line,) = [one for one in listed.splitlines() if f" {name} " in one]
@@ -158,8 +158,8 @@ def test_trap_09_arguments_of_the_run_come_first(make_project: MakeProject, cata
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (("-a", "--chanel", "-a", "beta"), "have --chanel, which is no option"),
-        (("-a", "beta"), "have a word, which is no option"),
+        (("-a", "--chanel", "-a", "beta"), "contain --chanel, which is not a valid option"),
+        (("-a", "beta"), "contain a word, which is not a valid option"),
         (("-a", "--channel"), "--channel has no value"),
         (("-a", "--channel", "-a", "--compress"), "--channel has no value"),
         (("-a", "--channel", "-a", "A b"), "--channel: the channel"),

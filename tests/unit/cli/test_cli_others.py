@@ -128,7 +128,7 @@ def test_a_token_stands_alone_on_its_line_and_is_kept_as_its_digest(
     said = acpublish("token", "create", "--publish", "lamp", "-d", catalog, "--state", state)
     assert said.status == 0
     (token,) = said.out.splitlines()
-    assert said.err == f"acpublish: the server keeps its digest in {state}\n"
+    assert said.err == f"acpublish: the server stores its digest in {state}\n"
     kept = (state / "tokens.json").read_text()
     assert token not in kept
     assert json.loads(kept)["tokens"][0]["sha256"] == hashlib.sha256(token.encode()).hexdigest()
@@ -178,7 +178,7 @@ def test_a_device_that_reaches_nobody_fails_with_status_1(acpublish: CommandLine
     assert said.json()["reason"]
     assert said.err == (
         "acpublish: error: no update from http://127.0.0.1:9/update/lamp/d1_mini. Compare the "
-        "address with 'acpublish list URL', and look at the server's log.\n"
+        "URL with 'acpublish list URL', and check the server's log.\n"
     )
     assert acpublish("device", "http://me:s3cret@127.0.0.1:9", "x.bin").err.count("s3cret") == 0
 

@@ -62,7 +62,7 @@ def test_the_plan_is_what_happens(
     assert {**facts, "dry_run": False, "plan": None} == done
 
     again = plan_of(acpublish(*words, "--dry-run"))
-    assert again["file"] == "lamp/lamp-1.1.0_d1_mini.bin, there already"
+    assert again["file"] == "lamp/lamp-1.1.0_d1_mini.bin, already published"
     assert again["channel"] == "stable: stays at 1.1.0"
     beta = plan_of(acpublish(*words, "--dry-run", "--channel", "beta"))
     assert beta["channel"] == "beta: from nothing to 1.1.0"

@@ -69,4 +69,4 @@ def test_verbose_tells_each_request_and_no_token(
 def test_both_are_opposites(acpublish: CommandLine, firmware: Path, catalog: Path) -> None:
     said = acpublish("publish", firmware, "--to", catalog, *NAMES, "-q", "-v")
     assert said.status == 2
-    assert "--quiet and --verbose are opposites" in said.error()
+    assert "--quiet and --verbose cannot be combined" in said.error()

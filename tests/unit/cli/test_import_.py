@@ -83,7 +83,7 @@ def test_again_has_nothing_to_do_and_asks_nothing(
     before = releases(catalog)
     said = acpublish(*words)
     assert said.status == 0
-    assert said.out.count("nothing, is there already, stable") == 4
+    assert said.out.count("nothing (already published), stable") == 4
     assert releases(catalog) == before
 
 
@@ -99,7 +99,7 @@ def test_what_comes_late_is_offered_to_no_device(
     said = acpublish(*words)
     assert f"sensor 1.9.0 for d1_mini ({ARCHIVE}): published" in said.out
     assert set(releases(catalog)["1.9.0"].images[0].channels) == {ARCHIVE}
-    assert acpublish(*words).out.count("nothing, is there already") == 4
+    assert acpublish(*words).out.count("nothing (already published)") == 4
     said = acpublish(*words, "--channel", "beta")
     assert "sensor 1.9.0 for d1_mini (beta): added to the channel" in said.out
 
@@ -109,7 +109,7 @@ def test_without_a_terminal_nothing_is_done_before_yes(
 ) -> None:
     said = acpublish("import", old, "--to", catalog, *BOARD)
     assert said.status == 2
-    assert "add --yes" in said.err
+    assert "run it again with --yes" in said.err
     assert said.out.startswith("file ")
     assert list(catalog.iterdir()) == []
     assert "Add --yes" in acpublish("import", old, "--to", catalog, *BOARD, "--json").error()

@@ -26,7 +26,7 @@ def test_it_shows_writes_and_does_nothing_twice(
     options = ("init", "-d", project, "--to", tmp_path / "catalog")
     refused = acpublish(*options)
     assert refused.status == 2
-    assert "say --yes" in refused.err
+    assert "run it again with --yes" in refused.err
     assert f"new file {project / 'acpublish_ota.py'}\n" in refused.out
     assert "+from acpublish.pio import setup" in refused.out.replace("+    ", "+")
     assert "+extra_scripts = post:acpublish_ota.py" in refused.out
@@ -174,8 +174,8 @@ def test_environments_of_one_board_are_told(
     ("words", "why"),
     [
         (("--to", "https://me:secret@h"), "the address holds a user or a password"),
-        (("--to", "a ; b"), "--to: platformio.ini cannot hold it"),
-        (("--to", "a\nb"), "--to: platformio.ini cannot hold it"),
+        (("--to", "a ; b"), "--to: platformio.ini cannot contain this value"),
+        (("--to", "a\nb"), "--to: platformio.ini cannot contain this value"),
         (("--to", "http://"), "--to: "),
         (("--version", "1.0"), "--version: "),
         (("--version", ""), "--version is empty"),

@@ -85,14 +85,14 @@ def test_an_image_that_does_not_fit_says_by_how_much(
 def test_a_table_without_a_slot_is_told(acpublish: CommandLine, firmware: Path) -> None:
     (firmware.parent / "partitions.csv").write_bytes(b"nvs,data,nvs,,20K")
     said = acpublish("inspect", firmware.name, "--partitions", "partitions.csv")
-    assert said.out.endswith("\n\nThe partition table has no place for an application.\n")
+    assert said.out.endswith("\n\nThe partition table has no partition for an application.\n")
 
 
 @pytest.mark.parametrize(
     ("data", "said"),
     [
         (images.littlefs(), "slot  spiffs (spiffs) at 0x30000, 131072 bytes\n"),
-        (images.merged_image(), "The partition table has no place for this.\n"),
+        (images.merged_image(), "The partition table has no partition for this.\n"),
     ],
 )
 def test_each_kind_has_its_place(
