@@ -1,4 +1,4 @@
-"""``-q`` and ``-v``: as little as a script needs, and as much as a search for a fault needs."""
+"""Shared options: one definition for all commands, their settings, and ``-q`` and ``-v``."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
+from acpublish.cli import acpublish as group
+from acpublish.cli.common_options import settings_for
 from acpublish.server.tokens import create_token
 from tests.support import images
 from tests.support.server import RunningServer, running_server
@@ -70,3 +73,58 @@ def test_both_are_opposites(acpublish: CommandLine, firmware: Path, catalog: Pat
     said = acpublish("publish", firmware, "--to", catalog, *NAMES, "-q", "-v")
     assert said.status == 2
     assert "--quiet and --verbose cannot be combined" in said.error()
+
+
+def options_of(name: str) -> dict[str, click.Option]:
+    """Returns a command's options that have help, by their settings."""
+    with click.Context(group) as context:
+        command = group.get_command(context, name)
+        assert command is not None
+        options = (option for option in command.params if isinstance(option, click.Option))
+        return {str(option.name): option for option in options if option.help}
+
+
+def test_publish_and_check_have_the_same_options_for_a_release() -> None:
+    publish, check = options_of("publish"), options_of("check")
+    own = {"explain", "listed", "to", "channel", "as_json"}
+    assert set(check) - own == set(publish) - own - {
+        *("compress", "core", "insecure_http", "dry_run", "quiet", "verbose")
+    }
+    for name in set(check) - own:
+        assert (check[name].opts, check[name].help) == (publish[name].opts, publish[name].help)
+
+
+def test_options_become_settings_whatever_their_type(acpublish: CommandLine) -> None:
+    settings = settings_for(
+        {
+            "channel": "beta",
+            "board": None,
+            "compress": True,
+            "insecure_http": False,
+            "skip_checks": ("chip=a trial", "dirty=on the bench"),
+            "accept_secrets": (),
+        }
+    )
+    assert settings.text("channel") == "beta"
+    assert settings.text("board") is None
+    assert (settings.flag("compress"), settings.origin("compress")) == (True, "--compress")
+    assert (settings.flag("insecure_http"), settings.origin("insecure_http")) == (False, None)
+    assert settings.text("skip_checks") == "chip=a trial\ndirty=on the bench"
+    assert settings.text("accept_secrets") is None
+
+
+def test_a_switch_that_is_missing_does_not_hide_its_variable(
+    acpublish: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACPUBLISH_COMPRESS", "yes")
+    assert settings_for({"compress": False}).flag("compress")
+
+
+def test_a_setting_that_is_not_used_is_a_warning(
+    acpublish: CommandLine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "acpublish.toml").write_text('token = "acp_secret"\n')
+    settings_for({})
+    warning = capsys.readouterr().err
+    assert warning.startswith("acpublish: warning: the token in ")
+    assert "acp_secret" not in warning

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -117,3 +118,39 @@ def test_a_table_that_cannot_be_read_is_one_line(
     said = acpublish("inspect", firmware.name, "--partitions", "partitions.csv")
     assert said.status == 7
     assert "partitions.csv" in said.error()
+
+
+def test_inspect_tells_people(acpublish: CommandLine, firmware: Path) -> None:
+    said = acpublish("inspect", firmware)
+    assert said.status == 0
+    lines = [" ".join(line.split()) for line in said.out.splitlines()]
+    for line in ("kind application", "chip esp8266", "stamp blank"):
+        assert line in lines
+    assert "checks checksum valid, CRC valid" in lines
+
+
+def test_inspect_tells_scripts(acpublish: CommandLine, firmware: Path) -> None:
+    firmware.write_bytes(images.esp32_image("esp32c3"))
+    document = acpublish("inspect", firmware, "--json").json()
+    assert document["kind"] == "application"
+    assert document["chip"] == "esp32c3"
+    assert document["descriptor"]["project"] == "arduino-lib-builder"
+    assert document["sha256"] == hashlib.sha256(firmware.read_bytes()).hexdigest()
+    assert document["digest"] == "valid"
+
+
+@pytest.mark.parametrize("content", [b"", b"hello"])
+def test_inspect_of_no_image_is_status_1_with_its_kind(
+    acpublish: CommandLine, firmware: Path, content: bytes
+) -> None:
+    firmware.write_bytes(content)
+    said = acpublish("inspect", firmware, "--json")
+    assert said.status == 1
+    assert said.json()["kind"] == "unknown"
+    assert acpublish("inspect", firmware).status == 1
+
+
+def test_inspect_of_a_missing_file_is_one_line(acpublish: CommandLine) -> None:
+    said = acpublish("inspect", "no.bin")
+    assert said.status == 7
+    assert said.error()

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from acpublish.errors import SettingsError
 from acpublish.image.stamp_record import ESP8266_RECORD_MAGIC, STAMP_FIELD_BYTES, blank_record
-from acpublish.pio.compiled import RECORD_SYMBOL, record_source
+from acpublish.pio.compiled import RECORD_SYMBOL, compile_in, record_source
+from acpublish.pio.project import Project
+from tests.unit.pio.projects import environment, read_project
 
 PACKAGE = Path(__file__).resolve().parents[3] / "acpublish"
 
@@ -84,3 +89,82 @@ def test_the_header_fits_the_esp32_cores_of_both_ages(
     )
 
     assert done.returncode == 0, done.stderr
+
+
+class Linker(dict[str, Any]):
+    """SCons' environment, as far as it compiles and links."""
+
+    def __init__(self, build: Path) -> None:
+        super().__init__()
+        self._build = build
+        self.linked: list[str] = []
+        self.dependencies: list[tuple[str, Any]] = []
+
+    def subst(self, text: str) -> str:
+        return text.replace("$BUILD_DIR", str(self._build))
+
+    def Object(self, source: str) -> list[str]:
+        return [source.replace(".c", ".o")]
+
+    def Append(self, LINKFLAGS: list[str]) -> None:
+        self.linked += LINKFLAGS
+
+    def Depends(self, target: str, dependency: Any) -> None:
+        self.dependencies.append((target, dependency))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return read_project(tmp_path / "lamp", environment())
+
+
+def test_an_esp8266_image_links_the_record_and_the_sketch_knows_its_path(
+    tmp_path: Path, project: Project
+) -> None:
+    env = Linker(tmp_path)
+
+    compile_in(env, project)
+
+    header = (tmp_path / "acpublish" / "acpublish_project.h").read_text()
+    assert '#define ACPUBLISH_UPDATE_PATH "/update/lamp/d1_mini"\n' in header
+    assert (tmp_path / "acpublish" / "acpublish_record.c").read_text() == record_source()
+    compiled = str(tmp_path / "acpublish" / "acpublish_record.o")
+    assert env.linked == [f"-Wl,--undefined={RECORD_SYMBOL}", compiled]
+    assert env.dependencies == [("$BUILD_DIR/${PROGNAME}$PROGSUFFIX", [compiled])]
+
+
+@pytest.mark.parametrize("other", [{"chip": "esp32c3"}, {"arduino": False}])
+def test_other_images_have_no_record(
+    tmp_path: Path, project: Project, other: dict[str, Any]
+) -> None:
+    env = Linker(tmp_path)
+
+    compile_in(env, replace(project, **other))
+
+    assert [path.name for path in (tmp_path / "acpublish").iterdir()] == ["acpublish_project.h"]
+    assert (env.linked, env.dependencies) == ([], [])
+
+
+def test_a_generated_file_is_written_only_if_its_content_changes(
+    tmp_path: Path, project: Project
+) -> None:
+    compile_in(Linker(tmp_path), project)
+    files = sorted((tmp_path / "acpublish").iterdir())
+    before = [path.stat().st_ino for path in files]
+
+    compile_in(Linker(tmp_path), project)
+    assert [path.stat().st_ino for path in files] == before
+
+    files[0].write_text("something else")
+    compile_in(Linker(tmp_path), project)
+    assert "ACPUBLISH_UPDATE_PATH" in files[0].read_text()
+
+
+def test_a_build_directory_that_cannot_be_written_is_an_error(
+    tmp_path: Path, project: Project
+) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(SettingsError, match="cannot be written: ") as caught:
+        compile_in(Linker(tmp_path / "file"), project)
+    assert caught.value.hint

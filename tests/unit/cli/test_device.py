@@ -1,0 +1,105 @@
+"""``acpublish device``: the result of an update as a line, as JSON and as an exit status."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import images
+from tests.support.server import RunningServer, running_server
+from tests.unit.cli.invoking import CommandLine
+
+AUTO = ("--auto", "lamp/d1_mini")
+
+
+@pytest.fixture
+def server(
+    acpublish: CommandLine, firmware: Path, catalog: Path, tmp_path: Path
+) -> Iterator[RunningServer]:
+    """A server that has one release."""
+    names = ("--product", "lamp", "--version", "1.2.3", "--board", "d1_mini")
+    assert acpublish("publish", firmware, "--to", catalog, *names).status == 0
+    with running_server(catalog, tmp_path) as running:
+        yield running
+
+
+def test_an_update_is_written_to_the_flash_and_the_next_request_finds_nothing_newer(
+    acpublish: CommandLine, server: RunningServer, catalog: Path, tmp_path: Path
+) -> None:
+    flash = tmp_path / "flash.bin"
+    flash.write_bytes(images.esp8266_image(seed=1))
+    published = (catalog / "lamp/lamp-1.2.3_d1_mini.bin").read_bytes()
+    digest = hashlib.sha256(published).hexdigest()
+
+    said = acpublish("device", server.url, *AUTO, "--flash", flash)
+
+    assert said.status == 0
+    assert said.out == (f"updated: now runs lamp 1.2.3, {len(published)} bytes, sha256 {digest}\n")
+    assert flash.read_bytes() == published
+    again = acpublish("device", server.url, *AUTO, "--flash", flash)
+    assert (again.status, again.out) == (0, "no update: the server has nothing newer\n")
+
+
+def test_the_document_describes_the_image(
+    acpublish: CommandLine, server: RunningServer, catalog: Path
+) -> None:
+    published = (catalog / "lamp/lamp-1.2.3_d1_mini.bin").read_bytes()
+    said = acpublish("device", server.url, "lamp/lamp-1.2.3_d1_mini.bin", "--json")
+    assert said.json() == {
+        "result": "updated",
+        "reason": None,
+        "status": 200,
+        "available": None,
+        "size": len(published),
+        "sha256": hashlib.sha256(published).hexdigest(),
+        "product": "lamp",
+        "version": "1.2.3",
+    }
+
+
+def test_the_version_alone_can_be_requested(acpublish: CommandLine, server: RunningServer) -> None:
+    said = acpublish("device", server.url, *AUTO, "--mode", "version", "--version", "1.0.0")
+    assert (said.status, said.out) == (0, "available: 1.2.3\n")
+
+
+def test_the_list_of_autoconnect_is_printed_and_an_empty_one_is_status_1(
+    acpublish: CommandLine, server: RunningServer, catalog: Path
+) -> None:
+    (catalog / "empty").mkdir()
+    said = acpublish("device", server.url, "lamp", "--catalog")
+    assert said.status == 0
+    assert said.out.splitlines()[-1].endswith("  lamp-1.2.3_d1_mini.bin")
+    document = acpublish("device", server.url, "lamp", "--catalog", "--json").json()
+    assert document["firmwares"] == ["lamp-1.2.3_d1_mini.bin"]
+    assert acpublish("device", server.url, "empty", "--catalog", "--json").status == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("lamp.bin", "--auto", "lamp/d1_mini"),
+        ("lamp.bin", "--channel", "beta"),
+        ("--auto", "lamp/d1_mini", "--chip", "z80"),
+        ("--auto", "lamp/d1_mini", "--mode", "version", "--chip", "esp32"),
+    ],
+)
+def test_a_device_that_cannot_be_is_refused(acpublish: CommandLine, words: tuple[str, ...]) -> None:
+    said = acpublish("device", "http://127.0.0.1:9", *words)
+    assert said.status == 2
+    assert said.error()
+
+
+def test_a_device_that_reaches_nobody_fails_with_status_1(acpublish: CommandLine) -> None:
+    said = acpublish("device", "http://127.0.0.1:9", "--auto", "lamp/d1_mini", "--json")
+    assert said.status == 1
+    assert said.json()["result"] == "failed"
+    assert said.json()["reason"]
+    assert said.err == (
+        "acpublish: error: no update from http://127.0.0.1:9/update/lamp/d1_mini. Compare the "
+        "URL with 'acpublish list URL', and check the server's log.\n"
+    )
+    assert acpublish("device", "http://me:s3cret@127.0.0.1:9", "x.bin").err.count("s3cret") == 0

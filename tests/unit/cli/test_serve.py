@@ -1,0 +1,53 @@
+"""``acpublish serve``: how its options reach the server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from acpublish.server.config import ServerOptions
+from tests.unit.cli.invoking import CommandLine
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The options of each server that would have been started; its exit status is 7."""
+    servers: list[Any] = []
+
+    def serve(options: ServerOptions) -> int:
+        servers.append(options)
+        return 7
+
+    monkeypatch.setattr("acpublish.server.run.serve", serve)
+    return servers
+
+
+def test_the_defaults(acpublish: CommandLine, started: list[Any]) -> None:
+    assert acpublish("serve").status == 7
+    assert started == [
+        ServerOptions(catalog=Path(), bind=None, port=8000, log="INFO", state=None, grace_s=30.0)
+    ]
+
+
+def test_each_option(acpublish: CommandLine, started: list[Any], tmp_path: Path) -> None:
+    words = ("-p", 0, "-b", "127.0.0.1", "-d", tmp_path, "-l", "Debug", "--grace", "0.5")
+    assert acpublish("serve", *words, "--state", tmp_path / "s").status == 7
+    assert started == [
+        ServerOptions(
+            catalog=tmp_path,
+            bind="127.0.0.1",
+            port=0,
+            log="DEBUG",
+            state=tmp_path / "s",
+            grace_s=0.5,
+        )
+    ]
+
+
+def test_not_a_number_is_not_a_time(acpublish: CommandLine, started: list[Any]) -> None:
+    said = acpublish("serve", "--grace", "nan")
+    assert said.status == 2
+    assert "--grace" in said.error()
+    assert started == []
