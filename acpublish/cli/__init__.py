@@ -141,6 +141,6 @@ def _drop_output() -> None:
 
 
 def _usage(error: click.UsageError) -> str:
-    where = error.ctx.command_path if error.ctx else "acpublish"
+    command = error.ctx.command_path if error.ctx else "acpublish"
     message = " ".join(error.format_message().split()).rstrip(".")
-    return f"{message}. See {where} --help."
+    return f"{message}. See {command} --help."

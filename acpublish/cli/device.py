@@ -67,15 +67,15 @@ def command(
     options = DeviceOptions(**device)
     if listing:
         return _list(options, url, path or ".", as_json)
-    address = _address(path, auto, channel)
-    outcome = run(options, url, address)
+    request_path = _request_path(path, auto, channel)
+    outcome = run(options, url, request_path)
     if as_json:
         print_json(document(outcome))
     else:
         click.echo(printable(_line(outcome)))
     if outcome.result is not Result.FAILED:
         return exit_status.OK
-    where = f"{url.rstrip('/')}/{address.lstrip('/')}"
+    where = f"{url.rstrip('/')}/{request_path.lstrip('/')}"
     click.echo(
         f"acpublish: error: no update from {printable(redact_broken(masked_query(where)))}. "
         "Compare the URL with 'acpublish list URL', and check the server's log.",
@@ -100,7 +100,7 @@ def document(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _address(path: str | None, auto: str | None, channel: str | None) -> str:
+def _request_path(path: str | None, auto: str | None, channel: str | None) -> str:
     if auto and not path:
         query = f"?channel={channel}" if channel else ""
         return f"{UPDATE_PREFIX}{auto.strip('/')}{query}"

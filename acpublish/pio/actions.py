@@ -21,7 +21,7 @@ __all__ = [
     "ota_check",
     "ota_status",
     "publish_build",
-    "publish_made",
+    "publish_new_image",
     "stamp_image",
     "upload_ota",
     "uploadfs_ota",
@@ -82,7 +82,7 @@ def publish_build(target: Any, source: Any, env: Any) -> int:
 
 
 @_reported
-def publish_made(target: Any, source: Any, env: Any) -> int:
+def publish_new_image(target: Any, source: Any, env: Any) -> int:
     """Publishes the image that was just built, ``target[0]``, if each build is published."""
     from acpublish.pio import on_build
 

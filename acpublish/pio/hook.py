@@ -21,7 +21,7 @@ from acpublish.pio.actions import (
     ota_check,
     ota_status,
     publish_build,
-    publish_made,
+    publish_new_image,
     stamp_image,
     upload_ota,
     uploadfs_ota,
@@ -215,7 +215,7 @@ def _stamp_when_built(env: Any, hook: Hook) -> None:
     # Publishes the image whatever target it is built for, not only for a plain `pio run`. The
     # actions are part of the image's signature, so they must be the same in every run.
     if hook.project.settings.flag("on_build"):
-        env.AddPostAction(_IMAGE, env.Action(publish_made, None))
+        env.AddPostAction(_IMAGE, env.Action(publish_new_image, None))
 
 
 def _publish_when_built(env: Any) -> None:

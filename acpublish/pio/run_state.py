@@ -48,7 +48,7 @@ def print_line(text: str, stream: TextIO) -> None:
 
 
 def print_error(problem: str) -> int:
-    """Prints an error on one line, and returns the status that tells SCons of a failure."""
+    """Prints an error on one line, and returns the status that SCons treats as a failure."""
     sys.stdout.flush()
     print_line(f"acpublish: error: {problem}", sys.stderr)
     return 1

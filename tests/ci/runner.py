@@ -1,4 +1,4 @@
-"""What stands in for a runner: evaluates the expressions of our recipes, and runs their steps."""
+"""A substitute for a runner: evaluates the expressions of our recipes, and runs their steps."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def token(tmp_path: Path) -> str:
 
 @pytest.fixture
 def inputs(server: RunningServer, token: str) -> dict[str, str]:
-    """What the example gives to the action, with the address and the token of the server."""
+    """What the example passes to the action, with the URL and the token of the server."""
     (job,) = runner.load(runner.WORKFLOW)["jobs"].values()
     (step,) = (one for one in job["steps"] if "acpublish" in one.get("uses", ""))
     return {**step["with"], "to": server.url, "token": token}

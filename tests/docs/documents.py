@@ -1,4 +1,4 @@
-"""The documents, taken apart: their fenced blocks, and the commands in these."""
+"""The parts of the documents: their fenced blocks, and the commands in these."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from tests.docs.documents import Block, Command
 from tests.support import images
 from tests.support.pio import clean_environment, offline_ini
 
-#: The address that the documents write for the server's.
+#: The URL that the documents use for the server.
 WRITTEN_ADDRESS = "http://192.168.1.10:8000"
 SHIM = 'Import("env")\nfrom acpublish.pio import setup\nsetup(env)\n'
 INI = """\
@@ -34,7 +34,7 @@ app0,     app,  ota_0,  0x10000,  0x140000
 app1,     app,  ota_1,  0x150000, 0x140000
 spiffs,   data, spiffs, 0x290000, 0x170000
 """
-#: Where a server listens here, whatever a document says.
+#: Where a server listens here, whatever address a document uses.
 ADDRESS = ("--port", "0", "--bind", "127.0.0.1")
 _OPTION = re.compile(r"(?P<key>[A-Za-z0-9_]+)\s*=")
 _PATIENCE_S = 60.0
@@ -77,7 +77,7 @@ class Sandbox:
         (self.project / "platformio.ini").write_text(offline_ini(INI))
 
     def write(self, block: Block) -> None:
-        """Does what a reader does with a block of a file's text."""
+        """Does what a reader does with a block that shows a file."""
         if block.language == "ini":
             self._ini = block.text if "[env" in block.text else _merged(self._ini, block.text)
             (self.project / "platformio.ini").write_text(offline_ini(self._ini))

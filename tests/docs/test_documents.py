@@ -1,4 +1,4 @@
-"""The documents say what is so: their commands run here, their links lead somewhere."""
+"""The documents are true: their commands run here, and their links lead somewhere."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.docs.documents import DOCUMENTS, ROOT, blocks, commands, name_of
 from tests.docs.sandbox import Sandbox
 from tests.support.pio import make_core_dir, missing_part
 
-#: Languages of blocks that are files, or run; the others hold no commands.
+#: Languages of blocks that are run, and of blocks that are files; the others contain no commands.
 RUN = {"console", "sh"}
 WRITTEN = {"ini", "cpp", "python", "toml"}
 OTHER = {"json", "yaml", "nginx", "text", ""}
@@ -84,7 +84,7 @@ def _not_run(command: str) -> Callable[[str], None] | None:
 
 @pytest.fixture(scope="module")
 def core(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A core directory of PlatformIO; an empty one where nothing can be built."""
+    """A core directory of PlatformIO; an empty one if nothing can be built."""
     if missing_part("esp8266"):
         return tmp_path_factory.mktemp("core")
     return make_core_dir(tmp_path_factory.mktemp("platformio") / "core")

@@ -1,4 +1,4 @@
-"""The scripts in examples/ do what they say."""
+"""The scripts in examples/ do what they promise."""
 
 from __future__ import annotations
 

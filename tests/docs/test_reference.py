@@ -30,7 +30,7 @@ def text_of(name: str) -> str:
 
 
 def section(text: str, heading: str) -> str:
-    """Returns what stands below a heading, up to the next of its rank or above."""
+    """Returns the text below a heading, up to the next heading of its rank or above."""
     rank = heading.split()[0]
     found = re.search(
         rf"^{re.escape(heading)}$(?P<text>.*?)(?=^#{{1,{len(rank)}}} |\Z)", text, re.M | re.S
@@ -68,7 +68,7 @@ def test_no_option_is_documented_that_is_not_there() -> None:
 
 
 class _Asked(Mapping[str, str]):
-    """An environment that remembers what it was asked for."""
+    """An environment that remembers which variables were read."""
 
     def __init__(self) -> None:
         self.names: set[str] = set()
@@ -106,7 +106,7 @@ def test_every_environment_variable_in_the_code_is_documented() -> None:
         for path in (ROOT / "acpublish").rglob("*.py")
         for name in re.findall(r"[\"'](ACPUBLISH_[A-Z_]*[A-Z])[\"']", path.read_text())
     }
-    # The hook's place in SCons' environment, and names in C, are no variables of the user's.
+    # The hook's key in SCons' environment and names in C are not variables of the user.
     inner = {"ACPUBLISH_HOOK", "ACPUBLISH_UPDATE_PATH"}
     text = text_of("settings.md")
     assert sorted(name for name in found - inner if name not in text) == []

@@ -18,7 +18,7 @@ from tests.support.pio import Project, make_core_dir, missing_part
 
 
 class MakeProject(Protocol):
-    """Makes a project in the test's own directory; see ``Project.make``."""
+    """Creates a project in the test's directory; see ``Project.make``."""
 
     def __call__(
         self,

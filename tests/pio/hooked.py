@@ -43,7 +43,7 @@ def hooked(
     version: str = "1.0.0",
     sources: Mapping[str, str] | None = None,
 ) -> Project:
-    """Makes a project that publishes to a catalog; its version stands in the file VERSION."""
+    """Creates a project that publishes to a catalog; its version is in the file VERSION."""
     lines = [
         "extra_scripts = post:acpublish_ota.py",
         f"custom_ota_to = {catalog}",
@@ -55,7 +55,7 @@ def hooked(
 
 
 def edit_sketch(project: Project, word: str) -> None:
-    """Changes what the program says, and so its bytes."""
+    """Changes what the program prints, and so its bytes."""
     project.write("src/main.cpp", SKETCH.replace("first", word))
 
 
@@ -83,13 +83,13 @@ def compiled(run: PioRun) -> list[str]:
 
 
 def errors(run: PioRun) -> list[str]:
-    """Returns the lines in which acpublish says what is wrong, after a check on their form."""
+    """Returns the errors that acpublish printed, after a check on their form."""
     assert "Traceback" not in run.stdout, run.stdout
     return [line for line in run.stdout.splitlines() if line.startswith("acpublish: error: ")]
 
 
 def esptool_info(image: Path) -> str:
-    """Returns what esptool, the independent judge, says of an image."""
+    """Returns what esptool, the independent judge, prints about an image."""
     done = subprocess.run(
         [sys.executable, "-m", "esptool", "image-info", str(image)],
         stdout=subprocess.PIPE,

@@ -305,7 +305,7 @@ def test_no_connection_is_attempted(make_project: MakeProject, tmp_path: Path) -
     (watch / "sitecustomize.py").write_text(CONNECTION_WATCH)
     env = {"PYTHONPATH": str(watch), "WATCH_LOG": str(log)}
     project = make_project(envs=BOTH, ini_extra="upload_protocol = custom\nupload_command = true")
-    # Without this the test could not tell silence from a watch that does not work.
+    # Without this, the test could not distinguish silence from a watch that does not work.
     subprocess.run(
         [sys.executable, "-c", "import socket; socket.getaddrinfo('127.0.0.1', 1)"],
         env=env,

@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.pio, pytest.mark.slow]
 
 KILLS = int(os.environ.get("ACPUBLISH_TEST_KILLS", "5"))
 ROUNDS = int(os.environ.get("ACPUBLISH_TEST_ROUNDS", "1"))
-#: The order of kills is drawn anew each time; the seed is in the message of a failure.
+#: The order of kills differs each time; the message of a failure contains the seed.
 SEED = int(os.environ.get("ACPUBLISH_TEST_SEED", "0")) or time.time_ns()
 PATIENCE_S = 120
 
@@ -42,7 +42,7 @@ def catalog(tmp_path: Path) -> Path:
 
 @contextlib.contextmanager
 def destination(kind: str, catalog: Path, tmp: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yields where to publish, and the variables that it takes."""
+    """Yields where to publish, and the variables that this needs."""
     if kind == "directory":
         yield str(catalog), {}
         return
@@ -71,7 +71,7 @@ def assert_whole(catalog: Path) -> None:
 
 
 def killed(project: Project, env: dict[str, str], after_s: float) -> bool:
-    """Kills a publish and all that it started; tells whether it was still running."""
+    """Kills a publish and all its children; returns whether it was still running."""
     process = project.start("-t", "upload_ota", env=env)
     try:
         process.communicate(timeout=after_s)

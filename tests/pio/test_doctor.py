@@ -1,4 +1,4 @@
-"""What the doctor says of a project is what a real PlatformIO makes of it."""
+"""The doctor's findings on a project agree with what a real PlatformIO does with it."""
 
 from __future__ import annotations
 

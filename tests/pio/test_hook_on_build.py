@@ -31,7 +31,7 @@ pytestmark = pytest.mark.pio
 PUBLISHING = "Publishing .pio/build/"
 QUIET = ("acpublish", "Publishing", "Stamping", "lamp ")
 
-# The extra script with a fault: the process is killed where a function of the hook is called.
+# An extra script that kills the process when a function of the hook is called.
 KILLED = """\
 Import("env")
 import os, signal
@@ -42,7 +42,7 @@ if os.path.exists("kill"):
 setup(env)
 """
 
-# Without one of its own, PlatformIO would fetch a library for unit tests.
+# Without a test runner in the project, PlatformIO would fetch a library for unit tests.
 TEST_RUNNER = """\
 from platformio.public import TestRunnerBase
 
@@ -117,7 +117,7 @@ def test_trap_01_a_failed_publish_fails_the_build_and_the_next_one_tries_again(
     make_project: MakeProject, catalog: Path
 ) -> None:
     project = hooked(make_project, catalog, C3, ON_BUILD)
-    # A directory that is missing would be told before the build.
+    # A missing directory would be reported before the build.
     (catalog / ".acpublish").write_text("")
 
     failed = project.run()
@@ -354,7 +354,7 @@ def test_an_image_made_again_gets_the_version_it_is_published_under(
     assert project.run().ok
     project.image("d1").unlink()
 
-    # There is no device, but what a cable would flash is made first.
+    # There is no device, but the image for a serial upload is built first.
     again = project.run("-t", "upload")
 
     assert "Uploading" in again.stdout

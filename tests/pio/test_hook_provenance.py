@@ -1,4 +1,4 @@
-"""Where a build comes from: what the manifest says, and what stays in the state folder."""
+"""Where a build comes from: what the manifest records, and what stays in the state folder."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def test_the_hook_signs_with_the_key_that_is_set(
     make_project: MakeProject, catalog: Path, tmp_path: Path
 ) -> None:
     project = hooked(make_project, catalog, D1, "custom_ota_signing_key = key.pem")
-    # A key that is missing is said before anything is compiled.
+    # A missing key is reported before anything is compiled.
     early = project.run("-t", "upload_ota")
     assert not early.ok
     assert "custom_ota_signing_key: there is no key" in errors(early)[0]

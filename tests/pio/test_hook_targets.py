@@ -1,4 +1,4 @@
-"""The targets beside ``upload_ota``, and arguments of a run."""
+"""The targets other than ``upload_ota``, and the arguments of a run."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_filesystem_that_is_there_is_published_without_building(
     make_project: MakeProject, catalog: Path
 ) -> None:
     project = hooked(make_project, catalog, D1, sources={"data/a.txt": "1"})
-    # With nobuild the platforms ask for the firmware's image, too.
+    # With nobuild, the platforms also require the firmware image.
     assert project.run().ok
     assert project.run("-t", "buildfs").ok
     project.write("data/a.txt", "2")

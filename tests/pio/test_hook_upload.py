@@ -53,7 +53,7 @@ def test_trap_03_both_chips_are_built_stamped_and_published_and_again_with_nothi
     ]
     for name, board in BOTH.items():
         held = (catalog / f"lamp/lamp-1.0.0_{board}.bin").read_bytes()
-        # What a cable flashes is the published image, so that the device reports its digest.
+        # A serial upload flashes the published image, so the device reports its digest.
         assert held == images[name]
         stamp = read(held).stamp
         assert stamp is not None

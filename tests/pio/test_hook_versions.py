@@ -1,4 +1,4 @@
-"""Versions: what a change of one costs, and what git says of a work tree."""
+"""Versions: what changing one costs, and what git reports about a working tree."""
 
 from __future__ import annotations
 

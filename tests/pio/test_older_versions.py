@@ -1,4 +1,4 @@
-"""PlatformIO 6.1.18 and 6.1.19, each in an environment of its own: the way of a user, once.
+"""PlatformIO 6.1.18 and 6.1.19, each in a separate environment: the steps of a user, once.
 
 ``make test-all`` runs all tests of this folder with each of them.
 """

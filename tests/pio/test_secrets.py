@@ -1,4 +1,4 @@
-"""No run of PlatformIO tells a secret. They are seeded where projects have them, and searched for
+"""No run of PlatformIO reveals a secret. They are seeded where projects have them, and searched for
 in all that was printed with ``-v``, in the server's log and in every file.
 
 The numbers here are the short form; ``make campaigns`` runs into each failure that
@@ -37,7 +37,7 @@ AT_ONCE = 3
 #: With -v PlatformIO itself shows the options of platformio.ini, and each command of a compiler.
 NOT_OURS = re.compile(r"^(Processing \w+ \(|(xtensa-lx106|riscv64-unknown)-elf-).*$", re.M)
 IN_THE_INI = frozenset({"token in the ini", "wifi password"})
-#: What the test wrote, and what compilers made of it.
+#: What the test wrote, and what compilers built from it.
 KNOWN = {
     "token in the ini": ("platformio.ini",),
     "token in the toml": ("acpublish.toml",),
@@ -72,7 +72,7 @@ class House:
         return done.returncode
 
     def printed(self, name: str, text: str) -> list[Leak]:
-        """Searches what was printed; PlatformIO's lines may have what stands in platformio.ini."""
+        """Searches what was printed; PlatformIO's lines may contain what is in platformio.ini."""
         ours, all_ = (self.seeds.in_text(one, name) for one in (NOT_OURS.sub("", text), text))
         return [*ours, *(leak for leak in all_ if leak.seed not in IN_THE_INI)]
 

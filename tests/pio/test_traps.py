@@ -60,7 +60,7 @@ from tests.pio.hooked import (
 from tests.support.pio import clean_environment
 
 COUNT = 13
-#: Traps by number that are no behaviour of ours, each with the reason.
+#: Traps, by number, that are not about our behaviour, each with the reason.
 NOT_OURS: dict[int, str] = {}
 LIBRARY = '{"name": "lamp-ota", "version": "1.0.0", "build": {"extraScript": "acpublish_ota.py"}}'
 

@@ -1,4 +1,4 @@
-"""Fixtures for the command line: it, and files to give it."""
+"""Fixtures for the command line: the commands, and files to pass to them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.unit.cli.invoking import CommandLine
 def acpublish(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> CommandLine:
-    """The command line, without the caller's settings, in a directory of its own."""
+    """The command line, without the caller's settings, in a separate directory."""
     for name in [name for name in os.environ if name.startswith(("ACPUBLISH_", "GITHUB_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))

@@ -49,7 +49,7 @@ class CommandLine:
 
 
 def python(program: str) -> subprocess.CompletedProcess[str]:
-    """Runs a program in an interpreter of its own."""
+    """Runs a program in a separate interpreter."""
     return subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
     )

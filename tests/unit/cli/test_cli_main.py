@@ -238,7 +238,7 @@ def test_a_file_that_may_not_be_read_is_no_wrong_usage(
 
     Path("x.bin").touch()
     Path("k.pem").touch()
-    # Root may read everything, so both ways to find out are made to say no.
+    # Root can read everything, so both ways to find out are made to refuse.
     monkeypatch.setattr("os.access", lambda *_, **__: False)
     monkeypatch.setattr(Path, "open", refuse)
     monkeypatch.setattr(Path, "read_bytes", refuse)

@@ -65,7 +65,7 @@ def test_verbose_tells_each_request_and_no_token(
     ]
     assert said.out.startswith("lamp 1.2.3 for d1_mini (stable): published\n")
     assert "acp_" not in said.out + said.err
-    # The next command in this process is not told to be verbose.
+    # The next command in this process is not verbose.
     assert acpublish(*words).err == ""
 
 

@@ -17,7 +17,7 @@ LONG = "1.2.0-dev.3+gabc12345678.abcdef"
 
 @pytest.fixture
 def releases(catalog: Path, firmware: Path) -> Path:
-    """A catalog with three releases of one board, the middle one with another board's, too."""
+    """A catalog with three releases of one board, the middle one also for another board."""
     built = (
         ("1.0.0", 300_000, "d1_mini", "ArduinoJson 6.21.5, AutoConnect 1.4.1"),
         ("1.1.0", 308_000, "d1_mini", "ArduinoJson 7.0.0, AutoConnect 1.4.1"),

@@ -1,4 +1,4 @@
-"""The table of exit statuses: each error has its own, and the docstring says so."""
+"""The table of exit statuses: each error has one, and the docstring lists it."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ def test_stamps_and_descriptors_win_over_names_and_options_over_both(
         "e_v1.4.bin": ("e", "1.4.0"),
     }
     done = acpublish("import", old, "--to", catalog, *BOARD, "--product", "p", "--yes", "--json")
-    # The chips differ, so that the board cannot be the same for all.
+    # The chips differ, so the board cannot be the same for all.
     held = [one for one in done.json() if one["outcome"]]
     assert {one["product"] for one in done.json()} == {"p"}
     assert 0 < len(held) < len(described)

@@ -1,4 +1,4 @@
-"""``init``: what it shows, asks and writes, and that it can be taken back."""
+"""``init``: what it shows, asks and writes, and that it can be reverted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``key create``, ``key show``, ``sign`` and ``verify``: files, statuses, and what is not said."""
+"""``key create``, ``key show``, ``sign`` and ``verify``: files, statuses, and what they do not reveal."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def plan_of(said: Said) -> dict[str, str]:
     """Returns the rows between the first line and the last."""
     assert (said.status, said.err) == (0, "")
     rows = said.out.splitlines()[1:-1]
-    # Names and values stand in two columns.
+    # Names and values are in two columns.
     width = rows[0].index("1.")
     return {row[:width].strip(): row[width:] for row in rows}
 

@@ -11,7 +11,7 @@ from acpublish.pio.run_state import Hook
 
 
 class Config:
-    """platformio.ini, as PlatformIO's ProjectConfig gives it."""
+    """platformio.ini, as PlatformIO's ProjectConfig provides it."""
 
     def __init__(self, envs: Mapping[str, Mapping[str, Any]], default: list[str] | None) -> None:
         self._envs = envs
@@ -31,7 +31,7 @@ class Config:
 
 
 class Platform:
-    """The development platform, with the one package that is asked for."""
+    """The development platform, with the only package that the hook looks up."""
 
     name, version = "espressif8266", "4.2.1"
     packages: ClassVar[dict[str, dict[str, str]]] = {"framework-arduinoespressif8266": {}}

@@ -46,7 +46,7 @@ class Node:
         (actions.upload_ota, "source", (uploading, "publish")),
         (actions.uploadfs_ota, "source", (uploading, "publish")),
         (actions.publish_build, "source", (on_build, "publish_once")),
-        (actions.publish_made, "target", (on_build, "publish_once")),
+        (actions.publish_new_image, "target", (on_build, "publish_once")),
         (actions.ota_check, "source", (status, "check")),
     ],
 )
@@ -80,4 +80,4 @@ def test_an_action_works_on_its_image_and_fails_with_the_error(
 def test_an_image_that_another_target_builds_is_published_only_on_build(tmp_path: Path) -> None:
     hook = hook_of(read_project(tmp_path, environment()), on_build=False)
 
-    assert actions.publish_made([Node(tmp_path / "missing.bin")], [], {KEY: hook}) == 0
+    assert actions.publish_new_image([Node(tmp_path / "missing.bin")], [], {KEY: hook}) == 0
