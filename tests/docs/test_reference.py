@@ -67,7 +67,7 @@ def test_no_option_is_documented_that_is_not_there() -> None:
             assert (name, option) in known, option
 
 
-class _Asked(Mapping[str, str]):
+class _RecordedEnvironment(Mapping[str, str]):
     """An environment that remembers which variables were read."""
 
     def __init__(self) -> None:
@@ -85,16 +85,16 @@ class _Asked(Mapping[str, str]):
 
 
 def test_every_setting_is_documented() -> None:
-    environ, asked = _Asked(), set[str]()
+    environ, ini_names = _RecordedEnvironment(), set[str]()
     environment(environ)
-    ini(lambda name: asked.add(name), Path())
+    ini(lambda name: ini_names.add(name), Path())
     table = [row for row in text_of("settings.md").splitlines() if row.startswith("| ")][1:]
     rows = {row.split("|")[1].strip(): row for row in table}
     assert set(rows) == set(NAMES)
     for name, row in rows.items():
         variable, option = f"ACPUBLISH_{name.upper()}", f"custom_ota_{name}"
         assert (f"`{variable}`" in row) == (variable in environ.names)
-        assert (f"`{option}`" in row) == (option in asked)
+        assert (f"`{option}`" in row) == (option in ini_names)
         assert (f"`--{name.replace('_', '-')}`" in row) == (
             ("publish", f"--{name.replace('_', '-')}") in set(options())
         )

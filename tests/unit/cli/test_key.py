@@ -1,4 +1,4 @@
-"""``key create``, ``key show``, ``sign`` and ``verify``: files, statuses, and what they do not reveal."""
+"""``key create``, ``key show``, ``sign`` and ``verify``: files, statuses, and no secrets."""
 
 from __future__ import annotations
 
