@@ -19,11 +19,12 @@ from acpublish.publishing import git as origin
 from acpublish.publishing.destinations import open_catalog
 from acpublish.publishing.github import tell_workflow
 from acpublish.publishing.image_files import read_file, write_file
-from acpublish.publishing.publish import publish_image, stamped
+from acpublish.publishing.publish import publish_image
 from acpublish.publishing.result import describe
 from acpublish.publishing.versions import resolve
 from acpublish.release import names
 from acpublish.release.declared import Declared
+from acpublish.release.placement import stamped
 from acpublish.settings.layers import environment
 from acpublish.settings.values import Settings, files_of
 from acpublish.unexpected import describe_fault
@@ -87,7 +88,7 @@ def _publish(image: Path, sketch: Path, fqbn: str, mcu: str) -> None:
         private=origin.private_of_git(sketch),
         declared=Declared(changed=git.changed if git else None),
     )
-    source = resolve(options.version, sketch)
+    source = resolve(options.version_source, sketch)
     catalog = open_catalog(options.destination, publishing=True)
     data = read_file(image)
     publication = publish_image(data, options, source, catalog, on_build=True)

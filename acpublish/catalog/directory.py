@@ -23,14 +23,10 @@ from acpublish.catalog.snapshot import ProductSnapshots
 from acpublish.catalog.state import PrivateProvenance
 from acpublish.catalog.trusted_keys import TrustStore, read_trusted_keys
 from acpublish.errors import AcpublishError, CatalogError, ManifestError, NotFoundError, reason_of
-from acpublish.image.reader import read
 from acpublish.keys import PublicKey
 from acpublish.release import names
-from acpublish.release.checks.registry import check, raise_errors
-from acpublish.release.gzip_choice import gzip_beside
 from acpublish.release.manifest import Compressed, Release, ReleaseImage
-from acpublish.release.placement import place
-from acpublish.release.secrets import find_secrets
+from acpublish.release.placement import Candidate, Prepared, prepare
 from acpublish.release.submission import Outcome, Receipt, Submission
 
 _log = logging.getLogger(__name__)
@@ -121,61 +117,75 @@ class DirectoryCatalog:
             )
         return data
 
-    def put(self, data: bytes, submission: Submission, *, now: datetime | None = None) -> Receipt:
-        """Publishes an image.
+    def put(
+        self, candidate: Candidate, submission: Submission, *, now: datetime | None = None
+    ) -> Receipt:
+        """Prepares an image and publishes it.
 
         Args:
-            data: The very bytes that devices will get; stamped already.
-            submission: Where they are to stand.
-            now: The time of publishing, by default the present.
+            candidate: The exact bytes that devices will get; already stamped.
+            submission: What they are published as.
+            now: The time of publishing; the present by default.
 
         Raises:
             CheckError: A pre-flight check found an error.
-            ConflictError: The version exists with other bytes.
+            ConflictError: The version already has different bytes.
             CatalogError: The directory cannot be read or written.
             ManifestError: A manifest of this product cannot be read.
         """
-        with (
-            atomic.wrapped(self.root, "cannot publish to the catalog"),
-            atomic.exclusive(self.root / layout.HIDDEN),
-        ):
-            gzip, release, receipt = self._prepare(
-                data, submission, now or datetime.now(timezone.utc)
-            )
-            try:
-                self._write(data, gzip, release, receipt)
-            except OSError:
-                # What was no commit leaves nothing: a full disk stays as full as it was.
-                with contextlib.suppress(OSError, AcpublishError):
-                    atomic.clear_leftovers(self._orphans(), 0)
-                raise
-            if self._private is not None:
-                self._private.keep(submission)
+        now = now or datetime.now(timezone.utc)
+        with atomic.wrapped(self.root, "cannot publish to the catalog"):
+            hidden = self.root / layout.HIDDEN
+            if not hidden.is_dir():
+                # The lock needs this directory, which a refused image must not leave behind.
+                self._prepared(candidate, submission, now)
+            with atomic.exclusive(hidden):
+                prepared = self._prepared(candidate, submission, now)
+                receipt = prepared.receipt(self.url_of(prepared.file))
+                try:
+                    self._write(candidate.data, prepared)
+                except OSError:
+                    # A publish that was not committed leaves nothing: a full disk is not filled
+                    # any further.
+                    with contextlib.suppress(OSError, AcpublishError):
+                        atomic.clear_leftovers(self._orphans(), 0)
+                    raise
+                if self._private is not None:
+                    self._private.keep(submission)
         return receipt
 
-    def _write(self, data: bytes, gzip: bytes, release: Release, receipt: Receipt) -> None:
+    def _prepared(self, candidate: Candidate, submission: Submission, now: datetime) -> Prepared:
+        releases = self._snapshots.fresh(submission.product)
+        keys = read_trusted_keys(self.root, submission.product)
+        return prepare(candidate, submission, releases, keys, now)
+
+    def _write(self, data: bytes, prepared: Prepared) -> None:
+        placement = prepared.placement
+        release, image = placement.release, placement.image
         manifest = _readable_json(release)
         temporary = layout.temporary(self.root)
-        target = self.object_path(receipt.sha256)
+        target = self.object_path(image.sha256)
         objects = {target: data}
-        if gzip and receipt.compressed == Compressed.of(gzip):
-            objects[self.object_path(receipt.compressed.sha256)] = gzip
+        gzip = image.compressed
+        # A gzip that an earlier publish stored is kept, even if this zlib makes another one.
+        if gzip is not None and prepared.gzip and gzip == Compressed.of(prepared.gzip):
+            objects[self.object_path(gzip.sha256)] = prepared.gzip
         for path, content in objects.items():
-            if not _holds(path, content):
+            if not _has_content(path, content):
                 atomic.write(path, content, temporary, mode=0o444)
-        visible = self.root / receipt.file
+        visible = self.root / prepared.file
         with atomic.prepared_link(visible, target, temporary) as put_in_place:
-            if receipt.outcome is not Outcome.ALREADY_PUBLISHED:
+            if placement.outcome is not Outcome.ALREADY_PUBLISHED:
                 path = layout.manifest(self.root, release.product, release.version)
                 atomic.write(path, manifest, temporary)
             try:
                 put_in_place()
-            except OSError as fault:
+            except OSError as error:
                 raise CatalogError(
                     f"{release.product} {release.version} is published, but {visible} could not "
-                    f"be made: {reason_of(fault)}",
-                    hint="Mend that and publish again, which completes it.",
-                ) from fault
+                    f"be created: {reason_of(error)}",
+                    hint="Fix that, then publish again to complete the release.",
+                ) from error
 
     def repair(self, *, older_than_s: float = _LEFTOVER_AGE_S) -> tuple[str, ...]:
         """Makes the visible files again that are missing or differ, and clears leftovers.
@@ -226,33 +236,6 @@ class DirectoryCatalog:
         named = self._snapshots.named_objects()
         return tuple(path for path in layout.objects(self.root).glob("*") if path.name not in named)
 
-    def _prepare(
-        self, data: bytes, submission: Submission, now: datetime
-    ) -> tuple[bytes, Release, Receipt]:
-        releases = self._snapshots.fresh(submission.product)
-        keys = read_trusted_keys(self.root, submission.product)
-        image = read(data)
-        secrets = find_secrets(data, accepted=submission.secrets.accepted)
-        warnings = raise_errors(check(image, submission, releases, keys, secrets))
-        gzip, more = gzip_beside(data, image, submission)
-        described = Compressed.of(gzip) if gzip else None
-        placed = place(image, submission, releases, now, described, trusted_keys=keys)
-        file = f"{submission.product}/{placed.image.file}"
-        return (
-            gzip,
-            placed.release,
-            Receipt(
-                outcome=placed.outcome,
-                file=file,
-                size=image.size,
-                md5=image.md5,
-                sha256=image.sha256,
-                url=self.url_of(file),
-                warnings=(*warnings, *more),
-                compressed=placed.image.compressed,
-            ),
-        )
-
 
 def _readable_json(release: Release) -> bytes:
     """Returns a manifest that was read back: one that cannot be would stop the whole product."""
@@ -261,7 +244,7 @@ def _readable_json(release: Release) -> bytes:
     return text
 
 
-def _holds(path: Path, data: bytes) -> bool:
+def _has_content(path: Path, data: bytes) -> bool:
     try:
         return path.read_bytes() == data
     except FileNotFoundError:

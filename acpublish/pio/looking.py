@@ -9,7 +9,6 @@ from acpublish.errors import CheckError
 from acpublish.pio.run_state import Hook, say
 from acpublish.publishing.destinations import open_catalog, running_devices
 from acpublish.publishing.image_files import read_file
-from acpublish.publishing.options import CheckOptions
 from acpublish.publishing.overview import running_line, standing
 from acpublish.publishing.publish import preflight
 from acpublish.release.checks.facts import Severity
@@ -28,7 +27,7 @@ def check(hook: Hook, path: Path) -> None:
     catalog = open_catalog(options.destination)
     results = preflight(
         read_file(path),
-        CheckOptions.of(options),
+        options,
         plan.source,
         catalog.releases(options.product),
         catalog.trusted_keys(options.product),

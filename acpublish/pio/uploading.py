@@ -16,9 +16,10 @@ from acpublish.pio.run_state import Hook, say
 from acpublish.publishing.destinations import open_catalog
 from acpublish.publishing.github import tell_workflow
 from acpublish.publishing.image_files import read_file
-from acpublish.publishing.publish import publish_image, stamped
+from acpublish.publishing.publish import publish_image
 from acpublish.publishing.result import Publication, describe
 from acpublish.release.names import ImageKind
+from acpublish.release.placement import stamped
 
 __all__ = ["publish", "rewrite", "stamp_built"]
 

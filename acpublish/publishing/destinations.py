@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from acpublish.keys import PublicKey
     from acpublish.release.adoption import Adoption
     from acpublish.release.manifest import Release
+    from acpublish.release.placement import Candidate
     from acpublish.release.submission import Receipt, Submission
 
 __all__ = ["Catalog", "open_catalog", "refuse_unusable", "running_devices"]
@@ -37,8 +38,8 @@ class Catalog(Protocol):
         """Returns method and address of what sends an image; None where nothing is sent."""
         ...
 
-    def put(self, data: bytes, submission: Submission) -> Receipt:
-        """Publishes an image, or says why not."""
+    def put(self, candidate: Candidate, submission: Submission) -> Receipt:
+        """Prepares an image and publishes it, or raises why not; until then nothing changes."""
         ...
 
 

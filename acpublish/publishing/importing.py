@@ -114,7 +114,7 @@ def _rehearsed(file: OldFile, options: ImportOptions, rehearsal: Rehearsal) -> I
 
 
 def _published(file: OldFile, options: PublishOptions, catalog: Catalog) -> Publication:
-    source = resolve(options.version, file.path.parent)
+    source = resolve(options.version_source, file.path.parent)
     return publish_image(read_file(file.path), options, source, catalog)
 
 
@@ -130,7 +130,7 @@ def _options(file: OldFile, options: ImportOptions, catalog: Catalog) -> Publish
     return PublishOptions(
         destination=options.destination,
         product=product,
-        version=str(file.version),
+        version_source=str(file.version),
         board=board,
         channel=options.channel or _channel(file, board, catalog.releases(product)),
         kind=file.kind,

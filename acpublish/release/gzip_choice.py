@@ -24,9 +24,7 @@ from acpublish.errors import VersionError
 
 if TYPE_CHECKING:
     # Each build checks the core that its settings name, and needs none of these.
-    from acpublish.image.model import Image
     from acpublish.release.manifest import Compressed, Release, ReleaseImage
-    from acpublish.release.submission import Submission
     from acpublish.wire import Report
 
 __all__ = [
@@ -34,7 +32,6 @@ __all__ = [
     "choose_form",
     "core",
     "core_of_framework",
-    "gzip_beside",
     "inflates",
 ]
 
@@ -97,30 +94,6 @@ class Form:
 
     compressed: Compressed | None = None
     reason: str
-
-
-def gzip_beside(data: bytes, image: Image, submission: Submission) -> tuple[bytes, tuple[str, ...]]:
-    """Returns the gzip that is to stand beside an image, and warnings, one line each.
-
-    Args:
-        data: The bytes of the image.
-        image: What :func:`acpublish.image.read` says of them.
-        submission: Whether a gzip is asked for.
-
-    Returns:
-        No bytes where it is not, or where it would be no smaller.
-
-    Raises:
-        WrongKindError: No device could inflate it.
-    """
-    if not submission.compress:
-        return b"", ()
-    from acpublish.image.gzip import compress
-
-    gzip = compress(data, image)
-    if len(gzip) < len(data):
-        return gzip, ()
-    return b"", ("compress: the gzip is no smaller than the image. The image alone is kept.",)
 
 
 def choose_form(report: Report, releases: Iterable[Release], image: ReleaseImage) -> Form:

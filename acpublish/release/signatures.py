@@ -31,6 +31,7 @@ __all__ = [
     "merged",
     "need_release_key",
     "sign",
+    "signed",
     "signed_by",
     "statement",
     "submitted_statement",
@@ -98,6 +99,23 @@ def sign(stated: bytes, key: PrivateKey) -> ReleaseSignature:
     )
 
 
+def signed(submission: Submission, image: Image, key: PrivateKey | None) -> Submission:
+    """Returns a submission with a key's signature; unchanged without a key.
+
+    Args:
+        submission: What the image is published as.
+        image: What is known of the exact bytes to publish.
+        key: An ECDSA P-256 key.
+
+    Raises:
+        SettingsError: The key is of a kind that cannot sign releases.
+    """
+    if key is None:
+        return submission
+    signature = sign(submitted_statement(image, submission), key)
+    return replace(submission, signatures=(*submission.signatures, signature))
+
+
 def need_release_key(key: PublicKey) -> None:
     """Refuses a key that cannot sign releases.
 
@@ -152,17 +170,17 @@ def admitted(
     kept: list[Release] = []
     withheld: list[str] = []
     for release in releases:
-        signed = []
+        valid = []
         for image in release.images:
             stated = statement(release.product, release.version, image)
             if signed_by(stated, image.signatures, keys):
-                signed.append(image)
+                valid.append(image)
             else:
                 withheld.append(f"{release.product}/{image.file}: {_why(image, keys)}")
-        if len(signed) == len(release.images):
+        if len(valid) == len(release.images):
             kept.append(release)
-        elif signed:
-            kept.append(replace(release, images=tuple(signed)))
+        elif valid:
+            kept.append(replace(release, images=tuple(valid)))
     return tuple(kept), tuple(withheld)
 
 

@@ -68,7 +68,7 @@ def test_changes_that_are_not_committed_do_not_get_to_stable(
     built = project.run()
 
     (line,) = errors(refused)
-    assert "dirty: the work tree has changes that are not committed" in line
+    assert "dirty: the working tree has uncommitted changes" in line
     assert built.ok, built.stdout
     assert "so this build is 1.0.1-dev.1" in built.stdout
     (image,) = published(catalog).values()

@@ -14,12 +14,11 @@ def _dirty(facts: Facts) -> Judgement:
         yield Lacks("the channel")
     elif facts.channel == names.STABLE:
         if facts.declared.changed is None:
-            yield Lacks("whether the work tree has changes")
+            yield Lacks("whether the working tree has changes")
         elif facts.declared.changed and not _is_there(facts):
             yield error(
                 "dirty",
-                "the work tree has changes that are not committed, and the channel is "
-                f"{names.STABLE}",
+                f"the working tree has uncommitted changes, and the channel is {names.STABLE}",
                 f"Commit them and build again, or publish on another channel such as "
                 f"{names.DEVELOPMENT}.",
             )
@@ -90,9 +89,9 @@ CHECKS = (
     Check(
         name="dirty",
         severity=Severity.ERROR,
-        explanation="The work tree has no changes that are not committed when the channel is "
-        "stable. What was built could not be built again. It needs the state of the work tree, "
-        "which git and PlatformIO's project tell.",
+        explanation="The working tree has no uncommitted changes when the channel is stable. "
+        "Otherwise the build could not be reproduced. This check needs the state of the working "
+        "tree, from git and the PlatformIO project.",
         judge=_dirty,
     ),
     Check(

@@ -8,13 +8,13 @@ from enum import Enum
 
 from acpublish.image.model import Image, Stamp
 from acpublish.keys import PublicKey
+from acpublish.release.coordinates import Coordinates
 from acpublish.release.declared import Declared
 from acpublish.release.manifest import Release, ReleaseImage, ReleaseSignature
-from acpublish.release.names import IMAGE_KINDS, BoardName, ChannelName, ImageKind, ProductName
+from acpublish.release.names import IMAGE_KINDS, ImageKind
 from acpublish.release.secrets import SecretFound
 from acpublish.release.signatures import submitted_statement
 from acpublish.release.submission import Submission
-from acpublish.release.version import Version
 
 __all__ = [
     "Check",
@@ -68,35 +68,23 @@ class Lacks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """All that checks judge by; each None is a fact that is not known.
+class Facts(Coordinates):
+    """Everything that checks judge by; each None is a fact that is not known.
 
     Attributes:
-        image: What :func:`acpublish.image.read` says of the very bytes to be published.
-        kind: As what they are to be published.
-        product: The product that they belong to.
-        version: Their version.
-        board: The board that they are made for.
-        channel: The channel that shall point at them.
-        chip: The chip that the board is known to have, as esptool spells it.
+        image: What :func:`acpublish.image.reader.read` says about the exact bytes to publish.
         releases: The product's releases so far.
-        secrets: What was found in the bytes, None where they were not searched.
+        secrets: What was found in the bytes, None if they were not searched.
         secrets_stop: Whether a secret that is found is an error.
-        gzip: Whether a gzip of the image is published, too.
-        declared: What only the client knows of the board and the build.
+        gzip: Whether a gzip of the image is published as well.
+        declared: What only the client knows about the board and the build.
         signatures: What the release is signed with.
-        stated: What a signature of the release has to be over.
-        trusted_keys: The keys that the product trusts; none for a product that takes any release.
-        skipped: The checks that are switched off, each with the reason.
+        stated: What a signature of the release must cover.
+        trusted_keys: The keys that the product trusts; empty if it accepts any release.
+        skipped: The checks that are turned off, each with the reason.
     """
 
     image: Image
-    kind: ImageKind = "firmware"
-    product: ProductName | None = None
-    version: Version | None = None
-    board: BoardName | None = None
-    channel: ChannelName | None = None
-    chip: str | None = None
     releases: tuple[Release, ...] | None = None
     secrets: tuple[SecretFound, ...] | None = None
     secrets_stop: bool = False
@@ -117,13 +105,8 @@ class Facts:
     ) -> Facts:
         """Returns what is known when an image is published."""
         return cls(
+            **submission.as_arguments(),
             image=image,
-            kind=submission.kind,
-            product=submission.product,
-            version=submission.version,
-            board=submission.board,
-            channel=submission.channel,
-            chip=submission.chip,
             releases=tuple(releases),
             secrets_stop=submission.secrets.severity == "error",
             gzip=submission.compress,
@@ -143,14 +126,18 @@ class Facts:
 
     def earlier(self) -> tuple[tuple[Release, ReleaseImage], ...]:
         """Returns the board's images so far, the last that was published first."""
-        found = [
+        images = [
             (release, image)
             for release in self.releases or ()
             for image in release.images
             if image.board == self.board and image.kind == self.kind
         ]
         return tuple(
-            sorted(found, key=lambda one: max(one[1].channels.values(), default=0), reverse=True)
+            sorted(
+                images,
+                key=lambda entry: max(entry[1].channels.values(), default=0),
+                reverse=True,
+            )
         )
 
 

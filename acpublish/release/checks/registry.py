@@ -24,7 +24,6 @@ __all__ = [
     "CHECKS",
     "MAX_REASON_CHARACTERS",
     "allowed_skips",
-    "check",
     "examine",
     "find_check",
     "findings_of",
@@ -84,17 +83,6 @@ def findings_of(results: Iterable[Result]) -> tuple[Finding, ...]:
 def not_made(results: Iterable[Result]) -> dict[str, str]:
     """Returns the checks that were not made for lack of facts, each with what it lacks."""
     return {one.check.name: one.lacks for one in results if one.lacks and not one.findings}
-
-
-def check(
-    image: Image,
-    submission: Submission,
-    releases: Iterable[Release],
-    trusted_keys: Iterable[PublicKey] | None = None,
-    secrets: tuple[SecretFound, ...] | None = None,
-) -> tuple[Finding, ...]:
-    """Returns all that is to be said against publishing an image; see :func:`examine`."""
-    return findings_of(examine(image, submission, releases, trusted_keys, secrets))
 
 
 def examine(

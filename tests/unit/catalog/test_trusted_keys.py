@@ -24,7 +24,7 @@ from acpublish.image.reader import read
 from acpublish.keys import PrivateKey, create_key
 from acpublish.release.signatures import sign, submitted_statement
 from acpublish.release.submission import Outcome, Receipt
-from tests.unit.catalog.holding import image, put, submission
+from tests.unit.catalog.holding import candidate, image, put, submission
 
 OLD, NEW, OTHER = create_key(), create_key(), create_key()
 
@@ -36,7 +36,7 @@ def put_signed(
     data = image(version)
     stated = submitted_statement(read(data), wanted)
     signed = replace(wanted, signatures=tuple(sign(stated, key) for key in keys))
-    return catalog.put(data, signed)
+    return catalog.put(candidate(data), signed)
 
 
 def offered(catalog: DirectoryCatalog) -> list[str]:

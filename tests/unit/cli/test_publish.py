@@ -87,7 +87,7 @@ def test_compression(acpublish: CommandLine, firmware: Path, catalog: Path) -> N
     assert "would be compressed" in planned.out
     said = acpublish(*words, "--compress")
     assert (said.status, said.err) == (0, "")
-    assert said.out.startswith("lamp 1.2.3 for d1_mini (stable): compressed, too\n")
+    assert said.out.startswith("lamp 1.2.3 for d1_mini (stable): gzip added\n")
     assert " bytes compressed (" in said.out
     assert visible(catalog) == [FILE]
     held = acpublish(*words, "--compress", "--json").json()

@@ -67,7 +67,7 @@ def refused(status: str, error: str = "it is so", hint: str = "Do so.") -> Scrip
 
 def test_an_upload_and_its_receipt() -> None:
     with scripted(json_answer(json.dumps(RECEIPT), "201 Created")) as server:
-        receipt = catalog(server.url).put(IMAGE, SUBMISSION)
+        receipt = catalog(server.url).upload(IMAGE, SUBMISSION)
         request = server.requests[0]
     head_, _, body = request.partition(b"\r\n\r\n")
     lines = head_.decode("ascii").split("\r\n")
@@ -89,7 +89,7 @@ def test_an_upload_and_its_receipt() -> None:
 def test_where_to_look_is_the_clients_own_address() -> None:
     said = json.dumps({**RECEIPT, "url": "http://internal:8000/sensor/x.bin"})
     with scripted(json_answer(said, "201 Created")) as server:
-        receipt = catalog(f"{server.url}/behind/a/proxy").put(IMAGE, SUBMISSION)
+        receipt = catalog(f"{server.url}/behind/a/proxy").upload(IMAGE, SUBMISSION)
     assert receipt.url == f"{server.url}/behind/a/proxy/{RECEIPT['file']}"
 
 
@@ -97,7 +97,7 @@ def test_compression_is_asked_for_and_the_receipt_describes_it() -> None:
     gzip = {"size": 7, "md5": "a" * 32, "sha256": "b" * 64}
     said = {**RECEIPT, "outcome": "compressed", "compressed": gzip}
     with scripted(json_answer(json.dumps(said))) as server:
-        receipt = catalog(server.url).put(IMAGE, replace(SUBMISSION, compress=True))
+        receipt = catalog(server.url).upload(IMAGE, replace(SUBMISSION, compress=True))
         request = server.requests[0]
     assert b"&chip=esp8266&compress=yes HTTP/1.1\r\n" in request
     assert request.endswith(IMAGE)
@@ -111,17 +111,17 @@ def test_a_gzip_that_is_described_badly_is_no_receipt(gzip: object) -> None:
         scripted(json_answer(json.dumps({**RECEIPT, "compressed": gzip}))) as server,
         pytest.raises(RefusedError, match="no receipt"),
     ):
-        catalog(server.url).put(IMAGE, SUBMISSION)
+        catalog(server.url).upload(IMAGE, SUBMISSION)
 
 
 def test_already_published_is_a_success() -> None:
     with scripted(json_answer(json.dumps({**RECEIPT, "outcome": "already published"}))) as server:
-        assert catalog(server.url).put(IMAGE, SUBMISSION).outcome is Outcome.ALREADY_PUBLISHED
+        assert catalog(server.url).upload(IMAGE, SUBMISSION).outcome is Outcome.ALREADY_PUBLISHED
 
 
 def test_an_upload_is_tried_again() -> None:
     with scripted([], json_answer(json.dumps(RECEIPT))) as server:
-        assert catalog(server.url).put(IMAGE, SUBMISSION).size == len(IMAGE)
+        assert catalog(server.url).upload(IMAGE, SUBMISSION).size == len(IMAGE)
 
 
 @pytest.mark.parametrize("change", [{"sha256": "0" * 64}, {"size": 7}])
@@ -130,7 +130,7 @@ def test_what_the_server_holds_is_compared(change: dict[str, Any]) -> None:
         scripted(json_answer(json.dumps({**RECEIPT, **change}))) as server,
         pytest.raises(VerificationError, match="sent were"),
     ):
-        catalog(server.url).put(IMAGE, SUBMISSION)
+        catalog(server.url).upload(IMAGE, SUBMISSION)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_what_the_server_holds_is_compared(change: dict[str, Any]) -> None:
 def test_each_refusal_has_its_error(script: Script, error: type[Exception], words: str) -> None:
     patience = Patience(attempts=2, first_wait_s=0.02, total_s=1.0)
     with scripted(script) as server, pytest.raises(error, match=words) as caught:
-        RemoteCatalog(server.url, TOKEN, timeout_s=0.4, patience=patience).put(IMAGE, SUBMISSION)
+        RemoteCatalog(server.url, TOKEN, timeout_s=0.4, patience=patience).upload(IMAGE, SUBMISSION)
     assert TOKEN not in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -167,13 +167,13 @@ def test_a_server_that_repeats_the_token_does_not_get_it_shown() -> None:
         scripted(refused("400 Bad", f"bad token {TOKEN}", f"Not {TOKEN}!")) as server,
         pytest.raises(RefusedError) as caught,
     ):
-        catalog(server.url).put(IMAGE, SUBMISSION)
+        catalog(server.url).upload(IMAGE, SUBMISSION)
     assert TOKEN not in str(caught.value)
 
 
 def test_publishing_needs_a_token() -> None:
     with pytest.raises(AuthenticationError, match="only with a token"):
-        catalog("http://127.0.0.1:1", token=None).put(IMAGE, SUBMISSION)
+        catalog("http://127.0.0.1:1", token=None).upload(IMAGE, SUBMISSION)
 
 
 def test_the_token_does_not_go_over_plain_http_to_another_machine() -> None:

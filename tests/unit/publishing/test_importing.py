@@ -9,11 +9,13 @@ import pytest
 from acpublish import api
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import CatalogError, CheckError, NotAnImageError
+from acpublish.image.stamper import stamp
 from acpublish.publishing.importing import ARCHIVE, carry_out, plan_import
 from acpublish.publishing.options import Destination, ImportOptions
 from acpublish.publishing.rehearsal import Rehearsal
 from acpublish.release import names
 from acpublish.release.filenames import NamePattern
+from acpublish.release.placement import Candidate
 from acpublish.release.submission import Outcome, Receipt, Submission
 from acpublish.release.version import Version
 from tests.support import images
@@ -28,11 +30,13 @@ class Failing(DirectoryCatalog):
         super().__init__(root)
         self.left = 1
 
-    def put(self, data: bytes, submission: Submission) -> Receipt:  # type: ignore[override]
+    def put(  # type: ignore[override]
+        self, candidate: Candidate, submission: Submission
+    ) -> Receipt:
         if not self.left:
             raise CatalogError("the disk is full", hint="Make room.")
         self.left -= 1
-        return super().put(data, submission)
+        return super().put(candidate, submission)
 
 
 @pytest.fixture
@@ -127,9 +131,9 @@ def test_a_rehearsal_sees_what_was_put_and_writes_nothing(catalog: DirectoryCata
         board=names.board("d1"),
         channel=names.STABLE,
     )
-    data = images.esp8266_image()
-    assert rehearsal.put(data, submission).outcome is Outcome.PUBLISHED
-    assert rehearsal.put(data, submission).outcome is Outcome.ALREADY_PUBLISHED
+    candidate = Candidate.of(stamp(images.esp8266_image(), "lamp", "1.0.0"))
+    assert rehearsal.put(candidate, submission).outcome is Outcome.PUBLISHED
+    assert rehearsal.put(candidate, submission).outcome is Outcome.ALREADY_PUBLISHED
     assert [str(one.version) for one in rehearsal.releases("lamp")] == ["1.0.0"]
     assert catalog.releases("lamp") == ()
     assert list(catalog.root.iterdir()) == []

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
+from acpublish import api
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import CheckError, ConflictError, DamagedImageError, VersionError
+from acpublish.image import gzip, reader
 from acpublish.image.reader import read
 from acpublish.image.stamper import stamp
 from acpublish.publishing.destinations import open_catalog
@@ -16,7 +21,7 @@ from acpublish.publishing.options import Destination, PublishOptions
 from acpublish.publishing.publish import publish_image
 from acpublish.publishing.result import Publication, describe
 from acpublish.publishing.versions import VersionSource, resolve
-from acpublish.release import names
+from acpublish.release import names, secrets
 from acpublish.release.decision import choose
 from acpublish.release.declared import Declared
 from acpublish.release.manifest import Release
@@ -40,15 +45,17 @@ def publish(
     on_build: bool = False,
     dry_run: bool = False,
     declared: Declared | None = None,
+    signing_key: Path | None = None,
 ) -> Publication:
     destination = Destination(to=str(root))
     options = PublishOptions(
         destination=destination,
         product=names.product("lamp"),
-        version=str(version),
+        version_source=str(version),
         board=names.board(board),
         channel=ChannelName(channel) if channel else None,
         declared=declared or Declared(),
+        signing_key=signing_key,
     )
     source = version if isinstance(version, VersionSource) else resolve(version, root)
     return publish_image(
@@ -161,7 +168,7 @@ class TestOnBuild:
         assert version_of(publish(tmp_path, built(), on_build=True)) == "1.0.0"
         second = publish(tmp_path, built(1), on_build=True)
         assert (version_of(second), second.submission.channel) == ("1.0.1-dev.1", "dev")
-        assert "published with other bytes" in second.note
+        assert "already published with different bytes" in second.note
         assert version_of(publish(tmp_path, built(2), on_build=True)) == "1.0.1-dev.2"
         assert (on(tmp_path, "stable"), on(tmp_path, "dev")) == ("1.0.0", "1.0.1-dev.2")
 
@@ -254,8 +261,6 @@ class TestOnBuildFromGit:
 
 
 def test_a_directory_needs_no_requests(tmp_path: Path) -> None:
-    import sys
-
     code = (
         "import sys; from acpublish.publishing.destinations import open_catalog; "
         "from acpublish.publishing.options import Destination; "
@@ -266,10 +271,10 @@ def test_a_directory_needs_no_requests(tmp_path: Path) -> None:
 
 def test_a_changed_work_tree_does_not_get_to_stable(tmp_path: Path) -> None:
     changed = Declared(changed=True)
-    with pytest.raises(CheckError, match="not committed") as caught:
+    with pytest.raises(CheckError, match="uncommitted") as caught:
         publish(tmp_path, built(), declared=changed)
     assert caught.value.check == "dirty"
-    with pytest.raises(CheckError, match="dirty: the work tree"):
+    with pytest.raises(CheckError, match="dirty: the working tree"):
         publish(tmp_path, built(), git(changed=True), channel="stable")
     assert not any(tmp_path.iterdir())
     assert publish(tmp_path, built(), git(changed=True)).submission.channel == "dev"
@@ -279,7 +284,7 @@ def test_on_a_build_a_changed_work_tree_gets_a_development_version(tmp_path: Pat
     changed = Declared(changed=True)
     done = publish(tmp_path, built(), declared=changed, on_build=True)
     assert (str(done.submission.version), done.submission.channel) == ("1.0.1-dev.1", "dev")
-    assert "changes that are not committed" in done.note
+    assert "uncommitted changes" in done.note
     again = publish(tmp_path, built(), declared=changed, on_build=True)
     assert again.receipt.outcome is Outcome.ALREADY_PUBLISHED
     committed = publish(tmp_path, built(), declared=Declared(changed=False), on_build=True)
@@ -287,3 +292,86 @@ def test_on_a_build_a_changed_work_tree_gets_a_development_version(tmp_path: Pat
     # The same bytes are that release, whatever was changed elsewhere.
     same = publish(tmp_path, built(), declared=changed, on_build=True)
     assert same.submission.version == committed.submission.version
+
+
+class TestTheWorkIsDoneOnce:
+    """Each of these takes time in proportion to the image, so none is repeated."""
+
+    @pytest.mark.parametrize("dry_run", [False, True])
+    def test_by_a_compressed_publish(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dry_run: bool
+    ) -> None:
+        done: list[str] = []
+
+        def counted(module: ModuleType, name: str) -> None:
+            function = getattr(module, name)
+
+            def count(*args: Any, **options: Any) -> Any:
+                done.append(name)
+                return function(*args, **options)
+
+            for other in [one for key, one in sys.modules.items() if key.startswith("acpublish")]:
+                if getattr(other, name, None) is function:
+                    monkeypatch.setattr(other, name, count)
+
+        counted(reader, "read")
+        counted(secrets, "find_secrets")
+        counted(gzip, "compress")
+        destination = Destination(to=str(tmp_path))
+        options = PublishOptions(
+            destination=destination,
+            product=names.product("lamp"),
+            version_source="1.0.0",
+            board=names.board("d1"),
+            compress=True,
+        )
+        data = images.esp8266_image(compressible=True)
+        source = resolve("1.0.0", tmp_path)
+        publication = publish_image(
+            data, options, source, open_catalog(destination), dry_run=dry_run
+        )
+        assert publication.receipt.compressed is not None
+        # As it was built and as it is stamped.
+        assert sorted(done) == ["compress", "find_secrets", "read", "read"]
+
+
+def test_a_refused_version_is_not_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A release that no trusted key signed is not seen, but its version is taken all the same."""
+    key = tmp_path / "key.pem"
+    public = api.create_key(key)
+    catalog = tmp_path / "catalog"
+    catalog.mkdir()
+    for seed in range(4):
+        publish(catalog, built(seed), on_build=True)
+    assert on(catalog, "dev") == "1.0.1-dev.3"
+    api.trust_keys(catalog, product="lamp", add=public.pem)
+    assert DirectoryCatalog(catalog).releases("lamp") == ()
+    done = publish(catalog, built(5), on_build=True, signing_key=key)
+    assert version_of(done) == "1.0.1-dev.4"
+
+
+class TestResults:
+    def test_they_tell_without_a_chain(self, tmp_path: Path) -> None:
+        done = publish(tmp_path, images.esp8266_image(record=False), channel="beta")
+        assert done.outcome is done.receipt.outcome is Outcome.PUBLISHED
+        assert (str(done.version), done.channel) == ("1.0.0", "beta")
+        assert (done.url, done.file) == (str(tmp_path / done.file), "lamp/lamp-1.0.0_d1.bin")
+        assert done.warnings == done.receipt.warnings != ()
+
+    def test_a_plan_compares_before_and_after(self, tmp_path: Path) -> None:
+        publish(tmp_path, built())
+        plan = publish(tmp_path, built(1), "1.1.0", dry_run=True).plan
+        assert plan is not None
+        assert (plan.new, str(plan.before), str(plan.after)) == (True, "1.0.0", "1.1.0")
+        again = publish(tmp_path, built(), dry_run=True).plan
+        assert again is not None
+        assert (again.new, str(again.before), str(again.after)) == (False, "1.0.0", "1.0.0")
+        assert (again.signed_by, again.request, again.version_from) == ((), None, "")
+
+    def test_what_was_not_checked_is_named_with_what_it_lacks(self, tmp_path: Path) -> None:
+        first = publish(tmp_path, built(), dry_run=True)
+        done = publish(tmp_path, built())
+        assert done.not_checked == first.not_checked
+        assert done.not_checked["slot"] == "the partition table"

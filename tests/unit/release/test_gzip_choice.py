@@ -11,21 +11,16 @@ from hypothesis import strategies as st
 
 from acpublish.errors import VersionError
 from acpublish.image.model import ReportedDigests
-from acpublish.image.reader import read
 from acpublish.release import names
 from acpublish.release.decision import Decision, Verdict, choose, decide_update, kind_wanted
 from acpublish.release.gzip_choice import (
     choose_form,
     core,
     core_of_framework,
-    gzip_beside,
     inflates,
 )
 from acpublish.release.manifest import Compressed, Release
-from acpublish.release.submission import Submission
-from acpublish.release.version import Version
 from acpublish.wire import NO_REPORT, Mode, Report
-from tests.support import images
 from tests.unit.release.making import md5, release, sha256
 
 GZIP = Compressed(size=300_000, md5=md5("gzip"), sha256=sha256("gzip"))
@@ -160,25 +155,6 @@ def test_only_a_sketch_is_offered_compressed_and_only_an_offer_has_forms() -> No
     assert (same.verdict, same.has_forms) == (Verdict.UP_TO_DATE, False)
     alone = decided(device(), RUNS, channel="beta")
     assert (alone.verdict, alone.has_forms) == (Verdict.NOTHING, False)
-
-
-def test_a_gzip_that_is_no_smaller_is_not_kept() -> None:
-    wanted = Submission(
-        product=names.product("lamp"),
-        version=Version.parse("1.0.0"),
-        board=names.board("d1"),
-        channel=names.channel("stable"),
-        compress=True,
-    )
-    dense = images.esp8266_image(size=5120, record=False, eboot=False)
-    loose = images.esp8266_image(compressible=True)
-    gzip, warnings = gzip_beside(dense, read(dense), wanted)
-    assert gzip == b""
-    assert "no smaller" in warnings[0]
-    gzip, warnings = gzip_beside(loose, read(loose), wanted)
-    assert 0 < len(gzip) < len(loose) / 2
-    assert warnings == ()
-    assert gzip_beside(loose, read(loose), replace(wanted, compress=False)) == (b"", ())
 
 
 @pytest.mark.parametrize(

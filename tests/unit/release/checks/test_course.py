@@ -52,7 +52,7 @@ def test_changes_in_the_work_tree_do_not_get_to_stable() -> None:
         facts(channel="dev"),
     ):
         assert result("dirty", fine) == replace(result("dirty", fine), findings=(), lacks="")
-    assert result("dirty", facts()).lacks == "whether the work tree has changes"
+    assert result("dirty", facts()).lacks == "whether the working tree has changes"
     assert result("dirty", Facts(image=IMAGE)).lacks == "the channel"
 
 

@@ -13,7 +13,6 @@ from acpublish.release.checks.facts import Facts, Severity
 from acpublish.release.checks.registry import (
     CHECKS,
     allowed_skips,
-    check,
     find_check,
     parse_skips,
     raise_errors,
@@ -25,7 +24,7 @@ from acpublish.release.submission import Submission
 from acpublish.release.version import Version
 from acpublish.wire import MAX_IMAGE_BYTES
 from tests.support import images
-from tests.unit.release.making import release
+from tests.unit.release.making import check, release
 
 STAMPED = stamp(images.esp8266_image(), "lamp", "1.0.0")
 C3 = stamp(images.esp32_image(), "lamp", "1.0.0")
