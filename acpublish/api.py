@@ -367,9 +367,14 @@ def resign(catalog: _Path, *, product: str, key: KeySource) -> Resigned:
 
     Example:
         >>> import acpublish
-        >>> key = acpublish.create_key("next.pem")
-        >>> keys, withheld = acpublish.trust_keys("catalog", product="horn", add=key.pem)
-        >>> resigned = acpublish.resign("catalog", product="horn", key="next.pem")
+        >>> old, new = acpublish.create_key("old.pem"), acpublish.create_key("new.pem")
+        >>> keys, withheld = acpublish.trust_keys("catalog", product="bell", add=old.pem)
+        >>> publication = acpublish.publish(
+        ...     "firmware.bin", to="catalog", product="bell", version="1.0.0", board="d1_mini",
+        ...     signing_key="old.pem",
+        ... )
+        >>> acpublish.resign("catalog", product="bell", key="new.pem").signed
+        ('bell/bell-1.0.0_d1_mini.bin',)
     """
     return _directory(catalog).trust.resign(product, private_key(key))
 

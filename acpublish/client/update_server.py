@@ -62,7 +62,16 @@ _DEVICE_HEADERS: Mapping[str, str] = {
 
 
 class UpdateServer:
-    """A client of one update server."""
+    """A client of one update server.
+
+    Example:
+        >>> import acpublish
+        >>> server = acpublish.UpdateServer("http://192.168.1.10:8000")
+        >>> for entry in server.catalog("lamp"):
+        ...     print(entry.name)
+        ...     path = server.download(entry, "downloaded.bin")
+        lamp-1.2.3_d1_mini.bin
+    """
 
     def __init__(
         self,

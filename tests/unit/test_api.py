@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import doctest
+import inspect
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,7 @@ from acpublish.errors import (
 from acpublish.image.model import Kind
 from acpublish.release.submission import Outcome
 from tests.support import images
+from tests.support.server import running_server
 
 DATA = images.esp8266_image()
 
@@ -69,6 +73,74 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     for path, why in ((tmp_path / "missing", "no such file"), (tmp_path, "is a directory")):
         with pytest.raises(NotAnImageError, match=why):
             acpublish.read_image(path)
+
+
+FUNCTIONS = sorted(
+    name for name in acpublish.__all__ if inspect.isfunction(getattr(acpublish, name))
+)
+
+
+def run_example(of: object, name: str, **replaced: str) -> None:
+    """Runs the example in a docstring, with some of its texts replaced."""
+    (test,) = doctest.DocTestFinder(recurse=False).find(of, name)
+    assert test.examples, "the docstring has no example"
+    for example in test.examples:
+        for old, new in replaced.items():
+            example.source = example.source.replace(old, new)
+    said: list[str] = []
+    result = doctest.DocTestRunner().run(test, out=said.append)
+    assert (result.failed, result.attempted) == (0, len(test.examples)), "".join(said)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_example_of_each_function_runs(
+    name: str, firmware: Path, catalog: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(firmware.parent)
+    run_example(getattr(acpublish, name), name)
+
+
+def test_the_example_of_the_client_runs(
+    firmware: Path, catalog: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(firmware.parent)
+    acpublish.publish(firmware, to=catalog, product="lamp", version="1.2.3", board="d1_mini")
+    with running_server(catalog, firmware.parent) as server:
+        address = "http://192.168.1.10:8000"
+        run_example(acpublish.UpdateServer, "UpdateServer", **{address: server.url})
+    assert (firmware.parent / "downloaded.bin").is_file()
+
+
+@pytest.mark.parametrize("form", [str, Path, Path.read_bytes, Path.read_text])
+def test_keys_are_paths_or_pem_everywhere(
+    form: Callable[[Path], Any], firmware: Path, catalog: Path
+) -> None:
+    folder = firmware.parent
+    private, public = folder / "key.pem", folder / "public.pem"
+    key = acpublish.create_key(private)
+    public.write_text(key.pem)
+    assert acpublish.show_key(form(private)) == acpublish.show_key(form(public)) == key
+    keys, _ = acpublish.trust_keys(catalog, product="lamp", add=form(public))
+    assert keys == (key,)
+    done = acpublish.publish(
+        firmware,
+        to=catalog,
+        product="lamp",
+        version="1.0.0",
+        board="d1",
+        signing_key=form(private),
+    )
+    assert [one.key for one in done.submission.signatures] == [key.id]
+    assert acpublish.resign(catalog, product="lamp", key=form(private)).already == 1
+    acpublish.UpdateServer("http://h", trusted_keys=[form(public)])
+    acpublish.UpdateServer("http://h", trusted_keys=form(public))
+    keys, _ = acpublish.trust_keys(catalog, product="lamp", remove=form(public), force=True)
+    assert keys == ()
+    rsa, rsa_public = folder / "rsa.pem", folder / "rsa-public.pem"
+    rsa_public.write_text(acpublish.create_key(rsa, "rsa").pem)
+    signed = folder / "signed.bin"
+    acpublish.sign(firmware, key=form(rsa), output=signed)
+    assert acpublish.verify(signed, key=form(rsa_public))[0]
 
 
 class TestStamp:

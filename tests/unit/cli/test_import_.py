@@ -199,7 +199,7 @@ def test_each_problem_is_one_line_and_the_rest_is_imported(
     assert "tells product and version. Give --pattern" in found["sensor.bin"]
     assert "bootloader" in found["boot_v1.0.bin"]
     assert "damaged" in found["cut_v1.0.bin"]
-    assert "other bytes" in found["sensor_v1.2.0.bin"]
+    assert "different bytes" in found["sensor_v1.2.0.bin"]
     assert "chip" in found["sensor_v3.0.bin"]
     assert said.out.count("left out") == len(bad)
     assert "4 of 10 files are in the catalog" in said.out

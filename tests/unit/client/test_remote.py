@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,14 @@ from acpublish.errors import (
     UnreachableError,
     VerificationError,
 )
+from acpublish.image.stamper import stamp
 from acpublish.release import names
+from acpublish.release.checks.registry import examine, findings_of
 from acpublish.release.manifest import Compressed
+from acpublish.release.placement import Candidate, prepare
 from acpublish.release.submission import Outcome, Submission
 from acpublish.release.version import Version
+from tests.support.images import esp8266_image
 from tests.support.original import original_server
 from tests.unit.client.scripted import Script, head, json_answer, scripted
 
@@ -215,3 +220,53 @@ def test_a_product_that_is_not_there_yet_has_no_releases() -> None:
 def test_releases_that_cannot_be_read(script: Script, error: type[Exception], words: str) -> None:
     with scripted(script) as server, pytest.raises(error, match=words):
         catalog(server.url).releases("sensor")
+
+
+STAMPED = stamp(esp8266_image(), "sensor", str(SUBMISSION.version))
+NOTHING_YET = json_answer('{"product": "sensor", "releases": []}')
+NO_KEYS = json_answer('{"product": "sensor", "keys": []}')
+
+
+class TestPut:
+    """An image is prepared here before its first byte is sent, and checked again there."""
+
+    def test_an_image_that_is_refused_here_is_not_sent(self) -> None:
+        for candidate, wanted, error, words in (
+            (Candidate.of(STAMPED[:-16]), SUBMISSION, CheckError, "damaged: "),
+            (Candidate.of(STAMPED), replace(SUBMISSION, chip="esp32"), CheckError, "chip: "),
+        ):
+            with (
+                scripted(NOTHING_YET, NO_KEYS) as server,
+                pytest.raises(error, match=words),
+            ):
+                catalog(server.url).put(candidate, wanted)
+            assert [request[:4] for request in server.requests] == [b"GET ", b"GET "]
+
+    def test_other_bytes_of_a_version_are_not_sent(self) -> None:
+        now = datetime(2026, 11, 24, tzinfo=timezone.utc)
+        other = Candidate.of(stamp(esp8266_image(seed=1), "sensor", str(SUBMISSION.version)))
+        release = prepare(other, SUBMISSION, (), (), now).placement.release
+        document = {"product": "sensor", "releases": [release.to_dict()]}
+        with (
+            scripted(json_answer(json.dumps(document)), NO_KEYS) as server,
+            pytest.raises(ConflictError, match="different bytes"),
+        ):
+            catalog(server.url).put(Candidate.of(STAMPED), SUBMISSION)
+        assert len(server.requests) == 2
+
+    def test_our_warnings_come_first_and_each_comes_once(self) -> None:
+        candidate = Candidate.of(esp8266_image(record=False))
+        ours = str(findings_of(examine(candidate.image, SUBMISSION, ()))[0])
+        image = candidate.image
+        said = {"size": image.size, "md5": image.md5, "sha256": image.sha256}
+        receipt = {**RECEIPT, **said, "warnings": ["theirs", ours, "theirs"]}
+        with scripted(NOTHING_YET, NO_KEYS, json_answer(json.dumps(receipt))) as server:
+            published = catalog(server.url).put(candidate, SUBMISSION)
+        assert published.warnings == (ours, "theirs")
+        assert published.not_checked["slot"] == "the partition table"
+        assert server.requests[2].endswith(candidate.data)
+
+    def test_without_a_token_nothing_is_asked(self) -> None:
+        with scripted() as server, pytest.raises(AuthenticationError, match="only with a token"):
+            catalog(server.url, token=None).put(Candidate.of(STAMPED), SUBMISSION)
+        assert server.requests == []
