@@ -136,10 +136,10 @@ def decide_update(
     board: str,
     channel: str,
 ) -> Decision:
-    """Decides what the update URL of a product and board responds with.
+    """Decides how the update URL of a product and board responds.
 
     Args:
-        report: What the device says of itself.
+        report: What the device says about itself.
         releases: The product's releases, by which the running image is recognised.
         target: What :func:`choose` returns for the board, the channel and the kind that the
             device wants (:func:`kind_wanted`).
@@ -190,10 +190,10 @@ def decide_file(
     version: str | None = None,
     flashable: bool = True,
 ) -> Decision:
-    """Decides what the response to a request for a file by its name is.
+    """Decides how to respond to a request for a file by its name.
 
     Args:
-        report: What the client says of itself.
+        report: What the client says about itself.
         family: The family that the file is known to be for.
         kind: What the file is known to be; None if that is not known.
         running: What a device that runs it may report.
@@ -225,7 +225,7 @@ def runs(report: Report, running: ReportedDigests, version: str | None) -> bool:
     """Returns whether a device runs an image, as far as its report tells.
 
     Args:
-        report: What the device says of itself.
+        report: What the device says about itself.
         running: What a device that runs the image may report.
         version: The image's version, which counts if the report has no digest.
     """

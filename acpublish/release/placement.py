@@ -23,7 +23,7 @@ from acpublish.image.reader import read
 from acpublish.image.stamper import stamp
 from acpublish.keys import PublicKey
 from acpublish.release.checks.facts import Result
-from acpublish.release.checks.registry import examine, findings_of, not_made, raise_errors
+from acpublish.release.checks.registry import examine, findings_of, not_run, raise_errors
 from acpublish.release.coordinates import CompleteCoordinates
 from acpublish.release.manifest import PROVENANCE_CORE, Compressed, Release, ReleaseImage
 from acpublish.release.secrets import SecretFound, find_secrets
@@ -150,7 +150,7 @@ class Prepared:
             url=url,
             warnings=self.warnings,
             compressed=image.compressed,
-            not_checked=not_made(self.results),
+            not_checked=not_run(self.results),
         )
 
 

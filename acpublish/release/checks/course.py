@@ -1,4 +1,4 @@
-"""Checks of how an image came about, and of how it follows the releases before it."""
+"""Checks of how an image was built, and how it follows the releases before it."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ def _dirty(facts: Facts) -> Judgement:
     elif facts.channel == names.STABLE:
         if facts.declared.changed is None:
             yield Lacks("whether the working tree has changes")
-        elif facts.declared.changed and not _is_there(facts):
+        elif facts.declared.changed and not _is_published(facts):
             yield error(
                 "dirty",
                 f"the working tree has uncommitted changes, and the channel is {names.STABLE}",
-                f"Commit them and build again, or publish on another channel such as "
+                f"Commit them and build again, or publish to another channel such as "
                 f"{names.DEVELOPMENT}.",
             )
 
 
-def _is_there(facts: Facts) -> bool:
-    """Whether the channel has these very bytes: then the changes are in no part of them."""
+def _is_published(facts: Facts) -> bool:
+    """Returns whether the channel has exactly these bytes: then they contain no changes."""
     return any(
         image.sha256 == facts.image.sha256 and facts.channel in image.channels
         for _, image in facts.earlier()
@@ -39,7 +39,7 @@ def _debug_build(facts: Facts) -> Judgement:
         yield warning(
             "debug-build",
             "this is a debug build",
-            "Build it with build_type = release for devices in the field.",
+            "For devices in the field, build with build_type = release.",
         )
 
 
@@ -53,16 +53,17 @@ def _version_order(facts: Facts) -> Judgement:
     target = choose(facts.releases, facts.board, facts.channel, facts.kind)
     if target is None or target.release.version == facts.version:
         return
-    held, version = target.release.version, facts.version
-    # Builds of one commit with other changes differ in their build metadata, which orders nothing.
-    if version.precedence == held.precedence and facts.channel == names.DEVELOPMENT:
+    newest, version = target.release.version, facts.version
+    # Builds of one commit with different changes differ only in their build metadata, which
+    # orders nothing.
+    if version.precedence == newest.precedence and facts.channel == names.DEVELOPMENT:
         return
-    if version.precedence <= held.precedence:
+    if version.precedence <= newest.precedence:
         yield warning(
             "version-order",
-            f"{version} is not higher than {held}, the newest on {facts.channel}",
-            "Devices that run the higher one are not offered it; a channel of its own suits a "
-            "backport.",
+            f"{version} is not higher than {newest}, the newest on {facts.channel}",
+            "Devices that run the higher version are not offered this one; use a separate channel "
+            "for a backport.",
         )
 
 
@@ -76,10 +77,10 @@ def _flash_mode(facts: Facts) -> Judgement:
         if image.flash_mode != mode:
             yield warning(
                 "flash-mode",
-                f"the gzip holds an image for flash mode {mode}, {facts.product} "
+                f"the gzip contains an image for flash mode {mode}, but {facts.product} "
                 f"{release.version} was for {image.flash_mode}",
-                "A device does not mend the mode of a gzip and may not start: build with the "
-                "earlier mode, or publish the plain image.",
+                "A device does not correct the flash mode inside a gzip and may fail to boot: "
+                "build with the earlier mode, or publish the plain image.",
             )
         return
     yield Lacks("an earlier release with a flash mode")
@@ -97,8 +98,8 @@ CHECKS = (
     Check(
         name="debug-build",
         severity=Severity.WARNING,
-        explanation="This is no debug build, which is larger and slower. It needs the type of the "
-        "build, which PlatformIO knows.",
+        explanation="This is not a debug build, which would be larger and slower. This check needs "
+        "the type of the build, which PlatformIO knows.",
         judge=_debug_build,
         kinds=("firmware",),
     ),
@@ -106,7 +107,7 @@ CHECKS = (
         name="version-order",
         severity=Severity.WARNING,
         explanation="The version is higher than the newest on the channel. A device is not offered "
-        "a lower one than it runs. Backports are good reasons to publish one all the same. It "
+        "a lower one than it runs. A backport is a good reason to publish one anyway. This check "
         "needs version, board, channel and the releases so far.",
         judge=_version_order,
     ),
@@ -114,8 +115,8 @@ CHECKS = (
         name="flash-mode",
         severity=Severity.WARNING,
         explanation="An image that is also published as a gzip has the flash mode of the board's "
-        "last release. A device mends the mode of a plain image while it writes it, but not that "
-        "of a gzip. It needs an earlier release.",
+        "last release. A device corrects the mode of a plain image while writing it, but not that "
+        "of a gzip. This check needs an earlier release.",
         judge=_flash_mode,
         kinds=("firmware",),
     ),
