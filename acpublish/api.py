@@ -159,7 +159,7 @@ def publish(
         insecure_http: Allow the token to be sent over plain http to another machine.
         signing_key: The private key that signs the release: its PEM, or the path of the PEM file.
         partitions: The file of the board's partition table, CSV or binary.
-        skip_checks: The checks to turn off, each with the reason, which is public.
+        skip_checks: The checks to switch off, each with the reason, which is public.
         secret_scan: How to treat a secret in the image: ``warning``, ``error`` or ``off``.
         accept_secrets: Digests of secrets that are meant to be there; a string is one digest.
         provenance: Where the image comes from; public.

@@ -55,7 +55,7 @@ class CheckOptions(Coordinates):
         partitions: The file of the board's partition table.
         secrets: How to treat secrets in the image.
         secret_values: Values to search for, by the names to show; never shown themselves.
-        skipped_checks: The checks that are turned off, each with the reason; public.
+        skipped_checks: The checks that are switched off, each with the reason; public.
         signing_key: The private key that signs the release, or its file.
     """
 

@@ -128,7 +128,7 @@ class ReleaseImage:
         provenance: Where it comes from.
         compressed: The gzip of the image, if there is one.
         declared: What the client said about the board and the build.
-        skipped_checks: The checks that were turned off, each with the reason.
+        skipped_checks: The checks that were switched off, each with the reason.
         signatures: Who signed it; they may be invalid.
         extra: Fields of a newer format, kept as they were.
     """

@@ -25,7 +25,7 @@ class Submission(CompleteCoordinates):
         private: More about that, only for whoever runs the catalog.
         compress: Whether the release should also have a gzip of the image.
         declared: What the client says about the board and the build.
-        skipped_checks: The checks that are turned off, each with the reason; public.
+        skipped_checks: The checks that are switched off, each with the reason; public.
         signatures: Who signed the release that it becomes.
         secrets: How to treat secrets in the image; not kept.
 

@@ -287,7 +287,7 @@ def test_what_somebody_copies_in_or_changes_is_not_served(
     (catalog / "fresh").replace(path)
     assert newest(server) is None
     assert server.get("/lamp/lamp-1.0.0_d1.bin").status == 404
-    assert "does not fit it" in server.log()
+    assert "does not match it" in server.log()
 
 
 def test_keys_that_are_edited_in_place_are_noticed(

@@ -1,4 +1,4 @@
-"""The pre-flight checks with what only PlatformIO knows: partitions, flash, debug, work tree."""
+"""The pre-flight checks with what only PlatformIO knows: partitions, flash, debug, working tree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Versions: what a change of one costs, and what git says of a work tree."""
+"""Versions: what a change of one costs, and what git says of a working tree."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_a_changed_work_tree_is_told_apart_by_what_was_built(
     [
         ("1.0", "Write '1.0.0'"),
         ("v2.1.3", "Write '2.1.3'"),
-        ("1.0.0-a-version-that-is-too-long-for-it", "the stamp holds 31"),
+        ("1.0.0-a-version-that-is-too-long-for-it", "a stamp holds at most 31"),
         ("git", "git does not know the state of"),
         ("file:MISSING", "cannot be read"),
     ],

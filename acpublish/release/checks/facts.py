@@ -81,7 +81,7 @@ class Facts(Coordinates):
         signatures: What the release is signed with.
         stated: What a signature of the release must cover.
         trusted_keys: The keys that the product trusts; empty if it accepts any release.
-        skipped: The checks that are turned off, each with the reason.
+        skipped: The checks that are switched off, each with the reason.
     """
 
     image: Image
@@ -156,7 +156,7 @@ class Check:
         judge: The check itself, a pure function.
         kinds: The kinds of image that it applies to.
         decisive: After an error of this check no other check makes sense.
-        protected: It cannot be turned off, by either side.
+        protected: It cannot be switched off, by either side.
     """
 
     name: str
@@ -176,7 +176,7 @@ class Result:
         check: The check.
         findings: What it found; empty if all is well or it was not run.
         lacks: The information that it lacks; empty if it was run.
-        reason: Why it was turned off; empty if it was not.
+        reason: Why it was switched off; empty if it was not.
     """
 
     check: Check

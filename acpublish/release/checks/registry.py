@@ -1,7 +1,7 @@
-"""All checks in the order in which they run, running them, and turning some of them off.
+"""All checks in the order in which they run, running them, and switching some of them off.
 
 A new check is one more :class:`Check` in a tuple of its module: nothing else has to know it. A
-check is turned off by its name, with a reason that the release's manifest keeps.
+check is switched off by its name, with a reason that the release's manifest keeps.
 """
 
 from __future__ import annotations
@@ -147,10 +147,10 @@ _FORM = "Use NAME=REASON, for example dirty=built on the test bench."
 
 
 def parse_skips(text: str) -> dict[str, str]:
-    """Reads which checks to turn off: ``NAME=REASON``, separated by lines or ``;``.
+    """Reads which checks to switch off: ``NAME=REASON``, separated by lines or ``;``.
 
     Raises:
-        SettingsError: There is no such check, it cannot be turned off, or a reason is missing.
+        SettingsError: There is no such check, it cannot be switched off, or a reason is missing.
     """
     skips: dict[str, str] = {}
     for part in filter(None, map(str.strip, _BETWEEN.split(text))):
@@ -160,16 +160,16 @@ def parse_skips(text: str) -> dict[str, str]:
 
 
 def allowed_skips(skips: Mapping[str, str]) -> dict[str, str]:
-    """Returns which checks to turn off, by the rules of both sides.
+    """Returns which checks to switch off, by the rules of both sides.
 
     An unknown name is kept: a newer client may have that check.
 
     Raises:
-        SettingsError: A check protects devices and cannot be turned off, or has no reason.
+        SettingsError: A check protects devices and cannot be switched off, or has no reason.
     """
     if len(skips) > _MAX_SKIPS:
         raise SettingsError(
-            f"more than {_MAX_SKIPS} checks are turned off", hint="Turn off fewer checks."
+            f"more than {_MAX_SKIPS} checks are switched off", hint="Switch off fewer checks."
         )
     protected = {check.name for check in CHECKS if check.protected}
     for name, reason in skips.items():
@@ -177,11 +177,11 @@ def allowed_skips(skips: Mapping[str, str]) -> dict[str, str]:
             raise SettingsError(f"{name[:40]!a} is not the name of a check", hint=_FORM)
         if name in protected:
             raise SettingsError(
-                f"the check {name} cannot be turned off",
+                f"the check {name} cannot be switched off",
                 hint=f"No device could run what it rejects; see acpublish check --explain {name}.",
             )
         if not reason:
-            raise SettingsError(f"the check {name} is turned off without a reason", hint=_FORM)
+            raise SettingsError(f"the check {name} is switched off without a reason", hint=_FORM)
         if len(reason) > MAX_REASON_CHARACTERS or not reason.isprintable():
             raise SettingsError(
                 f"the reason for {name} is not a single line of at most {MAX_REASON_CHARACTERS} "

@@ -105,7 +105,7 @@ def test_a_manifest_that_is_copied_in_or_changed_is_withheld(
     fresh.write_text(json.dumps(document))
     fresh.replace(path)
     assert offered(catalog) == []
-    assert f"the signature of key {OLD.public.id} does not fit it" in caplog.text
+    assert f"the signature of key {OLD.public.id} does not match it" in caplog.text
 
 
 def test_a_reason_is_logged_once(

@@ -138,7 +138,7 @@ class TestBadImages:
         ("data", "error", "said"),
         [
             (b"", CheckError, "empty"),
-            (b"a text\n", CheckError, "no ESP image"),
+            (b"a text\n", CheckError, "not an ESP image"),
             (built()[:-40], DamagedImageError, "damaged"),
             (built()[:5000] + b"\xff" + built()[5001:], DamagedImageError, "damaged"),
             (images.merged_image(), CheckError, "merged factory image"),
@@ -207,7 +207,7 @@ class TestOnBuild:
     def test_a_version_without_room_is_an_error_of_one_line(self, tmp_path: Path) -> None:
         long = "1.0.0-" + "a" * 25
         publish(tmp_path, built(), long, on_build=True)
-        with pytest.raises(VersionError, match="the stamp holds 31"):
+        with pytest.raises(VersionError, match="a stamp holds at most 31"):
             publish(tmp_path, built(1), long, on_build=True)
 
     def test_threads_never_fail_and_never_share_a_version(self, tmp_path: Path) -> None:

@@ -58,21 +58,23 @@ def form(report: Report, runs: Release = RUNS, offered: Release = OFFERED) -> st
 
 
 def test_where_all_is_known_and_fits_it_is_the_gzip() -> None:
-    assert form(device()) == "compressed: it runs 1.0.0 of core 3.1.2, and has the space"
+    assert form(device()) == (
+        "compressed: it runs 1.0.0, built with core 3.1.2, and has enough free space"
+    )
 
 
 @pytest.mark.parametrize(
     ("report", "words"),
     [
-        (NO_REPORT, "the device is no ESP8266"),
-        (device(family="esp32"), "the device is no ESP8266"),
-        (device(family=None), "the device is no ESP8266"),
+        (NO_REPORT, "the device is not an ESP8266"),
+        (device(family="esp32"), "the device is not an ESP8266"),
+        (device(family=None), "the device is not an ESP8266"),
         (device(sketch_md5=None), "the release that the device runs is not known"),
         (device(sketch_md5=md5("else")), "the release that the device runs is not known"),
         (device(sketch_md5=None, version="1.0.0"), "runs is not known"),
-        (device(sketch_md5=MODES[1]), "flash mode may not be the image's"),
-        (device(sketch_size=None), "does not say how much space"),
-        (device(free_space=None), "does not say how much space"),
+        (device(sketch_md5=MODES[1]), "flash modes of the device and the image may differ"),
+        (device(sketch_size=None), "does not report how much space"),
+        (device(free_space=None), "does not report how much space"),
         (device(free_space=250_000), "has 250000 bytes of free space"),
     ],
 )
@@ -84,8 +86,8 @@ def test_in_doubt_it_is_the_plain_image(report: Report, words: str) -> None:
     ("core", "words"),
     [
         (None, "the core of 1.0.0, which it runs, is not known"),
-        ("2.6.3", "it runs 1.0.0 of core 2.6.3, before 2.7"),
-        ("new", "it runs 1.0.0 of core new, before 2.7"),
+        ("2.6.3", "it runs 1.0.0, built with core 2.6.3, older than 2.7"),
+        ("new", "it runs 1.0.0, built with core new, older than 2.7"),
     ],
 )
 def test_the_core_of_the_running_release_counts(core: str | None, words: str) -> None:
@@ -141,7 +143,8 @@ def test_a_decision_names_the_form() -> None:
     assert decision.verdict is Verdict.OFFER
     assert (decision.compressed, decision.has_forms) == (GZIP, True)
     assert decision.reason == (
-        "2.0.0 is the newest on stable; compressed: it runs 1.0.0 of core 3.1.2, and has the space"
+        "2.0.0 is the newest on stable; compressed: it runs 1.0.0, built with core 3.1.2, and has "
+        "enough free space"
     )
     plain = decided(device(free_space=1), RUNS, OFFERED)
     assert (plain.verdict, plain.compressed, plain.has_forms) == (Verdict.OFFER, None, True)

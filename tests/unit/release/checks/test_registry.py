@@ -70,7 +70,7 @@ def test_a_signed_image_without_a_place_for_a_stamp_is_taken_as_it_is() -> None:
     ("data", "name", "said"),
     [
         (b"", "empty", "the file is empty"),
-        (b"hello\n" * 100, "wrong-kind", "no ESP image"),
+        (b"hello\n" * 100, "wrong-kind", "not an ESP image"),
         (images.merged_image(), "wrong-kind", "merged factory image"),
         (images.bootloader(), "wrong-kind", "bootloader"),
         (images.gzipped(STAMPED), "wrong-kind", "gzip"),
@@ -192,7 +192,7 @@ def test_names_and_reasons(text: str) -> None:
         ("dirty= ", "without a reason"),
         ("damaged=x", "damaged cannot be switched off"),
         ("dirty=" + "x" * 201, "at most 200"),
-        ("dirty=a\x1b[2J", "no line"),
+        ("dirty=a\x1b[2J", "not a single line"),
     ],
 )
 def test_what_is_refused(text: str, said: str) -> None:
@@ -203,7 +203,7 @@ def test_what_is_refused(text: str, said: str) -> None:
 def test_a_newer_client_may_have_more_checks() -> None:
     assert allowed_skips({"smell": "it is fine"}) == {"smell": "it is fine"}
     for name in ("", "Smell", "a" * 41, "a\nb"):
-        with pytest.raises(SettingsError, match="no name of a check"):
+        with pytest.raises(SettingsError, match="not the name of a check"):
             allowed_skips({name: "x"})
     with pytest.raises(SettingsError, match="more than 50"):
         allowed_skips({f"a{number}": "x" for number in range(51)})
