@@ -17,7 +17,7 @@ from acpublish.errors import AcpublishError
 from acpublish.image.reader import read
 from acpublish.publishing import git as origin
 from acpublish.publishing.destinations import open_catalog
-from acpublish.publishing.github import tell_workflow
+from acpublish.publishing.github import report_to_workflow
 from acpublish.publishing.image_files import read_file, write_file
 from acpublish.publishing.publish import publish_image
 from acpublish.publishing.result import describe
@@ -96,7 +96,7 @@ def _publish(image: Path, sketch: Path, fqbn: str, mcu: str) -> None:
     final = stamped(data, read(data), publication.submission)
     if final != data:
         write_file(image, final)
-    for warning in (*publication.receipt.warnings, *tell_workflow(publication, os.environ)):
+    for warning in (*publication.receipt.warnings, *report_to_workflow(publication, os.environ)):
         print(f"acpublish: warning: {warning}", file=sys.stderr)
     for line in (publication.note, describe(publication), publication.receipt.url):
         if line:

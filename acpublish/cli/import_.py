@@ -99,9 +99,9 @@ def _import(
 def _tell_faults(plan: Sequence[Imported]) -> list[AcpublishError]:
     faults = []
     for one in plan:
-        if one.fault:
-            click.echo(f"acpublish: error: {printable(f'{one.file.name}: {one.fault}')}", err=True)
-            faults.append(one.fault)
+        if one.error:
+            click.echo(f"acpublish: error: {printable(f'{one.file.name}: {one.error}')}", err=True)
+            faults.append(one.error)
         for warning in one.publication.receipt.warnings if one.publication else ():
             if not warning.startswith(_EXPECTED):
                 warn(f"{one.file.name}: {warning}")
@@ -163,5 +163,5 @@ def document(one: Imported) -> dict[str, Any]:
         "outcome": publication.receipt.outcome.value if publication else None,
         "dry_run": publication.dry_run if publication else None,
         "warnings": list(publication.receipt.warnings) if publication else [],
-        "problem": str(one.fault) if one.fault else None,
+        "problem": str(one.error) if one.error else None,
     }

@@ -9,7 +9,7 @@ from acpublish.errors import CheckError
 from acpublish.pio.run_state import Hook, say
 from acpublish.publishing.destinations import open_catalog, running_devices
 from acpublish.publishing.image_files import read_file
-from acpublish.publishing.overview import running_line, standing
+from acpublish.publishing.overview import release_lines, running_line
 from acpublish.publishing.publish import preflight
 from acpublish.release.checks.facts import Severity
 
@@ -55,7 +55,7 @@ def tell_status(hook: Hook) -> None:
     product = hook.project.product
     releases = open_catalog(destination).releases(product)
     say(f"{product} in {destination.to}", sys.stdout)
-    for line in standing(releases):
+    for line in release_lines(releases):
         say(line, sys.stdout)
     running = running_devices(destination, product)
     if running:

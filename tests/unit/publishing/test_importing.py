@@ -117,7 +117,7 @@ def test_a_product_that_trusts_keys_takes_signed_images_only(
     public.write_text(api.create_key(key).pem, encoding="utf-8")
     api.trust_keys(catalog.root, product="lamp", add=public)
     plan = plan_import(folder, options(catalog), catalog)
-    assert [type(one.fault) for one in plan] == [CheckError] * 3
+    assert [type(one.error) for one in plan] == [CheckError] * 3
     plan = plan_import(folder, options(catalog, signing_key=key), catalog)
     list(carry_out(plan, catalog))
     assert len(catalog.releases("lamp")) == 3
