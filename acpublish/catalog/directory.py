@@ -1,11 +1,12 @@
 """The directory catalog: releases in a directory, committed by one rename.
 
-The order of a publish, each step whole before the next begins:
+A publish prepares the image under the lock, and then writes in this order; each step is complete
+before the next begins:
 
-1. the image's bytes, as an object named by their digest, and those of its gzip likewise;
-2. another name of them, the visible file to be, still among the temporary files;
-3. the manifest, renamed into place: that is the commit;
-4. the visible file, a projection that the next publish or the server's start repairs.
+1. the bytes of the image and of its gzip, each as an object named by its digest;
+2. a link to the image, the later visible file, still among the temporary files;
+3. the manifest, renamed into place: this is the commit;
+4. the visible file, a projection that the next publish or the start of a server repairs.
 """
 
 from __future__ import annotations
@@ -42,16 +43,18 @@ class DirectoryCatalog:
 
         Args:
             root: The catalog's directory; it may be empty.
-            state: The folder of what must not be public; None where that is not kept.
+            state: The folder of what must not be public; None if that is not kept.
 
         Raises:
-            CatalogError: It is missing or no directory.
+            CatalogError: It is missing or not a directory.
         """
         with atomic.wrapped(root, "cannot open the catalog"):
-            # Path.resolve has an error of its own, no OSError, for links that lead in a circle.
+            # For circular links, Path.resolve raises an error that is not an OSError.
             self.root = Path(os.path.realpath(root, strict=True))
             if not self.root.is_dir():
-                raise CatalogError(f"the catalog {root} is no directory", hint="Give a directory.")
+                raise CatalogError(
+                    f"the catalog {root} is not a directory", hint="Use a directory."
+                )
         self._snapshots = ProductSnapshots(self.root)
         self._private = None if state is None else PrivateProvenance(state)
         #: Changes which keys a product trusts.
@@ -64,12 +67,12 @@ class DirectoryCatalog:
     def releases(self, product: str) -> tuple[Release, ...]:
         """Returns a product's releases in no particular order; cheap enough for every request.
 
-        Where the product trusts keys, these are the releases that one of them signed.
+        If the product trusts keys, these are only the releases that one of them signed.
         """
         return self._snapshots.product(product).releases
 
     def trusted_keys(self, product: str) -> tuple[PublicKey, ...]:
-        """Reads now which keys a product trusts; none for a product that takes any release.
+        """Reads which keys a product trusts now; none for a product that accepts any release.
 
         Raises:
             ManifestError: Their file is damaged.
@@ -84,14 +87,14 @@ class DirectoryCatalog:
         return str(self.root / file)
 
     def request_for(self, submission: Submission) -> None:
-        """Returns what sends an image; nothing is sent here."""
+        """Returns None: an image is written, and no request is sent."""
 
     def find_file(self, product: str, file: str) -> tuple[Release, ReleaseImage] | None:
         """Returns the release and image behind a visible file; as cheap as :meth:`releases`."""
         return self._snapshots.product(product).files.get(file)
 
     def owns(self, product: str) -> bool:
-        """Tells whether manifests decide what is in a product's directory."""
+        """Returns whether manifests decide what is in a product's directory."""
         return self._snapshots.product(product).owned
 
     def object_path(self, sha256: str) -> Path:
@@ -102,15 +105,15 @@ class DirectoryCatalog:
         """Returns the bytes of an image, compared with its digest.
 
         Raises:
-            NotFoundError: They are not there.
-            CatalogError: They are not what was published.
+            NotFoundError: They are missing.
+            CatalogError: They differ from what was published.
         """
         try:
             data = self.object_path(sha256).read_bytes()
-        except OSError as fault:
+        except OSError as error:
             raise NotFoundError(
                 f"the object {sha256} cannot be read", hint="Publish that image again."
-            ) from fault
+            ) from error
         if hashlib.sha256(data).hexdigest() != sha256:
             raise CatalogError(
                 f"the object {sha256} was changed on the disk", hint="Publish that image again."
@@ -188,21 +191,21 @@ class DirectoryCatalog:
                 ) from error
 
     def repair(self, *, older_than_s: float = _LEFTOVER_AGE_S) -> tuple[str, ...]:
-        """Makes the visible files again that are missing or differ, and clears leftovers.
+        """Recreates visible files that are missing or differ, and clears leftovers.
 
         Args:
             older_than_s: The age from which a temporary file, or an object that no manifest
                 names, is a leftover.
 
         Returns:
-            The files that were made again.
+            The files that were recreated.
 
         Raises:
             CatalogError: The directory cannot be read or written.
         """
         if not (self.root / layout.HIDDEN).is_dir():
             return ()
-        made = []
+        recreated = []
         with (
             atomic.wrapped(self.root, "cannot repair the catalog"),
             atomic.exclusive(self.root / layout.HIDDEN),
@@ -212,8 +215,8 @@ class DirectoryCatalog:
                 atomic.clear_leftovers(self._orphans(), older_than_s)
             for product in self.products():
                 for release in self.releases(product):
-                    made += [self._project(product, image) for image in release.images]
-        return tuple(filter(None, made))
+                    recreated += [self._project(product, image) for image in release.images]
+        return tuple(filter(None, recreated))
 
     def _project(self, product: str, image: ReleaseImage) -> str:
         target = self.object_path(image.sha256)
@@ -231,14 +234,14 @@ class DirectoryCatalog:
         """Returns the objects that no manifest names.
 
         Raises:
-            ManifestError: One cannot be read, so nobody knows what it names.
+            ManifestError: A manifest cannot be read, so the objects that it names are not known.
         """
         named = self._snapshots.named_objects()
         return tuple(path for path in layout.objects(self.root).glob("*") if path.name not in named)
 
 
 def _readable_json(release: Release) -> bytes:
-    """Returns a manifest that was read back: one that cannot be would stop the whole product."""
+    """Returns a manifest after reading it back: an unreadable one would block the whole product."""
     text = release.to_json()
     Release.from_json(text, f"the manifest of {release.product} {release.version}")
     return text

@@ -1,6 +1,6 @@
-"""Values out of layers: each is checked once, and an error says where it came from.
+"""Values from layers: each is checked once, and an error says where it came from.
 
-The layers that count in a place: the same for commands, the hook and Arduino's recipe.
+Commands, the PlatformIO hook and Arduino's recipe all build their layers here.
 """
 
 from __future__ import annotations

@@ -9,15 +9,12 @@ import pytest
 from acpublish import api
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import CatalogError, CheckError, NotAnImageError
-from acpublish.image.stamper import stamp
 from acpublish.publishing.importing import ARCHIVE, carry_out, plan_import
 from acpublish.publishing.options import Destination, ImportOptions
-from acpublish.publishing.rehearsal import Rehearsal
 from acpublish.release import names
 from acpublish.release.filenames import NamePattern
 from acpublish.release.placement import Candidate
 from acpublish.release.submission import Outcome, Receipt, Submission
-from acpublish.release.version import Version
 from tests.support import images
 
 VERSIONS = ("1.0", "1.1", "1.2")
@@ -121,19 +118,3 @@ def test_a_product_that_trusts_keys_takes_signed_images_only(
     plan = plan_import(folder, options(catalog, signing_key=key), catalog)
     list(carry_out(plan, catalog))
     assert len(catalog.releases("lamp")) == 3
-
-
-def test_a_rehearsal_sees_what_was_put_and_writes_nothing(catalog: DirectoryCatalog) -> None:
-    rehearsal = Rehearsal(catalog)
-    submission = Submission(
-        product=names.product("lamp"),
-        version=Version.parse("1.0.0"),
-        board=names.board("d1"),
-        channel=names.STABLE,
-    )
-    candidate = Candidate.of(stamp(images.esp8266_image(), "lamp", "1.0.0"))
-    assert rehearsal.put(candidate, submission).outcome is Outcome.PUBLISHED
-    assert rehearsal.put(candidate, submission).outcome is Outcome.ALREADY_PUBLISHED
-    assert [str(one.version) for one in rehearsal.releases("lamp")] == ["1.0.0"]
-    assert catalog.releases("lamp") == ()
-    assert list(catalog.root.iterdir()) == []

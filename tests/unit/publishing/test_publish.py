@@ -350,28 +350,3 @@ def test_a_refused_version_is_not_tried_again(
     assert DirectoryCatalog(catalog).releases("lamp") == ()
     done = publish(catalog, built(5), on_build=True, signing_key=key)
     assert version_of(done) == "1.0.1-dev.4"
-
-
-class TestResults:
-    def test_they_tell_without_a_chain(self, tmp_path: Path) -> None:
-        done = publish(tmp_path, images.esp8266_image(record=False), channel="beta")
-        assert done.outcome is done.receipt.outcome is Outcome.PUBLISHED
-        assert (str(done.version), done.channel) == ("1.0.0", "beta")
-        assert (done.url, done.file) == (str(tmp_path / done.file), "lamp/lamp-1.0.0_d1.bin")
-        assert done.warnings == done.receipt.warnings != ()
-
-    def test_a_plan_compares_before_and_after(self, tmp_path: Path) -> None:
-        publish(tmp_path, built())
-        plan = publish(tmp_path, built(1), "1.1.0", dry_run=True).plan
-        assert plan is not None
-        assert (plan.new, str(plan.before), str(plan.after)) == (True, "1.0.0", "1.1.0")
-        again = publish(tmp_path, built(), dry_run=True).plan
-        assert again is not None
-        assert (again.new, str(again.before), str(again.after)) == (False, "1.0.0", "1.0.0")
-        assert (again.signed_by, again.request, again.version_from) == ((), None, "")
-
-    def test_what_was_not_checked_is_named_with_what_it_lacks(self, tmp_path: Path) -> None:
-        first = publish(tmp_path, built(), dry_run=True)
-        done = publish(tmp_path, built())
-        assert done.not_checked == first.not_checked
-        assert done.not_checked["slot"] == "the partition table"
