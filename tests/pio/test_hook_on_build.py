@@ -390,4 +390,7 @@ def test_a_version_whose_builds_have_no_room_is_refused_before_the_build(
 
     assert run.returncode == 1
     assert "Compiling" not in run.stdout
-    assert f"the development versions of {version} would not fit a stamp" in errors(run)[0]
+    assert (
+        f"development versions of {version}, which changed builds get, would not fit in a stamp"
+        in errors(run)[0]
+    )

@@ -196,7 +196,7 @@ def test_each_problem_is_one_line_and_the_rest_is_imported(
     found = problems(said)
     assert set(found) == set(bad)
     assert "wrong-kind" in found["notes_v1.0.bin"]
-    assert "tells product and version. Give --pattern" in found["sensor.bin"]
+    assert "contains product and version. Use --pattern" in found["sensor.bin"]
     assert "bootloader" in found["boot_v1.0.bin"]
     assert "damaged" in found["cut_v1.0.bin"]
     assert "different bytes" in found["sensor_v1.2.0.bin"]
@@ -215,7 +215,7 @@ def test_what_is_no_file_is_named_and_what_lacks_a_version_is_told_how(
     (old / "lamp.bin").write_bytes(images.esp8266_image())
     said = acpublish("import", old, "--to", catalog, "--yes", "--board", "d1")
     assert said.status != 0
-    assert "a link to one that is gone" in said.err + said.out
+    assert "a broken link" in said.err + said.out
     assert "rename the file" in said.err + said.out
 
 
@@ -225,7 +225,7 @@ def test_without_a_board_nothing_is_imported(
     said = acpublish("import", old, "--to", catalog, "--yes")
     assert said.status == 2
     assert set(problems(said).values()) == {
-        "neither the image nor its name tells the board. Give --pattern, such as "
+        "neither the image nor its file name contains the board. Use --pattern, such as "
         "'{product}_v{version}_{board}.bin', or --product and --board for all files."
     }
     assert list(catalog.iterdir()) == []

@@ -59,7 +59,7 @@ def test_the_core_goes_into_the_provenance_and_wins_over_what_was_found_out() ->
     assert found.compress
     plain = settings(dict(given), {}, {"custom_ota_core": "2.7.4"}).publish_options()
     assert (plain.provenance, plain.compress) == ({"core": "2.7.4"}, False)
-    with pytest.raises(VersionError, match=r"--core: '3\.1' is no version"):
+    with pytest.raises(VersionError, match=r"--core: '3\.1' is not a version"):
         settings({**given, "core": "3.1"}).publish_options()
 
 
