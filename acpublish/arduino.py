@@ -16,14 +16,15 @@ from acpublish.errors import AcpublishError
 from acpublish.image.reader import read
 from acpublish.publishing import git
 from acpublish.publishing.destinations import open_catalog
-from acpublish.publishing.github import tell_workflow
+from acpublish.publishing.github import report_to_workflow
 from acpublish.publishing.image_files import read_file, write_file
 from acpublish.publishing.options import PublishOptions
-from acpublish.publishing.publish import publish_image, stamped
+from acpublish.publishing.publish import publish_image
 from acpublish.publishing.result import describe
 from acpublish.publishing.versions import resolve
 from acpublish.release import names
 from acpublish.release.declared import Declared
+from acpublish.release.placement import stamped
 from acpublish.settings.layers import environment
 from acpublish.settings.values import Settings, files_of
 from acpublish.unexpected import describe_fault
@@ -81,7 +82,7 @@ def _publish(image: Path, sketch: Path, fqbn: str, mcu: str) -> None:
     if settings.text("to") is None or (settings.text("on_build") and not settings.flag("on_build")):
         return
     options = _options(settings, sketch, fqbn, mcu)
-    source = resolve(options.version, sketch)
+    source = resolve(options.version_source, sketch)
     catalog = open_catalog(options.destination, publishing=True)
     data = read_file(image)
     publication = publish_image(data, options, source, catalog, on_build=True)
@@ -89,7 +90,7 @@ def _publish(image: Path, sketch: Path, fqbn: str, mcu: str) -> None:
     final = stamped(data, read(data), publication.submission)
     if final != data:
         write_file(image, final)
-    for warning in (*publication.receipt.warnings, *tell_workflow(publication, os.environ)):
+    for warning in (*publication.receipt.warnings, *report_to_workflow(publication, os.environ)):
         _print(f"acpublish: warning: {warning}")
     for line in (publication.note, describe(publication), publication.receipt.url):
         if line:

@@ -1,11 +1,12 @@
 """The directory catalog: releases in a directory, committed by one rename.
 
-The order of a publish, each step whole before the next begins:
+A publish prepares the image under the lock, and then writes in this order; each step is complete
+before the next begins:
 
-1. the image's bytes, as an object named by their digest, and those of its gzip likewise;
-2. another name of them, the visible file to be, still among the temporary files;
-3. the manifest, renamed into place: that is the commit;
-4. the visible file, a projection that the next publish or the server's start repairs.
+1. the bytes of the image and of its gzip, each as an object named by its digest;
+2. a link to the image, the later visible file, still among the temporary files;
+3. the manifest, renamed into place: this is the commit;
+4. the visible file, a projection that the next publish or the start of a server repairs.
 """
 
 from __future__ import annotations
@@ -23,14 +24,10 @@ from acpublish.catalog.snapshot import ProductSnapshots
 from acpublish.catalog.state import PrivateProvenance
 from acpublish.catalog.trusted_keys import TrustStore, read_trusted_keys
 from acpublish.errors import AcpublishError, CatalogError, ManifestError, NotFoundError, reason_of
-from acpublish.image.reader import read
 from acpublish.keys import PublicKey
 from acpublish.release import names
-from acpublish.release.checks.registry import check, raise_errors
-from acpublish.release.gzip_choice import gzip_beside
 from acpublish.release.manifest import Compressed, Release, ReleaseImage
-from acpublish.release.placement import place
-from acpublish.release.secrets import find_secrets
+from acpublish.release.placement import Candidate, Prepared, prepare
 from acpublish.release.submission import Outcome, Receipt, Submission
 
 _log = logging.getLogger(__name__)
@@ -46,16 +43,18 @@ class DirectoryCatalog:
 
         Args:
             root: The catalog's directory; it may be empty.
-            state: The folder of what must not be public; None where that is not kept.
+            state: The folder of what must not be public; None if that is not kept.
 
         Raises:
-            CatalogError: It is missing or no directory.
+            CatalogError: It is missing or not a directory.
         """
         with atomic.wrapped(root, "cannot open the catalog"):
-            # Path.resolve has an error of its own, no OSError, for links that lead in a circle.
+            # For circular links, Path.resolve raises an error that is not an OSError.
             self.root = Path(os.path.realpath(root, strict=True))
             if not self.root.is_dir():
-                raise CatalogError(f"the catalog {root} is no directory", hint="Give a directory.")
+                raise CatalogError(
+                    f"the catalog {root} is not a directory", hint="Use a directory."
+                )
         self._snapshots = ProductSnapshots(self.root)
         self._private = None if state is None else PrivateProvenance(state)
         #: Changes which keys a product trusts.
@@ -68,12 +67,12 @@ class DirectoryCatalog:
     def releases(self, product: str) -> tuple[Release, ...]:
         """Returns a product's releases in no particular order; cheap enough for every request.
 
-        Where the product trusts keys, these are the releases that one of them signed.
+        If the product trusts keys, these are only the releases that one of them signed.
         """
         return self._snapshots.product(product).releases
 
     def trusted_keys(self, product: str) -> tuple[PublicKey, ...]:
-        """Reads now which keys a product trusts; none for a product that takes any release.
+        """Reads which keys a product trusts now; none for a product that accepts any release.
 
         Raises:
             ManifestError: Their file is damaged.
@@ -88,14 +87,14 @@ class DirectoryCatalog:
         return str(self.root / file)
 
     def request_for(self, submission: Submission) -> None:
-        """Returns what sends an image; nothing is sent here."""
+        """Returns None: an image is written, and no request is sent."""
 
     def find_file(self, product: str, file: str) -> tuple[Release, ReleaseImage] | None:
         """Returns the release and image behind a visible file; as cheap as :meth:`releases`."""
         return self._snapshots.product(product).files.get(file)
 
     def owns(self, product: str) -> bool:
-        """Tells whether manifests decide what is in a product's directory."""
+        """Returns whether manifests decide what is in a product's directory."""
         return self._snapshots.product(product).owned
 
     def object_path(self, sha256: str) -> Path:
@@ -106,93 +105,107 @@ class DirectoryCatalog:
         """Returns the bytes of an image, compared with its digest.
 
         Raises:
-            NotFoundError: They are not there.
-            CatalogError: They are not what was published.
+            NotFoundError: They are missing.
+            CatalogError: They differ from what was published.
         """
         try:
             data = self.object_path(sha256).read_bytes()
-        except OSError as fault:
+        except OSError as error:
             raise NotFoundError(
                 f"the object {sha256} cannot be read", hint="Publish that image again."
-            ) from fault
+            ) from error
         if hashlib.sha256(data).hexdigest() != sha256:
             raise CatalogError(
                 f"the object {sha256} was changed on the disk", hint="Publish that image again."
             )
         return data
 
-    def put(self, data: bytes, submission: Submission, *, now: datetime | None = None) -> Receipt:
-        """Publishes an image.
+    def put(
+        self, candidate: Candidate, submission: Submission, *, now: datetime | None = None
+    ) -> Receipt:
+        """Prepares an image and publishes it.
 
         Args:
-            data: The very bytes that devices will get; stamped already.
-            submission: Where they are to stand.
-            now: The time of publishing, by default the present.
+            candidate: The exact bytes that devices will get; already stamped.
+            submission: What they are published as.
+            now: The time of publishing; the present by default.
 
         Raises:
             CheckError: A pre-flight check found an error.
-            ConflictError: The version exists with other bytes.
+            ConflictError: The version already has different bytes.
             CatalogError: The directory cannot be read or written.
             ManifestError: A manifest of this product cannot be read.
         """
-        with (
-            atomic.wrapped(self.root, "cannot publish to the catalog"),
-            atomic.exclusive(self.root / layout.HIDDEN),
-        ):
-            gzip, release, receipt = self._prepare(
-                data, submission, now or datetime.now(timezone.utc)
-            )
-            try:
-                self._write(data, gzip, release, receipt)
-            except OSError:
-                # What was no commit leaves nothing: a full disk stays as full as it was.
-                with contextlib.suppress(OSError, AcpublishError):
-                    atomic.clear_leftovers(self._orphans(), 0)
-                raise
-            if self._private is not None:
-                self._private.keep(submission)
+        now = now or datetime.now(timezone.utc)
+        with atomic.wrapped(self.root, "cannot publish to the catalog"):
+            hidden = self.root / layout.HIDDEN
+            if not hidden.is_dir():
+                # The lock needs this directory, which a refused image must not leave behind.
+                self._prepared(candidate, submission, now)
+            with atomic.exclusive(hidden):
+                prepared = self._prepared(candidate, submission, now)
+                receipt = prepared.receipt(self.url_of(prepared.file))
+                try:
+                    self._write(candidate.data, prepared)
+                except OSError:
+                    # A publish that was not committed leaves nothing: a full disk is not filled
+                    # any further.
+                    with contextlib.suppress(OSError, AcpublishError):
+                        atomic.clear_leftovers(self._orphans(), 0)
+                    raise
+                if self._private is not None:
+                    self._private.keep(submission)
         return receipt
 
-    def _write(self, data: bytes, gzip: bytes, release: Release, receipt: Receipt) -> None:
+    def _prepared(self, candidate: Candidate, submission: Submission, now: datetime) -> Prepared:
+        releases = self._snapshots.fresh(submission.product)
+        keys = read_trusted_keys(self.root, submission.product)
+        return prepare(candidate, submission, releases, keys, now)
+
+    def _write(self, data: bytes, prepared: Prepared) -> None:
+        placement = prepared.placement
+        release, image = placement.release, placement.image
         manifest = _readable_json(release)
         temporary = layout.temporary(self.root)
-        target = self.object_path(receipt.sha256)
+        target = self.object_path(image.sha256)
         objects = {target: data}
-        if gzip and receipt.compressed == Compressed.of(gzip):
-            objects[self.object_path(receipt.compressed.sha256)] = gzip
+        gzip = image.compressed
+        # A gzip that an earlier publish stored is kept, even if this zlib makes another one.
+        if gzip is not None and prepared.gzip and gzip == Compressed.of(prepared.gzip):
+            objects[self.object_path(gzip.sha256)] = prepared.gzip
         for path, content in objects.items():
-            if not _holds(path, content):
+            if not _has_content(path, content):
                 atomic.write(path, content, temporary, mode=0o444)
-        visible = self.root / receipt.file
+        visible = self.root / prepared.file
         with atomic.prepared_link(visible, target, temporary) as put_in_place:
-            if receipt.outcome is not Outcome.ALREADY_PUBLISHED:
+            if placement.outcome is not Outcome.ALREADY_PUBLISHED:
                 path = layout.manifest(self.root, release.product, release.version)
                 atomic.write(path, manifest, temporary)
             try:
                 put_in_place()
-            except OSError as fault:
+            except OSError as error:
                 raise CatalogError(
                     f"{release.product} {release.version} is published, but {visible} could not "
-                    f"be made: {reason_of(fault)}",
-                    hint="Mend that and publish again, which completes it.",
-                ) from fault
+                    f"be created: {reason_of(error)}",
+                    hint="Fix that, then publish again to complete the release.",
+                ) from error
 
     def repair(self, *, older_than_s: float = _LEFTOVER_AGE_S) -> tuple[str, ...]:
-        """Makes the visible files again that are missing or differ, and clears leftovers.
+        """Recreates visible files that are missing or differ, and clears leftovers.
 
         Args:
             older_than_s: The age from which a temporary file, or an object that no manifest
                 names, is a leftover.
 
         Returns:
-            The files that were made again.
+            The files that were recreated.
 
         Raises:
             CatalogError: The directory cannot be read or written.
         """
         if not (self.root / layout.HIDDEN).is_dir():
             return ()
-        made = []
+        recreated = []
         with (
             atomic.wrapped(self.root, "cannot repair the catalog"),
             atomic.exclusive(self.root / layout.HIDDEN),
@@ -202,8 +215,8 @@ class DirectoryCatalog:
                 atomic.clear_leftovers(self._orphans(), older_than_s)
             for product in self.products():
                 for release in self.releases(product):
-                    made += [self._project(product, image) for image in release.images]
-        return tuple(filter(None, made))
+                    recreated += [self._project(product, image) for image in release.images]
+        return tuple(filter(None, recreated))
 
     def _project(self, product: str, image: ReleaseImage) -> str:
         target = self.object_path(image.sha256)
@@ -221,47 +234,20 @@ class DirectoryCatalog:
         """Returns the objects that no manifest names.
 
         Raises:
-            ManifestError: One cannot be read, so nobody knows what it names.
+            ManifestError: A manifest cannot be read, so the objects that it names are not known.
         """
         named = self._snapshots.named_objects()
         return tuple(path for path in layout.objects(self.root).glob("*") if path.name not in named)
 
-    def _prepare(
-        self, data: bytes, submission: Submission, now: datetime
-    ) -> tuple[bytes, Release, Receipt]:
-        releases = self._snapshots.fresh(submission.product)
-        keys = read_trusted_keys(self.root, submission.product)
-        image = read(data)
-        secrets = find_secrets(data, accepted=submission.secrets.accepted)
-        warnings = raise_errors(check(image, submission, releases, keys, secrets))
-        gzip, more = gzip_beside(data, image, submission)
-        described = Compressed.of(gzip) if gzip else None
-        placed = place(image, submission, releases, now, described, trusted_keys=keys)
-        file = f"{submission.product}/{placed.image.file}"
-        return (
-            gzip,
-            placed.release,
-            Receipt(
-                outcome=placed.outcome,
-                file=file,
-                size=image.size,
-                md5=image.md5,
-                sha256=image.sha256,
-                url=self.url_of(file),
-                warnings=(*warnings, *more),
-                compressed=placed.image.compressed,
-            ),
-        )
-
 
 def _readable_json(release: Release) -> bytes:
-    """Returns a manifest that was read back: one that cannot be would stop the whole product."""
+    """Returns a manifest after reading it back: an unreadable one would block the whole product."""
     text = release.to_json()
     Release.from_json(text, f"the manifest of {release.product} {release.version}")
     return text
 
 
-def _holds(path: Path, data: bytes) -> bool:
+def _has_content(path: Path, data: bytes) -> bool:
     try:
         return path.read_bytes() == data
     except FileNotFoundError:

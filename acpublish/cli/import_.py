@@ -98,9 +98,9 @@ def _print_problems(plan: Sequence[Imported]) -> list[AcpublishError]:
     errors = []
     for imported in plan:
         name, publication = imported.file.name, imported.publication
-        if imported.fault:
-            click.echo(f"acpublish: error: {printable(f'{name}: {imported.fault}')}", err=True)
-            errors.append(imported.fault)
+        if imported.error:
+            click.echo(f"acpublish: error: {printable(f'{name}: {imported.error}')}", err=True)
+            errors.append(imported.error)
         for warning in publication.receipt.warnings if publication else ():
             if not warning.startswith(_EXPECTED):
                 warn(f"{name}: {warning}")
@@ -162,5 +162,5 @@ def document(imported: Imported) -> dict[str, Any]:
         "outcome": publication.receipt.outcome.value if publication else None,
         "dry_run": publication.dry_run if publication else None,
         "warnings": list(publication.receipt.warnings) if publication else [],
-        "problem": str(imported.fault) if imported.fault else None,
+        "problem": str(imported.error) if imported.error else None,
     }

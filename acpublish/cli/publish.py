@@ -23,7 +23,7 @@ from acpublish.cli.common_options import (
 )
 from acpublish.cli.ui import facts, json_option, print_json, upload_bar, warn
 from acpublish.publishing import git
-from acpublish.publishing.github import tell_workflow
+from acpublish.publishing.github import report_to_workflow
 from acpublish.publishing.result import Plan, Publication, describe
 from acpublish.release.declared import Declared
 from acpublish.settings.values import Settings
@@ -67,7 +67,7 @@ def command(
     )
     with upload_bar(wanted=not (as_json or quiet or verbose)) as sent:
         publication = publish_with(file, publish_options, dry_run=dry_run, sent=sent)
-    for warning in (*publication.receipt.warnings, *tell_workflow(publication, os.environ)):
+    for warning in (*publication.receipt.warnings, *report_to_workflow(publication, os.environ)):
         warn(warning)
     if as_json:
         print_json(document(publication, settings))

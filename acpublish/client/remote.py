@@ -11,6 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -27,6 +29,7 @@ from acpublish.errors import (
 from acpublish.keys import PublicKey, read_public_key
 from acpublish.release.adoption import Adoption
 from acpublish.release.manifest import Compressed, Release
+from acpublish.release.placement import Candidate, prepare
 from acpublish.release.signatures import to_header
 from acpublish.release.submission import Outcome, Receipt, Submission
 from acpublish.wire import (
@@ -120,12 +123,37 @@ class RemoteCatalog:
         """Returns method and address of the request that sends an image."""
         return f"PUT {self._address.base}{_release_target(submission)}"
 
-    def put(self, data: bytes, submission: Submission) -> Receipt:
-        """Publishes an image, and compares what the server holds with what was sent.
+    def put(self, candidate: Candidate, submission: Submission) -> Receipt:
+        """Prepares an image before the first byte is sent, and uploads it.
+
+        The server runs the same checks, and a newer one may have more of them.
 
         Args:
-            data: The very bytes that devices will get; stamped already.
-            submission: Where they are to stand.
+            candidate: The exact bytes that devices will get; already stamped.
+            submission: What they are published as.
+
+        Raises:
+            CheckError: A check found an error, here or on the server.
+            ConflictError: The version already has different bytes.
+            AcpublishError: As for :meth:`upload`.
+        """
+        self.need_token()
+        releases, keys = self.releases(submission.product), self.trusted_keys(submission.product)
+        prepared = prepare(candidate, submission, releases, keys, datetime.now(timezone.utc))
+        receipt = self.upload(candidate.data, submission)
+        ours = prepared.receipt(receipt.url)
+        return replace(
+            receipt,
+            warnings=tuple(dict.fromkeys((*ours.warnings, *receipt.warnings))),
+            not_checked=ours.not_checked,
+        )
+
+    def upload(self, data: bytes, submission: Submission) -> Receipt:
+        """Sends an image, and compares what the server has stored with what was sent.
+
+        Args:
+            data: The exact bytes that devices will get; already stamped.
+            submission: What they are published as.
 
         Raises:
             AuthenticationError: There is no token, or it does not allow this.

@@ -30,7 +30,8 @@ from acpublish.errors import (
     UnreachableError,
     VerificationError,
 )
-from acpublish.keys import PublicKey, read_public_key
+from acpublish.keyfiles import KeySource, public_key
+from acpublish.keys import PublicKey
 from acpublish.release.signatures import need_release_key, signed_by, statement
 from acpublish.wire import CATALOG_PATH, MAX_IMAGE_BYTES, NO_MAC
 
@@ -61,7 +62,16 @@ _DEVICE_HEADERS: Mapping[str, str] = {
 
 
 class UpdateServer:
-    """A client of one update server."""
+    """A client of one update server.
+
+    Example:
+        >>> import acpublish
+        >>> server = acpublish.UpdateServer("http://192.168.1.10:8000")
+        >>> for entry in server.catalog("lamp"):
+        ...     print(entry.name)
+        ...     path = server.download(entry, "downloaded.bin")
+        lamp-1.2.3_d1_mini.bin
+    """
 
     def __init__(
         self,
@@ -71,7 +81,7 @@ class UpdateServer:
         token: str | None = None,
         insecure_http: bool = False,
         patience: Patience | None = None,
-        trusted_keys: Iterable[str | bytes] = (),
+        trusted_keys: KeySource | Iterable[KeySource] = (),
     ) -> None:
         """Prepares to speak to a server; nothing is sent yet.
 
@@ -81,8 +91,8 @@ class UpdateServer:
             token: What the server asks for, if it does.
             insecure_http: Send the token or password over plain http to another machine, too.
             patience: How long to try in all.
-            trusted_keys: Public keys in PEM; with any, only what a release says that one of them
-                signed is downloaded.
+            trusted_keys: Public keys, each a PEM or the path of its file; with any, only what a
+                release says that one of them signed is downloaded.
 
         Raises:
             SettingsError: The address or a key cannot be used.
@@ -269,15 +279,17 @@ class Trust:
     keys: tuple[PublicKey, ...]
 
     @classmethod
-    def of(cls, pems: Iterable[str | bytes]) -> Trust | None:
+    def of(cls, sources: KeySource | Iterable[KeySource]) -> Trust | None:
         """Reads public keys; None where there are none, so that nothing has to be signed.
 
         Raises:
             SettingsError: One of them is no key that signs releases.
             MissingExtraError: cryptography is not installed.
         """
-        given = [pem.encode() if isinstance(pem, str) else pem for pem in pems]
-        keys = tuple(read_public_key(pem) for pem in given)
+        # A string is an iterable as well, of its characters.
+        if isinstance(sources, (str, bytes, Path)):
+            sources = (sources,)
+        keys = tuple(public_key(source) for source in sources)
         for key in keys:
             need_release_key(key)
         return cls(keys) if keys else None

@@ -141,7 +141,9 @@ class Project:
 
             read_table(options.partitions)
         # A missing version is an error of the options, so one is set here.
-        return Plan(options=options, source=source or resolve(options.version, self.directory))
+        return Plan(
+            options=options, source=source or resolve(options.version_source, self.directory)
+        )
 
     def _refuse_rivals(self, options: PublishOptions) -> None:
         """Refuses to publish what devices of another environment would receive."""
@@ -155,7 +157,7 @@ class Project:
                 for part in ("destination", "product", "board", "kind")
             )
             if same_devices and (
-                theirs.version == options.version or theirs.channel == options.channel
+                theirs.version_source == options.version_source or theirs.channel == options.channel
             ):
                 raise SettingsError(
                     f"the environments {self.environment} and {name} would both publish "

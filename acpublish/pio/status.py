@@ -9,8 +9,7 @@ from acpublish.errors import CheckError
 from acpublish.pio.run_state import Hook, print_line
 from acpublish.publishing.destinations import open_catalog, running_devices
 from acpublish.publishing.image_files import read_file
-from acpublish.publishing.options import CheckOptions
-from acpublish.publishing.overview import running_line, standing
+from acpublish.publishing.overview import release_lines, running_line
 from acpublish.publishing.publish import preflight
 from acpublish.release.checks.facts import Severity
 
@@ -28,7 +27,7 @@ def check(hook: Hook, path: Path) -> None:
     catalog = open_catalog(options.destination)
     results = preflight(
         read_file(path),
-        CheckOptions.of(options),
+        options,
         plan.source,
         catalog.releases(options.product),
         catalog.trusted_keys(options.product),
@@ -56,7 +55,7 @@ def show_status(hook: Hook) -> None:
     product = hook.project.product
     releases = open_catalog(destination).releases(product)
     print_line(f"{product} in {destination.to}", sys.stdout)
-    for line in standing(releases):
+    for line in release_lines(releases):
         print_line(line, sys.stdout)
     running = running_devices(destination, product)
     if running:

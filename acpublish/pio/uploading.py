@@ -14,11 +14,12 @@ from acpublish.pio.files import replace
 from acpublish.pio.provenance import elf_digest
 from acpublish.pio.run_state import Hook, print_line
 from acpublish.publishing.destinations import open_catalog
-from acpublish.publishing.github import tell_workflow
+from acpublish.publishing.github import report_to_workflow
 from acpublish.publishing.image_files import read_file
-from acpublish.publishing.publish import publish_image, stamped
+from acpublish.publishing.publish import publish_image
 from acpublish.publishing.result import Publication, describe
 from acpublish.release.names import ImageKind
+from acpublish.release.placement import stamped
 
 __all__ = ["publish", "rewrite", "stamp_built"]
 
@@ -68,7 +69,7 @@ def publish(
     publication = publish_image(data, options, plan.source, catalog, on_build=on_build)
     # A serial upload then flashes the published image, whatever its version became.
     rewrite(path, data, stamped(data, read(data), publication.submission))
-    workflow = tell_workflow(publication, hook.project.environ)
+    workflow = report_to_workflow(publication, hook.project.environ)
     for warning in (*publication.receipt.warnings, *workflow):
         # On the same stream as the rest, so that the URL stays the last line.
         print_line(f"acpublish: warning: {warning}", sys.stdout)

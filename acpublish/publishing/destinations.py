@@ -1,4 +1,4 @@
-"""Where releases are put: a directory or a server, opened alike."""
+"""Where releases are published: a directory or a server, opened in the same way."""
 
 from __future__ import annotations
 
@@ -9,36 +9,37 @@ from typing import TYPE_CHECKING, Protocol
 from acpublish.publishing.options import Destination
 
 if TYPE_CHECKING:
-    # Each build loads this module, and does not need them.
+    # Each build loads this module and does not need these.
     from acpublish.keys import PublicKey
     from acpublish.release.adoption import Adoption
     from acpublish.release.manifest import Release
+    from acpublish.release.placement import Candidate
     from acpublish.release.submission import Receipt, Submission
 
 __all__ = ["Catalog", "open_catalog", "refuse_unusable", "running_devices"]
 
 
 class Catalog(Protocol):
-    """Where releases are put: a directory or a server."""
+    """Where releases are published: a directory, a server, or a rehearsal of one."""
 
     def releases(self, product: str) -> tuple[Release, ...]:
         """Returns a product's releases."""
         ...
 
     def trusted_keys(self, product: str) -> tuple[PublicKey, ...]:
-        """Returns the keys of which one has to sign the product's releases; maybe none."""
+        """Returns the keys of which one must sign the product's releases; there may be none."""
         ...
 
     def url_of(self, file: str) -> str:
-        """Returns where to look for a file, given its path below the catalog."""
+        """Returns where to find a file, given its path below the catalog."""
         ...
 
     def request_for(self, submission: Submission) -> str | None:
-        """Returns method and address of what sends an image; None where nothing is sent."""
+        """Returns method and URL of the request that sends an image; None if none is sent."""
         ...
 
-    def put(self, data: bytes, submission: Submission) -> Receipt:
-        """Publishes an image, or says why not."""
+    def put(self, candidate: Candidate, submission: Submission) -> Receipt:
+        """Prepares an image and publishes it, or raises why not; until then nothing changes."""
         ...
 
 
@@ -52,16 +53,16 @@ def open_catalog(
 
     Args:
         destination: A directory or a server.
-        publishing: Whether something is to be put there, if only for a try.
-        sent: Told how much of an image was sent to a server, and of how much.
+        publishing: Whether something is to be published, or a dry run of that.
+        sent: Called with how many bytes of an image were sent to a server, and how many there are.
 
     Raises:
-        AuthenticationError: A server has no token to be published with.
-        CatalogError: The directory is missing or no directory.
-        SettingsError: The address cannot be used, or the token must not go there.
+        AuthenticationError: There is no token to publish to the server with.
+        CatalogError: The directory is missing or not a directory.
+        SettingsError: The URL cannot be used, or the token must not be sent there.
     """
     if destination.is_server:
-        # Loading requests costs 150 ms, which a publish to a directory need not pay.
+        # Loading requests takes 150 ms, which a publish to a directory can do without.
         from acpublish.client.remote import RemoteCatalog
 
         server = RemoteCatalog(
@@ -79,17 +80,19 @@ def open_catalog(
 
 
 def refuse_unusable(destination: Destination, *, publishing: bool) -> None:
-    """Refuses before a build what could not be published to after it; nothing is sent.
+    """Refuses, before a build, a destination that nothing could be published to after it.
+
+    Nothing is sent.
 
     Args:
         destination: A directory or a server.
-        publishing: Whether something is to be put there.
+        publishing: Whether something is to be published.
 
     Raises:
-        AuthenticationError: A server has no token to be published with.
-        CatalogError: The directory is missing or no directory.
+        AuthenticationError: There is no token to publish to the server with.
+        CatalogError: The directory is missing or not a directory.
     """
-    # Opening it costs more than a build with nothing to do should pay.
+    # Opening it takes longer than a build with nothing to do should take.
     if destination.is_server:
         unusable = publishing and not destination.token
     else:
@@ -99,11 +102,11 @@ def refuse_unusable(destination: Destination, *, publishing: bool) -> None:
 
 
 def running_devices(destination: Destination, product: str) -> tuple[Adoption, ...]:
-    """Returns what a product's devices run; none for a directory, as devices ask a server.
+    """Returns what a product's devices run; nothing for a directory, which devices cannot ask.
 
     Raises:
-        TransferError: The server cannot be reached, refuses, or answers something else.
-        ManifestError: What it says of them cannot be read.
+        TransferError: The server cannot be reached, refuses, or responds with something else.
+        ManifestError: Its response cannot be read.
     """
     if not destination.is_server:
         return ()

@@ -1,4 +1,4 @@
-"""What changed between two images, each of them a file or a release of a catalog."""
+"""What changed between two images, each of which is a file or a release of a catalog."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Side:
     """One of the two images.
 
     Attributes:
-        name: What was asked for: a path, or ``PRODUCT@VERSION``.
+        name: What was requested: a path, or ``PRODUCT@VERSION``.
         data: Its bytes.
         release: The release that it belongs to, None for a file.
         image: The image of that release.
@@ -44,11 +44,11 @@ class Difference:
     """What changed between two images.
 
     Attributes:
-        old: The old one.
-        new: The new one.
-        comparison: What their bytes tell.
-        build: What differs in their recorded builds, where both are releases.
-        trend: The sizes of the last releases, where one of them is a release.
+        old: The old image.
+        new: The new image.
+        comparison: What differs in their bytes.
+        build: What differs in their recorded builds, if both are releases.
+        trend: The sizes of the last releases, if one of them is a release.
     """
 
     old: Side
@@ -67,26 +67,26 @@ def difference(
     kind: ImageKind = "firmware",
     last: int = 10,
 ) -> Difference:
-    """Finds out what changed between two images.
+    """Returns what changed between two images.
 
     Args:
         old: A path, or ``PRODUCT@VERSION``.
-        new: Likewise.
+        new: The same.
         destination: The catalog of the releases; not needed for files.
-        board: The board; None where each release has an image for one board only.
+        board: The board; None if each release has an image for only one board.
         kind: Firmware or a filesystem.
-        last: How many releases the trend shows at most.
+        last: The maximum number of releases in the trend.
 
     Raises:
-        AcpublishError: One of them is not there, or cannot be read.
+        AcpublishError: One of them does not exist, or cannot be read.
     """
     before = _side(old, destination, board, kind)
     after = _side(new, destination, board, kind)
     build: tuple[Change, ...] = ()
     if before.image and after.image:
         build = build_changes(before.image, after.image)
-    held = after if after.image else before
-    trend = sizes(held.releases, held.image.board, kind, last) if held.image else ()
+    side = after if after.image else before
+    trend = sizes(side.releases, side.image.board, kind, last) if side.image else ()
     comparison = compare(before.data, after.data)
     return Difference(old=before, new=after, comparison=comparison, build=build, trend=trend)
 
@@ -97,13 +97,13 @@ def _side(name: str, destination: Destination | None, board: str | None, kind: I
         return Side(name=name, data=read_file(Path(name)))
     if destination is None:
         raise SettingsError(
-            f"{name} is a release, and no catalog is given",
-            hint="Give a directory or a server's address with --to.",
+            f"{name} is a release, but no catalog is given",
+            hint="Pass a directory or a server's URL with --to.",
         )
     catalog = open_catalog(destination)
     releases = catalog.releases(names.product(product))
     wanted = Version.parse(version)
-    release = next((one for one in releases if one.version == wanted), None)
+    release = next((release for release in releases if release.version == wanted), None)
     if release is None:
         raise NotFoundError(
             f"there is no release {product} {version} in {destination.to}",
@@ -115,20 +115,20 @@ def _side(name: str, destination: Destination | None, board: str | None, kind: I
 
 
 def _image(release: Release, board: str | None, kind: ImageKind) -> ReleaseImage:
-    held = [image for image in release.images if image.kind == kind]
-    fitting = [image for image in held if board in (None, image.board)]
+    images = [image for image in release.images if image.kind == kind]
+    matching = [image for image in images if board in (None, image.board)]
     what = f"{release.product} {release.version}"
-    boards = ", ".join(image.board for image in held)
-    if not fitting:
+    boards = ", ".join(image.board for image in images)
+    if not matching:
         raise NotFoundError(
             f"{what} has no {kind} for {board or 'any board'}",
-            hint=f"It has some for {boards}." if boards else "Give another --kind.",
+            hint=f"Choose one with --board: {boards}." if boards else "Use another --kind.",
         )
-    if len(fitting) > 1:
+    if len(matching) > 1:
         raise SettingsError(
-            f"{what} has images for several boards", hint=f"Give one with --board: {boards}."
+            f"{what} has images for several boards", hint=f"Choose one with --board: {boards}."
         )
-    return fitting[0]
+    return matching[0]
 
 
 def _bytes(destination: Destination, product: str, image: ReleaseImage) -> bytes:
@@ -136,7 +136,7 @@ def _bytes(destination: Destination, product: str, image: ReleaseImage) -> bytes
         from acpublish.catalog.directory import DirectoryCatalog
 
         return DirectoryCatalog(Path(destination.to)).read_object(image.sha256)
-    # Loading requests costs 150 ms, which a directory need not pay.
+    # Loading requests takes 150 ms, which a directory can do without.
     import tempfile
 
     from acpublish.client.update_server import UpdateServer
@@ -147,7 +147,7 @@ def _bytes(destination: Destination, product: str, image: ReleaseImage) -> bytes
         data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != image.sha256:
         raise VerificationError(
-            f"{destination.to} sends other bytes for {image.file} than its manifest names",
-            hint="Ask whoever runs the server.",
+            f"{destination.to} sent bytes for {image.file} that do not match its manifest",
+            hint="Ask whoever runs the server to publish that image again.",
         )
     return data

@@ -1,8 +1,7 @@
-"""What git says of a work tree: the nearest version tag, commits since, changes.
+"""The state of a working tree, from git: the nearest version tag, commits since, changes.
 
-What git says of where an image comes from, for the provenance.
-
-The repository's address may tell more than is meant, so it is for whoever runs the catalog alone.
+It decides the version, and becomes a part of the provenance. The URL of the repository may reveal
+too much, so it is kept only for whoever runs the catalog.
 """
 
 from __future__ import annotations
@@ -19,26 +18,26 @@ from acpublish.release.version import Version
 __all__ = ["GitState", "git_state", "of_git", "of_tools", "private_of_git", "remote", "state_of"]
 
 _GIT_TIMEOUT_S = 20
-#: Where PlatformIO looks for sources: a file there that git does not know is in the image, too.
-#: Those of an Arduino sketch stand in its folder itself.
+#: Where PlatformIO looks for sources: untracked files there are also built into the image. The
+#: sources of an Arduino sketch are in its folder itself.
 _SOURCES = ("src", "include", "lib", ":(glob)*.ino", ":(glob)*.cpp", ":(glob)*.h")
 _MORE = re.compile(r"[?#].*")
-#: What a pattern of git's takes for more than itself.
+#: The characters with a special meaning in a pattern of git.
 _SPECIAL = re.compile(r"[*?\[\\]")
 _DESCRIPTION = re.compile(r"(?P<tag>.+)-(?P<distance>\d+)-g(?P<commit>[0-9a-f]+)\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GitState:
-    """Where a work tree stands.
+    """The state of a working tree.
 
     Attributes:
-        tag: The nearest tag's version, 0.0.0 where there is none.
-        distance: Commits since that tag, or all.
+        tag: The nearest tag's version, 0.0.0 if there is none.
+        distance: Commits since that tag, or all commits.
         commit: The commit's first digits.
-        changed: Whether there are changes that are not committed.
+        changed: Whether there are uncommitted changes.
         tagged: Whether there is a tag.
-        shallow: Whether the clone holds only the newest commits.
+        shallow: Whether the clone has only the newest commits.
         name: The nearest tag, as git spells it.
     """
 
@@ -52,23 +51,23 @@ class GitState:
 
 
 def git_state(project: Path, prefix: str = "") -> GitState:
-    """Asks git where a work tree stands.
+    """Asks git for the state of a working tree.
 
     Args:
-        project: A folder of the work tree.
-        prefix: What the tags of this product begin with, in a repository of several.
+        project: A folder of the working tree.
+        prefix: What the tags of this product begin with, in a repository of several products.
 
     Raises:
-        VersionError: There is no git, no repository, no commit, or the tag is no version.
+        VersionError: There is no git, no repository, no commit, or the tag is not a version.
     """
     described = _git(project, "describe", "--tags", "--long", "--abbrev=7", *_tag_patterns(prefix))
-    unknown = _git(project, "ls-files", "--others", "--exclude-standard", "--", *_SOURCES)
+    untracked = _git(project, "ls-files", "--others", "--exclude-standard", "--", *_SOURCES)
     changed = bool(
         _must(_git(project, "status", "--porcelain", "--untracked-files=no"), project)
-        or _must(unknown, project)
+        or _must(untracked, project)
     )
-    found = _DESCRIPTION.match(described.stdout.strip()) if not described.returncode else None
-    if found is None:
+    match = _DESCRIPTION.match(described.stdout.strip()) if not described.returncode else None
+    if match is None:
         commit = _must(_git(project, "rev-parse", "--short=7", "HEAD"), project)
         distance = int(_must(_git(project, "rev-list", "--count", "HEAD"), project))
         untagged = Version(major=0, minor=0, patch=0)
@@ -82,49 +81,49 @@ def git_state(project: Path, prefix: str = "") -> GitState:
             shallow=shallow,
         )
     return GitState(
-        tag=_version_of(found["tag"], project, prefix),
-        name=found["tag"],
-        distance=int(found["distance"]),
-        commit=found["commit"],
+        tag=_version_of(match["tag"], project, prefix),
+        name=match["tag"],
+        distance=int(match["distance"]),
+        commit=match["commit"],
         changed=changed,
     )
 
 
 def remote(project: Path) -> str:
-    """Returns the address of the repository's origin without credentials; empty without one.
+    """Returns the URL of the repository's origin without credentials; empty if there is none.
 
-    Neither ``user:password@`` nor a query is a part of it: both may hold a token.
+    It has no ``user:password@`` and no query, because both may contain a token.
 
     Raises:
-        VersionError: Git cannot be run.
+        VersionError: git cannot be run.
     """
-    found = _git(project, "config", "--get", "remote.origin.url").stdout.strip()
-    # A query or a fragment may hold a token, too.
-    address = _MORE.sub("", found)
+    url = _git(project, "config", "--get", "remote.origin.url").stdout.strip()
+    # A query or a fragment may also contain a token.
+    address = _MORE.sub("", url)
     scheme, separator, rest = address.partition("://")
     if separator:
         host, slash, path = rest.partition("/")
         return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
-    # git@host:path has a name that everybody uses; another may have its password with it.
-    user, _, place = address.rpartition("@")
-    return place if ":" in user else address
+    # The user of git@host:path is no secret; any other may come with a password.
+    user, _, host_and_path = address.rpartition("@")
+    return host_and_path if ":" in user else address
 
 
 def _version_of(tag: str, project: Path, prefix: str) -> Version:
-    """Returns the highest version by which the commit of a tag is called.
+    """Returns the highest version that the commit of a tag is tagged with.
 
-    A release candidate that became the release has the tags of both, and git names either.
+    A release candidate that became the release has both tags, and git reports either.
     """
     names = _git(project, "tag", "--points-at", f"refs/tags/{tag}^{{commit}}").stdout.split()
     versions = [_parsed(name, prefix) for name in names if name != tag]
     try:
         versions.append(Version.parse(_bare(tag, prefix)))
-    except VersionError as fault:
+    except VersionError as error:
         if not any(versions):
             raise VersionError(
-                f"the git tag {tag!r}: {fault.problem}",
-                hint=f"Tag the commit with a version, too. {fault.hint}",
-            ) from fault
+                f"the git tag {tag!r}: {error.problem}",
+                hint=f"Also tag the commit with a version. {error.hint}",
+            ) from error
     return max(filter(None, versions), key=lambda version: version.precedence)
 
 
@@ -149,10 +148,10 @@ def _tag_patterns(prefix: str) -> tuple[str, ...]:
 def _must(answer: subprocess.CompletedProcess[str], project: Path) -> str:
     if answer.returncode:
         why = (answer.stderr.strip().splitlines() or ["no reason given"])[0]
-        hint = "Commit at least once (git init, git add, git commit), or give a literal version."
+        hint = "Commit at least once (git init, git add, git commit), or use a literal version."
         if "dubious ownership" in why:
-            hint = "Say that the folder is yours: git config --global --add safe.directory '*'."
-        raise VersionError(f"git does not know the state of {project}: {why}", hint=hint)
+            hint = "Mark the folder as safe: git config --global --add safe.directory '*'."
+        raise VersionError(f"git cannot determine the state of {project}: {why}", hint=hint)
     return answer.stdout.strip()
 
 
@@ -167,22 +166,22 @@ def _git(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
             timeout=_GIT_TIMEOUT_S,
             check=False,
         )
-    except (OSError, subprocess.TimeoutExpired) as fault:
+    except (OSError, subprocess.TimeoutExpired) as error:
         raise VersionError(
-            "the version is to come from git, and git cannot be run",
-            hint="Install git, or give a literal version.",
-        ) from fault
+            "the version should come from git, but git cannot be run",
+            hint="Install git, or use a literal version.",
+        ) from error
 
 
 def state_of(folder: Path) -> GitState | None:
-    """Returns where the work tree of a folder stands; None where it is in none."""
+    """Returns the state of the working tree of a folder; None if it is not in one."""
     with contextlib.suppress(AcpublishError):
         return git_state(folder)
     return None
 
 
 def of_git(git: GitState | None) -> dict[str, str]:
-    """Returns commit, tag and whether there are changes."""
+    """Returns the commit, the tag and whether there are changes, for the provenance."""
     if git is None:
         return {}
     tag = {"tag": git.name} if git.name and not git.distance else {}
@@ -190,20 +189,20 @@ def of_git(git: GitState | None) -> dict[str, str]:
 
 
 def of_tools(*names: str) -> dict[str, str]:
-    """Returns the versions of installed packages, by their names."""
-    # It costs 20 ms, which only a publish has to pay.
+    """Returns the versions of installed packages, by their names, for the provenance."""
+    # Loading it takes 20 ms, which only a publish has to spend.
     from importlib.metadata import PackageNotFoundError, version
 
-    found = {}
+    versions = {}
     for name in names:
         with contextlib.suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
+            versions[name] = version(name)
+    return versions
 
 
 def private_of_git(folder: Path) -> dict[str, str]:
-    """Returns the address of the repository, without credentials."""
+    """Returns the URL of the repository without credentials, for the private provenance."""
     with contextlib.suppress(AcpublishError):
-        address = remote(folder)
-        return {"remote": address} if address else {}
+        url = remote(folder)
+        return {"remote": url} if url else {}
     return {}

@@ -1,7 +1,7 @@
-"""What a workflow of GitHub gets to know of a publish: a table, and variables for later steps.
+"""Reports a publish to a GitHub workflow: a table, and variables for later steps.
 
-The runner names two files in the environment of each step. A step appends Markdown to the one, and
-variables to the other. Facts: GitHub Docs, "Workflow commands", "Adding a job summary" and
+The runner names two files in the environment of each step. A step appends Markdown to one, and
+variables to the other. Source: GitHub Docs, "Workflow commands", "Adding a job summary" and
 "Setting an output parameter".
 """
 
@@ -11,24 +11,25 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from acpublish.errors import reason_of
 from acpublish.publishing.result import Publication, describe, outcome
 
-__all__ = ["tell_workflow"]
+__all__ = ["report_to_workflow"]
 
 _SUMMARY, _OUTPUT = "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"
 #: Other characters could begin a tag, a link, a cell or a mention.
 _PLAIN = frozenset("/.:,+ ")
 
 
-def tell_workflow(publication: Publication, environ: Mapping[str, str]) -> Iterator[str]:
-    """Appends what was published to the files that a runner names; elsewhere it does nothing.
+def report_to_workflow(publication: Publication, environ: Mapping[str, str]) -> Iterator[str]:
+    """Appends what was published to the files that a runner names; does nothing elsewhere.
 
     Args:
-        publication: What a publish came to; it holds no secret.
+        publication: What a publish came to; it contains no secret.
         environ: The environment variables.
 
     Yields:
-        A warning for each file that cannot be written: what is published is published.
+        A warning for each file that cannot be written, because the publish itself succeeded.
     """
     texts = {_SUMMARY: _summary(publication), _OUTPUT: _output(publication)}
     for name, text in texts.items():
@@ -37,9 +38,14 @@ def tell_workflow(publication: Publication, environ: Mapping[str, str]) -> Itera
             try:
                 with Path(path).open("ab") as file:
                     file.write(text.encode("utf-8", "backslashreplace"))
-            except (OSError, ValueError) as fault:
-                why = (getattr(fault, "strerror", None) or "it is no path").lower()
-                yield f"{name} cannot be written: {why}. The publish itself is done."
+            except OSError as error:
+                yield _not_written(name, reason_of(error))
+            except ValueError:
+                yield _not_written(name, "it is not a path")
+
+
+def _not_written(name: str, reason: str) -> str:
+    return f"{name} cannot be written: {reason}. The publish itself succeeded."
 
 
 def _summary(publication: Publication) -> str:
@@ -60,7 +66,7 @@ def _summary(publication: Publication) -> str:
         cells["URL"] = f"[{cells['URL']}](<{cells['URL']}>)"
     lines = (f"| {name} | {cell} |" for name, cell in cells.items())
     title = _escaped(describe(publication))
-    # Without an empty line before it a table would go on from what stands there already.
+    # Without an empty line before it, the table would continue what is there already.
     return "\n".join(("", f"### {title}", "", "| | |", "|---|---|", *lines, "", ""))
 
 
@@ -74,18 +80,18 @@ def _output(publication: Publication) -> str:
         "outcome": receipt.outcome.value,
         "dry_run": "true" if publication.dry_run else "false",
     }
-    # What nobody can guess ends a value, so that no line in one becomes another variable.
+    # Nobody can guess the end of a value, so no line in it can become another variable.
     end = f"acpublish-{os.urandom(16).hex()}"
     return "".join(f"{name}<<{end}\n{value}\n{end}\n" for name, value in values.items())
 
 
 def _escaped(text: str) -> str:
-    """Returns a text that Markdown and HTML show as it is, on one line."""
+    """Returns a string that Markdown and HTML show as it is, on one line."""
     return "".join(
-        one
-        if one in _PLAIN or (one.isalnum() and one.isprintable())
-        else f"&#{ord(one)};"
-        if one.isprintable()
+        character
+        if character in _PLAIN or (character.isalnum() and character.isprintable())
+        else f"&#{ord(character)};"
+        if character.isprintable()
         else " "
-        for one in text
+        for character in text
     )

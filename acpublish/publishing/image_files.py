@@ -1,7 +1,4 @@
-"""The files of images, read whole.
-
-Files that a command writes where its user says: whole, or not at all.
-"""
+"""Reads image files, and writes files to where the user says, completely or not at all."""
 
 from __future__ import annotations
 
@@ -27,48 +24,48 @@ def read_file(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             data = file.read(_LARGEST_BYTES + 1)
-    except OSError as fault:
+    except OSError as error:
         raise NotAnImageError(
-            f"{path} cannot be read: {reason_of(fault)}",
-            hint="Give the file of an image, such as PlatformIO's firmware.bin.",
-        ) from fault
+            f"{path} cannot be read: {reason_of(error)}",
+            hint="Use the file of an image, such as PlatformIO's firmware.bin.",
+        ) from error
     if len(data) > _LARGEST_BYTES:
         raise NotAnImageError(
-            f"{path} has more than {_LARGEST_BYTES // 2**20} MiB, which no flash chip holds",
-            hint="Give the file of an image, such as PlatformIO's firmware.bin.",
+            f"{path} is larger than {_LARGEST_BYTES // 2**20} MiB, more than any flash chip holds",
+            hint="Use the file of an image, such as PlatformIO's firmware.bin.",
         )
     return data
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Writes a file; one that exists is replaced.
+    """Writes a file; an existing one is replaced.
 
     Raises:
         SettingsError: It cannot be written.
     """
     from acpublish import atomic
 
-    # What a link leads to is written, not the link itself.
+    # The file that a link points to is written, not the link itself.
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file():
-        raise SettingsError(f"{path} is no regular file", hint="Give another file with -o.")
+        raise SettingsError(f"{path} is not a regular file", hint="Use another file with -o.")
     if not target.parent.is_dir():
         raise SettingsError(
             f"{path} cannot be written: there is no directory {target.parent}",
-            hint="Make that directory, or give another file with -o.",
+            hint="Create that directory, or use another file with -o.",
         )
     with _written(path):
         atomic.write(target, content, target.parent)
 
 
 def write_secret(path: Path, content: bytes) -> None:
-    """Writes a file that its owner alone may read; one that exists is never replaced.
+    """Writes a file that only its owner can read; an existing one is never replaced.
 
     Raises:
-        SettingsError: It is there already, or cannot be written.
+        SettingsError: It already exists, or cannot be written.
     """
     with _written(path):
-        # Created with these permissions, so that there is no moment in which others may read it.
+        # Created with these permissions, so others can never read it.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -84,8 +81,8 @@ def write_secret(path: Path, content: bytes) -> None:
 def _written(path: Path) -> Iterator[None]:
     try:
         yield
-    except OSError as fault:
+    except OSError as error:
         raise SettingsError(
-            f"{path} cannot be written: {reason_of(fault)}",
-            hint="Give another file with -o.",
-        ) from fault
+            f"{path} cannot be written: {reason_of(error)}",
+            hint="Use another file with -o.",
+        ) from error

@@ -1,13 +1,13 @@
-"""Brings old images in: a folder of files becomes releases, each with the very bytes that it has.
+"""Imports old images: a folder of files becomes releases, each with exactly the bytes of its file.
 
-An old image is never stamped: devices run it as it is, and its digest is what they are known by.
+An old image is never stamped: devices run it as it is, and are recognised by its digest.
 
-1. What an image is comes from the options, then from what the image says of itself, then from the
-   file's name.
+1. What an image is comes from the options, then from the image itself, then from the file's name.
 2. The oldest version comes first, so that a channel points at the newest afterwards.
-3. What is older than what the channel points at already goes to a channel of its own, ``archive``:
-   no device is offered it, and those that run it are recognised.
-4. All files are tried before the first one is published; what cannot be imported is left out.
+3. An image that is older than the one that the channel points at goes to a separate channel,
+   ``archive``: it is not offered to any device, but the devices that run it are recognised.
+4. All files are tried before the first one is published; those that cannot be imported are left
+   out.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ from acpublish.publishing.rehearsal import Rehearsal
 from acpublish.publishing.result import Publication
 from acpublish.publishing.versions import resolve
 from acpublish.release import names
-from acpublish.release.decision import newest
+from acpublish.release.decision import choose
 from acpublish.release.manifest import Release
 from acpublish.release.names import BoardName, ChannelName
 
 __all__ = ["ARCHIVE", "Imported", "carry_out", "plan_import"]
 
-#: Where images go that are older than what is offered.
+#: Where images go that are older than the one that is offered.
 ARCHIVE = ChannelName("archive")
-_REASON = "imported as it was built, so that devices which run it are recognised"
-#: What is wrong with one file; any other error is about the catalog or the way to it.
-_FAULTS = (ImageError, VersionError, BadNameError, SettingsError, CheckError, ConflictError)
+_REASON = "imported as it was built, so that devices that run it are recognised"
+#: Errors of a single file; any other error is about the catalog or the connection to it.
+_FILE_ERRORS = (ImageError, VersionError, BadNameError, SettingsError, CheckError, ConflictError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,20 +53,20 @@ class Imported:
     """A file, and what becomes of it.
 
     Attributes:
-        file: What it is.
-        publication: What it came to, or would come to; None where it cannot be imported.
-        fault: Why it cannot be imported.
-        options: How it is published; None where it cannot be.
+        file: The file.
+        publication: What it came to, or would come to; None if it cannot be imported.
+        error: Why it cannot be imported.
+        options: How it is published; None if it cannot be.
     """
 
     file: OldFile
     publication: Publication | None = None
-    fault: AcpublishError | None = None
+    error: AcpublishError | None = None
     options: PublishOptions | None = None
 
 
 def plan_import(directory: Path, options: ImportOptions, catalog: Catalog) -> tuple[Imported, ...]:
-    """Finds out what importing a folder would come to; nothing is written.
+    """Returns what importing a folder would come to; nothing is written.
 
     Args:
         directory: Where the files are.
@@ -85,36 +85,37 @@ def plan_import(directory: Path, options: ImportOptions, catalog: Catalog) -> tu
 
 
 def carry_out(plan: Iterable[Imported], catalog: Catalog) -> Iterator[Imported]:
-    """Publishes what can be imported, one after the other, and returns each when it is done.
+    """Publishes the files that can be imported, one after the other, and yields each when done.
 
-    What was published stays when one cannot be; doing all of it again completes it.
+    If one cannot be published, those before it are kept; running the import again completes it.
 
     Raises:
-        AcpublishError: An image cannot be published, though the plan said so; its file is named.
+        AcpublishError: An image of the plan cannot be published after all; its file is named.
     """
-    for one in plan:
-        if one.options is None:
+    for entry in plan:
+        if entry.options is None:
             continue
         try:
-            publication = _published(one.file, one.options, catalog)
-        except AcpublishError as fault:
-            raise type(fault)(f"{one.file.name}: {fault.problem}", hint=fault.hint) from fault
-        yield replace(one, publication=publication)
+            publication = _published(entry.file, entry.options, catalog)
+        except AcpublishError as error:
+            raise type(error)(f"{entry.file.name}: {error.problem}", hint=error.hint) from error
+        yield replace(entry, publication=publication)
 
 
 def _rehearsed(file: OldFile, options: ImportOptions, rehearsal: Rehearsal) -> Imported:
-    if file.fault:
-        return Imported(file=file, fault=file.fault)
+    if file.error:
+        return Imported(file=file, error=file.error)
     try:
-        wanted = _options(file, options, rehearsal)
-        publication = _published(file, wanted, rehearsal)
-    except _FAULTS as fault:
-        return Imported(file=file, fault=fault)
-    return Imported(file=file, options=wanted, publication=replace(publication, dry_run=True))
+        publish_options = _options(file, options, rehearsal)
+        publication = _published(file, publish_options, rehearsal)
+    except _FILE_ERRORS as error:
+        return Imported(file=file, error=error)
+    publication = replace(publication, dry_run=True)
+    return Imported(file=file, options=publish_options, publication=publication)
 
 
 def _published(file: OldFile, options: PublishOptions, catalog: Catalog) -> Publication:
-    source = resolve(options.version, file.path.parent)
+    source = resolve(options.version_source, file.path.parent)
     return publish_image(read_file(file.path), options, source, catalog)
 
 
@@ -130,7 +131,7 @@ def _options(file: OldFile, options: ImportOptions, catalog: Catalog) -> Publish
     return PublishOptions(
         destination=options.destination,
         product=product,
-        version=str(file.version),
+        version_source=str(file.version),
         board=board,
         channel=options.channel or _channel(file, board, catalog.releases(product)),
         kind=file.kind,
@@ -144,15 +145,15 @@ def _options(file: OldFile, options: ImportOptions, catalog: Catalog) -> Publish
 
 
 def _channel(file: OldFile, board: BoardName, releases: Sequence[Release]) -> ChannelName:
-    """Returns the channel on which an image is no step back for any device."""
-    found = newest(releases, board, names.STABLE, file.kind)
-    if found is None or file.version is None:
+    """Returns the channel on which an image is not a downgrade for any device."""
+    target = choose(releases, board, names.STABLE, file.kind)
+    if target is None or file.version is None:
         return names.STABLE
     for release in releases:
         image = release.image_for(board, file.kind)
         if release.version == file.version and image and names.STABLE in image.channels:
             return names.STABLE
-    older = file.version.precedence < found[0].version.precedence
+    older = file.version.precedence < target.release.version.precedence
     return ARCHIVE if older else names.STABLE
 
 
@@ -161,9 +162,9 @@ def _missing(file: OldFile) -> SettingsError:
     missing = [name for name, value in known.items() if value is None]
     what = f"the {missing[0]}" if len(missing) == 1 else " and ".join(missing)
     hint = (
-        "Give --pattern, such as '{product}_v{version}_{board}.bin', or --product and --board for "
+        "Use --pattern, such as '{product}_v{version}_{board}.bin', or --product and --board for "
         "all files."
     )
     if file.version is None:
-        hint += " A version can only stand in the name: rename the file."
-    return SettingsError(f"neither the image nor its name tells {what}", hint=hint)
+        hint += " The version must be in the file's name: rename the file."
+    return SettingsError(f"neither the image nor its file name contains {what}", hint=hint)

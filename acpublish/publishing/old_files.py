@@ -1,4 +1,4 @@
-"""The files of a folder from before acpublish, and what each says that it is."""
+"""The files of a folder from before acpublish, and what each of them is."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from acpublish.release.version import Version
 __all__ = ["OldFile", "old_files"]
 
 _SUFFIX = ".bin"
-#: ESP-IDF calls a project that nobody gave a version "1" (``project.cmake``): two numbers are one.
+#: ESP-IDF gives a project without a version "1" (``project.cmake``): a version has two numbers.
 _TWO_NUMBERS = re.compile(r"[0-9]+\.[0-9]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OldFile:
-    """A file, and what is known of it; each None is not known.
+    """A file, and what is known of it; each None means not known.
 
     Attributes:
-        name: Its name, with the folders below the one that is imported and ``/`` between them.
+        name: Its name, with the folders below the imported one and ``/`` between them.
         path: Where it is.
-        image: What its bytes say.
+        image: What its bytes are.
         product: The product.
         version: The version.
         board: The board, as it is written.
-        fault: Why it cannot be read.
+        error: Why it cannot be read.
     """
 
     name: str
@@ -43,17 +43,17 @@ class OldFile:
     product: str | None = None
     version: Version | None = None
     board: str | None = None
-    fault: ImageError | None = None
+    error: ImageError | None = None
 
     @property
     def kind(self) -> ImageKind:
-        """As what it is published."""
+        """The kind that it is published as."""
         filesystem = self.image is not None and self.image.kind is Kind.FILESYSTEM
         return "filesystem" if filesystem else "firmware"
 
     @property
     def chip(self) -> str | None:
-        """The chip that it is for, as far as it tells."""
+        """The chip that it is for, if the image says."""
         return self.image.chip if self.image else None
 
 
@@ -61,25 +61,25 @@ def old_files(directory: Path, options: ImportOptions) -> tuple[OldFile, ...]:
     """Returns the .bin files of a folder, the oldest version of each product first.
 
     Raises:
-        SettingsError: There are none, or the folder cannot be read.
+        SettingsError: There are no such files, or the folder cannot be read.
     """
     try:
         paths = sorted(directory.glob("/".join(["*"] * (options.pattern.depth + 1))))
-        found = [path for path in paths if _is_wanted(path, directory)]
-        if not found and not directory.is_dir():
+        files = [path for path in paths if _is_wanted(path, directory)]
+        if not files and not directory.is_dir():
             raise NotADirectoryError(0, "there is no such folder")
-    except OSError as fault:
+    except OSError as error:
         raise SettingsError(
-            f"{directory} cannot be read: {reason_of(fault)}",
-            hint="Give the folder of the old .bin files.",
-        ) from fault
-    if not found:
+            f"{directory} cannot be read: {reason_of(error)}",
+            hint="Use the folder of the old .bin files.",
+        ) from error
+    if not files:
         raise SettingsError(
             f"there are no {_SUFFIX} files in {directory.resolve()}",
-            hint="Give the folder of the old .bin files; --pattern '{product}/{version}.bin' looks "
+            hint="Use the folder of the old .bin files; --pattern '{product}/{version}.bin' looks "
             "into the folders below it.",
         )
-    return tuple(sorted((_identified(path, directory, options) for path in found), key=_order))
+    return tuple(sorted((_identified(path, directory, options) for path in files), key=_order))
 
 
 def _is_wanted(path: Path, directory: Path) -> bool:
@@ -91,15 +91,15 @@ def _identified(path: Path, directory: Path, options: ImportOptions) -> OldFile:
     name = path.relative_to(directory).as_posix()
     named = options.pattern.read(name) or Named()
     if not path.is_file():
-        fault = NotAnImageError(
-            "it is no file that can be read, or a link to one that is gone",
-            hint="Take it out of the folder, or put the image in its place.",
+        broken = NotAnImageError(
+            "it is not a readable file, or it is a broken link",
+            hint="Remove it from the folder, or replace it with the image.",
         )
-        return OldFile(name=name, path=path, fault=fault)
+        return OldFile(name=name, path=path, error=broken)
     try:
         image = read(read_file(path))
-    except ImageError as fault:
-        return OldFile(name=name, path=path, fault=fault)
+    except ImageError as error:
+        return OldFile(name=name, path=path, error=error)
     product = image.stamp.product if image.stamp else named.product
     board = options.board or (named.board and named.board.lower())
     return OldFile(
@@ -123,6 +123,6 @@ def _version(image: Image, named: Named) -> Version | None:
 def _order(file: OldFile) -> tuple[object, ...]:
     precedence = file.version.precedence if file.version else (0,)
     build = file.version.build if file.version else ""
-    # Build metadata orders nothing by SemVer; here it is the fourth number of many a scheme.
+    # By SemVer, build metadata orders nothing; in many old schemes it is a fourth number.
     numbers = tuple(int(part) if part.isdigit() else 0 for part in build.split("."))
     return (file.version is None, file.product or "", precedence, numbers, build, file.name)

@@ -1,28 +1,27 @@
-"""What a product has: its newest releases, what channels point at, and what devices run."""
+"""What a product has: its newest releases, what the channels point at, and what devices run."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from acpublish.release.adoption import Adoption
 from acpublish.release.manifest import Release, ReleaseImage
-from acpublish.release.version import Version
 
-__all__ = ["running_line", "standing"]
+__all__ = ["release_lines", "running_line"]
 
 _SHOWN = 20
 
 
-def standing(releases: Sequence[Release]) -> list[str]:
-    """Returns lines for a person: the images of a product, the last that was published first.
+def release_lines(releases: Sequence[Release]) -> list[str]:
+    """Returns lines for a person: the images of a product, the last published first.
 
-    A channel stands at the image that it points at, in brackets at those that it pointed at before.
+    Each line has the channels that point at the image and, in brackets, those that did before.
     """
-    held = [(release.version, image) for release in releases for image in release.images]
-    if not held:
+    images = [(release.version, image) for release in releases for image in release.images]
+    if not images:
         return ["nothing is published yet"]
-    held.sort(key=lambda one: max(one[1].channels.values(), default=0), reverse=True)
-    newest = _newest(held)
+    images.sort(key=lambda entry: max(entry[1].channels.values(), default=0), reverse=True)
+    newest = _newest_orders(image for _, image in images)
     rows = [
         (
             str(version),
@@ -31,34 +30,35 @@ def standing(releases: Sequence[Release]) -> list[str]:
             image.published_at,
             _channels(image, newest),
         )
-        for version, image in held[:_SHOWN]
+        for version, image in images[:_SHOWN]
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
-    if len(held) > _SHOWN:
-        lines.append(f"and {len(held) - _SHOWN} more")
+    if len(images) > _SHOWN:
+        lines.append(f"and {len(images) - _SHOWN} more")
     return lines
 
 
 def running_line(running: Sequence[Adoption]) -> str:
-    """Returns a line for a person on what the devices run that asked a server."""
-    told = [
-        f"{one.count} {one.board or 'of an unknown board'} with "
-        f"{one.version or 'an image that is not published here'}"
-        for one in running
+    """Returns a line for a person on what the devices run that have contacted a server."""
+    groups = [
+        f"{group.count} {group.board or 'of an unknown board'} with "
+        f"{group.version or 'an image that is not published here'}"
+        for group in running
     ]
-    return f"devices that asked: {', '.join(told)}"
+    return f"devices that checked in: {', '.join(groups)}"
 
 
-def _newest(held: Sequence[tuple[Version, ReleaseImage]]) -> dict[tuple[str, str, str], int]:
+def _newest_orders(images: Iterable[ReleaseImage]) -> dict[tuple[str, str, str], int]:
+    """Returns the order of the image that each channel points at, by board, kind and channel."""
     orders: dict[tuple[str, str, str], int] = {}
-    for _, image in held:
+    for image in images:
         for channel, order in image.channels.items():
-            place = (image.board, image.kind, channel)
-            orders[place] = max(order, orders.get(place, 0))
+            key = (image.board, image.kind, channel)
+            orders[key] = max(order, orders.get(key, 0))
     return orders
 
 

@@ -1,4 +1,4 @@
-"""What a partition table says of the room for an image, read from its file."""
+"""What a partition table says about the space for an image, read from its file."""
 
 from __future__ import annotations
 
@@ -18,47 +18,47 @@ def read_table(path: Path) -> PartitionTable:
     """Reads a partition table, CSV or binary.
 
     Raises:
-        PartitionError: It cannot be read, or is none.
+        PartitionError: It cannot be read, or is not a partition table.
     """
     try:
         return read_partitions(path.read_bytes())
-    except OSError as fault:
+    except OSError as error:
         raise PartitionError(
-            f"{path} cannot be read: {reason_of(fault)}",
-            hint="Give the project's partitions.csv, or the partitions.bin of its build.",
-        ) from fault
-    except PartitionError as fault:
-        raise PartitionError(f"{path}: {fault.problem}", hint=fault.hint) from fault
+            f"{path} cannot be read: {reason_of(error)}",
+            hint="Use the project's partitions.csv, or the partitions.bin of its build.",
+        ) from error
+    except PartitionError as error:
+        raise PartitionError(f"{path}: {error.problem}", hint=error.hint) from error
 
 
 def with_partitions(known: Declared, path: Path | None, kind: ImageKind) -> Declared:
     """Returns what is known of a board, with what its partition table says.
 
     Args:
-        known: What is known beforehand.
-        path: The file of the table; without one nothing is added.
-        kind: What has to fit.
+        known: What is known already.
+        path: The file of the table; None to add nothing.
+        kind: The kind of image that must fit.
 
     Raises:
-        PartitionError: The file cannot be read, or is no partition table.
+        PartitionError: The file cannot be read, or is not a partition table.
     """
     if path is None:
         return known
     table = read_table(path)
-    return replace(known, slot_bytes=_room(table, kind), layout=_digest(table))
+    return replace(known, slot_bytes=_space(table, kind), layout=_digest(table))
 
 
-def _room(table: PartitionTable, kind: ImageKind) -> int | None:
+def _space(table: PartitionTable, kind: ImageKind) -> int | None:
     if kind == "firmware":
         slot = table.smallest_ota_slot
-        # Nothing fits a table without a place for an application.
+        # Nothing fits in a table without a slot for an application.
         return slot.size if slot else 0
     partition = table.smallest_filesystem
     return partition.size if partition else None
 
 
 def _digest(table: PartitionTable) -> str:
-    """Returns the same digest for CSV and binary, whatever comments and order there are."""
+    """Returns the same digest for CSV and binary, regardless of comments and order."""
     lines = sorted(
         f"{part.offset:#x} {part.size:#x} {part.type} {part.subtype} {part.name} {part.flags}"
         for part in table.partitions

@@ -1,42 +1,47 @@
-"""The use case: version -> stamp -> checks -> plan -> put, for a directory and a server alike.
+"""The use case: version -> stamp -> sign -> put, for a directory, a server and a dry run alike.
 
-Everything is checked before the first byte is written or sent.
+1. The version of a changed working tree contains a part of the image's digest, so the image is
+   read first.
+2. A stamp and a signature depend on the version, so each version that is tried has its own.
+3. The catalog prepares what it is given (:func:`acpublish.release.placement.prepare`): everything
+   is checked before the first byte is written or sent.
+4. On a build, a version that is already taken, or uncommitted changes, are not an error: the image
+   gets a development version on the channel ``dev``.
 
-The pre-flight checks alone: what a publish would say of an image, with as much as is known.
+:func:`preflight` runs only the checks, with as much as is known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 
 from acpublish.errors import CheckError, ConflictError
 from acpublish.image.model import Image, Kind
 from acpublish.image.reader import read
 from acpublish.image.stamper import stamp
+from acpublish.keyfiles import private_key
 from acpublish.keys import PrivateKey, PublicKey
 from acpublish.publishing.destinations import Catalog
-from acpublish.publishing.keyfiles import private_key, signed
-from acpublish.publishing.options import DEVELOPMENT_CHANNEL, CheckOptions, PublishOptions
+from acpublish.publishing.options import CheckOptions, PublishOptions
 from acpublish.publishing.partitions import with_partitions
+from acpublish.publishing.rehearsal import Rehearsal
 from acpublish.publishing.result import Plan, Publication
 from acpublish.publishing.versions import VersionSource
 from acpublish.release import names
 from acpublish.release.checks.facts import Facts, Result
-from acpublish.release.checks.registry import examine, findings_of, not_made, raise_errors, run
-from acpublish.release.decision import newest
-from acpublish.release.gzip_choice import gzip_beside
-from acpublish.release.manifest import Compressed, Release
-from acpublish.release.placement import place
-from acpublish.release.secrets import SecretFound, find_secrets
-from acpublish.release.signatures import submitted_statement
-from acpublish.release.submission import Receipt, Submission
+from acpublish.release.checks.registry import run
+from acpublish.release.decision import choose
+from acpublish.release.manifest import Release
+from acpublish.release.placement import Candidate
+from acpublish.release.secrets import find_secrets
+from acpublish.release.signatures import signed, submitted_statement
+from acpublish.release.submission import Submission
 from acpublish.release.version import Version
 
-__all__ = ["preflight", "publish_image", "stamped"]
+__all__ = ["preflight", "publish_image"]
 
-#: How often a development version is chosen anew when others publish at the same time.
+#: How often a development version is chosen again when others publish at the same time.
 _RACES = 20
 
 
@@ -54,194 +59,145 @@ def publish_image(
     Args:
         data: The image as it was built, stamped or not.
         options: What is to be published where.
-        source: The version, found out before the build.
-        catalog: Where to; see :func:`open_catalog`.
-        on_build: A version that is taken by other bytes, or changes in the work tree, are no
+        source: The version, as it was determined before the build.
+        catalog: Where to; see :func:`acpublish.publishing.destinations.open_catalog`.
+        on_build: A version that is taken by different bytes, or uncommitted changes, are not an
             error: the image gets a development version on the channel ``dev``.
-        dry_run: Do all but the write.
+        dry_run: Do everything except write.
 
     Raises:
         AcpublishError: It cannot be published; nothing was changed.
     """
     signer = private_key(options.signing_key) if options.signing_key else None
-    image = read(data)
-    version = source.version(image.unstamped_sha256)
-    channel = options.channel or source.channel
-    if on_build and source.development:
-        channel = DEVELOPMENT_CHANNEL
-    wanted = Submission(
-        product=options.product,
-        version=version,
-        board=options.board,
-        channel=channel,
-        kind=options.kind,
-        chip=options.chip,
-        provenance=options.provenance,
-        private=options.private,
-        compress=options.compress,
-        declared=source.declared(
-            with_partitions(options.declared, options.partitions, options.kind)
-        ),
-        skipped_checks=options.skipped_checks,
-        secrets=options.secrets,
-    )
-    secrets = find_secrets(data, options.secret_values, options.secrets.accepted)
-    built = _Built(
-        data=data,
-        image=image,
-        secrets=secrets,
+    publisher = _Publisher(
+        built=Candidate.of(data, options.secrets.accepted, options.secret_values),
+        source=source,
         signer=signer,
-        stamp=options.stamp,
-        version_from=source.found_in,
+        stamps=options.stamp,
+        catalog=Rehearsal(catalog) if dry_run else catalog,
+        dry_run=dry_run,
     )
-    send = _planned if dry_run else _put
+    submission = _submission(publisher.built.image, options, source)
+    if on_build and source.development:
+        submission = replace(submission, channel=names.DEVELOPMENT)
     try:
-        return _publish(built, wanted, catalog, send, dry_run=dry_run)
+        return publisher.publish(submission)
     except ConflictError:
         if not on_build:
             raise
-        why = f"{wanted.version} is published with other bytes"
-    except CheckError as fault:
-        if not on_build or fault.check != "dirty":
+        why = f"{submission.version} is already published with different bytes"
+    except CheckError as error:
+        if not on_build or error.check != "dirty":
             raise
-        why = "the work tree has changes that are not committed"
-    return _publish_development(built, wanted, source, catalog, send, why, dry_run=dry_run)
+        why = "the working tree has uncommitted changes"
+    return publisher.publish_development(submission, why)
 
 
-def stamped(data: bytes, image: Image, submission: Submission) -> bytes:
-    """Returns the very bytes to publish: stamped where the image has a place for it.
-
-    Raises:
-        ImageError: The image is damaged, or of a kind that cannot be stamped.
-    """
-    if submission.kind != "firmware" or not image.stampable or image.kind is not Kind.APPLICATION:
-        return data
-    return stamp(data, submission.product, str(submission.version))
+def _submission(image: Image, options: PublishOptions, source: VersionSource) -> Submission:
+    coordinates = options.complete(
+        version=source.version(image.unstamped_sha256),
+        channel=options.channel or source.channel,
+    )
+    declared = with_partitions(options.declared, options.partitions, options.kind)
+    return Submission(
+        **coordinates.as_arguments(),
+        provenance=options.provenance,
+        private=options.private,
+        compress=options.compress,
+        declared=source.declared(declared),
+        skipped_checks=options.skipped_checks,
+        secrets=options.secrets,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Built:
-    """An image as it was built, what is known of it, and who signs what becomes of it.
+class _Publisher:
+    """Publishes one built image, under one version or, on a build, under the next that is free."""
 
-    A stamp moves nothing, so that secrets stay where they were.
-    """
-
-    data: bytes
-    image: Image
-    secrets: tuple[SecretFound, ...]
+    built: Candidate
+    source: VersionSource
     signer: PrivateKey | None
-    stamp: bool
-    version_from: str
+    stamps: bool
+    catalog: Catalog
+    dry_run: bool
 
-
-_Send = Callable[[Catalog, bytes, Submission, Receipt], Receipt]
-
-
-def _publish(
-    built: _Built,
-    submission: Submission,
-    catalog: Catalog,
-    send: _Send,
-    *,
-    dry_run: bool,
-    note: str = "",
-) -> Publication:
-    final = stamped(built.data, built.image, submission) if built.stamp else built.data
-    final_image = built.image if final == built.data else read(final)
-    submission = signed(submission, final_image, built.signer)
-    releases = catalog.releases(submission.product)
-    keys = catalog.trusted_keys(submission.product)
-    results = examine(final_image, submission, releases, keys, built.secrets)
-    warnings = raise_errors(findings_of(results))
-    gzip, more = gzip_beside(final, final_image, submission)
-    beside = Compressed.of(gzip) if gzip else None
-    now = datetime.now(timezone.utc)
-    placed = place(final_image, submission, releases, now, beside, trusted_keys=keys)
-    file = f"{submission.product}/{placed.image.file}"
-    plan = Receipt(
-        outcome=placed.outcome,
-        file=file,
-        size=final_image.size,
-        md5=final_image.md5,
-        sha256=final_image.sha256,
-        url=catalog.url_of(file),
-        compressed=placed.image.compressed,
-    )
-    receipt = send(catalog, final, submission, plan)
-    # The catalog ran the same checks, and a newer server may know more of them.
-    receipt = replace(receipt, warnings=tuple(dict.fromkeys((*warnings, *more, *receipt.warnings))))
-    return Publication(
-        submission=submission,
-        receipt=receipt,
-        note=note,
-        dry_run=dry_run,
-        not_checked=not_made(results),
-        plan=Plan.of(
-            placed,
+    def publish(self, submission: Submission, note: str = "") -> Publication:
+        """Publishes the image as what a submission says."""
+        final = self.built.stamped(submission) if self.stamps else self.built
+        submission = signed(submission, final.image, self.signer)
+        if not self.dry_run:
+            receipt = self.catalog.put(final, submission)
+            return Publication(submission=submission, receipt=receipt, note=note)
+        before = self.catalog.releases(submission.product)
+        receipt = self.catalog.put(final, submission)
+        plan = Plan.of(
             submission,
-            releases,
-            version_from=built.version_from,
-            request=catalog.request_for(submission),
+            before,
+            self.catalog.releases(submission.product),
+            version_from=self.source.found_in,
+            request=self.catalog.request_for(submission),
         )
-        if dry_run
-        else None,
-    )
+        return Publication(
+            submission=submission, receipt=receipt, note=note, dry_run=True, plan=plan
+        )
 
+    def publish_development(self, submission: Submission, why: str) -> Publication:
+        """Publishes the image under the next development version that is free.
 
-def _put(catalog: Catalog, data: bytes, submission: Submission, plan: Receipt) -> Receipt:
-    return catalog.put(data, submission)
+        Args:
+            submission: What was to be published.
+            why: Why it cannot have its own version.
 
+        Raises:
+            ConflictError: Others have taken each of the versions that were tried.
+        """
+        # Versions may be taken by releases that are not seen, because no trusted key signed them.
+        refused: set[Version] = set()
+        for _ in range(_RACES):
+            version = self._development_version(submission, refused)
+            development = replace(submission, version=version, channel=names.DEVELOPMENT)
+            try:
+                return self.publish(development, note=f"{why}, so this build is {version}")
+            except ConflictError as error:
+                conflict = error
+                refused.add(version)
+        raise conflict
 
-def _planned(catalog: Catalog, data: bytes, submission: Submission, plan: Receipt) -> Receipt:
-    return plan
-
-
-def _publish_development(
-    built: _Built,
-    wanted: Submission,
-    source: VersionSource,
-    catalog: Catalog,
-    send: _Send,
-    why: str,
-    *,
-    dry_run: bool,
-) -> Publication:
-    # Versions may be taken that are not seen, by releases that no trusted key signed.
-    refused: set[Version] = set()
-    image = built.image
-    for _ in range(_RACES):
-        releases = catalog.releases(wanted.product)
+    def _development_version(self, submission: Submission, refused: set[Version]) -> Version:
+        image = self.built.image
+        releases = self.catalog.releases(submission.product)
         # Only those of the board count, so that boards which are built together stay together.
-        held = [one.version for one in releases if one.image_for(wanted.board, wanted.kind)]
-        version = _published_as(image, wanted, releases) or source.other_version(
+        published = [
+            release.version
+            for release in releases
+            if release.image_for(submission.board, submission.kind)
+        ]
+        return _published_as(image, submission, releases) or self.source.other_version(
             image.unstamped_sha256,
-            [*held, *refused],
-            _taken(image, wanted, releases) | refused,
+            [*published, *refused],
+            _taken(image, submission, releases) | refused,
         )
-        development = replace(wanted, version=version, channel=DEVELOPMENT_CHANNEL)
-        note = f"{why}, so this build is {version}"
-        try:
-            return _publish(built, development, catalog, send, dry_run=dry_run, note=note)
-        except ConflictError as fault:
-            conflict = fault
-            refused.add(version)
-    raise conflict
 
 
-def _published_as(image: Image, wanted: Submission, releases: Sequence[Release]) -> Version | None:
-    """Returns the version under which this very build is the newest on the development channel."""
-    found = newest(releases, wanted.board, DEVELOPMENT_CHANNEL, wanted.kind)
-    if found is None or found[1].unstamped_sha256 != image.unstamped_sha256:
+def _published_as(
+    image: Image, submission: Submission, releases: Sequence[Release]
+) -> Version | None:
+    """Returns the version under which this build is the newest on the development channel."""
+    target = choose(releases, submission.board, names.DEVELOPMENT, submission.kind)
+    if target is None or target.image.unstamped_sha256 != image.unstamped_sha256:
         return None
-    return found[0].version
+    return target.release.version
 
 
-def _taken(image: Image, wanted: Submission, releases: Sequence[Release]) -> set[Version]:
+def _taken(image: Image, submission: Submission, releases: Sequence[Release]) -> set[Version]:
     """Returns the versions under which the board has another image."""
-    held = [(release.version, release.image_for(wanted.board, wanted.kind)) for release in releases]
+    images = [
+        (release.version, release.image_for(submission.board, submission.kind))
+        for release in releases
+    ]
     return {
         version
-        for version, other in held
+        for version, other in images
         if other is not None and other.unstamped_sha256 != image.unstamped_sha256
     }
 
@@ -253,34 +209,34 @@ def preflight(
     releases: tuple[Release, ...] | None,
     trusted_keys: tuple[PublicKey, ...] | None = None,
 ) -> tuple[Result, ...]:
-    """Makes all checks; nothing is published.
+    """Runs all checks; nothing is published.
 
-    What is checked is what would be published: the stamped image, where product and version are
-    known.
+    They check what would be published: the stamped image, if product and version are known.
 
     Args:
         data: The image as it was built, stamped or not.
         options: What is known of it.
-        source: Its version, when it is known.
-        releases: The product's releases so far, None where they are not known.
-        trusted_keys: The keys that the product trusts, None where they are not known.
+        source: Its version, if it is known.
+        releases: The product's releases so far, None if they are not known.
+        trusted_keys: The keys that the product trusts, None if they are not known.
 
     Raises:
         PartitionError: The file of the partition table cannot be read.
-        SettingsError: The signing key cannot be read, or signs no releases.
+        SettingsError: The signing key cannot be read, or cannot sign releases.
     """
     image = read(data)
-    version = source.version(image.unstamped_sha256) if source else None
     declared = with_partitions(options.declared, options.partitions, options.kind)
+    if source:
+        options = replace(
+            options,
+            version=source.version(image.unstamped_sha256),
+            channel=options.channel or source.channel,
+        )
+        declared = source.declared(declared)
     facts = Facts(
-        image=_stamped(data, image, options, version),
-        kind=options.kind,
-        product=options.product,
-        version=version,
-        board=options.board,
-        channel=options.channel or (source.channel if source else None),
-        chip=options.chip,
-        declared=source.declared(declared) if source else declared,
+        **options.as_arguments(),
+        image=_stamped(data, image, options),
+        declared=declared,
         releases=releases,
         secrets=find_secrets(data, options.secret_values, options.secrets.accepted),
         secrets_stop=options.secrets.severity == "error",
@@ -291,19 +247,14 @@ def preflight(
 
 
 def _as_signed(facts: Facts, options: CheckOptions) -> Facts:
-    """Returns the facts with the signature that a publish would make; as they are without a place.
+    """Returns the facts with the signature that a publish would make.
 
-    What a signature is over names the place of the image, so that it takes all of it.
+    They are unchanged if something that it covers is not known; it does not cover the channel.
     """
     if facts.product is None or facts.version is None or facts.board is None:
         return facts
-    unsigned = Submission(
-        product=facts.product,
-        version=facts.version,
-        board=facts.board,
-        channel=facts.channel or names.STABLE,
-        kind=facts.kind,
-    )
+    coordinates = facts.complete(channel=facts.channel or names.STABLE)
+    unsigned = Submission(**coordinates.as_arguments())
     signer = private_key(options.signing_key) if options.signing_key else None
     return replace(
         facts,
@@ -312,13 +263,13 @@ def _as_signed(facts: Facts, options: CheckOptions) -> Facts:
     )
 
 
-def _stamped(data: bytes, image: Image, options: CheckOptions, version: Version | None) -> Image:
+def _stamped(data: bytes, image: Image, options: CheckOptions) -> Image:
     stamps = (
         options.kind == "firmware"
         and image.kind is Kind.APPLICATION
         and image.stampable
         and not image.damaged
     )
-    if not stamps or options.product is None or version is None:
+    if not stamps or options.product is None or options.version is None:
         return image
-    return read(stamp(data, options.product, str(version)))
+    return read(stamp(data, options.product, str(options.version)))

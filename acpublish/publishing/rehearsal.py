@@ -1,34 +1,33 @@
-"""A catalog that remembers what would be put there: what several publishes would come to."""
+"""A catalog that only remembers what is put there, to find out what publishing would come to."""
 
 from __future__ import annotations
 
 from datetime import datetime, timezone
 
-from acpublish.image.reader import read
 from acpublish.keys import PublicKey
 from acpublish.publishing.destinations import Catalog
 from acpublish.release.manifest import Release
-from acpublish.release.placement import place
+from acpublish.release.placement import Candidate, prepare
 from acpublish.release.submission import Receipt, Submission
 
 __all__ = ["Rehearsal"]
 
 
 class Rehearsal:
-    """Stands in for a catalog; nothing gets to that one, and each product is asked for once.
+    """Stands in for a catalog, which is read once for each product and never written.
 
-    What is put here is seen by what follows, so that images which do not go together are found
-    before the first of them is published.
+    Later publishes see what was put here before, so images that conflict with each other are
+    found before the first of them is published.
     """
 
     def __init__(self, catalog: Catalog) -> None:
-        """Begins with what a catalog has."""
+        """Begins with the contents of a catalog."""
         self._catalog = catalog
         self._releases: dict[str, tuple[Release, ...]] = {}
         self._keys: dict[str, tuple[PublicKey, ...]] = {}
 
     def releases(self, product: str) -> tuple[Release, ...]:
-        """Returns a product's releases, with those that would be there."""
+        """Returns a product's releases, including those that were put here."""
         if product not in self._releases:
             self._releases[product] = self._catalog.releases(product)
         return self._releases[product]
@@ -40,31 +39,24 @@ class Rehearsal:
         return self._keys[product]
 
     def url_of(self, file: str) -> str:
-        """Returns where a file would stand."""
+        """Returns where a file would be."""
         return self._catalog.url_of(file)
 
     def request_for(self, submission: Submission) -> str | None:
-        """Returns what would send an image."""
+        """Returns method and URL of the request that would send an image."""
         return self._catalog.request_for(submission)
 
-    def put(self, data: bytes, submission: Submission) -> Receipt:
-        """Remembers an image as published.
+    def put(self, candidate: Candidate, submission: Submission) -> Receipt:
+        """Prepares an image, and remembers it as published.
 
         Raises:
-            ConflictError: The version exists with other bytes.
+            CheckError: A check found an error.
+            ConflictError: The version already has different bytes.
         """
-        image = read(data)
         product = submission.product
-        releases = self.releases(product)
-        keys = self.trusted_keys(product)
-        placed = place(image, submission, releases, datetime.now(timezone.utc), trusted_keys=keys)
-        others = [one for one in releases if one.version != placed.release.version]
-        self._releases[product] = (*others, placed.release)
-        return Receipt(
-            outcome=placed.outcome,
-            file=f"{product}/{placed.image.file}",
-            size=image.size,
-            md5=image.md5,
-            sha256=image.sha256,
-            url="",
-        )
+        releases, keys = self.releases(product), self.trusted_keys(product)
+        prepared = prepare(candidate, submission, releases, keys, datetime.now(timezone.utc))
+        release = prepared.placement.release
+        others = [other for other in releases if other.version != release.version]
+        self._releases[product] = (*others, release)
+        return prepared.receipt(self.url_of(prepared.file))

@@ -1,16 +1,13 @@
-"""What a publish would do, in the facts that a dry run shows.
-
-What a publish came to, as a value and as a line for a person.
-"""
+"""What a publish came to, or would do in a dry run: values, and a line for a person."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from acpublish.release.decision import newest
-from acpublish.release.manifest import Release
-from acpublish.release.placement import Placement
+from acpublish.release.decision import choose
+from acpublish.release.manifest import Release, ReleaseImage
+from acpublish.release.names import ChannelName
 from acpublish.release.submission import Outcome, Receipt, Submission
 from acpublish.release.version import Version
 
@@ -22,13 +19,13 @@ class Plan:
     """What a publish would do.
 
     Attributes:
-        version_from: What the version was found in; empty where it was given as it is.
-        new: Whether the file is not there yet.
+        version_from: What the version was found in; empty for a literal version.
+        new: Whether the file does not exist yet.
         before: What the channel points at for the board, None for nothing.
         after: What it would point at.
         signed_by: The ids of the keys that the release would be signed with.
-        request: Method and address of the one request that sends the image, without credentials;
-            None where the catalog is a directory.
+        request: Method and URL of the one request that sends the image, without credentials; None
+            if the catalog is a directory.
     """
 
     version_from: str
@@ -41,29 +38,35 @@ class Plan:
     @classmethod
     def of(
         cls,
-        placed: Placement,
         submission: Submission,
-        releases: Sequence[Release],
+        before: Sequence[Release],
+        after: Sequence[Release],
         *,
         version_from: str,
         request: str | None,
     ) -> Plan:
-        """Compares a product's releases as they are with what a placement makes of them."""
-        others = [one for one in releases if one.version != placed.release.version]
-        held = next((one for one in releases if one.version == placed.release.version), None)
+        """Compares a product's releases as they are with what a publish would make of them."""
+        image = _image(after, submission)
         return cls(
             version_from=version_from,
-            new=held is None or held.image_for(submission.board, submission.kind) is None,
-            before=_pointed_at(releases, submission),
-            after=_pointed_at([*others, placed.release], submission),
-            signed_by=tuple(one.key for one in placed.image.signatures),
+            new=_image(before, submission) is None,
+            before=_pointed_at(before, submission),
+            after=_pointed_at(after, submission),
+            signed_by=tuple(signature.key for signature in image.signatures) if image else (),
             request=request,
         )
 
 
+def _image(releases: Sequence[Release], submission: Submission) -> ReleaseImage | None:
+    for release in releases:
+        if release.version == submission.version:
+            return release.image_for(submission.board, submission.kind)
+    return None
+
+
 def _pointed_at(releases: Sequence[Release], submission: Submission) -> Version | None:
-    found = newest(releases, submission.board, submission.channel, submission.kind)
-    return found[0].version if found else None
+    target = choose(releases, submission.board, submission.channel, submission.kind)
+    return target.release.version if target else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,46 +74,78 @@ class Publication:
     """What a publish came to.
 
     Attributes:
-        submission: What stands in the catalog.
-        receipt: What the catalog says of it.
-        note: Why it is another version than the one asked for; empty when it is not.
+        submission: What was published, as what.
+        receipt: What the catalog says about it.
+        note: Why its version is not the requested one; empty if it is.
         dry_run: Whether nothing was written.
-        not_checked: The checks that were not made, each with what it lacks.
-        plan: Of a dry run, what would be done.
+        plan: For a dry run, what would be done.
     """
 
     submission: Submission
     receipt: Receipt
     note: str = ""
     dry_run: bool = False
-    not_checked: Mapping[str, str] = field(default_factory=dict)
     plan: Plan | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """Whether anything is new; for a dry run, whether anything would be."""
+        return self.receipt.outcome
+
+    @property
+    def version(self) -> Version:
+        """The version that the image has in the catalog."""
+        return self.submission.version
+
+    @property
+    def channel(self) -> ChannelName:
+        """The channel that it was published to."""
+        return self.submission.channel
+
+    @property
+    def url(self) -> str:
+        """Where to find the image: a URL, or a path for a directory."""
+        return self.receipt.url
+
+    @property
+    def file(self) -> str:
+        """The image's visible file below the catalog, with ``/`` between its parts."""
+        return self.receipt.file
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the checks found that is not an error, one line each."""
+        return self.receipt.warnings
+
+    @property
+    def not_checked(self) -> Mapping[str, str]:
+        """The checks that were not run, each with the information that it lacks."""
+        return self.receipt.not_checked
 
 
 def describe(publication: Publication) -> str:
-    """Returns one line on what happened, for a person."""
+    """Returns one line for a person on what happened."""
     submission = publication.submission
     what = f"{submission.product} {submission.version} for {submission.board}"
     return f"{what} ({submission.channel}): {_did(publication)}"
 
 
 def outcome(publication: Publication) -> str:
-    """Returns in a few words what happened; of a dry run, what would."""
-    receipt = publication.receipt
-    if publication.dry_run and receipt.outcome is not Outcome.ALREADY_PUBLISHED:
-        return f"would be {receipt.outcome.value}"
-    return receipt.outcome.value
+    """Returns in a few words what happened; for a dry run, what would."""
+    done = publication.outcome is Outcome.ALREADY_PUBLISHED
+    if publication.dry_run and not done:
+        return f"would be {publication.outcome.value}"
+    return publication.outcome.value
 
 
 def _did(publication: Publication) -> str:
-    receipt = publication.receipt
     if publication.dry_run:
-        done = receipt.outcome is Outcome.ALREADY_PUBLISHED
+        done = publication.outcome is Outcome.ALREADY_PUBLISHED
         return "nothing to do: already published" if done else outcome(publication)
     return {
         Outcome.PUBLISHED: "published",
         Outcome.ADDED_TO_CHANNEL: "added to the channel",
-        Outcome.COMPRESSED: "compressed, too",
-        Outcome.SIGNED: "signed, too",
+        Outcome.COMPRESSED: "gzip added",
+        Outcome.SIGNED: "signature added",
         Outcome.ALREADY_PUBLISHED: "already published",
-    }[receipt.outcome]
+    }[publication.outcome]

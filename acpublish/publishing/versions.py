@@ -1,15 +1,10 @@
-"""Where a version comes from: a literal, the work tree's tags, or a file.
+"""Where a version comes from: a literal, the tags of the working tree, or a file.
 
-What is asked of the disk and of git is asked once, before the build; the version of a changed work
-tree also needs the digest of what was built, so it is told afterwards.
-
-Versions out of files: a line, JSON, pyproject.toml, or a macro of a C header.
-
-What a file is follows from its name: ``*.json`` (library.json, package.json) and ``*.toml`` have a
-field, ``*.h``, ``*.hpp``, ``*.c``, ``*.cpp`` and ``*.ino`` a macro; of any other one the first line
-that is not empty counts.
-
-TOML in all versions of Python that we hold to.
+1. The disk and git are read once, before the build. The version of a changed working tree also
+   needs the digest of the built image, so it is known only afterwards.
+2. The name of a version file determines how it is read: ``*.json`` (library.json, package.json)
+   and ``*.toml`` have a field; ``*.h``, ``*.hpp``, ``*.c``, ``*.cpp`` and ``*.ino`` have a macro;
+   in any other file, the first line that is not empty is the version.
 """
 
 from __future__ import annotations
@@ -23,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from acpublish.errors import VersionError
+from acpublish.errors import VersionError, reason_of
 from acpublish.publishing.git import GitState, git_state
 from acpublish.release import names
 from acpublish.release.declared import Declared
@@ -34,18 +29,18 @@ __all__ = ["VersionSource", "parse_toml", "resolve", "version_from_file"]
 
 #: More development builds of one version than anybody publishes.
 _MANY_BUILDS = 9999
-#: Digits of the unstamped digest that tell one changed work tree from another.
+#: Digits of the unstamped digest that distinguish one changed working tree from another.
 _DIGEST_DIGITS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionSource:
-    """A version that is known but for what only the built image can tell.
+    """A version that is known except for the part that depends on the built image.
 
     Attributes:
         base: The literal, the file's, or the nearest tag's version.
-        git: Where the work tree stands, when the version comes from git.
-        file: The source, when it names a file.
+        git: The state of the working tree, if the version comes from git.
+        file: The source, if it names a file.
     """
 
     base: Version
@@ -65,16 +60,16 @@ class VersionSource:
 
     @property
     def development(self) -> bool:
-        """Whether git says that this is no tagged state."""
+        """Whether git says that this is not a tagged state."""
         return self.git is not None and bool(self.git.distance or self.git.changed)
 
     @property
     def channel(self) -> ChannelName:
-        """The channel that fits the version when none is named."""
+        """The channel for the version, unless another is given."""
         return names.DEVELOPMENT if self.development else names.STABLE
 
     def declared(self, known: Declared) -> Declared:
-        """Returns what is known of a build, with what git says of the work tree."""
+        """Returns what is known of a build, with what git says about the working tree."""
         if known.changed is not None or self.git is None:
             return known
         return replace(known, changed=self.git.changed)
@@ -87,20 +82,20 @@ class VersionSource:
         return from_git(self.git.tag, self.git.distance, self.git.commit, changed)
 
     def refuse_no_room(self) -> None:
-        """Refuses a version whose development versions have no room in a stamp.
+        """Refuses a version whose development versions do not fit in a stamp.
 
         Raises:
-            VersionError: They have none, so that a changed build could not be published.
+            VersionError: They do not, so a changed build could not be published.
         """
         if self.git is None:
             try:
                 self.base.development(_MANY_BUILDS)
-            except VersionError as fault:
+            except VersionError as error:
                 raise VersionError(
-                    f"the development versions of {self.base} would not fit a stamp, which holds "
-                    "31 bytes, and a changed build gets one",
-                    hint="Shorten its pre-release part, or do without custom_ota_on_build.",
-                ) from fault
+                    f"development versions of {self.base}, which changed builds get, would not "
+                    "fit in a stamp (31 bytes)",
+                    hint="Shorten its pre-release part, or remove custom_ota_on_build.",
+                ) from error
 
     def other_version(
         self,
@@ -108,15 +103,15 @@ class VersionSource:
         published: Collection[Version],
         taken: Collection[Version] = (),
     ) -> Version:
-        """Returns a version for an image whose own version is taken by other bytes.
+        """Returns a version for an image whose own version is taken by different bytes.
 
-        From git it is told apart by the image's digest, and by a number where the stamp has no
-        room for all of that; otherwise by a number one above the newest.
+        A version from git gets the image's digest, and a number if not all of that fits in a
+        stamp; any other gets a number one above the highest.
 
         Args:
-            unstamped_sha256: Of the image.
+            unstamped_sha256: The image's digest with a blank stamp.
             published: All versions of the board.
-            taken: Those under which this board has another image.
+            taken: The versions under which the board has another image.
         """
         if self.git is None:
             return next_development(self.base, published)
@@ -130,48 +125,47 @@ class VersionSource:
 
 
 def resolve(source: str, project: Path) -> VersionSource:
-    """Finds out the version that a source names.
+    """Determines the version that a source names.
 
     Args:
         source: A literal SemVer, ``git``, ``git:PREFIX`` of the tags, or ``file:PATH``.
-        project: The project's directory: of the work tree, and what PATH is relative to.
+        project: The project's directory, in the working tree; PATH is relative to it.
 
     Raises:
-        VersionError: There is none, or it does not fit a stamp.
+        VersionError: There is no version, or it does not fit in a stamp.
     """
     if source == "git" or source.startswith("git:"):
         state = git_state(project, source.removeprefix("git").removeprefix(":"))
         if state.shallow and not state.tagged:
             raise VersionError(
-                "the clone is shallow and has no tag of a version, so that git does not know it",
+                "the clone is shallow and has no version tag, so git cannot determine the version",
                 hint="Fetch all of it with git fetch --unshallow --tags (in a checkout action: "
-                "fetch-depth: 0), or give a literal version.",
+                "fetch-depth: 0), or use a literal version.",
             )
-        found = VersionSource(base=state.tag, git=state)
-        # What does not fit a stamp is refused before the build, not after it.
-        found.version("0" * 64)
-    elif source.startswith("file:"):
+        of_git = VersionSource(base=state.tag, git=state)
+        # A version that does not fit in a stamp is refused before the build, not after it.
+        of_git.version("0" * 64)
+        return of_git
+    if source.startswith("file:"):
         base = version_from_file(project, source.removeprefix("file:"))
-        found = VersionSource(base=base, file=source)
-    else:
-        found = VersionSource(base=Version.parse(source))
-    return found
+        return VersionSource(base=base, file=source)
+    return VersionSource(base=Version.parse(source))
 
 
-#: More than any such file has; the rest of a larger one does not matter.
+#: More than any such file has; the rest of a larger one is not read.
 _READ_CHARACTERS = 1024 * 1024
 _C_SOURCES = frozenset({".h", ".hpp", ".hh", ".c", ".cpp", ".cc", ".ino"})
 _MACRO = re.compile(r'^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+"([^"\n]*)"', re.M)
-#: Where a pyproject.toml has its version: PEP 621, and Poetry's own table.
+#: The tables of a pyproject.toml that have a version: PEP 621, and Poetry's own.
 _TABLES = (("project",), ("tool", "poetry"))
 
 
 def version_from_file(project: Path, source: str) -> Version:
-    """Returns the version that a file holds.
+    """Returns the version in a file.
 
     Args:
         project: What a relative path is relative to.
-        source: The path; behind a ``#`` the name of a C macro.
+        source: The path; after a ``#``, the name of a C macro.
 
     Raises:
         VersionError: There is no such file, no version in it, or more than one.
@@ -180,29 +174,29 @@ def version_from_file(project: Path, source: str) -> Version:
     path = project / name
     text = _text(path)
     if path.suffix in _C_SOURCES:
-        found = _from_macro(path, text, macro)
+        version = _from_macro(path, text, macro)
     elif path.suffix == ".json":
-        found = _from_json(path, text)
+        version = _from_json(path, text)
     elif path.suffix == ".toml":
-        found = _from_toml(path, text)
+        version = _from_toml(path, text)
     else:
-        found = _first_line(path, text)
+        version = _first_line(path, text)
     try:
-        return Version.parse(found)
-    except VersionError as fault:
-        raise VersionError(f"{path}: {fault.problem}", hint=fault.hint) from fault
+        return Version.parse(version)
+    except VersionError as error:
+        raise VersionError(f"{path}: {error.problem}", hint=error.hint) from error
 
 
 def _text(path: Path) -> str:
     try:
         with path.open(encoding="utf-8-sig") as file:
             return file.read(_READ_CHARACTERS)
-    except (OSError, UnicodeDecodeError) as fault:
-        why = fault.strerror if isinstance(fault, OSError) else "it is no text"
+    except (OSError, UnicodeDecodeError) as error:
+        why = reason_of(error) if isinstance(error, OSError) else "it is not a text file"
         raise VersionError(
             f"the version file {path} cannot be read: {why}",
             hint="Write the version into it, as its only line.",
-        ) from fault
+        ) from error
 
 
 def _first_line(path: Path, text: str) -> str:
@@ -217,64 +211,68 @@ def _from_macro(path: Path, text: str, wanted: str) -> str:
     if wanted:
         if wanted not in macros:
             raise VersionError(
-                f"{path} does not define {wanted} as a text",
-                hint=f'Write #define {wanted} "1.0.0".',
+                f"{path} does not define {wanted} as a string",
+                hint=f'Use #define {wanted} "1.0.0".',
             )
         return macros[wanted]
-    found = {name: value for name, value in macros.items() if "VERSION" in name.upper()}
-    if len(found) != 1:
-        several = f"several macros for a version: {', '.join(sorted(found))}"
+    versions = {name: value for name, value in macros.items() if "VERSION" in name.upper()}
+    if len(versions) != 1:
+        several = f"several macros for a version: {', '.join(sorted(versions))}"
         raise VersionError(
-            f"{path} defines {several if found else 'no macro for a version as a text'}",
+            f"{path} defines {several if versions else 'no macro for a version as a string'}",
             hint=f"Name the macro: file:{path.name}#FIRMWARE_VERSION.",
         )
-    return next(iter(found.values()))
+    return next(iter(versions.values()))
 
 
 def _from_json(path: Path, text: str) -> str:
     try:
         document = json.loads(text)
-    except ValueError as fault:
-        raise _no_document(path, "JSON") from fault
+    except ValueError as error:
+        raise _not_valid(path, "JSON") from error
     return _field(path, document, ())
 
 
 def _from_toml(path: Path, text: str) -> str:
     try:
         document = parse_toml(text)
-    except ValueError as fault:
-        raise _no_document(path, "TOML") from fault
+    except ValueError as error:
+        raise _not_valid(path, "TOML") from error
     for table in _TABLES:
-        held: Any = document
+        content: Any = document
         for name in table:
-            held = held.get(name) if isinstance(held, dict) else None
-        if isinstance(held, dict) and "version" in held:
-            return _field(path, held, table)
+            content = content.get(name) if isinstance(content, dict) else None
+        if isinstance(content, dict) and "version" in content:
+            return _field(path, content, table)
     return _field(path, document, ())
 
 
 def _field(path: Path, document: Any, table: tuple[str, ...]) -> str:
     version = document.get("version") if isinstance(document, dict) else None
     if not isinstance(version, str):
-        where = ".".join((*table, "version"))
-        raise VersionError(f"{path} has no text {where}", hint='Give it one, such as "1.0.0".')
+        field = ".".join((*table, "version"))
+        raise VersionError(
+            f"{path} has no field {field} with a string", hint='Add one, such as "1.0.0".'
+        )
     return version
 
 
-def _no_document(path: Path, kind: str) -> VersionError:
-    return VersionError(f"{path} is no {kind}", hint="Mend the file, or give a literal version.")
+def _not_valid(path: Path, kind: str) -> VersionError:
+    return VersionError(
+        f"{path} is not valid {kind}", hint="Fix the file, or use a literal version."
+    )
 
 
-#: The standard library has it since Python 3.11; before, tomli is one of our requirements.
+#: The standard library has it from Python 3.11 on; before that, tomli is a requirement of ours.
 _PARSER = "tomllib" if sys.version_info >= (3, 11) else "tomli"
 
 
 def parse_toml(text: str) -> dict[str, Any]:
-    """Returns what a text holds.
+    """Returns the content of a TOML document.
 
     Raises:
-        ValueError: It is no TOML; the message names the line.
+        ValueError: It is not valid TOML; the message has the line.
     """
-    # Loaded only where there is a file to read: a build without one does not pay for it.
-    found: dict[str, Any] = importlib.import_module(_PARSER).loads(text)
-    return found
+    # Loaded only if there is a file to read, so that a build without one does not wait for it.
+    document: dict[str, Any] = importlib.import_module(_PARSER).loads(text)
+    return document

@@ -1,4 +1,4 @@
-"""Which release a device runs, by what it says of itself."""
+"""Which release a device runs, according to what it reports."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["Adoption", "running_version"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adoption:
-    """How many devices run one thing.
+    """How many devices of a board run a version.
 
     Attributes:
-        board: The board that they asked for; empty where that is not known.
-        version: The release; None for an image that is in none.
-        count: The devices.
+        board: The board that they request updates for; empty if that is not known.
+        version: The release; None for an image that is not in any release.
+        count: The number of devices.
     """
 
     board: str
@@ -31,21 +31,21 @@ class Adoption:
 
     @classmethod
     def from_dict(cls, document: Any) -> Adoption:
-        """Reads it out of JSON types.
+        """Reads it from JSON types.
 
         Raises:
-            ManifestError: It is something else.
+            ManifestError: The document is something else.
         """
-        found = document if isinstance(document, dict) else {}
-        board, version, count = (found.get(name) for name in ("board", "version", "count"))
+        fields = document if isinstance(document, dict) else {}
+        board, version, count = (fields.get(name) for name in ("board", "version", "count"))
         if (
             not isinstance(board, str)
             or not isinstance(count, int)
             or not (version is None or Version.or_none(str(version)))
         ):
             raise ManifestError(
-                "what the server says of its devices cannot be read",
-                hint="Use the acpublish that the server has.",
+                "the server's list of devices cannot be read",
+                hint="Install the version of acpublish that the server has.",
             )
         return cls(board=board, version=version and str(version), count=count)
 
@@ -55,12 +55,12 @@ class Adoption:
 
 
 def running_version(report: Report, releases: Iterable[Release], board: str) -> str | None:
-    """Returns the version that a device runs; None where no release has its image.
+    """Returns the version that a device runs; None if no release has its image.
 
     Args:
-        report: What the device says of itself.
-        releases: The releases of the product that it asked about.
-        board: The board that it asked for.
+        report: What the device says about itself.
+        releases: The releases of the product that it requests updates for.
+        board: The board that it requests updates for.
     """
     for release in releases:
         image = release.image_for(board, "firmware")

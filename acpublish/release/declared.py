@@ -1,7 +1,7 @@
-"""What only the client of a publish knows: it travels with the image, and the manifest keeps it.
+"""What only the client of a publish knows: it is sent with the image and kept in the manifest.
 
-The server cannot prove any of it. It makes the same checks with it as the client does, so that a
-client that says it and checks nothing is refused all the same.
+The server cannot verify any of it, but runs the same checks on it as the client. A client that
+declares these facts without checking them is therefore refused as well.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from acpublish.errors import ManifestError
 __all__ = ["Declared", "flash_bytes"]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
-#: How esptool spells sizes; what follows, as in ``2MB-c1``, says how the flash is divided.
+#: How esptool spells sizes; a suffix, as in ``2MB-c1``, says how the flash is divided.
 _FLASH_SIZE = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>KB|MB)")
 _UNIT_BYTES = {"KB": 1024, "MB": 1024 * 1024}
 _TYPES: Mapping[str, type] = {
@@ -30,14 +30,14 @@ _TYPES: Mapping[str, type] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """Facts beyond the image; each None is one that is not known.
+    """Facts beyond the image; each None is a fact that is not known.
 
     Attributes:
-        slot_bytes: The room for this image on the board: its smallest OTA slot, or the partition
+        slot_bytes: The space for this image on the board: its smallest OTA slot, or the partition
             of the filesystem.
         layout: SHA-256 of the board's partition layout, lower-case hex.
         flash_bytes: The size of the board's flash chip.
-        changed: Whether the work tree had changes that were not committed.
+        changed: Whether the working tree had uncommitted changes.
         debug: Whether it is a debug build.
     """
 
@@ -49,41 +49,42 @@ class Declared:
 
     @classmethod
     def from_dict(cls, document: Any, path: str) -> Declared:
-        """Reads the facts; fields that it does not know are left out.
+        """Reads the facts; unknown fields are left out.
 
         Raises:
             ManifestError: A field is of another type; ``path`` leads to it.
         """
         if not isinstance(document, dict):
-            raise _fault(f"{path} is no object")
-        taken: dict[str, Any] = {}
+            raise _error(f"{path} is not an object")
+        facts: dict[str, Any] = {}
         for name, kind in _TYPES.items():
             value: Any = document.get(name)
             if value is None:
                 continue
             negative = isinstance(value, int) and value < 0
             if negative or type(value) is not kind:
-                raise _fault(f"{path}.{name} is no {_spelled(kind)}")
-            taken[name] = value
-        if not _SHA256.match(taken.get("layout", "0" * 64)):
-            raise _fault(f"{path}.layout is no SHA-256")
-        return cls(**taken)
+                raise _error(f"{path}.{name} is not {_spelled(kind)}")
+            facts[name] = value
+        if not _SHA256.match(facts.get("layout", "0" * 64)):
+            raise _error(f"{path}.layout is not a SHA-256 digest")
+        return cls(**facts)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the facts that are known, as JSON types."""
-        held = {one.name: getattr(self, one.name) for one in fields(self)}
-        return {name: value for name, value in held.items() if value is not None}
+        facts = {fact.name: getattr(self, fact.name) for fact in fields(self)}
+        return {name: value for name, value in facts.items() if value is not None}
 
 
 def flash_bytes(text: str) -> int | None:
-    """Returns the bytes of a flash size as esptool spells it (``4MB``), None for another text."""
-    found = _FLASH_SIZE.match(text)
-    return int(found["number"]) * _UNIT_BYTES[found["unit"]] if found else None
+    """Returns the bytes of a flash size as esptool spells it (``4MB``), None for anything else."""
+    match = _FLASH_SIZE.match(text)
+    return int(match["number"]) * _UNIT_BYTES[match["unit"]] if match else None
 
 
 def _spelled(kind: type) -> str:
-    return {int: "number of bytes", str: "text", bool: "true or false"}[kind]
+    return {int: "a number of bytes", str: "a string", bool: "true or false"}[kind]
 
 
-def _fault(problem: str) -> ManifestError:
-    return ManifestError(problem, hint="Give only what the HTTP API's reference names.")
+def _error(problem: str) -> ManifestError:
+    hint = "Send only the fields that the reference of the HTTP API lists."
+    return ManifestError(problem, hint=hint)

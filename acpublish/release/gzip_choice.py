@@ -1,16 +1,14 @@
-"""Versions of the ESP8266 Arduino core: which of them have a boot loader that inflates.
+"""Whether a device gets an image compressed: only if it is known to be able to inflate it.
 
-Whether a device gets an image compressed: only where all that it takes is known to be there.
+The updater writes a gzip to flash unchanged, after the running image; at the next boot eboot, the
+bootloader of the ESP8266 Arduino core, inflates it to offset 0. A device that cannot do that would
+be lost, so in doubt it gets the plain image. The rules:
 
-A gzip is written to flash as it came, behind the running image; at the next start eboot inflates
-it to offset 0. A device that cannot do that would be lost, so that in doubt it gets the plain
-image. The rules:
-
-1. It is an ESP8266, and the release that it runs is known by its digest.
-2. That release's core has an eboot that inflates.
-3. Its flash mode is that of the image, as nobody mends the mode inside a gzip (``Updater.cpp``:
-   ``_writeBuffer`` changes byte 2 of a plain image only).
-4. The gzip fits the free space, and with the inflated image before it, it fits all there is.
+1. The device is an ESP8266, and its digest tells which release it runs.
+2. That release was built with a core whose eboot can inflate.
+3. Its flash mode is that of the image, because nothing corrects the mode inside a gzip
+   (``Updater.cpp``: ``_writeBuffer`` changes byte 2 of a plain image only).
+4. The gzip fits into the free space, and together with the inflated image into the whole space.
 """
 
 from __future__ import annotations
@@ -23,10 +21,9 @@ from typing import TYPE_CHECKING
 from acpublish.errors import VersionError
 
 if TYPE_CHECKING:
-    # Each build checks the core that its settings name, and needs none of these.
-    from acpublish.image.model import Image
+    # Each build checks the core in its settings, and does not need these.
     from acpublish.release.manifest import Compressed, Release, ReleaseImage
-    from acpublish.release.submission import Submission
+    from acpublish.release.version import Version
     from acpublish.wire import Report
 
 __all__ = [
@@ -34,55 +31,54 @@ __all__ = [
     "choose_form",
     "core",
     "core_of_framework",
-    "gzip_beside",
     "inflates",
 ]
 
 #: The first core whose eboot inflates a gzip (release notes of core 2.7.0).
 _FIRST_THAT_INFLATES = (2, 7)
 _CORE = re.compile(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})\Z", re.ASCII)
-#: PlatformIO's package ``framework-arduinoespressif8266``: 3.30102.0 holds core 3.1.2.
+#: PlatformIO's package ``framework-arduinoespressif8266``: 3.30102.0 contains core 3.1.2.
 _FRAMEWORK = re.compile(r"\d+\.(\d{5,6})\.\d+(?![\d.])", re.ASCII)
 
 
 def core(text: str) -> str:
-    """Returns the version of a core, checked.
+    """Returns the version of a core after checking it.
 
     Raises:
-        VersionError: It is none.
+        VersionError: It is not a valid one.
     """
     if not _CORE.match(text):
         raise VersionError(
-            f"{text!a} is no version of the ESP8266 Arduino core",
-            hint="Give three numbers, such as 3.1.2.",
+            f"{text!a} is not a version of the ESP8266 Arduino core",
+            hint="Use three numbers, such as 3.1.2.",
         )
     return text
 
 
 def core_of_framework(version: str) -> str | None:
-    """Returns the core that PlatformIO's package of this version holds.
+    """Returns the core that PlatformIO's package of this version contains.
 
     Args:
         version: Of ``framework-arduinoespressif8266``; 3.20704.0 is core 2.7.4, 3.30102.0 is
-            3.1.2, and a package from git has more behind a ``+``.
+            3.1.2, and a package from git has more after a ``+``.
 
     Returns:
-        None where the version does not follow that scheme.
+        None if the version does not follow that scheme.
     """
-    found = _FRAMEWORK.match(version)
-    if not found:
+    match = _FRAMEWORK.match(version)
+    if not match:
         return None
-    major, rest = divmod(int(found[1]), 10_000)
+    major, rest = divmod(int(match[1]), 10_000)
     return f"{major}.{rest // 100}.{rest % 100}"
 
 
 def inflates(version: str | None) -> bool:
-    """Tells whether the boot loader of this core is known to inflate a gzip."""
-    found = _CORE.match(version or "")
-    return found is not None and (int(found[1]), int(found[2])) >= _FIRST_THAT_INFLATES
+    """Returns whether the bootloader of this core is known to inflate a gzip."""
+    match = _CORE.match(version or "")
+    return match is not None and (int(match[1]), int(match[2])) >= _FIRST_THAT_INFLATES
 
 
-#: What the flash is erased and written by (``FLASH_SECTOR_SIZE``).
+#: The unit in which flash is erased and written (``FLASH_SECTOR_SIZE``).
 _SECTOR_BYTES = 4096
 
 
@@ -92,42 +88,18 @@ class Form:
 
     Attributes:
         compressed: The gzip to send, None for the plain image.
-        reason: A phrase that a person can read.
+        reason: A phrase for a person.
     """
 
     compressed: Compressed | None = None
     reason: str
 
 
-def gzip_beside(data: bytes, image: Image, submission: Submission) -> tuple[bytes, tuple[str, ...]]:
-    """Returns the gzip that is to stand beside an image, and warnings, one line each.
-
-    Args:
-        data: The bytes of the image.
-        image: What :func:`acpublish.image.read` says of them.
-        submission: Whether a gzip is asked for.
-
-    Returns:
-        No bytes where it is not, or where it would be no smaller.
-
-    Raises:
-        WrongKindError: No device could inflate it.
-    """
-    if not submission.compress:
-        return b"", ()
-    from acpublish.image.gzip import compress
-
-    gzip = compress(data, image)
-    if len(gzip) < len(data):
-        return gzip, ()
-    return b"", ("compress: the gzip is no smaller than the image. The image alone is kept.",)
-
-
 def choose_form(report: Report, releases: Iterable[Release], image: ReleaseImage) -> Form:
     """Chooses the form in which a device gets an image that has both.
 
     Args:
-        report: What the device says of itself.
+        report: What the device says about itself.
         releases: The product's releases.
         image: The image that is offered.
     """
@@ -135,45 +107,47 @@ def choose_form(report: Report, releases: Iterable[Release], image: ReleaseImage
     if gzip is None:
         return Form(reason="plain: there is no compressed form")
     if report.family != "esp8266" or image.family != "esp8266":
-        return Form(reason="plain: the device is no ESP8266")
-    found = _running(report, releases, image)
-    if found is None:
+        return Form(reason="plain: the device is not an ESP8266")
+    running = _running(report, releases, image)
+    if running is None:
         return Form(reason="plain: the release that the device runs is not known")
-    release, runs = found
-    core = runs.core
+    version, current = running
+    core = current.core
     if core is None:
-        return Form(reason=f"plain: the core of {release.version}, which it runs, is not known")
+        return Form(reason=f"plain: the core of {version}, which it runs, is not known")
     if not inflates(core):
-        return Form(reason=f"plain: it runs {release.version} of core {core}, before 2.7")
-    refusal = _other_mode(report, runs, image) or _too_little_space(report, image.size, gzip.size)
+        return Form(reason=f"plain: it runs {version}, built with core {core}, older than 2.7")
+    refusal = _other_mode(report, current, image)
+    refusal = refusal or _too_little_space(report, image.size, gzip.size)
     if refusal:
         return Form(reason=f"plain: {refusal}")
-    reason = f"compressed: it runs {release.version} of core {core}, and has the space"
+    reason = f"compressed: it runs {version}, built with core {core}, and has enough free space"
     return Form(compressed=gzip, reason=reason)
 
 
 def _running(
     report: Report, releases: Iterable[Release], image: ReleaseImage
-) -> tuple[Release, ReleaseImage] | None:
+) -> tuple[Version, ReleaseImage] | None:
     for release in releases:
-        held = release.image_for(image.board, "firmware")
-        if held is not None and report.sketch_md5 in held.running.md5s:
-            return release, held
+        current = release.image_for(image.board, "firmware")
+        if current is not None and report.sketch_md5 in current.running.md5s:
+            return release.version, current
     return None
 
 
-def _other_mode(report: Report, runs: ReleaseImage, image: ReleaseImage) -> str:
-    if image.flash_mode is None or runs.flash_mode is None:
+def _other_mode(report: Report, current: ReleaseImage, image: ReleaseImage) -> str:
+    if image.flash_mode is None or current.flash_mode is None:
         return "the image's flash mode is not known"
     # The first digest is of the image as it is, the others are of changed headers.
-    if report.sketch_md5 != runs.running.md5s[0] or runs.flash_mode != image.flash_mode:
-        return "the device's flash mode may not be the image's"
+    unchanged = report.sketch_md5 == current.running.md5s[0]
+    if not unchanged or current.flash_mode != image.flash_mode:
+        return "the flash modes of the device and the image may differ"
     return ""
 
 
 def _too_little_space(report: Report, image_bytes: int, gzip_bytes: int) -> str:
     if report.sketch_size is None or report.free_space is None:
-        return "the device does not say how much space it has"
+        return "the device does not report how much space it has"
     needed = _sectors(image_bytes) + _sectors(gzip_bytes)
     if _sectors(gzip_bytes) > report.free_space:
         return f"the device has {report.free_space} bytes of free space"

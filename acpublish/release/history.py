@@ -1,4 +1,4 @@
-"""How a product came to where it is: sizes from release to release, and what they were built of."""
+"""The history of a product: sizes from release to release, and what changed in the builds."""
 
 from __future__ import annotations
 
@@ -31,30 +31,32 @@ def sizes(releases: Iterable[Release], board: str, kind: ImageKind, last: int) -
         releases: The product's releases.
         board: The board.
         kind: Firmware or filesystem.
-        last: How many at most.
+        last: The maximum number of sizes.
     """
-    held = [
-        (release, image)
+    images = [
+        (release.version, image)
         for release in releases
         if (image := release.image_for(board, kind)) is not None
     ]
-    held.sort(key=lambda one: (one[1].published_at, min(one[1].channels.values(), default=0)))
-    return tuple(Size(version=release.version, size=image.size) for release, image in held[-last:])
+    images.sort(
+        key=lambda entry: (entry[1].published_at, min(entry[1].channels.values(), default=0))
+    )
+    return tuple(Size(version=version, size=image.size) for version, image in images[-last:])
 
 
 def build_changes(old: ReleaseImage, new: ReleaseImage) -> tuple[Change, ...]:
     """Returns what differs between the builds of two images, as far as that was recorded."""
-    found = changes(_recorded(old), _recorded(new))
-    return tuple(sorted(found, key=lambda change: change.name))
+    changed = changes(_recorded(old), _recorded(new))
+    return tuple(sorted(changed, key=lambda change: change.name))
 
 
 def _recorded(image: ReleaseImage) -> dict[str, str | None]:
-    found: dict[str, str | None] = {}
+    recorded: dict[str, str | None] = {}
     for name, value in image.provenance.items():
         if name != _LIBRARIES:
-            found[name] = value
+            recorded[name] = value
             continue
         for entry in filter(None, value.split(", ")):
             library, _, version = entry.rpartition(" ")
-            found[f"library {library or version}"] = version if library else "yes"
-    return found
+            recorded[f"library {library or version}"] = version if library else "yes"
+    return recorded

@@ -1,7 +1,7 @@
 """The manifest: the document that describes one release and its images.
 
-Its bytes are the commit of a publish, so reading is strict, names the place of a fault, and keeps
-fields that it does not know: a newer acpublish may have written them.
+Writing it commits a publish, so reading is strict, an error has the path of the field, and unknown
+fields are kept: a newer acpublish may have written them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from acpublish.release.version import Version
 from acpublish.wire import Family
 
 FORMAT = 1
-#: Where the provenance says which ESP8266 Arduino core an image was built with.
+#: The provenance that says which ESP8266 Arduino core an image was built with.
 PROVENANCE_CORE = "core"
 _FAMILIES = get_args(Family)
 _MD5 = re.compile(r"[0-9a-f]{32}\Z")
@@ -31,19 +31,19 @@ _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _DIGESTS = {"md5": _MD5, "sha256": _SHA256}
 #: DER of two numbers of 256 bits has at most 72 bytes.
 _SIGNATURE = re.compile(r"[A-Za-z0-9+/]{1,128}={0,2}\Z")
-#: The name of a visible file: one part of a path, in the characters of names and versions.
+#: The name of a visible file: one part of a path, with the characters of names and versions.
 _FILE = re.compile(r"[a-z0-9][a-z0-9._+-]*\Z")
-_MEND = "Restore it from a backup, or publish this version again after removing the file."
+_FIX = "Restore it from a backup, or remove the file and publish this version again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compressed:
-    """The gzip of an image, which stands beside it.
+    """The gzip of an image, which is stored next to it.
 
     Attributes:
         size: Bytes.
-        md5: Lower-case hex; what ``x-MD5`` says when it is sent.
-        sha256: Lower-case hex; also the name of the object that holds the bytes.
+        md5: Lower-case hex; the value of ``x-MD5`` when it is sent.
+        sha256: Lower-case hex; also the name of the object that contains the bytes.
     """
 
     size: int
@@ -64,17 +64,17 @@ class Compressed:
         """Reads the description of a gzip.
 
         Raises:
-            ManifestError: It is none; ``path`` leads to it.
+            ManifestError: It is not one; ``path`` leads to it.
         """
-        found = document if isinstance(document, dict) else {}
-        digests = {name: str(found.get(name)) for name in _DIGESTS}
-        size = found.get("size")
+        fields = document if isinstance(document, dict) else {}
+        digests = {name: str(fields.get(name)) for name in _DIGESTS}
+        size = fields.get("size")
         if type(size) is not int or not all(
             _DIGESTS[name].match(digests[name]) for name in digests
         ):
             raise ManifestError(
-                f"{path} describes no gzip",
-                hint="Restore it from a backup, or publish this version again, compressed.",
+                f"{path} does not describe a gzip",
+                hint="Restore it from a backup, or publish this version again with --compress.",
             )
         return cls(size=size, **digests)
 
@@ -97,7 +97,7 @@ class ReleaseSignature:
 
     @classmethod
     def of(cls, key: Any, signature: Any) -> ReleaseSignature | None:
-        """Returns the signature, None where the texts are not of the right form."""
+        """Returns the signature, None if the strings do not have the right form."""
         if not isinstance(key, str) or not isinstance(signature, str):
             return None
         if not is_key_id(key) or not _SIGNATURE.match(signature):
@@ -110,26 +110,26 @@ class ReleaseImage:
     """One image of a release.
 
     Attributes:
-        board: The board that it is made for.
+        board: The board that it is built for.
         kind: Firmware or a filesystem.
         file: The name of its visible file in the product's directory.
         size: Bytes.
         md5: Lower-case hex.
-        sha256: Lower-case hex; also the name of the object that holds the bytes.
-        unstamped_sha256: The digest with a blank stamp (:class:`acpublish.image.Image`).
+        sha256: Lower-case hex; also the name of the object that contains the bytes.
+        unstamped_sha256: The digest with a blank stamp (:class:`acpublish.image.model.Image`).
         published_at: UTC, ISO 8601 with a final ``Z``.
-        family: The chip family, None where the image does not tell.
+        family: The chip family, None if the image does not say.
         chip: As esptool spells it.
-        flash_mode: As :class:`acpublish.image.Image` has it.
-        stamped: Whether product and version stand in the image.
+        flash_mode: As in :class:`acpublish.image.model.Image`.
+        stamped: Whether the image contains product and version.
         running: What devices that run it may report.
-        channels: The channels that point at it, each with its place in the product's order of
+        channels: The channels that point at it, each with its number in the product's order of
             publishing; the highest is the newest.
         provenance: Where it comes from.
-        compressed: The gzip of the image, where there is one.
-        declared: What the client said of the board and the build.
+        compressed: The gzip of the image, if there is one.
+        declared: What the client said about the board and the build.
         skipped_checks: The checks that were switched off, each with the reason.
-        signatures: Who signed it; whether they hold is another question.
+        signatures: Who signed it; they may be invalid.
         extra: Fields of a newer format, kept as they were.
     """
 
@@ -156,7 +156,7 @@ class ReleaseImage:
 
     @property
     def core(self) -> str | None:
-        """The ESP8266 Arduino core that it was built with, None where that is not known."""
+        """The ESP8266 Arduino core that it was built with, None if that is not known."""
         return self.provenance.get(PROVENANCE_CORE)
 
     @classmethod
@@ -166,36 +166,36 @@ class ReleaseImage:
         Raises:
             ManifestError: A field is missing or of another type; ``path`` leads to it.
         """
-        take = _Fields(document, path)
-        running = _Fields(take.get("running", dict, {}), f"{path}.running")
-        gzip = take.get("compressed", dict, None)
+        fields = _Fields(document, path)
+        running = _Fields(fields.get("running", dict, {}), f"{path}.running")
+        gzip = fields.get("compressed", dict, None)
         image = cls(
-            board=_named(names.board, take.get("board", str), f"{path}.board"),
-            kind=take.one_of("kind", IMAGE_KINDS),
-            file=take.shaped("file", _FILE),
-            size=take.get("size", int),
-            md5=take.shaped("md5", _MD5),
-            sha256=take.shaped("sha256", _SHA256),
-            unstamped_sha256=take.shaped("unstamped_sha256", _SHA256),
-            published_at=take.get("published_at", str),
-            family=take.one_of("family", (*_FAMILIES, None)),
-            chip=take.get("chip", str, None),
-            flash_mode=take.get("flash_mode", str, None),
-            stamped=take.get("stamped", bool, False),
+            board=_named(names.board, fields.get("board", str), f"{path}.board"),
+            kind=fields.one_of("kind", IMAGE_KINDS),
+            file=fields.shaped("file", _FILE),
+            size=fields.get("size", int),
+            md5=fields.shaped("md5", _MD5),
+            sha256=fields.shaped("sha256", _SHA256),
+            unstamped_sha256=fields.shaped("unstamped_sha256", _SHA256),
+            published_at=fields.get("published_at", str),
+            family=fields.one_of("family", (*_FAMILIES, None)),
+            chip=fields.get("chip", str, None),
+            flash_mode=fields.get("flash_mode", str, None),
+            stamped=fields.get("stamped", bool, False),
             running=ReportedDigests(
-                md5s=running.texts("md5s"),
-                sha256s=running.texts("sha256s"),
+                md5s=running.strings("md5s"),
+                sha256s=running.strings("sha256s"),
             ),
-            channels=take.mapping("channels", int),
-            provenance=take.mapping("provenance", str),
+            channels=fields.mapping("channels", int),
+            provenance=fields.mapping("provenance", str),
             compressed=Compressed.from_dict(gzip, f"{path}.compressed")
             if gzip is not None
             else None,
-            declared=Declared.from_dict(take.get("declared", dict, {}), f"{path}.declared"),
-            skipped_checks=take.mapping("skipped_checks", str),
-            signatures=take.signatures("signatures"),
+            declared=Declared.from_dict(fields.get("declared", dict, {}), f"{path}.declared"),
+            skipped_checks=fields.mapping("skipped_checks", str),
+            signatures=fields.signatures("signatures"),
         )
-        return replace(image, extra=take.rest())
+        return replace(image, extra=fields.rest())
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the image as JSON types."""
@@ -219,13 +219,15 @@ class ReleaseImage:
             "provenance": dict(self.provenance),
             "declared": self.declared.to_dict(),
             "skipped_checks": dict(self.skipped_checks),
-            "signatures": [{"key": one.key, "signature": one.signature} for one in self.signatures],
+            "signatures": [
+                {"key": entry.key, "signature": entry.signature} for entry in self.signatures
+            ],
         }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """Product and version, with one or more images; immutable but for its channels."""
+    """Product and version, with one or more images; immutable except for its channels."""
 
     product: ProductName
     version: Version
@@ -237,35 +239,35 @@ class Release:
         """Reads a release.
 
         Raises:
-            ManifestError: A field is missing or wrong; the message leads to it.
+            ManifestError: A field is missing or invalid; the message has its path.
         """
-        take = _Fields(document, path)
-        if take.get("format", int) > FORMAT:
+        fields = _Fields(document, path)
+        if fields.get("format", int) > FORMAT:
             raise ManifestError(
-                f"{path}.format is newer than {FORMAT}, which this acpublish reads",
+                f"{path}.format is newer than {FORMAT}, the latest that this acpublish can read",
                 hint="Install a newer acpublish.",
             )
         release = cls(
-            product=_named(names.product, take.get("product", str), f"{path}.product"),
-            version=_named(Version.parse, take.get("version", str), f"{path}.version"),
+            product=_named(names.product, fields.get("product", str), f"{path}.product"),
+            version=_named(Version.parse, fields.get("version", str), f"{path}.version"),
             images=tuple(
                 ReleaseImage.from_dict(image, f"{path}.images[{number}]")
-                for number, image in enumerate(take.get("images", list))
+                for number, image in enumerate(fields.get("images", list))
             ),
         )
-        return replace(release, extra=take.rest())
+        return replace(release, extra=fields.rest())
 
     @classmethod
     def from_json(cls, text: bytes, path: str = "manifest") -> Release:
-        """Reads a release out of the bytes of a manifest.
+        """Reads a release from the bytes of a manifest.
 
         Raises:
-            ManifestError: They are no JSON, or no release.
+            ManifestError: They are not JSON, or not a release.
         """
         try:
             document = json.loads(text)
-        except (ValueError, RecursionError) as fault:
-            raise ManifestError(f"{path} is no JSON", hint=_MEND) from fault
+        except (ValueError, RecursionError) as error:
+            raise ManifestError(f"{path} is not valid JSON", hint=_FIX) from error
         return cls.from_dict(document, path)
 
     def to_dict(self) -> dict[str, Any]:
@@ -281,31 +283,31 @@ class Release:
     def to_json(self) -> bytes:
         """Returns the canonical bytes of the manifest."""
         text = json.dumps(self.to_dict(), indent=1, sort_keys=True, ensure_ascii=False)
-        # Half a surrogate pair, as in a file name that is no UTF-8, then stays JSON's own escape.
+        # Half a surrogate pair, as in a file name that is not UTF-8, remains an escape of JSON.
         return text.encode("utf-8", "backslashreplace") + b"\n"
 
     def image_for(self, board: str, kind: ImageKind) -> ReleaseImage | None:
-        """Returns the image for a board, None where there is none."""
+        """Returns the image for a board, None if there is none."""
         for image in self.images:
             if image.board == board and image.kind == kind:
                 return image
         return None
 
     def with_image(self, image: ReleaseImage) -> Release:
-        """Returns the release with this image added, or in the place of the same board's."""
+        """Returns the release with this image added, or instead of the same board's."""
         others = [
             other for other in self.images if (other.board, other.kind) != (image.board, image.kind)
         ]
-        images = sorted([*others, image], key=lambda one: (one.board, one.kind))
+        images = sorted([*others, image], key=lambda entry: (entry.board, entry.kind))
         return replace(self, images=tuple(images))
 
 
 class _Fields:
-    """Takes typed fields out of a JSON object; a fault names the path that leads to it."""
+    """Reads typed fields from a JSON object; an error has the path that leads to the field."""
 
     def __init__(self, document: Any, path: str) -> None:
         if not isinstance(document, dict):
-            raise ManifestError(f"{path} is no object", hint=_MEND)
+            raise ManifestError(f"{path} is not an object", hint=_FIX)
         self._document = document
         self._path = path
         self._taken = {"format"}
@@ -316,48 +318,49 @@ class _Fields:
         if default and value is default[0]:
             return value
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise ManifestError(f"{self._path}.{key} is no {kind.__name__}", hint=_MEND)
+            raise ManifestError(f"{self._path}.{key} is not of type {kind.__name__}", hint=_FIX)
         return value
 
     def one_of(self, key: str, allowed: tuple[Any, ...]) -> Any:
         self._taken.add(key)
         value = self._document.get(key)
         if value not in allowed:
-            raise ManifestError(f"{self._path}.{key} is none of {allowed}", hint=_MEND)
+            raise ManifestError(f"{self._path}.{key} is not one of {allowed}", hint=_FIX)
         return value
 
     def shaped(self, key: str, shape: re.Pattern[str]) -> str:
-        """Takes a text that becomes a part of a path, or a header."""
+        """Reads a string that becomes a part of a path, or a header."""
         text: str = self.get(key, str)
         if not shape.match(text):
-            raise ManifestError(f"{self._path}.{key} is not of the right form", hint=_MEND)
+            raise ManifestError(f"{self._path}.{key} does not have the right form", hint=_FIX)
         return text
 
-    def texts(self, key: str) -> tuple[str, ...]:
+    def strings(self, key: str) -> tuple[str, ...]:
         values = self.get(key, list, [])
         if not all(isinstance(value, str) for value in values):
-            raise ManifestError(f"{self._path}.{key} holds something other than text", hint=_MEND)
+            raise ManifestError(
+                f"{self._path}.{key} contains something other than strings", hint=_FIX
+            )
         return tuple(values)
 
     def mapping(self, key: str, kind: type) -> dict[str, Any]:
         values = self.get(key, dict, {})
         if not all(type(value) is kind for value in values.values()):
             raise ManifestError(
-                f"{self._path}.{key} holds something other than {kind.__name__}", hint=_MEND
+                f"{self._path}.{key} contains something other than {kind.__name__}", hint=_FIX
             )
         return dict(values)
 
     def signatures(self, key: str) -> tuple[ReleaseSignature, ...]:
-        found = []
+        signatures = []
         for number, item in enumerate(self.get(key, list, [])):
-            take = _Fields(item, f"{self._path}.{key}[{number}]")
-            one = ReleaseSignature.of(take.get("key", str), take.get("signature", str))
-            if one is None:
-                raise ManifestError(
-                    f"{self._path}.{key}[{number}] is not of the right form", hint=_MEND
-                )
-            found.append(one)
-        return tuple(found)
+            path = f"{self._path}.{key}[{number}]"
+            fields = _Fields(item, path)
+            signature = ReleaseSignature.of(fields.get("key", str), fields.get("signature", str))
+            if signature is None:
+                raise ManifestError(f"{path} does not have the right form", hint=_FIX)
+            signatures.append(signature)
+        return tuple(signatures)
 
     def rest(self) -> dict[str, Any]:
         return {key: value for key, value in self._document.items() if key not in self._taken}
@@ -366,5 +369,5 @@ class _Fields:
 def _named(check: Any, text: str, path: str) -> Any:
     try:
         return check(text)
-    except AcpublishError as fault:
-        raise ManifestError(f"{path}: {fault.problem}", hint=_MEND) from fault
+    except AcpublishError as error:
+        raise ManifestError(f"{path}: {error.problem}", hint=_FIX) from error

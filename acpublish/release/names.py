@@ -1,9 +1,7 @@
-"""The names of products, boards and channels: checked once, then carried as types of their own.
+"""The names of products, boards and channels, checked once and then carried as separate types.
 
-They become file names and parts of URLs, so they are lower case and have no character that any
-file system, shell or stock updater could take for something else.
-
-The kinds of image that a release has.
+They become file names and parts of URLs, so they are lower case and contain no character that a
+file system, a shell or a stock updater could misread. The kinds of image are named here as well.
 """
 
 from __future__ import annotations
@@ -35,10 +33,10 @@ ChannelName = NewType("ChannelName", str)
 PRODUCT_BYTES = 31
 BOARD_BYTES = 32
 CHANNEL_BYTES = 32
-#: Where releases go, and where development builds go, when nothing else is said.
+#: Where releases go, and where development builds go, unless a channel is given.
 STABLE = ChannelName("stable")
 DEVELOPMENT = ChannelName("dev")
-#: They would hide behind the server's own addresses.
+#: The server's own URLs would hide them.
 RESERVED_PRODUCTS = frozenset({"api", "update"})
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]|\.(?!\.))*\Z")
@@ -47,52 +45,52 @@ _DOTS = re.compile(r"\.{2,}")
 
 
 def product(text: str) -> ProductName:
-    """Returns the text as a product name.
+    """Returns a string as a product name.
 
     Raises:
-        BadNameError: It is none; the hint proposes one.
+        BadNameError: It is not a valid one; the hint proposes one.
     """
     _check("product name", text, PRODUCT_BYTES)
     if text in RESERVED_PRODUCTS:
         raise BadNameError(
-            f"the product name {text!r} is an address of the server itself",
-            hint=f"Choose another one, for example {text + '-firmware'!r}.",
+            f"the product name {text!r} is reserved for the server's own URLs",
+            hint=f"Choose another name, for example {text + '-firmware'!r}.",
         )
     return ProductName(text)
 
 
 def board(text: str) -> BoardName:
-    """Returns the text as a board name.
+    """Returns a string as a board name.
 
     Raises:
-        BadNameError: It is none; the hint proposes one.
+        BadNameError: It is not a valid one; the hint proposes one.
     """
     _check("board name", text, BOARD_BYTES)
     if text.endswith(".fs"):
         raise BadNameError(
             f"the board name {text!r} ends in '.fs', which marks filesystem images",
-            hint=f"Choose another one, for example {text[:-3] + '-fs'!r}.",
+            hint=f"Choose another name, for example {text[:-3] + '-fs'!r}.",
         )
     return BoardName(text)
 
 
 def channel(text: str) -> ChannelName:
-    """Returns the text as a channel name.
+    """Returns a string as a channel name.
 
     Raises:
-        BadNameError: It is none; the hint proposes one.
+        BadNameError: It is not a valid one; the hint proposes one.
     """
     _check("channel name", text, CHANNEL_BYTES)
     return ChannelName(text)
 
 
 def is_name(text: str) -> bool:
-    """Tells whether the text could be a name of any sort: cheap, for what comes from the wire."""
+    """Returns whether a string could be a name of any kind: cheap, for requests."""
     return _NAME.match(text) is not None
 
 
 def product_from(text: str) -> ProductName:
-    """Makes a valid product name out of any text, such as the name of a project's folder."""
+    """Returns a valid product name made from any string, such as the name of a project's folder."""
     name = _made_valid(text, PRODUCT_BYTES) or "firmware"
     if name in RESERVED_PRODUCTS:
         name += "-firmware"
@@ -101,18 +99,19 @@ def product_from(text: str) -> ProductName:
 
 def _check(what: str, text: str, limit: int) -> None:
     if not text:
-        raise BadNameError(f"the {what} is empty", hint="Give one of letters, digits, '-' and '_'.")
+        raise BadNameError(f"the {what} is empty", hint="Use letters, digits, '-' and '_'.")
     if len(text) > limit:
-        problem = f"the {what} {_shown(text)} has {len(text)} characters, {limit} is the limit"
+        problem = f"the {what} {_shown(text)} is {len(text)} characters long; the limit is {limit}"
     elif not _NAME.match(text):
         problem = (
-            f"the {what} {_shown(text)} is not made of lower-case letters, digits, '.', '_' and "
-            "'-', beginning with a letter or a digit and without '..'"
+            f"the {what} {_shown(text)} is invalid: it may contain only lower-case letters, "
+            "digits, '.', '_' and '-', must begin with a letter or digit, and must not contain "
+            "'..'"
         )
     else:
         return
     proposal = _made_valid(text, limit)
-    hint = f"Use for example {proposal!r}." if proposal else "Give one such as 'sensor'."
+    hint = f"Use for example {proposal!r}." if proposal else "Use a name such as 'sensor'."
     raise BadNameError(problem, hint=hint)
 
 

@@ -1,28 +1,212 @@
-"""Where an image goes among a product's releases: what is new, what is there, what conflicts."""
+"""From an image to its place among a product's releases: check -> gzip -> place -> receipt.
+
+:func:`prepare` is the only way in, for a directory, a server's client, the server itself and a dry
+run. It is pure, so everything is checked before the first byte is written or sent. Its rules:
+
+1. A check that finds an error stops it; a finding that is only a warning goes into the receipt.
+2. The gzip is kept only if it is smaller than the image.
+3. A version that already has an image for the board and kind keeps that image: the same bytes are
+   a success, different bytes are a conflict.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 
 from acpublish.errors import ConflictError
-from acpublish.image.model import Image
+from acpublish.image.gzip import compress
+from acpublish.image.model import Image, Kind
+from acpublish.image.reader import read
+from acpublish.image.stamper import stamp
 from acpublish.keys import PublicKey
+from acpublish.release.checks.facts import Result
+from acpublish.release.checks.registry import examine, findings_of, not_run, raise_errors
+from acpublish.release.coordinates import CompleteCoordinates
 from acpublish.release.manifest import PROVENANCE_CORE, Compressed, Release, ReleaseImage
+from acpublish.release.secrets import SecretFound, find_secrets
 from acpublish.release.signatures import merged, statement
-from acpublish.release.submission import Outcome, Submission, visible_name
+from acpublish.release.submission import Outcome, Receipt, Submission
 
-__all__ = ["Placement", "place", "visible_name"]
+__all__ = ["Candidate", "Placement", "Prepared", "gzip_beside", "place", "prepare", "stamped"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Candidate:
+    """An image that could be published, with everything that is computed from its bytes.
+
+    Each computation costs time in proportion to the image, so it is done once and carried along.
+
+    Attributes:
+        data: The bytes of the image.
+        image: What :func:`acpublish.image.reader.read` says about them.
+        secrets: The secrets found in them.
+    """
+
+    data: bytes = field(repr=False)
+    image: Image
+    secrets: tuple[SecretFound, ...]
+
+    @classmethod
+    def of(
+        cls,
+        data: bytes,
+        accepted: Collection[str] = (),
+        secret_values: Mapping[str, str] | None = None,
+    ) -> Candidate:
+        """Reads an image and searches it for secrets.
+
+        Args:
+            data: The bytes of the image.
+            accepted: Digests of secrets that are meant to be there.
+            secret_values: What else is known to be secret, by the names to show.
+        """
+        secrets = find_secrets(data, secret_values, accepted)
+        return cls(data=data, image=read(data), secrets=secrets)
+
+    @cached_property
+    def gzip(self) -> bytes:
+        """The gzip of the image.
+
+        Raises:
+            WrongKindError: No device could inflate it.
+        """
+        return compress(self.data, self.image)
+
+    def stamped(self, coordinates: CompleteCoordinates) -> Candidate:
+        """Returns the candidate with product and version stamped in, if it has a place for them.
+
+        Stamping moves nothing, so the secrets stay where they were found.
+
+        Raises:
+            ImageError: The image is damaged.
+        """
+        data = stamped(self.data, self.image, coordinates)
+        return self if data == self.data else replace(self, data=data, image=read(data))
+
+
+def stamped(data: bytes, image: Image, coordinates: CompleteCoordinates) -> bytes:
+    """Returns the exact bytes to publish: stamped, if the image has a place for a stamp.
+
+    Args:
+        data: The bytes of the image.
+        image: What :func:`acpublish.image.reader.read` says about them.
+        coordinates: What it is published as.
+
+    Raises:
+        ImageError: The image is damaged.
+    """
+    firmware = coordinates.kind == "firmware" and image.kind is Kind.APPLICATION
+    if not firmware or not image.stampable:
+        return data
+    return stamp(data, coordinates.product, str(coordinates.version))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """The release and the image as they are to be, and what that means."""
+    """The release and the image as they will be, and what that means."""
 
     release: Release
     image: ReleaseImage
     outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A candidate that has passed the checks, and what publishing it will change.
+
+    Attributes:
+        placement: The release and the image as they will be.
+        gzip: The gzip to store beside the image; empty if there is none.
+        results: What each check found.
+        warnings: What the receipt warns about, one line each.
+    """
+
+    placement: Placement
+    gzip: bytes = field(repr=False)
+    results: tuple[Result, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def file(self) -> str:
+        """The visible file below the catalog, with ``/`` between its parts."""
+        return f"{self.placement.release.product}/{self.placement.image.file}"
+
+    def receipt(self, url: str) -> Receipt:
+        """Returns the receipt of the catalog that stores it.
+
+        Args:
+            url: Where the catalog has the visible file.
+        """
+        image = self.placement.image
+        return Receipt(
+            outcome=self.placement.outcome,
+            file=self.file,
+            size=image.size,
+            md5=image.md5,
+            sha256=image.sha256,
+            url=url,
+            warnings=self.warnings,
+            compressed=image.compressed,
+            not_checked=not_run(self.results),
+        )
+
+
+def prepare(
+    candidate: Candidate,
+    submission: Submission,
+    releases: Sequence[Release],
+    trusted_keys: Iterable[PublicKey],
+    now: datetime,
+) -> Prepared:
+    """Checks an image, compresses it if asked to, and places it among a product's releases.
+
+    Args:
+        candidate: The exact bytes to publish; already stamped.
+        submission: What they are published as; already signed.
+        releases: The product's releases so far.
+        trusted_keys: The keys that the product trusts.
+        now: The time of publishing, in UTC.
+
+    Raises:
+        CheckError: A check found an error.
+        ConflictError: The version already has different bytes.
+        WrongKindError: A gzip is requested that no device could inflate.
+    """
+    keys = tuple(trusted_keys)
+    results = examine(candidate.image, submission, releases, keys, candidate.secrets)
+    warnings = raise_errors(findings_of(results))
+    gzip, gzip_warnings = gzip_beside(candidate, submission)
+    compressed = Compressed.of(gzip) if gzip else None
+    placement = place(candidate.image, submission, releases, now, compressed, trusted_keys=keys)
+    return Prepared(
+        placement=placement,
+        gzip=gzip,
+        results=results,
+        warnings=tuple(dict.fromkeys((*warnings, *gzip_warnings))),
+    )
+
+
+def gzip_beside(candidate: Candidate, submission: Submission) -> tuple[bytes, tuple[str, ...]]:
+    """Returns the gzip to store beside an image, and warnings, one line each.
+
+    Args:
+        candidate: The image.
+        submission: Whether a gzip is requested.
+
+    Returns:
+        No bytes if it is not requested, or would not be smaller.
+
+    Raises:
+        WrongKindError: No device could inflate it.
+    """
+    if not submission.compress:
+        return b"", ()
+    if len(candidate.gzip) < len(candidate.data):
+        return candidate.gzip, ()
+    return b"", ("compress: the gzip is not smaller than the image. Only the image is kept.",)
 
 
 def place(
@@ -38,27 +222,28 @@ def place(
 
     Args:
         image: What is published.
-        submission: Where it is to stand.
+        submission: What it is published as.
         releases: The product's releases so far.
         now: The time of publishing, in UTC.
-        compressed: The image's gzip, where there is to be one; one that is there already stays.
+        compressed: The image's gzip, if there is to be one; an existing one is kept.
         trusted_keys: The keys that the product trusts.
 
     Raises:
-        ConflictError: The version exists with other bytes; both digests are named.
+        ConflictError: The version already has different bytes; the message has both digests.
     """
     release = next(
-        (one for one in releases if one.version == submission.version),
+        (release for release in releases if release.version == submission.version),
         Release(product=submission.product, version=submission.version, images=()),
     )
-    held = release.image_for(submission.board, submission.kind)
-    if held is not None and held.sha256 != image.sha256:
+    published = release.image_for(submission.board, submission.kind)
+    if published is not None and published.sha256 != image.sha256:
         raise ConflictError(
-            f"{submission.product} {submission.version} for {submission.board} is published with "
-            f"other bytes: there sha256 {held.sha256}, here {image.sha256}",
+            f"{submission.product} {submission.version} for {submission.board} is already "
+            f"published with different bytes: published sha256 {published.sha256}, this image "
+            f"{image.sha256}",
             hint="A release never changes: raise the version and publish again.",
         )
-    fresh = _with_core(held, submission) if held else _new(image, submission, now)
+    fresh = _with_core(published, submission) if published else _new(image, submission, now)
     stated = statement(submission.product, submission.version, fresh)
     placed = replace(
         fresh,
@@ -69,29 +254,29 @@ def place(
         placed = replace(
             placed,
             channels={**placed.channels, submission.channel: _next_order(releases)},
-            # A reason may be for the channel alone, such as a changed work tree on stable.
+            # A reason may apply only to the channel, such as uncommitted changes on stable.
             skipped_checks={**placed.skipped_checks, **submission.skipped_checks},
         )
     return Placement(
-        release=release.with_image(placed), image=placed, outcome=_outcome(held, placed)
+        release=release.with_image(placed), image=placed, outcome=_outcome(published, placed)
     )
 
 
-def _with_core(held: ReleaseImage, submission: Submission) -> ReleaseImage:
-    """Returns what is there with the core that a signature names, which has to fit it there.
+def _with_core(published: ReleaseImage, submission: Submission) -> ReleaseImage:
+    """Returns the published image with the core that a signature names, which must match it.
 
     Raises:
-        ConflictError: It is there as built with another core.
+        ConflictError: It is published as built with another core.
     """
-    there, here = (one.provenance.get(PROVENANCE_CORE) for one in (held, submission))
-    if there == here or not submission.signatures:
-        return held
-    if here and there is None and not held.signatures:
-        return replace(held, provenance={**held.provenance, PROVENANCE_CORE: here})
+    theirs, ours = published.core, submission.provenance.get(PROVENANCE_CORE)
+    if theirs == ours or not submission.signatures:
+        return published
+    if ours and theirs is None and not published.signatures:
+        return replace(published, provenance={**published.provenance, PROVENANCE_CORE: ours})
     raise ConflictError(
         f"{submission.product} {submission.version} for {submission.board} is published as built "
-        f"with {_core(there)}, and the signature is over {_core(here)}",
-        hint=f"Publish again with --core {there}." if there else "Publish again without a core.",
+        f"with {_core(theirs)}, but the signature covers {_core(ours)}",
+        hint=f"Publish again with --core {theirs}." if theirs else "Publish again without a core.",
     )
 
 
@@ -99,14 +284,15 @@ def _core(version: str | None) -> str:
     return f"core {version}" if version else "no core"
 
 
-def _outcome(held: ReleaseImage | None, placed: ReleaseImage) -> Outcome:
-    if held is None:
+def _outcome(published: ReleaseImage | None, placed: ReleaseImage) -> Outcome:
+    if published is None:
         return Outcome.PUBLISHED
-    if held.channels != placed.channels:
+    if published.channels != placed.channels:
         return Outcome.ADDED_TO_CHANNEL
-    if held.compressed != placed.compressed:
+    if published.compressed != placed.compressed:
         return Outcome.COMPRESSED
-    return Outcome.SIGNED if held.signatures != placed.signatures else Outcome.ALREADY_PUBLISHED
+    changed = published.signatures != placed.signatures
+    return Outcome.SIGNED if changed else Outcome.ALREADY_PUBLISHED
 
 
 def _new(image: Image, submission: Submission, now: datetime) -> ReleaseImage:

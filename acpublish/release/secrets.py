@@ -1,14 +1,13 @@
-"""What is said of secrets before any is searched for: which names hold some, which are accepted.
+"""Secrets: masking them in build flags and settings, and finding them in an image.
 
-Searches the bytes of an image for secrets; what is found is never shown in full.
-
-An image is read by whoever can reach it: each device, and everyone in its network. So what looks
-like a secret in it is told before it is published. There are two sorts:
+Anyone who can reach an image can read it: every device, and everybody on its network. Anything in
+it that looks like a secret is therefore reported before it is published, and never shown in full.
+Two kinds are found:
 
 1. shapes that only a key or token has, which both sides of an upload search for;
-2. values that the client knows to be secret, which never leave it.
+2. values that the client knows to be secret, which it never sends.
 
-Literal prefixes are searched first, as ``bytes.find`` is many times as fast as an expression.
+Literal prefixes are searched first, because ``bytes.find`` is many times as fast as an expression.
 """
 
 from __future__ import annotations
@@ -32,34 +31,34 @@ __all__ = [
     "parse_accepted",
 ]
 
-#: The fewest digits of a digest that are taken.
+#: The fewest digits of a digest that are accepted.
 MIN_DIGITS = 8
 _MAX_ACCEPTED = 200
 _DIGITS = re.compile(r"[0-9a-f]{8,64}\Z")
-#: COMPASS, BYPASS and PASSIVE are words of the field that hold none.
+#: COMPASS, BYPASS and PASSIVE are words of the trade and not names of secrets.
 _NAME = re.compile(
     r"(?<!COM)(?<!BY)PASS(?!IVE|THR|ED|ES)|PSWD|PWD|PSK|SECRET(?!ARY)|TOKEN|CREDENTIAL|BEARER"
     r"|(?:API|WIFI|PRIV|PRIVATE|ACCESS|ENCRYPTION)_?KEY|(?:^|_)(?:KEY|AUTH|PW)S?(?:_|\d|$)",
     re.I,
 )
 _MASK = "***"
-#: A -D flag; its value is a word of the shell, whose quotes may hold spaces.
+#: A -D flag; its value is a word of the shell, whose quotes may contain spaces.
 _MACRO = re.compile(
     r"""(-D\s*(\w+)=)(\\"(?:[^"\\]|\\[^"])*\\"|(?:'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^\s'"\\])*)"""
 )
 _OPTION = re.compile(r"(?P<before>\s*(?P<name>\w[\w.-]*)\s*=\s*)\S")
 _PARAMETER = re.compile(r"([?&]([^=&#\s]*)=)([^&#\s]*)")
-#: The names of our own settings that look secret are those of files and rules, but for one.
+#: Our own settings whose names look secret contain files and rules, with one exception.
 _OURS, _OUR_SECRET = "custom_ota_", "custom_ota_token"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretRules:
-    """What is to be done about secrets; it travels with an upload and is not kept.
+    """How to treat secrets in an image; sent with an upload and not kept.
 
     Attributes:
-        severity: Whether one that is found stops a publish.
-        accepted: SHA-256 prefixes of those that are known and accepted, lower-case hex.
+        severity: Whether a secret stops a publish.
+        accepted: SHA-256 prefixes of the secrets that are accepted, lower-case hex.
     """
 
     severity: Literal["warning", "error"] = "warning"
@@ -70,80 +69,80 @@ class SecretRules:
         """Reads the rules that came with an upload.
 
         Raises:
-            SettingsError: They are none.
+            SettingsError: They are invalid.
         """
-        found = document if isinstance(document, dict) else {"severity": None}
-        severity, accepted = found.get("severity", "warning"), found.get("accepted", [])
+        rules = document if isinstance(document, dict) else {"severity": None}
+        severity, accepted = rules.get("severity", "warning"), rules.get("accepted", [])
         if severity not in ("warning", "error") or not isinstance(accepted, list):
             raise SettingsError(
-                "the rules for secrets are none",
-                hint='Send {"severity": "error", "accepted": []}, or none.',
+                "the secret rules are invalid",
+                hint='Send {"severity": "error", "accepted": []}, or no rules.',
             )
         return cls(severity=severity, accepted=parse_accepted(" ".join(map(str, accepted))))
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the rules as JSON types; nothing for the usual ones."""
+        """Returns the rules as JSON types; an empty object for the default ones."""
         if self == SecretRules():
             return {}
         return {"severity": self.severity, "accepted": list(self.accepted)}
 
 
 def looks_secret(name: str) -> bool:
-    """Tells whether a macro or variable of this name is likely to hold a secret."""
+    """Returns whether a macro or variable of this name probably contains a secret."""
     return _NAME.search(name) is not None
 
 
 def masked_macros(flags: str) -> str:
-    """Returns build flags without the values of those whose names look secret."""
+    """Returns build flags with the values masked whose names look secret."""
     return _masked(_MACRO, flags)
 
 
 def masked_query(target: str) -> str:
-    """Returns a path with its query, without the values of those whose names look secret."""
+    """Returns a path and query with the values masked whose names look secret."""
     return _masked(_PARAMETER, target)
 
 
 def masked_option(line: str) -> str:
-    """Returns a line of an ini file without what looks secret in it."""
-    found = _OPTION.match(line)
-    name = found["name"] if found else ""
+    """Returns a line of an ini file with anything masked that looks secret."""
+    option = _OPTION.match(line)
+    name = option["name"] if option else ""
     ours = name.startswith(_OURS) and name != _OUR_SECRET
-    if found and looks_secret(name) and not ours:
-        return found["before"] + _MASK
+    if option and looks_secret(name) and not ours:
+        return option["before"] + _MASK
     return masked_macros(line)
 
 
 def _masked(pattern: re.Pattern[str], text: str) -> str:
-    return pattern.sub(lambda one: one[1] + (_MASK if looks_secret(one[2]) else one[3]), text)
+    return pattern.sub(lambda part: part[1] + (_MASK if looks_secret(part[2]) else part[3]), text)
 
 
 def parse_accepted(text: str) -> tuple[str, ...]:
-    """Reads digests of accepted secrets, with spaces, commas or lines between them.
+    """Reads digests of accepted secrets, separated by spaces, commas or lines.
 
     Raises:
-        SettingsError: One is no SHA-256, nor the beginning of one.
+        SettingsError: One is neither a SHA-256 digest nor the beginning of one.
     """
     digests = tuple(text.lower().replace(",", " ").split())
     for digest in digests:
         if not _DIGITS.match(digest):
             raise SettingsError(
-                f"{digest[:64]!a} is no digest of a secret",
-                hint=f"Give {MIN_DIGITS} to 64 hex digits, as the finding shows them.",
+                f"{digest[:64]!a} is not the digest of a secret",
+                hint=f"Use {MIN_DIGITS} to 64 hex digits, as the finding shows them.",
             )
     if len(digests) > _MAX_ACCEPTED:
         raise SettingsError(
-            f"more than {_MAX_ACCEPTED} secrets are accepted", hint="Take some out of the image."
+            f"more than {_MAX_ACCEPTED} secrets are accepted", hint="Remove some from the image."
         )
     return digests
 
 
-#: A shorter value stands in an image by chance, or as a part of another word.
+#: A shorter value may be in an image by chance, or as a part of another word.
 MIN_VALUE_BYTES = 6
 #: Digits of the digest that are shown.
 SHOWN_DIGITS = 12
 _HIDDEN_REST = "********"
 _MAX_FOUND = 20
-#: A larger block of text is no private key.
+#: A larger block of text is not a private key.
 _MAX_KEY_BYTES = 16384
 
 
@@ -151,17 +150,17 @@ _MAX_KEY_BYTES = 16384
 class _Shape:
     kind: str
     prefixes: tuple[bytes, ...]
-    #: Compiled when an image is searched: each build loads this module, and few search one.
+    #: Compiled when an image is searched: each build loads this module, but few search an image.
     expression: bytes
 
 
 def _shape(kind: str, pattern: bytes, *prefixes: bytes) -> _Shape:
-    # What stands before it is no part of a longer word, which would be something else.
+    # It must not continue a longer word, which would be something else.
     return _Shape(kind, prefixes, rb"(?<![A-Za-z0-9_])" + pattern)
 
 
-#: A heading alone is no key: TLS libraries hold the headings that they look for. A text in a C
-#: source may have its line breaks as two characters, or none.
+#: A heading alone is not a key: TLS libraries contain the headings that they look for. A string in
+#: a C source may have its line breaks as two characters, or none.
 _PEM = (
     rb"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----(?:\s|\\[rn]){0,4}"
     rb"(?:[A-Za-z-]{1,40}: [^\r\n\\]{0,200}(?:\s|\\[rn]){1,4}){0,4}"
@@ -214,7 +213,7 @@ _SHAPES = (
     _Shape(
         "password in an address",
         (b"://",),
-        # A placeholder of printf or of a template is none.
+        # A placeholder of printf or of a template is not a password.
         rb"(?<=[a-z])://[A-Za-z0-9._~-]{1,64}:[A-Za-z0-9._~!$&*+,;=-]{4,64}@(?=[A-Za-z0-9])",
     ),
     _shape("acpublish token", rb"acp_[A-Za-z0-9_-]{40,64}", b"acp_"),
@@ -226,9 +225,9 @@ class SecretFound:
     """A secret in an image.
 
     Attributes:
-        what: What it is, such as ``GitHub token``; of a known value its name.
+        what: What it is, such as ``a GitHub token``; for a known value, its name.
         masked: As much of it as may be shown: what all of its kind begin with.
-        offset: Where it begins in the file.
+        offset: Where it begins in the file, in bytes.
         digest: The first digits of its SHA-256, by which it can be accepted.
     """
 
@@ -246,24 +245,24 @@ def find_secrets(
     Args:
         data: The image.
         values: What is known to be secret: the name to show, and the value.
-        accepted: Prefixes of SHA-256 digests of those that shall not be told.
+        accepted: Prefixes of SHA-256 digests of secrets that should not be reported.
 
     Returns:
         The first 20, in the order of the file; each only once.
     """
-    found: dict[str, SecretFound] = {}
+    secrets: dict[str, SecretFound] = {}
     for secret in (*_known(data, values or {}), *_shaped(data)):
         if not secret.digest.startswith(tuple(accepted)):
-            found.setdefault(secret.digest, secret)
-    ordered = sorted(found.values(), key=lambda one: one.offset)
-    return tuple(replace(one, digest=one.digest[:SHOWN_DIGITS]) for one in ordered[:_MAX_FOUND])
+            secrets.setdefault(secret.digest, secret)
+    ordered = sorted(secrets.values(), key=lambda secret: secret.offset)[:_MAX_FOUND]
+    return tuple(replace(secret, digest=secret.digest[:SHOWN_DIGITS]) for secret in ordered)
 
 
 def _known(data: bytes, values: Mapping[str, str]) -> Iterator[SecretFound]:
     for name, value in values.items():
         content = value.encode("utf-8", "surrogateescape")
         if len(content) >= MIN_VALUE_BYTES and (offset := data.find(content)) >= 0:
-            yield _found(f"the value of {name}", _HIDDEN_REST, offset, content)
+            yield _secret(f"the value of {name}", _HIDDEN_REST, offset, content)
 
 
 def _shaped(data: bytes) -> Iterator[SecretFound]:
@@ -272,13 +271,13 @@ def _shaped(data: bytes) -> Iterator[SecretFound]:
         for prefix in shape.prefixes:
             offset = data.find(prefix)
             while offset >= 0:
-                found = pattern.match(data, offset, offset + _MAX_KEY_BYTES)
-                if found:
+                match = pattern.match(data, offset, offset + _MAX_KEY_BYTES)
+                if match:
                     shown = prefix.decode("ascii").rstrip() + _HIDDEN_REST
-                    yield _found(f"a {shape.kind}", shown, offset, found[0].strip())
-                offset = data.find(prefix, found.end() if found else offset + 1)
+                    yield _secret(f"a {shape.kind}", shown, offset, match[0].strip())
+                offset = data.find(prefix, match.end() if match else offset + 1)
 
 
-def _found(what: str, masked: str, offset: int, content: bytes) -> SecretFound:
+def _secret(what: str, masked: str, offset: int, content: bytes) -> SecretFound:
     digest = hashlib.sha256(content).hexdigest()
     return SecretFound(what=what, masked=masked, offset=offset, digest=digest)

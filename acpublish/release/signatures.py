@@ -1,12 +1,12 @@
 """Signatures of releases: what is signed, and which releases count as signed.
 
-What is signed is a statement of one image: its immutable facts as JSON, keys sorted, no white
-space, UTF-8. Channels, the order of publishing and its time are left out, because they move: a
-promotion must not need the private key. Nor are the digests that devices report, which follow from
-the bytes, or the rest of the provenance, which no decision hears: whoever can write to the catalog
-can still hold devices back, or offer an older release that is signed.
+A signature covers a statement about one image: its immutable facts as JSON, with sorted keys and
+no white space, in UTF-8. Channels, the order of publishing and its time are not covered, because
+they move: a promotion must not need the private key. Nor are the digests that devices report, which
+follow from the bytes, or the rest of the provenance, which no decision depends on. Anyone who can
+write to the catalog can therefore still hold devices back, or offer an older signed release.
 
-A product that trusts keys has releases that one of these keys signed, and no others.
+A product that trusts keys has only releases signed with one of those keys.
 """
 
 from __future__ import annotations
@@ -31,17 +31,18 @@ __all__ = [
     "merged",
     "need_release_key",
     "sign",
+    "signed",
     "signed_by",
     "statement",
     "submitted_statement",
     "to_header",
 ]
 
-#: An old and a new one, while a key is rotated.
+#: The old and the new one, while a key is rotated.
 MAX_TRUSTED_KEYS = 2
-#: The layout of statements; another one is another signature.
+#: The layout of statements; a different layout needs a different signature.
 _FORMAT = 1
-#: Says what the signature is about, so that it counts for nothing else that the key may sign.
+#: Says what the signature covers, so that it is not valid for anything else that the key signs.
 _TYPE = "acpublish release image"
 
 
@@ -63,7 +64,7 @@ def statement(product: str, version: object, image: ReleaseImage) -> bytes:
 
 
 def submitted_statement(image: Image, submission: Submission) -> bytes:
-    """Returns the same bytes for an image that is to be published."""
+    """Returns the same bytes for an image that is yet to be published."""
     firmware = submission.kind == "firmware"
     return _canonical(
         product=submission.product,
@@ -90,12 +91,29 @@ def sign(stated: bytes, key: PrivateKey) -> ReleaseSignature:
     """Signs a statement.
 
     Raises:
-        SettingsError: The key is not of the sort that signs releases.
+        SettingsError: The key is of a kind that cannot sign releases.
     """
     need_release_key(key.public)
     return ReleaseSignature(
         key=key.public.id, signature=base64.b64encode(key.sign(stated)).decode()
     )
+
+
+def signed(submission: Submission, image: Image, key: PrivateKey | None) -> Submission:
+    """Returns a submission with a key's signature; unchanged without a key.
+
+    Args:
+        submission: What the image is published as.
+        image: What is known of the exact bytes to publish.
+        key: An ECDSA P-256 key.
+
+    Raises:
+        SettingsError: The key is of a kind that cannot sign releases.
+    """
+    if key is None:
+        return submission
+    signature = sign(submitted_statement(image, submission), key)
+    return replace(submission, signatures=(*submission.signatures, signature))
 
 
 def need_release_key(key: PublicKey) -> None:
@@ -106,26 +124,26 @@ def need_release_key(key: PublicKey) -> None:
     """
     if key.algorithm != "ecdsa-p256":
         raise SettingsError(
-            f"the key {key.id} is an RSA key, and releases are signed with ECDSA P-256",
-            hint="Make one: acpublish key create.",
+            f"the key {key.id} is an RSA key, but releases are signed with ECDSA P-256",
+            hint="Create a key for releases: acpublish key create.",
         )
 
 
 def signed_by(
     stated: bytes, signatures: Iterable[ReleaseSignature], keys: Iterable[PublicKey]
 ) -> PublicKey | None:
-    """Returns the first of the keys that signed a statement, None where none of them did."""
-    held = {one.key: one for one in signatures}
+    """Returns the first of the keys that signed a statement, None if none of them did."""
+    by_key = {signature.key: signature for signature in signatures}
     for key in keys:
-        one = held.get(key.id)
-        if one is not None and _holds(key, one.signature, stated):
+        signature = by_key.get(key.id)
+        if signature is not None and _is_valid(key, signature.signature, stated):
             return key
     return None
 
 
 @lru_cache(maxsize=32768)
-def _holds(key: PublicKey, signature: str, stated: bytes) -> bool:
-    """A catalog that changed is judged anew; only what is new in it costs a verification."""
+def _is_valid(key: PublicKey, signature: str, stated: bytes) -> bool:
+    """A changed catalog is checked again, but only what is new in it costs a verification."""
     if key.algorithm != "ecdsa-p256":
         return False
     try:
@@ -140,29 +158,29 @@ def admitted(
     """Divides a product's releases into those that may be offered, and the others.
 
     Args:
-        releases: All that there are.
-        keys: Those that the product trusts; without any, every release may be offered.
+        releases: All releases of the product.
+        keys: The keys that it trusts; without any, every release may be offered.
 
     Returns:
-        The releases with only such images as one of the keys signed, without those that have
-        none left; and one phrase for each image that is withheld.
+        The releases with only the images that one of the keys signed, without releases that have
+        no such image; and one phrase for each image that is withheld.
     """
     if not keys:
         return tuple(releases), ()
     kept: list[Release] = []
     withheld: list[str] = []
     for release in releases:
-        signed = []
+        valid = []
         for image in release.images:
             stated = statement(release.product, release.version, image)
             if signed_by(stated, image.signatures, keys):
-                signed.append(image)
+                valid.append(image)
             else:
                 withheld.append(f"{release.product}/{image.file}: {_why(image, keys)}")
-        if len(signed) == len(release.images):
+        if len(valid) == len(release.images):
             kept.append(release)
-        elif signed:
-            kept.append(replace(release, images=tuple(signed)))
+        elif valid:
+            kept.append(replace(release, images=tuple(valid)))
     return tuple(kept), tuple(withheld)
 
 
@@ -170,52 +188,52 @@ def _why(image: ReleaseImage, keys: Iterable[PublicKey]) -> str:
     trusted = {key.id for key in keys}
     if not image.signatures:
         return "it is not signed"
-    void = [one.key for one in image.signatures if one.key in trusted]
-    if void:
-        return f"the signature of key {void[0]} does not fit it"
+    invalid = [signature.key for signature in image.signatures if signature.key in trusted]
+    if invalid:
+        return f"the signature of key {invalid[0]} does not match it"
     return f"it is signed with key {image.signatures[0].key}, which is not trusted"
 
 
 def merged(
-    held: Iterable[ReleaseSignature],
-    fresh: Iterable[ReleaseSignature],
+    present: Iterable[ReleaseSignature],
+    added: Iterable[ReleaseSignature],
     stated: bytes,
     keys: Iterable[PublicKey] = (),
 ) -> tuple[ReleaseSignature, ...]:
-    """Returns what an image is signed with when signatures are added to those that it has.
+    """Returns what an image is signed with after signatures are added to those that it has.
 
-    A key signs the same statement otherwise each time, so one that stands there stays, unless it
-    is known to be void.
+    A key signs the same statement differently each time, so a signature that is already present
+    is kept, unless it is known to be invalid.
     """
     known = {key.id: key for key in keys}
-    found = {one.key: one for one in held}
-    for one in fresh:
-        there = found.get(one.key)
-        key = known.get(one.key)
-        if there is None or (key is not None and not _holds(key, there.signature, stated)):
-            found[one.key] = one
-    return tuple(found[key] for key in sorted(found))
+    by_key = {signature.key: signature for signature in present}
+    for signature in added:
+        other = by_key.get(signature.key)
+        key = known.get(signature.key)
+        if other is None or (key is not None and not _is_valid(key, other.signature, stated)):
+            by_key[signature.key] = signature
+    return tuple(by_key[key] for key in sorted(by_key))
 
 
 def to_header(signatures: Iterable[ReleaseSignature]) -> str:
-    """Returns signatures as the text of a header: ``KEY:SIGNATURE``, with commas between."""
-    return ", ".join(f"{one.key}:{one.signature}" for one in signatures)
+    """Returns signatures as the value of a header: ``KEY:SIGNATURE``, separated by commas."""
+    return ", ".join(f"{signature.key}:{signature.signature}" for signature in signatures)
 
 
 def from_header(text: str) -> tuple[ReleaseSignature, ...]:
     """Reads what :func:`to_header` writes.
 
     Raises:
-        RequestError: It is of another form.
+        RequestError: It has another form.
     """
-    found: list[ReleaseSignature] = []
+    signatures: list[ReleaseSignature] = []
     for part in filter(None, map(str.strip, text.split(","))):
-        key, _, signature = part.partition(":")
-        one = ReleaseSignature.of(key, signature)
-        if one is None or len(found) == 2 * MAX_TRUSTED_KEYS:
+        key, _, content = part.partition(":")
+        signature = ReleaseSignature.of(key, content)
+        if signature is None or len(signatures) == 2 * MAX_TRUSTED_KEYS:
             raise RequestError(
-                "the signature of the release is not of the form KEY:SIGNATURE",
+                "the signature of the release does not have the form KEY:SIGNATURE",
                 hint="Send the key's id of 16 hex digits, a colon, and the signature in base64.",
             )
-        found.append(one)
-    return tuple(found)
+        signatures.append(signature)
+    return tuple(signatures)

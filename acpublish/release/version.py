@@ -1,7 +1,7 @@
 """Versions: Semantic Versioning 2.0.0, and the versions that development builds get.
 
-Versions are lower case here, because they become file names. The label alone never decides what a
-device gets; it names a release and forbids downgrades.
+Versions are lower case here, because they become file names. A version alone never decides what a
+device gets; it names a release and prevents downgrades.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SEMVER = re.compile(
     r"(?:\+([0-9a-zA-Z-]+(?:\.[0-9a-zA-Z-]+)*))?\Z",
     re.ASCII,
 )
-#: What a device claims is not read beyond this; a number of thousands of digits costs time.
+#: A longer version that a device claims is not read: thousands of digits cost time.
 _CLAIM_BYTES = 256
 _TWO_NUMBERS = re.compile(r"(\d+\.\d+)(?![\d.])", re.ASCII)
 _LOOSE = re.compile(r"[vV=\s]*(\d+)(?:\.(\d+))?(?:\.(\d+))?(.*)\Z", re.ASCII | re.DOTALL)
@@ -37,8 +37,8 @@ Precedence = tuple[int, int, int, int, tuple[tuple[int, int, str], ...]]
 class Version:
     """A version by SemVer 2.0.0.
 
-    Two versions are equal when their whole text is; ``precedence`` orders them (section 11), in
-    which build metadata does not count.
+    Two versions are equal if all their parts are; ``precedence`` orders them (section 11), and
+    build metadata does not count for that.
     """
 
     major: int
@@ -49,55 +49,55 @@ class Version:
 
     @classmethod
     def parse(cls, text: str) -> Version:
-        """Reads a version that must fit a stamp.
+        """Reads a version that must fit in a stamp.
 
         Raises:
-            VersionError: It is no SemVer, not lower case, or longer than 31 bytes; the hint gives
-                the corrected form where one can be guessed.
+            VersionError: It is not valid SemVer, not lower case, or longer than 31 bytes; the hint
+                has the corrected form if one can be guessed.
         """
-        found = _SEMVER.match(text)
-        if found is None or text != text.lower():
-            what = "is not lower case" if found else "is no version by SemVer 2.0.0"
+        match = _SEMVER.match(text)
+        if match is None or text != text.lower():
+            what = "is not lower case" if match else "is not a valid SemVer 2.0.0 version"
             raise VersionError(f"{_shown(text)} {what}", hint=_suggestion(text))
         if len(text) > STAMP_TEXT_BYTES:
             raise VersionError(
-                f"the version {_shown(text)} has {len(text)} bytes, and the stamp holds "
+                f"the version {_shown(text)} is {len(text)} bytes long, but a stamp holds at most "
                 f"{STAMP_TEXT_BYTES}",
                 hint="Shorten its pre-release or build part.",
             )
-        return cls._of(found)
+        return cls._of(match)
 
     @classmethod
     def or_none(cls, text: str | None) -> Version | None:
-        """Returns the version in a text that may hold anything, None where it holds none.
+        """Returns the version in a string that may contain anything, None if there is none.
 
-        What a device claims is only compared, so it may be what could not be published: longer
-        than a stamp, in capitals, with a ``v`` before it or with two numbers only.
+        What a device claims is only compared, so it may be a version that could not be published:
+        longer than a stamp, in capitals, with a ``v`` in front of it or with only two numbers.
         """
         if not text or len(text) > _CLAIM_BYTES:
             return None
         text = text.strip().lower().removeprefix("v")
-        found = _SEMVER.match(text) or _SEMVER.match(_TWO_NUMBERS.sub(r"\1.0", text, count=1))
-        return cls._of(found) if found else None
+        match = _SEMVER.match(text) or _SEMVER.match(_TWO_NUMBERS.sub(r"\1.0", text, count=1))
+        return cls._of(match) if match else None
 
     @classmethod
     def guess(cls, text: str) -> Version | None:
-        """Returns the version that a person most likely means by a text, None for no idea.
+        """Returns the version that a string probably means, None if none can be guessed.
 
-        It is the one that the hint of :meth:`parse` proposes: ``v1.2`` means 1.2.0.
+        It is the version that the hint of :meth:`parse` proposes: ``v1.2`` means 1.2.0.
         """
         guess = text if _SEMVER.match(text) and text == text.lower() else _corrected(text)
         return cls.parse(guess) if guess and len(guess) <= STAMP_TEXT_BYTES else None
 
     @classmethod
-    def _of(cls, found: re.Match[str]) -> Version:
-        major, minor, patch, prerelease, build = found.groups(default="")
+    def _of(cls, match: re.Match[str]) -> Version:
+        major, minor, patch, prerelease, build = match.groups(default="")
         return cls(
             major=int(major), minor=int(minor), patch=int(patch), prerelease=prerelease, build=build
         )
 
     def __str__(self) -> str:
-        """The version's text."""
+        """The version as a string."""
         text = f"{self.major}.{self.minor}.{self.patch}"
         if self.prerelease:
             text += f"-{self.prerelease}"
@@ -105,7 +105,7 @@ class Version:
 
     @property
     def precedence(self) -> Precedence:
-        """What to compare versions by: SemVer 2.0.0, section 11."""
+        """The order of versions by SemVer 2.0.0, section 11."""
         parts = tuple(
             (0, int(part), "") if part.isdigit() else (1, 0, part)
             for part in self.prerelease.split(".")
@@ -117,28 +117,28 @@ class Version:
         """Returns the development version that follows this one.
 
         ``1.2.3`` gives ``1.2.4-dev.N``, a pre-release ``1.2.3-rc.1`` gives ``1.2.3-rc.1.dev.N``:
-        above the version itself and below the next one that a person would choose. Build metadata
-        is shortened so that the whole fits a stamp.
+        higher than the version itself, and lower than the next one that a person would choose.
+        Build metadata is shortened so that the version fits in a stamp.
 
         Args:
-            numbers: N; a second number tells apart what the first does not.
+            numbers: N; a second number distinguishes versions that share the first.
             build: Build metadata.
 
         Raises:
-            VersionError: Even without build metadata it does not fit a stamp.
+            VersionError: Even without build metadata it does not fit in a stamp.
         """
         number = ".".join(map(str, numbers))
         if self.prerelease:
             bare = f"{self.major}.{self.minor}.{self.patch}-{self.prerelease}.dev.{number}"
         else:
             bare = f"{self.major}.{self.minor}.{self.patch + 1}-dev.{number}"
-        room = STAMP_TEXT_BYTES - len(bare) - 1
-        build = build[: max(room, 0)].rstrip(".-")
+        space = STAMP_TEXT_BYTES - len(bare) - 1
+        build = build[: max(space, 0)].rstrip(".-")
         return Version.parse(f"{bare}+{build}" if build else bare)
 
 
 def next_development(base: Version, published: Iterable[Version]) -> Version:
-    """Returns ``base``'s development version numbered one above the newest that is published."""
+    """Returns ``base``'s development version whose number is one above the highest published."""
     sibling = base.development(1)
     stem = sibling.prerelease.rpartition(".")[0] + "."
     numbers = [0]
@@ -157,16 +157,16 @@ def next_development(base: Version, published: Iterable[Version]) -> Version:
 def from_git(
     tag: Version, distance: int, commit: str, changed: str = "", again: int = 0
 ) -> Version:
-    """Returns the version of a work tree.
+    """Returns the version of a working tree.
 
     Args:
-        tag: The version of the nearest tag below it.
+        tag: The version of the nearest tag before it.
         distance: Commits since that tag.
         commit: The short name of the commit.
-        changed: For a work tree that differs from the commit, what tells this state from others
-            (digits of the unstamped image's digest); empty for a clean one.
-        again: Above 0 a number that tells the version from others of which the stamp has no room
-            for what differs; it stands above them and below the next commit.
+        changed: For a working tree with changes, what distinguishes its state from others (digits
+            of the unstamped image's digest); empty for a clean one.
+        again: Above 0, a number that distinguishes the version from others whose difference does
+            not fit in a stamp; the result is higher than those and lower than the next commit's.
     """
     if not distance and not changed and not again:
         return tag
@@ -177,21 +177,21 @@ def from_git(
 def _suggestion(text: str) -> str:
     guess = _corrected(text)
     if guess:
-        return f"Write {guess!r}."
-    return "Write three numbers, for example '1.0.0', or 'git' or 'file:PATH' as its source."
+        return f"Use {guess!r}."
+    return "Use three numbers, for example '1.0.0', or 'git' or 'file:PATH' as its source."
 
 
 def _corrected(text: str) -> str:
-    """Returns the version that a person most likely means, empty where there is none."""
-    # What is far too long has no corrected form, and Python refuses to read its digits.
-    found = _LOOSE.match(text.strip()) if len(text) <= 2 * STAMP_TEXT_BYTES else None
-    if found is None:
+    """Returns the version that a string probably means, empty if there is none."""
+    # A string that is far too long has no corrected form, and Python refuses to read its digits.
+    match = _LOOSE.match(text.strip()) if len(text) <= 2 * STAMP_TEXT_BYTES else None
+    if match is None:
         return ""
-    major, minor, patch, rest = found.groups()
+    major, minor, patch, rest = match.groups()
     numbers = ".".join(str(int(part or 0)) for part in (major, minor, patch))
     rest = re.sub(r"[^0-9a-z.+-]+", "-", rest.lower())
     if rest.startswith("-"):
-        # A number of a pre-release has no zeros before it.
+        # A number in a pre-release has no leading zeros.
         rest = re.sub(r"(?<=[.-])0+(?=[0-9]+(?:\.|$))", "", rest)
         if len(numbers + rest) <= STAMP_TEXT_BYTES and _SEMVER.match(numbers + rest):
             return numbers + rest

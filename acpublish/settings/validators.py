@@ -20,6 +20,7 @@ from acpublish.release.names import IMAGE_KINDS, ImageKind
 from acpublish.release.version import Version
 
 __all__ = [
+    "SCAN_OFF",
     "STDIN",
     "address",
     "boolean",
@@ -41,6 +42,8 @@ _WITHOUT_SCHEME = re.compile(
 _KEY_BYTES = 16384
 _YES = frozenset({"1", "yes", "true", "on"})
 _NO = frozenset({"0", "no", "false", "off"})
+#: The public reason that a manifest has for the check ``secrets`` if nothing was searched.
+SCAN_OFF = "secret_scan = off"
 
 
 def address(text: str) -> str:

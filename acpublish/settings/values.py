@@ -1,6 +1,6 @@
-"""Values out of layers: each is checked once, and an error says where it came from.
+"""Values from layers: each is checked once, and an error says where it came from.
 
-The layers that count in a place: the same for commands, the hook and Arduino's recipe.
+Commands, the PlatformIO hook and Arduino's recipe all build their layers here.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from acpublish.catalog.state import state_dir
 from acpublish.errors import AcpublishError, SettingsError
@@ -25,7 +25,7 @@ from acpublish.settings import validators
 from acpublish.settings.config_files import file_layers
 from acpublish.settings.layers import Layer, environment
 from acpublish.settings.names import DEFAULTS, EXAMPLES, PER_ENVIRONMENT, SPELLED
-from acpublish.settings.validators import STDIN, token_from_file, token_from_stdin
+from acpublish.settings.validators import SCAN_OFF, STDIN, token_from_file, token_from_stdin
 
 if TYPE_CHECKING:
     from acpublish.release.filenames import NamePattern
@@ -156,20 +156,16 @@ class Settings:
         return PublishOptions(
             destination=self.destination(),
             product=self.checked("product", names.product, product),
-            version=self.checked("version", self._version_source),
+            version_source=self.checked("version", self._version_source),
             board=self.checked("board", names.board, board),
-            channel=self._given("channel", names.channel),
+            **self._for_checks(secret_values),
             kind=self.kind(),
             chip=self._given("chip", validators.chip) or chip,
-            signing_key=self.signing_key(),
             provenance={**(provenance or {}), **built_with},
             private=private or {},
             compress=self.flag("compress"),
             declared=declared or Declared(),
             partitions=self._path("partitions") or partitions,
-            skipped_checks=self._skipped_checks(),
-            secrets=self._secret_rules(),
-            secret_values={**(secret_values or {}), **self._secret_values()},
         )
 
     def check_options(self) -> CheckOptions:
@@ -181,16 +177,12 @@ class Settings:
         return CheckOptions(
             destination=self.destination() if self.text("to") else None,
             product=self._given("product", names.product),
-            version=self._given("version", self._version_source),
+            version_source=self._given("version", self._version_source),
             board=self._given("board", names.board),
-            channel=self._given("channel", names.channel),
+            **self._for_checks(),
             kind=self.kind(),
             chip=self._given("chip", validators.chip),
             partitions=self._path("partitions"),
-            skipped_checks=self._skipped_checks(),
-            secrets=self._secret_rules(),
-            secret_values=self._secret_values(),
-            signing_key=self.signing_key(),
         )
 
     def import_options(self, pattern: NamePattern) -> ImportOptions:
@@ -204,12 +196,18 @@ class Settings:
             pattern=pattern,
             product=self._given("product", names.product),
             board=self._given("board", names.board),
-            channel=self._given("channel", names.channel),
-            secrets=self._secret_rules(),
-            secret_values=self._secret_values(),
-            skipped_checks=self._skipped_checks(),
-            signing_key=self.signing_key(),
+            **self._for_checks(),
         )
+
+    def _for_checks(self, secret_values: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Returns the arguments that all three sorts of options take alike."""
+        return {
+            "channel": self._given("channel", names.channel),
+            "signing_key": self.signing_key(),
+            "skipped_checks": self._skipped_checks(),
+            "secrets": self._secret_rules(),
+            "secret_values": {**(secret_values or {}), **self._secret_values()},
+        }
 
     def _how_to_give(self, name: str) -> str:
         # What is for one call or project comes before what the whole shell may have.
@@ -232,17 +230,19 @@ class Settings:
             from acpublish.release.checks.registry import parse_skips
 
             skipped = self.checked("skip_checks", parse_skips)
-        # What is not searched for is a check that was not made: the manifest says so, too.
-        if self.checked("secret_scan", validators.secret_scan, DEFAULTS["secret_scan"]) == "off":
-            skipped.setdefault("secrets", "secret_scan = off")
+        # Not searching is a check that was not run, and the manifest says so.
+        if self._secret_scan() == "off":
+            skipped.setdefault("secrets", SCAN_OFF)
         return skipped
 
     def _secret_rules(self) -> SecretRules:
-        scan = self.checked("secret_scan", validators.secret_scan, DEFAULTS["secret_scan"])
         return SecretRules(
-            severity="error" if scan == "error" else "warning",
+            severity="error" if self._secret_scan() == "error" else "warning",
             accepted=self.checked("accept_secrets", parse_accepted, ""),
         )
+
+    def _secret_scan(self) -> str:
+        return self.checked("secret_scan", validators.secret_scan, DEFAULTS["secret_scan"])
 
     def version_source(self) -> str | None:
         """Returns the source of the version, with ``env:`` replaced; None where none is set.

@@ -102,5 +102,5 @@ def test_git_tells_where_a_sketch_comes_from(desk: Desk) -> None:
     changed = desk.build(**settings)
 
     assert changed.returncode == 0, changed.output
-    assert "the work tree has changes that are not committed" in changed.output
+    assert "the working tree has uncommitted changes" in changed.output
     desk.init("--undo")

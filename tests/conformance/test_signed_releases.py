@@ -25,6 +25,7 @@ from acpublish.image.reader import read
 from acpublish.image.stamper import stamp
 from acpublish.keys import PrivateKey, read_private_key
 from acpublish.release import names
+from acpublish.release.placement import Candidate
 from acpublish.release.signatures import sign, submitted_statement
 from acpublish.release.submission import Submission
 from acpublish.release.version import Version
@@ -206,7 +207,7 @@ def copy_in(catalog: Path, tmp_path: Path, version: str, key: PrivateKey) -> Non
     stated = submitted_statement(read(image(version)), wanted)
     (tmp_path / version).mkdir()
     elsewhere = DirectoryCatalog(tmp_path / version)
-    elsewhere.put(image(version), replace(wanted, signatures=(sign(stated, key),)))
+    elsewhere.put(Candidate.of(image(version)), replace(wanted, signatures=(sign(stated, key),)))
     for path in (elsewhere.root / ".acpublish").rglob("*"):
         if path.is_file():
             target = catalog / path.relative_to(elsewhere.root)
@@ -286,7 +287,7 @@ def test_what_somebody_copies_in_or_changes_is_not_served(
     (catalog / "fresh").replace(path)
     assert newest(server) is None
     assert server.get("/lamp/lamp-1.0.0_d1.bin").status == 404
-    assert "does not fit it" in server.log()
+    assert "does not match it" in server.log()
 
 
 def test_keys_that_are_edited_in_place_are_noticed(
@@ -319,7 +320,7 @@ def test_a_gzip_of_something_else_is_not_sent(
         plain = replace(submission(version), compress=True, provenance={"core": "3.1.2"})
         stated = submitted_statement(read(data[version]), plain)
         signed = replace(plain, signatures=(sign(stated, keys.key("ours")),))
-        opened.put(data[version], signed)
+        opened.put(Candidate.of(data[version]), signed)
     device = (
         "User-Agent: ESP8266-http-Update",
         "x-ESP8266-free-space: 2000000",
@@ -382,7 +383,7 @@ def test_an_unsigned_release_after_a_signed_one_is_refused_on_both_sides(
     remote = RemoteCatalog(server.url, bearer)
     assert remote.trusted_keys("lamp") == ()
     with pytest.raises(CheckError, match=r"unsigned: "):
-        remote.put(image("1.1.0"), submission("1.1.0"))
+        remote.put(Candidate.of(image("1.1.0")), submission("1.1.0"))
 
 
 def test_publish_signs_with_a_key(

@@ -16,7 +16,7 @@ import pytest
 
 from acpublish.image.reader import read
 from acpublish.release import names
-from acpublish.release.checks.registry import check
+from acpublish.release.checks.registry import examine, findings_of
 from acpublish.release.declared import Declared
 from acpublish.release.submission import Submission
 from acpublish.release.version import Version
@@ -77,7 +77,7 @@ def test_the_server_refuses_with_the_name_of_the_clients_check(
         channel=names.STABLE,
         declared=Declared(**facts),
     )
-    (finding, *_) = check(read(body), submission, ())
+    (finding, *_) = findings_of(examine(read(body), submission, ()))
     assert finding.check == name
     assert document["error"] == f"{name}: {finding.problem}"
     assert live.server.get("/update/lamp/c3").status == 404

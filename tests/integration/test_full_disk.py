@@ -12,6 +12,7 @@ import pytest
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import AcpublishError, CatalogError
 from acpublish.image.stamper import stamp
+from acpublish.release.placement import Candidate
 from acpublish.release.submission import Outcome
 from tests.support import images
 from tests.unit.catalog.holding import files_below, put, seen, submission
@@ -53,7 +54,7 @@ def test_a_full_catalog_stays_as_it_was(small_disk: Path) -> None:
     catalog = DirectoryCatalog(small_disk)
     before, blocks = seen(small_disk), used(small_disk)
     with pytest.raises(CatalogError) as caught:
-        catalog.put(big("2.0.0", 256), submission("2.0.0"))
+        catalog.put(Candidate.of(big("2.0.0", 256)), submission("2.0.0"))
     assert str(caught.value).startswith(f"cannot publish to the catalog {small_disk}: no space")
     assert "Free some space" in caught.value.hint
     assert str(caught.value).isprintable()
@@ -144,7 +145,7 @@ def test_a_catalog_of_another_user(shared: Path) -> None:
     assert seen(shared) == before
     assert as_nobody(lambda: DirectoryCatalog(shared).releases("lamp")) == "no error"
     said = as_nobody(lambda: put(shared, "1.0.0", seed=1))
-    assert "published with other bytes" in said
+    assert "already published with different bytes" in said
 
 
 def test_a_catalog_of_which_only_the_hidden_part_can_be_written(shared: Path) -> None:

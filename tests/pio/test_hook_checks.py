@@ -1,4 +1,4 @@
-"""The pre-flight checks with what only PlatformIO knows: partitions, flash, debug, work tree."""
+"""The pre-flight checks with what only PlatformIO knows: partitions, flash, debug, working tree."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_the_partition_table_of_the_board_is_found_and_judged(
 
     (line,) = errors(refused)
     size = project.image("c3").stat().st_size
-    assert f"slot: the image has {size} bytes, the smallest OTA slot 4096" in line
+    assert f"slot: the image is {size} bytes, but the smallest OTA slot holds only 4096" in line
     assert f"{size - 4096} bytes too many" in line
     assert visible(catalog) == []
 
@@ -68,7 +68,7 @@ def test_changes_that_are_not_committed_do_not_get_to_stable(
     built = project.run()
 
     (line,) = errors(refused)
-    assert "dirty: the work tree has changes that are not committed" in line
+    assert "dirty: the working tree has uncommitted changes" in line
     assert built.ok, built.stdout
     assert "so this build is 1.0.1-dev.1" in built.stdout
     (image,) = published(catalog).values()
@@ -91,7 +91,7 @@ def test_a_wifi_password_of_a_flag_is_found_and_never_shown(
 
     assert password.encode() in project.image("c3").read_bytes()
     (line,) = errors(refused)
-    assert "secrets: the image holds the value of -D WIFI_PASSWORD (********)" in line
+    assert "secrets: the image contains the value of -D WIFI_PASSWORD (********)" in line
     # The compiler's lines are not ours.
     assert all(password not in one for one in refused.stdout.splitlines() if "acpublish" in one)
     assert visible(catalog) == []

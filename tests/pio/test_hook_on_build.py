@@ -96,7 +96,7 @@ def test_a_changed_sketch_becomes_a_development_version(
     assert first.ok, first.stdout
     assert second.ok, second.stdout
     assert "lamp 1.0.1-dev.1 for d1_mini (dev): published" in second.stdout
-    assert "1.0.0 is published with other bytes" in second.stdout
+    assert "1.0.0 is already published with different bytes" in second.stdout
     assert again.ok, again.stdout
     assert PUBLISHING not in again.stdout
     assert third.ok, third.stdout
@@ -157,7 +157,7 @@ def test_what_a_directory_lost_and_what_is_to_be_signed_is_published_again(
     signed = project.run(env={"ACPUBLISH_SIGNING_KEY": str(key)})
 
     assert signed.ok, signed.stdout
-    assert "signed, too" in signed.stdout
+    assert "signature added" in signed.stdout
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,7 @@ def test_upload_ota_in_the_same_run_publishes_only_once_and_refuses_a_conflict(
     assert asked.ok, asked.stdout
     assert asked.stdout.count(PUBLISHING) == 1
     assert refused.returncode == 1
-    assert "published with other bytes" in errors(refused)[0]
+    assert "already published with different bytes" in errors(refused)[0]
     assert list(published(catalog)) == ["1.0.0 d1_mini"]
 
 
@@ -390,4 +390,7 @@ def test_a_version_whose_builds_have_no_room_is_refused_before_the_build(
 
     assert run.returncode == 1
     assert "Compiling" not in run.stdout
-    assert f"the development versions of {version} would not fit a stamp" in errors(run)[0]
+    assert (
+        f"development versions of {version}, which changed builds get, would not fit in a stamp"
+        in errors(run)[0]
+    )

@@ -63,7 +63,7 @@ def catalog(tmp_path: Path) -> Path:
     ("variable", "value", "said"),
     [
         ("PRODUCT", "../lamp", "Use for example 'lamp'"),
-        ("PRODUCT", "x" * 200, "31 is the limit"),
+        ("PRODUCT", "x" * 200, "the limit is 31"),
         ("BOARD", "d1 mini", "d1-mini"),
         ("CHANNEL", "Beta", "beta"),
         ("TO", "ftp://example.invalid/", "http(s) URL"),

@@ -140,7 +140,7 @@ def test_the_status_of_a_server_tells_what_devices_run(
             Device(options).check_for_update(f"{server.url}/update/lamp/d1_mini")
         told = project.run("-t", "ota_status", env={"ACPUBLISH_TO": server.url})
     assert told.ok, told.stdout
-    (line,) = [one for one in told.stdout.splitlines() if one.startswith("devices that asked")]
+    (line,) = [one for one in told.stdout.splitlines() if one.startswith("devices that checked in")]
     assert "2 d1_mini with 1.0.0" in line
     assert "1 d1_mini with an image that is not published here" in line
 

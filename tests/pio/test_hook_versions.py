@@ -141,10 +141,10 @@ def test_a_changed_work_tree_is_told_apart_by_what_was_built(
 @pytest.mark.parametrize(
     ("version", "said"),
     [
-        ("1.0", "Write '1.0.0'"),
-        ("v2.1.3", "Write '2.1.3'"),
-        ("1.0.0-a-version-that-is-too-long-for-it", "the stamp holds 31"),
-        ("git", "git does not know the state of"),
+        ("1.0", "Use '1.0.0'"),
+        ("v2.1.3", "Use '2.1.3'"),
+        ("1.0.0-a-version-that-is-too-long-for-it", "a stamp holds at most 31"),
+        ("git", "git cannot determine the state of"),
         ("file:MISSING", "cannot be read"),
     ],
 )

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import doctest
+import inspect
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,7 @@ from acpublish.errors import (
 from acpublish.image.model import Kind
 from acpublish.release.submission import Outcome
 from tests.support import images
+from tests.support.server import running_server
 
 DATA = images.esp8266_image()
 
@@ -71,6 +75,74 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
             acpublish.read_image(path)
 
 
+FUNCTIONS = sorted(
+    name for name in acpublish.__all__ if inspect.isfunction(getattr(acpublish, name))
+)
+
+
+def run_example(of: object, name: str, **replaced: str) -> None:
+    """Runs the example in a docstring, with some of its texts replaced."""
+    (test,) = doctest.DocTestFinder(recurse=False).find(of, name)
+    assert test.examples, "the docstring has no example"
+    for example in test.examples:
+        for old, new in replaced.items():
+            example.source = example.source.replace(old, new)
+    said: list[str] = []
+    result = doctest.DocTestRunner().run(test, out=said.append)
+    assert (result.failed, result.attempted) == (0, len(test.examples)), "".join(said)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_example_of_each_function_runs(
+    name: str, firmware: Path, catalog: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(firmware.parent)
+    run_example(getattr(acpublish, name), name)
+
+
+def test_the_example_of_the_client_runs(
+    firmware: Path, catalog: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(firmware.parent)
+    acpublish.publish(firmware, to=catalog, product="lamp", version="1.2.3", board="d1_mini")
+    with running_server(catalog, firmware.parent) as server:
+        address = "http://192.168.1.10:8000"
+        run_example(acpublish.UpdateServer, "UpdateServer", **{address: server.url})
+    assert (firmware.parent / "downloaded.bin").is_file()
+
+
+@pytest.mark.parametrize("form", [str, Path, Path.read_bytes, Path.read_text])
+def test_keys_are_paths_or_pem_everywhere(
+    form: Callable[[Path], Any], firmware: Path, catalog: Path
+) -> None:
+    folder = firmware.parent
+    private, public = folder / "key.pem", folder / "public.pem"
+    key = acpublish.create_key(private)
+    public.write_text(key.pem)
+    assert acpublish.show_key(form(private)) == acpublish.show_key(form(public)) == key
+    keys, _ = acpublish.trust_keys(catalog, product="lamp", add=form(public))
+    assert keys == (key,)
+    done = acpublish.publish(
+        firmware,
+        to=catalog,
+        product="lamp",
+        version="1.0.0",
+        board="d1",
+        signing_key=form(private),
+    )
+    assert [one.key for one in done.submission.signatures] == [key.id]
+    assert acpublish.resign(catalog, product="lamp", key=form(private)).already == 1
+    acpublish.UpdateServer("http://h", trusted_keys=[form(public)])
+    acpublish.UpdateServer("http://h", trusted_keys=form(public))
+    keys, _ = acpublish.trust_keys(catalog, product="lamp", remove=form(public), force=True)
+    assert keys == ()
+    rsa, rsa_public = folder / "rsa.pem", folder / "rsa-public.pem"
+    rsa_public.write_text(acpublish.create_key(rsa, "rsa").pem)
+    signed = folder / "signed.bin"
+    acpublish.sign(firmware, key=form(rsa), output=signed)
+    assert acpublish.verify(signed, key=form(rsa_public))[0]
+
+
 class TestStamp:
     def test_it_writes_a_copy(self, firmware: Path, tmp_path: Path) -> None:
         output = tmp_path / "out.bin"
@@ -110,14 +182,14 @@ class TestStamp:
     def test_an_output_that_cannot_be_written(self, firmware: Path, tmp_path: Path) -> None:
         (tmp_path / "folder").mkdir()
         for output in (tmp_path / "folder", firmware / "x"):
-            with pytest.raises(SettingsError, match=r"cannot be written|no regular file"):
+            with pytest.raises(SettingsError, match=r"cannot be written|not a regular file"):
                 acpublish.stamp(firmware, product="lamp", version="1.0.0", output=output)
         assert {path.name for path in tmp_path.iterdir()} == {"firmware.bin", "folder"}
 
     def test_what_is_no_regular_file_is_left_as_it_is(self, firmware: Path, tmp_path: Path) -> None:
         pipe = tmp_path / "pipe"
         os.mkfifo(pipe)
-        with pytest.raises(SettingsError, match="no regular file"):
+        with pytest.raises(SettingsError, match="not a regular file"):
             acpublish.stamp(firmware, product="lamp", version="1.0.0", output=pipe)
         assert pipe.is_fifo()
 
@@ -150,7 +222,7 @@ class TestPublish:
         self, firmware: Path, catalog: Path
     ) -> None:
         given: Any = {"a": 1}
-        with pytest.raises(SettingsError, match="provenance: 'a' is 1, and both have to be texts"):
+        with pytest.raises(SettingsError, match="provenance: 'a' is 1, but both must be strings"):
             acpublish.publish(
                 firmware, to=catalog, product="lamp", version="1.0.0", board="d1", provenance=given
             )
@@ -214,10 +286,10 @@ def test_what_the_checks_are_told(tmp_path: Path) -> None:
     }
     with pytest.raises(CheckError, match="slot: "):
         acpublish.publish(image, **words, partitions=table)
-    skipped = {"slot": "another table; it fits", "chip": "none is known"}
     with pytest.raises(SettingsError, match="no check"):
-        acpublish.publish(image, **words, skip_checks=skipped)
-    skipped["slot"] = "another table"
+        acpublish.publish(image, **words, skip_checks={"slots": "another table"})
+    # A reason is a text of its own, which separates nothing.
+    skipped = {"slot": "another table; chip=any", "chip": "none is known"}
     told: dict[str, Any] = {"partitions": table, "skip_checks": skipped, "secret_scan": "error"}
     done = acpublish.publish(image, **words, **told)
     assert done.submission.skipped_checks == skipped

@@ -1,5 +1,5 @@
 """The pre-flight checks: pure, run before the first byte is sent and again on what was received.
 
-Each check has a name, so that both sides and a script speak of the same thing. One that lacks the
-facts it needs says so, instead of passing in silence.
+Each check has a name, which both sides and scripts use. A check that lacks the facts it needs
+reports that, instead of passing silently.
 """

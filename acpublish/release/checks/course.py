@@ -1,10 +1,10 @@
-"""Checks of how an image came about, and of how it follows the releases before it."""
+"""Checks of how an image was built, and how it follows the releases before it."""
 
 from __future__ import annotations
 
 from acpublish.release import names
 from acpublish.release.checks.facts import Check, Facts, Judgement, Lacks, Severity, error, warning
-from acpublish.release.decision import newest
+from acpublish.release.decision import choose
 
 __all__ = ["CHECKS"]
 
@@ -14,19 +14,18 @@ def _dirty(facts: Facts) -> Judgement:
         yield Lacks("the channel")
     elif facts.channel == names.STABLE:
         if facts.declared.changed is None:
-            yield Lacks("whether the work tree has changes")
-        elif facts.declared.changed and not _is_there(facts):
+            yield Lacks("whether the working tree has changes")
+        elif facts.declared.changed and not _is_published(facts):
             yield error(
                 "dirty",
-                "the work tree has changes that are not committed, and the channel is "
-                f"{names.STABLE}",
-                f"Commit them and build again, or publish on another channel such as "
+                f"the working tree has uncommitted changes, and the channel is {names.STABLE}",
+                f"Commit them and build again, or publish to another channel such as "
                 f"{names.DEVELOPMENT}.",
             )
 
 
-def _is_there(facts: Facts) -> bool:
-    """Whether the channel has these very bytes: then the changes are in no part of them."""
+def _is_published(facts: Facts) -> bool:
+    """Returns whether the channel has exactly these bytes: then they contain no changes."""
     return any(
         image.sha256 == facts.image.sha256 and facts.channel in image.channels
         for _, image in facts.earlier()
@@ -40,7 +39,7 @@ def _debug_build(facts: Facts) -> Judgement:
         yield warning(
             "debug-build",
             "this is a debug build",
-            "Build it with build_type = release for devices in the field.",
+            "For devices in the field, build with build_type = release.",
         )
 
 
@@ -51,19 +50,20 @@ def _version_order(facts: Facts) -> Judgement:
     if facts.releases is None:
         yield Lacks("the product's releases so far")
         return
-    found = newest(facts.releases, facts.board, facts.channel, facts.kind)
-    if found is None or found[0].version == facts.version:
+    target = choose(facts.releases, facts.board, facts.channel, facts.kind)
+    if target is None or target.release.version == facts.version:
         return
-    held, version = found[0].version, facts.version
-    # Builds of one commit with other changes differ in their build metadata, which orders nothing.
-    if version.precedence == held.precedence and facts.channel == names.DEVELOPMENT:
+    newest, version = target.release.version, facts.version
+    # Builds of one commit with different changes differ only in their build metadata, which
+    # orders nothing.
+    if version.precedence == newest.precedence and facts.channel == names.DEVELOPMENT:
         return
-    if version.precedence <= held.precedence:
+    if version.precedence <= newest.precedence:
         yield warning(
             "version-order",
-            f"{version} is not higher than {held}, the newest on {facts.channel}",
-            "Devices that run the higher one are not offered it; a channel of its own suits a "
-            "backport.",
+            f"{version} is not higher than {newest}, the newest on {facts.channel}",
+            "Devices that run the higher version are not offered this one; use a separate channel "
+            "for a backport.",
         )
 
 
@@ -77,10 +77,10 @@ def _flash_mode(facts: Facts) -> Judgement:
         if image.flash_mode != mode:
             yield warning(
                 "flash-mode",
-                f"the gzip holds an image for flash mode {mode}, {facts.product} "
+                f"the gzip contains an image for flash mode {mode}, but {facts.product} "
                 f"{release.version} was for {image.flash_mode}",
-                "A device does not mend the mode of a gzip and may not start: build with the "
-                "earlier mode, or publish the plain image.",
+                "A device does not correct the flash mode inside a gzip and may fail to boot: "
+                "build with the earlier mode, or publish the plain image.",
             )
         return
     yield Lacks("an earlier release with a flash mode")
@@ -90,16 +90,16 @@ CHECKS = (
     Check(
         name="dirty",
         severity=Severity.ERROR,
-        explanation="The work tree has no changes that are not committed when the channel is "
-        "stable. What was built could not be built again. It needs the state of the work tree, "
-        "which git and PlatformIO's project tell.",
+        explanation="The working tree has no uncommitted changes when the channel is stable. "
+        "Otherwise the build could not be reproduced. This check needs the state of the working "
+        "tree, from git and the PlatformIO project.",
         judge=_dirty,
     ),
     Check(
         name="debug-build",
         severity=Severity.WARNING,
-        explanation="This is no debug build, which is larger and slower. It needs the type of the "
-        "build, which PlatformIO knows.",
+        explanation="This is not a debug build, which would be larger and slower. This check needs "
+        "the type of the build, which PlatformIO knows.",
         judge=_debug_build,
         kinds=("firmware",),
     ),
@@ -107,7 +107,7 @@ CHECKS = (
         name="version-order",
         severity=Severity.WARNING,
         explanation="The version is higher than the newest on the channel. A device is not offered "
-        "a lower one than it runs. Backports are good reasons to publish one all the same. It "
+        "a lower one than it runs. A backport is a good reason to publish one anyway. This check "
         "needs version, board, channel and the releases so far.",
         judge=_version_order,
     ),
@@ -115,8 +115,8 @@ CHECKS = (
         name="flash-mode",
         severity=Severity.WARNING,
         explanation="An image that is also published as a gzip has the flash mode of the board's "
-        "last release. A device mends the mode of a plain image while it writes it, but not that "
-        "of a gzip. It needs an earlier release.",
+        "last release. A device corrects the mode of a plain image while writing it, but not that "
+        "of a gzip. This check needs an earlier release.",
         judge=_flash_mode,
         kinds=("firmware",),
     ),

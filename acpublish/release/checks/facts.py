@@ -1,4 +1,4 @@
-"""What a check is, what it may know, and what it says."""
+"""What a check is, which facts it judges by, and what it reports."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from enum import Enum
 
 from acpublish.image.model import Image, Stamp
 from acpublish.keys import PublicKey
+from acpublish.release.coordinates import Coordinates
 from acpublish.release.declared import Declared
 from acpublish.release.manifest import Release, ReleaseImage, ReleaseSignature
-from acpublish.release.names import IMAGE_KINDS, BoardName, ChannelName, ImageKind, ProductName
+from acpublish.release.names import IMAGE_KINDS, ImageKind
 from acpublish.release.secrets import SecretFound
 from acpublish.release.signatures import submitted_statement
 from acpublish.release.submission import Submission
-from acpublish.release.version import Version
 
 __all__ = [
     "Check",
@@ -38,7 +38,7 @@ class Severity(str, Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What a check found: its name, how bad it is, what and why, what to do next."""
+    """What a check found: its name, whether that stops a publish, the problem, and what to do."""
 
     check: str
     severity: Severity
@@ -56,47 +56,35 @@ def error(name: str, problem: str, hint: str) -> Finding:
 
 
 def warning(name: str, problem: str, hint: str) -> Finding:
-    """Returns a finding that is told and stops nothing."""
+    """Returns a finding that is only reported."""
     return Finding(check=name, severity=Severity.WARNING, problem=problem, hint=hint)
 
 
 @dataclass(frozen=True, slots=True)
 class Lacks:
-    """What a check needs to know and does not: it was not made."""
+    """What a check needs to know and does not: it was not run."""
 
     what: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """All that checks judge by; each None is a fact that is not known.
+class Facts(Coordinates):
+    """Everything that checks judge by; each None is a fact that is not known.
 
     Attributes:
-        image: What :func:`acpublish.image.read` says of the very bytes to be published.
-        kind: As what they are to be published.
-        product: The product that they belong to.
-        version: Their version.
-        board: The board that they are made for.
-        channel: The channel that shall point at them.
-        chip: The chip that the board is known to have, as esptool spells it.
+        image: What :func:`acpublish.image.reader.read` says about the exact bytes to publish.
         releases: The product's releases so far.
-        secrets: What was found in the bytes, None where they were not searched.
+        secrets: What was found in the bytes, None if they were not searched.
         secrets_stop: Whether a secret that is found is an error.
-        gzip: Whether a gzip of the image is published, too.
-        declared: What only the client knows of the board and the build.
+        gzip: Whether a gzip of the image is published as well.
+        declared: What only the client knows about the board and the build.
         signatures: What the release is signed with.
-        stated: What a signature of the release has to be over.
-        trusted_keys: The keys that the product trusts; none for a product that takes any release.
+        stated: What a signature of the release must cover.
+        trusted_keys: The keys that the product trusts; empty if it accepts any release.
         skipped: The checks that are switched off, each with the reason.
     """
 
     image: Image
-    kind: ImageKind = "firmware"
-    product: ProductName | None = None
-    version: Version | None = None
-    board: BoardName | None = None
-    channel: ChannelName | None = None
-    chip: str | None = None
     releases: tuple[Release, ...] | None = None
     secrets: tuple[SecretFound, ...] | None = None
     secrets_stop: bool = False
@@ -117,13 +105,8 @@ class Facts:
     ) -> Facts:
         """Returns what is known when an image is published."""
         return cls(
+            **submission.as_arguments(),
             image=image,
-            kind=submission.kind,
-            product=submission.product,
-            version=submission.version,
-            board=submission.board,
-            channel=submission.channel,
-            chip=submission.chip,
             releases=tuple(releases),
             secrets_stop=submission.secrets.severity == "error",
             gzip=submission.compress,
@@ -136,21 +119,25 @@ class Facts:
 
     @property
     def wanted_stamp(self) -> Stamp | None:
-        """What the image's stamp has to say."""
+        """What the image's stamp must say."""
         if self.product is None or self.version is None:
             return None
         return Stamp(product=self.product, version=str(self.version))
 
     def earlier(self) -> tuple[tuple[Release, ReleaseImage], ...]:
-        """Returns the board's images so far, the last that was published first."""
-        found = [
+        """Returns the board's images so far, the last published first."""
+        images = [
             (release, image)
             for release in self.releases or ()
             for image in release.images
             if image.board == self.board and image.kind == self.kind
         ]
         return tuple(
-            sorted(found, key=lambda one: max(one[1].channels.values(), default=0), reverse=True)
+            sorted(
+                images,
+                key=lambda entry: max(entry[1].channels.values(), default=0),
+                reverse=True,
+            )
         )
 
 
@@ -162,13 +149,14 @@ class Check:
     """A pre-flight check.
 
     Attributes:
-        name: What findings, options and manifests call it.
+        name: Its name in findings, options and manifests.
         severity: The worst that it can find.
-        explanation: What it looks at, why, and what it needs to know; whole sentences.
+        explanation: What it checks, why, and what it needs to know; whole sentences. The first
+            one is shown alone in lists.
         judge: The check itself, a pure function.
-        kinds: What it is about.
-        decisive: After an error of this check no other one makes sense.
-        protected: It cannot be switched off, on neither side.
+        kinds: The kinds of image that it applies to.
+        decisive: After an error of this check no other check makes sense.
+        protected: It cannot be switched off, by either side.
     """
 
     name: str
@@ -182,13 +170,13 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What became of one check: findings, or why it was not made.
+    """The result of one check: findings, or why it was not run.
 
     Attributes:
         check: The check.
-        findings: What it found; nothing when all is well or it was not made.
-        lacks: What it needs to know and did not; empty when it was made.
-        reason: Why it was switched off; empty when it was not.
+        findings: What it found; empty if all is well or it was not run.
+        lacks: The information that it lacks; empty if it was run.
+        reason: Why it was switched off; empty if it was not.
     """
 
     check: Check
@@ -198,7 +186,7 @@ class Result:
 
     @property
     def outcome(self) -> str:
-        """What it came to, in a word or two: the worst that it found, or why it was not made."""
+        """The result in a word or two: the worst that it found, or why it was not run."""
         severities = {finding.severity for finding in self.findings}
         for severity in Severity:
             if severity in severities:
@@ -208,10 +196,10 @@ class Result:
         return "not checked" if self.lacks else "ok"
 
     def rows(self) -> list[tuple[str, str, str]]:
-        """Returns what is to be said of it: outcome, name, and what was found or why not."""
-        said = [f"{finding.problem}. {finding.hint}" for finding in self.findings]
+        """Returns rows for a person: outcome, name, and what was found or why nothing was."""
+        texts = [f"{finding.problem}. {finding.hint}" for finding in self.findings]
         if self.reason:
-            said = [self.reason]
-        elif self.lacks and not said:
-            said = [f"lacks {self.lacks}"]
-        return [(self.outcome, self.check.name, one) for one in said or [""]]
+            texts = [self.reason]
+        elif self.lacks and not texts:
+            texts = [f"lacks {self.lacks}"]
+        return [(self.outcome, self.check.name, text) for text in texts or [""]]

@@ -1,4 +1,4 @@
-"""Checks of what an image says of itself: its chip and its stamp."""
+"""Checks of what an image says about itself: its chip and its stamp."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ __all__ = ["CHECKS"]
 def _chip(facts: Facts) -> Judgement:
     image = facts.image
     if image.chip is None:
-        yield Lacks("the image's chip, which it does not tell")
+        yield Lacks("the image's chip, which the image does not say")
         return
     if facts.chip and facts.chip != image.chip:
         board = f"the board {facts.board}" if facts.board else "the board"
         yield error(
             "chip",
-            f"the image is for {image.chip}, {board} has {facts.chip}",
-            "Choose the image or the board that fits.",
+            f"the image is for {image.chip}, but {board} has {facts.chip}",
+            "Use the image for this board, or publish for the board that has this chip.",
         )
         return
-    earlier = [(release, one.chip) for release, one in facts.earlier() if one.chip]
+    earlier = [(release, other.chip) for release, other in facts.earlier() if other.chip]
     for release, chip in earlier:
         if chip != image.chip:
             yield error(
                 "chip",
                 f"the image is for {image.chip}, but {facts.product} {release.version} for "
                 f"board {facts.board} is for {chip}",
-                "Choose the image that fits, or publish under another board name.",
+                "Use the image for this chip, or publish under another board name.",
             )
             return
     if not facts.chip and not earlier:
@@ -39,11 +39,11 @@ def _stamp(facts: Facts) -> Judgement:
         yield Lacks("product and version")
     elif facts.image.stampable and facts.image.stamp != facts.wanted_stamp:
         stamp = facts.image.stamp
-        held = f"{stamp.product} {stamp.version}" if stamp else "nothing"
+        stamped = f"{stamp.product} {stamp.version}" if stamp else "nothing"
         yield error(
             "stamp",
-            f"the image's stamp says {held}, not {facts.product} {facts.version}",
-            "Publish with acpublish publish, which stamps, or use acpublish stamp.",
+            f"the image's stamp says {stamped}, not {facts.product} {facts.version}",
+            "Publish with acpublish publish, which stamps the image, or use acpublish stamp.",
         )
 
 
@@ -52,7 +52,7 @@ def _unstamped(facts: Facts) -> Judgement:
         yield warning(
             "unstamped",
             "the image has no place for a stamp, so its digest alone identifies it",
-            "Build it with acpublish's extra script, which links a stamp record in.",
+            "Build it with acpublish's extra script, which adds a stamp record.",
         )
 
 
@@ -60,26 +60,25 @@ CHECKS = (
     Check(
         name="chip",
         severity=Severity.ERROR,
-        explanation="The image is made for the chip of the board, and for the same chip as the "
-        "product's earlier releases for that board. It needs the board's chip (--chip; PlatformIO "
-        "knows it) or an earlier release.",
+        explanation="The image is built for the chip of the board, and for the same chip as the "
+        "product's earlier releases for that board. This check needs the board's chip (--chip; "
+        "PlatformIO knows it) or an earlier release.",
         judge=_chip,
         kinds=("firmware",),
     ),
     Check(
         name="stamp",
         severity=Severity.ERROR,
-        explanation="The product and version that stand in the image are those that it is "
-        "published under. What the firmware says of itself would otherwise be wrong. It needs "
-        "product and version.",
+        explanation="The product and version in the image are those that it is published under. "
+        "Otherwise the firmware would report wrong ones. This check needs product and version.",
         judge=_stamp,
         kinds=("firmware",),
     ),
     Check(
         name="unstamped",
         severity=Severity.WARNING,
-        explanation="The image has a place for a stamp. Without one only its digest tells what a "
-        "device runs.",
+        explanation="The image has a place for a stamp. Without one, only its digest tells what "
+        "a device runs.",
         judge=_unstamped,
         kinds=("firmware",),
     ),

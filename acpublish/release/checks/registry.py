@@ -1,8 +1,7 @@
-"""All checks, in the order in which they are made, and the ways to make them.
+"""All checks in the order in which they run, running them, and switching some of them off.
 
-A check of its own is a :class:`Check` in one of the tuples below: nothing else has to know of it.
-
-Switching checks off: by name, with a reason that the release's manifest keeps.
+A new check is one more :class:`Check` in a tuple of its module: nothing else has to know it. A
+check is switched off by its name, with a reason that the release's manifest keeps.
 """
 
 from __future__ import annotations
@@ -24,11 +23,10 @@ __all__ = [
     "CHECKS",
     "MAX_REASON_CHARACTERS",
     "allowed_skips",
-    "check",
     "examine",
     "find_check",
     "findings_of",
-    "not_made",
+    "not_run",
     "parse_skips",
     "raise_errors",
     "run",
@@ -47,54 +45,47 @@ def find_check(name: str) -> Check:
     """Returns the check of a name.
 
     Raises:
-        SettingsError: There is none of this name.
+        SettingsError: There is no check of this name.
     """
-    for one in CHECKS:
-        if one.name == name:
-            return one
+    for check in CHECKS:
+        if check.name == name:
+            return check
     raise SettingsError(
         f"there is no check {name!a}",
-        hint=f"There are {', '.join(one.name for one in CHECKS)}.",
+        hint=f"Use one of: {', '.join(check.name for check in CHECKS)}.",
     )
 
 
 def run(facts: Facts) -> tuple[Result, ...]:
-    """Makes every check that is about this kind of image.
+    """Runs every check that applies to this kind of image.
 
     Returns:
-        One result for each, in order: what it found, or why it was not made.
+        One result for each, in order: what it found, or why it was not run.
     """
     results: list[Result] = []
     stopped = ""
-    for one in CHECKS:
-        if facts.kind not in one.kinds:
+    for check in CHECKS:
+        if facts.kind not in check.kinds:
             continue
-        result = Result(check=one, lacks=stopped) if stopped else _made(one, facts)
-        if one.decisive and result.findings:
-            stopped = f"an image that passes {one.name}"
+        result = Result(check=check, lacks=stopped) if stopped else _result(check, facts)
+        if check.decisive and result.findings:
+            stopped = f"an image that passes {check.name}"
         results.append(result)
     return tuple(results)
 
 
 def findings_of(results: Iterable[Result]) -> tuple[Finding, ...]:
-    """Returns all that the checks found."""
+    """Returns everything that the checks found."""
     return tuple(finding for result in results for finding in result.findings)
 
 
-def not_made(results: Iterable[Result]) -> dict[str, str]:
-    """Returns the checks that were not made for lack of facts, each with what it lacks."""
-    return {one.check.name: one.lacks for one in results if one.lacks and not one.findings}
-
-
-def check(
-    image: Image,
-    submission: Submission,
-    releases: Iterable[Release],
-    trusted_keys: Iterable[PublicKey] | None = None,
-    secrets: tuple[SecretFound, ...] | None = None,
-) -> tuple[Finding, ...]:
-    """Returns all that is to be said against publishing an image; see :func:`examine`."""
-    return findings_of(examine(image, submission, releases, trusted_keys, secrets))
+def not_run(results: Iterable[Result]) -> dict[str, str]:
+    """Returns the checks that were not run, each with the information that it lacks."""
+    return {
+        result.check.name: result.lacks
+        for result in results
+        if result.lacks and not result.findings
+    }
 
 
 def examine(
@@ -104,13 +95,13 @@ def examine(
     trusted_keys: Iterable[PublicKey] | None = None,
     secrets: tuple[SecretFound, ...] | None = None,
 ) -> tuple[Result, ...]:
-    """Makes every check on an image that is to be published.
+    """Runs every check on an image that is to be published.
 
     Args:
-        image: What :func:`acpublish.image.read` says of the very bytes to be published.
-        submission: Where it is to stand.
+        image: What :func:`acpublish.image.reader.read` says about the exact bytes to publish.
+        submission: What they are published as.
         releases: The product's releases so far.
-        trusted_keys: The keys that the product trusts; None where that is not known.
+        trusted_keys: The keys that the product trusts; None if that is not known.
         secrets: What :func:`acpublish.release.secrets.find_secrets` found in the bytes.
     """
     facts = Facts.of(image, submission, releases, trusted_keys)
@@ -121,7 +112,7 @@ def raise_errors(findings: Iterable[Finding]) -> tuple[str, ...]:
     """Raises the first error among the findings.
 
     Returns:
-        The warnings, one line each, when there is no error.
+        The warnings, one line each, if there is no error.
 
     Raises:
         CheckError: A finding is an error; the message begins with the check's name.
@@ -134,71 +125,67 @@ def raise_errors(findings: Iterable[Finding]) -> tuple[str, ...]:
     return tuple(warnings)
 
 
-def _made(one: Check, facts: Facts) -> Result:
-    reason = _reason(one, facts.skipped)
+def _result(check: Check, facts: Facts) -> Result:
+    reason = "" if check.protected else facts.skipped.get(check.name, "")
     if reason:
-        return Result(check=one, reason=reason)
-    said = tuple(one.judge(facts))
+        return Result(check=check, reason=reason)
+    judgement = tuple(check.judge(facts))
     return Result(
-        check=one,
-        findings=tuple(each for each in said if isinstance(each, Finding)),
-        lacks="; ".join(each.what for each in said if isinstance(each, Lacks)),
+        check=check,
+        findings=tuple(entry for entry in judgement if isinstance(entry, Finding)),
+        lacks="; ".join(entry.what for entry in judgement if isinstance(entry, Lacks)),
     )
 
 
-def _reason(one: Check, skipped: Mapping[str, str]) -> str:
-    return "" if one.protected else skipped.get(one.name, "")
-
-
 MAX_REASON_CHARACTERS = 200
-#: How many are taken from a client, which may be newer and know more checks.
+#: How many are accepted from a client, which may be newer and know more checks.
 _MAX_SKIPS = 50
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,39}\Z")
 _BETWEEN = re.compile(r"[\n;]+")
-_FORM = "Write NAME=REASON, for example dirty=built on the test bench."
+_FORM = "Use NAME=REASON, for example dirty=built on the test bench."
 
 
 def parse_skips(text: str) -> dict[str, str]:
-    """Reads what is to be switched off: ``NAME=REASON``, with lines or ``;`` between several.
+    """Reads which checks to switch off: ``NAME=REASON``, separated by lines or ``;``.
 
     Raises:
         SettingsError: There is no such check, it cannot be switched off, or a reason is missing.
     """
-    found: dict[str, str] = {}
+    skips: dict[str, str] = {}
     for part in filter(None, map(str.strip, _BETWEEN.split(text))):
         name, _, reason = (piece.strip() for piece in part.partition("="))
-        found[find_check(name).name] = reason
-    return allowed_skips(found)
+        skips[find_check(name).name] = reason
+    return allowed_skips(skips)
 
 
 def allowed_skips(skips: Mapping[str, str]) -> dict[str, str]:
-    """Returns what is to be switched off, after the rules that both sides hold to.
+    """Returns which checks to switch off, by the rules of both sides.
 
-    A name that is not known here is kept: a newer client may have that check.
+    An unknown name is kept: a newer client may have that check.
 
     Raises:
-        SettingsError: One protects devices, so that it cannot be switched off, or has no reason.
+        SettingsError: A check protects devices and cannot be switched off, or has no reason.
     """
     if len(skips) > _MAX_SKIPS:
         raise SettingsError(
-            f"more than {_MAX_SKIPS} checks are to be switched off", hint="Name fewer checks."
+            f"more than {_MAX_SKIPS} checks are switched off", hint="Switch off fewer checks."
         )
-    protected = {one.name for one in CHECKS if one.protected}
+    protected = {check.name for check in CHECKS if check.protected}
     for name, reason in skips.items():
         if not _NAME.match(name):
-            raise SettingsError(f"{name[:40]!a} is no name of a check", hint=_FORM)
+            raise SettingsError(f"{name[:40]!a} is not the name of a check", hint=_FORM)
         if name in protected:
             raise SettingsError(
                 f"the check {name} cannot be switched off",
-                hint="No device could run what it refuses; acpublish check --explain "
-                f"{name} says more.",
+                hint=f"No device could run what it rejects; see acpublish check --explain {name}.",
             )
         if not reason:
             raise SettingsError(f"the check {name} is switched off without a reason", hint=_FORM)
         if len(reason) > MAX_REASON_CHARACTERS or not reason.isprintable():
             raise SettingsError(
-                f"the reason for {name} is no line of at most {MAX_REASON_CHARACTERS} characters",
-                hint="Give a shorter one; it is kept in the manifest, which is public.",
+                f"the reason for {name} is not a single line of at most {MAX_REASON_CHARACTERS} "
+                "characters",
+                hint="Use a shorter one; it is kept in the manifest, which is public.",
             )
     return dict(skips)

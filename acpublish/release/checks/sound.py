@@ -1,4 +1,4 @@
-"""Checks of the bytes alone: is this an image at all, a whole one, and of the right kind."""
+"""Checks of the bytes alone: whether this is a complete image, and of the right kind."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from acpublish.wire import MAX_IMAGE_BYTES
 
 __all__ = ["CHECKS"]
 
-#: What each kind that is no plain application is, and what to do instead.
+#: What each kind other than a plain application is, and what to do instead.
 _WRONG_KINDS: dict[Kind, tuple[str, str]] = {
     Kind.MERGED: (
         "a merged factory image with bootloader and partition table",
@@ -24,11 +24,11 @@ _WRONG_KINDS: dict[Kind, tuple[str, str]] = {
     ),
     Kind.FILESYSTEM: (
         "a filesystem image",
-        "Publish it as one: --kind filesystem.",
+        "Publish it with --kind filesystem.",
     ),
     Kind.UNKNOWN: (
-        "no ESP image",
-        "Give the image that a device flashes, such as PlatformIO's firmware.bin.",
+        "not an ESP image",
+        "Use the image that a device flashes, such as PlatformIO's firmware.bin.",
     ),
 }
 _FIRMWARE = frozenset({Kind.APPLICATION, Kind.MERGED, Kind.BOOTLOADER, Kind.SIGNED})
@@ -46,7 +46,7 @@ def _wrong_kind(facts: Facts) -> Judgement:
             yield error(
                 "wrong-kind",
                 f"this is firmware ({image.kind.value}), not a filesystem image",
-                "Publish it with --kind firmware, or give the filesystem's image.",
+                "Publish it with --kind firmware, or use the image of the filesystem.",
             )
         return
     wrong = _WRONG_KINDS.get(image.kind)
@@ -55,13 +55,13 @@ def _wrong_kind(facts: Facts) -> Judgement:
     elif _to_be_stamped(facts):
         yield error(
             "wrong-kind",
-            "the image is signed, and a stamp would void the signature",
-            "Stamp first (acpublish stamp), then sign, then publish.",
+            "the image is signed, and a stamp would invalidate the signature",
+            "Stamp it first (acpublish stamp), then sign, then publish.",
         )
 
 
 def _to_be_stamped(facts: Facts) -> bool:
-    """Tells whether a stamp is missing that can no longer be made."""
+    """Returns whether a stamp is missing that can no longer be written."""
     image = facts.image
     signed = image.kind is Kind.SIGNED and image.stampable and "stamp" not in facts.skipped
     return signed and facts.wanted_stamp is not None and image.stamp != facts.wanted_stamp
@@ -69,17 +69,17 @@ def _to_be_stamped(facts: Facts) -> bool:
 
 def _damaged(facts: Facts) -> Judgement:
     if facts.image.damaged:
-        problems = "; ".join(facts.image.problems) or "a check does not hold"
-        yield error("damaged", f"the image is damaged: {problems}", "Build or copy it again.")
+        problems = "; ".join(facts.image.problems) or "a checksum does not match"
+        yield error("damaged", f"the image is damaged: {problems}", "Build it or copy it again.")
 
 
 def _size(facts: Facts) -> Judgement:
     if facts.image.size > MAX_IMAGE_BYTES:
         yield error(
             "size",
-            f"the image has {facts.image.size} bytes, and {MAX_IMAGE_BYTES} is the limit, as no "
-            "flash chip holds more",
-            "Give the image that a device flashes.",
+            f"the image is {facts.image.size} bytes long; the limit is {MAX_IMAGE_BYTES}, because "
+            "no flash chip holds more",
+            "Use the image that a device flashes.",
         )
 
 
@@ -87,8 +87,8 @@ CHECKS = (
     Check(
         name="empty",
         severity=Severity.ERROR,
-        explanation="The file has bytes. A build that was interrupted, or a full disk, can leave "
-        "an empty one.",
+        explanation="The file is not empty. An interrupted build or a full disk can leave an "
+        "empty one.",
         judge=_empty,
         decisive=True,
         protected=True,
@@ -98,8 +98,8 @@ CHECKS = (
         severity=Severity.ERROR,
         explanation="The file is the plain image of an application, or a filesystem that is "
         "published as one. A merged factory image or a bootloader would ruin a device; a gzip, as "
-        "board_build.gzip_fw makes it, is not taken by an ESP32 or an old core; in a signed image "
-        "the stamp has to be there already, as stamping it would void the signature.",
+        "board_build.gzip_fw builds it, is not accepted by an ESP32 or an old core; a signed image "
+        "must be stamped already, because stamping would invalidate the signature.",
         judge=_wrong_kind,
         decisive=True,
         protected=True,
@@ -107,8 +107,9 @@ CHECKS = (
     Check(
         name="damaged",
         severity=Severity.ERROR,
-        explanation="The image is whole, and its checksum, CRC words and appended SHA-256 hold as "
-        "far as it has them. A device would refuse such an image, or not start again.",
+        explanation="The image is complete, and its checksum, CRC words and appended SHA-256 "
+        "match, as far as it has them. A device would refuse a damaged image, or not boot "
+        "again.",
         judge=_damaged,
         kinds=("firmware",),
         protected=True,
@@ -116,8 +117,8 @@ CHECKS = (
     Check(
         name="size",
         severity=Severity.ERROR,
-        explanation="The image, firmware or filesystem, has at most 32 MiB: no ESP flash chip "
-        "holds more, and no server takes more.",
+        explanation="The image, firmware or filesystem, is at most 32 MiB long: no ESP flash chip "
+        "holds more, and no server accepts more.",
         judge=_size,
         protected=True,
     ),

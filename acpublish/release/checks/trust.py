@@ -1,7 +1,4 @@
-"""The check of what an image would disclose to whoever reads it.
-
-Checks of who signed a release.
-"""
+"""Checks of trust: what an image discloses to those who can read it, and who signed the release."""
 
 from __future__ import annotations
 
@@ -21,9 +18,9 @@ def _secrets(facts: Facts) -> Judgement:
         yield Finding(
             check="secrets",
             severity=severity,
-            problem=f"the image holds {secret.what} ({secret.masked}) at {secret.offset:#x}",
-            hint="Whoever reaches the server can read it: take it out, or accept it by its digest "
-            f"{secret.digest} (accept_secrets).",
+            problem=f"the image contains {secret.what} ({secret.masked}) at {secret.offset:#x}",
+            hint="Anyone who can reach the server can read it: remove it, or accept it by its "
+            f"digest {secret.digest} (accept_secrets).",
         )
 
 
@@ -31,13 +28,12 @@ _DISCLOSURE = (
     Check(
         name="secrets",
         severity=Severity.WARNING,
-        explanation="The image holds no private key, no token of a known shape (such as those of "
-        "AWS, GitHub, GitLab, Slack, Google, Stripe, npm, Telegram, a JWT, or a password in an "
-        "address), and none of the values that the client knows to "
-        "be secret: those of the variables that are named, and in PlatformIO of -D flags whose "
-        "names look secret, such as a Wi-Fi password. Whoever reaches the server can read an "
-        "image. With secret_scan = error it is an error; accept_secrets takes those that are meant "
-        "to be there.",
+        explanation="The image does not contain a private key, a token of a known shape (such as "
+        "those of AWS, GitHub, GitLab, Slack, Google, Stripe, npm, Telegram, a JWT, or a password "
+        "in a URL), or a value that the client knows to be secret: those of the variables that "
+        "are named and, in PlatformIO, of -D flags whose names look secret, such as a Wi-Fi "
+        "password. Anyone who can reach the server can read an image. With secret_scan = error it "
+        "is an error; accept_secrets accepts secrets that are meant to be there.",
         judge=_secrets,
     ),
 )
@@ -57,29 +53,29 @@ def _signature(facts: Facts) -> Judgement:
         return
     trusted = {key.id: key for key in facts.trusted_keys}
     ids = " or ".join(trusted)
-    for one in facts.signatures:
-        key = trusted.get(one.key)
-        if key is not None and signed_by(facts.stated, (one,), (key,)) is None:
+    for signature in facts.signatures:
+        key = trusted.get(signature.key)
+        if key is not None and signed_by(facts.stated, (signature,), (key,)) is None:
             yield error(
                 "signature",
-                f"the signature of key {one.key} does not fit this release",
-                "Sign the very image, product, version and board that are published.",
+                f"the signature of key {signature.key} does not match this release",
+                "Sign exactly the image, product, version and board that are published.",
             )
             return
     signatures = _all(facts)
     if signed_by(facts.stated, signatures, facts.trusted_keys) is not None:
         return
     if signatures:
-        others = ", ".join(one.key for one in signatures)
+        others = ", ".join(signature.key for signature in signatures)
         yield error(
             "signature",
-            f"the release is signed with key {others}, and {facts.product} trusts {ids}",
-            "Sign with a key that is trusted, or trust this one (acpublish key trust).",
+            f"the release is signed with key {others}, but {facts.product} trusts {ids}",
+            "Sign with a trusted key, or trust this one (acpublish key trust).",
         )
     else:
         yield error(
             "signature",
-            f"the release is not signed, and {facts.product} takes only releases signed with "
+            f"the release is not signed, but {facts.product} accepts only releases signed with "
             f"key {ids}",
             _SIGN,
         )
@@ -103,14 +99,14 @@ def _unsigned(facts: Facts) -> Judgement:
 
 
 def _all(facts: Facts) -> tuple[ReleaseSignature, ...]:
-    """Returns what the release is signed with; the same bytes may be there and be signed."""
-    held = [
-        one
+    """Returns what the release is signed with; the same bytes may be published already, signed."""
+    published = [
+        signature
         for release, image in facts.earlier()
         if release.version == facts.version and image.sha256 == facts.image.sha256
-        for one in image.signatures
+        for signature in image.signatures
     ]
-    return (*held, *(facts.signatures or ()))
+    return (*published, *(facts.signatures or ()))
 
 
 _SIGNATURES = (
@@ -118,16 +114,16 @@ _SIGNATURES = (
         name="signature",
         severity=Severity.ERROR,
         explanation="The release is signed with a key that the product trusts, and the signature "
-        "fits the image and the place where it is to stand. It needs to know which keys these "
-        "are; a product that trusts none takes any release.",
+        "matches the image, product, version and board. This check needs the keys that the product "
+        "trusts; a product that trusts no keys accepts any release.",
         judge=_signature,
         protected=True,
     ),
     Check(
         name="unsigned",
         severity=Severity.ERROR,
-        explanation="A release is signed when the last one for the same board was: a key that was "
-        "forgotten is found here, and not by a client that trusts it. It needs the earlier "
+        explanation="A release is signed if the last one for the same board was. A forgotten key "
+        "is found here, and not by a client that trusts it. This check needs the earlier "
         "releases.",
         judge=_unsigned,
     ),

@@ -27,6 +27,7 @@ from acpublish import errors
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import AcpublishError, NotFoundError, RequestError
 from acpublish.release import names
+from acpublish.release.placement import Candidate
 from acpublish.release.submission import Outcome, Receipt, Submission
 from acpublish.server.api.publish import read_submission
 from acpublish.server.checkins import RunningDevices
@@ -185,8 +186,12 @@ class _Api:
         if data is None:
             return self._too_large()
         async with self._publishes:
-            receipt = await asyncio.to_thread(self._catalog.put, data, submission)
+            receipt = await asyncio.to_thread(self._put, data, submission)
         return _receipt(request, submission, receipt)
+
+    def _put(self, data: bytes, submission: Submission) -> Receipt:
+        candidate = Candidate.of(data, submission.secrets.accepted)
+        return self._catalog.put(candidate, submission)
 
     def _refusal(self, request: Request) -> Response | None:
         scheme, _, text = request.headers.get("authorization", "").partition(" ")

@@ -11,6 +11,7 @@ from acpublish.catalog.files import CatalogFiles, Directory, ReleaseFile
 from acpublish.image.stamper import stamp
 from acpublish.release import names
 from acpublish.release.names import ImageKind
+from acpublish.release.placement import Candidate
 from acpublish.release.submission import Receipt, Submission
 from acpublish.release.version import Version
 from tests.support import images
@@ -19,6 +20,11 @@ from tests.support import images
 @functools.lru_cache(maxsize=256)
 def image(version: str = "1.0.0", product: str = "lamp", seed: int = 0) -> bytes:
     return stamp(images.esp8266_image(size=5120, seed=seed), product, version)
+
+
+@functools.lru_cache(maxsize=256)
+def candidate(data: bytes) -> Candidate:
+    return Candidate.of(data)
 
 
 def submission(
@@ -53,7 +59,7 @@ def put(
     if isinstance(catalog, Path):
         catalog = DirectoryCatalog(catalog)
     return catalog.put(
-        image(version, product, seed),
+        candidate(image(version, product, seed)),
         submission(version, product=product, board=board, channel=channel, compress=compress),
     )
 

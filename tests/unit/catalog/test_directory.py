@@ -16,12 +16,12 @@ from acpublish.catalog import loose
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.catalog.files import CatalogFiles, Directory
 from acpublish.errors import CatalogError, CheckError, ConflictError, ManifestError, NotFoundError
-from acpublish.release.decision import newest
+from acpublish.release.decision import choose
 from acpublish.release.declared import Declared
 from acpublish.release.manifest import Release
 from acpublish.release.submission import Outcome
 from tests.support import images
-from tests.unit.catalog.holding import files_below, image, put, seen, submission
+from tests.unit.catalog.holding import candidate, files_below, image, put, seen, submission
 
 VISIBLE = "lamp/lamp-1.0.0_d1.bin"
 
@@ -60,10 +60,10 @@ def test_another_channel_is_added_and_its_order_is_that_of_publishing(tmp_path: 
     put(catalog, "2.0.0")
     put(catalog, "1.0.0", channel="beta")
     assert put(catalog, "1.0.0").outcome is Outcome.ADDED_TO_CHANNEL
-    found = newest(catalog.releases("lamp"), "d1", "stable")
-    assert found is not None
-    assert str(found[0].version) == "1.0.0"
-    assert dict(found[1].channels) == {"beta": 2, "stable": 3}
+    target = choose(catalog.releases("lamp"), "d1", "stable")
+    assert target is not None
+    assert str(target.release.version) == "1.0.0"
+    assert dict(target.image.channels) == {"beta": 2, "stable": 3}
 
 
 def test_other_bytes_are_refused_and_change_nothing(tmp_path: Path) -> None:
@@ -81,9 +81,9 @@ def test_other_bytes_are_refused_and_change_nothing(tmp_path: Path) -> None:
 def test_what_the_checks_refuse_is_not_stored(tmp_path: Path) -> None:
     catalog = DirectoryCatalog(tmp_path)
     with pytest.raises(CheckError, match=r"^stamp: "):
-        catalog.put(images.esp8266_image(), submission())
+        catalog.put(candidate(images.esp8266_image()), submission())
     with pytest.raises(CheckError, match=r"^wrong-kind: "):
-        catalog.put(b"a text", submission())
+        catalog.put(candidate(b"a text"), submission())
     assert files_below(tmp_path) == set()
     assert list(tmp_path.rglob("*.json")) == []
 
@@ -250,7 +250,9 @@ def test_what_goes_wrong_after_the_commit_says_that_it_is_published(
 
     with monkeypatch.context() as patch:
         patch.setattr(atomic, "make_directory", refuse)
-        with pytest.raises(CatalogError, match=r"is published, but .* could not be made: no space"):
+        with pytest.raises(
+            CatalogError, match=r"is published, but .* could not be created: no space"
+        ):
             put(tmp_path)
     assert seen(tmp_path)["products"] == ("lamp",)
     assert DirectoryCatalog(tmp_path).repair() == (VISIBLE,)
@@ -259,7 +261,7 @@ def test_what_goes_wrong_after_the_commit_says_that_it_is_published(
 def test_a_manifest_that_could_not_be_read_again_is_not_written(tmp_path: Path) -> None:
     declared = Declared(layout="no digest")
     with pytest.raises(ManifestError, match=r"the manifest of lamp 1\.0\.0.*layout"):
-        DirectoryCatalog(tmp_path).put(image(), replace(submission(), declared=declared))
+        DirectoryCatalog(tmp_path).put(candidate(image()), replace(submission(), declared=declared))
     assert list(tmp_path.rglob("*.json")) == []
     assert list((tmp_path / ".acpublish/objects").glob("*")) == []
 

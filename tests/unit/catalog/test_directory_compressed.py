@@ -15,7 +15,7 @@ from acpublish.image.stamper import stamp
 from acpublish.release.manifest import ReleaseImage
 from acpublish.release.submission import Outcome
 from tests.support import images
-from tests.unit.catalog.holding import files_below, image, put, seen, submission
+from tests.unit.catalog.holding import candidate, files_below, image, put, seen, submission
 
 PLAIN = image()
 VISIBLE = "lamp/lamp-1.0.0_d1.bin"
@@ -94,7 +94,7 @@ def test_repair_takes_the_gzip_for_no_orphan(tmp_path: Path) -> None:
 
 def test_one_that_is_no_smaller_is_left_with_a_warning(tmp_path: Path) -> None:
     dense = stamp(images.esp8266_image(size=5120, eboot=False), "lamp", "1.0.0")
-    receipt = DirectoryCatalog(tmp_path).put(dense, submission(compress=True))
+    receipt = DirectoryCatalog(tmp_path).put(candidate(dense), submission(compress=True))
     assert (receipt.outcome, receipt.compressed) == (Outcome.PUBLISHED, None)
     assert any(warning.startswith("compress: ") for warning in receipt.warnings)
     assert len(objects(tmp_path)) == 1
@@ -103,6 +103,6 @@ def test_one_that_is_no_smaller_is_left_with_a_warning(tmp_path: Path) -> None:
 def test_an_esp32s_is_refused_and_nothing_is_stored(tmp_path: Path) -> None:
     data = images.esp32_image("esp32c3", project="lamp", version="1.0.0")
     with pytest.raises(WrongKindError, match="0xE9"):
-        DirectoryCatalog(tmp_path).put(data, submission(compress=True))
+        DirectoryCatalog(tmp_path).put(candidate(data), submission(compress=True))
     assert not (tmp_path / ".acpublish/objects").exists()
     assert files_below(tmp_path) == set()

@@ -24,7 +24,7 @@ from acpublish.image.reader import read
 from acpublish.keys import PrivateKey, create_key
 from acpublish.release.signatures import sign, submitted_statement
 from acpublish.release.submission import Outcome, Receipt
-from tests.unit.catalog.holding import image, put, submission
+from tests.unit.catalog.holding import candidate, image, put, submission
 
 OLD, NEW, OTHER = create_key(), create_key(), create_key()
 
@@ -36,7 +36,7 @@ def put_signed(
     data = image(version)
     stated = submitted_statement(read(data), wanted)
     signed = replace(wanted, signatures=tuple(sign(stated, key) for key in keys))
-    return catalog.put(data, signed)
+    return catalog.put(candidate(data), signed)
 
 
 def offered(catalog: DirectoryCatalog) -> list[str]:
@@ -105,7 +105,7 @@ def test_a_manifest_that_is_copied_in_or_changed_is_withheld(
     fresh.write_text(json.dumps(document))
     fresh.replace(path)
     assert offered(catalog) == []
-    assert f"the signature of key {OLD.public.id} does not fit it" in caplog.text
+    assert f"the signature of key {OLD.public.id} does not match it" in caplog.text
 
 
 def test_a_reason_is_logged_once(

@@ -112,7 +112,10 @@ def test_a_partition_table_that_is_too_small(
     words = ("--to", catalog, "--product", "lamp", "--version", "1.0.0", "--board", "c3")
     refused = acpublish("publish", image, *words, "--partitions", table)
     assert refused.status == 7
-    assert "slot: the image has 65552 bytes, the smallest OTA slot 65536" in refused.error()
+    assert (
+        "slot: the image is 65552 bytes, but the smallest OTA slot holds only 65536"
+        in refused.error()
+    )
     table.write_text("app0, app, ota_0, 0x10000, 68K\n")
     tight = acpublish("publish", image, *words, "--partitions", table)
     assert tight.status == 0
@@ -121,7 +124,7 @@ def test_a_partition_table_that_is_too_small(
     other.write_bytes(images.esp32_image(size=0x8000))
     table.write_text("app0, app, ota_0, 0x20000, 68K\n")
     moved = acpublish(*("publish", other, *words[:5], "1.1.0", *words[6:]), "--partitions", table)
-    assert "partition-layout: the partition layout is not that of lamp 1.0.0" in moved.err
+    assert "partition-layout: the partition layout differs from that of lamp 1.0.0" in moved.err
 
 
 def test_a_partition_table_that_is_none(acpublish: CommandLine, firmware: Path) -> None:
@@ -153,7 +156,7 @@ def test_a_secret_is_told_masked(
     assert "a GitHub token (ghp_********) at 0x2329" in warned.out
     refused = acpublish("publish", leaking, *words, "--secret-scan", "error")
     assert refused.status == 7
-    assert "secrets: the image holds a GitHub token" in refused.error()
+    assert "secrets: the image contains a GitHub token" in refused.error()
     digest = hashlib.sha256(SECRET.encode()).hexdigest()[:12]
     assert digest in refused.err
     monkeypatch.setenv("ACPUBLISH_SECRET_SCAN", "error")

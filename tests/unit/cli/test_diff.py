@@ -100,7 +100,7 @@ def test_a_file_against_a_release(acpublish: CommandLine, releases: Path, firmwa
 @pytest.mark.parametrize(
     ("words", "status", "problem"),
     [
-        (("lamp@1.0.0", "lamp@1.1.0"), 2, "lamp@1.0.0 is a release, and no catalog is given"),
+        (("lamp@1.0.0", "lamp@1.1.0"), 2, "lamp@1.0.0 is a release, but no catalog is given"),
         (("lamp@9.0.0", "lamp@1.1.0", "--to", "C"), 8, "there is no release lamp 9.0.0"),
         (("gone@1.0.0", "lamp@1.1.0", "--to", "C"), 8, "there is no release gone 1.0.0"),
         (("lamp@1.0.0", "lamp@1.1.0", "--to", "C"), 2, "lamp 1.1.0 has images for several boards"),

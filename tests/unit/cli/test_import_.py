@@ -9,7 +9,7 @@ import pytest
 
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.publishing.importing import ARCHIVE
-from acpublish.release.decision import newest
+from acpublish.release.decision import choose
 from acpublish.release.manifest import Release
 from tests.support import images
 from tests.unit.cli.invoking import CommandLine, Said
@@ -70,9 +70,9 @@ def test_releases_hold_the_bytes_of_the_files_and_the_channel_points_at_the_newe
         visible = catalog / "sensor" / f"sensor-{version}_d1_mini.bin"
         assert visible.read_bytes() == path.read_bytes()
         assert found[version].images[0].provenance == {"imported_from": path.name}
-    best = newest(found.values(), "d1_mini", "stable")
-    assert best is not None
-    assert str(best[0].version) == "2.0.0-rc1"
+    target = choose(found.values(), "d1_mini", "stable")
+    assert target is not None
+    assert str(target.release.version) == "2.0.0-rc1"
 
 
 def test_again_has_nothing_to_do_and_asks_nothing(
@@ -196,10 +196,10 @@ def test_each_problem_is_one_line_and_the_rest_is_imported(
     found = problems(said)
     assert set(found) == set(bad)
     assert "wrong-kind" in found["notes_v1.0.bin"]
-    assert "tells product and version. Give --pattern" in found["sensor.bin"]
+    assert "contains product and version. Use --pattern" in found["sensor.bin"]
     assert "bootloader" in found["boot_v1.0.bin"]
     assert "damaged" in found["cut_v1.0.bin"]
-    assert "other bytes" in found["sensor_v1.2.0.bin"]
+    assert "different bytes" in found["sensor_v1.2.0.bin"]
     assert "chip" in found["sensor_v3.0.bin"]
     assert said.out.count("left out") == len(bad)
     assert "4 of 10 files are in the catalog" in said.out
@@ -215,7 +215,7 @@ def test_what_is_no_file_is_named_and_what_lacks_a_version_is_told_how(
     (old / "lamp.bin").write_bytes(images.esp8266_image())
     said = acpublish("import", old, "--to", catalog, "--yes", "--board", "d1")
     assert said.status != 0
-    assert "a link to one that is gone" in said.err + said.out
+    assert "a broken link" in said.err + said.out
     assert "rename the file" in said.err + said.out
 
 
@@ -225,7 +225,7 @@ def test_without_a_board_nothing_is_imported(
     said = acpublish("import", old, "--to", catalog, "--yes")
     assert said.status == 2
     assert set(problems(said).values()) == {
-        "neither the image nor its name tells the board. Give --pattern, such as "
+        "neither the image nor its file name contains the board. Use --pattern, such as "
         "'{product}_v{version}_{board}.bin', or --product and --board for all files."
     }
     assert list(catalog.iterdir()) == []

@@ -175,7 +175,7 @@ def test_what_is_withheld_is_a_warning(
     assert said.status == 0
     assert "warning: withheld from now on: lamp/lamp-1.2.3_d1_mini.bin: it is not" in said.err
     assert acpublish("list", catalog, "--path", "lamp", "--json").json() == []
-    assert "signed, too" in acpublish(*publish, "--key", "old.pem").out
+    assert "signature added" in acpublish(*publish, "--key", "old.pem").out
     left = acpublish("key", "resign", catalog, "--product", "lamp", "--key", "new.pem")
     assert left.err == ""
     acpublish(*trust, "new.pub")

@@ -51,7 +51,7 @@ def test_what_no_flash_chip_holds_is_refused_before_it_is_sent(
     firmware.write_bytes(b"\xff" + firmware.read_bytes()[1:])
     said = acpublish(*words)
     assert said.status == 7
-    assert "size: the image has 33554433 bytes" in said.error()
+    assert "size: the image is 33554433 bytes long" in said.error()
 
 
 def test_json_is_the_receipt(acpublish: CommandLine, firmware: Path, catalog: Path) -> None:
@@ -87,7 +87,7 @@ def test_compression(acpublish: CommandLine, firmware: Path, catalog: Path) -> N
     assert "would be compressed" in planned.out
     said = acpublish(*words, "--compress")
     assert (said.status, said.err) == (0, "")
-    assert said.out.startswith("lamp 1.2.3 for d1_mini (stable): compressed, too\n")
+    assert said.out.startswith("lamp 1.2.3 for d1_mini (stable): gzip added\n")
     assert " bytes compressed (" in said.out
     assert visible(catalog) == [FILE]
     held = acpublish(*words, "--compress", "--json").json()
@@ -163,12 +163,12 @@ def test_variables_stand_in_and_options_win(
 @pytest.mark.parametrize(
     ("change", "status", "words"),
     [
-        (("--version", "v1.2"), 7, "Write '1.2.0'"),
+        (("--version", "v1.2"), 7, "Use '1.2.0'"),
         (("--version", ""), 2, "--version is empty"),
         (("--product", "../x"), 7, "product name"),
         (("--product", "a b"), 7, "Use for example 'a-b'"),
-        (("--product", "p" * 200), 7, "31 is the limit"),
-        (("--product", "update"), 7, "address of the server itself"),
+        (("--product", "p" * 200), 7, "the limit is 31"),
+        (("--product", "update"), 7, "reserved for the server's own URLs"),
         (("--board", "x.fs"), 7, "'x-fs'"),
         (("--kind", "cat"), 2, "Use firmware or filesystem"),
         (("--chip", "esp32"), 7, "chip: "),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,14 @@ from acpublish.errors import (
     UnreachableError,
     VerificationError,
 )
+from acpublish.image.stamper import stamp
 from acpublish.release import names
+from acpublish.release.checks.registry import examine, findings_of
 from acpublish.release.manifest import Compressed
+from acpublish.release.placement import Candidate, prepare
 from acpublish.release.submission import Outcome, Submission
 from acpublish.release.version import Version
+from tests.support.images import esp8266_image
 from tests.support.original import original_server
 from tests.unit.client.scripted import Script, head, json_answer, scripted
 
@@ -67,7 +72,7 @@ def refused(status: str, error: str = "it is so", hint: str = "Do so.") -> Scrip
 
 def test_an_upload_and_its_receipt() -> None:
     with scripted(json_answer(json.dumps(RECEIPT), "201 Created")) as server:
-        receipt = catalog(server.url).put(IMAGE, SUBMISSION)
+        receipt = catalog(server.url).upload(IMAGE, SUBMISSION)
         request = server.requests[0]
     head_, _, body = request.partition(b"\r\n\r\n")
     lines = head_.decode("ascii").split("\r\n")
@@ -89,7 +94,7 @@ def test_an_upload_and_its_receipt() -> None:
 def test_where_to_look_is_the_clients_own_address() -> None:
     said = json.dumps({**RECEIPT, "url": "http://internal:8000/sensor/x.bin"})
     with scripted(json_answer(said, "201 Created")) as server:
-        receipt = catalog(f"{server.url}/behind/a/proxy").put(IMAGE, SUBMISSION)
+        receipt = catalog(f"{server.url}/behind/a/proxy").upload(IMAGE, SUBMISSION)
     assert receipt.url == f"{server.url}/behind/a/proxy/{RECEIPT['file']}"
 
 
@@ -97,7 +102,7 @@ def test_compression_is_asked_for_and_the_receipt_describes_it() -> None:
     gzip = {"size": 7, "md5": "a" * 32, "sha256": "b" * 64}
     said = {**RECEIPT, "outcome": "compressed", "compressed": gzip}
     with scripted(json_answer(json.dumps(said))) as server:
-        receipt = catalog(server.url).put(IMAGE, replace(SUBMISSION, compress=True))
+        receipt = catalog(server.url).upload(IMAGE, replace(SUBMISSION, compress=True))
         request = server.requests[0]
     assert b"&chip=esp8266&compress=yes HTTP/1.1\r\n" in request
     assert request.endswith(IMAGE)
@@ -111,17 +116,17 @@ def test_a_gzip_that_is_described_badly_is_no_receipt(gzip: object) -> None:
         scripted(json_answer(json.dumps({**RECEIPT, "compressed": gzip}))) as server,
         pytest.raises(RefusedError, match="no receipt"),
     ):
-        catalog(server.url).put(IMAGE, SUBMISSION)
+        catalog(server.url).upload(IMAGE, SUBMISSION)
 
 
 def test_already_published_is_a_success() -> None:
     with scripted(json_answer(json.dumps({**RECEIPT, "outcome": "already published"}))) as server:
-        assert catalog(server.url).put(IMAGE, SUBMISSION).outcome is Outcome.ALREADY_PUBLISHED
+        assert catalog(server.url).upload(IMAGE, SUBMISSION).outcome is Outcome.ALREADY_PUBLISHED
 
 
 def test_an_upload_is_tried_again() -> None:
     with scripted([], json_answer(json.dumps(RECEIPT))) as server:
-        assert catalog(server.url).put(IMAGE, SUBMISSION).size == len(IMAGE)
+        assert catalog(server.url).upload(IMAGE, SUBMISSION).size == len(IMAGE)
 
 
 @pytest.mark.parametrize("change", [{"sha256": "0" * 64}, {"size": 7}])
@@ -130,7 +135,7 @@ def test_what_the_server_holds_is_compared(change: dict[str, Any]) -> None:
         scripted(json_answer(json.dumps({**RECEIPT, **change}))) as server,
         pytest.raises(VerificationError, match="sent were"),
     ):
-        catalog(server.url).put(IMAGE, SUBMISSION)
+        catalog(server.url).upload(IMAGE, SUBMISSION)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +162,7 @@ def test_what_the_server_holds_is_compared(change: dict[str, Any]) -> None:
 def test_each_refusal_has_its_error(script: Script, error: type[Exception], words: str) -> None:
     patience = Patience(attempts=2, first_wait_s=0.02, total_s=1.0)
     with scripted(script) as server, pytest.raises(error, match=words) as caught:
-        RemoteCatalog(server.url, TOKEN, timeout_s=0.4, patience=patience).put(IMAGE, SUBMISSION)
+        RemoteCatalog(server.url, TOKEN, timeout_s=0.4, patience=patience).upload(IMAGE, SUBMISSION)
     assert TOKEN not in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -167,13 +172,13 @@ def test_a_server_that_repeats_the_token_does_not_get_it_shown() -> None:
         scripted(refused("400 Bad", f"bad token {TOKEN}", f"Not {TOKEN}!")) as server,
         pytest.raises(RefusedError) as caught,
     ):
-        catalog(server.url).put(IMAGE, SUBMISSION)
+        catalog(server.url).upload(IMAGE, SUBMISSION)
     assert TOKEN not in str(caught.value)
 
 
 def test_publishing_needs_a_token() -> None:
     with pytest.raises(AuthenticationError, match="only with a token"):
-        catalog("http://127.0.0.1:1", token=None).put(IMAGE, SUBMISSION)
+        catalog("http://127.0.0.1:1", token=None).upload(IMAGE, SUBMISSION)
 
 
 def test_the_token_does_not_go_over_plain_http_to_another_machine() -> None:
@@ -215,3 +220,53 @@ def test_a_product_that_is_not_there_yet_has_no_releases() -> None:
 def test_releases_that_cannot_be_read(script: Script, error: type[Exception], words: str) -> None:
     with scripted(script) as server, pytest.raises(error, match=words):
         catalog(server.url).releases("sensor")
+
+
+STAMPED = stamp(esp8266_image(), "sensor", str(SUBMISSION.version))
+NOTHING_YET = json_answer('{"product": "sensor", "releases": []}')
+NO_KEYS = json_answer('{"product": "sensor", "keys": []}')
+
+
+class TestPut:
+    """An image is prepared here before its first byte is sent, and checked again there."""
+
+    def test_an_image_that_is_refused_here_is_not_sent(self) -> None:
+        for candidate, wanted, error, words in (
+            (Candidate.of(STAMPED[:-16]), SUBMISSION, CheckError, "damaged: "),
+            (Candidate.of(STAMPED), replace(SUBMISSION, chip="esp32"), CheckError, "chip: "),
+        ):
+            with (
+                scripted(NOTHING_YET, NO_KEYS) as server,
+                pytest.raises(error, match=words),
+            ):
+                catalog(server.url).put(candidate, wanted)
+            assert [request[:4] for request in server.requests] == [b"GET ", b"GET "]
+
+    def test_other_bytes_of_a_version_are_not_sent(self) -> None:
+        now = datetime(2026, 11, 24, tzinfo=timezone.utc)
+        other = Candidate.of(stamp(esp8266_image(seed=1), "sensor", str(SUBMISSION.version)))
+        release = prepare(other, SUBMISSION, (), (), now).placement.release
+        document = {"product": "sensor", "releases": [release.to_dict()]}
+        with (
+            scripted(json_answer(json.dumps(document)), NO_KEYS) as server,
+            pytest.raises(ConflictError, match="different bytes"),
+        ):
+            catalog(server.url).put(Candidate.of(STAMPED), SUBMISSION)
+        assert len(server.requests) == 2
+
+    def test_our_warnings_come_first_and_each_comes_once(self) -> None:
+        candidate = Candidate.of(esp8266_image(record=False))
+        ours = str(findings_of(examine(candidate.image, SUBMISSION, ()))[0])
+        image = candidate.image
+        said = {"size": image.size, "md5": image.md5, "sha256": image.sha256}
+        receipt = {**RECEIPT, **said, "warnings": ["theirs", ours, "theirs"]}
+        with scripted(NOTHING_YET, NO_KEYS, json_answer(json.dumps(receipt))) as server:
+            published = catalog(server.url).put(candidate, SUBMISSION)
+        assert published.warnings == (ours, "theirs")
+        assert published.not_checked["slot"] == "the partition table"
+        assert server.requests[2].endswith(candidate.data)
+
+    def test_without_a_token_nothing_is_asked(self) -> None:
+        with scripted() as server, pytest.raises(AuthenticationError, match="only with a token"):
+            catalog(server.url, token=None).put(Candidate.of(STAMPED), SUBMISSION)
+        assert server.requests == []

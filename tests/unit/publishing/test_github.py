@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from acpublish.publishing.github import tell_workflow
+from acpublish.publishing.github import report_to_workflow
 from acpublish.publishing.result import Publication
 from acpublish.release import names
 from acpublish.release.submission import Outcome, Receipt, Submission
@@ -42,7 +42,7 @@ def publication(url: str = URL, *, dry_run: bool = False) -> Publication:
 def told(one: Publication, tmp_path: Path) -> tuple[str, dict[str, str]]:
     files = {name: tmp_path / name for name in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT")}
     environ = {name: str(path) for name, path in files.items()}
-    assert list(tell_workflow(one, environ)) == []
+    assert list(report_to_workflow(one, environ)) == []
     summary = files["GITHUB_STEP_SUMMARY"].read_text(encoding="utf-8")
     return summary, variables(files["GITHUB_OUTPUT"])
 
@@ -123,15 +123,15 @@ def test_nothing_breaks_out_of_its_place(hostile: str, tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_written_is_a_warning(tmp_path: Path) -> None:
     environ = {"GITHUB_STEP_SUMMARY": str(tmp_path), "GITHUB_OUTPUT": str(tmp_path / "no" / "x")}
-    warnings = list(tell_workflow(publication(), environ))
+    warnings = list(report_to_workflow(publication(), environ))
     assert [text.partition(":")[0] for text in warnings] == [
         "GITHUB_STEP_SUMMARY cannot be written",
         "GITHUB_OUTPUT cannot be written",
     ]
-    assert list(tell_workflow(publication(), {"GITHUB_OUTPUT": "\0"})) != []
+    assert list(report_to_workflow(publication(), {"GITHUB_OUTPUT": "\0"})) != []
 
 
 def test_elsewhere_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert list(tell_workflow(publication(), {"GITHUB_OUTPUT": ""})) == []
+    assert list(report_to_workflow(publication(), {"GITHUB_OUTPUT": ""})) == []
     assert list(tmp_path.iterdir()) == []

@@ -11,11 +11,10 @@ from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import CatalogError, CheckError, NotAnImageError
 from acpublish.publishing.importing import ARCHIVE, carry_out, plan_import
 from acpublish.publishing.options import Destination, ImportOptions
-from acpublish.publishing.rehearsal import Rehearsal
 from acpublish.release import names
 from acpublish.release.filenames import NamePattern
+from acpublish.release.placement import Candidate
 from acpublish.release.submission import Outcome, Receipt, Submission
-from acpublish.release.version import Version
 from tests.support import images
 
 VERSIONS = ("1.0", "1.1", "1.2")
@@ -28,11 +27,13 @@ class Failing(DirectoryCatalog):
         super().__init__(root)
         self.left = 1
 
-    def put(self, data: bytes, submission: Submission) -> Receipt:  # type: ignore[override]
+    def put(  # type: ignore[override]
+        self, candidate: Candidate, submission: Submission
+    ) -> Receipt:
         if not self.left:
             raise CatalogError("the disk is full", hint="Make room.")
         self.left -= 1
-        return super().put(data, submission)
+        return super().put(candidate, submission)
 
 
 @pytest.fixture
@@ -113,23 +114,7 @@ def test_a_product_that_trusts_keys_takes_signed_images_only(
     public.write_text(api.create_key(key).pem, encoding="utf-8")
     api.trust_keys(catalog.root, product="lamp", add=public)
     plan = plan_import(folder, options(catalog), catalog)
-    assert [type(one.fault) for one in plan] == [CheckError] * 3
+    assert [type(one.error) for one in plan] == [CheckError] * 3
     plan = plan_import(folder, options(catalog, signing_key=key), catalog)
     list(carry_out(plan, catalog))
     assert len(catalog.releases("lamp")) == 3
-
-
-def test_a_rehearsal_sees_what_was_put_and_writes_nothing(catalog: DirectoryCatalog) -> None:
-    rehearsal = Rehearsal(catalog)
-    submission = Submission(
-        product=names.product("lamp"),
-        version=Version.parse("1.0.0"),
-        board=names.board("d1"),
-        channel=names.STABLE,
-    )
-    data = images.esp8266_image()
-    assert rehearsal.put(data, submission).outcome is Outcome.PUBLISHED
-    assert rehearsal.put(data, submission).outcome is Outcome.ALREADY_PUBLISHED
-    assert [str(one.version) for one in rehearsal.releases("lamp")] == ["1.0.0"]
-    assert catalog.releases("lamp") == ()
-    assert list(catalog.root.iterdir()) == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from acpublish.publishing.overview import standing
+from acpublish.publishing.overview import release_lines
 from tests.unit.release.making import release
 
 
@@ -12,7 +12,7 @@ def test_the_last_one_comes_first_and_channels_tell_where_they_point() -> None:
         release("1.1.0", channels={"stable": 2, "beta": 3}),
         release("0.9.0", channels={"beta": 4}, board="c3"),
     ]
-    rows = [line.split() for line in standing(held)]
+    rows = [line.split() for line in release_lines(held)]
     assert [(row[0], row[1], " ".join(row[5:])) for row in rows] == [
         ("0.9.0", "c3", "beta"),
         ("1.1.0", "d1", "beta, stable"),
@@ -21,7 +21,7 @@ def test_the_last_one_comes_first_and_channels_tell_where_they_point() -> None:
 
 
 def test_nothing_and_more_than_is_shown() -> None:
-    assert standing([]) == ["nothing is published yet"]
+    assert release_lines([]) == ["nothing is published yet"]
     many = [release(f"1.{n}.0", channels={"stable": n + 1}) for n in range(25)]
-    lines = standing(many)
+    lines = release_lines(many)
     assert (len(lines), lines[-1]) == (21, "and 5 more")

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
+from acpublish import api
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import CheckError, ConflictError, DamagedImageError, VersionError
+from acpublish.image import gzip, reader
 from acpublish.image.reader import read
 from acpublish.image.stamper import stamp
 from acpublish.publishing.destinations import open_catalog
@@ -16,8 +21,8 @@ from acpublish.publishing.options import Destination, PublishOptions
 from acpublish.publishing.publish import publish_image
 from acpublish.publishing.result import Publication, describe
 from acpublish.publishing.versions import VersionSource, resolve
-from acpublish.release import names
-from acpublish.release.decision import newest
+from acpublish.release import names, secrets
+from acpublish.release.decision import choose
 from acpublish.release.declared import Declared
 from acpublish.release.manifest import Release
 from acpublish.release.names import ChannelName
@@ -40,15 +45,17 @@ def publish(
     on_build: bool = False,
     dry_run: bool = False,
     declared: Declared | None = None,
+    signing_key: Path | None = None,
 ) -> Publication:
     destination = Destination(to=str(root))
     options = PublishOptions(
         destination=destination,
         product=names.product("lamp"),
-        version=str(version),
+        version_source=str(version),
         board=names.board(board),
         channel=ChannelName(channel) if channel else None,
         declared=declared or Declared(),
+        signing_key=signing_key,
     )
     source = version if isinstance(version, VersionSource) else resolve(version, root)
     return publish_image(
@@ -67,8 +74,8 @@ def version_of(publication: Publication) -> str:
 
 
 def on(root: Path, channel: str, board: str = "d1") -> str | None:
-    found = newest(DirectoryCatalog(root).releases("lamp"), board, channel)
-    return str(found[0].version) if found else None
+    target = choose(DirectoryCatalog(root).releases("lamp"), board, channel)
+    return str(target.release.version) if target else None
 
 
 def test_the_published_bytes_are_stamped(tmp_path: Path) -> None:
@@ -131,7 +138,7 @@ class TestBadImages:
         ("data", "error", "said"),
         [
             (b"", CheckError, "empty"),
-            (b"a text\n", CheckError, "no ESP image"),
+            (b"a text\n", CheckError, "not an ESP image"),
             (built()[:-40], DamagedImageError, "damaged"),
             (built()[:5000] + b"\xff" + built()[5001:], DamagedImageError, "damaged"),
             (images.merged_image(), CheckError, "merged factory image"),
@@ -161,7 +168,7 @@ class TestOnBuild:
         assert version_of(publish(tmp_path, built(), on_build=True)) == "1.0.0"
         second = publish(tmp_path, built(1), on_build=True)
         assert (version_of(second), second.submission.channel) == ("1.0.1-dev.1", "dev")
-        assert "published with other bytes" in second.note
+        assert "already published with different bytes" in second.note
         assert version_of(publish(tmp_path, built(2), on_build=True)) == "1.0.1-dev.2"
         assert (on(tmp_path, "stable"), on(tmp_path, "dev")) == ("1.0.0", "1.0.1-dev.2")
 
@@ -200,7 +207,7 @@ class TestOnBuild:
     def test_a_version_without_room_is_an_error_of_one_line(self, tmp_path: Path) -> None:
         long = "1.0.0-" + "a" * 25
         publish(tmp_path, built(), long, on_build=True)
-        with pytest.raises(VersionError, match="the stamp holds 31"):
+        with pytest.raises(VersionError, match="a stamp holds at most 31"):
             publish(tmp_path, built(1), long, on_build=True)
 
     def test_threads_never_fail_and_never_share_a_version(self, tmp_path: Path) -> None:
@@ -254,8 +261,6 @@ class TestOnBuildFromGit:
 
 
 def test_a_directory_needs_no_requests(tmp_path: Path) -> None:
-    import sys
-
     code = (
         "import sys; from acpublish.publishing.destinations import open_catalog; "
         "from acpublish.publishing.options import Destination; "
@@ -266,10 +271,10 @@ def test_a_directory_needs_no_requests(tmp_path: Path) -> None:
 
 def test_a_changed_work_tree_does_not_get_to_stable(tmp_path: Path) -> None:
     changed = Declared(changed=True)
-    with pytest.raises(CheckError, match="not committed") as caught:
+    with pytest.raises(CheckError, match="uncommitted") as caught:
         publish(tmp_path, built(), declared=changed)
     assert caught.value.check == "dirty"
-    with pytest.raises(CheckError, match="dirty: the work tree"):
+    with pytest.raises(CheckError, match="dirty: the working tree"):
         publish(tmp_path, built(), git(changed=True), channel="stable")
     assert not any(tmp_path.iterdir())
     assert publish(tmp_path, built(), git(changed=True)).submission.channel == "dev"
@@ -279,7 +284,7 @@ def test_on_a_build_a_changed_work_tree_gets_a_development_version(tmp_path: Pat
     changed = Declared(changed=True)
     done = publish(tmp_path, built(), declared=changed, on_build=True)
     assert (str(done.submission.version), done.submission.channel) == ("1.0.1-dev.1", "dev")
-    assert "changes that are not committed" in done.note
+    assert "uncommitted changes" in done.note
     again = publish(tmp_path, built(), declared=changed, on_build=True)
     assert again.receipt.outcome is Outcome.ALREADY_PUBLISHED
     committed = publish(tmp_path, built(), declared=Declared(changed=False), on_build=True)
@@ -287,3 +292,61 @@ def test_on_a_build_a_changed_work_tree_gets_a_development_version(tmp_path: Pat
     # The same bytes are that release, whatever was changed elsewhere.
     same = publish(tmp_path, built(), declared=changed, on_build=True)
     assert same.submission.version == committed.submission.version
+
+
+class TestTheWorkIsDoneOnce:
+    """Each of these takes time in proportion to the image, so none is repeated."""
+
+    @pytest.mark.parametrize("dry_run", [False, True])
+    def test_by_a_compressed_publish(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dry_run: bool
+    ) -> None:
+        done: list[str] = []
+
+        def counted(module: ModuleType, name: str) -> None:
+            function = getattr(module, name)
+
+            def count(*args: Any, **options: Any) -> Any:
+                done.append(name)
+                return function(*args, **options)
+
+            for other in [one for key, one in sys.modules.items() if key.startswith("acpublish")]:
+                if getattr(other, name, None) is function:
+                    monkeypatch.setattr(other, name, count)
+
+        counted(reader, "read")
+        counted(secrets, "find_secrets")
+        counted(gzip, "compress")
+        destination = Destination(to=str(tmp_path))
+        options = PublishOptions(
+            destination=destination,
+            product=names.product("lamp"),
+            version_source="1.0.0",
+            board=names.board("d1"),
+            compress=True,
+        )
+        data = images.esp8266_image(compressible=True)
+        source = resolve("1.0.0", tmp_path)
+        publication = publish_image(
+            data, options, source, open_catalog(destination), dry_run=dry_run
+        )
+        assert publication.receipt.compressed is not None
+        # As it was built and as it is stamped.
+        assert sorted(done) == ["compress", "find_secrets", "read", "read"]
+
+
+def test_a_refused_version_is_not_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A release that no trusted key signed is not seen, but its version is taken all the same."""
+    key = tmp_path / "key.pem"
+    public = api.create_key(key)
+    catalog = tmp_path / "catalog"
+    catalog.mkdir()
+    for seed in range(4):
+        publish(catalog, built(seed), on_build=True)
+    assert on(catalog, "dev") == "1.0.1-dev.3"
+    api.trust_keys(catalog, product="lamp", add=public.pem)
+    assert DirectoryCatalog(catalog).releases("lamp") == ()
+    done = publish(catalog, built(5), on_build=True, signing_key=key)
+    assert version_of(done) == "1.0.1-dev.4"

@@ -128,14 +128,14 @@ class TestGit:
         repository.git("tag", "v1.2")
         with pytest.raises(VersionError) as caught:
             repository.version()
-        assert "the git tag 'v1.2': '1.2' is no version by SemVer" in str(caught.value)
-        assert "Write '1.2.0'." in caught.value.hint
+        assert "the git tag 'v1.2': '1.2' is not a valid SemVer 2.0.0 version" in str(caught.value)
+        assert "Use '1.2.0'." in caught.value.hint
 
     def test_a_tag_that_does_not_fit(self, repository: Repository) -> None:
         repository.git("tag", "v1.2.3-" + "a" * 25)
         assert repository.version() == "1.2.3-" + "a" * 25
         repository.commit()
-        with pytest.raises(VersionError, match="the stamp holds 31"):
+        with pytest.raises(VersionError, match="a stamp holds at most 31"):
             resolve("git", repository.path)
 
     def test_a_detached_head(self, repository: Repository) -> None:
@@ -221,7 +221,7 @@ class TestFile:
         [
             (b"", "is empty"),
             (b"\n\n", "is empty"),
-            (b"\xff\xfe", "it is no text"),
+            (b"\xff\xfe", "it is not a text file"),
             (b"1.2", "1.2.0"),
         ],
     )
@@ -257,16 +257,20 @@ class TestFile:
     @pytest.mark.parametrize(
         ("name", "content", "said"),
         [
-            ("a.json", "{", "is no JSON"),
-            ("a.json", "[]", "has no text version"),
-            ("a.json", '{"version": 1}', "has no text version"),
-            ("a.toml", "= 1", "is no TOML"),
-            ("a.toml", "[project]\nversion = 1\n", "has no text project.version"),
-            ("a.toml", "[project]\nname = 'x'\ndynamic = ['version']\n", "has no text version"),
-            ("a.h", "#define VERSION 12", "defines no macro for a version as a text"),
+            ("a.json", "{", "is not valid JSON"),
+            ("a.json", "[]", "has no field version with a string"),
+            ("a.json", '{"version": 1}', "has no field version with a string"),
+            ("a.toml", "= 1", "is not valid TOML"),
+            ("a.toml", "[project]\nversion = 1\n", "has no field project.version with a string"),
+            (
+                "a.toml",
+                "[project]\nname = 'x'\ndynamic = ['version']\n",
+                "has no field version with a string",
+            ),
+            ("a.h", "#define VERSION 12", "defines no macro for a version as a string"),
             ("a.h", '#define A_VERSION "1.0.0"\n#define B_VERSION "2.0.0"', "A_VERSION, B_VERSION"),
             ("a.h#OTHER", '#define A_VERSION "1.0.0"', "does not define OTHER"),
-            ("a.json", '{"version": "v1"}', "Write"),
+            ("a.json", '{"version": "v1"}', "Use"),
         ],
     )
     def test_files_without_one(self, tmp_path: Path, name: str, content: str, said: str) -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime, timezone
 
-from acpublish.image.model import ReportedDigests
+from acpublish.image.model import Image, ReportedDigests
+from acpublish.keys import PublicKey
 from acpublish.release import names
+from acpublish.release.checks.facts import Finding
+from acpublish.release.checks.registry import examine, findings_of
+from acpublish.release.coordinates import visible_name
 from acpublish.release.manifest import Release, ReleaseImage
 from acpublish.release.names import ImageKind
-from acpublish.release.placement import visible_name
+from acpublish.release.submission import Submission
 from acpublish.release.version import Version
 from acpublish.wire import Family
 
@@ -22,6 +27,16 @@ def md5(seed: str) -> str:
 
 def sha256(seed: str) -> str:
     return hashlib.sha256(seed.encode()).hexdigest()
+
+
+def check(
+    image: Image,
+    submission: Submission,
+    releases: Iterable[Release],
+    trusted_keys: Iterable[PublicKey] | None = None,
+) -> tuple[Finding, ...]:
+    """Returns what the checks find against publishing an image."""
+    return findings_of(examine(image, submission, releases, trusted_keys))
 
 
 def release(

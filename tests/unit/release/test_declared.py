@@ -23,14 +23,14 @@ def test_only_what_is_known_is_written() -> None:
 @pytest.mark.parametrize(
     ("document", "said"),
     [
-        ([], "here is no object"),
-        (None, "here is no object"),
-        ({"slot_bytes": -1}, "here.slot_bytes is no number"),
-        ({"slot_bytes": True}, "here.slot_bytes is no number"),
-        ({"flash_bytes": 1.5}, "here.flash_bytes is no number"),
-        ({"changed": "no"}, "here.changed is no true or false"),
-        ({"layout": "A" * 64}, "here.layout is no SHA-256"),
-        ({"layout": 7}, "here.layout is no text"),
+        ([], "here is not an object"),
+        (None, "here is not an object"),
+        ({"slot_bytes": -1}, "here.slot_bytes is not a number"),
+        ({"slot_bytes": True}, "here.slot_bytes is not a number"),
+        ({"flash_bytes": 1.5}, "here.flash_bytes is not a number"),
+        ({"changed": "no"}, "here.changed is not true or false"),
+        ({"layout": "A" * 64}, "here.layout is not a SHA-256"),
+        ({"layout": 7}, "here.layout is not a string"),
     ],
 )
 def test_another_type_is_named(document: Any, said: str) -> None:

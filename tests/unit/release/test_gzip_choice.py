@@ -11,21 +11,16 @@ from hypothesis import strategies as st
 
 from acpublish.errors import VersionError
 from acpublish.image.model import ReportedDigests
-from acpublish.image.reader import read
 from acpublish.release import names
-from acpublish.release.decision import Verdict, decide_update
+from acpublish.release.decision import Decision, Verdict, choose, decide_update, kind_wanted
 from acpublish.release.gzip_choice import (
     choose_form,
     core,
     core_of_framework,
-    gzip_beside,
     inflates,
 )
 from acpublish.release.manifest import Compressed, Release
-from acpublish.release.submission import Submission
-from acpublish.release.version import Version
 from acpublish.wire import NO_REPORT, Mode, Report
-from tests.support import images
 from tests.unit.release.making import md5, release, sha256
 
 GZIP = Compressed(size=300_000, md5=md5("gzip"), sha256=sha256("gzip"))
@@ -63,21 +58,23 @@ def form(report: Report, runs: Release = RUNS, offered: Release = OFFERED) -> st
 
 
 def test_where_all_is_known_and_fits_it_is_the_gzip() -> None:
-    assert form(device()) == "compressed: it runs 1.0.0 of core 3.1.2, and has the space"
+    assert form(device()) == (
+        "compressed: it runs 1.0.0, built with core 3.1.2, and has enough free space"
+    )
 
 
 @pytest.mark.parametrize(
     ("report", "words"),
     [
-        (NO_REPORT, "the device is no ESP8266"),
-        (device(family="esp32"), "the device is no ESP8266"),
-        (device(family=None), "the device is no ESP8266"),
+        (NO_REPORT, "the device is not an ESP8266"),
+        (device(family="esp32"), "the device is not an ESP8266"),
+        (device(family=None), "the device is not an ESP8266"),
         (device(sketch_md5=None), "the release that the device runs is not known"),
         (device(sketch_md5=md5("else")), "the release that the device runs is not known"),
         (device(sketch_md5=None, version="1.0.0"), "runs is not known"),
-        (device(sketch_md5=MODES[1]), "flash mode may not be the image's"),
-        (device(sketch_size=None), "does not say how much space"),
-        (device(free_space=None), "does not say how much space"),
+        (device(sketch_md5=MODES[1]), "flash modes of the device and the image may differ"),
+        (device(sketch_size=None), "does not report how much space"),
+        (device(free_space=None), "does not report how much space"),
         (device(free_space=250_000), "has 250000 bytes of free space"),
     ],
 )
@@ -89,8 +86,8 @@ def test_in_doubt_it_is_the_plain_image(report: Report, words: str) -> None:
     ("core", "words"),
     [
         (None, "the core of 1.0.0, which it runs, is not known"),
-        ("2.6.3", "it runs 1.0.0 of core 2.6.3, before 2.7"),
-        ("new", "it runs 1.0.0 of core new, before 2.7"),
+        ("2.6.3", "it runs 1.0.0, built with core 2.6.3, older than 2.7"),
+        ("new", "it runs 1.0.0, built with core new, older than 2.7"),
     ],
 )
 def test_the_core_of_the_running_release_counts(core: str | None, words: str) -> None:
@@ -136,46 +133,31 @@ def test_without_a_gzip_it_is_the_plain_image() -> None:
     assert "there is no compressed form" in form(device(), RUNS, made("2.0.0"))
 
 
+def decided(report: Report, *releases: Release, channel: str = "stable") -> Decision:
+    target = choose(releases, "d1", channel, kind_wanted(report))
+    return decide_update(report, releases, target, board="d1", channel=channel)
+
+
 def test_a_decision_names_the_form() -> None:
-    decision = decide_update(device(), [RUNS, OFFERED], "d1", "stable")
+    decision = decided(device(), RUNS, OFFERED)
     assert decision.verdict is Verdict.OFFER
     assert (decision.compressed, decision.has_forms) == (GZIP, True)
     assert decision.reason == (
-        "2.0.0 is the newest on stable; compressed: it runs 1.0.0 of core 3.1.2, and has the space"
+        "2.0.0 is the newest on stable; compressed: it runs 1.0.0, built with core 3.1.2, and has "
+        "enough free space"
     )
-    plain = decide_update(device(free_space=1), [RUNS, OFFERED], "d1", "stable")
+    plain = decided(device(free_space=1), RUNS, OFFERED)
     assert (plain.verdict, plain.compressed, plain.has_forms) == (Verdict.OFFER, None, True)
     assert plain.reason.startswith("2.0.0 is the newest on stable; plain: ")
 
 
 def test_only_a_sketch_is_offered_compressed_and_only_an_offer_has_forms() -> None:
-    version = decide_update(device(mode=Mode.VERSION), [RUNS, OFFERED], "d1", "stable")
+    version = decided(device(mode=Mode.VERSION), RUNS, OFFERED)
     assert version.compressed is None
-    same = decide_update(
-        device(sketch_md5=md5("2.0.0 d1 firmware")), [RUNS, OFFERED], "d1", "stable"
-    )
+    same = decided(device(sketch_md5=md5("2.0.0 d1 firmware")), RUNS, OFFERED)
     assert (same.verdict, same.has_forms) == (Verdict.UP_TO_DATE, False)
-    alone = decide_update(device(), [RUNS], "d1", "beta")
+    alone = decided(device(), RUNS, channel="beta")
     assert (alone.verdict, alone.has_forms) == (Verdict.NOTHING, False)
-
-
-def test_a_gzip_that_is_no_smaller_is_not_kept() -> None:
-    wanted = Submission(
-        product=names.product("lamp"),
-        version=Version.parse("1.0.0"),
-        board=names.board("d1"),
-        channel=names.channel("stable"),
-        compress=True,
-    )
-    dense = images.esp8266_image(size=5120, record=False, eboot=False)
-    loose = images.esp8266_image(compressible=True)
-    gzip, warnings = gzip_beside(dense, read(dense), wanted)
-    assert gzip == b""
-    assert "no smaller" in warnings[0]
-    gzip, warnings = gzip_beside(loose, read(loose), wanted)
-    assert 0 < len(gzip) < len(loose) / 2
-    assert warnings == ()
-    assert gzip_beside(loose, read(loose), replace(wanted, compress=False)) == (b"", ())
 
 
 @pytest.mark.parametrize(

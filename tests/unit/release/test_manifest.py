@@ -53,7 +53,7 @@ def test_the_gzip_beside_an_image_is_read_again_and_one_without_is_not_written()
     ],
 )
 def test_a_gzip_that_is_none_is_named(gzip: dict[str, Any]) -> None:
-    with pytest.raises(ManifestError, match=r"images\[0\]\.compressed describes no gzip"):
+    with pytest.raises(ManifestError, match=r"images\[0\]\.compressed does not describe a gzip"):
         Release.from_dict(changed(["images", 0, "compressed"], gzip))
 
 

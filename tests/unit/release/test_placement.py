@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from acpublish.errors import ConflictError
+from acpublish.errors import CheckError, ConflictError
+from acpublish.image.model import Stamp
 from acpublish.image.reader import read
 from acpublish.keys import create_key
-from acpublish.release import names
+from acpublish.release import names, placement
+from acpublish.release.coordinates import visible_name
+from acpublish.release.declared import Declared
+from acpublish.release.manifest import Compressed, Release
 from acpublish.release.names import ImageKind
-from acpublish.release.placement import place, visible_name
+from acpublish.release.placement import Candidate, Prepared, gzip_beside, place, prepare
 from acpublish.release.signatures import sign, signed_by, statement, submitted_statement
 from acpublish.release.submission import Outcome, Submission
 from acpublish.release.version import Version
@@ -100,6 +105,95 @@ def test_versions_that_differ_in_their_build_are_two_releases() -> None:
     second = place(OTHER, submission("1.0.0+b"), [first.release], NOW)
     assert second.outcome is Outcome.PUBLISHED
     assert second.image.channels == {"stable": 2}
+
+
+def test_a_gzip_that_is_no_smaller_is_not_kept() -> None:
+    wanted = replace(submission(), compress=True)
+    dense = Candidate.of(images.esp8266_image(size=5120, record=False, eboot=False))
+    loose = Candidate.of(images.esp8266_image(compressible=True))
+    gzip, warnings = gzip_beside(dense, wanted)
+    assert gzip == b""
+    assert "not smaller" in warnings[0]
+    gzip, warnings = gzip_beside(loose, wanted)
+    assert 0 < len(gzip) < len(loose.data) / 2
+    assert warnings == ()
+    assert gzip_beside(loose, submission()) == (b"", ())
+
+
+class TestCandidate:
+    def test_a_stamp_is_written_and_what_was_found_is_kept(self) -> None:
+        data = images.esp8266_image()
+        secret = data[20_000:20_032].decode("utf-8", "surrogateescape")
+        built = Candidate.of(data, secret_values={"WIFI": secret})
+        final = built.stamped(submission())
+        assert final.image.stamp == Stamp(product="lamp", version="1.0.0")
+        assert final.image.size == built.image.size
+        again = Candidate.of(final.data, secret_values={"WIFI": secret})
+        assert final.secrets == again.secrets == built.secrets != ()
+
+    def test_what_has_the_stamp_already_is_the_same_candidate(self) -> None:
+        final = Candidate.of(images.esp8266_image()).stamped(submission())
+        assert final.stamped(submission()) is final
+
+    @pytest.mark.parametrize(
+        ("data", "kind"),
+        [
+            (images.esp8266_image(record=False), "firmware"),
+            (images.esp8266_image(), "filesystem"),
+            (images.littlefs(), "filesystem"),
+            (b"a text", "firmware"),
+        ],
+    )
+    def test_what_has_no_place_for_a_stamp_stays_as_it_is(
+        self, data: bytes, kind: ImageKind
+    ) -> None:
+        candidate = Candidate.of(data)
+        assert candidate.stamped(submission(kind=kind)) is candidate
+
+    def test_bytes_are_not_shown(self) -> None:
+        assert len(repr(Candidate.of(images.esp8266_image()))) < 5000
+
+
+class TestPrepare:
+    LOOSE = Candidate.of(images.esp8266_image(compressible=True)).stamped(submission())
+
+    def prepared(self, *releases: Release, **changes: Any) -> Prepared:
+        return prepare(self.LOOSE, replace(submission(), **changes), releases, (), NOW)
+
+    def test_the_receipt_describes_what_is_placed(self) -> None:
+        prepared = self.prepared(compress=True)
+        receipt = prepared.receipt("somewhere")
+        assert receipt.outcome is Outcome.PUBLISHED
+        assert (receipt.file, receipt.url) == ("lamp/lamp-1.0.0_d1.bin", "somewhere")
+        assert (receipt.size, receipt.sha256) == (self.LOOSE.image.size, self.LOOSE.image.sha256)
+        assert receipt.compressed == Compressed.of(prepared.gzip)
+        assert receipt.compressed == prepared.placement.image.compressed
+        assert receipt.not_checked["slot"] == "the partition table"
+
+    def test_an_error_stops_it_before_the_gzip_is_made(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(placement, "compress", lambda *_: pytest.fail("it was compressed"))
+        declared = Declared(changed=True)
+        with pytest.raises(CheckError, match="dirty: "):
+            self.prepared(compress=True, declared=declared)
+
+    def test_other_bytes_are_a_conflict(self) -> None:
+        other = place(OTHER, submission(), [], NOW).release
+        with pytest.raises(ConflictError):
+            self.prepared(other)
+
+    def test_a_gzip_that_is_published_is_kept(self) -> None:
+        theirs = Compressed(size=700, md5="a" * 32, sha256="b" * 64)
+        first = self.prepared(compress=True).placement
+        other = first.release.with_image(replace(first.image, compressed=theirs))
+        receipt = self.prepared(other, compress=True).receipt("")
+        assert (receipt.outcome, receipt.compressed) == (Outcome.ALREADY_PUBLISHED, theirs)
+
+    def test_a_warning_is_in_the_receipt_once(self) -> None:
+        plain = Candidate.of(images.esp8266_image(record=False))
+        (warning,) = prepare(plain, submission(), (), (), NOW).receipt("").warnings
+        assert warning.startswith("unstamped: ")
 
 
 def test_names_of_visible_files_are_unique() -> None:

@@ -172,7 +172,7 @@ def test_names_of_secrets(name: str, secret: bool) -> None:
 def test_digests_of_accepted_ones() -> None:
     assert parse_accepted(" ABCDEF01, 0123456789ab\n") == ("abcdef01", "0123456789ab")
     for text in ("abcdef0", "xyzxyzxyz", "a" * 65):
-        with pytest.raises(SettingsError, match="no digest"):
+        with pytest.raises(SettingsError, match="not the digest"):
             parse_accepted(text)
     with pytest.raises(SettingsError, match="more than 200"):
         parse_accepted("abcdef01 " * 201)

@@ -169,7 +169,7 @@ def test_only_what_a_trusted_key_signed_is_admitted() -> None:
     assert [one.partition(": ")[2] for one in withheld] == [
         "it is not signed",
         f"it is signed with key {OTHER.public.id}, which is not trusted",
-        f"the signature of key {OLD.public.id} does not fit it",
+        f"the signature of key {OLD.public.id} does not match it",
     ]
     assert admitted(everything, (NEW.public,))[0] == (both,)
     assert admitted(everything, (NEW.public, OLD.public))[0] == (good, both)

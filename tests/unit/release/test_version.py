@@ -43,7 +43,7 @@ def test_valid(text: str) -> None:
     if len(text) <= STAMP_TEXT_BYTES:
         assert str(parse(text)) == text
     else:
-        with pytest.raises(VersionError, match="bytes, and the stamp holds 31"):
+        with pytest.raises(VersionError, match="bytes long, but a stamp holds at most 31"):
             parse(text)
 
 
@@ -61,7 +61,7 @@ def test_valid(text: str) -> None:
 def test_the_corrected_form_is_suggested(text: str, suggestion: str) -> None:
     with pytest.raises(VersionError) as caught:
         parse(text)
-    assert caught.value.hint == f"Write {suggestion!r}."
+    assert caught.value.hint == f"Use {suggestion!r}."
     assert str(parse(suggestion)) == suggestion
 
 
@@ -82,13 +82,13 @@ def test_any_text_is_a_version_or_an_error_whose_suggestion_is_one(text: str) ->
         assert str(parse(text)) == text
     except VersionError as fault:
         start, quoted, _ = (fault.hint + "''").split("'")[:3]
-        if start == "Write ":
+        if start == "Use ":
             assert str(parse(quoted)) == quoted
 
 
 def test_a_version_has_31_bytes_at_most() -> None:
     assert len(str(parse("1.2.3-" + "a" * 25))) == 31
-    with pytest.raises(VersionError, match="has 32 bytes, and the stamp holds 31"):
+    with pytest.raises(VersionError, match="is 32 bytes long, but a stamp holds at most 31"):
         parse("1.2.3-" + "a" * 26)
 
 
@@ -210,7 +210,7 @@ class TestDevelopment:
         assert found.precedence < following.precedence
 
     def test_what_does_not_fit_is_refused(self) -> None:
-        with pytest.raises(VersionError, match="the stamp holds 31"):
+        with pytest.raises(VersionError, match="a stamp holds at most 31"):
             parse("1.2.3-" + "a" * 25).development(1)
 
 

@@ -59,7 +59,7 @@ def test_the_core_goes_into_the_provenance_and_wins_over_what_was_found_out() ->
     assert found.compress
     plain = settings(dict(given), {}, {"custom_ota_core": "2.7.4"}).publish_options()
     assert (plain.provenance, plain.compress) == ({"core": "2.7.4"}, False)
-    with pytest.raises(VersionError, match=r"--core: '3\.1' is no version"):
+    with pytest.raises(VersionError, match=r"--core: '3\.1' is not a version"):
         settings({**given, "core": "3.1"}).publish_options()
 
 
@@ -80,7 +80,7 @@ def test_defaults_are_the_callers() -> None:
         product="lamp", board="d1", chip="esp8266", provenance={"commit": "abc"}
     )
     assert (options.product, options.board, options.chip) == ("lamp", "d1", "esp8266")
-    assert (options.channel, options.kind, options.version) == (None, "firmware", "git")
+    assert (options.channel, options.kind, options.version_source) == (None, "firmware", "git")
     assert options.provenance == {"commit": "abc"}
 
 
@@ -207,7 +207,7 @@ def test_where_to_publish_is_missing_in_words() -> None:
 def test_a_version_out_of_a_variable() -> None:
     given = {"to": "x", "product": "lamp", "version": "env:TAG", "board": "d1"}
     for text in ("1.2.3", "v1.2.3", " 1.2.3\n"):
-        assert settings(dict(given), {"TAG": text}).publish_options().version == "1.2.3"
+        assert settings(dict(given), {"TAG": text}).publish_options().version_source == "1.2.3"
         assert settings({}, {"TAG": text}, {"custom_ota_version": "env:TAG"}).version_source() == (
             "1.2.3"
         )

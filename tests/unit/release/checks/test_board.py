@@ -87,7 +87,7 @@ def test_a_filesystem_has_a_partition_of_its_own() -> None:
         image=read(images.littlefs()), kind="filesystem", declared=Declared(slot_bytes=65535)
     )
     (found,) = result("slot", given).findings
-    assert "the filesystem's partition 65535: 1 bytes too many" in found.problem
+    assert "the filesystem's partition holds only 65535: 1 bytes too many" in found.problem
 
 
 def with_layout(layout: str | None, version: str = "0.9.0") -> Release:
@@ -110,7 +110,7 @@ def test_another_layout_than_the_last_release_had() -> None:
 def test_more_flash_in_the_header_than_on_the_board() -> None:
     assert IMAGE.flash_size == "4MB"
     (found,) = result("flash-size", facts(Declared(flash_bytes=2 * 1024 * 1024))).findings
-    assert "4MB of flash, the board has 2048 KiB" in found.problem
+    assert "4MB of flash, but the board has 2048 KiB" in found.problem
     assert not result("flash-size", facts(Declared(flash_bytes=4 * 1024 * 1024))).findings
     odd = replace(facts(Declared(flash_bytes=1)), image=replace(IMAGE, flash_size="size-15"))
     assert result("flash-size", odd).lacks == "the flash size in the image's header"

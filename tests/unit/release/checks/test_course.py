@@ -52,7 +52,7 @@ def test_changes_in_the_work_tree_do_not_get_to_stable() -> None:
         facts(channel="dev"),
     ):
         assert result("dirty", fine) == replace(result("dirty", fine), findings=(), lacks="")
-    assert result("dirty", facts()).lacks == "whether the work tree has changes"
+    assert result("dirty", facts()).lacks == "whether the working tree has changes"
     assert result("dirty", Facts(image=IMAGE)).lacks == "the channel"
 
 
@@ -107,7 +107,7 @@ def test_a_gzip_for_another_flash_mode() -> None:
     assert IMAGE.flash_mode == "dio"
     gzip = replace(facts(None, (with_mode("qio"),)), gzip=True)
     (found,) = result("flash-mode", gzip).findings
-    assert "flash mode dio, lamp 0.9.0 was for qio" in found.problem
+    assert "flash mode dio, but lamp 0.9.0 was for qio" in found.problem
     assert not result("flash-mode", replace(gzip, gzip=False)).findings
     assert not result("flash-mode", replace(gzip, releases=(with_mode("dio"),))).findings
     unknown = result("flash-mode", replace(gzip, releases=(with_mode(None),)))

@@ -12,14 +12,14 @@ from acpublish.image.stamper import stamp
 from acpublish.keys import PrivateKey, PublicKey, create_key
 from acpublish.release import names
 from acpublish.release.checks.facts import Facts
-from acpublish.release.checks.registry import check, findings_of, raise_errors, run
+from acpublish.release.checks.registry import findings_of, raise_errors, run
 from acpublish.release.manifest import Release
 from acpublish.release.placement import place
 from acpublish.release.signatures import sign, submitted_statement
 from acpublish.release.submission import Submission
 from acpublish.release.version import Version
 from tests.support import images
-from tests.unit.release.making import NOW
+from tests.unit.release.making import NOW, check
 
 OLD, NEW = create_key(), create_key()
 IMAGE = read(stamp(images.esp8266_image(size=5120), "lamp", "1.1.0"))

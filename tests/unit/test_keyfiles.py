@@ -1,0 +1,60 @@
+"""Keys as users have them: a PEM, the path of its file, or a key that is already read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from acpublish.errors import SettingsError
+from acpublish.keyfiles import any_key, is_pem, private_key, public_key
+from acpublish.keys import create_key
+
+KEY = create_key()
+PRIVATE, PUBLIC = KEY.to_pem(), KEY.public.pem.encode()
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    private, public = tmp_path / "private.pem", tmp_path / "public.pem"
+    private.write_bytes(PRIVATE)
+    public.write_bytes(PUBLIC)
+    return private, public
+
+
+def test_all_forms_are_the_same_key(files: tuple[Path, Path]) -> None:
+    private, public = files
+    for source in (PRIVATE, PRIVATE.decode(), private, str(private), KEY):
+        assert private_key(source).public.id == KEY.public.id
+    for other in (PUBLIC, PUBLIC.decode(), public, str(public), KEY.public):
+        assert public_key(other) == KEY.public
+    for either in (PRIVATE, PRIVATE.decode(), private, PUBLIC, str(public)):
+        assert any_key(either).id == KEY.public.id
+
+
+def test_what_is_a_pem() -> None:
+    assert is_pem(PUBLIC)
+    assert is_pem(b"anything")
+    assert is_pem(PRIVATE.decode())
+    assert not is_pem("keys/private.pem")
+    assert not is_pem(Path("-----BEGIN "))
+    assert not is_pem(KEY)
+
+
+def test_an_error_names_the_file_and_nothing_of_its_content(files: tuple[Path, Path]) -> None:
+    private, public = files
+    with pytest.raises(SettingsError) as caught:
+        public_key(private)
+    assert caught.value.problem.startswith(f"{private}: ")
+    assert PRIVATE.decode().splitlines()[1] not in str(caught.value)
+    with pytest.raises(SettingsError, match=r"public\.pem: "):
+        private_key(public)
+    with pytest.raises(SettingsError, match=r"the key .*missing\.pem cannot be read: no such file"):
+        any_key(private.with_name("missing.pem"))
+
+
+def test_a_key_in_the_place_of_a_path_is_refused_and_not_shown() -> None:
+    with pytest.raises(SettingsError) as caught:
+        private_key(Path(PRIVATE.decode()))
+    assert "a key itself" in str(caught.value)
+    assert PRIVATE.decode().splitlines()[1] not in str(caught.value)
