@@ -35,7 +35,7 @@ from acpublish.publishing.rehearsal import Rehearsal
 from acpublish.publishing.result import Publication
 from acpublish.publishing.versions import resolve
 from acpublish.release import names
-from acpublish.release.decision import newest
+from acpublish.release.decision import choose
 from acpublish.release.manifest import Release
 from acpublish.release.names import BoardName, ChannelName
 
@@ -145,14 +145,14 @@ def _options(file: OldFile, options: ImportOptions, catalog: Catalog) -> Publish
 
 def _channel(file: OldFile, board: BoardName, releases: Sequence[Release]) -> ChannelName:
     """Returns the channel on which an image is no step back for any device."""
-    found = newest(releases, board, names.STABLE, file.kind)
-    if found is None or file.version is None:
+    target = choose(releases, board, names.STABLE, file.kind)
+    if target is None or file.version is None:
         return names.STABLE
     for release in releases:
         image = release.image_for(board, file.kind)
         if release.version == file.version and image and names.STABLE in image.channels:
             return names.STABLE
-    older = file.version.precedence < found[0].version.precedence
+    older = file.version.precedence < target.release.version.precedence
     return ARCHIVE if older else names.STABLE
 
 

@@ -25,7 +25,7 @@ from acpublish.publishing.versions import VersionSource
 from acpublish.release import names
 from acpublish.release.checks.facts import Facts, Result
 from acpublish.release.checks.registry import examine, findings_of, not_made, raise_errors, run
-from acpublish.release.decision import newest
+from acpublish.release.decision import choose
 from acpublish.release.gzip_choice import gzip_beside
 from acpublish.release.manifest import Compressed, Release
 from acpublish.release.placement import place
@@ -230,10 +230,10 @@ def _publish_development(
 
 def _published_as(image: Image, wanted: Submission, releases: Sequence[Release]) -> Version | None:
     """Returns the version under which this very build is the newest on the development channel."""
-    found = newest(releases, wanted.board, DEVELOPMENT_CHANNEL, wanted.kind)
-    if found is None or found[1].unstamped_sha256 != image.unstamped_sha256:
+    target = choose(releases, wanted.board, DEVELOPMENT_CHANNEL, wanted.kind)
+    if target is None or target.image.unstamped_sha256 != image.unstamped_sha256:
         return None
-    return found[0].version
+    return target.release.version
 
 
 def _taken(image: Image, wanted: Submission, releases: Sequence[Release]) -> set[Version]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from acpublish.release.decision import newest
+from acpublish.release.decision import choose
 from acpublish.release.manifest import Release
 from acpublish.release.placement import Placement
 from acpublish.release.submission import Outcome, Receipt, Submission
@@ -62,8 +62,8 @@ class Plan:
 
 
 def _pointed_at(releases: Sequence[Release], submission: Submission) -> Version | None:
-    found = newest(releases, submission.board, submission.channel, submission.kind)
-    return found[0].version if found else None
+    target = choose(releases, submission.board, submission.channel, submission.kind)
+    return target.release.version if target else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

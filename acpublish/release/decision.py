@@ -1,7 +1,13 @@
-"""What a device is offered: pure decisions, each with a reason that people can read.
+"""What a device is offered: pure decisions, each with a rule for code and a reason for people.
 
-Digests say what a device runs; the version that it claims is heard where it sends no digest, for
-filesystems (a sketch's digest says nothing about them) and against downgrades.
+The rules of an automatic update, in order:
+
+1. The target is the image that was last published on the channel for the board and kind.
+2. An image of another chip family is refused.
+3. Nothing lower than what the device runs or reports is offered.
+4. A device that runs the target is up to date. Its digest decides; the version that it reports
+   counts only if it sends no digest, and for filesystems, which a sketch's digest does not cover.
+5. Anything else is offered the target, compressed if :mod:`acpublish.release.gzip_choice` allows.
 """
 
 from __future__ import annotations
@@ -17,11 +23,21 @@ from acpublish.release.names import ImageKind
 from acpublish.release.version import Version
 from acpublish.wire import Family, Mode, Report
 
-__all__ = ["Decision", "Verdict", "decide_file", "decide_update", "newest"]
+__all__ = [
+    "Decision",
+    "Rule",
+    "Target",
+    "Verdict",
+    "choose",
+    "decide_file",
+    "decide_update",
+    "kind_wanted",
+    "runs",
+]
 
 
 class Verdict(str, Enum):
-    """What is answered."""
+    """What the response is."""
 
     OFFER = "offer"
     UP_TO_DATE = "up to date"
@@ -29,19 +45,47 @@ class Verdict(str, Enum):
     REFUSE = "refuse"
 
 
+class Rule(str, Enum):
+    """The rule that led to a decision; code reads this, never the reason's words."""
+
+    NO_TARGET = "no target"
+    NEWEST_ON_CHANNEL = "newest on channel"
+    REQUESTED_BY_NAME = "requested by name"
+    SAME_DIGEST = "same digest"
+    SAME_VERSION = "same version"
+    SAME_FILESYSTEM = "same filesystem"
+    FILESYSTEM_VERSION_MISSING = "filesystem version missing"
+    FILESYSTEM_VERSION_UNREADABLE = "filesystem version unreadable"
+    LOWER_THAN_REPORTED = "lower than reported"
+    LOWER_THAN_RUNNING = "lower than running"
+    OTHER_FAMILY = "other family"
+    OTHER_KIND = "other kind"
+    NOT_FLASHABLE = "not flashable"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a channel points at for a board: a release, and its image for that board."""
+
+    release: Release
+    image: ReleaseImage
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """The verdict, its reason, and for an automatic update the image that it is about.
+    """The verdict, its rule and reason, and for an automatic update the image that it is about.
 
     Attributes:
-        verdict: What is answered.
+        verdict: What the response is.
+        rule: Why, for code.
         reason: Why, for a person.
         release: The release that it is about.
         image: The image that it is about.
-        compressed: The gzip of the image, where that is offered in its place.
+        compressed: The gzip of the image, if that is offered in its place.
     """
 
     verdict: Verdict
+    rule: Rule
     reason: str
     release: Release | None = None
     image: ReleaseImage | None = None
@@ -57,56 +101,84 @@ class Decision:
         return offers and self.image is not None and self.image.compressed is not None
 
 
-def newest(
+#: A rule that was met, and why in words; None if it was not met.
+_Match = tuple[Rule, str] | None
+
+
+def choose(
     releases: Iterable[Release], board: str, channel: str, kind: ImageKind = "firmware"
-) -> tuple[Release, ReleaseImage] | None:
-    """Returns what a channel points at for a board: the last that was published there."""
-    best: tuple[Release, ReleaseImage] | None = None
-    best_order = -1
+) -> Target | None:
+    """Chooses what a channel points at for a board: the image that was last published there.
+
+    Args:
+        releases: The product's releases.
+        board: The board.
+        channel: The channel.
+        kind: Firmware or a filesystem.
+
+    Returns:
+        None if the channel has no image of this kind for the board.
+    """
+    target: Target | None = None
+    highest_order = -1
     for release in releases:
         image = release.image_for(board, kind)
-        if image is not None and image.channels.get(channel, -1) > best_order:
-            best, best_order = (release, image), image.channels[channel]
-    return best
+        if image is not None and image.channels.get(channel, -1) > highest_order:
+            target, highest_order = Target(release, image), image.channels[channel]
+    return target
 
 
 def decide_update(
-    report: Report, releases: Sequence[Release], board: str, channel: str
+    report: Report,
+    releases: Sequence[Release],
+    target: Target | None,
+    *,
+    board: str,
+    channel: str,
 ) -> Decision:
-    """Decides what the automatic address of a product and board answers.
+    """Decides what the update URL of a product and board responds with.
 
     Args:
         report: What the device says of itself.
-        releases: The product's releases.
-        board: The board in the address.
-        channel: The channel in the address.
+        releases: The product's releases, by which the running image is recognised.
+        target: What :func:`choose` returns for the board, the channel and the kind that the
+            device wants (:func:`kind_wanted`).
+        board: The board in the URL.
+        channel: The channel in the URL.
     """
-    kind: ImageKind = "filesystem" if report.mode is Mode.FILESYSTEM else "firmware"
-    found = newest(releases, board, channel, kind)
-    if found is None:
-        return Decision(verdict=Verdict.NOTHING, reason=f"no {kind} for {board} on {channel}")
-    release, image = found
+    if target is None:
+        reason = f"no {kind_wanted(report)} for {board} on {channel}"
+        return Decision(verdict=Verdict.NOTHING, rule=Rule.NO_TARGET, reason=reason)
+    release, image = target.release, target.image
     if _other_family(report.family, image.family):
-        reason = f"the device is an {report.family}, the image is for {image.family}"
-        return Decision(verdict=Verdict.REFUSE, reason=reason)
-    up_to_date = (
-        _downgrade(report, releases, board, release.version)
-        or (report.mode is Mode.FILESYSTEM and _filesystem_up_to_date(report, release.version))
-        or (report.mode is Mode.SKETCH and runs(report, image.running, str(release.version)))
-    )
-    if up_to_date:
-        return Decision(verdict=Verdict.UP_TO_DATE, reason=up_to_date, release=release, image=image)
-    reason = f"{release.version} is the newest on {channel}"
-    if image.compressed is None or report.mode is not Mode.SKETCH:
-        return Decision(verdict=Verdict.OFFER, reason=reason, release=release, image=image)
-    form = choose_form(report, releases, image)
+        return _refused_family(report.family, image.family)
+    up_to_date = _downgrade(report, releases, board, release.version)
+    if up_to_date is None and report.mode is Mode.FILESYSTEM:
+        up_to_date = _filesystem_up_to_date(report, release.version)
+    elif up_to_date is None and report.mode is Mode.SKETCH:
+        up_to_date = _same(report, image.running, str(release.version))
+    if up_to_date is not None:
+        rule, reason = up_to_date
+        return Decision(
+            verdict=Verdict.UP_TO_DATE, rule=rule, reason=reason, release=release, image=image
+        )
+    reason, compressed = f"{release.version} is the newest on {channel}", None
+    if image.compressed is not None and report.mode is Mode.SKETCH:
+        form = choose_form(report, releases, image)
+        reason, compressed = f"{reason}; {form.reason}", form.compressed
     return Decision(
         verdict=Verdict.OFFER,
-        reason=f"{reason}; {form.reason}",
+        rule=Rule.NEWEST_ON_CHANNEL,
+        reason=reason,
         release=release,
         image=image,
-        compressed=form.compressed,
+        compressed=compressed,
     )
+
+
+def kind_wanted(report: Report) -> ImageKind:
+    """Returns the kind of image that a device requests."""
+    return "filesystem" if report.mode is Mode.FILESYSTEM else "firmware"
 
 
 def decide_file(
@@ -118,50 +190,66 @@ def decide_file(
     version: str | None = None,
     flashable: bool = True,
 ) -> Decision:
-    """Decides what a file that is asked for by its name answers.
+    """Decides what the response to a request for a file by its name is.
 
     Args:
         report: What the client says of itself.
         family: The family that the file is known to be for.
-        kind: What the file is known to be; None where that is not known.
+        kind: What the file is known to be; None if that is not known.
         running: What a device that runs it may report.
         version: The version of a release's image.
         flashable: False for what would ruin a device: a bootloader or a merged factory image.
     """
     if report.updater and not flashable and report.mode is Mode.SKETCH:
-        return Decision(verdict=Verdict.REFUSE, reason="it is no image for an update")
+        reason = "the file is not an update image"
+        return Decision(verdict=Verdict.REFUSE, rule=Rule.NOT_FLASHABLE, reason=reason)
     if _other_family(report.family, family):
-        reason = f"the device is an {report.family}, the image is for {family}"
-        return Decision(verdict=Verdict.REFUSE, reason=reason)
-    wanted: ImageKind = "filesystem" if report.mode is Mode.FILESYSTEM else "firmware"
-    # Who asks for a version only does not say of what.
+        return _refused_family(report.family, family)
+    wanted = kind_wanted(report)
+    # A request for a version only does not say of which kind.
     if report.updater and kind and kind != wanted and report.mode is not Mode.VERSION:
-        return Decision(verdict=Verdict.REFUSE, reason=f"the device wants {wanted}, not {kind}")
-    same = ""
+        reason = f"the device wants {wanted}, not {kind}"
+        return Decision(verdict=Verdict.REFUSE, rule=Rule.OTHER_KIND, reason=reason)
+    same: _Match = None
     if report.mode is Mode.SKETCH:
-        same = runs(report, running, version)
-    elif report.mode is Mode.FILESYSTEM and _claims(report, version):
-        same = f"the device reports filesystem {version}"
-    if same:
-        return Decision(verdict=Verdict.UP_TO_DATE, reason=same)
-    return Decision(verdict=Verdict.OFFER, reason="asked for by name")
+        same = _same(report, running, version)
+    elif report.mode is Mode.FILESYSTEM and _reports_version(report, version):
+        same = Rule.SAME_FILESYSTEM, f"the device reports filesystem {version}"
+    if same is not None:
+        rule, reason = same
+        return Decision(verdict=Verdict.UP_TO_DATE, rule=rule, reason=reason)
+    return Decision(verdict=Verdict.OFFER, rule=Rule.REQUESTED_BY_NAME, reason="requested by name")
 
 
-def runs(report: Report, running: ReportedDigests, version: str | None) -> str:
-    """Returns the reason to believe that the device runs this image, empty for none."""
+def runs(report: Report, running: ReportedDigests, version: str | None) -> bool:
+    """Returns whether a device runs an image, as far as its report tells.
+
+    Args:
+        report: What the device says of itself.
+        running: What a device that runs the image may report.
+        version: The image's version, which counts if the report has no digest.
+    """
+    return _same(report, running, version) is not None
+
+
+def _same(report: Report, running: ReportedDigests, version: str | None) -> _Match:
+    """Returns why the device is believed to run this image, None if it is not."""
     if report.sketch_md5 or report.sketch_sha256:
-        same = report.sketch_md5 in running.md5s or report.sketch_sha256 in running.sha256s
-        return "the device's digest is that of the image" if same else ""
-    return f"the device reports {version} and no digest" if _claims(report, version) else ""
+        if report.sketch_md5 in running.md5s or report.sketch_sha256 in running.sha256s:
+            return Rule.SAME_DIGEST, "the device's digest matches the image"
+        return None
+    if _reports_version(report, version):
+        return Rule.SAME_VERSION, f"the device reports {version} and no digest"
+    return None
 
 
-def _claims(report: Report, version: str | None) -> bool:
-    """Tells whether the device claims this version, be it with a ``v`` before it."""
+def _reports_version(report: Report, version: str | None) -> bool:
+    """Returns whether the device reports this version, with or without a ``v`` in front of it."""
     if report.version is None or version is None:
         return False
-    claimed = Version.or_none(report.version)
+    reported = Version.or_none(report.version)
     return report.version == version or (
-        claimed is not None and claimed == Version.or_none(version)
+        reported is not None and reported == Version.or_none(version)
     )
 
 
@@ -169,32 +257,41 @@ def _other_family(device: Family | None, image: Family | None) -> bool:
     return device is not None and image is not None and device != image
 
 
-def _downgrade(report: Report, releases: Iterable[Release], board: str, offered: Version) -> str:
-    claimed = Version.or_none(report.version)
-    if claimed and offered.precedence < claimed.precedence:
-        return f"{offered} is lower than {claimed}, which the device reports"
-    if report.mode is Mode.SKETCH:
-        for release in releases:
-            image = release.image_for(board, "firmware")
-            if (
-                image is not None
-                and offered.precedence < release.version.precedence
-                and (report.sketch_md5 or report.sketch_sha256)
-                and runs(report, image.running, None)
-            ):
-                return f"{offered} is lower than {release.version}, which the device runs"
-    return ""
+def _refused_family(device: Family | None, image: Family | None) -> Decision:
+    reason = f"the device is an {device}, the image is for {image}"
+    return Decision(verdict=Verdict.REFUSE, rule=Rule.OTHER_FAMILY, reason=reason)
 
 
-def _filesystem_up_to_date(report: Report, offered: Version) -> str:
+def _downgrade(report: Report, releases: Iterable[Release], board: str, offered: Version) -> _Match:
+    reported = Version.or_none(report.version)
+    if reported and offered.precedence < reported.precedence:
+        reason = f"{offered} is lower than {reported}, which the device reports"
+        return Rule.LOWER_THAN_REPORTED, reason
+    if report.mode is not Mode.SKETCH or not (report.sketch_md5 or report.sketch_sha256):
+        return None
+    for release in releases:
+        image = release.image_for(board, "firmware")
+        if (
+            image is not None
+            and offered.precedence < release.version.precedence
+            and runs(report, image.running, None)
+        ):
+            reason = f"{offered} is lower than {release.version}, which the device runs"
+            return Rule.LOWER_THAN_RUNNING, reason
+    return None
+
+
+def _filesystem_up_to_date(report: Report, offered: Version) -> _Match:
     if report.version is None:
-        return "a filesystem is offered only to a device that reports a version"
-    claimed = Version.or_none(report.version)
-    if claimed is None:
-        return "the device reports a version that cannot be compared"
-    # Development versions may differ in their build metadata alone, which orders nothing.
-    if claimed.precedence == offered.precedence and claimed.build not in ("", offered.build):
-        return ""
-    if claimed.precedence >= offered.precedence:
-        return f"the device reports filesystem {claimed}"
-    return ""
+        reason = "a filesystem is offered only to a device that reports a version"
+        return Rule.FILESYSTEM_VERSION_MISSING, reason
+    reported = Version.or_none(report.version)
+    if reported is None:
+        reason = "the device reports a version that cannot be compared"
+        return Rule.FILESYSTEM_VERSION_UNREADABLE, reason
+    # Development versions may differ only in their build metadata, which orders nothing.
+    if reported.precedence == offered.precedence and reported.build not in ("", offered.build):
+        return None
+    if reported.precedence >= offered.precedence:
+        return Rule.SAME_FILESYSTEM, f"the device reports filesystem {reported}"
+    return None

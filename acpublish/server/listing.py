@@ -23,8 +23,8 @@ from urllib.parse import unquote_to_bytes
 
 from acpublish.catalog.files import CatalogFiles, Directory, Entry
 from acpublish.release import names
-from acpublish.release.decision import newest
-from acpublish.release.manifest import Release, ReleaseImage
+from acpublish.release.decision import Target, choose
+from acpublish.release.manifest import Release
 from acpublish.server import http
 from acpublish.server.cache import Places
 from acpublish.server.http import Request, Send
@@ -168,21 +168,21 @@ class Listing:
             shown = {entry.name: entry for entry in self._files.entries(own)}
             boards = {image.board for release in releases for image in release.images}
             for board in sorted(boards):
-                found = newest(releases, board, names.STABLE) or _newest_at_all(releases, board)
-                if found is None:
+                target = choose(releases, board, names.STABLE) or _newest_at_all(releases, board)
+                if target is None:
                     continue
-                entry = shown.get(found[1].file)
+                entry = shown.get(target.image.file)
                 if entry is not None:
                     yield replace(entry, name=f"{product}/{entry.name}")
 
 
-def _newest_at_all(releases: Iterable[Release], board: str) -> tuple[Release, ReleaseImage] | None:
-    found = [
-        (max(image.channels.values()), release, image)
+def _newest_at_all(releases: Iterable[Release], board: str) -> Target | None:
+    targets = [
+        (max(image.channels.values()), Target(release, image))
         for release in releases
         if (image := release.image_for(board, "firmware")) is not None and image.channels
     ]
-    return max(found, key=lambda one: one[0])[1:] if found else None
+    return max(targets, key=lambda entry: entry[0])[1] if targets else None
 
 
 def _fits(entry: Entry, row: Row, family: Family) -> bool:

@@ -10,7 +10,14 @@ from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.catalog.files import LooseFile, ReleaseFile
 from acpublish.errors import AcpublishError
 from acpublish.release import names
-from acpublish.release.decision import Decision, Verdict, decide_file, decide_update
+from acpublish.release.decision import (
+    Decision,
+    Verdict,
+    choose,
+    decide_file,
+    decide_update,
+    kind_wanted,
+)
 from acpublish.release.manifest import Release
 from acpublish.server import http
 from acpublish.server.cache import Places
@@ -138,12 +145,17 @@ class Updates:
         said = (report.family, report.mode, report.version, report.sketch_md5, report.sketch_sha256)
         key = (board, channel, said)
         decision = kept[1].get(key)
+        if decision is not None and not decision.has_forms:
+            return decision
+        target = choose(releases, board, channel, kind_wanted(report))
         if decision is None:
-            decision = kept[1][key] = decide_update(report, releases, board, channel)
+            decision = kept[1][key] = decide_update(
+                report, releases, target, board=board, channel=channel
+            )
         if decision.has_forms:
             # What space a device has is no part of the key, as it would keep up-to-date checks of
             # one release apart; whoever gets an image can wait for this.
-            return decide_update(report, releases, board, channel)
+            return decide_update(report, releases, target, board=board, channel=channel)
         return decision
 
     def _note(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from acpublish.release import names
 from acpublish.release.checks.facts import Check, Facts, Judgement, Lacks, Severity, error, warning
-from acpublish.release.decision import newest
+from acpublish.release.decision import choose
 
 __all__ = ["CHECKS"]
 
@@ -51,10 +51,10 @@ def _version_order(facts: Facts) -> Judgement:
     if facts.releases is None:
         yield Lacks("the product's releases so far")
         return
-    found = newest(facts.releases, facts.board, facts.channel, facts.kind)
-    if found is None or found[0].version == facts.version:
+    target = choose(facts.releases, facts.board, facts.channel, facts.kind)
+    if target is None or target.release.version == facts.version:
         return
-    held, version = found[0].version, facts.version
+    held, version = target.release.version, facts.version
     # Builds of one commit with other changes differ in their build metadata, which orders nothing.
     if version.precedence == held.precedence and facts.channel == names.DEVELOPMENT:
         return

@@ -16,7 +16,7 @@ from acpublish.catalog import loose
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.catalog.files import CatalogFiles, Directory
 from acpublish.errors import CatalogError, CheckError, ConflictError, ManifestError, NotFoundError
-from acpublish.release.decision import newest
+from acpublish.release.decision import choose
 from acpublish.release.declared import Declared
 from acpublish.release.manifest import Release
 from acpublish.release.submission import Outcome
@@ -60,10 +60,10 @@ def test_another_channel_is_added_and_its_order_is_that_of_publishing(tmp_path: 
     put(catalog, "2.0.0")
     put(catalog, "1.0.0", channel="beta")
     assert put(catalog, "1.0.0").outcome is Outcome.ADDED_TO_CHANNEL
-    found = newest(catalog.releases("lamp"), "d1", "stable")
-    assert found is not None
-    assert str(found[0].version) == "1.0.0"
-    assert dict(found[1].channels) == {"beta": 2, "stable": 3}
+    target = choose(catalog.releases("lamp"), "d1", "stable")
+    assert target is not None
+    assert str(target.release.version) == "1.0.0"
+    assert dict(target.image.channels) == {"beta": 2, "stable": 3}
 
 
 def test_other_bytes_are_refused_and_change_nothing(tmp_path: Path) -> None:

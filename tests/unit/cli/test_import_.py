@@ -9,7 +9,7 @@ import pytest
 
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.publishing.importing import ARCHIVE
-from acpublish.release.decision import newest
+from acpublish.release.decision import choose
 from acpublish.release.manifest import Release
 from tests.support import images
 from tests.unit.cli.invoking import CommandLine, Said
@@ -70,9 +70,9 @@ def test_releases_hold_the_bytes_of_the_files_and_the_channel_points_at_the_newe
         visible = catalog / "sensor" / f"sensor-{version}_d1_mini.bin"
         assert visible.read_bytes() == path.read_bytes()
         assert found[version].images[0].provenance == {"imported_from": path.name}
-    best = newest(found.values(), "d1_mini", "stable")
-    assert best is not None
-    assert str(best[0].version) == "2.0.0-rc1"
+    target = choose(found.values(), "d1_mini", "stable")
+    assert target is not None
+    assert str(target.release.version) == "2.0.0-rc1"
 
 
 def test_again_has_nothing_to_do_and_asks_nothing(

@@ -17,7 +17,7 @@ from acpublish.publishing.publish import publish_image
 from acpublish.publishing.result import Publication, describe
 from acpublish.publishing.versions import VersionSource, resolve
 from acpublish.release import names
-from acpublish.release.decision import newest
+from acpublish.release.decision import choose
 from acpublish.release.declared import Declared
 from acpublish.release.manifest import Release
 from acpublish.release.names import ChannelName
@@ -67,8 +67,8 @@ def version_of(publication: Publication) -> str:
 
 
 def on(root: Path, channel: str, board: str = "d1") -> str | None:
-    found = newest(DirectoryCatalog(root).releases("lamp"), board, channel)
-    return str(found[0].version) if found else None
+    target = choose(DirectoryCatalog(root).releases("lamp"), board, channel)
+    return str(target.release.version) if target else None
 
 
 def test_the_published_bytes_are_stamped(tmp_path: Path) -> None:

@@ -3,7 +3,15 @@ from __future__ import annotations
 import pytest
 
 from acpublish.image.model import ReportedDigests
-from acpublish.release.decision import Verdict, decide_file, decide_update, newest
+from acpublish.release.decision import (
+    Decision,
+    Rule,
+    Verdict,
+    choose,
+    decide_file,
+    decide_update,
+    kind_wanted,
+)
 from acpublish.release.manifest import Release
 from acpublish.wire import NO_REPORT, Mode, Report
 from tests.unit.release.making import md5, release, sha256
@@ -31,8 +39,15 @@ def esp(
     )
 
 
+def decided(
+    report: Report, *releases: Release, board: str = "d1", channel: str = "stable"
+) -> Decision:
+    target = choose(releases, board, channel, kind_wanted(report))
+    return decide_update(report, releases, target, board=board, channel=channel)
+
+
 def verdict(report: Report, *releases: Release, channel: str = "stable") -> Verdict:
-    decision = decide_update(report, releases, "d1", channel)
+    decision = decided(report, *releases, channel=channel)
     assert decision.reason
     assert (decision.image is None) == (decision.verdict in (Verdict.NOTHING, Verdict.REFUSE))
     return decision.verdict
@@ -106,7 +121,7 @@ def test_development_filesystems_differ_in_their_build_alone() -> None:
 
 
 def test_nothing_for_another_board_channel_or_product() -> None:
-    assert decide_update(esp(), [ONE], "c3", "stable").verdict is NOTHING
+    assert decided(esp(), ONE, board="c3").verdict is NOTHING
     assert verdict(esp(), ONE, channel="beta") is NOTHING
     assert verdict(esp()) is NOTHING
 
@@ -120,11 +135,79 @@ def test_the_last_published_is_the_newest_of_a_channel() -> None:
         release("2.0.0", channels={"stable": 1}),
         release("1.5.0", channels={"stable": 7}),
     )
-    found = newest([later, higher], "d1", "stable")
-    assert found is not None
-    assert found[0] is later
+    target = choose([later, higher], "d1", "stable")
+    assert target is not None
+    assert target.release is later
     assert verdict(esp(version="1.0.0"), higher, later) is OFFER
     assert verdict(esp(digest=md5("2.0.0 d1 firmware")), higher, later) is SAME
+
+
+class TestRules:
+    """Each reason has a rule of its own, which code can read instead of the sentence."""
+
+    @pytest.mark.parametrize(
+        ("report", "releases", "expected"),
+        [
+            (esp(), [], Rule.NO_TARGET),
+            (Report(family="esp32", updater=True), [ONE], Rule.OTHER_FAMILY),
+            (esp(version="2.0.0"), [ONE], Rule.LOWER_THAN_REPORTED),
+            (esp(digest=md5("3.0.0-rc.1 d1 firmware")), [ONE, BETA], Rule.LOWER_THAN_RUNNING),
+            (esp(digest=RUNS_ONE), [ONE], Rule.SAME_DIGEST),
+            (esp(version="1.0.0"), [ONE], Rule.SAME_VERSION),
+            (esp(Mode.FILESYSTEM), [FILES_ONE], Rule.FILESYSTEM_VERSION_MISSING),
+            (esp(Mode.FILESYSTEM, "kitchen"), [FILES_ONE], Rule.FILESYSTEM_VERSION_UNREADABLE),
+            (esp(Mode.FILESYSTEM, "1.0.0"), [FILES_ONE], Rule.SAME_FILESYSTEM),
+            (esp(digest=RUNS_ONE), [ONE, TWO], Rule.NEWEST_ON_CHANNEL),
+        ],
+    )
+    def test_of_an_update(self, report: Report, releases: list[Release], expected: Rule) -> None:
+        assert decided(report, *releases).rule is expected
+
+    @pytest.mark.parametrize(
+        ("report", "flashable", "expected"),
+        [
+            (esp(), False, Rule.NOT_FLASHABLE),
+            (Report(family="esp32", updater=True), True, Rule.OTHER_FAMILY),
+            (esp(Mode.FILESYSTEM), True, Rule.OTHER_KIND),
+            (esp(digest="a" * 32), True, Rule.SAME_DIGEST),
+            (esp(version="1.0.0"), True, Rule.SAME_VERSION),
+            (NO_REPORT, True, Rule.REQUESTED_BY_NAME),
+        ],
+    )
+    def test_of_a_file(self, report: Report, flashable: bool, expected: Rule) -> None:
+        decision = decide_file(
+            report,
+            family="esp8266",
+            kind="firmware",
+            running=ReportedDigests(md5s=("a" * 32,)),
+            version="1.0.0",
+            flashable=flashable,
+        )
+        assert decision.rule is expected
+
+    def test_of_a_filesystem_file(self) -> None:
+        decision = decide_file(
+            esp(Mode.FILESYSTEM, "1.0.0"),
+            family=None,
+            kind="filesystem",
+            running=ReportedDigests(),
+            version="1.0.0",
+        )
+        assert decision.rule is Rule.SAME_FILESYSTEM
+
+
+def test_a_target_is_chosen_by_kind_board_and_channel() -> None:
+    releases = [ONE, TWO, BETA, FILES_ONE]
+    for channel, kind, expected in (
+        ("stable", "firmware", TWO),
+        ("beta", "firmware", BETA),
+        ("stable", "filesystem", FILES_ONE),
+        ("beta", "filesystem", None),
+    ):
+        target = choose(releases, "d1", channel, kind)  # type: ignore[arg-type]
+        assert (target.release if target else None) is expected
+        assert target is None or target.image is target.release.images[0]
+    assert choose(releases, "d2", "stable") is None
 
 
 class TestFilesByName:

@@ -13,7 +13,7 @@ from acpublish.errors import VersionError
 from acpublish.image.model import ReportedDigests
 from acpublish.image.reader import read
 from acpublish.release import names
-from acpublish.release.decision import Verdict, decide_update
+from acpublish.release.decision import Decision, Verdict, choose, decide_update, kind_wanted
 from acpublish.release.gzip_choice import (
     choose_form,
     core,
@@ -136,26 +136,29 @@ def test_without_a_gzip_it_is_the_plain_image() -> None:
     assert "there is no compressed form" in form(device(), RUNS, made("2.0.0"))
 
 
+def decided(report: Report, *releases: Release, channel: str = "stable") -> Decision:
+    target = choose(releases, "d1", channel, kind_wanted(report))
+    return decide_update(report, releases, target, board="d1", channel=channel)
+
+
 def test_a_decision_names_the_form() -> None:
-    decision = decide_update(device(), [RUNS, OFFERED], "d1", "stable")
+    decision = decided(device(), RUNS, OFFERED)
     assert decision.verdict is Verdict.OFFER
     assert (decision.compressed, decision.has_forms) == (GZIP, True)
     assert decision.reason == (
         "2.0.0 is the newest on stable; compressed: it runs 1.0.0 of core 3.1.2, and has the space"
     )
-    plain = decide_update(device(free_space=1), [RUNS, OFFERED], "d1", "stable")
+    plain = decided(device(free_space=1), RUNS, OFFERED)
     assert (plain.verdict, plain.compressed, plain.has_forms) == (Verdict.OFFER, None, True)
     assert plain.reason.startswith("2.0.0 is the newest on stable; plain: ")
 
 
 def test_only_a_sketch_is_offered_compressed_and_only_an_offer_has_forms() -> None:
-    version = decide_update(device(mode=Mode.VERSION), [RUNS, OFFERED], "d1", "stable")
+    version = decided(device(mode=Mode.VERSION), RUNS, OFFERED)
     assert version.compressed is None
-    same = decide_update(
-        device(sketch_md5=md5("2.0.0 d1 firmware")), [RUNS, OFFERED], "d1", "stable"
-    )
+    same = decided(device(sketch_md5=md5("2.0.0 d1 firmware")), RUNS, OFFERED)
     assert (same.verdict, same.has_forms) == (Verdict.UP_TO_DATE, False)
-    alone = decide_update(device(), [RUNS], "d1", "beta")
+    alone = decided(device(), RUNS, channel="beta")
     assert (alone.verdict, alone.has_forms) == (Verdict.NOTHING, False)
 
 

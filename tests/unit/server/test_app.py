@@ -98,9 +98,9 @@ def test_a_decision_is_remembered_until_a_release_is_new(
     calls = []
     decide = updates.decide_update
 
-    def counted(*args: Any) -> Any:
+    def counted(*args: Any, **options: Any) -> Any:
         calls.append(args)
-        return decide(*args)
+        return decide(*args, **options)
 
     monkeypatch.setattr(updates, "decide_update", counted)
     manifests = catalog / ".acpublish" / "releases" / "lamp"
@@ -135,9 +135,9 @@ def test_space_counts_only_where_a_compressed_image_is_offered(
     calls = []
     decide = updates.decide_update
 
-    def counted(*args: Any) -> Any:
+    def counted(*args: Any, **options: Any) -> Any:
         calls.append(args)
-        return decide(*args)
+        return decide(*args, **options)
 
     monkeypatch.setattr(updates, "decide_update", counted)
     os.utime(catalog / ".acpublish" / "releases" / "lamp", (1_700_000_000, 1_700_000_000))
