@@ -22,8 +22,8 @@ from acpublish.release.decision import Verdict
 from acpublish.server import sockets
 from acpublish.server.accesslog import AccessLog
 from acpublish.server.app import create_app
-from acpublish.server.cache import Places
-from acpublish.server.checkins import CheckIn
+from acpublish.server.cache import LocationCache
+from acpublish.server.checkins import CheckIn, Event
 from acpublish.server.config import ServerOptions
 from acpublish.server.run import level_of
 from acpublish.server.tokens import Tokens
@@ -72,12 +72,12 @@ def make(catalog: Path, **more: Any) -> Any:
 
 
 def test_listeners_hear_of_each_check_in(catalog: Path) -> None:
-    heard: list[CheckIn] = []
+    events: list[Event] = []
 
-    def fail(event: CheckIn) -> None:
-        raise RuntimeError("a listener at fault")
+    def fail(event: Event) -> None:
+        raise RuntimeError("a faulty listener")
 
-    app = make(catalog, listeners=[fail, heard.append])
+    app = make(catalog, listeners=[fail, events.append])
 
     async def main() -> None:
         assert (await ask(app, b"/update/lamp/c3", DEVICE))[0] == 200
@@ -85,6 +85,7 @@ def test_listeners_hear_of_each_check_in(catalog: Path) -> None:
         assert (await ask(app, b"/update/lamp/c3"))[0] == 200
 
     asyncio.run(main())
+    heard = [event for event in events if isinstance(event, CheckIn)]
     assert [(event.product, event.board) for event in heard] == [("lamp", "c3")] * 2
     assert all(event.decision.verdict is Verdict.OFFER for event in heard)
     assert all(event.address == "192.0.2.7" for event in heard)
@@ -183,7 +184,9 @@ def test_a_disk_that_fails(
     assert body == b"The catalog cannot be read.\n"
 
 
-def test_places_are_remembered_for_a_moment(catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_locations_are_remembered_for_a_moment(
+    catalog: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     looked: list[bytes] = []
     locate = CatalogFiles.locate
 
@@ -194,14 +197,14 @@ def test_places_are_remembered_for_a_moment(catalog: Path, monkeypatch: pytest.M
     now = [100.0]
     monkeypatch.setattr(CatalogFiles, "locate", counted)
     monkeypatch.setattr("acpublish.server.cache.time.monotonic", lambda: now[0])
-    places = Places(CatalogFiles(DirectoryCatalog(catalog)))
+    locations = LocationCache(CatalogFiles(DirectoryCatalog(catalog)))
     for _ in range(3):
-        assert places.locate(b"/lamp") is not None
-        assert places.locate(b"/nothing") is None
+        assert locations.locate(b"/lamp") is not None
+        assert locations.locate(b"/nothing") is None
     assert looked.count(b"/lamp") == 1
     assert looked.count(b"/nothing") == 3
     now[0] += 0.06
-    assert places.locate(b"/lamp") is not None
+    assert locations.locate(b"/lamp") is not None
     assert looked.count(b"/lamp") == 2
 
 

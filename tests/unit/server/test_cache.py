@@ -1,33 +1,10 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import threading
-from typing import Any
-
-import pytest
 
 from acpublish.errors import NotFoundError
-from acpublish.server import cache as bodies
-from acpublish.server.cache import ByteCache, send_bytes, send_file
-
-
-class Sent:
-    """What an application sent."""
-
-    def __init__(self) -> None:
-        self.messages: list[Any] = []
-
-    async def __call__(self, message: Any) -> None:
-        self.messages.append(message)
-
-    @property
-    def body(self) -> bytes:
-        return b"".join(message["body"] for message in self.messages)
-
-    @property
-    def complete(self) -> bool:
-        return [message["more_body"] for message in self.messages][-1:] == [False]
+from acpublish.server.cache import ByteCache
 
 
 def test_a_value_is_made_once_for_all_who_ask() -> None:
@@ -88,31 +65,3 @@ def test_a_fault_is_told_to_all_and_not_kept() -> None:
         assert await cache.make("k", lambda: (1, b"x")) == b"x"
 
     asyncio.run(main())
-
-
-@pytest.mark.parametrize("copies", [False, True])
-def test_a_body_is_whole_and_ends_with_an_empty_part(
-    monkeypatch: pytest.MonkeyPatch, copies: bool
-) -> None:
-    monkeypatch.setattr(bodies, "copies_writes", lambda: copies)
-    body, sent = bytes(range(256)) * 1000, Sent()
-    asyncio.run(send_bytes(sent, body))
-    assert sent.body == body
-    assert sent.complete
-    assert sent.messages[-1]["body"] == b""
-    assert len(sent.messages) == (9 if copies else 2)
-    assert copies or sent.messages[0]["body"] is body
-
-
-def test_a_part_of_a_file() -> None:
-    data, sent = bytes(range(256)) * 5000, Sent()
-    asyncio.run(send_file(sent, io.BytesIO(data), 1000, 900_000))
-    assert sent.body == data[1000:901_000]
-    assert sent.complete
-
-
-def test_a_file_that_got_shorter_is_left_incomplete() -> None:
-    sent = Sent()
-    asyncio.run(send_file(sent, io.BytesIO(b"abc"), 0, 10))
-    assert sent.body == b"abc"
-    assert not sent.complete
