@@ -107,12 +107,14 @@ class Wire(asyncio.Transport):
 
 
 async def converse(
-    parts: list[bytes], scenario: Callable[[Wire, DeviceProtocol], Awaitable[None]] | None = None
+    parts: list[bytes],
+    scenario: Callable[[Wire, DeviceProtocol], Awaitable[None]] | None = None,
+    app: Any = None,
 ) -> tuple[Seen, Wire]:
     """Feeds parts to a fresh connection whose application reads each request and says ok."""
     seen: Seen = []
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
+    async def read_and_say_ok(scope: Any, receive: Any, send: Any) -> None:
         body, more = b"", True
         while more:
             message = await receive()
@@ -126,6 +128,7 @@ async def converse(
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b"ok"})
 
+    app = app or read_and_say_ok
     config = uvicorn.Config(app, ws="none", lifespan="off", log_config=None, interface="asgi3")
     state = ServerState()
     protocol = DeviceProtocol(config, state, {}, asyncio.get_running_loop())
@@ -343,6 +346,28 @@ def test_a_complete_head_ends_the_deadline(monkeypatch: pytest.MonkeyPatch) -> N
         assert not wire.closed
 
     assert asyncio.run(converse([line(b"GET /x HTTP/1.1")], wait))[0] == [("GET", b"/x", b"")]
+
+
+def test_the_rest_of_a_body_has_a_deadline_once_its_response_is_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(protocol, "HEAD_DEADLINE_S", 0.02)
+    head = b"PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1"
+
+    async def refuse(scope: Any, receive: Any, send: Any) -> None:
+        await send(
+            {"type": "http.response.start", "status": 401, "headers": [(b"content-length", b"0")]}
+        )
+        await send({"type": "http.response.body", "body": b""})
+
+    async def wait(wire: Wire, protocol: DeviceProtocol) -> None:
+        assert wire.written.startswith(b"HTTP/1.1 401")
+        assert not wire.closed
+        await asyncio.sleep(0.05)
+        assert wire.closed
+
+    _, wire = asyncio.run(converse([head], wait, refuse))
+    assert wire.written.count(b"HTTP/1.1 ") == 1
 
 
 def test_a_chunked_body_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
