@@ -222,11 +222,7 @@ def test_what_the_last_bytes_do_counts(run: Callable[..., None]) -> None:
     """A transport's buffer that is merely low holds up to 16 KiB that may never leave."""
 
     async def scenario(served: Served) -> None:
-        def stall() -> socket.socket:
-            connection = served.begin("/update/lamp/c3")
-            return connection
-
-        connection = await asyncio.to_thread(stall)
+        connection = await asyncio.to_thread(served.begin, "/update/lamp/c3")
         await asyncio.sleep(0.1)
         (protocol,) = served.state.connections
         while (left := protocol.transport.get_write_buffer_size()) > 16_384 or not left:
