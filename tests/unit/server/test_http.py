@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from acpublish.server import http
-from acpublish.server.http import send_bytes, send_file
+from acpublish.server.http import Request, send_bytes, send_file
+from acpublish.server.protocol import Connection
 
 
 class Sent:
