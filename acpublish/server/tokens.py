@@ -92,11 +92,11 @@ def create_token(state: Path, publish: str) -> str:
         # Two commands at the same time must not lose each other's token.
         with atomic.exclusive(state):
             _write(state / FILE, [*_read(state / FILE), token])
-    except OSError as error:
+    except OSError as fault:
         raise SettingsError(
-            f"the tokens in {state} cannot be written: {reason_of(error)}",
+            f"the tokens in {state} cannot be written: {reason_of(fault)}",
             hint="Use another state folder with --state.",
-        ) from error
+        ) from fault
     return text
 
 
@@ -169,9 +169,14 @@ def _read(path: Path) -> list[Token]:
 
 
 def _write(path: Path, tokens: list[Token]) -> None:
-    document = {"format": 1, "tokens": [token.to_dict() for token in tokens]}
-    content = json.dumps(document, indent=1) + "\n"
-    atomic.write(path, content.encode(), path.parent, mode=0o600)
+    text = json.dumps({"format": 1, "tokens": [token.to_dict() for token in tokens]}, indent=1)
+    fresh = path.with_suffix(f".{os.getpid()}.tmp")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
 
 
 def _unreadable(path: Path) -> SettingsError:
