@@ -66,8 +66,8 @@ _FIELDS: Mapping[Family, tuple[bytes, ...]] = {
     )
     for family, prefix in _PREFIXES.items()
 }
-_MD5 = re.compile(r"[0-9a-fA-F]{32}\Z")
-_SHA256 = re.compile(r"[0-9a-fA-F]{64}\Z")
+_MD5 = re.compile(rb"[0-9a-fA-F]{32}\Z")
+_SHA256 = re.compile(rb"[0-9a-fA-F]{64}\Z")
 
 
 class Mode(str, Enum):
@@ -133,23 +133,22 @@ def read_report(headers: Iterable[tuple[bytes, bytes]]) -> Report:
         # A sketch that reads a file with HTTPClient is not an updater, but runs on that chip.
         return NO_REPORT if named is None else Report(family=named, updater=_UPDATER in agent)
     # Each up-to-date check waits for this, so only the headers in use are decoded.
-    mode, version, md5, sha256, size, free_space, mac, base_mac, ap_mac, chip_size, sdk = [
-        value.decode("latin-1").strip() if (value := values.get(name)) else ""
-        for name in _FIELDS[family]
-    ]
+    mode, version, md5, sha256, size, free_space, mac, base_mac, ap_mac, chip_size, sdk = map(
+        values.get, _FIELDS[family]
+    )
     return Report(
         family=family,
         updater=True,
         mode=_mode(mode),
-        version=version or None,
+        version=_text(version),
         sketch_md5=_digest(_MD5, md5),
         sketch_sha256=_digest(_SHA256, sha256),
         sketch_size=_number(size),
         free_space=_number(free_space),
-        mac=mac or base_mac or None,
-        ap_mac=ap_mac or None,
+        mac=_text(mac) or _text(base_mac),
+        ap_mac=_text(ap_mac),
         chip_size=_number(chip_size),
-        sdk_version=sdk or None,
+        sdk_version=_text(sdk),
     )
 
 
@@ -162,19 +161,26 @@ def _family(names: Iterable[bytes]) -> Family | None:
     return None
 
 
-def _mode(text: str) -> Mode:
-    text = text.lower()
-    if text in FILESYSTEM_MODES:
+def _text(value: bytes | None) -> str | None:
+    return (value.decode("latin-1").strip() or None) if value else None
+
+
+def _mode(value: bytes | None) -> Mode:
+    name = value.decode("latin-1").strip().lower() if value else ""
+    if name in FILESYSTEM_MODES:
         return Mode.FILESYSTEM
-    return Mode.VERSION if text == "version" else Mode.SKETCH
+    return Mode.VERSION if name == "version" else Mode.SKETCH
 
 
-def _digest(shape: re.Pattern[str], text: str) -> str | None:
-    return text.lower() if text and shape.match(text) else None
+def _digest(pattern: re.Pattern[bytes], value: bytes | None) -> str | None:
+    digest = value.strip() if value else b""
+    return digest.decode("ascii").lower() if pattern.match(digest) else None
 
 
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
+def _number(value: bytes | None) -> int | None:
+    digits = value.strip() if value else b""
+    # Only ASCII digits count in bytes.
+    return int(digits) if digits.isdigit() and len(digits) < 16 else None
 
 
 def entry_cost(entry: Mapping[str, str | int]) -> int:
