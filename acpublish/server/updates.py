@@ -281,7 +281,13 @@ class DecisionCache:
             snapshot = _Snapshot(releases)
             if releases:
                 self._snapshots[product] = snapshot
-        device = (report.family, report.mode, report.version, report.sketch_md5, report.sketch_sha256)
+        device = (
+            report.family,
+            report.mode,
+            report.version,
+            report.sketch_md5,
+            report.sketch_sha256,
+        )
         key = (board, channel, device)
         decision = snapshot.decisions.get(key)
         if decision is None or decision.has_forms:

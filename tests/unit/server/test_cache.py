@@ -2,9 +2,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from pathlib import Path
+from typing import Any
 
+import pytest
+
+from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.catalog.files import CatalogFiles
 from acpublish.errors import NotFoundError
-from acpublish.server.cache import ByteCache
+from acpublish.server.cache import ByteCache, LocationCache
 
 
 def test_a_value_is_made_once_for_all_who_ask() -> None:
@@ -65,3 +71,28 @@ def test_a_fault_is_told_to_all_and_not_kept() -> None:
         assert await cache.make("k", lambda: (1, b"x")) == b"x"
 
     asyncio.run(main())
+
+
+def test_locations_are_remembered_for_a_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lamp").mkdir()
+    looked: list[bytes] = []
+    locate = CatalogFiles.locate
+
+    def counted(self: CatalogFiles, target: bytes) -> Any:
+        looked.append(target)
+        return locate(self, target)
+
+    now = [100.0]
+    monkeypatch.setattr(CatalogFiles, "locate", counted)
+    monkeypatch.setattr("acpublish.server.cache.time.monotonic", lambda: now[0])
+    locations = LocationCache(CatalogFiles(DirectoryCatalog(tmp_path)))
+    for _ in range(3):
+        assert locations.locate(b"/lamp") is not None
+        assert locations.locate(b"/nothing") is None
+    assert looked.count(b"/lamp") == 1
+    assert looked.count(b"/nothing") == 3
+    now[0] += 0.06
+    assert locations.locate(b"/lamp") is not None
+    assert looked.count(b"/lamp") == 2

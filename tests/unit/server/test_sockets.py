@@ -6,6 +6,8 @@ import resource
 import socket
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -82,3 +84,29 @@ def test_what_is_not_a_tcp_socket_counts_nothing() -> None:
     with ours, theirs:
         assert acknowledged_bytes(ours) is None
     assert acknowledged_bytes(None) is None
+
+
+@pytest.fixture
+def listener() -> Iterator[Callable[[str], Any]]:
+    opened = []
+
+    def listen(bind: str) -> Any:
+        opened.append(sockets.listen(bind, 0))
+        return opened[-1]
+
+    yield listen
+    for listener in opened:
+        listener.close()
+
+
+def test_listening_sockets(listener: Callable[[str], Any]) -> None:
+    loopback = listener("127.0.0.1")
+    assert sockets.url_of(loopback) == f"http://127.0.0.1:{loopback.getsockname()[1]}"
+    assert not sockets.reaches_others(loopback)
+    everywhere = listener("0.0.0.0")
+    assert sockets.reaches_others(everywhere)
+    assert not sockets.reaches_others(listener("localhost"))
+
+
+def test_the_own_address_can_be_listened_on(listener: Callable[[str], Any]) -> None:
+    assert listener(sockets.own_address()).getsockname()[0] == sockets.own_address()
