@@ -1,7 +1,7 @@
-"""What devices say and what they need: header names, modes, statuses and the 256-byte rule.
+"""What devices send and what they need: header names, modes and the 256-byte rule.
 
-Facts only, for both sides of the wire: the server reads a :class:`Report` out of the headers, the
-software device writes the same headers. Nothing here does I/O.
+Facts only, for both sides of the wire: the server reads a :class:`Report` from the headers, and the
+software device sends the same headers. Nothing here does I/O.
 
 Sources: ``ESP8266httpUpdate.cpp`` (ESP8266 Arduino core 2.4.2 to 3.1.2), ``HTTPUpdate.cpp``
 (arduino-esp32 1.0.0 to 2026 master) and ``AutoConnectUpdate.cpp`` (AutoConnect 1.4.2).
@@ -19,14 +19,16 @@ Family = Literal["esp8266", "esp32"]
 
 CATALOG_PATH = "/_catalog"
 UPDATE_PREFIX = "/update/"
-#: What an upload says beside its address: JSON objects, and a list of signatures.
+#: What an upload sends besides its address: JSON objects, and a list of signatures.
 PROVENANCE_HEADER = "X-Acpublish-Provenance"
 PRIVATE_HEADER = "X-Acpublish-Private"
 DECLARED_HEADER = "X-Acpublish-Declared"
 SKIP_CHECKS_HEADER = "X-Acpublish-Skip-Checks"
 SIGNATURE_HEADER = "X-Acpublish-Signature"
 SECRETS_HEADER = "X-Acpublish-Secrets"
-#: What AutoConnect and HTTPUpdate give as their User-Agent, by the family of the chip.
+#: The API's code for a catalog that the server cannot write: sending it again does not help.
+READ_ONLY_CODE = "read-only"
+#: The chip family of each User-Agent that AutoConnect and HTTPUpdate send.
 USER_AGENTS: Mapping[str, Family] = {
     "ESP8266HTTPClient": "esp8266",
     "ESP8266-http-Update": "esp8266",
@@ -39,7 +41,7 @@ FILESYSTEM_MODES = frozenset({"spiffs", "littlefs", "fatfs", "flashfs"})
 
 #: One catalog entry is parsed into ``DynamicJsonDocument(256)`` (``AutoConnectUpdate.cpp``).
 ENTRY_DOCUMENT_BYTES = 256
-#: More bins than this end the heap of a device that shows the list.
+#: A device that shows more bins than this runs out of memory.
 DEVICE_LIST_BINS = 25
 #: ESP flash chips hold at most 32 MiB; no image can be larger.
 MAX_IMAGE_BYTES = 32 * 1024 * 1024
@@ -48,28 +50,28 @@ MAX_SIZE_BYTES = 2**31 - 1
 #: One TCP segment of a device holds 536 bytes; a header must not leave 1 to 3 body bytes in it.
 MAX_IMAGE_HEADER_BYTES = 500
 
-#: How the agents of updaters end; HTTPClient is what any sketch may use.
+#: The end of an updater's User-Agent; any sketch may use HTTPClient.
 _UPDATER = "-http-Update"
 _PREFIXES: Mapping[Family, bytes] = {
     family: prefix.lower().encode() for family, prefix in HEADER_PREFIXES.items()
 }
-#: What is read of a report, in the order in which :func:`read_report` takes it.
+#: The headers of a report, in the order in which :func:`read_report` unpacks them.
 _FIELDS: Mapping[Family, tuple[bytes, ...]] = {
     family: tuple(
         prefix + name
         for name in (
-            *(b"mode", b"version", b"sketch-md5", b"sketch-sha256"),
-            *(b"sketch-size", b"free-space", b"sta-mac", b"base-mac"),
+            *(b"mode", b"version", b"sketch-md5", b"sketch-sha256", b"sketch-size"),
+            *(b"free-space", b"sta-mac", b"base-mac", b"ap-mac", b"chip-size", b"sdk-version"),
         )
     )
     for family, prefix in _PREFIXES.items()
 }
-_MD5 = re.compile(r"[0-9a-fA-F]{32}\Z")
-_SHA256 = re.compile(r"[0-9a-fA-F]{64}\Z")
+_MD5 = re.compile(rb"[0-9a-fA-F]{32}\Z")
+_SHA256 = re.compile(rb"[0-9a-fA-F]{64}\Z")
 
 
 class Mode(str, Enum):
-    """What a device asks for."""
+    """What a device requests."""
 
     SKETCH = "sketch"
     FILESYSTEM = "filesystem"
@@ -78,18 +80,21 @@ class Mode(str, Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What a client says of itself; every field that it did not send, or garbled, is None.
+    """What a client sends about itself; a field that is missing or malformed is None.
 
     Attributes:
-        family: The chip family by the device headers, by the User-Agent otherwise.
-        updater: Whether an updater speaks (device headers or its User-Agent), not just any client.
-        mode: What it asks for; ``sketch`` where nothing else is said.
+        family: The chip family, from the device headers or else from the User-Agent.
+        updater: Whether the client is an updater (by its device headers or its User-Agent).
+        mode: What it requests; ``sketch`` if it does not say.
         version: The version that it claims to run, as it was sent.
-        sketch_md5: MD5 of the image that runs, 32 lower-case hex digits.
-        sketch_sha256: SHA-256 of the image that runs, 64 lower-case hex digits.
-        sketch_size: Bytes of the image that runs.
-        free_space: Bytes that an update may have.
-        mac: The station's address, as it was sent.
+        sketch_md5: MD5 of the running image, 32 lower-case hex digits.
+        sketch_sha256: SHA-256 of the running image, 64 lower-case hex digits.
+        sketch_size: The size of the running image, in bytes.
+        free_space: The space available for an update, in bytes.
+        mac: The station's MAC address, as it was sent; the base address if there is no other.
+        ap_mac: The access point's MAC address, as it was sent.
+        chip_size: The size of the flash chip, in bytes.
+        sdk_version: The version of Espressif's SDK, as it was sent.
     """
 
     family: Family | None = None
@@ -101,43 +106,49 @@ class Report:
     sketch_size: int | None = None
     free_space: int | None = None
     mac: str | None = None
+    ap_mac: str | None = None
+    chip_size: int | None = None
+    sdk_version: str | None = None
 
 
 NO_REPORT = Report()
-#: What a tool says that asks as devices do and is none.
+#: Tools that send a device's requests, but are not devices, use this address.
 NO_MAC = "00:00:00:00:00:00"
 
 
 def read_report(headers: Iterable[tuple[bytes, bytes]]) -> Report:
-    """Reads what a client says of itself out of its request headers.
+    """Reads what a client sends about itself in its request headers.
 
     Args:
-        headers: Names in lower case and values, as ASGI gives them.
+        headers: Lower-case names and their values, as in ASGI.
 
     Returns:
-        The report. No header is demanded and no value is an error.
+        The report. No header is required, and no value is an error.
     """
-    said = dict(headers)
-    family = _family(said)
+    values = dict(headers)
+    family = _family(values)
     if family is None:
-        named = _text(said.get(b"user-agent"))
-        agent = USER_AGENTS.get(named.split("/")[0].strip())
-        # A sketch that reads a file with HTTPClient is no updater, but is of that chip.
-        return NO_REPORT if agent is None else Report(family=agent, updater=_UPDATER in named)
-    # Each up-to-date check waits for this, so that only what is wanted is decoded.
-    mode, version, md5, sha256, size, free_space, mac, base_mac = [
-        _text(said.get(name)) for name in _FIELDS[family]
-    ]
+        agent = values.get(b"user-agent", b"").decode("latin-1").strip()
+        named = USER_AGENTS.get(agent.split("/")[0].strip())
+        # A sketch that reads a file with HTTPClient is not an updater, but runs on that chip.
+        return NO_REPORT if named is None else Report(family=named, updater=_UPDATER in agent)
+    # Each up-to-date check waits for this, so only the headers in use are decoded.
+    mode, version, md5, sha256, size, free_space, mac, base_mac, ap_mac, chip_size, sdk = map(
+        values.get, _FIELDS[family]
+    )
     return Report(
         family=family,
         updater=True,
         mode=_mode(mode),
-        version=version or None,
+        version=_text(version),
         sketch_md5=_digest(_MD5, md5),
         sketch_sha256=_digest(_SHA256, sha256),
         sketch_size=_number(size),
         free_space=_number(free_space),
-        mac=mac or base_mac or None,
+        mac=_text(mac) or _text(base_mac),
+        ap_mac=_text(ap_mac),
+        chip_size=_number(chip_size),
+        sdk_version=_text(sdk),
     )
 
 
@@ -150,30 +161,33 @@ def _family(names: Iterable[bytes]) -> Family | None:
     return None
 
 
-def _text(value: bytes | None) -> str:
-    return value.decode("latin-1").strip() if value else ""
+def _text(value: bytes | None) -> str | None:
+    return (value.decode("latin-1").strip() or None) if value else None
 
 
-def _mode(text: str) -> Mode:
-    text = text.lower()
-    if text in FILESYSTEM_MODES:
+def _mode(value: bytes | None) -> Mode:
+    name = value.decode("latin-1").strip().lower() if value else ""
+    if name in FILESYSTEM_MODES:
         return Mode.FILESYSTEM
-    return Mode.VERSION if text == "version" else Mode.SKETCH
+    return Mode.VERSION if name == "version" else Mode.SKETCH
 
 
-def _digest(shape: re.Pattern[str], text: str) -> str | None:
-    return text.lower() if text and shape.match(text) else None
+def _digest(pattern: re.Pattern[bytes], value: bytes | None) -> str | None:
+    digest = value.strip() if value else b""
+    return digest.decode("ascii").lower() if pattern.match(digest) else None
 
 
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
+def _number(value: bytes | None) -> int | None:
+    digits = value.strip() if value else b""
+    # Only ASCII digits count in bytes.
+    return int(digits) if digits.isdigit() and len(digits) < 16 else None
 
 
 def entry_cost(entry: Mapping[str, str | int]) -> int:
-    """Returns how many bytes of its document a device needs for one catalog entry.
+    """Returns how many bytes of its JSON document a device needs for one catalog entry.
 
-    The rule fits all measurements with ArduinoJson 6: 16 for each key, and each key and string
-    value with its final NUL, in UTF-8.
+    The rule matches all measurements with ArduinoJson 6: 16 bytes for each key, plus each key and
+    each string value in UTF-8 with a final NUL.
     """
     cost = 0
     for key, value in entry.items():

@@ -15,6 +15,7 @@ from acpublish.errors import (
     RefusedError,
     UnreachableError,
 )
+from acpublish.wire import READ_ONLY_CODE
 
 _ERROR_BYTES = 64 * 1024
 _SHOWN = 300
@@ -35,6 +36,17 @@ def refusal(answer: Answer, what: str) -> AcpublishError:
         answer: The answer; its body is read.
         what: What was asked for, for the message.
     """
+    return _refusal(answer, what)[0]
+
+
+def _refusal(answer: Answer, what: str) -> tuple[AcpublishError, str]:
+    """Returns the error, and the code by which our servers name it."""
+    body = b"" if 300 <= answer.status < 400 else answer.body(_ERROR_BYTES)
+    said, hint, code = _said(answer, body)
+    return _error(answer, what, body, said, hint), code
+
+
+def _error(answer: Answer, what: str, body: bytes, said: str, hint: str) -> AcpublishError:
     where = answer.address.base
     if 300 <= answer.status < 400:
         target = answer.address.redacted(answer.header("Location") or "nowhere")
@@ -42,8 +54,6 @@ def refusal(answer: Answer, what: str) -> AcpublishError:
             f"{where} redirects {what} to {_line(target)}, and redirects are not followed",
             hint="Give the address that it redirects to, if you trust it.",
         )
-    body = answer.body(_ERROR_BYTES)
-    said, hint = _said(answer, body)
     if answer.status in (401, 403):
         return AuthenticationError(
             f"{where} refuses {what} ({answer.status}){said}",
@@ -74,10 +84,11 @@ def raise_refusal(answer: Answer, what: str) -> None:
         Again: The same request may succeed later.
         AcpublishError: It will not.
     """
-    if not answer.worth_another:
-        raise refusal(answer, what)
+    final, code = _refusal(answer, what)
+    # A catalog that cannot be written stays so: waiting does not help.
+    if not answer.worth_another or code == READ_ONLY_CODE:
+        raise final
     wait_s = answer.retry_after_s
-    final = refusal(answer, what)
     if answer.status == 429 or wait_s is not None:
         when = f"in {wait_s:.0f} s" if wait_s is not None else "later"
         final = UnreachableError(final.problem, hint=f"The server is busy; try again {when}.")
@@ -121,18 +132,19 @@ def looks_like_html(answer: Answer, body: bytes) -> bool:
     return kind.startswith(("text/html", "application/xhtml")) or body.lstrip()[:1] == b"<"
 
 
-def _said(answer: Answer, body: bytes) -> tuple[str, str]:
-    """Returns what our servers say in an error: the phrase, and the hint."""
+def _said(answer: Answer, body: bytes) -> tuple[str, str, str]:
+    """Returns what our servers say in an error: the phrase, the hint and the code."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict) or not isinstance(document.get("error"), str):
-        return "", ""
-    hint = document.get("hint")
+        return "", "", ""
+    hint, code = document.get("hint"), document.get("code")
     # In this order: half of a secret, where a line is cut, would not be known for one.
     said = _line(answer.address.redacted(document["error"])).rstrip(".")
-    return f": {said}", _line(answer.address.redacted(hint)) if isinstance(hint, str) else ""
+    shown_hint = _line(answer.address.redacted(hint)) if isinstance(hint, str) else ""
+    return f": {said}", shown_hint, code if isinstance(code, str) else ""
 
 
 def _line(text: str) -> str:

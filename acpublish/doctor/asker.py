@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from acpublish.emulator.autoconnect import CatalogPage, read_page
-from acpublish.emulator.connection import Answer, HttpError, Place, asked
+from acpublish.emulator.connection import Endpoint, HttpError, Response, exchange
 from acpublish.emulator.flash import FACTORY, running
 from acpublish.emulator.profile import DeviceOptions, Outcome
 from acpublish.emulator.request import catalog_request, update_request
@@ -28,7 +28,7 @@ class Reply:
         fault: Why none came, in the words of a device.
     """
 
-    answer: Answer | None = None
+    answer: Response | None = None
     body: bytes = b""
     fault: str = ""
 
@@ -41,7 +41,7 @@ class Reply:
 class Asker:
     """A device of one family in front of one server."""
 
-    def __init__(self, chip: Family, place: Place) -> None:
+    def __init__(self, chip: Family, place: Endpoint) -> None:
         """Prepares to ask.
 
         Args:
@@ -91,8 +91,8 @@ class Asker:
         except HttpError as fault:
             return Reply(fault=str(fault))
 
-    def _asked(self, request: bytes, timeout_s: float) -> AbstractContextManager[Answer]:
-        return asked(
+    def _asked(self, request: bytes, timeout_s: float) -> AbstractContextManager[Response]:
+        return exchange(
             self._place,
             request,
             chip=self.chip,

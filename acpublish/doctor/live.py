@@ -16,7 +16,7 @@ from acpublish.doctor.asker import Asker, Reply
 from acpublish.doctor.findings import Examination, Finding, error, warning
 from acpublish.doctor.response_heads import judge_clock, judge_digest, judge_head, judge_size
 from acpublish.emulator.autoconnect import CatalogPage
-from acpublish.emulator.connection import Place, find
+from acpublish.emulator.connection import Endpoint, parse_url
 from acpublish.emulator.profile import Result
 from acpublish.errors import SettingsError
 from acpublish.wire import DEVICE_LIST_BINS, ENTRY_DOCUMENT_BYTES, Family
@@ -67,13 +67,13 @@ def check_server(url: str) -> list[Finding]:
     return examination.findings()
 
 
-def _place(url: str) -> Place:
+def _place(url: str) -> Endpoint:
     if not url.lower().startswith("http://"):
         raise SettingsError(
             "the doctor asks as devices do, over plain http",
             hint="Give the address that devices have, such as http://192.168.1.10:8000.",
         )
-    place = find(url)
+    place = parse_url(url)
     if place.target not in (b"", b"/"):
         raise SettingsError(
             "the address has a path, and AutoConnectUpdate asks at the root of a host alone",
@@ -83,7 +83,7 @@ def _place(url: str) -> Place:
     return replace(place, target=b"/")
 
 
-def _no_connection(reply: Reply, place: Place) -> Iterator[Finding]:
+def _no_connection(reply: Reply, place: Endpoint) -> Iterator[Finding]:
     if reply.answer is None:
         where = f"{place.host}, port {place.port}"
         yield error(
@@ -209,7 +209,7 @@ def _not_304(reply: Reply) -> Iterator[Finding]:
     )
 
 
-def _look_at_requests(examination: Examination, asker: Asker, name: bytes, place: Place) -> None:
+def _look_at_requests(examination: Examination, asker: Asker, name: bytes, place: Endpoint) -> None:
     for of, target, like, fine, form in (
         (
             "slash-less",
@@ -230,7 +230,7 @@ _SLASH_LESS = "requests without a leading slash, which AutoConnect sends for a f
 _RAW_NAMES = "requests with raw spaces or letters beyond ASCII, which updaters send for such names"
 
 
-def _refused(name: str, form: str, reply: Reply, place: Place) -> Finding:
+def _refused(name: str, form: str, reply: Reply, place: Endpoint) -> Finding:
     server = reply.answer.header("Server") if reply.answer else ""
     by_nginx = server.lower().startswith("nginx")
     who = "nginx" if by_nginx else "the server or a proxy"

@@ -13,7 +13,7 @@ from datetime import timezone
 from email.utils import parsedate_to_datetime
 
 from acpublish.doctor.findings import Finding, error, warning
-from acpublish.emulator.connection import Answer
+from acpublish.emulator.connection import Response
 from acpublish.wire import MAX_IMAGE_HEADER_BYTES
 
 _MD5 = re.compile(r"[0-9a-fA-F]{32}\Z")
@@ -26,7 +26,7 @@ _KEEP_LENGTH = (
 CLOCK_S = 60.0
 
 
-def judge_head(what: str, answer: Answer) -> Iterator[Finding]:
+def judge_head(what: str, answer: Response) -> Iterator[Finding]:
     """Finds what keeps a device from taking a body at all.
 
     Args:
@@ -55,7 +55,7 @@ def judge_head(what: str, answer: Answer) -> Iterator[Finding]:
         yield error("length", f"{what} comes without a Content-Length", _KEEP_LENGTH)
 
 
-def _redirected(what: str, answer: Answer) -> Finding:
+def _redirected(what: str, answer: Response) -> Finding:
     to = answer.header("Location").split("?")[0]
     where = "https" if to.lower().startswith("https:") else "another address"
     return error(
@@ -66,7 +66,7 @@ def _redirected(what: str, answer: Answer) -> Finding:
     )
 
 
-def judge_digest(answer: Answer, body: bytes) -> Iterator[Finding]:
+def judge_digest(answer: Response, body: bytes) -> Iterator[Finding]:
     """Finds out whether a device can tell a damaged download.
 
     Args:
@@ -100,7 +100,7 @@ def judge_digest(answer: Answer, body: bytes) -> Iterator[Finding]:
         )
 
 
-def judge_size(answer: Answer) -> Iterator[Finding]:
+def judge_size(answer: Response) -> Iterator[Finding]:
     """Finds out whether the head of an image leaves the first segment to the image.
 
     Args:
@@ -116,7 +116,7 @@ def judge_size(answer: Answer) -> Iterator[Finding]:
         )
 
 
-def judge_clock(answer: Answer, before_s: float, after_s: float) -> Iterator[Finding]:
+def judge_clock(answer: Response, before_s: float, after_s: float) -> Iterator[Finding]:
     """Compares the server's clock with this machine's.
 
     Args:

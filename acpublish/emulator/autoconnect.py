@@ -1,7 +1,7 @@
 """The list that AutoConnectUpdate shows, parsed within the limits of a device.
 
-Source: ``AutoConnectUpdate.cpp`` (1.4.2): it looks for ``[``, then parses one entry after the
-other into a document of 256 bytes each.
+Source: ``AutoConnectUpdate.cpp`` (1.4.2): it searches for ``[``, then parses one entry after
+another, each into a document of 256 bytes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from acpublish.emulator.connection import Answer
+from acpublish.emulator.connection import Response
 from acpublish.wire import ENTRY_DOCUMENT_BYTES, entry_cost
 
 _MAX_LIST_BYTES = 4 * 1024 * 1024
@@ -20,7 +20,7 @@ _DECODER = json.JSONDecoder()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Firmware:
-    """One firmware that the page offers; a text that the server left out is shown as ``null``."""
+    """One firmware image that the page offers; a missing string is shown as ``null``."""
 
     name: str
     date: str
@@ -34,7 +34,7 @@ class CatalogPage:
 
     Attributes:
         caption: Its headline: ``Available firmwares``, or what is wrong.
-        firmwares: What can be chosen.
+        firmwares: The images that can be chosen.
     """
 
     caption: str
@@ -42,24 +42,24 @@ class CatalogPage:
 
 
 class _ListError(Exception):
-    """What ArduinoJson says of an entry (``DeserializationError::c_str``)."""
+    """ArduinoJson's error for an entry, in the words of ``DeserializationError::c_str``."""
 
 
-def read_page(answer: Answer, pause_s: float) -> CatalogPage:
-    """Reads the answer to a catalog request.
+def read_page(response: Response, pause_s: float) -> CatalogPage:
+    """Reads the response to a catalog request.
 
     Args:
-        answer: The answer, its head read.
-        pause_s: How long the body may pause before the list counts as complete.
+        response: The response, its head read already.
+        pause_s: How long the body may pause before the list counts as complete, in seconds.
     """
-    if answer.status != 200:
-        return CatalogPage(caption=f"Update server responds ({answer.status})")
-    count = answer.size if answer.size >= 0 else _MAX_LIST_BYTES
-    text = answer.read(min(count, _MAX_LIST_BYTES), pause_s).decode("utf-8", "replace")
+    if response.status != 200:
+        return CatalogPage(caption=f"Update server responds ({response.status})")
+    count = response.size if response.size >= 0 else _MAX_LIST_BYTES
+    text = response.read(min(count, _MAX_LIST_BYTES), pause_s).decode("utf-8", "replace")
     try:
         entries = list(_entries(text))
-    except _ListError as fault:
-        return CatalogPage(caption=f"Invalid catalog list: {fault}")
+    except _ListError as error:
+        return CatalogPage(caption=f"Invalid catalog list: {error}")
     firmwares = tuple(
         Firmware(
             name=_text(entry, "name"),
@@ -75,33 +75,33 @@ def read_page(answer: Answer, pause_s: float) -> CatalogPage:
 
 
 def _entries(text: str) -> Iterator[dict[str, Any]]:
-    at = text.find("[") + 1
-    if not at:
+    offset = text.find("[") + 1
+    if not offset:
         raise _ListError("InvalidInput" if text else "EmptyInput")
     while True:
-        entry, at = _entry(text, at)
+        entry, offset = _entry(text, offset)
         yield entry
-        following = text[at:].lstrip()[:1]
-        # After an entry it seeks a comma before a bracket: neither ends the list silently.
+        following = text[offset:].lstrip()[:1]
+        # After an entry it searches for a comma; without one, the list ends silently.
         if following != ",":
             return
-        at = text.index(",", at) + 1
+        offset = text.index(",", offset) + 1
 
 
-def _entry(text: str, at: int) -> tuple[dict[str, Any], int]:
-    while at < len(text) and text[at].isspace():
-        at += 1
+def _entry(text: str, offset: int) -> tuple[dict[str, Any], int]:
+    while offset < len(text) and text[offset].isspace():
+        offset += 1
     try:
-        value, end = _DECODER.raw_decode(text, at)
+        entry, end = _DECODER.raw_decode(text, offset)
     except (ValueError, RecursionError):
-        whole = "]" in text[at:]
-        raise _ListError("InvalidInput" if whole else "IncompleteInput") from None
-    if not isinstance(value, dict):
+        complete = "]" in text[offset:]
+        raise _ListError("InvalidInput" if complete else "IncompleteInput") from None
+    if not isinstance(entry, dict):
         raise _ListError("InvalidInput")
-    flat = {key: one for key, one in value.items() if isinstance(one, str | int)}
+    flat = {key: value for key, value in entry.items() if isinstance(value, str | int)}
     if entry_cost(flat) > ENTRY_DOCUMENT_BYTES:
         raise _ListError("NoMemory")
-    return value, end
+    return entry, end
 
 
 def _text(entry: dict[str, Any], key: str) -> str:

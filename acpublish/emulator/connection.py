@@ -1,4 +1,4 @@
-"""The HTTP of a device: one request on one socket, and its answer as HTTPClient reads it.
+"""A device's HTTP: one request on one socket, and its response as HTTPClient reads it.
 
 Sources: ``handleHeaderResponse`` and ``errorToString`` in ``ESP8266HTTPClient.cpp`` and in
 arduino-esp32's ``HTTPClient.cpp``.
@@ -22,8 +22,8 @@ class HttpError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a sketch asks: host, port, the raw target, and the credentials of the URL."""
+class Endpoint:
+    """What a sketch's URL leads to: host, port, the raw target, and the URL's credentials."""
 
     host: str
     port: int
@@ -32,27 +32,27 @@ class Place:
     password: str | None = None
 
 
-def find(url: str) -> Place:
-    """Takes a URL apart as ``HTTPClient::begin`` does: the target stays as it is.
+def parse_url(url: str) -> Endpoint:
+    """Splits a URL as ``HTTPClient::begin`` does: the target stays as it is.
 
     Raises:
         SettingsError: It is not the URL of an http server.
     """
-    hint = "Give one such as http://192.168.1.10:8000/sensor.bin."
+    hint = "Use a URL such as http://192.168.1.10:8000/sensor.bin."
     scheme, _, rest = url.partition("://")
     if scheme.lower() != "http" or any(mark < " " or mark == "\x7f" for mark in url):
         raise SettingsError(
-            "the software device can only ask an http:// address", hint=f"{hint} It has no TLS."
+            "the software device accepts only http:// URLs", hint=f"{hint} It has no TLS."
         )
     authority, slash, target = rest.partition("/")
     try:
         parts = urlsplit(f"http://{authority}/")
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise SettingsError("the address has a host or port that is none", hint=hint) from None
+        raise SettingsError("the address has an invalid host or port", hint=hint) from None
     if not host or port == 0 or any(mark in authority for mark in "?# "):
-        raise SettingsError("the address names no host", hint=hint)
-    return Place(
+        raise SettingsError("the address has no host", hint=hint)
+    return Endpoint(
         host=host,
         port=port or 80,
         target=(slash + target).encode("utf-8", "surrogateescape"),
@@ -61,14 +61,14 @@ def find(url: str) -> Place:
     )
 
 
-class Answer:
-    """The head of an answer, and its body on the socket.
+class Response:
+    """The head of a response, and its body on the socket.
 
     Attributes:
         status: The HTTP status.
-        size: Content-Length, -1 where there is none.
-        head_bytes: How long the head is.
-        in_first_segment: How many bytes of the body came in the head's last segment.
+        size: Content-Length, -1 if there is none.
+        head_bytes: The size of the head.
+        in_first_segment: How many bytes of the body arrived in the head's last segment.
     """
 
     def __init__(self, link: socket.socket, segment_bytes: int) -> None:
@@ -82,14 +82,14 @@ class Answer:
         self.in_first_segment = 0
 
     def header(self, name: str) -> str:
-        """Returns a header; the values of one that came twice are joined, as the C++ code does."""
+        """Returns a header; repeated values are joined, as in the C++ code."""
         return self._headers.get(name.lower(), "")
 
     def read_head(self, chip: str, timeout_s: float) -> None:
         """Reads up to the empty line.
 
         Raises:
-            HttpError: It does not come, or is none that the C++ code would take.
+            HttpError: It does not arrive, or the C++ code would not accept it.
         """
         self._link.settimeout(timeout_s)
         head = b""
@@ -105,10 +105,10 @@ class Answer:
         self._pending = head[self.head_bytes :]
         self.in_first_segment = len(self._pending)
         for line in head[: self.head_bytes].decode("latin-1").split("\n"):
-            self._take(line.strip())
-        self._judge(chip)
+            self._read_line(line.strip())
+        self._check(chip)
 
-    def _take(self, line: str) -> None:
+    def _read_line(self, line: str) -> None:
         if line.startswith("HTTP/1."):
             self.status = _leading_number(line[9:])
             return
@@ -118,10 +118,10 @@ class Answer:
         name, value = name.lower(), value.strip()
         if name == "content-length":
             self.size = _leading_number(value)
-        before = self._headers.get(name)
-        self._headers[name] = f"{before},{value}" if before else value
+        earlier = self._headers.get(name)
+        self._headers[name] = f"{earlier},{value}" if earlier else value
 
-    def _judge(self, chip: str) -> None:
+    def _check(self, chip: str) -> None:
         if self.status <= 0:
             raise HttpError("no HTTP server")
         encoding = self.header("Transfer-Encoding").lower()
@@ -130,7 +130,7 @@ class Answer:
             raise HttpError("Transfer-Encoding not supported")
 
     def peek(self, count: int) -> bytes:
-        """Returns the next bytes of the body without taking them; fewer when no more come."""
+        """Returns the next bytes of the body without consuming them; fewer if no more arrive."""
         while len(self._pending) < count:
             try:
                 part = self._receive("")
@@ -142,19 +142,19 @@ class Answer:
         return self._pending[:count]
 
     def read(self, count: int, stall_s: float) -> bytes:
-        """Returns the next bytes of the body; fewer when the server stalls or leaves."""
+        """Returns the next bytes of the body; fewer if the server stalls or disconnects."""
         self._link.settimeout(stall_s)
-        taken = bytearray(self._pending[:count])
+        body = bytearray(self._pending[:count])
         self._pending = self._pending[count:]
-        while len(taken) < count:
+        while len(body) < count:
             try:
-                part = self._link.recv(min(count - len(taken), 64 * 1024))
+                part = self._link.recv(min(count - len(body), 64 * 1024))
             except OSError:
                 break
             if not part:
                 break
-            taken += part
-        return bytes(taken)
+            body += part
+        return bytes(body)
 
     def _receive(self, late: str) -> bytes:
         try:
@@ -166,40 +166,40 @@ class Answer:
 
 
 @contextmanager
-def asked(
-    place: Place, request: bytes, *, chip: str, timeout_s: float, segment_bytes: int
-) -> Iterator[Answer]:
-    """Sends a request and yields its answer, with the head read.
+def exchange(
+    endpoint: Endpoint, request: bytes, *, chip: str, timeout_s: float, segment_bytes: int
+) -> Iterator[Response]:
+    """Sends a request and yields its response, with the head read.
 
     Args:
-        place: Where to.
+        endpoint: Where to send it.
         request: Its bytes.
-        chip: The family of the device, as their clients differ.
-        timeout_s: How long to wait for the connection and for each next byte of the head.
-        segment_bytes: The most bytes that one segment brings.
+        chip: The family of the device, because their clients differ.
+        timeout_s: How long to wait for the connection, and for each next byte of the head.
+        segment_bytes: The size of the largest TCP segment.
 
     Raises:
-        HttpError: There is no answer that the C++ code would take.
+        HttpError: There is no response that the C++ code would accept.
     """
     try:
-        link = socket.create_connection((place.host, place.port), timeout_s)
+        link = socket.create_connection((endpoint.host, endpoint.port), timeout_s)
     except (OSError, UnicodeError):
-        # Core 3 and arduino-esp32 name it differently; HTTPC_ERROR_CONNECTION_REFUSED is -1.
+        # Core 3 and arduino-esp32 word HTTPC_ERROR_CONNECTION_REFUSED (-1) differently.
         name = "connection failed" if chip == "esp8266" else "connection refused"
         raise HttpError(name) from None
     with link:
-        answer = Answer(link, segment_bytes)
+        response = Response(link, segment_bytes)
         try:
             link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             link.sendall(request)
         except OSError:
             raise HttpError("send header failed") from None
-        answer.read_head(chip, timeout_s)
-        yield answer
+        response.read_head(chip, timeout_s)
+        yield response
 
 
 def _leading_number(text: str) -> int:
-    """Does what ``String::toInt`` does: the digits at the start, 0 where there are none."""
+    """Does what ``String::toInt`` does: returns the digits at the start, 0 if there are none."""
     digits = ""
     for character in text.lstrip():
         if not ("0" <= character <= "9") or len(digits) > 9:

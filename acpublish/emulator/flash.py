@@ -23,19 +23,19 @@ _GZIP = b"\x1f\x8b"
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 _NOT_BOOTABLE = frozenset({Kind.MERGED, Kind.BOOTLOADER, Kind.UNKNOWN, Kind.GZIP})
 
-#: What a device without a flash file says it runs: something that no catalog has.
+#: What a device without a flash file reports that it runs: an image that is in no catalog.
 FACTORY = Running(size=400_000, md5="0d" * 16, sha256="0D" * 32)
 
 
 class BootError(Exception):
-    """The device would not start the image that it was given."""
+    """The device would not boot the image that it received."""
 
 
 def load(options: DeviceOptions) -> Running:
     """Returns what the device runs.
 
     Raises:
-        SettingsError: The flash file is there and cannot be read.
+        SettingsError: The flash file exists but cannot be read.
     """
     if options.flash is None or options.mode == "spiffs":
         return FACTORY
@@ -43,19 +43,20 @@ def load(options: DeviceOptions) -> Running:
         content = options.flash.read_bytes()
     except FileNotFoundError:
         return FACTORY
-    except OSError as fault:
-        why = reason_of(fault)
+    except OSError as error:
+        why = reason_of(error)
         raise SettingsError(
-            f"the flash file {options.flash} cannot be read: {why}", hint="Give another file."
-        ) from fault
+            f"the flash file {options.flash} cannot be read: {why}",
+            hint="Use another file with --flash.",
+        ) from error
     return running(content) if content else FACTORY
 
 
 def running(content: bytes) -> Running:
-    """Returns what a device reports that runs these bytes."""
+    """Returns what a device that runs these bytes reports."""
     known = read(content).running
     md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    # Both cores measure the image's own length, so a signature behind it does not count.
+    # Both cores measure the image's own length, so a signature after it does not count.
     if known.md5s and md5 not in known.md5s:
         md5 = known.md5s[0]
     sha256 = known.sha256s[0] if known.sha256s else hashlib.sha256(content).hexdigest()
@@ -63,15 +64,15 @@ def running(content: bytes) -> Running:
 
 
 def flashed(options: DeviceOptions, runs: Running, received: bytes) -> bytes:
-    """Returns what the flash holds once the received image has been started.
+    """Returns the content of the flash once the received image has booted.
 
     Args:
         options: The device.
-        runs: What it ran until then.
-        received: The bytes that it was sent.
+        runs: What it has run until then.
+        received: The bytes that it received.
 
     Raises:
-        BootError: The device refuses it, or would not start it.
+        BootError: The device refuses it, or would not boot it.
     """
     if options.mode == "spiffs":
         return received
@@ -87,7 +88,7 @@ def flashed(options: DeviceOptions, runs: Running, received: bytes) -> bytes:
 
 
 def _verify(options: DeviceOptions, received: bytes) -> None:
-    """Does what ``esp_ota_set_boot_partition`` does before it lets an image be started."""
+    """Does what ``esp_ota_set_boot_partition`` does before an image may boot."""
     image = read(received)
     bootable = image.family == "esp32" and image.kind not in _NOT_BOOTABLE and not image.damaged
     if not bootable or (options.model and image.chip != options.model):
@@ -95,9 +96,9 @@ def _verify(options: DeviceOptions, received: bytes) -> None:
 
 
 def _inflated(options: DeviceOptions, runs: Running, received: bytes) -> bytes:
-    """Does what eboot does with a gzip; what follows it in the file is left.
+    """Does what eboot does with a gzip; bytes after it in the file are ignored.
 
-    The gzip lies at the end of the space for sketches (``Updater.cpp``: ``begin``), and the image
+    The gzip is at the end of the space for sketches (``Updater.cpp``: ``begin``), and the image
     is written from offset 0 while the gzip is read.
     """
     stream = zlib.decompressobj(_GZIP_WINDOW)
@@ -117,7 +118,7 @@ def _sectors(size: int) -> int:
 
 
 def store(path: Path, content: bytes) -> None:
-    """Writes the flash file, whole or not at all.
+    """Writes the flash file, completely or not at all.
 
     Raises:
         SettingsError: It cannot be written.

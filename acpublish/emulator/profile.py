@@ -1,4 +1,4 @@
-"""What a software device is, and what an update came to."""
+"""The properties of a software device, and the outcome of an update."""
 
 from __future__ import annotations
 
@@ -24,28 +24,29 @@ _FREE_SPACE: dict[Family, int] = {"esp8266": 1_695_744, "esp32": 1_310_720}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceOptions:
-    """What a software device is.
+    """The properties of a software device.
 
     Attributes:
-        chip: The family whose updater it speaks as.
-        model: The exact chip, as esptool spells it; an ESP32 then refuses images for another.
-        mode: What it asks for: ``sketch``, ``spiffs`` (a filesystem), or ``version``.
+        chip: The family whose updater it imitates.
+        model: The exact chip, as esptool spells it; an ESP32 then refuses images for other chips.
+        mode: What it requests: ``sketch``, ``spiffs`` (a filesystem), or ``version``.
         version: What the sketch passes as its current version.
-        flash: The file of the bytes it runs: read at the start where it exists, written after an
-            update. In filesystem mode the filesystem's bytes are written there, and none are read.
+        flash: The file with the bytes that it runs: read at the start if it exists, written after
+            an update. In filesystem mode, the filesystem's bytes are written there, and none are
+            read.
         flash_mode: The flash mode of an ESP8266's own chip, which its updater writes into byte 2;
-            None for whatever the image says.
-        chip_size: Bytes of its flash chip.
-        free_space: Bytes that an update may have; None for the usual of its family.
-        mac: The station's address; None for an example of its family.
-        chip_id: Of an ESP8266; None for the number in the last three bytes of its address.
-        sdk_version: None for an example of its family.
-        user: For Basic authentication; None for none.
+            None to keep the image's.
+        chip_size: The size of its flash chip, in bytes.
+        free_space: The space available for an update, in bytes; None for the usual of its family.
+        mac: The station's MAC address; None for an example of its family.
+        chip_id: The chip ID of an ESP8266; None for the last three bytes of its MAC address.
+        sdk_version: The version of the SDK; None for an example of its family.
+        user: For Basic authentication; None for no authentication.
         password: For Basic authentication.
-        timeout_s: How long it waits for the first byte of an image's answer.
-        catalog_timeout_s: How long it waits for each next byte of a catalog.
-        stall_s: How long the body of an image may pause.
-        segment_bytes: What one TCP segment holds; what the first one has of the body matters.
+        timeout_s: How long it waits for the first byte of an image response, in seconds.
+        catalog_timeout_s: How long it waits for each next byte of a catalog, in seconds.
+        stall_s: How long the body of an image may pause, in seconds.
+        segment_bytes: The size of a TCP segment; how much of the body is in the first one matters.
     """
 
     chip: Family = "esp8266"
@@ -70,38 +71,38 @@ class DeviceOptions:
         """Checks what would end up in a header.
 
         Raises:
-            SettingsError: An option is not what a device could be.
+            SettingsError: An option is not a value that a device can have.
         """
-        _check("the chip", self.chip in _MACS, "Give esp8266 or esp32.")
+        _check("the chip", self.chip in _MACS, "Use esp8266 or esp32.")
         _check(
             "the mode",
             self.mode in ("sketch", "spiffs", "version"),
-            "Give sketch, spiffs or version.",
+            "Use sketch, spiffs or version.",
         )
         if self.mode == "version":
             _check(
                 "the mode 'version' of an ESP32",
                 self.chip == "esp8266",
-                "Only ESP8266HTTPUpdate asks for the version alone.",
+                "Use the chip esp8266: only ESP8266HTTPUpdate requests the version alone.",
             )
         _check(
             "the MAC address",
             self.mac is None or _MAC.match(self.mac),
-            "Give one such as 24:0A:C4:A3:15:3C.",
+            "Use an address such as 24:0A:C4:A3:15:3C.",
         )
         for text in (self.version, self.sdk_version):
-            _check("a version", text is None or _HEADER_TEXT.match(text), "Give one line.")
+            _check("a version", text is None or _HEADER_TEXT.match(text), "Use a single line.")
         modes = (None, *FLASH_MODES)
-        _check("the flash mode", self.flash_mode in modes, f"Give one of {', '.join(FLASH_MODES)}.")
+        _check("the flash mode", self.flash_mode in modes, f"Use one of: {', '.join(FLASH_MODES)}.")
 
     @property
     def station_mac(self) -> str:
-        """The address of the station."""
+        """The MAC address of the station."""
         return self.mac or _MACS[self.chip]
 
     @property
     def access_point_mac(self) -> str:
-        """The address of the access point, as the SDKs derive it from the station's."""
+        """The MAC address of the access point, as the SDKs derive it from the station's."""
         head, *middle, last = (int(part, 16) for part in self.station_mac.split(":"))
         if self.chip == "esp8266":
             head |= 2
@@ -127,13 +128,13 @@ class DeviceOptions:
         return self.sdk_version or _SDK_VERSIONS[self.chip]
 
 
-def _check(what: str, holds: object, hint: str) -> None:
-    if not holds:
-        raise SettingsError(f"{what} is nothing that a device could have", hint=hint)
+def _check(what: str, valid: object, hint: str) -> None:
+    if not valid:
+        raise SettingsError(f"{what} is not a value that a device can have", hint=hint)
 
 
 class Result(str, Enum):
-    """What an update came to."""
+    """The result of an update, in one word."""
 
     UPDATED = "updated"
     NO_UPDATE = "no update"
@@ -143,14 +144,14 @@ class Result(str, Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What asking for an update came to.
+    """The outcome of a request for an update.
 
     Attributes:
-        result: In one word.
+        result: The result.
         reason: Why it failed, in the words of ``getLastErrorString()``; empty otherwise.
-        image: The bytes that the flash holds after an update.
+        image: The content of the flash after an update.
         available: The version that the server has, in version mode.
-        status: The HTTP status, None where there was none.
+        status: The HTTP status, None if there was no response.
     """
 
     result: Result

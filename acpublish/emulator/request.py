@@ -17,12 +17,12 @@ _ENCODINGS = "Accept-Encoding: identity;q=1,chunked;q=0.1,*;q=0"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """What a device reports of the image that it runs.
+    """What a device reports about the image that it runs.
 
     Attributes:
         size: ``ESP.getSketchSize()``.
         md5: ``ESP.getSketchMD5()``, lower-case hex.
-        sha256: Upper-case hex; an ESP32 reports it, too.
+        sha256: Upper-case hex, which an ESP32 also reports.
     """
 
     size: int
@@ -40,7 +40,7 @@ def update_request(
         running: What it runs.
         host: The server, as the sketch names it.
         port: The server's port.
-        target: What the sketch asks for, raw, in the request line.
+        target: What the sketch requests, raw, in the request line.
     """
     prefix = HEADER_PREFIXES[options.chip]
     agent = "ESP8266-http-Update" if options.chip == "esp8266" else "ESP32-http-Update"
@@ -73,7 +73,7 @@ def update_request(
 
 
 def catalog_request(options: DeviceOptions, host: str, port: int, path: str) -> bytes:
-    """Returns the request of AutoConnectUpdate for its list; the path is appended raw."""
+    """Returns AutoConnectUpdate's request for its list; the path is appended raw."""
     target = f"{CATALOG_PATH}?op=list&path={path}".encode()
     lines = [f"Host: {_authority(host, port)}"]
     if options.chip == "esp8266":
@@ -94,7 +94,7 @@ def _request(target: bytes, version: bytes, lines: list[str]) -> bytes:
 
 
 def _authority(host: str, port: int) -> str:
-    """Names the port unless it is a usual one (``sendHeader``)."""
+    """Returns host and port, without a port that is a default (``sendHeader``)."""
     return host if port in (80, 443) else f"{host}:{port}"
 
 

@@ -1,5 +1,5 @@
 """The update server: HTTP only. What to offer is decided in :mod:`acpublish.release`.
 
-Nothing is imported here: starlette and uvicorn belong to the extra ``server``, and
-``acpublish.server.run`` says so where they are missing.
+Nothing is imported here: starlette and uvicorn belong to the ``server`` extra, and
+:mod:`acpublish.server.run` reports it if they are missing.
 """

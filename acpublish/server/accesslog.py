@@ -1,6 +1,6 @@
-"""One line for each answer. Lines are collected for a moment and written together.
+"""One log line for each response. Lines are collected for a moment and written together.
 
-The logging module would take longer for its line than the server for an up-to-date check.
+The logging module would take longer for a line than the server for an up-to-date check.
 """
 
 from __future__ import annotations
@@ -17,20 +17,21 @@ _FLUSH_AFTER_S = 0.2
 
 
 class AccessLog:
-    """Notes answers.
-
-    Args:
-        stream: Where lines go; None for nowhere.
-    """
+    """Logs responses."""
 
     def __init__(self, stream: TextIO | None) -> None:
+        """Prepares to log.
+
+        Args:
+            stream: Where lines go; None for nowhere.
+        """
         self._stream = stream
         self._lines: list[str] = []
         self._second = 0
         self._clock = ""
 
     def note(self, request: Request, status: int) -> None:
-        """Notes the answer to a request; no header, and no secret of a query."""
+        """Logs the response to a request, without headers and without the secrets of a query."""
         if self._stream is None:
             return
         now = int(time.time())
@@ -39,7 +40,7 @@ class AccessLog:
             self._clock = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
         if not self._lines:
             asyncio.get_running_loop().call_later(_FLUSH_AFTER_S, self.flush)
-        # The target is shown as ASCII, so that no request can write a line of its own.
+        # The target is shown as ASCII, so that no request can write its own line.
         target = ascii(request.target)[2:-1]
         if "?" in target:
             target = masked_query(target)
@@ -48,11 +49,11 @@ class AccessLog:
         self._lines.append(line)
 
     def flush(self) -> None:
-        """Writes what was collected."""
+        """Writes the collected lines."""
         if self._lines and self._stream is not None:
-            text = "".join(self._lines)
+            lines = "".join(self._lines)
             self._lines.clear()
-            # Nobody may be reading any more; devices are served all the same.
+            # There may no longer be a reader; devices are served all the same.
             with contextlib.suppress(OSError, ValueError):
-                self._stream.write(text)
+                self._stream.write(lines)
                 self._stream.flush()

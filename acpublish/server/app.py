@@ -1,4 +1,4 @@
-"""The application: which address is answered by what. Device routes are plain ASGI.
+"""The application: which route responds to which URL. Device routes are plain ASGI.
 
 ===========================  ====================================================================
 ``/_catalog``                the list of a directory, for AutoConnect and for clients
@@ -15,12 +15,12 @@ from collections.abc import Sequence
 
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.catalog.files import CatalogFiles
-from acpublish.errors import AcpublishError
+from acpublish.errors import AcpublishError, reason_of
 from acpublish.server import http
 from acpublish.server.accesslog import AccessLog
 from acpublish.server.api.routes import create_api, status_of
-from acpublish.server.cache import Places
-from acpublish.server.checkins import CheckIns, Listener, RunningDevices
+from acpublish.server.cache import LocationCache
+from acpublish.server.checkins import CheckIns, DeviceCounts, Listener
 from acpublish.server.config import ServerOptions
 from acpublish.server.http import App, Message, Receive, Request, Scope, Send
 from acpublish.server.images import ImageSender
@@ -43,29 +43,29 @@ def create_app(
     listeners: Sequence[Listener] = (),
     log: AccessLog | None = None,
 ) -> App:
-    """Makes the ASGI application.
+    """Creates the ASGI application.
 
     Args:
         options: The server's options.
         catalog: What to serve.
         tokens: Who may publish.
-        listeners: Whoever wants to hear of check-ins.
-        log: Where each answer is noted; None for nowhere.
+        listeners: Called with every check-in, and with what became of every offer.
+        log: Where each response is logged; None for nowhere.
     """
     files = CatalogFiles(catalog, hidden=options.state)
-    places = Places(files)
+    locations = LocationCache(files)
     images = ImageSender(files, options.cache_bytes)
-    running = RunningDevices()
+    counts = DeviceCounts()
     return Application(
-        listing=Listing(files, places),
-        updates=Updates(catalog, places, images, CheckIns(running, listeners)),
-        api=create_api(catalog, tokens, running, options.upload_bytes),
+        listing=Listing(files, locations),
+        updates=Updates(catalog, locations, images, CheckIns([counts, *listeners])),
+        api=create_api(catalog, tokens, counts, options.upload_bytes),
         log=log or AccessLog(None),
     )
 
 
 class Application:
-    """Sends each request to its route, and turns errors into answers."""
+    """Passes each request to its route, and turns errors into responses."""
 
     def __init__(self, *, listing: Listing, updates: Updates, api: App, log: AccessLog) -> None:
         self._listing = listing
@@ -74,47 +74,47 @@ class Application:
         self._log = log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request (ASGI 3)."""
+        """Responds to one request (ASGI 3)."""
         if scope["type"] != "http":
             return
         request = Request(scope)
         if request.path.startswith(_API):
             status = await self._call_api(scope, receive, send)
         else:
-            status = await self._answer(request, send)
+            status = await self._respond(request, send)
         self._log.note(request, status)
 
-    async def _answer(self, request: Request, send: Send) -> int:
+    async def _respond(self, request: Request, send: Send) -> int:
         if request.method not in ("GET", "HEAD"):
             return await http.text(
-                send, 405, "Only GET and HEAD are answered here.", [(b"allow", b"GET, HEAD")]
+                send, 405, "Only GET and HEAD are accepted here.", [(b"allow", b"GET, HEAD")]
             )
         try:
             if request.path == _CATALOG:
-                return await self._listing.answer(request, send)
+                return await self._listing.respond(request, send)
             if request.path.startswith(_UPDATE):
                 return await self._updates.automatic(request, send)
             return await self._updates.file(request, send)
-        except AcpublishError as fault:
-            # Every one of them is raised before the first byte of an answer.
-            status, _ = status_of(fault)
-            request.note = str(fault)
+        except AcpublishError as error:
+            # All of them are raised before the first byte of a response.
+            status, _ = status_of(error)
+            request.note = str(error)
             if status == 404:
                 return await http.missing(send)
-            _log.error("%s", fault)
+            _log.error("%s", error)
             return await http.text(send, status, "The catalog cannot be read.")
-        except OSError as fault:
-            _log.error("the catalog cannot be read: %s", fault.strerror)
+        except OSError as error:
+            _log.error("the catalog cannot be read: %s", reason_of(error))
             return await http.text(send, 503, "The catalog cannot be read.")
 
     async def _call_api(self, scope: Scope, receive: Receive, send: Send) -> int:
-        sent = 0
+        status = 0
 
-        async def noting(message: Message) -> None:
-            nonlocal sent
+        async def send_and_note(message: Message) -> None:
+            nonlocal status
             if message["type"] == "http.response.start":
-                sent = message["status"]
+                status = message["status"]
             await send(message)
 
-        await self._api(scope, receive, noting)
-        return sent
+        await self._api(scope, receive, send_and_note)
+        return status

@@ -1,4 +1,4 @@
-"""The options of the server, filled by whoever starts it."""
+"""The options of the server, filled in by its caller."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class ServerOptions:
 
     Attributes:
         catalog: The catalog's directory.
-        bind: The address to listen at; None for the host's own, loopback where it has none.
-        port: The port to listen at; 0 for a free one.
+        bind: The address to listen on; None for the host's own, or loopback if it has none.
+        port: The port to listen on; 0 for a free one.
         log: The name of a level of :mod:`logging`, in either case.
         state: Where tokens are; None for the user's state folder.
-        grace_s: How long running downloads may go on after the first signal.
-        upload_bytes: The largest image that may be uploaded.
-        cache_bytes: How much memory whole images may take.
+        grace_s: How long downloads in progress may go on after the first signal, in seconds.
+        upload_bytes: The size of the largest image that may be uploaded.
+        cache_bytes: How much memory cached images may take.
     """
 
     catalog: Path

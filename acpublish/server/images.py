@@ -1,11 +1,11 @@
-"""What an answer with a file needs, made of a release's image, its gzip, or a hand-copied file.
-
-Image answers: whole, in part, or only their head; with the digests of the very bytes sent.
+"""Files as they are served: images of releases, their gzips, and hand-copied files.
 
 Rules of the wire that devices depend on:
 
-1. An exact Content-Length, one ``x-MD5`` over what is sent, no Transfer-Encoding.
-2. 206 only for a Range, and without digests: they would be over other bytes.
+1. An exact Content-Length, one ``x-MD5`` over the bytes that are sent, no Transfer-Encoding.
+2. 206 only for a Range, and without digests, because they would be over different bytes.
+
+Nothing is raised once the first byte of a response has been sent.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from acpublish.bounded import BoundedDict
 from acpublish.catalog.files import CatalogFiles
 from acpublish.catalog.loose import LARGEST_READ_BYTES, Content, Identity, identity, settled
 from acpublish.errors import CatalogError, NotFoundError
@@ -26,35 +27,42 @@ from acpublish.image.stamp_record import fits
 from acpublish.release.manifest import Compressed, Release, ReleaseImage
 from acpublish.release.names import ImageKind
 from acpublish.server import http
-from acpublish.server.cache import CHUNK_BYTES, ByteCache, send_bytes, send_file
-from acpublish.server.http import Headers, Request, Send
-from acpublish.server.image_headers import asked_range, image_headers, part_headers
+from acpublish.server.cache import ByteCache
+from acpublish.server.http import CHUNK_BYTES, Headers, Request, Send, send_bytes, send_file
+from acpublish.server.image_headers import (
+    head_bytes,
+    image_headers,
+    part_headers,
+    requested_range,
+)
 from acpublish.wire import Family
 
-__all__ = ["Served", "of_compressed", "of_image", "of_release"]
+__all__ = ["ImageSender", "Served", "Transfer", "of_compressed", "of_image", "of_release"]
 
+_MAX_SERVED = 10_000
+_MAX_COMPARED = 10_000
 _FIRMWARE = (Kind.APPLICATION, Kind.GZIP, Kind.SIGNED)
 _RUINOUS = (Kind.MERGED, Kind.BOOTLOADER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """All that an answer with a file needs, apart from its bytes.
+    """All that a response with a file needs, except its bytes.
 
     Attributes:
         name: The file's name.
         path: Where its bytes are.
         state: The state of a hand-copied file; None for an object, which never changes.
-        size: Bytes.
-        md5: Of the whole file; None where it was too large to look into.
+        size: The file's size, in bytes.
+        md5: The MD5 of the whole file; None if it is too large to read.
         sha256: Likewise.
         family: The chip family that it is for.
-        kind: Firmware or a filesystem, None for neither or not known.
-        version: The version that it has, by its manifest or stamp.
+        kind: Firmware or a filesystem; None if it is neither, or not known.
+        version: Its version, from the manifest or the stamp.
         running: What devices that run it may report.
-        flashable: False for what would ruin a device.
-        inflated: What a gzip has to inflate to, SHA-256; None for all else.
-        headers: The headers of a whole answer.
+        flashable: False if flashing it would ruin a device.
+        inflated: The SHA-256 that a gzip must inflate to; None for anything else.
+        headers: The headers of a response with the whole file.
     """
 
     name: str
@@ -73,7 +81,7 @@ class Served:
 
 
 def of_release(release: Release, image: ReleaseImage, path: Path) -> Served:
-    """Returns what to serve for an image of a release, whose bytes are at ``path``."""
+    """Describes the image of a release whose bytes are at ``path``."""
     return Served(
         name=image.file,
         path=path,
@@ -89,7 +97,7 @@ def of_release(release: Release, image: ReleaseImage, path: Path) -> Served:
 
 
 def of_compressed(image: ReleaseImage, gzip: Compressed, path: Path) -> Served:
-    """Returns what to serve for the gzip of an image of a release."""
+    """Describes the gzip of a release's image."""
     name = f"{image.file}.gz"
     return Served(
         name=name,
@@ -103,7 +111,7 @@ def of_compressed(image: ReleaseImage, gzip: Compressed, path: Path) -> Served:
 
 
 def of_image(path: Path, state: Identity, image: Image) -> Served:
-    """Returns what to serve for a hand-copied file."""
+    """Describes a hand-copied file."""
     kind: ImageKind | None = None
     if image.kind in _FIRMWARE:
         kind = "firmware"
@@ -116,10 +124,10 @@ def of_image(path: Path, state: Identity, image: Image) -> Served:
         state=state,
         md5=image.md5,
         sha256=image.sha256,
-        # Only the ESP8266 takes gzip (image-format: HTTPUpdate.cpp wants 0xE9).
+        # Only the ESP8266 accepts gzip (arduino-esp32's HTTPUpdate.cpp requires 0xE9).
         family="esp8266" if image.kind is Kind.GZIP else image.family,
         kind=kind,
-        # It goes into a header, and is whatever stands in the file.
+        # It goes into a header, and a file may contain anything.
         version=image.stamp.version if image.stamp and fits(image.stamp.version) else None,
         running=image.running,
         flashable=image.kind not in _RUINOUS and not _broken(image),
@@ -128,57 +136,79 @@ def of_image(path: Path, state: Identity, image: Image) -> Served:
 
 
 def _broken(image: Image) -> bool:
-    """Tells whether a device that flashes it would hold less than the image, or other bytes.
+    """Returns whether a device that flashes it would get less than the image, or different bytes.
 
-    The MD5 that goes with the bytes holds for those of a truncated file, too. Bytes that follow a
-    sound image do no harm.
+    The MD5 that is sent with a truncated file matches its bytes, so it does not protect the device.
+    Bytes after a sound image do no harm.
     """
     sums = (image.checksum, image.crc, image.digest)
     sound = image.checksum is Integrity.VALID and Integrity.INVALID not in sums
     return image.damaged and not sound
 
 
+@dataclass(slots=True)
+class Transfer:
+    """How far a response with a file has got; :meth:`ImageSender.send` fills it in.
+
+    Attributes:
+        status: The HTTP status, None before the response has started.
+        file_bytes: The size of the file.
+        file_sha256: Its SHA-256, None if it is not known.
+        sent_bytes: How many bytes of it were sent; at least so many, if the connection broke.
+        drained: Whether everything that the response was to carry has left the server.
+    """
+
+    status: int | None = None
+    file_bytes: int = 0
+    file_sha256: str | None = None
+    sent_bytes: int = 0
+    drained: bool = False
+
+
 class ImageSender:
-    """Knows the files of a catalog, and sends them."""
+    """Describes the files of a catalog, and sends them."""
 
     def __init__(self, files: CatalogFiles, cache_bytes: int) -> None:
+        """Prepares to send.
+
+        Args:
+            files: The catalog.
+            cache_bytes: How much memory whole files may take.
+        """
         self._files = files
-        self._bytes: ByteCache[bytes] = ByteCache(cache_bytes // 2)
+        self._objects: ByteCache[bytes] = ByteCache(cache_bytes // 2)
         self._contents: ByteCache[Content] = ByteCache(cache_bytes // 2)
-        self._compared: dict[Path, Identity] = {}
-        self._served: dict[str, Served] = {}
+        self._compared: BoundedDict[Path, Identity] = BoundedDict(_MAX_COMPARED)
+        self._served: BoundedDict[str, Served] = BoundedDict(_MAX_SERVED)
 
     def of_release(self, release: Release, image: ReleaseImage) -> Served:
-        """Returns what to serve for an image of a release."""
-        # One object may have several names, and one name may get other bytes after a withdrawal.
+        """Describes an image of a release."""
+        # An object may have several names, and a name may get different bytes after a withdrawal.
         key = f"{image.file}/{image.sha256}"
         served = self._served.get(key)
         if served is None:
-            path = self._files.catalog.object_path(image.sha256)
-            served = of_release(release, image, path)
-            if len(self._served) > 10_000:
-                self._served.clear()
+            served = of_release(release, image, self._files.catalog.object_path(image.sha256))
             self._served[key] = served
         return served
 
     def of_compressed(self, image: ReleaseImage, gzip: Compressed) -> Served:
-        """Returns what to serve for the gzip of an image of a release."""
+        """Describes the gzip of a release's image."""
         return of_compressed(image, gzip, self._files.catalog.object_path(gzip.sha256))
 
     async def of_loose(self, path: Path) -> Served:
-        """Returns what to serve for a hand-copied file.
+        """Describes a hand-copied file.
 
         Raises:
-            NotFoundError: It is gone, cannot be read, or is still being copied.
+            NotFoundError: It is gone, unreadable, or still being copied.
         """
         try:
             status = os.stat(path)
-        except OSError as fault:
-            raise NotFoundError("the file is gone", hint="Ask again.") from fault
+        except OSError as error:
+            raise NotFoundError("the file is gone", hint="Request it again.") from error
         state = identity(status)
         if status.st_size > LARGEST_READ_BYTES:
             if not settled(status):
-                raise NotFoundError("the file is not whole yet", hint="Ask again.")
+                raise NotFoundError("the file is not complete yet", hint="Request it again.")
             headers = image_headers(path.name, status.st_size)
             return Served(
                 name=path.name, path=path, size=status.st_size, state=state, headers=headers
@@ -188,37 +218,52 @@ class ImageSender:
             image = (await self._loose_content(path, state)).image
         return of_image(path, state, image)
 
-    async def send(self, request: Request, served: Served, send: Send) -> int:
-        """Answers with the file, or the part of it that the client asks for.
+    async def send(
+        self, request: Request, served: Served, send: Send, transfer: Transfer | None = None
+    ) -> int:
+        """Responds with the file, or with the part of it that the client requests.
+
+        Args:
+            request: The request.
+            served: The file.
+            send: The ASGI callable.
+            transfer: Filled in while the file is being sent.
 
         Raises:
-            NotFoundError: The file is gone or changed; nothing was sent yet.
-            CatalogError: An object is not what was published.
+            NotFoundError: The file is gone or has changed; nothing has been sent yet.
+            CatalogError: An object is not what was published; nothing has been sent yet.
         """
+        transfer = transfer or Transfer()
+        transfer.file_bytes, transfer.file_sha256 = served.size, served.sha256
         if served.size == 0 and request.report.updater:
             return await http.missing(send)
-        part = asked_range(request, served.size)
+        part = requested_range(request, served.size)
         if part is None:
-            status, headers, start, size = 200, served.headers, 0, served.size
+            status, headers, first, size = 200, served.headers, 0, served.size
         elif part:
-            start, size = part
-            status, headers = 206, part_headers(start, size, served.size)
+            first, size = part
+            status, headers = 206, part_headers(first, size, served.size)
         else:
             outside = [(b"content-range", b"bytes */%d" % served.size)]
-            return await http.text(send, 416, "The range lies outside the file.", outside)
+            return await http.text(send, 416, "The range is outside the file.", outside)
         if request.method == "HEAD":
+            transfer.status, transfer.drained = status, True
             return await http.whole(send, status, headers)
-        if served.size > self._bytes.largest_bytes:
+        if served.size > self._objects.largest_bytes:
             if served.inflated is not None:
-                raise CatalogError("the gzip is too large to look into", hint="Raise the cache.")
+                raise CatalogError("the gzip is too large to read", hint="Use a larger cache.")
             file = await asyncio.to_thread(self._open, served)
             with file:
-                await _start(send, status, headers)
-                await send_file(send, file, start, size)
-            return status
-        body = await self._body(served)
-        await _start(send, status, headers)
-        await send_bytes(send, body if part is None else body[start : start + size])
+                transfer.status = status
+                await http.start_response(send, status, headers)
+                drained = await send_file(request.connection, send, file, first, size)
+        else:
+            body = await self._body(served)
+            transfer.status = status
+            await http.start_response(send, status, headers)
+            body = body if part is None else body[first : first + size]
+            drained = await send_bytes(request.connection, send, body)
+        _note_end(transfer, request, headers, size, drained)
         return status
 
     async def _body(self, served: Served) -> bytes:
@@ -232,7 +277,7 @@ class ImageSender:
                 _compare_inside(data, served.inflated)
             return len(data), data
 
-        return await self._bytes.make((digest, served.inflated), read)
+        return await self._objects.make((digest, served.inflated), read)
 
     async def _loose_content(self, path: Path, state: Identity) -> Content:
         def read() -> tuple[int, Content]:
@@ -244,11 +289,11 @@ class ImageSender:
         return await self._contents.make((path, state), read)
 
     def _open(self, served: Served) -> BinaryIO:
-        """Opens a file that is too large for the cache; an object is compared when it changed."""
+        """Opens a file that is too large for the cache; a changed object is compared again."""
         try:
             file = served.path.open("rb")
-        except OSError as fault:
-            raise NotFoundError("the file is gone", hint="Ask again.") from fault
+        except OSError as error:
+            raise NotFoundError("the file is gone", hint="Request it again.") from error
         now = identity(os.fstat(file.fileno()))
         try:
             if served.state is None and self._compared.get(served.path) != now:
@@ -267,17 +312,17 @@ class ImageSender:
 
 
 def _compare_inside(data: bytes, sha256: str) -> None:
-    """Refuses a gzip of anything but the image: a release's signature names the image alone."""
+    """Refuses a gzip of anything but the image: a release's signature covers only the image."""
     inflated = inflate(data)
     if inflated.problems or hashlib.sha256(inflated.data).hexdigest() != sha256:
         raise CatalogError(
-            "the gzip does not hold the image that it stands beside",
+            "the gzip does not contain the image that it belongs to",
             hint="Publish that image again.",
         )
 
 
 def _changing() -> NotFoundError:
-    return NotFoundError("the file is being changed", hint="Ask again.")
+    return NotFoundError("the file is being changed", hint="Request it again.")
 
 
 def _sha256(file: BinaryIO) -> str:
@@ -287,5 +332,13 @@ def _sha256(file: BinaryIO) -> str:
     return digest.hexdigest()
 
 
-async def _start(send: Send, status: int, headers: Headers) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+def _note_end(
+    transfer: Transfer, request: Request, headers: Headers, size: int, drained: bool
+) -> None:
+    transfer.drained = drained
+    if drained:
+        transfer.sent_bytes = size
+    elif request.connection is not None and request.connection.acknowledged_bytes is not None:
+        # A device uses each connection for one request, so this was the only head.
+        arrived = request.connection.acknowledged_bytes - head_bytes(headers)
+        transfer.sent_bytes = min(max(arrived, 0), size)

@@ -1,11 +1,12 @@
 """``/_catalog?op=list&path=...``: the list that AutoConnect shows, and that clients read.
 
-A device parses each entry into 256 bytes, shows few bins before its memory ends, and asks only for
-the root; so its list is shortened, filtered by its chip, and in the root it also has the newest
+A device parses each entry into 256 bytes, runs out of memory after a few bins, and requests only
+the root. So its list is shortened and filtered by its chip, and its root list also has the newest
 image of each product. Everyone else gets every entry as it is.
 
-A list is kept while its directory's time stands still, at least 50 ms and at most 2 s: a file that
-grows does not change its directory, and reading a large directory must not become a full-time job.
+A list is cached while its directory's time does not change, for at least 50 ms and at most 2 s: a
+file that grows does not change its directory, and reading a large directory must not become a
+full-time job.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ from datetime import datetime, timezone
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
+from acpublish.bounded import BoundedDict
 from acpublish.catalog.files import CatalogFiles, Directory, Entry
 from acpublish.release import names
 from acpublish.release.decision import Target, choose
 from acpublish.release.manifest import Release
 from acpublish.server import http
-from acpublish.server.cache import Places
+from acpublish.server.cache import LocationCache
 from acpublish.server.http import Request, Send
 from acpublish.wire import (
     DEVICE_LIST_BINS,
@@ -40,9 +42,9 @@ _log = logging.getLogger(__name__)
 
 _SHORTEST_LIFE_S = 0.05
 _LONGEST_LIFE_S = 2.0
-#: Listing may take a tenth of the time at most.
+#: Making lists may take a tenth of the time at most.
 _LIFE_PER_COST = 10
-_KEPT = 256
+_MAX_LISTS = 256
 #: 9999-12-31, the last day that :mod:`datetime` knows.
 _LAST_TIME_S = 253_402_214_400.0
 
@@ -50,8 +52,8 @@ Row = dict[str, str | int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Kept:
-    """A list, what it was made from, and until when it holds."""
+class _List:
+    """A list, what it was made from, and until when it may be sent."""
 
     stamp: object
     until: float
@@ -60,57 +62,60 @@ class _Kept:
 
 
 class Listing:
-    """Answers the catalog's one operation."""
+    """Responds with the lists of directories."""
 
-    def __init__(self, files: CatalogFiles, places: Places) -> None:
+    def __init__(self, files: CatalogFiles, locations: LocationCache) -> None:
+        """Prepares to list.
+
+        Args:
+            files: The catalog.
+            locations: What paths lead to.
+        """
         self._files = files
-        self._places = places
-        self._kept: dict[tuple[str, Family | None], _Kept] = {}
-        self._making: dict[tuple[str, Family | None], asyncio.Task[_Kept]] = {}
+        self._locations = locations
+        self._lists: BoundedDict[tuple[str, Family | None], _List] = BoundedDict(_MAX_LISTS)
+        self._tasks: dict[tuple[str, Family | None], asyncio.Task[_List]] = {}
 
-    async def answer(self, request: Request, send: Send) -> int:
-        """Answers a request for a list."""
-        wanted = _wanted(request.query)
-        if wanted is None:
+    async def respond(self, request: Request, send: Send) -> int:
+        """Responds to a request for a list."""
+        paths = _paths(request.query)
+        if paths is None:
             return await http.text(send, 400, "The only operation is op=list.")
-        directory = self._directory(wanted)
+        directory = self._directory(paths)
         if directory is None:
             return await http.missing(send)
-        kept = await self._list(directory, request.report.family)
-        body = b"" if request.method == "HEAD" else kept.body
-        return await http.whole(send, 200, kept.headers, body)
+        cached = await self._list(directory, request.report.family)
+        body = b"" if request.method == "HEAD" else cached.body
+        return await http.whole(send, 200, cached.headers, body)
 
-    def _directory(self, attempts: Iterable[bytes]) -> Directory | None:
-        for attempt in attempts:
-            found = self._places.locate(attempt)
-            if isinstance(found, Directory):
-                return found
+    def _directory(self, paths: Iterable[bytes]) -> Directory | None:
+        for path in paths:
+            location = self._locations.locate(path)
+            if isinstance(location, Directory):
+                return location
         return None
 
-    async def _list(self, directory: Directory, family: Family | None) -> _Kept:
+    async def _list(self, directory: Directory, family: Family | None) -> _List:
         key = (str(directory.path), family)
         stamp = self._stamp(directory, family)
-        kept = self._kept.get(key)
-        if kept is not None and kept.stamp == stamp and kept.until > time.monotonic():
-            return kept
-        task = self._making.get(key)
+        cached = self._lists.get(key)
+        if cached is not None and cached.stamp == stamp and cached.until > time.monotonic():
+            return cached
+        task = self._tasks.get(key)
         if task is None:
             task = asyncio.ensure_future(asyncio.to_thread(self._make, directory, family, stamp))
-            self._making[key] = task
-            task.add_done_callback(lambda done: self._made(key, done))
-        # One client that leaves must not end the listing for the others.
+            self._tasks[key] = task
+            task.add_done_callback(lambda done: self._keep(key, done))
+        # A client that disconnects must not end the listing for the others.
         return await asyncio.shield(task)
 
-    def _made(self, key: tuple[str, Family | None], task: asyncio.Task[_Kept]) -> None:
-        self._making.pop(key, None)
-        if task.cancelled() or task.exception() is not None:
-            return
-        if len(self._kept) >= _KEPT:
-            self._kept.clear()
-        self._kept[key] = task.result()
+    def _keep(self, key: tuple[str, Family | None], task: asyncio.Task[_List]) -> None:
+        self._tasks.pop(key, None)
+        if not task.cancelled() and task.exception() is None:
+            self._lists[key] = task.result()
 
     def _stamp(self, directory: Directory, family: Family | None) -> object:
-        """Returns what a list is made from, as far as that can be told without making it."""
+        """Returns what a list is made from, as far as that is known without making it."""
         catalog = self._files.catalog
         if directory.product:
             return catalog.releases(directory.product)
@@ -122,8 +127,8 @@ class Listing:
             return changed
         return changed, tuple(catalog.releases(product) for product in catalog.products())
 
-    def _make(self, directory: Directory, family: Family | None, stamp: object) -> _Kept:
-        began = time.monotonic()
+    def _make(self, directory: Directory, family: Family | None, stamp: object) -> _List:
+        begin = time.monotonic()
         entries = self._files.entries(directory)
         if family is None:
             rows = [_row(entry) for entry in entries]
@@ -131,9 +136,9 @@ class Listing:
             rows = list(self._for_device(directory, entries, family))
         body = json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode()
         now = time.monotonic()
-        life_s = min(max(_SHORTEST_LIFE_S, _LIFE_PER_COST * (now - began)), _LONGEST_LIFE_S)
+        life_s = min(max(_SHORTEST_LIFE_S, _LIFE_PER_COST * (now - begin)), _LONGEST_LIFE_S)
         headers = http.length_and_type(body, b"application/json")
-        return _Kept(stamp=stamp, until=now + life_s, body=body, headers=headers)
+        return _List(stamp=stamp, until=now + life_s, body=body, headers=headers)
 
     def _for_device(
         self, directory: Directory, entries: Iterable[Entry], family: Family
@@ -157,11 +162,12 @@ class Listing:
             rows += 1
             yield row
         if not rows:
-            # An empty array is shown as an error, an entry that is no bin as "no firmware".
+            # A device shows an empty array as an error, and an entry that is not a bin as
+            # "No available firmwares".
             yield _row(Entry(name=".", type="directory", size=0, modified=time.time()))
 
     def _of_products(self, family: Family) -> Iterator[Entry]:
-        """Returns the newest image of each product and board that fits a device."""
+        """Returns the newest image for each product and board."""
         for product in self._files.catalog.products():
             releases = self._files.catalog.releases(product)
             own = Directory(path=self._files.catalog.root / product, product=product)
@@ -191,13 +197,13 @@ def _fits(entry: Entry, row: Row, family: Family) -> bool:
     if entry.size > MAX_SIZE_BYTES:
         return False
     if entry_cost(row) > ENTRY_DOCUMENT_BYTES:
-        _log.warning("left out of a device's list, its name is too long: %s", ascii(entry.name))
+        _log.warning("omitted from a device's list, its name is too long: %s", ascii(entry.name))
         return False
     return True
 
 
 def _row(entry: Entry) -> Row:
-    # A file can have any time; one year is as good as another where none can be shown.
+    # A file can have any time, and not every time is one that datetime can show.
     when = datetime.fromtimestamp(min(max(entry.modified, 0.0), _LAST_TIME_S), timezone.utc)
     return {
         "name": entry.name,
@@ -208,11 +214,11 @@ def _row(entry: Entry) -> Row:
     }
 
 
-@lru_cache(_KEPT)
-def _wanted(query: bytes) -> tuple[bytes, ...] | None:
-    """Returns the directories that a query may mean, most literal first; None for another op.
+@lru_cache(_MAX_LISTS)
+def _paths(query: bytes) -> tuple[bytes, ...] | None:
+    """Returns the paths that a query may mean, most literal first; None for another op.
 
-    The path comes raw, so ``&`` and ``+`` may be characters of it.
+    The path arrives raw, so ``&`` and ``+`` may be characters of it.
     """
     keys: dict[bytes, bytes] = {}
     for part in query.split(b"&"):
@@ -221,7 +227,7 @@ def _wanted(query: bytes) -> tuple[bytes, ...] | None:
     if keys.get(b"op") != b"list":
         return None
     path = keys.get(b"path", b"")
-    attempts = [path, unquote_to_bytes(path.replace(b"+", b" "))]
+    paths = [path, unquote_to_bytes(path.replace(b"+", b" "))]
     if query.startswith(b"op=list&path="):
-        attempts.insert(0, query[len(b"op=list&path=") :])
-    return tuple(attempts)
+        paths.insert(0, query[len(b"op=list&path=") :])
+    return tuple(paths)

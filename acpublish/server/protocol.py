@@ -1,23 +1,20 @@
-"""Deadlines that are nearly always met, looked at by one timer for all of a loop.
-
-A timer for each would cost as much as a fifth of an up-to-date check.
-
-Between the socket and uvicorn's parser: requests as devices really send them.
+"""Between the socket and uvicorn's parser: requests as devices really send them.
 
 AutoConnect sends targets without a leading slash, with raw spaces and raw UTF-8, which every strict
-parser refuses. This protocol mends the request line of a GET or HEAD before the parser sees it,
-and hands the original bytes of the target on in the ASGI scope, as ``acpublish.target``.
+parser rejects. This protocol fixes the request line of a GET or HEAD before the parser sees it, and
+passes on the original bytes of the target in the ASGI scope, as ``acpublish.target``.
 
-Mending must never let two readers disagree about where a request begins (request smuggling):
+A fix must never let two readers disagree about where a request begins (request smuggling):
 
-1. A line is mended only at the start of a message, which is where the parser itself has said that
-   the message before is complete, at the very byte that was fed last.
+1. A line is fixed only at the start of a message, that is, where the parser itself has reported
+   that the message before it is complete, exactly at the byte that was fed last.
 2. A body is counted by its one Content-Length and passed on untouched.
-3. After anything else (chunked, an upgrade, a parser that counts differently) the connection
-   answers what it has and closes; what else came on it is dropped.
-4. Nothing with a control character in its first line is mended.
+3. After anything else (chunked, an upgrade, a parser that counts differently), the connection
+   responds to what it has and closes; whatever else arrived on it is dropped.
+4. Nothing with a control character in its first line is fixed.
 
-A head that is too long or too slow is refused here, because uvicorn has no limit for either.
+A head that is too long or too slow is rejected here, because uvicorn limits neither. The scope also
+has ``acpublish.connection``, by which a response can find out whether it reached the network.
 """
 
 from __future__ import annotations
@@ -30,6 +27,8 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from acpublish.server.sockets import acknowledged_bytes
+
 #: How late a deadline may be noticed.
 TICK_S = 0.25
 
@@ -37,7 +36,10 @@ _LOOPS: dict[asyncio.AbstractEventLoop, Deadlines] = {}
 
 
 class Deadlines:
-    """What one event loop waits for."""
+    """The deadlines of one event loop, which are nearly always met, checked by a single timer.
+
+    A timer for each would cost as much as a fifth of an up-to-date check.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -46,15 +48,15 @@ class Deadlines:
 
     @classmethod
     def of(cls, loop: asyncio.AbstractEventLoop) -> Deadlines:
-        """Returns those of a loop."""
-        found = _LOOPS.get(loop)
-        return found if found is not None else cls(loop)
+        """Returns the deadlines of a loop."""
+        deadlines = _LOOPS.get(loop)
+        return deadlines if deadlines is not None else cls(loop)
 
     def add(self, late: Callable[[], None], wait_s: float) -> None:
-        """Begins to wait, unless it is waited for already.
+        """Sets a deadline, unless there is one for the same callable.
 
         Args:
-            late: What is called when the time is over.
+            late: Called when the time is over.
             wait_s: How long to wait.
         """
         if late in self._ends:
@@ -66,7 +68,7 @@ class Deadlines:
             self._loop.call_later(TICK_S, self._tick)
 
     def discard(self, late: Callable[[], None]) -> None:
-        """Waits no more."""
+        """Removes a deadline."""
         self._ends.pop(late, None)
 
     def _tick(self) -> None:
@@ -78,8 +80,70 @@ class Deadlines:
         if self._ticks:
             self._loop.call_later(TICK_S, self._tick)
         elif _LOOPS.get(self._loop) is self:
-            # Nothing is kept of a loop that may be gone.
+            # No reference stays to a loop that may be gone.
             del _LOOPS[self._loop]
+
+
+CONNECTION_KEY = "acpublish.connection"
+
+
+class Connection:
+    """What a response can find out about the connection that it goes out on.
+
+    uvicorn's ``send`` returns silently once the client has disconnected, and after a write that
+    failed or was dropped because the transport was closing already. So a response asks here:
+
+    1. After each part, whether the transport is :attr:`closing`: then the part was not taken.
+    2. :meth:`begin_drain` before the empty last part, so that ``send`` waits until the transport's
+       buffer is empty, instead of only low.
+    3. After the last part, :meth:`end_drain`.
+
+    Attributes:
+        lost: Whether the connection has ended, for whatever reason.
+        acknowledged_bytes: How many bytes the other side had acknowledged when the connection
+            broke, heads included; None if the system does not count them.
+    """
+
+    __slots__ = ("_broken", "_transport", "acknowledged_bytes", "lost")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._broken = False
+        self.lost = False
+        self.acknowledged_bytes: int | None = None
+
+    @property
+    def closing(self) -> bool:
+        """Whether the transport takes no more bytes."""
+        return self._transport.is_closing()
+
+    def begin_drain(self) -> None:
+        """Makes the next ``send`` wait until the operating system has taken everything."""
+        if not self.lost:
+            self._transport.set_write_buffer_limits(high=0)
+
+    def end_drain(self) -> bool:
+        """Returns whether the operating system has taken everything."""
+        if not self.closing:
+            # The default limits, for the next response on this connection.
+            self._transport.set_write_buffer_limits()
+        return not self._broken
+
+    def on_lost(self, error: Exception | None) -> None:
+        """Notes that the connection has ended.
+
+        Args:
+            error: Why it broke; None if it was closed, which sends what is in the buffer first.
+        """
+        self._broken = self._broken or error is not None
+        if self._broken:
+            self.acknowledged_bytes = acknowledged_bytes(self._transport.get_extra_info("socket"))
+        self.lost = True
+
+    def abort(self) -> None:
+        """Breaks the connection off, whatever has not been sent yet."""
+        self._broken = True
+        self._transport.abort()
 
 
 TARGET_KEY = "acpublish.target"
@@ -88,7 +152,7 @@ MAX_LINE_BYTES = 8 * 1024
 MAX_HEAD_BYTES = 16 * 1024
 #: A device sends its whole head at once; this is for the slow and the idle.
 HEAD_DEADLINE_S = 10.0
-#: More than any upload with its chunk heads; bounds what the trailers of a chunked body may take.
+#: More than any upload with its chunk heads; limits the trailers of a chunked body.
 MAX_CHUNKED_BYTES = 64 * 1024 * 1024
 
 _END = b"\r\n\r\n"
@@ -118,34 +182,34 @@ class _Stage(Enum):
     DONE = 4  # nothing more is read from this connection
 
 
-def mend(head: bytes) -> tuple[bytes, bytes | None]:
-    """Mends the request line of a head.
+def fix_request_line(head: bytes) -> tuple[bytes, bytes | None]:
+    """Fixes the request line of a head.
 
     Args:
-        head: All bytes up to the empty line, that included.
+        head: All bytes up to and including the empty line.
 
     Returns:
-        The head for the parser, and the original target in origin form; None where the line is
-        left to the parser as it is.
+        The head for the parser, and the original target in origin form; None if the line is left
+        to the parser as it is.
     """
     clean = _CLEAN_LINE.match(head)
     if clean:
         return head, clean[1]
-    found = _DEVICE_LINE.match(head)
-    if not found:
+    line = _DEVICE_LINE.match(head)
+    if not line:
         return head, None
-    method, target, version = found.groups()
+    method, target, version = line.groups()
     absolute = _ABSOLUTE_FORM.match(target)
     if absolute:
         target = target[absolute.end() :]
     if not target.startswith(b"/"):
         target = b"/" + target
     safe = _NOT_VISIBLE.sub(lambda bad: b"%%%02X" % bad[0][0], target)
-    return b"%s %s %s\r\n%s" % (method, safe, version, head[found.end() :]), target
+    return b"%s %s %s\r\n%s" % (method, safe, version, head[line.end() :]), target
 
 
 class DeviceProtocol(HttpToolsProtocol):
-    """uvicorn's protocol for HTTP/1, with the request lines mended."""
+    """uvicorn's protocol for HTTP/1, with request lines fixed, and with limits for heads."""
 
     _stage = _Stage.HEAD
     _pending = b""
@@ -154,20 +218,23 @@ class DeviceProtocol(HttpToolsProtocol):
     _begun = 0
     _completed = 0
     _deadlines: Deadlines
+    _connection: Connection
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begins to wait for a head."""
         super().connection_made(cast(asyncio.Transport, transport))
+        self._connection = Connection(self.transport)
         self._deadlines = Deadlines.of(self.loop)
         self._deadlines.add(self.too_slow, HEAD_DEADLINE_S)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Ends the wait."""
+        """Ends the wait, and lets a response that is going out know."""
         self._deadlines.discard(self.too_slow)
+        self._connection.on_lost(exc)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Takes what came; a whole clean head, which is nearly always what came, goes straight on.
+        """Reads what arrived; nearly always that is a whole clean head, which goes straight on.
 
         Args:
             data: Any number of bytes, cut anywhere.
@@ -187,7 +254,7 @@ class DeviceProtocol(HttpToolsProtocol):
                 data = self._take_chunked(data)
 
     def _take_head(self, data: bytes) -> bytes:
-        """Collects a head; returns what follows it."""
+        """Collects a head, and returns what follows it."""
         self._deadlines.add(self.too_slow, HEAD_DEADLINE_S)
         # Empty lines before a request line are skipped (RFC 9112, section 2.2).
         pending = self._pending + data if self._pending else data.lstrip(b"\r\n")
@@ -206,11 +273,11 @@ class DeviceProtocol(HttpToolsProtocol):
                 self._pending = pending
             return b""
         self._pending = b""
-        self._head(*mend(pending[: end + 4]))
+        self._head(*fix_request_line(pending[: end + 4]))
         return pending[end + 4 :]
 
     def _head(self, head: bytes, target: bytes | None) -> None:
-        """Feeds one whole head, and finds out what must follow it."""
+        """Feeds one whole head, and determines what must follow it."""
         self._deadlines.discard(self.too_slow)
         self._target = target
         self._begun = self._completed = 0
@@ -261,32 +328,38 @@ class DeviceProtocol(HttpToolsProtocol):
         self.cycle.keep_alive = False
 
     def on_message_begin(self) -> None:
-        """Puts the original target into the scope."""
+        """Adds the original target and the connection to the scope."""
         self._begun += 1
         super().on_message_begin()
-        cast("dict[str, Any]", self.scope)[TARGET_KEY] = self._target
+        scope = cast("dict[str, Any]", self.scope)
+        scope[TARGET_KEY] = self._target
+        scope[CONNECTION_KEY] = self._connection
 
     def on_message_complete(self) -> None:
-        """Counts the messages that the parser holds complete."""
+        """Counts the messages that the parser has completed."""
         self._completed += 1
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Waits for the rest of a body no longer than for a head: its answer is out already."""
+        """Sets a deadline for the rest of a body, because its response is out already."""
         super().on_response_complete()
         if self._stage in (_Stage.BODY, _Stage.CHUNKED):
             self._deadlines.add(self.too_slow, HEAD_DEADLINE_S)
 
     def send_400_response(self, msg: str) -> None:
-        """Answers what is no HTTP, unless an answer is on its way."""
+        """Responds to what is not HTTP, unless a response is going out."""
         self._give_up(_BAD_REQUEST)
 
     def too_slow(self) -> None:
-        """Gives up a connection whose head has not come in time."""
+        """Gives up a connection whose head has not arrived in time."""
         self._give_up(_TIMEOUT if self._pending else b"")
 
-    def _give_up(self, answer: bytes) -> None:
-        """Reads no more, and answers; an answer on its way goes first, and is the last."""
+    def abort(self) -> None:
+        """Breaks the connection off, and the response that is going out."""
+        self._connection.abort()
+
+    def _give_up(self, response: bytes) -> None:
+        """Stops reading, and responds; a response that is going out goes first, and is the last."""
         between_messages = self._stage is _Stage.HEAD
         self._stage, self._pending = _Stage.DONE, b""
         self._deadlines.discard(self.too_slow)
@@ -296,8 +369,8 @@ class DeviceProtocol(HttpToolsProtocol):
             if between_messages:
                 return
             if cycle.response_started:
-                answer = b""
+                response = b""
         if not self.transport.is_closing():
-            if answer:
-                self.transport.write(answer)
+            if response:
+                self.transport.write(response)
             self.transport.close()

@@ -1,6 +1,9 @@
 """Runs the server: from options to an exit status.
 
-What the server says while it runs: plain lines on stderr, one for each request.
+1. The catalog is repaired, and the socket opened, before anything is served.
+2. stdout gets one line, once the server listens; everything else is logged on stderr.
+3. The first signal stops accepting and lets downloads in progress finish, within the grace time;
+   a second one ends them.
 """
 
 from __future__ import annotations
@@ -15,9 +18,9 @@ import socket
 import sys
 import threading
 import types
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.catalog.state import state_dir
@@ -25,45 +28,47 @@ from acpublish.errors import AcpublishError, MissingExtraError, SettingsError
 from acpublish.server.config import ServerOptions
 from acpublish.server.sockets import listen, own_address, raise_open_files, reaches_others, url_of
 
-__all__ = ["ServerOptions", "serve"]
-
 try:
     import uvicorn
 
     from acpublish.server.accesslog import AccessLog
     from acpublish.server.app import create_app
+    from acpublish.server.checkins import Listener
     from acpublish.server.protocol import DeviceProtocol
     from acpublish.server.tokens import Tokens
-except ImportError as fault:
+except ImportError as error:
     raise MissingExtraError(
-        f"the server needs {fault.name}, which is not installed",
+        f"the server needs {error.name}, which is not installed",
         hint="Install it: pip install 'acpublish[server]'.",
-    ) from fault
+    ) from error
 
+__all__ = ["configure", "level_of", "serve"]
 
 _log = logging.getLogger("acpublish.server")
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _KEEP_ALIVE_S = 5
 _TICK_S = 0.05
-#: What handlers need to notice that their connection is gone.
+#: How long handlers need to notice that their connection is gone.
 _AFTER_ABORT_S = 1.0
 
 
-def serve(options: ServerOptions) -> int:
+def serve(options: ServerOptions, listeners: Sequence[Listener] = ()) -> int:
     """Serves a catalog until a signal ends it.
 
     Prints one line on stdout as soon as it listens.
 
     Args:
         options: How to serve.
+        listeners: Called in the event loop with every check-in, and with what became of every
+            offer (:mod:`acpublish.server.checkins`).
 
     Returns:
         The exit status.
 
     Raises:
-        SettingsError: The address, the level of the log or the state folder is at fault.
-        CatalogError: The catalog's directory is.
+        SettingsError: The address, the log level or the state folder is invalid.
+        CatalogError: The catalog's directory cannot be read.
     """
     configure(level_of(options.log))
     state = options.state or state_dir(options.catalog, os.environ)
@@ -74,7 +79,7 @@ def serve(options: ServerOptions) -> int:
     raise_open_files()
     access = AccessLog(sys.stderr if _log.isEnabledFor(logging.INFO) else None)
     config = uvicorn.Config(
-        create_app(replace(options, state=state), catalog, tokens, log=access),
+        create_app(replace(options, state=state), catalog, tokens, listeners, access),
         http=DeviceProtocol,
         ws="none",
         lifespan="off",
@@ -87,7 +92,7 @@ def serve(options: ServerOptions) -> int:
         workers=1,
     )
     server = _Server(config, options, listener)
-    # What is there now stays; the collector need not look at it again and again.
+    # Everything that exists now stays, so the collector need not look at it again and again.
     gc.freeze()
     try:
         _run(server.serve(sockets=[listener]))
@@ -98,17 +103,17 @@ def serve(options: ServerOptions) -> int:
 
 def _repair(catalog: DirectoryCatalog) -> None:
     try:
-        made = catalog.repair()
-    except AcpublishError as fault:
-        # A catalog that only can be read is served all the same.
-        _log.warning("the catalog could not be repaired: %s", fault)
+        repaired = catalog.repair()
+    except AcpublishError as error:
+        # A read-only catalog is served all the same.
+        _log.warning("the catalog could not be repaired: %s", error)
         return
-    for file in made:
-        _log.info("made again: %s", file)
+    for file in repaired:
+        _log.info("repaired: %s", file)
 
 
 def _run(main: Coroutine[Any, Any, None]) -> None:
-    """Runs a coroutine in uvloop where it is installed, in asyncio otherwise."""
+    """Runs a coroutine in uvloop if that is installed, in asyncio otherwise."""
     try:
         import uvloop
     except ImportError:
@@ -125,7 +130,7 @@ def _run(main: Coroutine[Any, Any, None]) -> None:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, with an end of its own: running downloads first, within the grace time."""
+    """uvicorn's server, which ends only after downloads in progress, within the grace time."""
 
     def __init__(
         self, config: uvicorn.Config, options: ServerOptions, listener: socket.socket
@@ -135,20 +140,20 @@ class _Server(uvicorn.Server):
         self._listener = listener
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begins to accept, and says so."""
+        """Starts to accept connections, and prints the URL."""
         await super().startup(sockets=sockets)
         catalog, url = self._options.catalog.absolute(), url_of(self._listener)
         sys.stdout.write(f"acpublish: serving {catalog} at {url}\n")
         sys.stdout.flush()
         if reaches_others(self._listener):
             _log.warning(
-                "anyone who reaches this address can read the images, "
-                "which may hold Wi-Fi passwords"
+                "anyone who can reach this address can read the images, "
+                "which may contain Wi-Fi passwords"
             )
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Takes the signals; unlike uvicorn it does not raise them again, as the end is clean."""
+        """Handles signals; unlike uvicorn, it does not raise them again, as the end is clean."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -160,29 +165,29 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
     def handle_exit(self, sig: int, frame: types.FrameType | None) -> None:
-        """The first signal ends gracefully, a second one at once."""
+        """Ends gracefully at the first signal, immediately at the second."""
         if self.should_exit:
             self.force_exit = True
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stops accepting, lets running answers finish, then breaks the rest off."""
-        _log.info("stopping; running downloads have %g s", self._options.grace_s)
+        """Stops accepting, lets responses finish, then breaks the rest off."""
+        _log.info("stopping; downloads in progress have %g s to finish", self._options.grace_s)
         for server in self.servers:
             server.close()
         state = self.server_state
         for connection in list(state.connections):
             connection.shutdown()
         loop = asyncio.get_running_loop()
-        ends = loop.time() + self._options.grace_s
-        while (state.connections or state.tasks) and not self.force_exit and loop.time() < ends:
+        end = loop.time() + self._options.grace_s
+        while (state.connections or state.tasks) and not self.force_exit and loop.time() < end:
             await asyncio.sleep(_TICK_S)
         if state.connections:
             _log.warning("broke off %d connections", len(state.connections))
         for connection in list(state.connections):
-            connection.transport.abort()
-        ends = loop.time() + _AFTER_ABORT_S
-        while state.tasks and loop.time() < ends:
+            cast(DeviceProtocol, connection).abort()
+        end = loop.time() + _AFTER_ABORT_S
+        while state.tasks and loop.time() < end:
             await asyncio.sleep(_TICK_S)
         for task in list(state.tasks):
             task.cancel()
@@ -192,20 +197,22 @@ _LEVELS = ("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG")
 
 
 def level_of(name: str) -> int:
-    """Returns the level of a name of :mod:`logging`, in either case.
+    """Returns the level that a name of :mod:`logging` stands for, in either case.
 
     Raises:
         SettingsError: There is no such level.
     """
     upper = name.upper()
     if upper not in (*_LEVELS, "WARN", "FATAL", "NOTSET"):
-        raise SettingsError(f"there is no log level {name!a}", hint=f"One of {', '.join(_LEVELS)}.")
+        raise SettingsError(
+            f"there is no log level {name!a}", hint=f"Use one of: {', '.join(_LEVELS)}."
+        )
     level: int = getattr(logging, upper)
     return level
 
 
 def configure(level: int) -> None:
-    """Sends the records of the server and of uvicorn to stderr, and no one else's."""
+    """Sends the log records of the server and of uvicorn to stderr, and no others."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     for name in ("acpublish", "uvicorn"):
@@ -213,5 +220,5 @@ def configure(level: int) -> None:
         logger.handlers = [handler]
         logger.setLevel(level)
         logger.propagate = False
-    # What uvicorn tells of its own start and end is told here in other words.
+    # This module logs the start and the end itself.
     logging.getLogger("uvicorn.error").setLevel(max(level, logging.WARNING))

@@ -1,24 +1,26 @@
-"""The listening socket, and the limits of the process that serves it."""
+"""The listening socket, the limit of open files, and what the kernel counts of a connection."""
 
 from __future__ import annotations
 
 import contextlib
 import ipaddress
 import socket
+import struct
+from typing import Any
 
-from acpublish.errors import SettingsError
+from acpublish.errors import SettingsError, reason_of
 
 #: With the default, which grows to megabytes, an aborted download looks finished; 32 KiB costs a
 #: factor of six. Linux gives accepted sockets the size of the listening one.
 SEND_BUFFER_BYTES = 128 * 1024
 BACKLOG = 2048
-#: TEST-NET-1 (RFC 5737): connecting a UDP socket sends nothing, it only chooses the own address.
+#: TEST-NET-1 (RFC 5737): connecting a UDP socket sends nothing, it only selects the own address.
 _ANYWHERE = ("192.0.2.1", 9)
 LOOPBACK = "127.0.0.1"
 
 
 def own_address() -> str:
-    """Returns the address by which other hosts reach this one, loopback where there is none."""
+    """Returns the address by which other hosts reach this one, loopback if there is none."""
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.connect(_ANYWHERE)
@@ -32,30 +34,31 @@ def listen(bind: str, port: int) -> socket.socket:
     """Opens the listening socket.
 
     Raises:
-        SettingsError: The address is none of this host's, or the port is taken.
+        SettingsError: The address does not belong to this host, or the port is in use.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             bind, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family, kind, protocol)
-    except (OSError, UnicodeError) as fault:
+    except (OSError, UnicodeError) as error:
         raise SettingsError(
-            f"cannot listen at {bind!a}: it is no address", hint="Give one with --bind."
-        ) from fault
+            f"cannot listen on {bind!a}: it is not an address",
+            hint="Pass an IP address of this host with --bind.",
+        ) from error
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         listener.bind(address)
         listener.listen(BACKLOG)
         listener.setblocking(False)
-    except (OSError, OverflowError) as fault:
+    except (OSError, OverflowError) as error:
         listener.close()
-        reason = fault.strerror if isinstance(fault, OSError) else str(fault)
+        reason = reason_of(error) if isinstance(error, OSError) else str(error)
         raise SettingsError(
-            f"cannot listen at {bind} port {port}: {reason}",
-            hint="Give another address with --bind, or another port with --port (0: a free one).",
-        ) from fault
+            f"cannot listen on {bind} port {port}: {reason}",
+            hint="Pass another address with --bind, or another port with --port (0: a free one).",
+        ) from error
     return listener
 
 
@@ -66,13 +69,13 @@ def url_of(listener: socket.socket) -> str:
 
 
 def reaches_others(listener: socket.socket) -> bool:
-    """Tells whether other hosts can reach a listening socket."""
+    """Returns whether other hosts can reach a listening socket."""
     host = listener.getsockname()[0]
     return not ipaddress.ip_address(host.partition("%")[0]).is_loopback
 
 
 def raise_open_files() -> None:
-    """Raises the soft limit of open files to the hard one: each slow download holds one."""
+    """Raises the soft limit of open files to the hard one: each slow download needs one."""
     try:
         import resource
     except ImportError:
@@ -81,3 +84,24 @@ def raise_open_files() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+#: ``struct tcp_info`` of ``linux/tcp.h``: the offset of ``tcpi_bytes_acked``, a 64-bit number.
+_BYTES_ACKED_OFFSET = 120
+
+
+def acknowledged_bytes(connected: Any) -> int | None:
+    """Returns how many bytes the other side of a connection has acknowledged.
+
+    Args:
+        connected: The socket, or what uvloop hands out in its place.
+
+    Returns:
+        None if the system does not count them.
+    """
+    try:
+        information = connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+        count: int = struct.unpack_from("=Q", information, _BYTES_ACKED_OFFSET)[0]
+    except (AttributeError, OSError, struct.error):
+        return None
+    return count

@@ -1,7 +1,7 @@
 """Tokens: who may publish which product.
 
-The file ``tokens.json`` in the state folder holds the SHA-256 of each token, never a token. A token
-has 256 random bits, so a fast digest is enough: there is nothing to guess.
+The file ``tokens.json`` in the state folder contains the SHA-256 of each token, never a token. A
+token has 256 random bits, so a fast digest is enough: it cannot be guessed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 from acpublish import atomic
 from acpublish.catalog.state import ensure_private
-from acpublish.errors import SettingsError
+from acpublish.errors import SettingsError, reason_of
 from acpublish.release import names
 
 FILE = "tokens.json"
@@ -40,12 +40,12 @@ class Access(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """What is kept of a token.
+    """What is stored of a token.
 
     Attributes:
-        id: A short name, to speak of it.
-        sha256: Of the token's text, lower-case hex.
-        publish: The product that it may publish, or ``*`` for each.
+        id: A short name for it.
+        sha256: The SHA-256 of the token, in lower-case hex.
+        publish: The product that it may publish, or ``*`` for every product.
         created: UTC, ISO 8601 with a final ``Z``.
     """
 
@@ -65,18 +65,18 @@ class Token:
 
 
 def create_token(state: Path, publish: str) -> str:
-    """Makes a token.
+    """Creates a token.
 
     Args:
-        state: The state folder; made if it is not there.
-        publish: The product that it may publish, or ``*`` for each.
+        state: The state folder; created if it is missing.
+        publish: The product that it may publish, or ``*`` for every product.
 
     Returns:
-        The token. It is kept nowhere.
+        The token. It is not stored anywhere.
 
     Raises:
-        BadNameError: ``publish`` is no name of a product.
-        SettingsError: The state folder cannot be written, or its file not read.
+        BadNameError: ``publish`` is not a valid product name.
+        SettingsError: The state folder cannot be written, or its file cannot be read.
     """
     if publish != EVERY_PRODUCT:
         names.product(publish)
@@ -89,19 +89,19 @@ def create_token(state: Path, publish: str) -> str:
         created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     )
     try:
-        # Two commands at once must not lose each other's token.
+        # Two commands at the same time must not lose each other's token.
         with atomic.exclusive(state):
             _write(state / FILE, [*_read(state / FILE), token])
     except OSError as fault:
         raise SettingsError(
-            f"the tokens in {state} cannot be written: {fault.strerror}",
-            hint="Give another state folder with --state.",
+            f"the tokens in {state} cannot be written: {reason_of(fault)}",
+            hint="Use another state folder with --state.",
         ) from fault
     return text
 
 
 class Tokens:
-    """The tokens of a state folder, read again whenever their file changed."""
+    """The tokens of a state folder, read again whenever their file has changed."""
 
     def __init__(self, state: Path) -> None:
         self._path = state / FILE
@@ -109,14 +109,14 @@ class Tokens:
         self._tokens: tuple[Token, ...] = ()
 
     def allows(self, text: str | None, product: str) -> Access:
-        """Tells whether a token may publish a product.
+        """Returns whether a token may publish a product, or why not.
 
         Args:
-            text: The token, None where none was sent.
+            text: The token, None if none was sent.
             product: The product's name.
 
         Raises:
-            SettingsError: The file of tokens cannot be read.
+            SettingsError: The tokens file cannot be read.
         """
         tokens = self._current()
         if not tokens:
@@ -124,11 +124,11 @@ class Tokens:
         if text is None:
             return Access.MISSING
         digest = _digest(text)
-        # Every token is compared, so that the time tells nothing of which one came close.
-        held = [token for token in tokens if hmac.compare_digest(token.sha256, digest)]
-        if not held:
+        # Every token is compared, so that the time does not show which one came close.
+        matches = [token for token in tokens if hmac.compare_digest(token.sha256, digest)]
+        if not matches:
             return Access.WRONG
-        if any(token.publish in (EVERY_PRODUCT, product) for token in held):
+        if any(token.publish in (EVERY_PRODUCT, product) for token in matches):
             return Access.ALLOWED
         return Access.OTHER_PRODUCT
 
@@ -137,8 +137,8 @@ class Tokens:
             status = os.stat(self._path)
         except FileNotFoundError:
             return ()
-        except OSError as fault:
-            raise _unreadable(self._path) from fault
+        except OSError as error:
+            raise _unreadable(self._path) from error
         seen = (status.st_ino, status.st_size, status.st_mtime_ns)
         if seen != self._seen:
             self._tokens = tuple(_read(self._path))
@@ -155,17 +155,17 @@ def _read(path: Path) -> list[Token]:
         document: Any = json.loads(path.read_bytes())
         return [
             Token(
-                id=str(one["id"]),
-                sha256=str(one["sha256"]),
-                publish=str(one["publish"]),
-                created=str(one["created"]),
+                id=str(entry["id"]),
+                sha256=str(entry["sha256"]),
+                publish=str(entry["publish"]),
+                created=str(entry["created"]),
             )
-            for one in document["tokens"]
+            for entry in document["tokens"]
         ]
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, KeyError, TypeError) as fault:
-        raise _unreadable(path) from fault
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _unreadable(path) from error
 
 
 def _write(path: Path, tokens: list[Token]) -> None:
@@ -182,5 +182,5 @@ def _write(path: Path, tokens: list[Token]) -> None:
 def _unreadable(path: Path) -> SettingsError:
     return SettingsError(
         f"the tokens in {path} cannot be read",
-        hint="Remove that file and make new tokens with 'acpublish token create'.",
+        hint="Remove that file, then create new tokens with 'acpublish token create'.",
     )

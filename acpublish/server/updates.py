@@ -1,17 +1,25 @@
-"""The two ways to an update: a file by its name, and the automatic address of product and board."""
+"""Images for devices and everyone else: by a file's name, or from a product's update URL.
+
+Every request of an updater is reported as a check-in, and what became of an offer as delivered
+(:mod:`acpublish.server.checkins`).
+"""
 
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Hashable, Sequence
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
+from acpublish.bounded import BoundedDict
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.catalog.files import LooseFile, ReleaseFile
 from acpublish.errors import AcpublishError
 from acpublish.release import names
 from acpublish.release.decision import (
     Decision,
+    Target,
     Verdict,
     choose,
     decide_file,
@@ -19,76 +27,85 @@ from acpublish.release.decision import (
     kind_wanted,
 )
 from acpublish.release.manifest import Release
+from acpublish.release.names import ImageKind
 from acpublish.server import http
-from acpublish.server.cache import Places
-from acpublish.server.checkins import CheckIns
+from acpublish.server.cache import LocationCache
+from acpublish.server.checkins import CheckIn, CheckIns, Delivered
 from acpublish.server.http import Request, Send
-from acpublish.server.images import ImageSender, Served
+from acpublish.server.images import ImageSender, Served, Transfer
 from acpublish.wire import UPDATE_PREFIX, Mode, Report
+
+__all__ = ["DecisionCache", "Updates"]
 
 _log = logging.getLogger(__name__)
 
-_KEPT_DECISIONS = 1024
-_KEPT_ADDRESSES = 1024
 _PREFIX = UPDATE_PREFIX.encode()
 _CHECKSUMS = ((b".md5", "md5"), (b".sha256", "sha256"))
 
 
 class Updates:
-    """Answers for images, to devices and to everyone else."""
+    """Responds to requests for images."""
 
     def __init__(
-        self, catalog: DirectoryCatalog, places: Places, images: ImageSender, checkins: CheckIns
+        self,
+        catalog: DirectoryCatalog,
+        locations: LocationCache,
+        images: ImageSender,
+        check_ins: CheckIns,
     ) -> None:
+        """Prepares to respond.
+
+        Args:
+            catalog: Where releases are.
+            locations: What file names lead to.
+            images: Sends files.
+            check_ins: Gets every check-in, and what became of each offer.
+        """
         self._catalog = catalog
-        self._places = places
+        self._locations = locations
         self._images = images
-        self._checkins = checkins
-        self._decisions: dict[str, tuple[tuple[Release, ...], dict[object, Decision]]] = {}
+        self._check_ins = check_ins
+        self._decisions = DecisionCache()
 
     async def file(self, request: Request, send: Send) -> int:
-        """Answers for a file that is asked for by its name, or for its checksum file."""
-        located = self._places.locate(request.target)
-        if isinstance(located, (ReleaseFile, LooseFile)):
-            return await self._named(request, located, send)
-        if located is None:
+        """Responds to a request for a file by its name, or for its checksum file."""
+        location = self._locations.locate(request.target)
+        if isinstance(location, (ReleaseFile, LooseFile)):
+            return await self._named(request, location, send)
+        if location is None:
             for suffix, digest in _CHECKSUMS:
                 for target in (request.target, request.path):
                     if target.endswith(suffix):
-                        image = self._places.locate(target[: -len(suffix)])
+                        image = self._locations.locate(target[: -len(suffix)])
                         if isinstance(image, (ReleaseFile, LooseFile)):
                             return await self._checksum(image, digest, send)
         return await http.missing(send)
 
     async def automatic(self, request: Request, send: Send) -> int:
-        """Answers for ``/update/<product>/<board>[?channel=...]``.
+        """Responds to ``/update/<product>/<board>[?channel=...]``.
 
-        A folder of the catalog may have that name, too: what no product answers is a file's name.
+        A folder of the catalog may also have that name, so what is not a product's is a file's.
         """
-        asked = _asked(request.path, request.query)
-        if asked is None:
+        parts = _update_parts(request.path, request.query)
+        if parts is None:
             return await self.file(request, send)
-        product, board, channel = asked
-        decision = self._decide(request.report, product, board, channel)
+        product, board, channel = parts
+        releases = self._catalog.releases(product)
+        decision = self._decisions.decide(request.report, releases, product, board, channel)
         if decision.verdict is Verdict.NOTHING and not self._catalog.owns(product):
             return await self.file(request, send)
-        self._note(request, decision, product, board)
+        check_in = self._check_in(request, decision, product, board, channel)
         if decision.verdict is Verdict.UP_TO_DATE:
             return await http.not_modified(send)
         if decision.release is None or decision.image is None:
             return await _without_image(decision, send)
+        forms = [self._images.of_release(decision.release, decision.image)]
         if decision.compressed is not None:
-            gzip = self._images.of_compressed(decision.image, decision.compressed)
-            try:
-                return await self._images.send(request, gzip, send)
-            except AcpublishError as fault:
-                # Nothing was sent yet, and the plain image does as well.
-                _log.error("%s is sent plain: %s", decision.image.file, fault)
-        served = self._images.of_release(decision.release, decision.image)
-        return await self._answer(request, decision, served, send)
+            forms.insert(0, self._images.of_compressed(decision.image, decision.compressed))
+        return await self._respond(request, decision, check_in, forms, send)
 
-    async def _named(self, request: Request, located: ReleaseFile | LooseFile, send: Send) -> int:
-        served = await self._served(located)
+    async def _named(self, request: Request, location: ReleaseFile | LooseFile, send: Send) -> int:
+        served = await self._served(location)
         decision = decide_file(
             request.report,
             family=served.family,
@@ -97,78 +114,95 @@ class Updates:
             version=served.version,
             flashable=served.flashable,
         )
-        if isinstance(located, ReleaseFile):
-            self._note(request, decision, located.release.product, located.image.board)
+        if isinstance(location, ReleaseFile):
+            product, board = location.release.product, location.image.board
+            check_in = self._check_in(request, decision, product, board)
         else:
-            self._note(request, decision)
-        return await self._answer(request, decision, served, send)
+            check_in = self._check_in(request, decision)
+        return await self._respond(request, decision, check_in, [served], send)
 
-    async def _answer(
-        self, request: Request, decision: Decision, served: Served, send: Send
-    ) -> int:
-        if decision.verdict is Verdict.UP_TO_DATE:
-            return await http.not_modified(send)
-        if decision.verdict is not Verdict.OFFER:
-            return await _without_image(decision, send)
-        if request.report.mode is not Mode.VERSION:
-            return await self._images.send(request, served, send)
-        if served.version is None:
-            return await http.text(send, 404, "The version of this file is not known.")
-        version = [(b"x-version", served.version.encode()), (b"content-length", b"0")]
-        return await http.whole(send, 200, version)
-
-    async def _served(self, located: ReleaseFile | LooseFile) -> Served:
-        if isinstance(located, ReleaseFile):
-            return self._images.of_release(located.release, located.image)
-        return await self._images.of_loose(located.path)
-
-    async def _checksum(self, located: ReleaseFile | LooseFile, digest: str, send: Send) -> int:
-        served = await self._served(located)
-        value = served.md5 if digest == "md5" else served.sha256
-        if value is None:
-            return await http.missing(send)
-        # As md5sum and sha256sum write it, so that their --check reads it.
-        name = served.name.encode("utf-8", "replace").replace(b"\n", b"?")
-        body = value.encode() + b"  " + name + b"\n"
-        return await http.whole(send, 200, http.length_and_type(body, b"text/plain"), body)
-
-    def _decide(self, report: Report, product: str, board: str, channel: str) -> Decision:
-        """Decides, or remembers: most devices of a fleet say the same, until a release is new."""
-        releases = self._catalog.releases(product)
-        kept = self._decisions.get(product)
-        if kept is None or kept[0] is not releases or len(kept[1]) >= _KEPT_DECISIONS:
-            kept = (releases, {})
-            if len(self._decisions) >= _KEPT_DECISIONS:
-                self._decisions.clear()
-            if releases:
-                self._decisions[product] = kept
-        said = (report.family, report.mode, report.version, report.sketch_md5, report.sketch_sha256)
-        key = (board, channel, said)
-        decision = kept[1].get(key)
-        if decision is not None and not decision.has_forms:
-            return decision
-        target = choose(releases, board, channel, kind_wanted(report))
-        if decision is None:
-            decision = kept[1][key] = decide_update(
-                report, releases, target, board=board, channel=channel
-            )
-        if decision.has_forms:
-            # What space a device has is no part of the key, as it would keep up-to-date checks of
-            # one release apart; whoever gets an image can wait for this.
-            return decide_update(report, releases, target, board=board, channel=channel)
-        return decision
-
-    def _note(
+    def _check_in(
         self,
         request: Request,
         decision: Decision,
         product: str | None = None,
         board: str | None = None,
-    ) -> None:
+        channel: str | None = None,
+    ) -> CheckIn | None:
+        """Reports a check-in, unless the client is not an updater."""
         request.note = decision.reason
-        self._checkins.note(
-            request.report, decision, address=request.address, product=product, board=board
+        if not request.report.updater:
+            return None
+        check_in = CheckIn(
+            at=time.time(),
+            address=request.address,
+            method=request.method,
+            report=request.report,
+            product=product,
+            board=board,
+            channel=channel,
+            decision=decision,
         )
+        self._check_ins.publish(check_in)
+        return check_in
+
+    async def _respond(
+        self,
+        request: Request,
+        decision: Decision,
+        check_in: CheckIn | None,
+        forms: Sequence[Served],
+        send: Send,
+    ) -> int:
+        """Responds as decided; an offer is the first of the forms that can be sent."""
+        if decision.verdict is Verdict.UP_TO_DATE:
+            return await http.not_modified(send)
+        if decision.verdict is not Verdict.OFFER:
+            return await _without_image(decision, send)
+        transfer = Transfer(file_bytes=forms[0].size, file_sha256=forms[0].sha256)
+        try:
+            if request.report.mode is Mode.VERSION:
+                transfer.status = await _version(forms[-1], send)
+                transfer.drained = True
+                return transfer.status
+            return await self._send_first(request, forms, send, transfer)
+        finally:
+            if check_in is not None:
+                self._check_ins.publish(_delivered(check_in, transfer))
+
+    async def _send_first(
+        self, request: Request, forms: Sequence[Served], send: Send, transfer: Transfer
+    ) -> int:
+        *compressed, plain = forms
+        for served in compressed:
+            try:
+                return await self._images.send(request, served, send, transfer)
+            except AcpublishError as error:
+                # Nothing has been sent yet, and the plain image does as well.
+                _log.error("%s is sent uncompressed: %s", plain.name, error)
+        return await self._images.send(request, plain, send, transfer)
+
+    async def _served(self, location: ReleaseFile | LooseFile) -> Served:
+        if isinstance(location, ReleaseFile):
+            return self._images.of_release(location.release, location.image)
+        return await self._images.of_loose(location.path)
+
+    async def _checksum(self, location: ReleaseFile | LooseFile, digest: str, send: Send) -> int:
+        served = await self._served(location)
+        value = served.md5 if digest == "md5" else served.sha256
+        if value is None:
+            return await http.missing(send)
+        # The format of md5sum and sha256sum, so that their --check can read it.
+        name = served.name.encode("utf-8", "replace").replace(b"\n", b"?")
+        body = value.encode() + b"  " + name + b"\n"
+        return await http.whole(send, 200, http.length_and_type(body, b"text/plain"), body)
+
+
+async def _version(served: Served, send: Send) -> int:
+    if served.version is None:
+        return await http.text(send, 404, "The version of this file is not known.")
+    headers = [(b"x-version", served.version.encode()), (b"content-length", b"0")]
+    return await http.whole(send, 200, headers)
 
 
 async def _without_image(decision: Decision, send: Send) -> int:
@@ -177,14 +211,29 @@ async def _without_image(decision: Decision, send: Send) -> int:
     return await http.missing(send)
 
 
-@lru_cache(_KEPT_ADDRESSES)
-def _asked(path: bytes, query: bytes) -> tuple[str, str, str] | None:
-    """Returns product, board and channel of an automatic address; None where it has none."""
+def _delivered(check_in: CheckIn, transfer: Transfer) -> Delivered:
+    return Delivered(
+        check_in=check_in,
+        status=transfer.status,
+        file_bytes=transfer.file_bytes,
+        file_sha256=transfer.file_sha256,
+        sent_bytes=transfer.sent_bytes,
+        drained=transfer.drained,
+    )
+
+
+_MAX_URLS = 1024
+
+
+@lru_cache(_MAX_URLS)
+def _update_parts(path: bytes, query: bytes) -> tuple[str, str, str] | None:
+    """Returns product, board and channel of an update URL; None if it is not one."""
     parts = unquote_to_bytes(path[len(_PREFIX) :]).decode("latin-1").split("/")
-    asked = (*parts, _channel(query))
-    if len(asked) != 3 or not all(map(names.is_name, asked)):
+    parts.append(_channel(query))
+    if len(parts) != 3 or not all(map(names.is_name, parts)):
         return None
-    return asked
+    product, board, channel = parts
+    return product, board, channel
 
 
 def _channel(query: bytes) -> str:
@@ -193,3 +242,73 @@ def _channel(query: bytes) -> str:
         if key == b"channel":
             return unquote_to_bytes(value).decode("latin-1")
     return names.STABLE
+
+
+_MAX_PRODUCTS = 1024
+#: For each product, because what strangers send must not push out another product's decisions.
+_MAX_TARGETS = 1024
+_MAX_DECISIONS = 1024
+
+
+class DecisionCache:
+    """Decisions about automatic updates: most devices of a fleet send the same report.
+
+    1. All that is remembered of a product belongs to one snapshot of its releases.
+    2. Board, channel and kind have one target, chosen once.
+    3. A decision about a target also depends on the report's family, mode, version and digests.
+    4. Only if the target's image has a gzip does the space of the device count as well. It would
+       keep up-to-date checks of one release apart, so such an offer is decided each time: a device
+       that gets an image can wait for this.
+    """
+
+    def __init__(self) -> None:
+        self._snapshots: BoundedDict[str, _Snapshot] = BoundedDict(_MAX_PRODUCTS)
+
+    def decide(
+        self, report: Report, releases: tuple[Release, ...], product: str, board: str, channel: str
+    ) -> Decision:
+        """Does what :func:`~acpublish.release.decision.decide_update` does, from memory if it can.
+
+        Args:
+            report: What the device sent about itself.
+            releases: The current releases of the product; a change makes a different tuple.
+            product: The product.
+            board: The board in the URL.
+            channel: The channel in the URL.
+        """
+        snapshot = self._snapshots.get(product)
+        if snapshot is None or snapshot.releases is not releases:
+            snapshot = _Snapshot(releases)
+            if releases:
+                self._snapshots[product] = snapshot
+        device = (
+            report.family,
+            report.mode,
+            report.version,
+            report.sketch_md5,
+            report.sketch_sha256,
+        )
+        key = (board, channel, device)
+        decision = snapshot.decisions.get(key)
+        if decision is None or decision.has_forms:
+            target = snapshot.target(board, channel, kind_wanted(report))
+            decision = decide_update(report, releases, target, board=board, channel=channel)
+            snapshot.decisions[key] = decision
+        return decision
+
+
+class _Snapshot:
+    """What is remembered about a product while its releases stay the same."""
+
+    def __init__(self, releases: tuple[Release, ...]) -> None:
+        self.releases = releases
+        self.decisions: BoundedDict[Hashable, Decision] = BoundedDict(_MAX_DECISIONS)
+        self._targets: BoundedDict[tuple[str, str, ImageKind], Target | None] = BoundedDict(
+            _MAX_TARGETS
+        )
+
+    def target(self, board: str, channel: str, kind: ImageKind) -> Target | None:
+        key = (board, channel, kind)
+        if key not in self._targets:
+            self._targets[key] = choose(self.releases, board, channel, kind)
+        return self._targets[key]

@@ -129,11 +129,15 @@ def test_a_folder_of_any_name_is_served(server: RunningServer, catalog: Path, fo
 def test_the_state_is_not_seen_inside_a_catalog(tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "tokens.json").write_text('{"format": 1, "tokens": []}')
+    (tmp_path / "state" / "y.bin").write_bytes(SKETCH)
     (tmp_path / "x.bin").write_bytes(SKETCH)
+    # A file that is not an image is served only once it has not changed for a while.
+    time.sleep(SETTLE_S)
     # The state folder of running_server is beside the catalog, and so in this one.
     with running_server(tmp_path, tmp_path) as server:
         assert "state" not in listed(server)
         assert server.get("/state/tokens.json").status == 404
+        assert server.get("/state/y.bin").status == 404
         assert server.get("/x.bin").status == 200
 
 

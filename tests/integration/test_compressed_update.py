@@ -178,7 +178,7 @@ def test_a_gzip_that_is_lost_or_spoilt_costs_no_device_its_update(
     assert sent_to(server, old) == new
     path.unlink()
     assert sent_to(server, old) == new
-    assert "is sent plain" in server.log()
+    assert "is sent uncompressed" in server.log()
 
 
 def test_over_http_the_server_makes_the_gzip(

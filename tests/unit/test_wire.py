@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from acpublish.wire import NO_REPORT, Mode, Report, entry_cost, read_report
 
 MD5 = "0123456789abcdef" * 2
+WIRE = Path(__file__).parents[1] / "data" / "wire"
 
 
 def report(**headers: str) -> Report:
@@ -42,8 +45,44 @@ def test_all_that_an_esp8266_says() -> None:
         x_esp8266_sta_mac="A:B", x_esp8266_chip_size="4194304",
     )  # fmt: skip
     assert found == Report(
-        family="esp8266", updater=True, version="1.0.0", sketch_md5=MD5, free_space=1000, mac="A:B"
-    )
+        family="esp8266", updater=True, version="1.0.0", sketch_md5=MD5, free_space=1000, mac="A:B",
+        chip_size=4_194_304,
+    )  # fmt: skip
+
+
+def captured(number: str) -> Report:
+    """Returns the report in a recorded request."""
+    (path,) = WIRE.glob(f"{number}-*.http")
+    lines = path.read_bytes().partition(b"\r\n\r\n")[0].split(b"\r\n")[1:]
+    pairs = [line.partition(b": ") for line in lines]
+    return read_report([(name.lower(), value) for name, _, value in pairs])
+
+
+def test_a_recorded_esp8266() -> None:
+    assert captured("17") == Report(
+        family="esp8266", updater=True, version="1.2.3", sketch_md5="0d" * 16,
+        sketch_size=400_000, free_space=1_695_744, mac="DE:BA:7A:B1:E0:42",
+        ap_mac="DE:BA:7A:B1:E0:42", chip_size=4_194_304, sdk_version="2.5.0",
+    )  # fmt: skip
+
+
+def test_an_esp32_in_full() -> None:
+    assert captured("55") == Report(
+        family="esp32", updater=True, version="1.2.3",
+        sketch_md5="55ceae8bfcc2c19e48a2c1005afc57af",
+        sketch_sha256="f23cf9fa59d32774dc8aff17398c9064b7b6c54ee0b56881ff0af2783c3ad745",
+        sketch_size=719_968, free_space=1_310_720, mac="24:0A:C4:A3:15:3C",
+        ap_mac="24:0A:C4:A3:15:3D", chip_size=4_194_304, sdk_version="v4.4.5",
+    )  # fmt: skip
+
+
+def test_a_chip_without_wifi_is_known_by_its_base_address() -> None:
+    report = captured("59")
+    assert (report.mac, report.ap_mac) == ("24:0A:C4:A3:15:3C", None)
+
+
+def test_the_station_comes_before_the_base_address() -> None:
+    assert report(x_esp32_base_mac="A", x_esp32_sta_mac="B").mac == "B"
 
 
 @pytest.mark.parametrize(

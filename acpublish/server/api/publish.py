@@ -1,21 +1,48 @@
-"""What the head of an upload says: where the image is to stand, and what only the client knows."""
+"""``PUT /api/v1/releases/<product>/<version>/<board>``: one image, sent over HTTP.
+
+The steps, in order; the first that fails ends the request:
+
+1. The token may publish the product.
+2. The address, the query and the headers are a valid submission.
+3. Fewer than :data:`PARALLEL_UPLOADS` uploads are in memory.
+4. The body arrives in time and is not too large.
+5. The catalog runs the same checks as for a publish to a directory, because the client's word is
+   not enough. It also makes the gzip.
+
+When step 1, 2 or 3 fails, the body is still read, but dropped: many clients read the response only
+once they have sent everything.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
 
-from acpublish.errors import ManifestError, RequestError, SettingsError
+from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.errors import (
+    AcpublishError,
+    AuthenticationError,
+    ManifestError,
+    RequestError,
+    SettingsError,
+)
 from acpublish.release import names
 from acpublish.release.checks.registry import allowed_skips
 from acpublish.release.declared import Declared
 from acpublish.release.names import IMAGE_KINDS
+from acpublish.release.placement import Candidate
 from acpublish.release.secrets import SecretRules
 from acpublish.release.signatures import from_header
-from acpublish.release.submission import Submission
+from acpublish.release.submission import Outcome, Receipt, Submission
 from acpublish.release.version import Version
+from acpublish.server.tokens import Access, Tokens
 from acpublish.wire import (
     DECLARED_HEADER,
     PRIVATE_HEADER,
@@ -25,19 +52,182 @@ from acpublish.wire import (
     SKIP_CHECKS_HEADER,
 )
 
-__all__ = ["read_submission"]
+__all__ = [
+    "BusyError",
+    "ForbiddenError",
+    "PublishRoute",
+    "TooLargeError",
+    "read_submission",
+]
+
+#: One upload may take this long in all, and pause this long.
+UPLOAD_DEADLINE_S = 300.0
+UPLOAD_PAUSE_S = 30.0
+#: Each upload is in memory until it has been checked, so only this many run at the same time.
+PARALLEL_UPLOADS = 8
+#: The catalog has one writer at a time anyway; a second publish can run its checks meanwhile.
+PARALLEL_PUBLISHES = 2
+#: How long a refused client may go on sending before it is cut off.
+DRAIN_S = 10.0
+
+
+class ForbiddenError(RequestError):
+    """The token does not allow this, or there are no tokens and the server is read-only."""
+
+
+class TooLargeError(RequestError):
+    """The body is larger than the largest image."""
+
+
+class BusyError(RequestError):
+    """The server is already handling as many uploads as it can."""
+
+
+_CREATE_TOKEN = "Create one on the server with 'acpublish token create'."  # noqa: S105
+_REFUSALS: Mapping[Access, tuple[type[AcpublishError], str, str]] = {
+    Access.NO_TOKENS: (
+        ForbiddenError,
+        "this server is read-only, because no token has been created",
+        _CREATE_TOKEN,
+    ),
+    Access.MISSING: (
+        AuthenticationError,
+        "publishing needs a token",
+        "Set it in the environment variable ACPUBLISH_TOKEN.",
+    ),
+    Access.WRONG: (AuthenticationError, "the server does not know this token", _CREATE_TOKEN),
+    Access.OTHER_PRODUCT: (ForbiddenError, "the token is for another product", _CREATE_TOKEN),
+}
+
+
+class PublishRoute:
+    """Publishes what clients send."""
+
+    def __init__(self, catalog: DirectoryCatalog, tokens: Tokens, upload_bytes: int) -> None:
+        """Prepares the route.
+
+        Args:
+            catalog: Where releases go.
+            tokens: Who may publish.
+            upload_bytes: The size of the largest accepted body.
+        """
+        self._catalog = catalog
+        self._tokens = tokens
+        self._upload_bytes = upload_bytes
+        self._publishes = asyncio.Semaphore(PARALLEL_PUBLISHES)
+        self._uploads = 0
+
+    async def put(self, request: Request) -> Response:
+        """Publishes the image in the body.
+
+        Raises:
+            AcpublishError: The request is refused, or the catalog is.
+        """
+        try:
+            self._check_token(request)
+            submission = read_submission(request)
+            if self._uploads >= PARALLEL_UPLOADS:
+                raise BusyError(
+                    "the server is already handling as many uploads as it can",
+                    hint="Send it again in a moment.",
+                )
+        except AcpublishError:
+            await self._drop_body(request)
+            raise
+        self._uploads += 1
+        try:
+            data = await self._body(request)
+            async with self._publishes:
+                receipt = await asyncio.to_thread(self._publish, data, submission)
+        finally:
+            self._uploads -= 1
+        return _response(request, submission, receipt)
+
+    def _publish(self, data: bytes, submission: Submission) -> Receipt:
+        candidate = Candidate.of(data, submission.secrets.accepted)
+        return self._catalog.put(candidate, submission)
+
+    def _check_token(self, request: Request) -> None:
+        scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+        token = credentials.strip() if scheme.lower() == "bearer" else ""
+        access = self._tokens.allows(token or None, request.path_params["product"])
+        if access is not Access.ALLOWED:
+            kind, problem, hint = _REFUSALS[access]
+            raise kind(problem, hint=hint)
+
+    async def _body(self, request: Request) -> bytes:
+        length = request.headers.get("content-length", "0")
+        if length.isdigit() and int(length) > self._upload_bytes:
+            raise self._too_large()
+        body = bytearray()
+        stream = request.stream()
+        clock = asyncio.get_running_loop().time
+        end = clock() + UPLOAD_DEADLINE_S
+        try:
+            while True:
+                # A limit for each part is not enough: a client may send a byte now and then.
+                wait_s = min(UPLOAD_PAUSE_S, end - clock())
+                body += await asyncio.wait_for(anext(stream), wait_s)
+                if len(body) > self._upload_bytes:
+                    raise self._too_large()
+        except StopAsyncIteration:
+            return bytes(body)
+        except asyncio.TimeoutError as error:
+            raise RequestError("the upload took too long", hint="Send it again.") from error
+        except ClientDisconnect as error:
+            raise RequestError("the client disconnected", hint="Send it again.") from error
+
+    def _too_large(self) -> TooLargeError:
+        return TooLargeError(
+            f"the body is larger than {self._upload_bytes // (1024 * 1024)} MiB",
+            hint="Send one image; ESP flash chips hold at most 32 MiB.",
+        )
+
+    async def _drop_body(self, request: Request) -> None:
+        """Reads what the client is still sending, and keeps none of it in memory."""
+        if "expect" in request.headers:
+            return
+
+        async def read() -> None:
+            dropped = 0
+            async for part in request.stream():
+                dropped += len(part)
+                if dropped > self._upload_bytes:
+                    return
+
+        with contextlib.suppress(asyncio.TimeoutError, ClientDisconnect):
+            await asyncio.wait_for(read(), DRAIN_S)
+
+
+def _response(request: Request, submission: Submission, receipt: Receipt) -> Response:
+    document = {
+        "outcome": receipt.outcome.value,
+        "product": submission.product,
+        "version": str(submission.version),
+        "board": submission.board,
+        "kind": submission.kind,
+        "channel": submission.channel,
+        "file": receipt.file,
+        "size": receipt.size,
+        "md5": receipt.md5,
+        "sha256": receipt.sha256,
+        "url": str(request.base_url) + quote(receipt.file, safe="/+"),
+        "compressed": receipt.compressed.to_dict() if receipt.compressed else None,
+        "warnings": list(receipt.warnings),
+    }
+    return JSONResponse(document, 201 if receipt.outcome is Outcome.PUBLISHED else 200)
 
 
 def read_submission(request: Request) -> Submission:
-    """Reads where an upload is to stand, and what its client says of it.
+    """Reads where an upload is to be published, and what its client declares about it.
 
     Raises:
-        AcpublishError: A part of the address, of the query or of a header is at fault.
+        AcpublishError: A part of the address, of the query or of a header is invalid.
     """
     query = request.query_params
     kind = query.get("kind", "firmware")
     if kind not in IMAGE_KINDS:
-        raise RequestError("there is no such kind", hint="It is 'firmware' or 'filesystem'.")
+        raise RequestError("there is no such kind", hint="Send kind=firmware or kind=filesystem.")
     return Submission(
         product=names.product(request.path_params["product"]),
         version=Version.parse(request.path_params["version"]),
@@ -45,9 +235,9 @@ def read_submission(request: Request) -> Submission:
         channel=names.channel(query.get("channel", names.STABLE)),
         kind="filesystem" if kind == "filesystem" else "firmware",
         chip=query.get("chip"),
-        provenance=_texts(request, PROVENANCE_HEADER, '{"commit": "abc1234"}'),
-        private=_texts(request, PRIVATE_HEADER, '{"remote": "https://git.example/lamp"}'),
-        compress=_yes(query.get("compress", "no")),
+        provenance=_strings(request, PROVENANCE_HEADER, '{"commit": "abc1234"}'),
+        private=_strings(request, PRIVATE_HEADER, '{"remote": "https://git.example/lamp"}'),
+        compress=_yes_or_no(query.get("compress", "no")),
         declared=_declared(request),
         skipped_checks=_skipped_checks(request),
         signatures=from_header(request.headers.get(SIGNATURE_HEADER, "")),
@@ -55,48 +245,50 @@ def read_submission(request: Request) -> Submission:
     )
 
 
-def _yes(text: str) -> bool:
-    if text not in ("yes", "no"):
-        raise RequestError("compress is neither yes nor no", hint="Send compress=yes, or nothing.")
-    return text == "yes"
+def _yes_or_no(value: str) -> bool:
+    if value not in ("yes", "no"):
+        raise RequestError(
+            "compress is neither yes nor no", hint="Send compress=yes, or leave it out."
+        )
+    return value == "yes"
 
 
 def _declared(request: Request) -> Declared:
     try:
-        return Declared.from_dict(_object(request, DECLARED_HEADER), DECLARED_HEADER)
-    except ManifestError as fault:
-        raise RequestError(f"the header {fault.problem}", hint=fault.hint) from fault
+        return Declared.from_dict(_json(request, DECLARED_HEADER), DECLARED_HEADER)
+    except ManifestError as error:
+        raise RequestError(f"the header {error.problem}", hint=error.hint) from error
 
 
 def _skipped_checks(request: Request) -> dict[str, str]:
-    skips = _texts(request, SKIP_CHECKS_HEADER, '{"dirty": "built on the bench"}')
+    reasons = _strings(request, SKIP_CHECKS_HEADER, '{"dirty": "built on the bench"}')
     try:
-        return allowed_skips(skips)
-    except SettingsError as fault:
-        raise RequestError(fault.problem, hint=fault.hint) from fault
+        return allowed_skips(reasons)
+    except SettingsError as error:
+        raise RequestError(error.problem, hint=error.hint) from error
 
 
 def _secret_rules(request: Request) -> SecretRules:
     try:
-        return SecretRules.from_dict(_object(request, SECRETS_HEADER))
-    except SettingsError as fault:
-        raise RequestError(fault.problem, hint=fault.hint) from fault
+        return SecretRules.from_dict(_json(request, SECRETS_HEADER))
+    except SettingsError as error:
+        raise RequestError(error.problem, hint=error.hint) from error
 
 
-def _texts(request: Request, name: str, example: str) -> dict[str, str]:
-    document = _object(request, name)
-    if isinstance(document, dict) and all(isinstance(one, str) for one in document.values()):
+def _strings(request: Request, header: str, example: str) -> dict[str, str]:
+    document = _json(request, header)
+    if isinstance(document, dict) and all(isinstance(value, str) for value in document.values()):
         return document
     raise RequestError(
-        f"the header {name} is no JSON object of texts",
-        hint=f"Send one such as {example}, or none.",
+        f"the header {header} is not a JSON object of strings",
+        hint=f"Send one such as {example}, or leave it out.",
     )
 
 
-def _object(request: Request, name: str) -> Any:
-    """Returns the JSON in a header: an empty object without one, None where it is no JSON."""
-    text = request.headers.get(name)
+def _json(request: Request, header: str) -> Any:
+    """Returns the JSON in a header: an empty object without one, None if it is not valid JSON."""
+    value = request.headers.get(header)
     try:
-        return json.loads(text) if text else {}
+        return json.loads(value) if value else {}
     except (ValueError, RecursionError):
         return None

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from acpublish.cli import exit_status
+from acpublish.client.responses import raise_refusal
+from acpublish.client.transport import Answer
 from acpublish.errors import RefusedError
 from tests.unit.client.asking import body_of, transport
 from tests.unit.client.scripted import head, json_answer, scripted
@@ -34,6 +37,19 @@ def test_what_will_not_pass_is_not_tried_again(status: str) -> None:
         with pytest.raises(RefusedError, match=status[:3]):
             transport(server.url).exchange("GET", "/x", body_of)
         assert len(server.requests) == 1
+
+
+def test_a_read_only_server_is_not_asked_again() -> None:
+    said = '{"error": "the server cannot write its catalog", "hint": "x", "code": "read-only"}'
+    with scripted(json_answer(said, "503 Service Unavailable")) as server:
+        with pytest.raises(RefusedError, match="503 to it: the server cannot write") as caught:
+            transport(server.url).exchange("GET", "/x", judged)
+        assert exit_status.status_of(caught.value) == 5
+        assert len(server.requests) == 1
+
+
+def judged(answer: Answer) -> None:
+    raise_refusal(answer, "it")
 
 
 @pytest.mark.parametrize(

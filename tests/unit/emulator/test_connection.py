@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acpublish.emulator.connection import Answer, HttpError, find
+from acpublish.emulator.connection import HttpError, Response, parse_url
 from acpublish.errors import SettingsError
 
 lines = st.lists(
@@ -31,12 +31,12 @@ lines = st.lists(
 )
 
 
-def answer_to(sent: bytes, chip: str = "esp8266") -> Answer:
+def answer_to(sent: bytes, chip: str = "esp8266") -> Response:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.sendall(sent)
         theirs.shutdown(socket.SHUT_WR)
-        answer = Answer(ours, 536)
+        answer = Response(ours, 536)
         answer.read_head(chip, 1.0)
         answer.peek(4)
         return answer
@@ -72,21 +72,21 @@ def test_only_an_esp32_takes_the_encoding_identity() -> None:
 
 
 def test_a_target_stays_as_it_is() -> None:
-    place = find("http://me:s%40cret@host:81/my sketch.bin?a=%20#b+ä")
-    assert (place.host, place.port) == ("host", 81)
-    assert (place.user, place.password) == ("me", "s@cret")
-    assert place.target == "/my sketch.bin?a=%20#b+ä".encode()
+    endpoint = parse_url("http://me:s%40cret@host:81/my sketch.bin?a=%20#b+ä")
+    assert (endpoint.host, endpoint.port) == ("host", 81)
+    assert (endpoint.user, endpoint.password) == ("me", "s@cret")
+    assert endpoint.target == "/my sketch.bin?a=%20#b+ä".encode()
 
 
 def test_a_url_without_a_path() -> None:
-    assert find("http://host").target == b""
-    assert find("http://host").port == 80
+    assert parse_url("http://host").target == b""
+    assert parse_url("http://host").port == 80
 
 
 @given(st.text() | st.text().map("http://".__add__))
 def test_any_url(text: str) -> None:
     try:
-        place = find(text)
+        endpoint = parse_url(text)
     except SettingsError:
         return
-    assert place.host
+    assert endpoint.host

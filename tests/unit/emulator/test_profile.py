@@ -31,7 +31,7 @@ def test_addresses_are_derived_as_the_sdks_do() -> None:
     ],
 )
 def test_what_no_device_could_be_is_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(SettingsError, match="nothing that a device could have"):
+    with pytest.raises(SettingsError, match="is not a value that a device can have"):
         DeviceOptions(**options)
 
 

@@ -4,80 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import io
-import json
-import logging
 import os
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import acpublish
-from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.catalog.files import CatalogFiles
 from acpublish.errors import CatalogError
 from acpublish.image.reader import read
 from acpublish.release.decision import Verdict
-from acpublish.server import sockets
 from acpublish.server.accesslog import AccessLog
-from acpublish.server.app import create_app
-from acpublish.server.cache import Places
-from acpublish.server.checkins import CheckIn
-from acpublish.server.config import ServerOptions
-from acpublish.server.run import level_of
-from acpublish.server.tokens import Tokens
-from tests.support.images import esp32_image, esp8266_image
+from acpublish.server.checkins import CheckIn, Event
+from tests.support.images import esp8266_image
+from tests.unit.server.in_memory import ask, lamp_catalog, make
 
 DEVICE = [(b"user-agent", b"ESP32-http-Update"), (b"x-esp32-mode", b"sketch")]
 
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> Path:
-    (tmp_path / "catalog").mkdir()
-    (tmp_path / "image.bin").write_bytes(esp32_image())
-    acpublish.publish(
-        tmp_path / "image.bin",
-        to=str(tmp_path / "catalog"),
-        product="lamp",
-        version="1.0.0",
-        board="c3",
-    )
-    return tmp_path / "catalog"
-
-
-async def ask(
-    app: Any, target: bytes, headers: list[tuple[bytes, bytes]] | None = None
-) -> tuple[int, bytes]:
-    """Asks the application as uvicorn's protocol would."""
-    messages: list[Any] = []
-
-    async def send(message: Any) -> None:
-        messages.append(message)
-
-    scope = {
-        "type": "http",
-        "method": "GET",
-        "acpublish.target": target,
-        "headers": headers or [],
-        "client": ("192.0.2.7", 1),
-    }
-    await app(scope, None, send)
-    return messages[0]["status"], b"".join(part["body"] for part in messages[1:])
-
-
-def make(catalog: Path, **more: Any) -> Any:
-    options = ServerOptions(catalog=catalog)
-    return create_app(options, DirectoryCatalog(catalog), Tokens(catalog.parent / "state"), **more)
+    return lamp_catalog(tmp_path)
 
 
 def test_listeners_hear_of_each_check_in(catalog: Path) -> None:
-    heard: list[CheckIn] = []
+    events: list[Event] = []
 
-    def fail(event: CheckIn) -> None:
-        raise RuntimeError("a listener at fault")
+    def fail(event: Event) -> None:
+        raise RuntimeError("a faulty listener")
 
-    app = make(catalog, listeners=[fail, heard.append])
+    app = make(catalog, listeners=[fail, events.append])
 
     async def main() -> None:
         assert (await ask(app, b"/update/lamp/c3", DEVICE))[0] == 200
@@ -85,6 +42,7 @@ def test_listeners_hear_of_each_check_in(catalog: Path) -> None:
         assert (await ask(app, b"/update/lamp/c3"))[0] == 200
 
     asyncio.run(main())
+    heard = [event for event in events if isinstance(event, CheckIn)]
     assert [(event.product, event.board) for event in heard] == [("lamp", "c3")] * 2
     assert all(event.decision.verdict is Verdict.OFFER for event in heard)
     assert all(event.address == "192.0.2.7" for event in heard)
@@ -183,112 +141,24 @@ def test_a_disk_that_fails(
     assert body == b"The catalog cannot be read.\n"
 
 
-def test_places_are_remembered_for_a_moment(catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    looked: list[bytes] = []
-    locate = CatalogFiles.locate
-
-    def counted(self: CatalogFiles, target: bytes) -> Any:
-        looked.append(target)
-        return locate(self, target)
-
-    now = [100.0]
-    monkeypatch.setattr(CatalogFiles, "locate", counted)
-    monkeypatch.setattr("acpublish.server.cache.time.monotonic", lambda: now[0])
-    places = Places(CatalogFiles(DirectoryCatalog(catalog)))
-    for _ in range(3):
-        assert places.locate(b"/lamp") is not None
-        assert places.locate(b"/nothing") is None
-    assert looked.count(b"/lamp") == 1
-    assert looked.count(b"/nothing") == 3
-    now[0] += 0.06
-    assert places.locate(b"/lamp") is not None
-    assert looked.count(b"/lamp") == 2
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_devices_can_only_read(catalog: Path, method: str) -> None:
+    for target in (b"/update/lamp/c3", b"/_catalog?op=list", b"/x.bin"):
+        status, body = asyncio.run(ask(make(catalog), target, method=method))
+        assert (status, body) == (405, b"Only GET and HEAD are accepted here.\n")
 
 
-def test_a_list_is_made_again_when_its_directory_changed(catalog: Path) -> None:
-    app = make(catalog)
-
-    async def names() -> set[str]:
-        _, body = await ask(app, b"/_catalog?op=list&path=.")
-        return {entry["name"] for entry in json.loads(body)}
-
-    async def main() -> None:
-        assert await names() == {"lamp"}
-        (catalog / "new.bin").write_bytes(esp32_image())
-        assert await names() == {"lamp", "new.bin"}
-
-    asyncio.run(main())
-
-
-def test_a_long_directory_is_scanned_once_for_all_who_ask(
-    catalog: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls = []
-    entries = CatalogFiles.entries
-
-    def counted(self: CatalogFiles, directory: Any) -> Any:
-        calls.append(directory)
-        return entries(self, directory)
-
-    monkeypatch.setattr(CatalogFiles, "entries", counted)
-    app = make(catalog)
-
-    async def main() -> None:
-        asked = [ask(app, b"/_catalog?op=list&path=.") for _ in range(20)]
-        answers = await asyncio.gather(*asked)
-        assert len(set(answers)) == 1
-
-    asyncio.run(main())
-    assert len(calls) == 1
-
-
-def test_the_access_log_writes_its_lines_together(catalog: Path) -> None:
+def test_the_api_is_reached_and_logged(catalog: Path) -> None:
     stream = io.StringIO()
-    app = make(catalog, log=AccessLog(stream))
+    log = AccessLog(stream)
 
     async def main() -> None:
-        await ask(app, b"/update/lamp/c3")
-        await ask(app, b"/a\x1b[31m\nb")
-        assert stream.getvalue() == ""
-        await asyncio.sleep(0.3)
+        app = make(catalog, log=log)
+        assert (await ask(app, b"/api/v1/products"))[1] == b'{"products":["lamp"]}'
+        assert (await ask(app, b"/api/v1/nothing"))[0] == 404
 
     asyncio.run(main())
+    log.flush()
     first, second = stream.getvalue().splitlines()
-    assert first.endswith(" 192.0.2.7 GET /update/lamp/c3 200 (1.0.0 is the newest on stable)")
-    assert second.endswith(" GET /a\\x1b[31m\\nb 404")
-
-
-@pytest.fixture
-def listener() -> Iterator[Callable[[str], Any]]:
-    opened = []
-
-    def listen(bind: str) -> Any:
-        opened.append(sockets.listen(bind, 0))
-        return opened[-1]
-
-    yield listen
-    for one in opened:
-        one.close()
-
-
-def test_listening_sockets(listener: Callable[[str], Any]) -> None:
-    loopback = listener("127.0.0.1")
-    assert sockets.url_of(loopback) == f"http://127.0.0.1:{loopback.getsockname()[1]}"
-    assert not sockets.reaches_others(loopback)
-    everywhere = listener("0.0.0.0")
-    assert sockets.reaches_others(everywhere)
-    assert not sockets.reaches_others(listener("localhost"))
-
-
-def test_the_own_address_can_be_listened_at(listener: Callable[[str], Any]) -> None:
-    assert listener(sockets.own_address()).getsockname()[0] == sockets.own_address()
-
-
-@pytest.mark.parametrize("name", ["debug", "INFO", "Warning", "error", "CRITICAL"])
-def test_levels_in_either_case(name: str) -> None:
-    assert level_of(name) == getattr(logging, name.upper())
-
-
-def test_another_level_is_a_settings_error() -> None:
-    with pytest.raises(acpublish.errors.SettingsError, match="log level"):
-        level_of("loud")
+    assert first.endswith(" GET /api/v1/products 200")
+    assert second.endswith(" GET /api/v1/nothing 404")

@@ -1,33 +1,16 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.catalog.files import CatalogFiles
 from acpublish.errors import NotFoundError
-from acpublish.server import cache as bodies
-from acpublish.server.cache import ByteCache, send_bytes, send_file
-
-
-class Sent:
-    """What an application sent."""
-
-    def __init__(self) -> None:
-        self.messages: list[Any] = []
-
-    async def __call__(self, message: Any) -> None:
-        self.messages.append(message)
-
-    @property
-    def body(self) -> bytes:
-        return b"".join(message["body"] for message in self.messages)
-
-    @property
-    def complete(self) -> bool:
-        return [message["more_body"] for message in self.messages][-1:] == [False]
+from acpublish.server.cache import ByteCache, LocationCache
 
 
 def test_a_value_is_made_once_for_all_who_ask() -> None:
@@ -90,29 +73,26 @@ def test_a_fault_is_told_to_all_and_not_kept() -> None:
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("copies", [False, True])
-def test_a_body_is_whole_and_ends_with_an_empty_part(
-    monkeypatch: pytest.MonkeyPatch, copies: bool
+def test_locations_are_remembered_for_a_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bodies, "copies_writes", lambda: copies)
-    body, sent = bytes(range(256)) * 1000, Sent()
-    asyncio.run(send_bytes(sent, body))
-    assert sent.body == body
-    assert sent.complete
-    assert sent.messages[-1]["body"] == b""
-    assert len(sent.messages) == (9 if copies else 2)
-    assert copies or sent.messages[0]["body"] is body
+    (tmp_path / "lamp").mkdir()
+    looked: list[bytes] = []
+    locate = CatalogFiles.locate
 
+    def counted(self: CatalogFiles, target: bytes) -> Any:
+        looked.append(target)
+        return locate(self, target)
 
-def test_a_part_of_a_file() -> None:
-    data, sent = bytes(range(256)) * 5000, Sent()
-    asyncio.run(send_file(sent, io.BytesIO(data), 1000, 900_000))
-    assert sent.body == data[1000:901_000]
-    assert sent.complete
-
-
-def test_a_file_that_got_shorter_is_left_incomplete() -> None:
-    sent = Sent()
-    asyncio.run(send_file(sent, io.BytesIO(b"abc"), 0, 10))
-    assert sent.body == b"abc"
-    assert not sent.complete
+    now = [100.0]
+    monkeypatch.setattr(CatalogFiles, "locate", counted)
+    monkeypatch.setattr("acpublish.server.cache.time.monotonic", lambda: now[0])
+    locations = LocationCache(CatalogFiles(DirectoryCatalog(tmp_path)))
+    for _ in range(3):
+        assert locations.locate(b"/lamp") is not None
+        assert locations.locate(b"/nothing") is None
+    assert looked.count(b"/lamp") == 1
+    assert looked.count(b"/nothing") == 3
+    now[0] += 0.06
+    assert locations.locate(b"/lamp") is not None
+    assert looked.count(b"/lamp") == 2

@@ -15,9 +15,7 @@ from hypothesis import strategies as st
 from uvicorn.server import ServerState
 
 from acpublish.server import protocol
-from acpublish.server import protocol as deadlines
-from acpublish.server import protocol as request_line
-from acpublish.server.protocol import Deadlines, DeviceProtocol, mend
+from acpublish.server.protocol import Deadlines, DeviceProtocol, fix_request_line
 
 
 @pytest.fixture(autouse=True)
@@ -109,12 +107,14 @@ class Wire(asyncio.Transport):
 
 
 async def converse(
-    parts: list[bytes], scenario: Callable[[Wire, DeviceProtocol], Awaitable[None]] | None = None
+    parts: list[bytes],
+    scenario: Callable[[Wire, DeviceProtocol], Awaitable[None]] | None = None,
+    app: Any = None,
 ) -> tuple[Seen, Wire]:
     """Feeds parts to a fresh connection whose application reads each request and says ok."""
     seen: Seen = []
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
+    async def read_and_say_ok(scope: Any, receive: Any, send: Any) -> None:
         body, more = b"", True
         while more:
             message = await receive()
@@ -128,6 +128,7 @@ async def converse(
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b"ok"})
 
+    app = app or read_and_say_ok
     config = uvicorn.Config(app, ws="none", lifespan="off", log_config=None, interface="asgi3")
     state = ServerState()
     protocol = DeviceProtocol(config, state, {}, asyncio.get_running_loop())
@@ -203,7 +204,7 @@ def test_device_request_lines_reach_the_application(request_line: bytes, target:
     ],
 )
 def test_other_lines_are_the_parsers_to_refuse(request_line: bytes) -> None:
-    assert mend(line(request_line)) == (line(request_line), None)
+    assert fix_request_line(line(request_line)) == (line(request_line), None)
     assert talk(line(request_line)) == []
     assert statuses(line(request_line)) == [b"400"]
 
@@ -314,8 +315,8 @@ def test_garbage_after_a_request_waits_for_its_answer() -> None:
 
 
 def test_long_lines_and_heads_are_refused() -> None:
-    assert statuses(b"GET /" + b"a" * request_line.MAX_LINE_BYTES) == [b"414"]
-    assert statuses(line(b"GET /" + b"a" * request_line.MAX_LINE_BYTES + b" HTTP/1.0")) == [b"414"]
+    assert statuses(b"GET /" + b"a" * protocol.MAX_LINE_BYTES) == [b"414"]
+    assert statuses(line(b"GET /" + b"a" * protocol.MAX_LINE_BYTES + b" HTTP/1.0")) == [b"414"]
     assert statuses(line(b"GET /" + b"a" * 7000 + b" HTTP/1.0")) == [b"200"]
     header = b"X: " + b"a" * 1000 + b"\r\n"
     assert statuses(b"GET / HTTP/1.0\r\n" + header * 17) == [b"431"]
@@ -325,8 +326,8 @@ def test_long_lines_and_heads_are_refused() -> None:
 
 @pytest.mark.parametrize(("sent", "answer"), [(b"GET /x HT", b"HTTP/1.1 408"), (b"", b"")])
 def test_a_head_has_a_deadline(monkeypatch: pytest.MonkeyPatch, sent: bytes, answer: bytes) -> None:
-    monkeypatch.setattr(request_line, "HEAD_DEADLINE_S", 0.02)
-    monkeypatch.setattr(deadlines, "TICK_S", 0.005)
+    monkeypatch.setattr(protocol, "HEAD_DEADLINE_S", 0.02)
+    monkeypatch.setattr(protocol, "TICK_S", 0.005)
 
     async def wait(wire: Wire, protocol: DeviceProtocol) -> None:
         await asyncio.sleep(0.05)
@@ -337,8 +338,8 @@ def test_a_head_has_a_deadline(monkeypatch: pytest.MonkeyPatch, sent: bytes, ans
 
 
 def test_a_complete_head_ends_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(request_line, "HEAD_DEADLINE_S", 0.02)
-    monkeypatch.setattr(deadlines, "TICK_S", 0.005)
+    monkeypatch.setattr(protocol, "HEAD_DEADLINE_S", 0.02)
+    monkeypatch.setattr(protocol, "TICK_S", 0.005)
 
     async def wait(wire: Wire, protocol: DeviceProtocol) -> None:
         await asyncio.sleep(0.05)
@@ -347,8 +348,30 @@ def test_a_complete_head_ends_the_deadline(monkeypatch: pytest.MonkeyPatch) -> N
     assert asyncio.run(converse([line(b"GET /x HTTP/1.1")], wait))[0] == [("GET", b"/x", b"")]
 
 
+def test_the_rest_of_a_body_has_a_deadline_once_its_response_is_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(protocol, "HEAD_DEADLINE_S", 0.02)
+    head = b"PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1"
+
+    async def refuse(scope: Any, receive: Any, send: Any) -> None:
+        await send(
+            {"type": "http.response.start", "status": 401, "headers": [(b"content-length", b"0")]}
+        )
+        await send({"type": "http.response.body", "body": b""})
+
+    async def wait(wire: Wire, protocol: DeviceProtocol) -> None:
+        assert wire.written.startswith(b"HTTP/1.1 401")
+        assert not wire.closed
+        await asyncio.sleep(0.05)
+        assert wire.closed
+
+    _, wire = asyncio.run(converse([head], wait, refuse))
+    assert wire.written.count(b"HTTP/1.1 ") == 1
+
+
 def test_a_chunked_body_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(request_line, "MAX_CHUNKED_BYTES", 100)
+    monkeypatch.setattr(protocol, "MAX_CHUNKED_BYTES", 100)
     head = b"PUT /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
     seen, wire = asyncio.run(converse([head, b"Trailer: " + b"a" * 200]))
     assert seen == []
@@ -359,7 +382,7 @@ def test_a_chunked_body_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=60).filter(lambda target: b"\r\n" not in target))
 def test_any_target_gives_a_line_that_the_parser_takes(target: bytes) -> None:
-    head, original = mend(b"GET " + target + b" HTTP/1.0\r\n\r\n")
+    head, original = fix_request_line(b"GET " + target + b" HTTP/1.0\r\n\r\n")
     if original is None:
         return
     urls: list[bytes] = []

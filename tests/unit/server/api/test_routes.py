@@ -39,7 +39,7 @@ def test_whose_fault_it_is(kind: type[errors.AcpublishError], status: int) -> No
 
 
 @pytest.mark.parametrize(
-    ("number", "status"), [(errno.ENOSPC, 507), (errno.EROFS, 403), (errno.EACCES, 403)]
+    ("number", "status"), [(errno.ENOSPC, 507), (errno.EROFS, 503), (errno.EACCES, 503)]
 )
 def test_a_disk_that_cannot_be_written(number: int, status: int) -> None:
     fault = errors.CatalogError("x", hint="y")

@@ -1,0 +1,216 @@
+"""Limits of an upload, and how its head is read."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+
+from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.errors import CatalogError, RequestError
+from acpublish.server.api import publish
+from acpublish.server.api.publish import read_submission
+from acpublish.server.api.routes import create_api
+from acpublish.server.checkins import DeviceCounts
+from acpublish.server.http import App
+from acpublish.server.tokens import Tokens, create_token
+from tests.support.images import esp32_image
+
+IMAGE = esp32_image("esp32c3", project="lamp", version="1.0.0", seed=1)
+PATH = "/api/v1/releases/lamp/1.0.0/{board}"
+
+
+class Client:
+    """Sends uploads to the application, without a socket."""
+
+    def __init__(self, folder: Path) -> None:
+        catalog = folder / "catalog"
+        catalog.mkdir()
+        self.token = create_token(folder / "state", "*")
+        self.catalog = DirectoryCatalog(catalog)
+        self._folder = folder
+
+    def app(self) -> App:
+        return create_api(self.catalog, Tokens(self._folder / "state"), DeviceCounts(), 1 << 20)
+
+    async def put(
+        self, app: App, parts: AsyncIterator[bytes], board: str = "c3"
+    ) -> tuple[int, dict[str, Any], dict[str, str]]:
+        """Returns status, document and headers of the response."""
+        messages: list[Any] = []
+
+        async def receive() -> dict[str, Any]:
+            part = await anext(parts, None)
+            return {"type": "http.request", "body": part or b"", "more_body": part is not None}
+
+        async def send(message: Any) -> None:
+            messages.append(message)
+
+        path = PATH.format(board=board)
+        headers = [(b"authorization", b"Bearer " + self.token.encode()), (b"host", b"x")]
+        scope = {"type": "http", "method": "PUT", "path": path, "raw_path": path.encode()}
+        more = {"query_string": b"", "root_path": "", "scheme": "http", "server": ("x", 1)}
+        await app({**scope, **more, "headers": headers}, receive, send)
+        document = json.loads(b"".join(message.get("body", b"") for message in messages))
+        sent = {name.decode(): value.decode() for name, value in messages[0]["headers"]}
+        return messages[0]["status"], document, sent
+
+
+async def whole(image: bytes = IMAGE) -> AsyncIterator[bytes]:
+    yield image
+
+
+async def gated(gate: asyncio.Event) -> AsyncIterator[bytes]:
+    await gate.wait()
+    yield IMAGE
+
+
+async def drop_by_drop() -> AsyncIterator[bytes]:
+    while True:
+        await asyncio.sleep(0.01)
+        yield b"x"
+
+
+def test_one_upload_more_than_fits_is_turned_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publish, "PARALLEL_UPLOADS", 2)
+    client = Client(tmp_path)
+
+    async def main() -> None:
+        app, gate = client.app(), asyncio.Event()
+        running = [
+            asyncio.ensure_future(client.put(app, gated(gate), board)) for board in ("a", "b")
+        ]
+        await asyncio.sleep(0.05)
+        status, document, headers = await client.put(app, whole(), "c")
+        assert (status, document["code"]) == (503, "busy")
+        assert document["error"] == "the server is already handling as many uploads as it can"
+        assert headers["retry-after"].isdigit()
+        gate.set()
+        assert [result[0] for result in await asyncio.gather(*running)] == [201, 201]
+        # Those that have ended make way again.
+        assert (await client.put(app, whole(), "c"))[0] == 201
+
+    asyncio.run(main())
+
+
+def test_an_upload_that_never_pauses_has_a_deadline_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publish, "UPLOAD_DEADLINE_S", 0.1)
+    client = Client(tmp_path)
+
+    async def main() -> None:
+        upload = client.put(client.app(), drop_by_drop())
+        status, document, _ = await asyncio.wait_for(upload, 3.0)
+        assert (status, document["code"]) == (400, "request")
+        assert document["error"] == "the upload took too long"
+
+    asyncio.run(main())
+
+
+def test_an_upload_that_pauses_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publish, "UPLOAD_PAUSE_S", 0.05)
+    client = Client(tmp_path)
+
+    async def main() -> None:
+        upload = client.put(client.app(), gated(asyncio.Event()))
+        assert (await asyncio.wait_for(upload, 3.0))[1]["error"] == "the upload took too long"
+
+    asyncio.run(main())
+
+
+def test_a_body_that_grows_too_large_is_not_read_to_its_end(tmp_path: Path) -> None:
+    client = Client(tmp_path)
+
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield bytes(100_000)
+
+    async def main() -> None:
+        upload = client.put(client.app(), endless())
+        status, document, _ = await asyncio.wait_for(upload, 10.0)
+        assert (status, document["code"]) == (413, "too-large")
+        assert document["error"] == "the body is larger than 1 MiB"
+
+    asyncio.run(main())
+
+
+def test_a_read_only_catalog_is_not_the_clients_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = Client(tmp_path)
+
+    def refuse(*arguments: object) -> None:
+        cause = OSError(30, "Read-only file system")
+        raise CatalogError(f"cannot publish to {tmp_path}", hint="Make it writable.") from cause
+
+    monkeypatch.setattr(DirectoryCatalog, "put", refuse)
+    status, document, headers = asyncio.run(client.put(client.app(), whole()))
+    assert (status, document["code"]) == (503, "read-only")
+    assert str(tmp_path) not in json.dumps(document)
+    assert "retry-after" not in headers
+
+
+def request(query: bytes = b"", **headers: str) -> Request:
+    return Request(
+        {
+            "type": "http",
+            "query_string": query,
+            "path_params": {"product": "lamp", "version": "1.0.0", "board": "c3"},
+            "headers": [
+                (f"x-acpublish-{name}".replace("_", "-").encode(), value.encode())
+                for name, value in headers.items()
+            ],
+        }
+    )
+
+
+def test_a_submission_with_everything() -> None:
+    submission = read_submission(
+        request(
+            b"channel=beta&kind=filesystem&chip=esp32c3&compress=yes",
+            provenance='{"commit": "abc1234"}',
+            private='{"remote": "https://git.example/lamp"}',
+            declared='{"slot_bytes": 1310720}',
+            skip_checks='{"dirty": "built on the bench"}',
+        )
+    )
+    assert submission.product == "lamp"
+    assert (str(submission.version), submission.board) == ("1.0.0", "c3")
+    assert (submission.channel, submission.kind) == ("beta", "filesystem")
+    assert submission.chip == "esp32c3"
+    assert submission.compress
+    assert submission.provenance == {"commit": "abc1234"}
+    assert submission.private == {"remote": "https://git.example/lamp"}
+    assert submission.declared.slot_bytes == 1_310_720
+    assert submission.skipped_checks == {"dirty": "built on the bench"}
+
+
+def test_a_submission_without_anything_is_firmware_on_stable() -> None:
+    submission = read_submission(request())
+    assert (submission.channel, submission.kind) == ("stable", "firmware")
+    assert not submission.compress
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "problem"),
+    [
+        (b"kind=other", {}, "there is no such kind"),
+        (b"compress=maybe", {}, "compress is neither yes nor no"),
+        (b"", {"provenance": "[1]"}, "is not a JSON object of strings"),
+        (b"", {"private": '{"a": 1}'}, "is not a JSON object of strings"),
+        (b"", {"declared": '{"slot_bytes": "x"}'}, "the header X-Acpublish-Declared"),
+        (b"", {"skip_checks": '{"nonsense checks": ""}'}, "nonsense checks"),
+        (b"", {"secrets": "[]"}, "secret"),
+    ],
+)
+def test_an_invalid_part_is_named(query: bytes, headers: dict[str, str], problem: str) -> None:
+    with pytest.raises(RequestError, match=problem):
+        read_submission(request(query, **headers))

@@ -1,0 +1,67 @@
+"""Documents about products."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import acpublish
+from tests.support.images import esp32_image
+from tests.unit.server.in_memory import ask, lamp_catalog, make
+
+DEVICE = [(b"user-agent", b"ESP32-http-Update"), (b"x-esp32-version", b"1.0.0")]
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Path:
+    return lamp_catalog(tmp_path)
+
+
+def document(app: Any, path: bytes) -> tuple[int, dict[str, Any]]:
+    status, body = asyncio.run(ask(app, b"/api/v1/products" + path))
+    return status, json.loads(body)
+
+
+def test_products(catalog: Path) -> None:
+    assert document(make(catalog), b"") == (200, {"products": ["lamp"]})
+
+
+def test_releases_are_in_the_order_of_their_versions(catalog: Path) -> None:
+    image = catalog.parent / "image.bin"
+    for seed, version in enumerate(("1.10.0", "1.2.0")):
+        image.write_bytes(esp32_image(seed=seed + 5))
+        acpublish.publish(image, to=catalog, product="lamp", version=version, board="c3")
+    status, shown = document(make(catalog), b"/lamp")
+    assert (status, shown["product"]) == (200, "lamp")
+    assert [release["version"] for release in shown["releases"]] == ["1.0.0", "1.2.0", "1.10.0"]
+
+
+def test_a_product_that_is_not_there(catalog: Path) -> None:
+    status, shown = document(make(catalog), b"/door")
+    assert (status, shown["code"]) == (404, "not-found")
+
+
+@pytest.mark.parametrize("what", [b"devices", b"keys"])
+def test_an_invalid_name(catalog: Path, what: bytes) -> None:
+    status, shown = document(make(catalog), b"/La mp/" + what)
+    assert (status, shown["code"]) == (422, "name")
+
+
+def test_the_devices_of_a_product(catalog: Path) -> None:
+    app = make(catalog)
+    for number in range(3):
+        mac = (b"x-esp32-sta-mac", b"24:0A:C4:00:00:%02d" % number)
+        assert asyncio.run(ask(app, b"/update/lamp/c3", [*DEVICE, mac]))[0] == 304
+    status, shown = document(app, b"/lamp/devices")
+    assert status == 200
+    assert shown["devices"] == [{"board": "c3", "version": "1.0.0", "count": 3}]
+    assert shown["since"].endswith("Z")
+    assert document(app, b"/door/devices")[1]["devices"] == []
+
+
+def test_the_keys_of_a_product(catalog: Path) -> None:
+    assert document(make(catalog), b"/lamp/keys") == (200, {"product": "lamp", "keys": []})

@@ -1,0 +1,123 @@
+"""The headers of image responses, and ranges."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from acpublish.server.http import Request
+from acpublish.server.image_headers import (
+    head_bytes,
+    image_headers,
+    part_headers,
+    requested_range,
+)
+from acpublish.wire import MAX_IMAGE_HEADER_BYTES
+
+NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/\0"), min_size=1)
+
+
+def block(headers: list[tuple[bytes, bytes]]) -> bytes:
+    """Returns the head as uvicorn writes it to a client without keep-alive."""
+    more = [(b"date", b"Tue, 24 Nov 2026 04:16:23 GMT"), (b"connection", b"close")]
+    lines = b"".join(b"%s: %s\r\n" % header for header in [*headers, *more])
+    return b"HTTP/1.1 200 OK\r\n" + lines + b"\r\n"
+
+
+def filename(headers: list[tuple[bytes, bytes]]) -> str | None:
+    """Returns the name as a client reads it: ``filename*`` wins (RFC 6266, section 4.3)."""
+    disposition = dict(headers)[b"content-disposition"].decode()
+    extended = re.search(r"filename\*=UTF-8''([^;]+)", disposition)
+    if extended:
+        return unquote(extended[1])
+    plain = re.search(r'filename="([^"\\]*)"', disposition)
+    return plain[1] if plain else None
+
+
+@given(NAMES, st.integers(1, 2**31))
+def test_the_head_of_an_image_is_short(name: str, size: int) -> None:
+    """wire.md, 13: keep response headers of images under 500 bytes."""
+    headers = image_headers(name, size, "0" * 32, "0" * 64)
+    assert len(block(headers)) < MAX_IMAGE_HEADER_BYTES
+    names = [key for key, _ in headers]
+    assert len(names) == len(set(names))
+    assert {b"content-type", b"content-length", b"content-disposition", b"x-md5"} <= set(names)
+    assert all(value.isascii() and value.decode().isprintable() for _, value in headers)
+
+
+@pytest.mark.parametrize(
+    "name", ["a.bin", "my sketch.bin", "прошивка.bin", 'q"uo\\te.bin', "100%.bin"]
+)
+def test_the_name_arrives(name: str) -> None:
+    headers = image_headers(name, 1, "0" * 32, "0" * 64)
+    assert filename(headers) == name
+    assert b"x-sha256" in dict(headers)
+
+
+def test_a_name_that_is_no_utf8_arrives_as_bytes() -> None:
+    disposition = dict(image_headers("a\udcff.bin", 1))[b"content-disposition"]
+    assert disposition == b"attachment; filename=\"a_.bin\"; filename*=UTF-8''a%FF.bin"
+
+
+def test_without_digests_there_is_no_header_for_them() -> None:
+    assert {b"x-md5", b"x-sha256"}.isdisjoint(dict(image_headers("a.bin", 1)))
+
+
+def test_the_longest_name_that_is_published_keeps_its_digests() -> None:
+    name = f"{'p' * 31}-{'1' * 31}_{'b' * 32}.fs.bin"
+    headers = dict(image_headers(name, 2**31 - 1, "0" * 32, "0" * 64))
+    assert {b"x-md5", b"x-sha256"} <= set(headers)
+    assert filename(list(headers.items())) == name
+
+
+def test_the_size_of_a_head_is_what_uvicorn_writes() -> None:
+    headers = image_headers("a.bin", 1, "0" * 32, "0" * 64)
+    assert head_bytes(headers) == len(block(headers))
+
+
+def requested(**headers: str) -> tuple[int, int] | tuple[()] | None:
+    names = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
+    scope = {"method": "GET", "acpublish.target": b"/a", "headers": list(names.items())}
+    return requested_range(Request(scope), 1000)
+
+
+@pytest.mark.parametrize(
+    ("value", "part"),
+    [
+        ("bytes=0-99", (0, 100)),
+        ("bytes=900-", (900, 100)),
+        ("bytes=-100", (900, 100)),
+        ("bytes=-5000", (0, 1000)),
+        ("bytes=0-5000", (0, 1000)),
+        ("bytes=999-999", (999, 1)),
+        ("bytes=1000-", ()),
+        ("bytes=-0", ()),
+        ("bytes=5-4", None),
+        ("bytes=-", None),
+        ("bytes=0-1,5-6", None),
+        ("lines=0-1", None),
+        ("bytes=x-y", None),
+    ],
+)
+def test_ranges(value: str, part: tuple[int, int] | tuple[()] | None) -> None:
+    assert requested(range=value) == part
+
+
+def test_without_a_range_the_whole_file_is_requested() -> None:
+    assert requested() is None
+
+
+def test_an_if_range_gets_the_whole_file() -> None:
+    """RFC 9110, section 13.1.5: its validator cannot match, as the server sends none."""
+    assert requested(range="bytes=0-99", if_range='"etag"') is None
+
+
+def test_the_headers_of_a_part() -> None:
+    headers = dict(part_headers(900, 100, 1000))
+    assert headers[b"content-range"] == b"bytes 900-999/1000"
+    assert headers[b"content-length"] == b"100"
+    assert b"x-md5" not in headers

@@ -1,0 +1,164 @@
+"""Lists of directories: for whom they are shortened, and how long they are remembered."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import acpublish
+from acpublish.catalog.files import CatalogFiles
+from acpublish.server.listing import _paths
+from tests.support.images import esp32_image, esp8266_image
+from tests.unit.server.in_memory import ask, lamp_catalog, make
+
+ESP32 = [(b"user-agent", b"ESP32HTTPClient")]
+ESP8266 = [(b"user-agent", b"ESP8266HTTPClient")]
+ROOT = b"/_catalog?op=list&path=."
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Path:
+    return lamp_catalog(tmp_path)
+
+
+def listed(catalog: Path, headers: list[tuple[bytes, bytes]] | None = None) -> list[dict[str, Any]]:
+    status, body = asyncio.run(ask(make(catalog), ROOT, headers))
+    assert status == 200
+    entries: list[dict[str, Any]] = json.loads(body)
+    return entries
+
+
+def names(entries: list[dict[str, Any]]) -> list[str]:
+    return [entry["name"] for entry in entries]
+
+
+def test_a_list_is_made_again_when_its_directory_changed(catalog: Path) -> None:
+    app = make(catalog)
+
+    async def names() -> set[str]:
+        _, body = await ask(app, b"/_catalog?op=list&path=.")
+        return {entry["name"] for entry in json.loads(body)}
+
+    async def main() -> None:
+        assert await names() == {"lamp"}
+        (catalog / "new.bin").write_bytes(esp32_image())
+        assert await names() == {"lamp", "new.bin"}
+
+    asyncio.run(main())
+
+
+def test_a_long_directory_is_scanned_once_for_all_who_ask(
+    catalog: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+    entries = CatalogFiles.entries
+
+    def counted(self: CatalogFiles, directory: Any) -> Any:
+        calls.append(directory)
+        return entries(self, directory)
+
+    monkeypatch.setattr(CatalogFiles, "entries", counted)
+    app = make(catalog)
+
+    async def main() -> None:
+        asked = [ask(app, b"/_catalog?op=list&path=.") for _ in range(20)]
+        answers = await asyncio.gather(*asked)
+        assert len(set(answers)) == 1
+
+    asyncio.run(main())
+    assert len(calls) == 1
+
+
+def test_a_devices_root_offers_the_stable_image_of_each_product(catalog: Path) -> None:
+    image = catalog.parent / "image.bin"
+    for version, channel in (("1.1.0", "stable"), ("1.2.0", "beta")):
+        image.write_bytes(esp32_image(seed=len(version) + int(version[2])))
+        acpublish.publish(
+            image, to=catalog, product="lamp", version=version, board="c3", channel=channel
+        )
+    acpublish.publish(image, to=catalog, product="door", version="0.1.0", board="c3", channel="dev")
+    # A product without a stable channel shows its newest image.
+    assert {name for name in names(listed(catalog, ESP32)) if name.endswith(".bin")} == {
+        "lamp/lamp-1.1.0_c3.bin",
+        "door/door-0.1.0_c3.bin",
+    }
+    assert names(listed(catalog)) == ["door", "lamp"]
+
+
+def test_a_device_does_not_see_the_other_familys_images(catalog: Path) -> None:
+    (catalog / "ours.bin").write_bytes(esp8266_image())
+    (catalog / "theirs.bin").write_bytes(esp32_image())
+    assert "ours.bin" in names(listed(catalog, ESP8266))
+    assert "theirs.bin" not in names(listed(catalog, ESP8266))
+    assert {"ours.bin", "theirs.bin"} <= set(names(listed(catalog)))
+
+
+def test_a_device_sees_the_newest_images_only(catalog: Path) -> None:
+    for number in range(30):
+        (catalog / f"{number:02}.bin").write_bytes(esp8266_image(seed=number))
+        os.utime(catalog / f"{number:02}.bin", (1_700_000_000 + number, 1_700_000_000 + number))
+    bins = [entry for entry in listed(catalog, ESP8266) if entry["type"] == "bin"]
+    assert names(bins) == [f"{number:02}.bin" for number in range(29, 4, -1)]
+    # The seconds cost memory that a device does not have.
+    assert {len(entry["time"]) for entry in bins} == {5}
+    assert {len(entry["time"]) for entry in listed(catalog)} == {8}
+    assert len(listed(catalog)) == 31
+
+
+def test_an_entry_that_would_disable_a_devices_page_is_omitted(
+    catalog: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (catalog / ("n" * 125 + ".bin")).write_bytes(esp8266_image())
+    (catalog / ("n" * 126 + ".bin")).write_bytes(esp8266_image())
+    with caplog.at_level(logging.WARNING):
+        shown = [name for name in names(listed(catalog, ESP8266)) if name.startswith("n")]
+    assert shown == ["n" * 125 + ".bin"]
+    assert "omitted from a device's list, its name is too long: 'nnn" in caplog.text
+
+
+def test_a_device_never_gets_an_empty_list(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (entry,) = listed(tmp_path / "empty", ESP32)
+    assert (entry["name"], entry["type"]) == (".", "directory")
+    assert set(entry) == {"name", "type", "date", "time", "size"}
+    assert listed(tmp_path / "empty") == []
+
+
+def test_the_head_of_a_list_has_no_body(catalog: Path) -> None:
+    assert asyncio.run(ask(make(catalog), ROOT, method="HEAD")) == (200, b"")
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        (b"/_catalog", 400),
+        (b"/_catalog?op=delete&path=.", 400),
+        (b"/_catalog?op=list&path=missing", 404),
+        (b"/_catalog?op=list&path=image.bin", 404),
+        (b"/_catalog?op=list", 200),
+        (b"/_catalog?op=list&path=/lamp/", 200),
+    ],
+)
+def test_other_requests(catalog: Path, target: bytes, status: int) -> None:
+    assert asyncio.run(ask(make(catalog), target))[0] == status
+
+
+@pytest.mark.parametrize(
+    ("query", "paths"),
+    [
+        (b"op=list&path=a&b", (b"a&b", b"a", b"a")),
+        (b"op=list&path=a+b%20c", (b"a+b%20c", b"a+b%20c", b"a b c")),
+        (b"path=a&op=list", (b"a", b"a")),
+        (b"op=list", (b"", b"")),
+        (b"op=other&path=a", None),
+        (b"", None),
+    ],
+)
+def test_a_path_is_taken_literally_first(query: bytes, paths: tuple[bytes, ...] | None) -> None:
+    assert _paths(query) == paths

@@ -1,0 +1,74 @@
+"""Levels of the log, and the options that reach the application."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from acpublish.errors import SettingsError
+from acpublish.server import run
+from acpublish.server.config import ServerOptions
+from acpublish.server.run import configure, level_of
+
+
+@pytest.mark.parametrize("name", ["debug", "INFO", "Warning", "error", "CRITICAL"])
+def test_levels_in_either_case(name: str) -> None:
+    assert level_of(name) == getattr(logging, name.upper())
+
+
+def test_another_level_is_a_settings_error() -> None:
+    with pytest.raises(SettingsError, match="log level"):
+        level_of("loud")
+
+
+@pytest.fixture
+def _loggers() -> Any:
+    names = ("acpublish", "uvicorn", "uvicorn.error")
+    before = [
+        (logger, logger.handlers, logger.level, logger.propagate)
+        for logger in map(logging.getLogger, names)
+    ]
+    yield
+    for logger, handlers, level, propagate in before:
+        logger.handlers, logger.propagate = handlers, propagate
+        logger.setLevel(level)
+
+
+@pytest.mark.usefixtures("_loggers")
+def test_only_the_server_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    configure(logging.INFO)
+    logging.getLogger("acpublish.server").info("ours")
+    logging.getLogger("acpublish.server").debug("too fine")
+    # The server words its own start and end.
+    logging.getLogger("uvicorn.error").info("Started server process")
+    logging.getLogger("uvicorn.error").warning("Invalid HTTP request")
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(" ", 2)[2] for line in lines] == [
+        "INFO ours",
+        "WARNING Invalid HTTP request",
+    ]
+
+
+@pytest.mark.usefixtures("_loggers")
+def test_listeners_reach_the_application(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    passed: list[Any] = []
+
+    class Reached(Exception):
+        pass
+
+    def create_app(options: Any, catalog: Any, tokens: Any, listeners: Any, log: Any) -> None:
+        passed.append((options.state, listeners))
+        raise Reached
+
+    def listener(event: object) -> None:
+        pass
+
+    monkeypatch.setattr(run, "create_app", create_app)
+    monkeypatch.setattr(run, "listen", lambda bind, port: None)
+    options = ServerOptions(catalog=tmp_path, bind="127.0.0.1", port=0, state=tmp_path / "state")
+    with pytest.raises(Reached):
+        run.serve(options, [listener])
+    assert passed == [(tmp_path / "state", [listener])]

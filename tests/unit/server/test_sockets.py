@@ -1,0 +1,112 @@
+"""The listening socket, the limit of open files, and the kernel's count of a connection."""
+
+from __future__ import annotations
+
+import resource
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from acpublish.errors import SettingsError
+from acpublish.server import sockets
+from acpublish.server.sockets import SEND_BUFFER_BYTES, acknowledged_bytes, listen
+
+
+def test_an_accepted_connection_has_a_small_send_buffer() -> None:
+    """With the default, which grows to megabytes, an aborted download would look finished."""
+    listener = listen("127.0.0.1", 0)
+    with listener, socket.create_connection(listener.getsockname()):
+        listener.setblocking(True)
+        accepted, _ = listener.accept()
+        with accepted:
+            size = accepted.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+            # Linux doubles the value that is set, for its own bookkeeping (socket(7)).
+            assert size in (SEND_BUFFER_BYTES, 2 * SEND_BUFFER_BYTES)
+
+
+def test_every_open_file_may_be_used() -> None:
+    """In a process of its own, whose limit is low first."""
+    code = (
+        "import resource\n"
+        "from acpublish.server.sockets import raise_open_files\n"
+        "_, hard = resource.getrlimit(resource.RLIMIT_NOFILE)\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))\n"
+        "raise_open_files()\n"
+        "print(*resource.getrlimit(resource.RLIMIT_NOFILE))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    soft, hard = map(int, done.stdout.split())
+    assert soft == hard == resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+
+
+@pytest.mark.parametrize(
+    ("bind", "problem"), [("no such host", "it is not an address"), ("192.0.2.1", "port 0: ")]
+)
+def test_an_address_that_is_not_this_hosts(bind: str, problem: str) -> None:
+    with pytest.raises(SettingsError, match=problem) as caught:
+        listen(bind, 0)
+    assert "--bind" in caught.value.hint
+
+
+def test_a_port_in_use() -> None:
+    with listen("127.0.0.1", 0) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(SettingsError, match=f"on 127.0.0.1 port {port}: address already in"):
+            listen("127.0.0.1", port)
+
+
+def test_without_a_network_the_own_address_is_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> socket.socket:
+        raise OSError(101, "Network is unreachable")
+
+    monkeypatch.setattr(sockets.socket, "socket", fail)
+    assert sockets.own_address() == "127.0.0.1"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts them")
+def test_the_bytes_that_arrived_are_counted() -> None:
+    with listen("127.0.0.1", 0) as listener:
+        listener.setblocking(True)
+        with socket.create_connection(listener.getsockname()) as ours:
+            theirs, _ = listener.accept()
+            with theirs:
+                theirs.sendall(b"x" * 1000)
+                assert len(ours.recv(1000, socket.MSG_WAITALL)) == 1000
+                assert acknowledged_bytes(theirs) == 1000
+
+
+def test_what_is_not_a_tcp_socket_counts_nothing() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        assert acknowledged_bytes(ours) is None
+    assert acknowledged_bytes(None) is None
+
+
+@pytest.fixture
+def listener() -> Iterator[Callable[[str], Any]]:
+    opened = []
+
+    def listen(bind: str) -> Any:
+        opened.append(sockets.listen(bind, 0))
+        return opened[-1]
+
+    yield listen
+    for listener in opened:
+        listener.close()
+
+
+def test_listening_sockets(listener: Callable[[str], Any]) -> None:
+    loopback = listener("127.0.0.1")
+    assert sockets.url_of(loopback) == f"http://127.0.0.1:{loopback.getsockname()[1]}"
+    assert not sockets.reaches_others(loopback)
+    everywhere = listener("0.0.0.0")
+    assert sockets.reaches_others(everywhere)
+    assert not sockets.reaches_others(listener("localhost"))
+
+
+def test_the_own_address_can_be_listened_on(listener: Callable[[str], Any]) -> None:
+    assert listener(sockets.own_address()).getsockname()[0] == sockets.own_address()
