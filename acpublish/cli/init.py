@@ -9,9 +9,10 @@ from pathlib import Path
 
 import click
 
+from acpublish import atomic
 from acpublish.cli import exit_status
 from acpublish.cli.common_options import ANY_PATH
-from acpublish.errors import SettingsError
+from acpublish.errors import SettingsError, reason_of
 from acpublish.init.arduino_core import arduino_change, build_property
 from acpublish.init.platformio import DEFAULT_TO, Change, FileChange, project_change, undo_change
 from acpublish.publishing.image_files import write_file
@@ -146,20 +147,16 @@ def _make(directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
         raise SettingsError(
-            f"{directory} cannot be made: {fault.strerror}", hint="Give another one with --to."
+            f"{directory} cannot be created: {reason_of(fault)}", hint="Use another one with --to."
         ) from fault
 
 
 def _write(file: FileChange) -> None:
-    try:
-        if file.after is None:
-            file.path.unlink(missing_ok=True)
-            return
-        write_file(file.path, file.after.encode())
-    except OSError as fault:
-        raise SettingsError(
-            f"{file.path} cannot be written: {fault.strerror}", hint="Make it writable."
-        ) from fault
+    if file.after is not None:
+        write_file(file.path, file.after.encode(), hint="Make it writable.")
+        return
+    with atomic.explained(file.path, hint="Make its folder writable."):
+        file.path.unlink(missing_ok=True)
 
 
 def _quoted(text: str) -> str:

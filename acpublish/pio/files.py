@@ -6,8 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from acpublish.errors import SettingsError, reason_of
-
 __all__ = ["read_record", "replace", "write_record"]
 
 #: Below the build directory: what the last publish on a build was of.
@@ -17,20 +15,15 @@ _RECORD = "acpublish.json"
 def replace(path: Path, content: bytes) -> None:
     """Writes a file of the build directory; a reader sees the old content or the new.
 
-    It is not flushed to the disk: after a power cut it is built again.
-
     Raises:
         SettingsError: It cannot be written.
     """
-    fresh = path.with_name(f".{path.name}.part")
-    try:
-        fresh.write_bytes(content)
-        fresh.replace(path)
-    except OSError as fault:
-        raise SettingsError(
-            f"{path} cannot be written: {reason_of(fault)}",
-            hint="Look at the file system it is on, then build again.",
-        ) from fault
+    # Only a run that writes loads this.
+    from acpublish import atomic
+
+    with atomic.explained(path, hint="Check the file system it is on, then build again."):
+        # Flushing would make each build wait for the disk; after a power cut it is built again.
+        atomic.write(path, content, mode=0o666, durable=False)
 
 
 def read_record(directory: Path) -> dict[str, Any]:

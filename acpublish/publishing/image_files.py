@@ -5,9 +5,7 @@ Files that a command writes where its user says: whole, or not at all.
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from acpublish.errors import NotAnImageError, SettingsError, reason_of
@@ -16,6 +14,7 @@ __all__ = ["read_file", "write_file", "write_secret"]
 
 #: Twice the largest flash chip that the image header knows (``esp_image_format.h``).
 _LARGEST_BYTES = 256 * 1024 * 1024
+_OTHER_FILE = "Use another file with -o."
 
 
 def read_file(path: Path) -> bytes:
@@ -40,25 +39,31 @@ def read_file(path: Path) -> bytes:
     return data
 
 
-def write_file(path: Path, content: bytes) -> None:
+def write_file(path: Path, content: bytes, *, hint: str = _OTHER_FILE) -> None:
     """Writes a file; one that exists is replaced.
+
+    Args:
+        path: The file.
+        content: All of its bytes.
+        hint: What to do if it cannot be written.
 
     Raises:
         SettingsError: It cannot be written.
     """
+    # The hook reads images, and loads this only when it writes one.
     from acpublish import atomic
 
     # What a link leads to is written, not the link itself.
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file():
-        raise SettingsError(f"{path} is no regular file", hint="Give another file with -o.")
+        raise SettingsError(f"{path} is not a regular file", hint=hint)
     if not target.parent.is_dir():
         raise SettingsError(
             f"{path} cannot be written: there is no directory {target.parent}",
-            hint="Make that directory, or give another file with -o.",
+            hint=f"Create it first: mkdir -p {target.parent}",
         )
-    with _written(path):
-        atomic.write(target, content, target.parent)
+    with atomic.explained(path, hint=hint):
+        atomic.write(target, content)
 
 
 def write_secret(path: Path, content: bytes) -> None:
@@ -67,25 +72,7 @@ def write_secret(path: Path, content: bytes) -> None:
     Raises:
         SettingsError: It is there already, or cannot be written.
     """
-    with _written(path):
-        # Created with these permissions, so that there is no moment in which others may read it.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError:
-            path.unlink(missing_ok=True)
-            raise
+    from acpublish import atomic
 
-
-@contextlib.contextmanager
-def _written(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as fault:
-        raise SettingsError(
-            f"{path} cannot be written: {reason_of(fault)}",
-            hint="Give another file with -o.",
-        ) from fault
+    with atomic.explained(path, hint=_OTHER_FILE):
+        atomic.create(path, content, mode=0o600)

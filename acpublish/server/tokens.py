@@ -19,7 +19,7 @@ from typing import Any
 
 from acpublish import atomic
 from acpublish.catalog.state import ensure_private
-from acpublish.errors import SettingsError
+from acpublish.errors import SettingsError, reason_of
 from acpublish.release import names
 
 FILE = "tokens.json"
@@ -94,8 +94,8 @@ def create_token(state: Path, publish: str) -> str:
             _write(state / FILE, [*_read(state / FILE), token])
     except OSError as fault:
         raise SettingsError(
-            f"the tokens in {state} cannot be written: {fault.strerror}",
-            hint="Give another state folder with --state.",
+            f"the tokens in {state} cannot be written: {reason_of(fault)}",
+            hint="Use another state folder with --state.",
         ) from fault
     return text
 
@@ -170,13 +170,7 @@ def _read(path: Path) -> list[Token]:
 
 def _write(path: Path, tokens: list[Token]) -> None:
     text = json.dumps({"format": 1, "tokens": [token.to_dict() for token in tokens]}, indent=1)
-    fresh = path.with_suffix(f".{os.getpid()}.tmp")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+    atomic.write(path, f"{text}\n".encode(), mode=0o600)
 
 
 def _unreadable(path: Path) -> SettingsError:

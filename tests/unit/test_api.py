@@ -110,14 +110,14 @@ class TestStamp:
     def test_an_output_that_cannot_be_written(self, firmware: Path, tmp_path: Path) -> None:
         (tmp_path / "folder").mkdir()
         for output in (tmp_path / "folder", firmware / "x"):
-            with pytest.raises(SettingsError, match=r"cannot be written|no regular file"):
+            with pytest.raises(SettingsError, match=r"cannot be written|not a regular file"):
                 acpublish.stamp(firmware, product="lamp", version="1.0.0", output=output)
         assert {path.name for path in tmp_path.iterdir()} == {"firmware.bin", "folder"}
 
     def test_what_is_no_regular_file_is_left_as_it_is(self, firmware: Path, tmp_path: Path) -> None:
         pipe = tmp_path / "pipe"
         os.mkfifo(pipe)
-        with pytest.raises(SettingsError, match="no regular file"):
+        with pytest.raises(SettingsError, match="not a regular file"):
             acpublish.stamp(firmware, product="lamp", version="1.0.0", output=pipe)
         assert pipe.is_fifo()
 
