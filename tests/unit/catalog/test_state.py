@@ -67,6 +67,6 @@ def test_private_provenance_that_cannot_be_written_is_only_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "state").touch()
-    PrivateProvenance(tmp_path / "state").keep(with_private(user="ann"))
+    PrivateProvenance(tmp_path / "state").keep(with_private(user="ann.smith"))
     assert "the private provenance of lamp-1.0.0_d1.bin is not kept" in caplog.text
-    assert "ann" not in caplog.text
+    assert "ann.smith" not in caplog.text
