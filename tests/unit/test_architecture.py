@@ -96,7 +96,6 @@ NOT_YET = {
     "settings/layers.py",
     "settings/names.py",
     "settings/showing.py",
-    "unexpected.py",
 }
 
 

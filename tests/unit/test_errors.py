@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import inspect
 import pickle
 
@@ -42,3 +43,14 @@ def test_each_has_a_hint_a_line_and_an_exit_status(kind: type[errors.AcpublishEr
 def test_a_hint_is_demanded() -> None:
     with pytest.raises(TypeError):
         errors.CatalogError("what is wrong")  # type: ignore[call-arg]
+
+
+def test_a_reason_is_lower_case_and_has_no_path() -> None:
+    refused = FileNotFoundError(errno.ENOENT, "No such file or directory", "/home/ann/x")
+    assert errors.reason_of(refused) == "no such file or directory"
+    assert errors.reason_of(OSError("Too slow")) == "too slow"
+    assert errors.reason_of(TimeoutError()) == "timeouterror"
+
+
+def test_a_failed_check_has_its_name() -> None:
+    assert errors.CheckError("slot: too large", hint="Shrink it.").check == "slot"
