@@ -56,8 +56,6 @@ NOT_YET = {
     "doctor/findings.py",
     "doctor/here.py",
     "doctor/response_heads.py",
-    "image/shape.py",
-    "image/stamp_record.py",
     "init/arduino_core.py",
     "init/platformio.py",
     "init/scripts.py",
