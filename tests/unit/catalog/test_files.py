@@ -236,3 +236,25 @@ def test_ten_thousand_files_are_opened_once(
     assert listed(files)["1.bin"].family == "esp32"
     # The link that went away changed what the file system says of the other names' file.
     assert len(opened) > 10_000
+
+
+def test_the_state_is_not_shown_even_if_it_is_inside_and_settled(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loose, "SETTLED_S", -1.0)
+    state = root / "state"
+    state.mkdir()
+    (state / "tokens.json").write_text("{}")
+    (root / "to-state").symlink_to("state")
+    catalog = DirectoryCatalog(root)
+    # The file could be served, so only the rule keeps it back.
+    assert located(CatalogFiles(catalog), b"state/tokens.json") == "tokens.json"
+    files = CatalogFiles(catalog, hidden=state)
+    for path in (
+        b"state",
+        b"state/tokens.json",
+        b"to-state/tokens.json",
+        b"x/../state/tokens.json",
+    ):
+        assert files.locate(path) is None
+    assert listed(files) == {}
