@@ -1,7 +1,4 @@
-"""The files of images, read whole.
-
-Files that a command writes where its user says: whole, or not at all.
-"""
+"""Reads image files, and writes files to where the user says, completely or not at all."""
 
 from __future__ import annotations
 
@@ -26,34 +23,34 @@ def read_file(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             data = file.read(_LARGEST_BYTES + 1)
-    except OSError as fault:
+    except OSError as error:
         raise NotAnImageError(
-            f"{path} cannot be read: {reason_of(fault)}",
-            hint="Give the file of an image, such as PlatformIO's firmware.bin.",
-        ) from fault
+            f"{path} cannot be read: {reason_of(error)}",
+            hint="Use the file of an image, such as PlatformIO's firmware.bin.",
+        ) from error
     if len(data) > _LARGEST_BYTES:
         raise NotAnImageError(
-            f"{path} has more than {_LARGEST_BYTES // 2**20} MiB, which no flash chip holds",
-            hint="Give the file of an image, such as PlatformIO's firmware.bin.",
+            f"{path} is larger than {_LARGEST_BYTES // 2**20} MiB, more than any flash chip holds",
+            hint="Use the file of an image, such as PlatformIO's firmware.bin.",
         )
     return data
 
 
 def write_file(path: Path, content: bytes, *, hint: str = _OTHER_FILE) -> None:
-    """Writes a file; one that exists is replaced.
+    """Writes a file; an existing one is replaced.
 
     Args:
         path: The file.
         content: All of its bytes.
-        hint: What to do if it cannot be written.
+        hint: What to do next if it cannot be written.
 
     Raises:
         SettingsError: It cannot be written.
     """
-    # The hook reads images, and loads this only when it writes one.
+    # The hook reads images in every build, and loads this only if it writes one.
     from acpublish import atomic
 
-    # What a link leads to is written, not the link itself.
+    # The file that a link points to is written, not the link itself.
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file():
         raise SettingsError(f"{path} is not a regular file", hint=hint)
@@ -67,10 +64,10 @@ def write_file(path: Path, content: bytes, *, hint: str = _OTHER_FILE) -> None:
 
 
 def write_secret(path: Path, content: bytes) -> None:
-    """Writes a file that its owner alone may read; one that exists is never replaced.
+    """Writes a file that only its owner can read; an existing one is never replaced.
 
     Raises:
-        SettingsError: It is there already, or cannot be written.
+        SettingsError: It already exists, or cannot be written.
     """
     from acpublish import atomic
 

@@ -70,7 +70,6 @@ NOT_YET = {
     "platformio_ini/files.py",
     "publishing/destinations.py",
     "publishing/diff.py",
-    "publishing/image_files.py",
     "publishing/keyfiles.py",
     "publishing/old_files.py",
     "publishing/rehearsal.py",
