@@ -13,9 +13,9 @@ CLASSES = [getattr(errors, name) for name in errors.__all__]
 
 
 def test_all_errors_are_named_and_in_one_tree() -> None:
-    classes = [one for _, one in inspect.getmembers(errors, inspect.isclass)]
+    classes = [member for _, member in inspect.getmembers(errors, inspect.isclass)]
     assert set(classes) == set(CLASSES)
-    assert all(issubclass(one, errors.AcpublishError) for one in classes)
+    assert all(issubclass(kind, errors.AcpublishError) for kind in classes)
 
 
 def test_the_tree_at_the_top_is_the_tree() -> None:
@@ -27,7 +27,7 @@ def test_the_tree_at_the_top_is_the_tree() -> None:
             depth = (len(line) - len(line.lstrip(" │├└─"))) // 4 - 1
             above[depth:] = [name]
             drawn[name] = above[depth - 1] if depth else "Exception"
-    assert drawn == {one.__name__: one.__base__.__name__ for one in CLASSES}
+    assert drawn == {kind.__name__: kind.__base__.__name__ for kind in CLASSES}
 
 
 @pytest.mark.parametrize("kind", CLASSES)

@@ -34,10 +34,10 @@ def listed(files: CatalogFiles, path: bytes = b"") -> dict[str, Entry]:
 
 
 def located(files: CatalogFiles, path: bytes) -> str | None:
-    found = files.locate(path)
-    if isinstance(found, ReleaseFile):
-        return found.image.file
-    return found.path.name if found else None
+    entry = files.locate(path)
+    if isinstance(entry, ReleaseFile):
+        return entry.image.file
+    return entry.path.name if entry else None
 
 
 @pytest.mark.parametrize(
@@ -68,9 +68,9 @@ def test_an_address_is_taken_literally_first(
 ) -> None:
     (root / name).parent.mkdir(exist_ok=True)
     (root / name).write_bytes(IMAGE)
-    found = files.locate(address)
-    assert isinstance(found, LooseFile)
-    assert found.path == root / name
+    entry = files.locate(address)
+    assert isinstance(entry, LooseFile)
+    assert entry.path == root / name
 
 
 def test_of_two_names_the_literal_one_wins(root: Path, files: CatalogFiles) -> None:
@@ -141,9 +141,9 @@ class TestProducts:
         put(files.catalog)
         (root / "lamp/lamp-1.0.0_d1.bin").unlink()
         for address in (b"lamp/lamp-1.0.0_d1.bin", b"/lamp/./lamp-1.0.0_d1.bin?x"):
-            found = files.locate(address)
-            assert isinstance(found, ReleaseFile)
-            assert str(found.release.version) == "1.0.0"
+            entry = files.locate(address)
+            assert isinstance(entry, ReleaseFile)
+            assert str(entry.release.version) == "1.0.0"
 
     def test_a_plus_in_a_version_is_literal(self, files: CatalogFiles) -> None:
         put(files.catalog, "1.0.0+g1")

@@ -131,9 +131,9 @@ def test_the_device_may_report_the_md5_with_any_flash_mode_or_detected_size() ->
 
 def test_no_flash_is_detected_that_is_smaller_than_the_image() -> None:
     image = esp8266_image(0x80000 + 16)
-    told = read(image).running.md5s
+    reported = read(image).running.md5s
     for code, possible in ((0, False), (1, False), (2, True), (9, True)):
-        assert (md5(image[:3] + bytes((code << 4,)) + image[4:]) in told) == possible
+        assert (md5(image[:3] + bytes((code << 4,)) + image[4:]) in reported) == possible
 
 
 @pytest.mark.parametrize("size", ["detect", "keep"])
@@ -146,11 +146,11 @@ def test_what_esptool_flashes_is_told(size: str) -> None:
         parse_flash_size_arg=ESP8266ROM.parse_flash_size_arg,
     )
     image = esp8266_image()
-    told = read(image).running.md5s
-    for found in set(DETECTED_FLASH_SIZES.values()) & set(ESP8266ROM.FLASH_SIZES):
-        chosen = found if size == "detect" else "keep"
+    reported = read(image).running.md5s
+    for detected in set(DETECTED_FLASH_SIZES.values()) & set(ESP8266ROM.FLASH_SIZES):
+        chosen = detected if size == "detect" else "keep"
         flashed = _update_image_flash_params(flashing, 0, "keep", "keep", chosen, image)
-        assert md5(flashed) in told
+        assert md5(flashed) in reported
 
 
 def test_a_signed_file_is_known_by_the_length_at_its_end() -> None:

@@ -88,7 +88,7 @@ def test_a_stale_xor_checksum_stays_as_stale_as_it_was() -> None:
 def test_the_digest_of_the_unstamped_image_does_not_depend_on_the_stamp() -> None:
     for image in (esp32_image(), esp8266_image()):
         first, second = stamp(image, "lamp", "1.0.0"), stamp(image, "bulb", "2.0.0-rc.1")
-        digests = {read(one).unstamped_sha256 for one in (image, first, second)}
+        digests = {read(data).unstamped_sha256 for data in (image, first, second)}
         assert len(digests) == 1
     assert read(esp8266_image()).unstamped_sha256 == read(esp8266_image()).sha256
     assert read(esp32_image(seed=1)).unstamped_sha256 != read(esp32_image()).unstamped_sha256
