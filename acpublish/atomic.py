@@ -1,7 +1,15 @@
-"""Writing that no reader ever sees half done, and the lock between writers.
+"""The safe writers: no reader ever sees a file half written. And the lock between writers.
 
-The only module with calls that differ between operating systems. Every write goes to a temporary
-file, is flushed to the disk and renamed; then the directory is flushed too.
+This is the only module whose calls differ between operating systems. Each writer keeps this order:
+
+1. the content goes to a temporary file, which is flushed to the disk;
+2. the temporary file takes its final name, which replaces an older file atomically;
+3. the directory is flushed, so that the name survives a power cut.
+
+Whatever fails, the temporary file is removed and an older file stays as it was.
+
+The writers raise ``OSError``. A caller turns it once into one of acpublish's errors, with its own
+hint: :func:`explained` for a single file, :func:`wrapped` for a catalog.
 """
 
 from __future__ import annotations
@@ -11,94 +19,204 @@ import errno
 import os
 import sys
 import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
-from acpublish.errors import CatalogError, reason_of
+from acpublish.errors import CatalogError, SettingsError, reason_of
 
+__all__ = [
+    "clear_leftovers",
+    "create",
+    "exclusive",
+    "explained",
+    "flush_directory",
+    "incoming",
+    "make_directory",
+    "prepared_link",
+    "wrapped",
+    "write",
+]
+
+#: How long a writer waits for the lock of a directory.
 LOCK_WAIT_S = 60.0
 _LOCK_POLL_S = 0.05
+_RANDOM_BYTES = 16
+
+
+@contextlib.contextmanager
+def explained(path: Path, *, hint: str) -> Iterator[None]:
+    """Turns an error of the operating system into one that names the file and why.
+
+    Args:
+        path: The file, for the message.
+        hint: What to do next, as a sentence.
+
+    Raises:
+        SettingsError: The block raised an ``OSError``.
+    """
+    try:
+        yield
+    except OSError as error:
+        problem = f"{path} cannot be written: {reason_of(error)}"
+        raise SettingsError(problem, hint=hint) from error
 
 
 @contextlib.contextmanager
 def wrapped(root: Path, doing: str) -> Iterator[None]:
-    """Turns an operating system's error into one of the catalog's, with what to do next.
+    """Turns an error of the operating system into a catalog error with a hint.
 
     Args:
         root: The catalog's directory, for the message.
-        doing: What was tried, as in "cannot publish to the catalog".
+        doing: What failed, as in "cannot publish to the catalog".
+
+    Raises:
+        CatalogError: The block raised an ``OSError``.
     """
     try:
         yield
-    except OSError as fault:
-        problem = f"{doing} {root}: {_why(fault, root)}"
-        raise CatalogError(problem, hint=_hint(fault, root)) from fault
+    except OSError as error:
+        problem = f"{doing} {root}: {_why(error, root)}"
+        raise CatalogError(problem, hint=_hint(error, root)) from error
 
 
-def _why(fault: OSError, root: Path) -> str:
-    why = reason_of(fault)
-    where = fault.filename2 or fault.filename
+def _why(error: OSError, root: Path) -> str:
+    why = reason_of(error)
+    where = error.filename2 or error.filename
     return f"{why} ({where})" if isinstance(where, str) and where != str(root) else why
 
 
-def _hint(fault: OSError, root: Path) -> str:
-    if fault.errno in (errno.ENOSPC, errno.EDQUOT):
+def _hint(error: OSError, root: Path) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "Free some space on its file system; nothing was published."
-    if fault.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return "Make it writable for this user, or give another directory."
-    if fault.errno == errno.ENOENT:
-        return f"Make it first: mkdir -p {root}"
-    if fault.errno in (errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
-        return "Give a directory, and move what is in the way inside it."
-    return "Look at the file system it is on; nothing was published."
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "Make it writable for this user, or use another directory."
+    if error.errno == errno.ENOENT:
+        return f"Create it first: mkdir -p {root}"
+    if error.errno in (errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
+        return "Use a directory, and move away whatever blocks the path inside it."
+    return "Check the file system it is on; nothing was published."
 
 
-def write(path: Path, content: bytes, temporary: Path, *, mode: int = 0o644) -> None:
-    """Writes a file so that it is there whole or not at all, also after a power cut.
+def write(
+    path: Path,
+    content: bytes,
+    temporary: Path | None = None,
+    *,
+    mode: int = 0o644,
+    durable: bool = True,
+) -> None:
+    """Writes a whole file; one that exists is replaced.
 
     Args:
-        path: The file; its directory is made where it is missing.
+        path: The file.
         content: All of its bytes.
-        temporary: A directory on the same file system.
-        mode: The file's permissions, less the user's mask.
+        temporary: A directory on the same file system for the temporary file. This directory and
+            that of the file are made if they are missing. Without it the temporary file is written
+            next to the file, in a directory that has to exist.
+        mode: The permissions of the file, less the user's mask.
+        durable: Whether the file survives a power cut; see :func:`incoming`.
+
+    Raises:
+        OSError: The file cannot be written.
     """
-    make_directory(temporary)
-    make_directory(path.parent)
-    fresh = temporary / f"{uuid.uuid4().hex}.part"
+    if temporary is not None:
+        make_directory(temporary)
+        make_directory(path.parent)
+    with incoming(path, temporary, mode=mode, durable=durable) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def incoming(
+    path: Path, temporary: Path | None = None, *, mode: int = 0o644, durable: bool = True
+) -> Iterator[BinaryIO]:
+    """Opens a file that takes its name only when the block ends without an error.
+
+    Args:
+        path: The file; one that exists is replaced.
+        temporary: An existing directory on the same file system for the temporary file, by default
+            that of the file.
+        mode: The permissions of the file, less the user's mask.
+        durable: Whether file and name are flushed to the disk. Without it a reader still sees the
+            old content or the new, but a power cut may leave an empty file: only for a file that
+            is simply made again.
+
+    Yields:
+        The temporary file, open for writing.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    fresh = (temporary or path.parent) / f".{os.urandom(_RANDOM_BYTES).hex()}.part"
     try:
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, mode)
-        with os.fdopen(descriptor, "wb") as file:
+        with _created(fresh, mode) as file:
+            yield file
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+        fresh.replace(path)
+    finally:
+        # A second error must not hide the first.
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)
+    if durable:
+        flush_directory(path.parent)
+
+
+def create(path: Path, content: bytes, *, mode: int = 0o644) -> None:
+    """Writes a file that must not exist yet; an existing one is never replaced.
+
+    The file has its permissions from the beginning, so nobody else can open it in between.
+
+    Args:
+        path: The file.
+        content: All of its bytes.
+        mode: The permissions of the file, less the user's mask.
+
+    Raises:
+        FileExistsError: The file exists.
+        OSError: The file cannot be written; then it does not exist either.
+    """
+    file = _created(path, mode)
+    try:
+        with file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
-    flush_directory(path.parent)
+        flush_directory(path.parent)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+        raise
+
+
+def _created(path: Path, mode: int) -> BinaryIO:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, mode)
+    return os.fdopen(descriptor, "wb")
 
 
 @contextlib.contextmanager
 def prepared_link(path: Path, existing: Path, temporary: Path) -> Iterator[Callable[[], None]]:
-    """Prepares to make ``path`` another name of ``existing``; a copy where links fail.
+    """Prepares to make ``path`` another name of ``existing``, or a copy if links fail.
 
-    All that takes space or may be refused is done before, so that next to nothing can go wrong
+    Everything that needs space or may be refused is done first, so next to nothing can go wrong
     when the name is put in place.
 
     Args:
-        path: The name to make; what it names until then is replaced, atomically.
-        existing: A file that is whole already.
+        path: The name to make; a file that has the name is replaced atomically.
+        existing: A file that is complete already.
         temporary: A directory on the same file system.
 
     Yields:
-        What puts the name in place.
+        The function that puts the name in place.
     """
     if path.exists() and path.samefile(existing):
         yield lambda: None
         return
-    _refuse_what_is_in_the_way(path)
+    _refuse_blocked(path)
     make_directory(temporary)
-    fresh = temporary / f"{uuid.uuid4().hex}.link"
+    fresh = temporary / f".{os.urandom(_RANDOM_BYTES).hex()}.link"
 
     def put_in_place() -> None:
         make_directory(path.parent)
@@ -112,39 +230,41 @@ def prepared_link(path: Path, existing: Path, temporary: Path) -> Iterator[Calla
             write(fresh, existing.read_bytes(), temporary)
         yield put_in_place
     finally:
-        fresh.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)
 
 
-def _refuse_what_is_in_the_way(path: Path) -> None:
-    fault = 0
+def _refuse_blocked(path: Path) -> None:
+    """Raises the error that putting the name in place would raise later."""
+    number = 0
     folder = path.parent if path.parent.exists() else path.parent.parent
     if path.is_dir():
-        fault = errno.EISDIR
+        number = errno.EISDIR
     elif path.parent.is_symlink() or not folder.is_dir():
-        # A link may lead out of the catalog, where nothing is served from.
-        fault, path = errno.ENOTDIR, path.parent if path.parent.is_symlink() else folder
+        # A link may lead out of the catalog, and nothing is served from there.
+        number, path = errno.ENOTDIR, path.parent if path.parent.is_symlink() else folder
     elif not os.access(folder, os.W_OK | os.X_OK):
-        fault, path = errno.EACCES, folder
-    if fault:
-        raise OSError(fault, os.strerror(fault), str(path))
+        number, path = errno.EACCES, folder
+    if number:
+        raise OSError(number, os.strerror(number), str(path))
 
 
 def make_directory(path: Path) -> None:
-    """Makes a directory, and those above it that are missing, and flushes what was made."""
+    """Makes a directory and its missing parents, and flushes each new name."""
     if path.is_dir():
         return
     make_directory(path.parent)
     try:
         path.mkdir()
     except FileExistsError:
-        # Another writer may have made it a moment ago; a file in its place is in the way.
+        # Another writer may have made it a moment ago, but a file of that name is an error.
         if not path.is_dir():
             raise
     flush_directory(path.parent)
 
 
 def clear_leftovers(paths: Iterable[Path], older_than_s: float) -> None:
-    """Removes those files that are older, which writers that were killed have left behind."""
+    """Removes the files that are older: writers that were killed have left them behind."""
     limit = time.time() - older_than_s
     for path in paths:
         with contextlib.suppress(FileNotFoundError):

@@ -2,26 +2,26 @@
 
     AcpublishError
     ├── ImageError                 the image
-    │   ├── NotAnImageError        the file is no ESP image at all
-    │   ├── DamagedImageError      truncated, or a checksum, CRC or digest does not hold
+    │   ├── NotAnImageError        the file is not an ESP image at all
+    │   ├── DamagedImageError      truncated, or a checksum, CRC or digest is wrong
     │   ├── WrongKindError         an image, but not one for this purpose (merged, signed, gzip)
     │   ├── StampError             product or version cannot be written into this image
     │   └── PartitionError         a partition table that cannot be read
-    ├── VersionError               the version is no SemVer, or cannot be found
+    ├── VersionError               the version is not valid SemVer, or cannot be determined
     ├── BadNameError               a product, board or channel name that is not allowed
     ├── ManifestError              a manifest that cannot be read
     ├── CatalogError               the catalog directory (missing, read-only, full)
-    │   ├── ConflictError          the version exists with other bytes
+    │   ├── ConflictError          the version exists with different bytes
     │   └── NotFoundError          no such release, image or directory
-    ├── CheckError                 a pre-flight check found an error
-    ├── SettingsError              an option, variable or file of settings
+    ├── CheckError                 a pre-flight check failed
+    ├── SettingsError              an option, variable or settings file
     │   └── MissingExtraError      a package that an optional part needs is not installed
-    ├── TransferError              the way to or from a server
-    │   ├── UnreachableError       no connection, or no answer in time
+    ├── TransferError              communication with a server failed
+    │   ├── UnreachableError       no connection, or no response in time
     │   ├── AuthenticationError    the token is missing or wrong
-    │   ├── RefusedError           the server said no, for a reason that it gave
+    │   ├── RefusedError           the server refused, and gave the reason
     │   └── VerificationError      what arrived is not what was sent
-    └── RequestError               what a client asked of our server
+    └── RequestError               a client sent our server an invalid request
 
 Every error has a hint: what to do next. "Already published" and "up to date" are results, not
 errors. One table maps errors to exit statuses (``acpublish.cli.exit_status``), one to HTTP statuses
@@ -60,7 +60,7 @@ class AcpublishError(Exception):
     """The root of all errors of acpublish.
 
     Args:
-        problem: What is wrong and why, as a phrase without a final full stop. It holds no secret.
+        problem: What is wrong and why, as a phrase without a final full stop and without secrets.
         hint: What to do next, as a sentence.
     """
 
@@ -70,7 +70,7 @@ class AcpublishError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        """What, why and what to do next, on one line."""
+        """Returns what is wrong, why and what to do next, on one line."""
         return " ".join(f"{self.problem}. {self.hint}".split())
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -83,64 +83,64 @@ def _rebuild(kind: type[AcpublishError], problem: str, hint: str) -> AcpublishEr
 
 
 class ImageError(AcpublishError):
-    """The image is at fault."""
+    """The image is invalid."""
 
 
 class NotAnImageError(ImageError):
-    """The file is no ESP image at all."""
+    """The file is not an ESP image at all."""
 
 
 class DamagedImageError(ImageError):
-    """The image is truncated, or its checksum, CRC or digest does not hold."""
+    """The image is truncated, or its checksum, CRC or digest is wrong."""
 
 
 class WrongKindError(ImageError):
-    """It is an image, but not one for this purpose (merged, bootloader, signed, gzip)."""
+    """The image is not one for this purpose (merged, bootloader, signed, gzip)."""
 
 
 class StampError(ImageError):
-    """Product or version cannot be written into this image."""
+    """The product or version cannot be written into this image."""
 
 
 class PartitionError(ImageError):
-    """A partition table that cannot be read, or that no device could use."""
+    """The partition table cannot be read, or no device could use it."""
 
 
 class VersionError(AcpublishError):
-    """The version is no SemVer 2.0.0, or it cannot be found out."""
+    """The version is not valid SemVer 2.0.0, or it cannot be determined."""
 
 
 class BadNameError(AcpublishError):
-    """A product, board or channel name that is not allowed."""
+    """The product, board or channel name is not allowed."""
 
 
 class ManifestError(AcpublishError):
-    """A manifest that cannot be read; the message carries the path into the document."""
+    """The manifest cannot be read; the message contains the path into the document."""
 
 
 class CatalogError(AcpublishError):
-    """The catalog directory is at fault: missing, read-only, full."""
+    """The catalog directory cannot be used: it is missing, read-only or full."""
 
 
 class ConflictError(CatalogError):
-    """The version exists with other bytes; the message names both digests."""
+    """The version exists with different bytes; the message contains both digests."""
 
 
 class NotFoundError(CatalogError):
-    """No such release, image or directory."""
+    """There is no such release, image or directory."""
 
 
 class CheckError(AcpublishError):
-    """A pre-flight check found an error; the message begins with the check's name."""
+    """A pre-flight check failed; the message begins with the check's name."""
 
     @property
     def check(self) -> str:
-        """The name of the check."""
+        """The name of the check that failed."""
         return self.problem.partition(":")[0]
 
 
 class SettingsError(AcpublishError):
-    """An option, an environment variable or a file of settings is at fault."""
+    """An option, an environment variable or a settings file is invalid."""
 
 
 class MissingExtraError(SettingsError):
@@ -148,11 +148,11 @@ class MissingExtraError(SettingsError):
 
 
 class TransferError(AcpublishError):
-    """The way to or from a server is at fault."""
+    """Communication with a server failed."""
 
 
 class UnreachableError(TransferError):
-    """No connection, or no answer in time."""
+    """There was no connection, or no response in time."""
 
 
 class AuthenticationError(TransferError):
@@ -160,17 +160,17 @@ class AuthenticationError(TransferError):
 
 
 class RefusedError(TransferError):
-    """The server said no, for a reason that it gave."""
+    """The server refused the request, and gave the reason."""
 
 
 class VerificationError(TransferError):
-    """What arrived is not what was sent."""
+    """The data that arrived is not the data that was sent."""
 
 
 class RequestError(AcpublishError):
-    """What a client asked of our server is at fault."""
+    """A client sent our server an invalid request."""
 
 
-def reason_of(fault: OSError) -> str:
+def reason_of(error: OSError) -> str:
     """Returns why the operating system refused something, in lower case and without a path."""
-    return (fault.strerror or str(fault) or type(fault).__name__).lower()
+    return (error.strerror or str(error) or type(error).__name__).lower()

@@ -1,10 +1,10 @@
 """Keys: PEM in, signatures out. No I/O.
 
 - ECDSA P-256 with SHA-256 signs releases: Mbed TLS and BearSSL on a device can verify it.
-- RSA (PKCS#1 v1.5) with SHA-256 signs the images that an ESP8266 verifies itself.
+- RSA (PKCS#1 v1.5) with SHA-256 signs images that an ESP8266 verifies itself.
 
-``cryptography`` is loaded when a key is first used, so that an installation without keys needs
-none of it. No text that this module makes holds a part of a private key.
+``cryptography`` is loaded when a key is first used, so an installation without keys does not need
+it. No message of this module contains any part of a private key.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Algorithm = Literal["ecdsa-p256", "rsa"]
 
 #: A key's id is this many hex digits of the SHA-256 of its DER SubjectPublicKeyInfo.
 ID_DIGITS = 16
-#: Below, a signature can be forged with effort; above, BearSSL on the device gives up
+#: With fewer bits a signature can be forged with effort; with more, BearSSL on the device gives up
 #: (``BR_MAX_RSA_SIZE``).
 RSA_BITS = range(2048, 4097)
 _NEW_RSA_BITS = 2048
@@ -47,11 +47,11 @@ _PRIVATE = b"PRIVATE KEY-----"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicKey:
-    """What verifies signatures.
+    """A key that verifies signatures.
 
     Attributes:
-        id: What signatures and people call it.
-        algorithm: What it signs with.
+        id: The name by which signatures and people refer to it.
+        algorithm: The algorithm of its signatures.
         pem: The key itself, as SubjectPublicKeyInfo.
     """
 
@@ -61,7 +61,7 @@ class PublicKey:
     _key: Any = field(repr=False, compare=False)
 
     def verifies(self, signature: bytes, data: bytes) -> bool:
-        """Tells whether the signature was made of these bytes with this key."""
+        """Returns whether this key made the signature of exactly these bytes."""
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives import hashes
         from cryptography.hazmat.primitives.asymmetric import ec, padding
@@ -78,13 +78,13 @@ class PublicKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrivateKey:
-    """What makes signatures; only its public half is ever shown."""
+    """A key that makes signatures; only its public half is ever shown."""
 
     public: PublicKey
     _key: Any = field(repr=False, compare=False)
 
     def sign(self, data: bytes) -> bytes:
-        """Returns the signature of these bytes: DER for ECDSA, as long as the key for RSA."""
+        """Returns the signature of these bytes: DER for ECDSA, the length of the key for RSA."""
         from cryptography.hazmat.primitives import hashes
         from cryptography.hazmat.primitives.asymmetric import ec, padding
 
@@ -96,7 +96,7 @@ class PrivateKey:
         return signature
 
     def to_pem(self) -> bytes:
-        """Returns the secret itself, as unencrypted PKCS#8: for its file, and nothing else."""
+        """Returns the secret itself as unencrypted PKCS#8, only to be written to its file."""
         from cryptography.hazmat.primitives import serialization
 
         pem: bytes = self._key.private_bytes(
@@ -108,7 +108,7 @@ class PrivateKey:
 
 
 def create_key(algorithm: Algorithm = "ecdsa-p256") -> PrivateKey:
-    """Makes a new key.
+    """Creates a new key.
 
     Raises:
         MissingExtraError: cryptography is not installed.
@@ -121,26 +121,26 @@ def create_key(algorithm: Algorithm = "ecdsa-p256") -> PrivateKey:
     return _private(ec.generate_private_key(ec.SECP256R1()))
 
 
-def is_key_id(text: object) -> bool:
-    """Tells whether a text has the form of a key's id."""
-    return isinstance(text, str) and _KEY_ID.match(text) is not None
+def is_key_id(value: object) -> bool:
+    """Returns whether a value has the form of a key's id."""
+    return isinstance(value, str) and _KEY_ID.match(value) is not None
 
 
 def is_private(pem: bytes) -> bool:
-    """Tells whether a PEM says that it holds a private key."""
+    """Returns whether a PEM is labelled as a private key."""
     return _PRIVATE in pem
 
 
 def refuse_key_itself(path: str) -> None:
-    """Refuses a key where the path of its file belongs, and shows nothing of it.
+    """Refuses a key that was passed instead of the path of its file, and shows nothing of it.
 
     Raises:
-        SettingsError: It is a key.
+        SettingsError: The path is a key.
     """
     if "-----BEGIN" in path:
         raise SettingsError(
             "it is a key itself, not the path of its file",
-            hint="Write the key into a file that only you can read, and give its path.",
+            hint="Write the key to a file that only you can read (chmod 600), and use its path.",
         )
 
 
@@ -151,7 +151,7 @@ def read_private_key(pem: bytes) -> PrivateKey:
         pem: PKCS#8, PKCS#1 or SEC1, not encrypted.
 
     Raises:
-        SettingsError: It is no private key, is encrypted, or of a kind that is not used here.
+        SettingsError: It is not a private key, it is encrypted, or its kind is not used here.
         MissingExtraError: cryptography is not installed.
     """
     require()
@@ -159,16 +159,16 @@ def read_private_key(pem: bytes) -> PrivateKey:
 
     try:
         key = serialization.load_pem_private_key(pem, password=None)
-    except TypeError as fault:
+    except TypeError as error:
         raise SettingsError(
             "the private key is encrypted with a password",
-            hint="Give a key without one: openssl pkey -in KEY.pem -out PLAIN.pem.",
-        ) from fault
-    except _key_faults() as fault:
+            hint="Remove the password: openssl pkey -in KEY.pem -out PLAIN.pem.",
+        ) from error
+    except _key_errors() as error:
         raise SettingsError(
-            "the file holds no private key in PEM",
-            hint="Give one that 'acpublish key create' made.",
-        ) from fault
+            "the file does not contain a private key in PEM",
+            hint="Use a file that 'acpublish key create' made.",
+        ) from error
     return _private(key)
 
 
@@ -176,30 +176,30 @@ def read_public_key(pem: bytes) -> PublicKey:
     """Reads a public key.
 
     Raises:
-        SettingsError: It is no public key, or of a kind that is not used here.
+        SettingsError: It is not a public key, or its kind is not used here.
         MissingExtraError: cryptography is not installed.
     """
     require()
     if is_private(pem):
         raise SettingsError(
-            "the file holds a private key, and a public one is wanted here",
-            hint="Give what 'acpublish key show KEY.pem' prints, and keep the private key secret.",
+            "the file contains a private key, but a public key is needed here",
+            hint="Use what 'acpublish key show KEY.pem' prints, and keep the private key secret.",
         )
     return _read_public_key(pem)
 
 
 @lru_cache(maxsize=64)
 def _read_public_key(pem: bytes) -> PublicKey:
-    """A catalog reads its few keys again at each change, and reading one takes 0.1 ms."""
+    """Caches keys: a catalog reads its few keys again after each change, each in 0.1 ms."""
     from cryptography.hazmat.primitives import serialization
 
     try:
         key = serialization.load_pem_public_key(pem)
-    except _key_faults() as fault:
+    except _key_errors() as error:
         raise SettingsError(
-            "the file holds no public key in PEM",
-            hint="Give what 'acpublish key show KEY.pem' prints.",
-        ) from fault
+            "the file does not contain a public key in PEM",
+            hint="Use what 'acpublish key show KEY.pem' prints.",
+        ) from error
     return _public(key)
 
 
@@ -235,27 +235,27 @@ def _algorithm(key: Any) -> Algorithm:
 def _unusable() -> SettingsError:
     return SettingsError(
         "the key is neither ECDSA on P-256 nor RSA of 2048 to 4096 bits",
-        hint="Make one: acpublish key create, or acpublish key create --rsa for ESP8266 images.",
+        hint="Create one: acpublish key create, or acpublish key create --rsa for ESP8266 images.",
     )
 
 
-def _key_faults() -> tuple[type[Exception], ...]:
+def _key_errors() -> tuple[type[Exception], ...]:
     from cryptography.exceptions import UnsupportedAlgorithm
 
     return (ValueError, UnsupportedAlgorithm)
 
 
 def require() -> None:
-    """Makes sure that keys can be used, without the time that loading cryptography takes.
+    """Makes sure that keys can be used, without spending the time to load cryptography.
 
     Raises:
         MissingExtraError: cryptography is not installed.
     """
     try:
-        found = importlib.util.find_spec("cryptography") is not None
+        installed = importlib.util.find_spec("cryptography") is not None
     except ValueError:
-        found = False
-    if not found:
+        installed = False
+    if not installed:
         raise MissingExtraError(
             "keys and signatures need the package cryptography",
             hint="Install it: python -m pip install 'acpublish[signing]'.",

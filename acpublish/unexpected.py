@@ -1,4 +1,4 @@
-"""What a fault of acpublish itself tells a person: one line, and where it happened when asked."""
+"""The one line that a person sees for an internal error, and its traceback on request."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import traceback
 __all__ = ["describe_fault"]
 
 
-def describe_fault(fault: Exception) -> str:
-    """Returns a line on an error that is none of ours; its text could hold a secret.
+def describe_fault(error: Exception) -> str:
+    """Returns a line on an error outside acpublish's tree, without its message.
 
-    With ``ACPUBLISH_DEBUG`` set it also prints where that happened.
+    The message could contain a secret. If ``ACPUBLISH_DEBUG`` is set, the traceback is printed too.
     """
     if os.environ.get("ACPUBLISH_DEBUG"):
-        traceback.print_exception(fault)
+        traceback.print_exception(error)
     return (
-        f"a fault of acpublish itself ({type(fault).__name__}). "
-        "Set ACPUBLISH_DEBUG=1 to see where, and report it."
+        f"internal error in acpublish ({type(error).__name__}). "
+        "Set ACPUBLISH_DEBUG=1 to see where it happened, and report it."
     )

@@ -1,8 +1,8 @@
 """From an image to updated devices, on this machine alone: what ``make demo`` runs.
 
-It shows the commands that a user would type, and what they say. Images are built by PlatformIO
-where the cross-compilers are at hand, and generated where they are not. Everything happens in a
-temporary directory and on a free port of 127.0.0.1.
+It shows the commands that a user would type, and their output. PlatformIO builds the images if the
+cross-compilers are installed; otherwise they are generated. Everything happens in a temporary
+directory and on a free port of 127.0.0.1.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.support import images, pio  # noqa: E402  (they are found only now)
+from tests.support import images, pio  # noqa: E402  (the path is set only now)
 
 PRODUCT = "lamp"
-#: Each chip that is shown: its board, and whose updater its device speaks as.
+#: Each chip in the demonstration: its board, and the family whose updater its device imitates.
 BOARDS = {"esp8266": "d1_mini", "esp32c3": "esp32-c3-devkitm-1"}
 FAMILIES = {"esp8266": "esp8266", "esp32c3": "esp32"}
 #: Makes the images as large as those of real sketches.
@@ -41,11 +41,11 @@ void loop() { Serial.println(F(ACPUBLISH_UPDATE_PATH)); delay(PAUSE_MS); }
 
 
 class DemoError(Exception):
-    """What went wrong, in one line."""
+    """The demonstration failed; the message is one line."""
 
 
 class Demo:
-    """The temporary directory, and the commands that are run in it."""
+    """The temporary directory, and the commands that run in it."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -82,11 +82,11 @@ class Demo:
         )
 
     def acpublish(self, *words: str, environ: Mapping[str, str] | None = None) -> list[str]:
-        """Runs a command, shows it as a user would type it, and returns what it says."""
+        """Runs a command, shows it as a user would type it, and returns the lines of its output."""
         shown = shlex.join(["acpublish", *words]).replace(f"{self.home}/", "")
         say(f"   $ {shown}")
         try:
-            done = subprocess.run(
+            result = subprocess.run(
                 [sys.executable, "-m", "acpublish", *words],
                 env={**self.environ, **(environ or {})},
                 cwd=self.home,
@@ -95,16 +95,16 @@ class Demo:
                 timeout=COMMAND_S,
                 check=False,
             )
-        except subprocess.TimeoutExpired as fault:
-            raise DemoError(f"{shown} took longer than {COMMAND_S} s") from fault
-        lines = done.stdout.splitlines()
-        if done.returncode:
-            said = _last(done.stderr.splitlines() or lines)
-            raise DemoError(f"{shown} ended with status {done.returncode}: {said}")
+        except subprocess.TimeoutExpired as error:
+            raise DemoError(f"{shown} took longer than {COMMAND_S} s") from error
+        lines = result.stdout.splitlines()
+        if result.returncode:
+            output = _last(result.stderr.splitlines() or lines)
+            raise DemoError(f"{shown} ended with status {result.returncode}: {output}")
         return lines
 
     def publish(self, version: str, to: str, token: str = "") -> None:
-        """Publishes a version for each board: built where that is possible, generated elsewhere."""
+        """Publishes a version for each board: built if that is possible, otherwise generated."""
         secret = {"ACPUBLISH_TOKEN": token} if token else {}
         if self.project is not None:
             self._build(self.project, version, to, secret)
@@ -113,8 +113,8 @@ class Demo:
                 continue
             file = self.home / f"{chip}-{version}.bin"
             seed = number + 10 * int(version.replace(".", ""))
-            made = images.esp8266_image if chip == "esp8266" else images.esp32_image
-            file.write_bytes(made(size=65536, seed=seed))
+            generate = images.esp8266_image if chip == "esp8266" else images.esp32_image
+            file.write_bytes(generate(size=65536, seed=seed))
             options = ["--to", to, "--product", PRODUCT, "--version", version, "--board", board]
             for line in self.acpublish("publish", str(file), *options, environ=secret):
                 say(f"   {line}")
@@ -132,36 +132,36 @@ class Demo:
         say(f"   $ {shown}")
         try:
             run = project.run("-t", "upload_ota", env=environ, timeout_s=COMMAND_S)
-        except subprocess.TimeoutExpired as fault:
-            raise DemoError(f"{shown} took longer than {COMMAND_S} s") from fault
+        except subprocess.TimeoutExpired as error:
+            raise DemoError(f"{shown} took longer than {COMMAND_S} s") from error
         lines = run.stdout.splitlines()
         if not run.ok:
-            faults = [line for line in lines if line.startswith("acpublish: error: ")]
-            raise DemoError(f"{shown} failed: {_last(faults or lines)}")
+            errors = [line for line in lines if line.startswith("acpublish: error: ")]
+            raise DemoError(f"{shown} failed: {_last(errors or lines)}")
         for line in lines:
             if line.startswith((f"{PRODUCT} {version}", "acpublish: warning")):
                 say(f"   {line}")
 
     def update_by_channel(self, version: str) -> None:
-        """Lets both devices ask for the newest image of their channel."""
+        """Lets both devices check for the newest image of their channel."""
         for chip, board in BOARDS.items():
             where = ("--auto", f"{PRODUCT}/{board}")
             self.update(chip, *where, flash=f"{chip}.flash", version=version)
 
     def update(self, chip: str, *where: str, flash: str, version: str) -> None:
-        """Lets a software device update, and compares what it then holds with what is published."""
+        """Lets a software device update, and compares its flash with the published image."""
         options = ["--chip", FAMILIES[chip], "--flash", flash]
-        said = _last(self.acpublish("device", self.url, *where, *options))
-        say(f"   {said}")
+        result = _last(self.acpublish("device", self.url, *where, *options))
+        say(f"   {result}")
         published = self.catalog / PRODUCT / f"{PRODUCT}-{version}_{BOARDS[chip]}.bin"
-        if not said.startswith("updated: "):
-            raise DemoError(f"the {chip} did not update: {said}")
+        if not result.startswith("updated: "):
+            raise DemoError(f"the {chip} did not update: {result}")
         if (self.home / flash).read_bytes() != published.read_bytes():
-            raise DemoError(f"the {chip} holds other bytes than {published.name}")
+            raise DemoError(f"the {chip} does not contain the bytes of {published.name}")
 
     @contextlib.contextmanager
     def server(self) -> Iterator[None]:
-        """Serves the catalog, and ends the server by its id."""
+        """Serves the catalog, and stops the server at the end."""
         words = ["--catalog", str(self.catalog), "--port", "0", "--bind", "127.0.0.1"]
         words += ["--state", "state", "--log", "warning"]
         say("   $ acpublish serve " + shlex.join(words).replace(f"{self.home}/", ""))
@@ -202,50 +202,54 @@ def _first_line(process: subprocess.Popen[str]) -> str:
 
 
 def _last(lines: list[str]) -> str:
-    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it printed nothing")
 
 
 def say(text: str = "") -> None:
-    """Prints a line at once."""
+    """Prints a line immediately."""
     print(text, flush=True)
 
 
 def show(demo: Demo) -> None:
-    """Tells the story."""
+    """Runs the demonstration step by step."""
     for chip, reason in demo.reasons.items():
-        how = f"generated, as {reason}" if reason else "built by PlatformIO with a cross-compiler"
+        how = (
+            f"generated, because {reason}"
+            if reason
+            else "built by PlatformIO with a cross-compiler"
+        )
         say(f"{chip} images are {how}.")
     say("\n1. A server, on a free port")
     with demo.server():
         say("\n2. Version 1.0.0 is published to the directory")
         demo.publish("1.0.0", str(demo.catalog))
-        say("\n3. An ESP8266 and an ESP32-C3 with other firmware ask for updates")
+        say("\n3. An ESP8266 and an ESP32-C3 with different firmware check for updates")
         demo.update_by_channel("1.0.0")
         say("\n4. Version 1.1.0 is published to the server, with a token")
         places = ["--catalog", str(demo.catalog), "--state", "state"]
         token = _last(demo.acpublish("token", "create", "--publish", PRODUCT, *places))
         say("   (it prints the token once)")
         demo.publish("1.1.0", demo.url, token)
-        say("\n5. Both devices ask again")
+        say("\n5. Both devices check again")
         demo.update_by_channel("1.1.0")
-        say("\n6. The ESP8266 asks once more: it runs the newest")
+        say("\n6. The ESP8266 checks once more: it already runs the newest version")
         up_to_date(demo)
         say("\n7. An AutoConnect device lists the catalog and installs what it finds")
         from_catalog(demo)
-        say("\n8. SIGTERM, or Ctrl-C, ends the server")
+        say("\n8. SIGTERM, or Ctrl-C, stops the server")
 
 
 def up_to_date(demo: Demo) -> None:
-    """Lets a device ask that runs the newest version."""
+    """Lets a device check that already runs the newest version."""
     where = ["--auto", f"{PRODUCT}/{BOARDS['esp8266']}", "--chip", "esp8266"]
-    said = _last(demo.acpublish("device", demo.url, *where, "--flash", "esp8266.flash"))
-    say(f"   {said}")
-    if not said.startswith("no update"):
-        raise DemoError(f"a device that runs the newest version was told: {said}")
+    result = _last(demo.acpublish("device", demo.url, *where, "--flash", "esp8266.flash"))
+    say(f"   {result}")
+    if not result.startswith("no update"):
+        raise DemoError(f"a device that runs the newest version got: {result}")
 
 
 def from_catalog(demo: Demo) -> None:
-    """Lets a device choose from the list, as AutoConnectUpdate shows it."""
+    """Lets a device choose from the list, as AutoConnectUpdate does."""
     lines = demo.acpublish("device", demo.url, "--catalog", "--chip", "esp8266")
     for line in lines:
         say(f"   {line}")
@@ -255,14 +259,15 @@ def from_catalog(demo: Demo) -> None:
 
 def main() -> int:
     """Runs the demonstration; returns the exit status."""
-    began = time.monotonic()
+    started = time.monotonic()
     try:
         with tempfile.TemporaryDirectory(prefix="acpublish-demo-") as home:
             show(Demo(Path(home).resolve()))
-    except (DemoError, OSError, subprocess.SubprocessError) as fault:
-        print(f"demo: failed: {fault}", file=sys.stderr)
+    except (DemoError, OSError, subprocess.SubprocessError) as error:
+        print(f"demo: failed: {error}", file=sys.stderr)
         return 1
-    say(f"\nDone in {time.monotonic() - began:.0f} s: each device holds the very bytes published.")
+    seconds = time.monotonic() - started
+    say(f"\nDone in {seconds:.0f} s: each device now holds exactly the bytes that were published.")
     return 0
 
 

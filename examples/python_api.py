@@ -2,8 +2,8 @@
 
     python python_api.py FIRMWARE CATALOG [URL]
 
-FIRMWARE is published to the directory CATALOG. With the URL of a server that serves it, the release
-is then listed and downloaded.
+This publishes FIRMWARE to the directory CATALOG. With the URL of a server of this catalog, it then
+lists and downloads the releases.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ BOARD = "d1_mini"
 
 
 def publish(firmware: Path, catalog: str) -> None:
-    """Publishes the image and says what it is."""
+    """Publishes the image, and prints what it is."""
     image = acpublish.read_image(firmware)
     print(f"{firmware.name}: {image.kind.value} for {image.chip}, {image.size} bytes")
     publication = acpublish.publish(
@@ -30,7 +30,7 @@ def publish(firmware: Path, catalog: str) -> None:
 
 
 def download(url: str) -> None:
-    """Downloads every release of the product; each is compared with the server's digest."""
+    """Downloads every release of the product, and compares each with the server's digest."""
     server = acpublish.UpdateServer(url)
     for entry in server.catalog(PRODUCT):
         file = server.download(entry, Path.cwd(), progress=show)
@@ -38,7 +38,7 @@ def download(url: str) -> None:
 
 
 def show(done: int, total: int | None) -> None:
-    """Shows how far a download is."""
+    """Shows the progress of a download."""
     print(f"\r{done} of {total} bytes", end="", flush=True)
 
 

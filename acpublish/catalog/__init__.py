@@ -1,1 +1,1 @@
-"""Where releases live: the directory catalog, and the files that were copied in by hand."""
+"""Where releases are stored: the catalog directory, and the files copied into it by hand."""

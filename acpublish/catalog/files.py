@@ -1,8 +1,8 @@
-"""What a catalog shows of its directories: release images, and files copied in by hand.
+"""The files and directories that a catalog shows: release images, and files copied in by hand.
 
-In a product's directory the manifests decide, and nothing else is there. Elsewhere files are taken
-as they are, like the original update server does, but nothing outside the catalog, nothing in
-``.acpublish``, and nothing that is still being copied.
+In a product's directory the manifests decide, and nothing else is shown. Elsewhere files are shown
+as they are, as the original update server does, except for anything outside the catalog, anything
+in ``.acpublish``, and files that are still being copied.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from urllib.parse import unquote_to_bytes
 from acpublish.catalog import layout
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.catalog.loose import LooseFiles
+from acpublish.errors import reason_of
 from acpublish.image.model import Kind
 from acpublish.release.manifest import Release, ReleaseImage
 from acpublish.wire import Family
@@ -27,20 +28,20 @@ from acpublish.wire import Family
 _log = logging.getLogger(__name__)
 
 EntryType = Literal["bin", "directory", "file"]
-#: What a device can flash as firmware.
+#: The kinds that a device can flash as firmware.
 _FIRMWARE = frozenset({Kind.APPLICATION, Kind.GZIP, Kind.SIGNED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One line of a directory.
+    """An entry of a directory.
 
     Attributes:
-        name: Its name.
+        name: The name of the file or directory.
         type: ``bin`` for firmware that a device can flash, ``directory``, or ``file``.
-        size: Bytes; 0 for a directory.
-        modified: Seconds since 1970.
-        family: The chip family that an image is known to be for.
+        size: The size in bytes; 0 for a directory.
+        modified: The time of the last change, in seconds since 1970.
+        family: The chip family of an image, None if it is not known.
     """
 
     name: str
@@ -77,14 +78,14 @@ Located = Directory | LooseFile | ReleaseFile
 
 
 class CatalogFiles:
-    """The files and directories of a catalog, by the addresses that clients use."""
+    """The files and directories of a catalog, by the request targets that clients use."""
 
     def __init__(self, catalog: DirectoryCatalog, hidden: Path | None = None) -> None:
-        """Looks into a catalog.
+        """Opens the files of a catalog.
 
         Args:
             catalog: The catalog.
-            hidden: A directory that must not be seen, should it be inside: the server's state.
+            hidden: A directory that is never shown, even if it is inside: the server's state.
         """
         self.catalog = catalog
         self._hidden = os.path.realpath(hidden) if hidden else None
@@ -92,45 +93,42 @@ class CatalogFiles:
         self._root = str(catalog.root)
 
     def locate(self, target: bytes) -> Located | None:
-        """Finds what an address means.
+        """Finds the file or directory of a request target.
 
-        The address is taken literally first, because ``?``, ``#``, ``%20`` and ``+`` may be
-        characters of a file's name; then percent-decoded; then both without what follows ``?``.
+        The target is taken literally first, because ``?``, ``#``, ``%20`` and ``+`` may be part of
+        a file's name; then percent-decoded; then both again without the part after ``?``.
 
         Args:
             target: A path below the catalog, with or without ``/`` around it.
 
         Returns:
-            None for what is not there, or must not be seen.
+            The file or directory, None if it does not exist or must not be shown.
         """
-        tried = set()
         path = target.partition(b"?")[0]
-        for attempt in (target, unquote_to_bytes(target), path, unquote_to_bytes(path)):
-            if attempt in tried:
-                continue
-            tried.add(attempt)
-            found = self._find(attempt)
-            if found is not None:
-                return found
+        attempts = (target, unquote_to_bytes(target), path, unquote_to_bytes(path))
+        for attempt in dict.fromkeys(attempts):
+            located = self._find(attempt)
+            if located is not None:
+                return located
         return None
 
     def _find(self, target: bytes) -> Located | None:
         name = os.fsdecode(target).strip("/")
         parts = name.split("/")
         if len(parts) == 2:
-            held = self.catalog.find_file(parts[0], parts[1])
-            if held is not None:
-                return ReleaseFile(release=held[0], image=held[1])
+            published = self.catalog.find_file(parts[0], parts[1])
+            if published is not None:
+                return ReleaseFile(release=published[0], image=published[1])
         real = self._real(name)
         if real is None:
             return None
         product, *rest = os.path.relpath(real, self._root).split(os.sep)
         owned = self.catalog.owns(product)
-        held = self.catalog.find_file(product, rest[0]) if owned and len(rest) == 1 else None
-        if held is not None:
-            return ReleaseFile(release=held[0], image=held[1])
+        published = self.catalog.find_file(product, rest[0]) if owned and len(rest) == 1 else None
+        if published is not None:
+            return ReleaseFile(release=published[0], image=published[1])
         if owned and not rest:
-            # The manifests are the truth, so this holds before the folder is made, too.
+            # The manifests are the truth, so the folder need not have been made yet.
             return Directory(path=Path(real), product=product)
         try:
             mode = os.stat(real).st_mode
@@ -143,7 +141,7 @@ class CatalogFiles:
         return None
 
     def _real(self, name: str) -> str | None:
-        """Returns the real path, None where it leads out or into what is hidden."""
+        """Returns the real path, None if it leads out of the catalog or into a hidden directory."""
         try:
             real = os.path.realpath(os.path.join(self._root, name))
             inside = os.path.commonpath([self._root, real]) == self._root
@@ -157,19 +155,19 @@ class CatalogFiles:
         return None if layout.HIDDEN in below else real
 
     def entries(self, directory: Directory) -> tuple[Entry, ...]:
-        """Returns what a directory shows, newest first; one bad entry never hides the others."""
+        """Returns the entries of a directory, newest first; a bad entry never hides the others."""
         if directory.product:
-            found = self._of_product(directory)
+            entries = list(self._of_product(directory))
         else:
-            entries = {entry.name: entry for entry in self._of_disk(directory)}
+            by_name = {entry.name: entry for entry in self._of_disk(directory)}
             if directory.path == self.catalog.root:
-                entries = {**self._of_products(), **entries}
-            found = iter(sorted(entries.values(), key=lambda entry: entry.name))
+                by_name = {**self._of_products(), **by_name}
+            entries = sorted(by_name.values(), key=lambda entry: entry.name)
         # Sorting keeps the order of publishing within one second.
-        return tuple(sorted(found, key=lambda entry: -entry.modified))
+        return tuple(sorted(entries, key=lambda entry: -entry.modified))
 
     def _of_products(self) -> dict[str, Entry]:
-        """Returns the folders of all products, of which one may not have been made yet."""
+        """Returns the folders of all products, even those that have not been made yet."""
         return {
             product: Entry(name=product, type="directory", size=0, modified=0.0)
             for product in self.catalog.products()
@@ -196,8 +194,8 @@ class CatalogFiles:
                     entry = self._entry(item)
                     if entry is not None:
                         yield entry
-        except OSError as fault:
-            _log.warning("a directory cannot be listed: %s", fault.strerror)
+        except OSError as error:
+            _log.warning("a directory cannot be listed: %s", reason_of(error))
 
     def _entry(self, item: os.DirEntry[str]) -> Entry | None:
         try:
@@ -219,12 +217,12 @@ class CatalogFiles:
         kind: EntryType = "file"
         family: Family | None = None
         if item.name.lower().endswith(".bin"):
-            sketch = self.loose.glance(item.path, status)
-            if sketch is None:
+            outline = self.loose.outline(item.path, status)
+            if outline is None:
                 return None
-            family = sketch.family
-            # What is cut off and no longer being copied is nothing that a device can flash.
-            kind = "bin" if sketch.kind in _FIRMWARE and not sketch.truncated else "file"
+            family = outline.family
+            # A device cannot flash a file that is cut off and no longer being copied.
+            kind = "bin" if outline.kind in _FIRMWARE and not outline.truncated else "file"
         return Entry(
             name=item.name,
             type=kind,

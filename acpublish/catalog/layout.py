@@ -1,12 +1,12 @@
-"""Where things stand in a catalog directory: paths only, no I/O.
+"""Where everything is in a catalog directory: paths only, no I/O.
 
     .acpublish/objects/<sha256>                     the bytes of every image
     .acpublish/releases/<product>/<version>.json    the manifests: the truth
-    .acpublish/releases/<product>/trusted-keys      whose signatures a release needs
-    .acpublish/tmp/                                 what is being written
+    .acpublish/releases/<product>/trusted-keys      the keys that must sign its releases
+    .acpublish/tmp/                                 files that are being written
     <product>/<product>-<version>_<board>[.fs].bin  the visible files: a projection
 
-Names of visible files (acpublish.release.placement) are never parsed: the manifest decides.
+Names of visible files (acpublish.release.submission) are never parsed: the manifest decides.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ HIDDEN = ".acpublish"
 
 
 def objects(root: Path) -> Path:
-    """The directory of the images' bytes."""
+    """Returns the directory of the images' bytes."""
     return root / HIDDEN / "objects"
 
 
 def manifests(root: Path, product: str = "") -> Path:
-    """The directory of all manifests, or of one product's."""
+    """Returns the directory of all manifests, or of those of one product."""
     return root / HIDDEN / "releases" / product
 
 
 def manifest(root: Path, product: str, version: Version) -> Path:
-    """The manifest of one release."""
+    """Returns the path of a release's manifest."""
     return manifests(root, product) / f"{version}.json"
 
 
 def trusted_keys(root: Path, product: str) -> Path:
-    """The keys that a product trusts.
+    """Returns the path of the file with the keys that a product trusts.
 
-    They stand beside the manifests, so that one look at the directory's time tells of a change of
-    either, and no manifest is ever judged by keys of another moment.
+    It is stored next to the manifests, so the time of their directory shows a change of either, and
+    a manifest is never checked against the keys of another point in time.
     """
     return manifests(root, product) / TRUSTED_KEYS
 
 
 def temporary(root: Path) -> Path:
-    """Where files are written before they are renamed into place."""
+    """Returns the directory in which files are written before they are renamed into place."""
     return root / HIDDEN / "tmp"

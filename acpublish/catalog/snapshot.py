@@ -1,9 +1,11 @@
-"""What the manifests of a catalog say now: read once, and again only when a directory changed.
+"""The releases of a catalog: manifests are read once, and again only after a directory changed.
 
-Every manifest, and the file of the keys that a product trusts, is renamed into place, which changes
-its directory's time. Which releases such keys signed is found out once for each change. A directory
-that changed a moment ago is read again at each question, because a tick of the clock may hold two
-changes.
+- Every manifest, and the file of the keys that a product trusts, is renamed into place, which
+  changes the time of its directory. Signatures are verified once for each change.
+- A directory that changed a moment ago is read again for each call, because two changes may have
+  the same time.
+- A manifest that cannot be read is logged and left out, but the other releases are still offered.
+  If the trusted keys cannot be read, none of the product's releases is.
 """
 
 from __future__ import annotations
@@ -18,25 +20,25 @@ from pathlib import Path
 
 from acpublish.catalog import layout
 from acpublish.catalog.trusted_keys import read_trusted_keys
-from acpublish.errors import AcpublishError, ManifestError
+from acpublish.errors import AcpublishError, ManifestError, reason_of
 from acpublish.release import names
 from acpublish.release.manifest import Release, ReleaseImage
 from acpublish.release.signatures import admitted
 
 _log = logging.getLogger(__name__)
 
-#: Far above the tick by which kernels stamp files (4 ms with 250 Hz, 2 s on FAT is not served).
+#: Far longer than the tick of file times (4 ms with 250 Hz); FAT with its 2 s is not supported.
 _SETTLED_NS = 100_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductSnapshot:
-    """The releases of one product, and its images by the names of their visible files.
+    """The releases of one product at one time.
 
     Attributes:
-        releases: Those whose manifests can be read, with the images that may be offered: where
-            the product trusts keys, those that one of them signed.
-        files: By the names of their visible files.
+        releases: Those whose manifests can be read, with the images that may be offered: if the
+            product trusts keys, those that one of the keys signed.
+        files: The same images by the names of their visible files.
         owned: Whether there is any manifest, even a broken one, or any trusted key.
     """
 
@@ -45,84 +47,84 @@ class ProductSnapshot:
     owned: bool = False
 
 
-_NONE = ProductSnapshot()
+_EMPTY = ProductSnapshot()
 
 
 class ProductSnapshots:
-    """Snapshots of all products of a catalog, kept until their directories change."""
+    """Snapshots of all products of a catalog, cached until their directories change."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        # Every answer looks at a directory's time, for which pathlib takes longer than the kernel.
+        # Every request needs a directory's time, for which pathlib takes longer than the kernel.
         self._manifests = os.fspath(layout.manifests(root))
         self._lock = threading.Lock()
-        self._kept: dict[str, tuple[tuple[int, int], ProductSnapshot]] = {}
+        self._snapshots: dict[str, tuple[tuple[int, int], ProductSnapshot]] = {}
         self._products: tuple[int, tuple[str, ...]] = (-1, ())
         self._parsed: dict[str, tuple[tuple[int, int, int], Release]] = {}
         self._withheld: dict[str, tuple[str, ...]] = {}
 
     def products(self) -> tuple[str, ...]:
         """Returns the names of all products that have manifests, sorted."""
-        # A directory without a manifest is left by a publish that was killed before its commit.
+        # A publish that was killed before its commit leaves a directory without a manifest.
         return tuple(name for name in self._names() if self.product(name).owned)
 
     def _names(self) -> tuple[str, ...]:
         directory = layout.manifests(self._root)
-        stamp = _time_of(self._manifests)
-        if stamp is None:
+        time_ns = _time_of(self._manifests)
+        if time_ns is None:
             return ()
-        kept_at, kept = self._products
-        if stamp != kept_at:
-            settled = _settled(stamp)
+        cached_time, products = self._products
+        if time_ns != cached_time:
+            settled = _settled(time_ns)
             try:
-                kept = tuple(sorted(path.name for path in directory.iterdir() if path.is_dir()))
-            except OSError as fault:
-                _log.error("the releases cannot be listed: %s", fault.strerror)
+                products = tuple(sorted(path.name for path in directory.iterdir() if path.is_dir()))
+            except OSError as error:
+                _log.error("the releases cannot be listed: %s", reason_of(error))
                 return ()
-            self._products = (stamp if settled else -1, kept)
-        return kept
+            self._products = (time_ns if settled else -1, products)
+        return products
 
     def product(self, name: str) -> ProductSnapshot:
-        """Returns what is known of a product; a manifest that cannot be read is logged and left."""
+        """Returns the snapshot of a product; an empty one if there is no such product."""
         if not names.is_name(name):
-            return _NONE
+            return _EMPTY
         directory = f"{self._manifests}{os.sep}{name}"
         changed = _time_of(directory)
         if changed is None:
-            return _NONE
-        # Keys that are edited in place leave the directory's time as it was.
-        stamp = (changed, _time_of(f"{directory}{os.sep}{layout.TRUSTED_KEYS}") or 0)
-        kept = self._kept.get(name)
-        if kept is not None and kept[0] == stamp:
-            return kept[1]
-        # Reading takes its time, in which a change may fall into the tick of the time seen above.
-        settled = _settled(max(stamp))
+            return _EMPTY
+        # Keys that are edited in place do not change the directory's time.
+        times = (changed, _time_of(f"{directory}{os.sep}{layout.TRUSTED_KEYS}") or 0)
+        cached = self._snapshots.get(name)
+        if cached is not None and cached[0] == times:
+            return cached[1]
+        # Decided before the reading, during which another change may get the same time.
+        settled = _settled(max(times))
         with self._lock:
             snapshot = self._read(name)
-            self._kept[name] = (stamp if settled else (-1, -1), snapshot)
+            self._snapshots[name] = (times if settled else (-1, -1), snapshot)
         return snapshot
 
     def _read(self, name: str) -> ProductSnapshot:
         paths = _manifests(layout.manifests(self._root, name))
         try:
             keys = read_trusted_keys(self._root, name)
-        except (AcpublishError, OSError) as fault:
-            # Whom to trust is not known, so nothing is served rather than anything.
-            self._say(name, (f"all releases of {name}: {fault}",))
+        except (AcpublishError, OSError) as error:
+            # Without the keys any release could be forged, so none is served.
+            self._log_withheld(name, (f"all releases of {name}: {error}",))
             return ProductSnapshot(owned=True)
         releases, withheld = admitted(self._releases(paths, strict=False), keys)
-        self._say(name, withheld)
+        self._log_withheld(name, withheld)
         return _snapshot(releases, owned=bool(paths or keys))
 
-    def _say(self, name: str, withheld: tuple[str, ...]) -> None:
-        """Logs what is withheld, once for as long as it is the same."""
+    def _log_withheld(self, name: str, withheld: tuple[str, ...]) -> None:
+        """Logs the withheld releases, but not again while they are the same."""
         if self._withheld.get(name, ()) != withheld:
-            for one in withheld:
-                _log.error("withheld: %s", one)
+            for release in withheld:
+                _log.error("withheld: %s", release)
         self._withheld[name] = withheld
 
     def fresh(self, name: str) -> tuple[Release, ...]:
-        """Reads a product's releases now, signed or not.
+        """Reads a product's current releases, signed or not.
 
         Raises:
             ManifestError: A manifest cannot be read.
@@ -131,19 +133,19 @@ class ProductSnapshots:
         return self._releases(_manifests(layout.manifests(self._root, name)), strict=True)
 
     def named_objects(self) -> frozenset[str]:
-        """Reads now which objects the manifests of all products name.
+        """Returns the objects that the current manifests of all products name.
 
         Raises:
             ManifestError: A manifest cannot be read.
             OSError: A manifest's file cannot be read.
         """
         return frozenset(
-            named.sha256
+            content.sha256
             for directory in layout.manifests(self._root).glob("*")
             for release in self._releases(_manifests(directory), strict=True)
             for image in release.images
-            for named in (image, image.compressed)
-            if named is not None
+            for content in (image, image.compressed)
+            if content is not None
         )
 
     def _releases(self, paths: Iterable[str], *, strict: bool) -> tuple[Release, ...]:
@@ -151,24 +153,24 @@ class ProductSnapshots:
         for path in paths:
             try:
                 releases.append(self._release(path))
-            except (AcpublishError, OSError) as fault:
+            except (AcpublishError, OSError) as error:
                 if strict:
                     raise
-                _log.error("left out: %s", fault)
+                _log.error("left out: %s", error)
         return tuple(releases)
 
     def _release(self, path: str) -> Release:
-        """Returns a release; a manifest that was read before is read again when it changed.
+        """Returns a release; a manifest that was read before is read again only if it changed.
 
-        A product may have thousands, and each publish changes one: every write is a file of its
-        own that is renamed into place, so that the identity of the file tells.
+        A product may have thousands of manifests, and each publish changes one. Every write renames
+        a new file into place, so the identity of the file shows a change.
         """
         status = os.stat(path)
-        now = (status.st_ino, status.st_mtime_ns, status.st_size)
-        kept = self._parsed.get(path)
-        if kept is None or kept[0] != now:
-            kept = self._parsed[path] = (now, _release(Path(path)))
-        return kept[1]
+        identity = (status.st_ino, status.st_mtime_ns, status.st_size)
+        cached = self._parsed.get(path)
+        if cached is None or cached[0] != identity:
+            cached = self._parsed[path] = (identity, _release(Path(path)))
+        return cached[1]
 
 
 def _manifests(directory: Path) -> list[str]:
@@ -184,8 +186,8 @@ def _release(path: Path) -> Release:
     release = Release.from_json(path.read_bytes(), name)
     if (release.product, f"{release.version}.json") != (path.parent.name, path.name):
         raise ManifestError(
-            f"{name} describes another release, {release.product} {release.version}",
-            hint="Give it the name of that release, or take it away.",
+            f"{name} describes a different release, {release.product} {release.version}",
+            hint="Rename it to match that release, or remove it.",
         )
     return release
 
@@ -202,5 +204,5 @@ def _time_of(directory: str) -> int | None:
         return None
 
 
-def _settled(stamp: int) -> bool:
-    return time.time_ns() - stamp > _SETTLED_NS
+def _settled(time_ns: int) -> bool:
+    return time.time_ns() - time_ns > _SETTLED_NS

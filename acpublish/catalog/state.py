@@ -1,8 +1,8 @@
-"""Where what must not be public is kept: outside the catalog, one folder per catalog.
+"""The state folder: what must not be public, outside the catalog, one folder for each catalog.
 
-What a publish says of itself that is not for everybody who reads the catalog.
-
-It stays in the state folder: ``provenance/<product>/<visible file>.json``, a JSON object of texts.
+Here are its path, its permissions, and the private part of each image's provenance, a JSON object
+of strings in ``provenance/<product>/<visible file>.json``. The server keeps its tokens in the same
+folder (``acpublish.server.tokens``).
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from acpublish import atomic
-from acpublish.errors import AcpublishError, SettingsError
+from acpublish.errors import AcpublishError, SettingsError, reason_of
 
 if TYPE_CHECKING:
     from acpublish.release.submission import Submission
 
-__all__ = ["PrivateProvenance"]
+__all__ = ["PrivateProvenance", "ensure_private", "state_dir"]
+
+_log = logging.getLogger(__name__)
 
 
 def state_dir(catalog: Path, environ: Mapping[str, str]) -> Path:
@@ -32,50 +33,55 @@ def state_dir(catalog: Path, environ: Mapping[str, str]) -> Path:
         environ: The environment.
     """
     home = environ.get("XDG_STATE_HOME", "")
-    # The specification: a relative path is to be ignored.
+    # The specification says to ignore a relative path.
     base = Path(home) if Path(home).is_absolute() else Path.home() / ".local" / "state"
     name = hashlib.sha256(os.fsencode(os.path.realpath(catalog))).hexdigest()[:16]
     return base / "acpublish" / name
 
 
 def ensure_private(directory: Path) -> None:
-    """Makes a directory that only its owner may enter, unless it is there.
+    """Creates a directory that only its owner may enter; an existing one stays as it is.
 
     Raises:
-        SettingsError: It cannot be made.
+        SettingsError: It cannot be created.
     """
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as fault:
+    except OSError as error:
         raise SettingsError(
-            f"the state folder {directory} cannot be made: {fault.strerror}",
-            hint="Give another one with --state.",
-        ) from fault
-
-
-_log = logging.getLogger(__name__)
+            f"the state folder {directory} cannot be created: {reason_of(error)}",
+            hint="Use another one with --state.",
+        ) from error
 
 
 class PrivateProvenance:
     """The private part of the provenance of a catalog's images."""
 
     def __init__(self, state: Path) -> None:
+        """Uses a state folder, which is created when something is kept.
+
+        Args:
+            state: The state folder of the catalog.
+        """
         self._folder = state / "provenance"
 
     def keep(self, submission: Submission) -> None:
-        """Keeps what a submission says, unless that of the same image is there.
+        """Keeps the private provenance of a submission, unless that of the same image exists.
 
-        The release stands by now, so that what cannot be written is logged and is no error.
+        The release is published by now, so a failure to write is logged and not an error.
         """
         path = self._path(submission)
         if not submission.private or path.exists():
             return
+        # The hook imports this module in every build, but only a publish writes.
+        from acpublish import atomic
+
         text = json.dumps(dict(submission.private), indent=1, sort_keys=True) + "\n"
         try:
             ensure_private(path.parent)
-            atomic.write(path, text.encode(), path.parent, mode=0o600)
-        except (OSError, AcpublishError) as fault:
-            _log.warning("the private provenance of %s is not kept: %s", submission.file, fault)
+            atomic.write(path, text.encode(), mode=0o600)
+        except (OSError, AcpublishError) as error:
+            _log.warning("the private provenance of %s is not kept: %s", submission.file, error)
 
     def _path(self, submission: Submission) -> Path:
         return self._folder / submission.product / f"{submission.file}.json"

@@ -1,8 +1,10 @@
-"""Which keys a product trusts: read, changed, and a key rotated.
+"""The keys that a product trusts: reading, changing and rotating them. All of it is public.
 
-A key is rotated in three steps, after each of which every release that was valid still is, and no
-other one is: trust the new key too; sign all releases with it (:func:`resign`); trust the old one
-no longer. What is here is public.
+A key is rotated in three steps, and each of them keeps every valid release valid, and no other:
+
+1. also trust the new key (:meth:`TrustStore.trust`);
+2. sign all releases with it (:meth:`TrustStore.resign`);
+3. stop trusting the old one (:meth:`TrustStore.distrust`).
 """
 
 from __future__ import annotations
@@ -32,17 +34,17 @@ from acpublish.release.signatures import (
 __all__ = ["Resigned", "TrustStore", "read_trusted_keys"]
 
 _FORMAT = 1
-_MEND = "Restore it from a backup, or remove it and trust the keys again (acpublish key trust)."
+_RESTORE = "Restore it from a backup, or remove it and trust the keys again (acpublish key trust)."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resigned:
-    """What signing anew came to.
+    """The result of signing all releases again.
 
     Attributes:
-        signed: The images that have got a signature.
-        already: How many had one of this key.
-        left_out: The images that are not validly signed, and why.
+        signed: The images that were signed.
+        already: How many were already signed with this key.
+        left_out: The images without a valid signature, and why.
     """
 
     signed: tuple[str, ...]
@@ -51,10 +53,10 @@ class Resigned:
 
 
 def read_trusted_keys(root: Path, product: str) -> tuple[PublicKey, ...]:
-    """Returns the keys that a product trusts; none for a product that takes any release.
+    """Returns the keys that a product trusts; none for a product that accepts any release.
 
     Raises:
-        ManifestError: Their file is damaged.
+        ManifestError: The trusted-keys file is damaged.
         MissingExtraError: There are keys, and cryptography is not installed.
         OSError: The file cannot be read.
     """
@@ -71,38 +73,39 @@ def read_trusted_keys(root: Path, product: str) -> tuple[PublicKey, ...]:
         keys = tuple(read_public_key(pem.encode()) for pem in pems)
         for key in keys:
             need_release_key(key)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as fault:
-        raise _damaged(product) from fault
-    except SettingsError as fault:
-        # A missing package is another fault than that of the file.
-        if type(fault) is not SettingsError:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise _damaged(product) from error
+    except SettingsError as error:
+        # A package that is missing does not mean that the file is damaged.
+        if type(error) is not SettingsError:
             raise
-        raise _damaged(product) from fault
+        raise _damaged(product) from error
     return keys
 
 
 def _damaged(product: str) -> ManifestError:
-    return ManifestError(f"the file of the keys that {product} trusts is damaged", hint=_MEND)
+    return ManifestError(f"the trusted-keys file of {product} is damaged", hint=_RESTORE)
 
 
 class TrustStore:
     """The trusted keys of one catalog's products."""
 
     def __init__(self, root: Path, releases: Callable[[str], tuple[Release, ...]]) -> None:
-        """Prepares to change them.
+        """Opens the trusted keys of a catalog.
 
         Args:
             root: The catalog's directory.
-            releases: Reads a product's releases now, whether they are signed or not.
+            releases: Returns a product's current releases, signed or not.
         """
         self._root = root
         self._releases = releases
 
     def trust(self, product: str, key: PublicKey) -> tuple[str, ...]:
-        """Trusts a key from now on.
+        """Trusts a key.
 
         Returns:
-            What is withheld from now on, one phrase each: releases that no trusted key signed.
+            The releases that are withheld as a result because no trusted key signed them, one
+            phrase each.
 
         Raises:
             SettingsError: The key cannot sign releases, or two others are trusted already.
@@ -112,9 +115,9 @@ class TrustStore:
         with self._changing(product) as keys:
             if key not in keys:
                 if len(keys) == MAX_TRUSTED_KEYS:
-                    ids = " and ".join(one.id for one in keys)
+                    ids = " and ".join(trusted.id for trusted in keys)
                     raise SettingsError(
-                        f"{product} trusts two keys already, {ids}",
+                        f"{product} already trusts two keys, {ids}",
                         hint="Remove one first: acpublish key trust DIR --product P --remove ID.",
                     )
                 keys = (*keys, key)
@@ -122,51 +125,52 @@ class TrustStore:
             return admitted(self._releases(product), keys)[1]
 
     def distrust(self, product: str, key_id: str, *, force: bool = False) -> tuple[str, ...]:
-        """Trusts a key no longer.
+        """Stops trusting a key.
 
         Args:
             product: The product.
             key_id: The key's id.
-            force: Also where releases are valid by this key alone.
+            force: Whether to do so even if releases are signed with this key alone.
 
         Returns:
-            What is withheld from now on that was not before.
+            The releases that are withheld as a result, one phrase each.
 
         Raises:
             NotFoundError: The key is not trusted.
-            SettingsError: Releases would be withheld, and it is not forced.
+            SettingsError: Releases would be withheld, and ``force`` is not set.
             AcpublishError: The catalog cannot be read or written.
         """
         with self._changing(product) as keys:
-            left = tuple(key for key in keys if key.id != key_id)
-            if left == keys:
+            remaining = tuple(key for key in keys if key.id != key_id)
+            if remaining == keys:
                 raise NotFoundError(
-                    f"{product} trusts no key {key_id}",
-                    hint="See which ones it trusts: acpublish key trust DIR --product P.",
+                    f"{product} does not trust key {key_id}",
+                    hint="List the keys that it trusts: acpublish key trust DIR --product P.",
                 )
             releases = self._releases(product)
-            withheld = admitted(admitted(releases, keys)[0], left)[1]
+            withheld = admitted(admitted(releases, keys)[0], remaining)[1]
             if withheld and not force:
                 raise SettingsError(
-                    f"{len(withheld)} images of {product} are signed with key {key_id} alone",
-                    hint="Sign them with the other key first (acpublish key resign), or say "
+                    f"{len(withheld)} images of {product} are signed only with key {key_id}",
+                    hint="Sign them with the other key first (acpublish key resign), or add "
                     "--force to withhold them.",
                 )
-            self._write(product, left)
+            self._write(product, remaining)
             return withheld
 
     def resign(self, product: str, key: PrivateKey) -> Resigned:
-        """Signs every release that is valid by the trusted keys with another key, too.
+        """Also signs every release that has a signature of a trusted key with another key.
 
         Raises:
-            SettingsError: The product trusts no key, or this one cannot sign releases.
+            SettingsError: The product does not trust any key, or this key cannot sign releases.
             AcpublishError: The catalog cannot be read or written.
         """
         need_release_key(key.public)
         with self._changing(product) as keys:
             if not keys:
                 raise SettingsError(
-                    f"{product} trusts no key, so nothing says which releases are valid",
+                    f"{product} does not trust any key, so there is no way to tell which releases "
+                    "are valid",
                     hint="Trust one first: acpublish key trust DIR --product P PUBLIC.pem.",
                 )
             releases = self._releases(product)
@@ -206,7 +210,7 @@ class TrustStore:
 def _resigned(
     release: Release, keys: tuple[PublicKey, ...], key: PrivateKey
 ) -> tuple[Release, int]:
-    """Returns the release with the key's signature on each valid image; how many had it."""
+    """Returns the release with each valid image signed, and how many already were."""
     images: list[ReleaseImage] = []
     already = 0
     for image in release.images:
@@ -217,7 +221,7 @@ def _resigned(
             already += 1
             images.append(image)
         else:
-            others = [one for one in image.signatures if one.key != key.public.id]
-            both = sorted([*others, sign(stated, key)], key=lambda one: one.key)
-            images.append(replace(image, signatures=tuple(both)))
+            others = [entry for entry in image.signatures if entry.key != key.public.id]
+            signatures = sorted([*others, sign(stated, key)], key=lambda entry: entry.key)
+            images.append(replace(image, signatures=tuple(signatures)))
     return replace(release, images=tuple(images)), already

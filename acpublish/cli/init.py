@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from acpublish import atomic
 from acpublish.cli import exit_status
 from acpublish.cli.common_options import ANY_PATH
 from acpublish.errors import SettingsError, reason_of
@@ -159,16 +160,11 @@ def _create(directory: Path) -> None:
 
 
 def _write(file: FileChange) -> None:
-    try:
-        if file.after is None:
-            file.path.unlink(missing_ok=True)
-            return
-        write_file(file.path, file.after.encode())
-    except OSError as error:
-        raise SettingsError(
-            f"{file.path} cannot be written: {reason_of(error)}",
-            hint=f"Make it writable: chmod u+w {file.path}",
-        ) from error
+    if file.after is not None:
+        write_file(file.path, file.after.encode(), hint=f"Make it writable: chmod u+w {file.path}")
+        return
+    with atomic.explained(file.path, hint="Make its folder writable."):
+        file.path.unlink(missing_ok=True)
 
 
 def _quoted(text: str) -> str:

@@ -9,17 +9,18 @@ Downloads that a trusted key has to have signed: the server's word is not enough
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from acpublish import atomic
 from acpublish.client.address import parse_address
 from acpublish.client.entries import Entry, read_list
-from acpublish.client.incoming import incoming, write
 from acpublish.client.remote import read_releases
 from acpublish.client.responses import json_body, looks_like_html, not_acpublish, raise_refusal
 from acpublish.client.transport import Again, Answer, Patience, Transport
@@ -200,13 +201,13 @@ class _Wanted:
                 hint="Ask a server that sends x-MD5.",
             )
         size = self._size(answer)
-        with incoming(self.target) as file:
+        with _incoming(self.target) as write:
             done = 0
             for part in answer.parts(size):
                 done += len(part)
                 for digest, _ in digests.values():
                     digest.update(part)
-                write(file, part, self.target)
+                write(part)
                 if self.progress:
                     self.progress(done, size)
             self._compare(answer, done, size, digests)
@@ -245,6 +246,33 @@ class _Wanted:
                     hint="Try again; the file was changed while it was sent, or the way garbled "
                     "it.",
                 )
+
+
+@contextlib.contextmanager
+def _incoming(path: Path) -> Iterator[Callable[[bytes], None]]:
+    """Yields the function that writes a part of a file, which takes its name at the end.
+
+    Only what the writing itself raises is turned into an error about the file: the block also reads
+    from the network and reports its progress.
+
+    Raises:
+        SettingsError: The file cannot be written.
+    """
+
+    def explained() -> contextlib.AbstractContextManager[None]:
+        return atomic.explained(path, hint="Use a file in a directory that you can write to.")
+
+    with contextlib.ExitStack() as stack:
+        with explained():
+            file = stack.enter_context(atomic.incoming(path, mode=0o666))
+
+        def write(part: bytes) -> None:
+            with explained():
+                file.write(part)
+
+        yield write
+        with explained():
+            stack.close()
 
 
 def _no_directory(answer: Answer, path: str) -> AcpublishError:

@@ -10,7 +10,7 @@ import hashlib
 import zlib
 from pathlib import Path
 
-from acpublish.client.incoming import incoming, write
+from acpublish import atomic
 from acpublish.emulator.profile import FLASH_MODES, DeviceOptions
 from acpublish.emulator.request import Running
 from acpublish.errors import SettingsError, reason_of
@@ -123,5 +123,5 @@ def store(path: Path, content: bytes) -> None:
     Raises:
         SettingsError: It cannot be written.
     """
-    with incoming(path) as file:
-        write(file, content, path)
+    with atomic.explained(path, hint="Use a file in a directory that you can write to."):
+        atomic.write(path, content, mode=0o666)

@@ -1,7 +1,8 @@
 """The segment chain that both chip families share: a header, then segments, then a checksum.
 
-A chain is read by small reads at offsets, so that it can be walked over bytes in memory and over
-a file of which only the headers shall be read. It says where the image ends; it judges no bytes.
+A chain is read by small reads at offsets, so it can be followed over bytes in memory and over a
+file of which only the headers are to be read. It shows where the image ends; it does not check
+bytes.
 
 Source: esptool documentation, "Firmware Image Format".
 """
@@ -21,7 +22,7 @@ HEADER_BYTES = 8
 SEGMENT_HEADER_BYTES = 8
 #: ``ESP_IMAGE_MAX_SEGMENTS`` (``esp_image_format.h``).
 MAX_SEGMENTS = 16
-#: The checksum stands in the last byte of a block of this size.
+#: The checksum is the last byte of a block of this size.
 CHECKSUM_BLOCK_BYTES = 16
 
 
@@ -34,11 +35,11 @@ class Chain:
         flash_mode: Header byte 2.
         flash_size_frequency: Header byte 3: size in the high half, frequency in the low.
         entry: The entry address.
-        extension: What follows the common header: 16 bytes for the ESP32 family.
-        count: How many segments the header promises.
-        segments: Those whose header is there, in order; the last may be cut off.
-        end: Where the image ends, checksum included, by what the headers say so far.
-        missing: What is cut off, as a phrase; empty when the whole chain is inside the file.
+        extension: The bytes after the common header: 16 for the ESP32 family, otherwise none.
+        count: How many segments the header announces.
+        segments: Those whose header is in the file, in order; the last may be cut off.
+        end: Where the image ends, checksum included, according to the headers so far.
+        missing: What is cut off, as a phrase; empty if the whole chain is in the file.
     """
 
     start: int
@@ -53,7 +54,7 @@ class Chain:
 
     @property
     def checksum_offset(self) -> int:
-        """Where the XOR checksum stands."""
+        """Where the XOR checksum is in the file."""
         return self.end - 1
 
 
@@ -62,12 +63,12 @@ def walk(read_at: ReadAt, size: int, start: int, extension_bytes: int) -> Chain 
 
     Args:
         read_at: Reads the file.
-        size: Bytes of the file.
+        size: The size of the file in bytes.
         start: Where the image begins.
-        extension_bytes: Length of the header's extension: 0 or 16.
+        extension_bytes: The length of the header's extension: 0 or 16.
 
     Returns:
-        The chain, or None where no header of an image stands.
+        The chain, or None if there is no image header at that offset.
     """
     header_bytes = HEADER_BYTES + extension_bytes
     header = read_at(start, header_bytes)

@@ -1,7 +1,7 @@
 """What changed between two images: headers, descriptor, segments, and how many bytes differ.
 
-Segments belong together where their load addresses are the same. A gzip is compared by what is
-inside it.
+Segments belong together if their load addresses are the same. For a gzip, the inflated image is
+compared.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from acpublish.image.reader import read
 
 __all__ = ["Change", "Comparison", "SegmentChange", "changes", "compare", "differing_bytes"]
 
-#: What is told of an image as a whole; digests and sizes always differ and are told elsewhere.
+#: What is compared of an image as a whole; digests and sizes always differ and are shown elsewhere.
 _FACTS = ("kind", "chip", "flash_mode", "flash_size", "flash_frequency", "entry")
 _COUNT_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One named value of both sides that differs; None where a side does not have it."""
+    """A named value that differs; None if a side does not have it."""
 
     name: str
     old: str | None
@@ -35,9 +35,9 @@ class SegmentChange:
 
     Attributes:
         address: Its load address.
-        old: Its size in bytes, None where the old image has none there.
-        new: Likewise for the new image.
-        different: How many of its bytes differ; those that only one side has count.
+        old: Its size in bytes, None if the old image has no segment there.
+        new: The same for the new image.
+        different: How many of its bytes differ, including those that only one side has.
     """
 
     address: int
@@ -61,11 +61,11 @@ class Comparison:
     """What changed between two images.
 
     Attributes:
-        old_size: Bytes of the old image, inflated.
-        new_size: Bytes of the new image, inflated.
-        changes: Facts, descriptor fields and stamp that differ.
+        old_size: The size of the old image in bytes, inflated.
+        new_size: The size of the new image in bytes, inflated.
+        changes: The facts, descriptor fields and stamps that differ.
         segments: All segments of both, by address.
-        different: How many bytes differ at the same offset; those that only one side has count.
+        different: How many bytes differ at the same offset, including those that only one side has.
     """
 
     old_size: int
@@ -92,7 +92,7 @@ def compare(old: bytes, new: bytes) -> Comparison:
         old: The whole old file.
         new: The whole new file.
     """
-    (old_image, old_data), (new_image, new_data) = _opened(old), _opened(new)
+    (old_image, old_data), (new_image, new_data) = _inflated(old), _inflated(new)
     return Comparison(
         old_size=len(old_data),
         new_size=len(new_data),
@@ -113,29 +113,29 @@ def changes(old: dict[str, str | None], new: dict[str, str | None]) -> tuple[Cha
 
 
 def differing_bytes(old: bytes, new: bytes) -> int:
-    """Counts the bytes that differ at the same offset; those that only one side has count.
+    """Counts the bytes that differ at the same offset, including those that only one side has.
 
-    Large numbers are combined at the speed of the processor, bytes in a loop are not.
+    Large integers are combined at the speed of the processor, which a loop over bytes is not.
     """
     common = min(len(old), len(new))
     different = max(len(old), len(new)) - common
     for start in range(0, common, _COUNT_BYTES):
         end = min(start + _COUNT_BYTES, common)
-        left, right = old[start:end], new[start:end]
-        if left == right:
+        before, after = old[start:end], new[start:end]
+        if before == after:
             continue
-        mixed = int.from_bytes(left, "little") ^ int.from_bytes(right, "little")
+        mixed = int.from_bytes(before, "little") ^ int.from_bytes(after, "little")
         different += end - start - mixed.to_bytes(end - start, "little").count(0)
     return different
 
 
-def _opened(data: bytes) -> tuple[Image, bytes]:
+def _inflated(data: bytes) -> tuple[Image, bytes]:
     image = read(data)
     if image.kind is not Kind.GZIP:
         return image, data
-    opened = inflate(data)
-    # What cannot be inflated is compared as it is, so that two damaged files are not called equal.
-    return image, data if opened.problems else opened.data
+    inflated = inflate(data)
+    # A gzip that cannot be inflated is compared as it is: two damaged files must not appear equal.
+    return image, data if inflated.problems else inflated.data
 
 
 def _facts(image: Image) -> dict[str, str | None]:
@@ -157,16 +157,16 @@ def _text(name: str, value: object) -> str | None:
 
 
 def _segments(old: Image, old_data: bytes, new: Image, new_data: bytes) -> Iterator[SegmentChange]:
-    before = {segment.address: segment for segment in old.segments}
-    after = {segment.address: segment for segment in new.segments}
-    for address in sorted({*before, *after}):
-        left, right = before.get(address), after.get(address)
+    old_segments = {segment.address: segment for segment in old.segments}
+    new_segments = {segment.address: segment for segment in new.segments}
+    for address in sorted({*old_segments, *new_segments}):
+        before, after = old_segments.get(address), new_segments.get(address)
         yield SegmentChange(
             address=address,
-            old=left.size if left else None,
-            new=right.size if right else None,
+            old=before.size if before else None,
+            new=after.size if after else None,
             different=differing_bytes(
-                old_data[left.offset : left.offset + left.size] if left else b"",
-                new_data[right.offset : right.offset + right.size] if right else b"",
+                old_data[before.offset : before.offset + before.size] if before else b"",
+                new_data[after.offset : after.offset + after.size] if after else b"",
             ),
         )

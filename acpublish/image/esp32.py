@@ -1,7 +1,7 @@
 """Images of the ESP32 family: extended header, app descriptor, appended SHA-256, signatures.
 
-Offsets and values are those of ESP-IDF's ``esp_image_format.h`` and ``esp_app_desc.h``; the chips
-and their flash windows are those of esptool's targets.
+Offsets and values come from ESP-IDF's ``esp_image_format.h`` and ``esp_app_desc.h``; the chips and
+their flash windows come from esptool's targets.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from acpublish.image.chain import Chain, ReadAt, walk
 from acpublish.image.model import AppDescriptor, Integrity, Kind, ReportedDigests
-from acpublish.image.shape import Edit, Findings, Place, Shape, checksum_of, edited
+from acpublish.image.shape import Edit, Findings, Shape, StampOffsets, checksum_of, edited
 from acpublish.image.signature_blocks import SECTOR_BYTES, describe_esp32, signed_esp32
 from acpublish.image.sums import Digests
 from acpublish.wire import Family
@@ -35,7 +35,7 @@ CHIPS = {
     31: "esp32e22",
     32: "esp32s31",
 }
-#: What every Arduino build says, because its descriptor comes from precompiled libraries.
+#: The project name in every Arduino build, whose descriptor comes from precompiled libraries.
 UNSTAMPED_PROJECT = "arduino-lib-builder"
 
 _EXTENSION_BYTES = 16
@@ -50,8 +50,8 @@ _PROJECT_OFFSET = 0x50
 #: ``esp_bootloader_desc_t``: magic byte, then two reserved bytes.
 _BOOTLOADER_DESCRIPTOR = b"\x50\0\0"
 
-#: Where code and constants in flash are mapped: every application has a segment there, and a
-#: bootloader has none. Chips that are not named are judged by the descriptors alone.
+#: Where code and constants in flash are mapped: every application has a segment there, but a
+#: bootloader has none. Chips that are not listed are recognised by their descriptors alone.
 _XTENSA_S3_WINDOWS = ((0x3C000000, 0x3E000000), (0x42000000, 0x44000000))
 _SHARED_WINDOW = ((0x42000000, 0x44000000),)
 _FLASH_WINDOWS = {
@@ -66,13 +66,16 @@ _FLASH_WINDOWS = {
     "esp32c61": _SHARED_WINDOW,
     "esp32p4": ((0x40000000, 0x4C000000),),
 }
-#: All memories of all chips lie here (P4's at 0x30100000 up to the RTC memories at 0x50000000).
+#: The memories of all chips are in this range, from the P4's at 0x30100000 to the RTC memories at
+#: 0x50000000.
 _ADDRESSES = range(0x20000000, 0x60000000)
 
-#: A merged file begins with the bootloader or, with 0xFF up to there, has it at one of these.
+#: A merged file begins with the bootloader, or has it at one of these offsets, filled with 0xFF up
+#: to there.
 _BOOTLOADER_OFFSETS = (0x1000, 0x2000)
 _PARTITION_MAGIC = b"\xaa\x50"
-#: What may follow an entry: another one, the table's MD5, or erased flash (``gen_esp32part.py``).
+#: The bytes that may follow an entry: another entry, the table's MD5, or erased flash
+#: (``gen_esp32part.py``).
 _AFTER_PARTITION = (_PARTITION_MAGIC, b"\xeb\xeb", b"\xff\xff")
 _LAST_PARTITION_TABLE = 0x20000
 
@@ -90,10 +93,10 @@ _FREQUENCIES_OF = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Esp32Shape(Shape):
-    """A file in the view of the ESP32 family.
+    """A file as an image of the ESP32 family.
 
     Attributes:
-        described: Whether an app descriptor stands in the first segment.
+        described: Whether the first segment begins with an app descriptor.
     """
 
     family: ClassVar[Family] = "esp32"
@@ -102,7 +105,7 @@ class Esp32Shape(Shape):
 
     @property
     def hash_appended(self) -> bool:
-        """Whether a SHA-256 of all before it ends the image."""
+        """Whether the image ends with a SHA-256 of all bytes before it."""
         return bool(self.chain.extension[-1])
 
     def frequencies(self) -> dict[int, str]:
@@ -114,7 +117,7 @@ class Esp32Shape(Shape):
         return _SIZES
 
     def verify(self, data: bytes, digests: Digests) -> Findings:
-        """Returns what the XOR checksum, the appended SHA-256 and the signature blocks say."""
+        """Checks the XOR checksum, the appended SHA-256 and the signature blocks."""
         if self.kind is Kind.MERGED:
             return Findings()
         problems = []
@@ -126,14 +129,15 @@ class Esp32Shape(Shape):
             problems.append(f"the checksum is {stored:#04x}, computed {computed:#04x}")
         digest = Integrity.ABSENT
         if self.hash_appended:
-            held = digests.sha256(self.chain.end) == data[self.end - _DIGEST_BYTES : self.end]
-            digest = Integrity.VALID if held else Integrity.INVALID
-            if not held:
-                problems.append("the appended SHA-256 is not that of the image")
+            appended = data[self.end - _DIGEST_BYTES : self.end]
+            matches = digests.sha256(self.chain.end) == appended
+            digest = Integrity.VALID if matches else Integrity.INVALID
+            if not matches:
+                problems.append("the appended SHA-256 does not match the image")
         signature = describe_esp32(data, self.end) if self.signed else None
         for number, block in enumerate(signature.blocks if signature else (), start=1):
             if block.digest is Integrity.INVALID:
-                problems.append(f"signature block {number} is not of this image")
+                problems.append(f"signature block {number} does not match this image")
         return Findings(
             checksum=Integrity.VALID if stored == computed else Integrity.INVALID,
             digest=digest,
@@ -142,7 +146,7 @@ class Esp32Shape(Shape):
         )
 
     def descriptor(self, data: bytes) -> AppDescriptor | None:
-        """Returns the app descriptor, None where there is none."""
+        """Returns the app descriptor, None if there is none."""
         offset = self.chain.start + _DESCRIPTOR_OFFSET
         if not self.described or self.size < offset + _DESCRIPTOR_BYTES:
             return None
@@ -151,32 +155,32 @@ class Esp32Shape(Shape):
         )
         return AppDescriptor(
             secure_version=secure,
-            version=read_text(version),
-            project=read_text(project),
-            time=read_text(time),
-            date=read_text(date),
-            idf_version=read_text(idf),
+            version=read_string(version),
+            project=read_string(project),
+            time=read_string(time),
+            date=read_string(date),
+            idf_version=read_string(idf),
             elf_sha256=elf.hex(),
             min_revision=low,
             max_revision=high,
-            # The field holds the exponent (``esp_app_desc.h``: "mmu page size in log base 2").
+            # The field contains the exponent (``esp_app_desc.h``: "mmu page size in log base 2").
             mmu_page_size=1 << page if page < 32 else 0,
         )
 
-    def places(self, data: bytes) -> tuple[Place, ...]:
-        """Returns the two fields of the app descriptor."""
+    def stamp_offsets(self, data: bytes) -> tuple[StampOffsets, ...]:
+        """Returns where the two fields of the app descriptor are."""
         if self.descriptor(data) is None:
             return ()
-        return (Place(product=_PROJECT_OFFSET, version=_VERSION_OFFSET),)
+        return (StampOffsets(product=_PROJECT_OFFSET, version=_VERSION_OFFSET),)
 
-    def holds_stamp(self, product: str, version: str) -> bool:
-        """Returns whether the descriptor's texts are the application's own."""
+    def is_stamp(self, product: str, version: str) -> bool:
+        """Returns whether the descriptor's strings are the application's own."""
         return product != UNSTAMPED_PROJECT and bool(version)
 
-    def running(self, data: bytes, digests: Digests) -> ReportedDigests:
-        """Returns MD5 and SHA-256 as the device measures them.
+    def reported_digests(self, data: bytes, digests: Digests) -> ReportedDigests:
+        """Returns the MD5 and SHA-256 as the device computes them.
 
-        ``ESP.getSketchMD5`` takes the image with its digest (``Esp.cpp``); the SHA-256 is the
+        ``ESP.getSketchMD5`` includes the appended digest (``Esp.cpp``); the SHA-256 is the
         appended one or, without it, that of the image (``bootloader_common_loader.c``:
         ``bootloader_common_get_sha256_of_partition``).
         """
@@ -197,7 +201,7 @@ def parse(read_at: ReadAt, size: int) -> Esp32Shape | None:
     """Reads a file's headers as those of an ESP32 image.
 
     Returns:
-        The shape, or None where the headers are not plausible.
+        The shape, or None if the headers are not plausible.
     """
     start = _start(read_at)
     chain = walk(read_at, size, start, _EXTENSION_BYTES)
@@ -237,8 +241,8 @@ def parse(read_at: ReadAt, size: int) -> Esp32Shape | None:
     )
 
 
-def read_text(field: bytes) -> str:
-    """Returns the text of a field that a NUL ends."""
+def read_string(field: bytes) -> str:
+    """Returns the string in a field that is terminated by a NUL."""
     return field.split(b"\0", 1)[0].decode("utf-8", "replace")
 
 
@@ -252,7 +256,7 @@ def _start(read_at: ReadAt) -> int:
 
 
 def _plausible(chain: Chain) -> bool:
-    """Tells these headers from those of an ESP8266, which have segment data in the extension."""
+    """Excludes the headers of an ESP8266, which have segment data in the extension."""
     reserved, hash_appended = chain.extension[11:15], chain.extension[15]
     first = chain.segments[0].address if chain.segments else 0
     return (
@@ -276,7 +280,7 @@ def _is_bootloader(chain: Chain, chip: str, magic: bytes) -> bool:
 
 
 def _partition_table(read_at: ReadAt, end: int, size: int) -> bool:
-    """Looks for a partition table behind the first image, as only merged files have one."""
+    """Looks for a partition table after the first image; only merged files have one."""
     first = -(-end // SECTOR_BYTES) * SECTOR_BYTES
     for offset in range(first, min(size, _LAST_PARTITION_TABLE + 1), SECTOR_BYTES):
         entry = read_at(offset, 34)

@@ -1,8 +1,8 @@
 """Images of the ESP8266: eboot and application in one file, CRC words, the stamp record.
 
-An Arduino file is the eboot image, padded with 0xAA to 4096 bytes, and the application's image
-behind it (``tools/elf2bin.py``). Other builds are one image alone. Either kind of header is the
-common one, without an extension.
+An Arduino file is the eboot image, padded with 0xAA to 4096 bytes, followed by the application's
+image (``tools/elf2bin.py``). Other builds are a single image. Both use the common header without an
+extension.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import ClassVar
 
 from acpublish.image.chain import HEADER_BYTES, Chain, ReadAt, walk
 from acpublish.image.model import Integrity, Kind, ReportedDigests
-from acpublish.image.shape import Edit, Findings, Place, Shape, checksum_of
+from acpublish.image.shape import Edit, Findings, Shape, StampOffsets, checksum_of
 from acpublish.image.signature_blocks import describe_esp8266, signed_esp8266
 from acpublish.image.stamp_record import ESP8266_RECORD_MAGIC, STAMP_FIELD_BYTES
 from acpublish.image.sums import Digests, crc32_change, crc32_msb_first, xor_bytes
 from acpublish.wire import Family
 
-#: Flash can be read by the device in aligned words only, so the record is aligned to them.
+#: The device can read its flash only in aligned words, so the record is aligned to them.
 _RECORD_ALIGNMENT = 4
 
 #: Where elf2bin puts the application (``write_bin`` of eboot pads to 4096).
@@ -30,7 +30,7 @@ _APP_OFFSET = 0x1000
 _LENGTH_OFFSET = _APP_OFFSET + 16
 _WORDS = slice(_LENGTH_OFFSET, _LENGTH_OFFSET + 8)
 
-#: Instruction memory whose last 4 KiB hold eboot, data memory, and the window on flash
+#: Instruction memory, whose last 4 KiB contain eboot, data memory, and the window on flash
 #: (``eagle.app.v6.common.ld``, ``bootloaders/eboot/eboot.ld``).
 _EBOOT_MEMORY = range(0x4010F000, 0x40110000)
 _MEMORIES = (
@@ -55,8 +55,8 @@ _SIZES = {
 _FREQUENCIES = {0x0: "40m", 0x1: "26m", 0x2: "20m", 0xF: "80m"}
 _FLASH_MODES = range(4)
 _FLASH_MODE_OFFSET = 2
-#: The sizes that esptool can detect (``DETECTED_FLASH_SIZES``) and an ESP8266's header can say,
-#: in bytes: the high half of header byte 3 that stands for each.
+#: The sizes in bytes that esptool can detect (``DETECTED_FLASH_SIZES``) and an ESP8266's header can
+#: express, with the high half of header byte 3 for each.
 _DETECTED_SIZES = {
     0x40000: 0x1,
     0x80000: 0x0,
@@ -70,10 +70,10 @@ _DETECTED_SIZES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Esp8266Shape(Shape):
-    """A file in the view of the ESP8266.
+    """A file as an image of the ESP8266.
 
     Attributes:
-        eboot: The chain of the boot loader before the application, None where there is none.
+        eboot: The chain of the bootloader before the application, None if there is none.
     """
 
     family: ClassVar[Family] = "esp8266"
@@ -82,7 +82,7 @@ class Esp8266Shape(Shape):
 
     @property
     def header(self) -> Chain:
-        """The chain at the file's beginning, whose flash settings count."""
+        """The chain at the beginning of the file, whose flash settings are in effect."""
         return self.eboot or self.chain
 
     def frequencies(self) -> dict[int, str]:
@@ -94,10 +94,10 @@ class Esp8266Shape(Shape):
         return _SIZES
 
     def verify(self, data: bytes, digests: Digests) -> Findings:
-        """Returns what the CRC words say and, only where there are none, the XOR checksums.
+        """Checks the CRC words or, only if there are none, the XOR checksums.
 
-        elf2bin sums up the XOR checksum before it fills the CRC words in, so on an image with CRC
-        words it holds for words that are zero.
+        elf2bin computes the XOR checksum before it fills in the CRC words, so on an image with CRC
+        words the checksum is that of words that are zero.
         """
         stored = data[self.chain.checksum_offset]
         computed = checksum_of(data, self.chain.segments)
@@ -107,7 +107,7 @@ class Esp8266Shape(Shape):
         elif stored != computed:
             problems.append(f"the checksum is {stored:#04x}, computed {computed:#04x}")
         elif self.eboot and data[self.eboot.end - 1] != checksum_of(data, self.eboot.segments):
-            problems.append("the checksum of eboot does not hold")
+            problems.append("the checksum of eboot is wrong")
         return Findings(
             checksum=Integrity.VALID if stored == computed else Integrity.INVALID,
             crc=crc,
@@ -115,31 +115,31 @@ class Esp8266Shape(Shape):
             problems=tuple(problems),
         )
 
-    def places(self, data: bytes) -> tuple[Place, ...]:
-        """Returns where stamp records stand in the application's segments."""
-        places = []
+    def stamp_offsets(self, data: bytes) -> tuple[StampOffsets, ...]:
+        """Returns where the fields of each stamp record in the application's segments are."""
+        offsets = []
         for segment in self.chain.segments:
             end = segment.offset + segment.size - 2 * STAMP_FIELD_BYTES
-            found = data.find(ESP8266_RECORD_MAGIC, segment.offset, max(end, 0))
-            while found >= 0:
-                fields = found + len(ESP8266_RECORD_MAGIC)
-                if (segment.address + found - segment.offset) % _RECORD_ALIGNMENT == 0:
-                    places.append(Place(product=fields, version=fields + STAMP_FIELD_BYTES))
-                found = data.find(ESP8266_RECORD_MAGIC, fields, max(end, 0))
-        return tuple(places)
+            record = data.find(ESP8266_RECORD_MAGIC, segment.offset, max(end, 0))
+            while record >= 0:
+                fields = record + len(ESP8266_RECORD_MAGIC)
+                if (segment.address + record - segment.offset) % _RECORD_ALIGNMENT == 0:
+                    offsets.append(StampOffsets(product=fields, version=fields + STAMP_FIELD_BYTES))
+                record = data.find(ESP8266_RECORD_MAGIC, fields, max(end, 0))
+        return tuple(offsets)
 
-    def holds_stamp(self, product: str, version: str) -> bool:
+    def is_stamp(self, product: str, version: str) -> bool:
         """Returns whether the record was filled in."""
         return bool(product or version)
 
-    def running(self, data: bytes, digests: Digests) -> ReportedDigests:
-        """Returns the MD5s of the image with all that may stand in bytes 2 and 3 of the flash.
+    def reported_digests(self, data: bytes, digests: Digests) -> ReportedDigests:
+        """Returns the MD5s of the image with each value that bytes 2 and 3 may have in flash.
 
-        First those that differ in the flash mode: the updater writes the running chip's into byte
-        2 of what it flashes (``Updater.cpp``: ``_writeBuffer``). Then those with other sizes of
-        flash: serial flashing with ``--flash-size detect`` keeps mode and frequency and writes
+        First come those with another flash mode: the updater writes the running chip's mode into
+        byte 2 of what it flashes (``Updater.cpp``: ``_writeBuffer``). Then come those with another
+        flash size: serial flashing with ``--flash-size detect`` keeps mode and frequency and writes
         the size that it finds into byte 3 (esptool ``cmds.py``: ``_update_image_flash_params``).
-        A mode or frequency that is given to esptool by hand is not among them.
+        A mode or frequency that someone passes to esptool is not covered.
         """
         view = memoryview(data)[: self.end]
         mode, byte = view[_FLASH_MODE_OFFSET : _FLASH_MODE_OFFSET + 2]
@@ -153,9 +153,9 @@ class Esp8266Shape(Shape):
         return ReportedDigests(md5s=(digests.md5(self.end), *md5s))
 
     def seal(self, data: bytes, edits: tuple[Edit, ...]) -> Edit | None:
-        """Returns the CRC word of the edited image, where it has CRC words.
+        """Returns the CRC word of the edited image, if it has CRC words.
 
-        The word is changed by what the edits change, without a pass over the image.
+        The new word is computed from the edits alone, without reading the whole image.
         """
         if self.eboot is None:
             return None
@@ -167,7 +167,7 @@ class Esp8266Shape(Shape):
         return _LENGTH_OFFSET + 4, struct.pack("<I", crc)
 
     def _verify_crc(self, data: bytes) -> tuple[Integrity, list[str]]:
-        """Cores before 2.6 have code where the CRC words are: then neither word fits."""
+        """Cores before 2.6 have code where the CRC words are; then neither word matches."""
         if self.eboot is None:
             return Integrity.ABSENT, []
         computed = self._crc(data)
@@ -175,7 +175,8 @@ class Esp8266Shape(Shape):
         if length == self.end and stored == computed:
             return Integrity.VALID, []
         if stored == computed:
-            return Integrity.INVALID, [f"the length word is {length}, the image has {self.end}"]
+            problem = f"the length word is {length}, but the image is {self.end} bytes long"
+            return Integrity.INVALID, [problem]
         if length == self.end:
             return Integrity.INVALID, [f"the CRC word is {stored:#010x}, computed {computed:#010x}"]
         return Integrity.ABSENT, []
@@ -188,7 +189,7 @@ def parse(read_at: ReadAt, size: int) -> Esp8266Shape | None:
     """Reads a file's headers as those of an ESP8266 file.
 
     Returns:
-        The shape, or None where the headers are not plausible.
+        The shape, or None if the headers are not plausible.
     """
     first = walk(read_at, size, 0, 0)
     if first is None or not _plausible(first):
@@ -204,7 +205,7 @@ def parse(read_at: ReadAt, size: int) -> Esp8266Shape | None:
     if eboot is None and _is_eboot(first):
         kind = Kind.BOOTLOADER
         if first.end < size < _APP_OFFSET + HEADER_BYTES:
-            kind, missing = Kind.APPLICATION, "the application behind eboot is missing"
+            kind, missing = Kind.APPLICATION, "the application after eboot is missing"
     signed = not missing and signed_esp8266(read_at, chain.end, size)
     if signed and kind is Kind.APPLICATION:
         kind = Kind.SIGNED
@@ -221,7 +222,7 @@ def parse(read_at: ReadAt, size: int) -> Esp8266Shape | None:
 
 
 def _plausible(chain: Chain) -> bool:
-    """Tells these headers from those of an ESP32, whose extension stands where segments begin."""
+    """Excludes the headers of an ESP32, whose extension is where segments would begin."""
     return chain.entry in _ENTRIES and (
         not chain.segments or any(chain.segments[0].address in memory for memory in _MEMORIES)
     )

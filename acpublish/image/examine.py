@@ -1,17 +1,15 @@
-"""What a file is and whether it is sound: the judgement that reading and stamping share.
+"""Finds out what a file is and whether it is sound.
 
-The family is found by trying both:
+:func:`examine` checks the whole file, for reading and stamping; :func:`outline` reads only the
+headers, about 40 small reads, for a server that lists files which may still be being copied.
 
-1. Each family reads the headers; one whose headers are not plausible is out.
-2. If both are left, the one whose chain is whole and whose sums hold decides, then the one whose
-   chain is whole.
-3. If none is left, the first bytes may still tell a gzip or a filesystem; otherwise the file is
+Both find the chip family by trying each one:
+
+1. Each family reads the headers. One whose headers are not plausible is out.
+2. If both are left, the one whose chain is complete and whose checksums match wins, then the one
+   whose chain is complete.
+3. If none is left, the first bytes may still identify a gzip or a filesystem. Otherwise the file is
    unknown.
-
-Tells by headers alone whether a file that may still be copied is whole.
-
-This is the cheap question of a server that lists a directory: some 40 small reads instead of the
-whole file. It errs on one side only: a file that it calls complete ends where its headers say.
 """
 
 from __future__ import annotations
@@ -25,22 +23,20 @@ from acpublish.image.shape import Findings, Shape
 from acpublish.image.sums import Digests
 
 GZIP_MAGIC = b"\x1f\x8b"
-#: In the superblock of LittleFS (its ``SPEC.md``): a check, not a proof.
+#: In the superblock of LittleFS (its ``SPEC.md``): a hint, not a proof.
 _LITTLEFS_OFFSET = 8
 _LITTLEFS_TEXT = b"littlefs"
-
-
 _NOTHING_FOUND = Findings()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examined:
-    """The judgement on a file.
+    """What an examination of a file found.
 
     Attributes:
-        kind: What it is.
-        shape: What its headers say, None where it has none of an ESP image.
-        findings: What its sums say.
+        kind: The kind of the file.
+        shape: Its layout by its headers, None if it does not have the headers of an ESP image.
+        findings: The result of comparing its checksums.
         problems: What is wrong with it, one phrase each.
     """
 
@@ -51,9 +47,9 @@ class Examined:
 
 
 def shapes(read_at: ReadAt, size: int) -> tuple[Shape, ...]:
-    """Returns a file's shape in the view of each family whose headers are plausible."""
-    found = (esp32.parse(read_at, size), esp8266.parse(read_at, size))
-    return tuple(shape for shape in found if shape is not None)
+    """Returns a file's shape for each family whose headers are plausible."""
+    parsed = (esp32.parse(read_at, size), esp8266.parse(read_at, size))
+    return tuple(shape for shape in parsed if shape is not None)
 
 
 def kind_by_magic(read_at: ReadAt) -> Kind:
@@ -66,29 +62,29 @@ def kind_by_magic(read_at: ReadAt) -> Kind:
 
 
 def examine(data: bytes, digests: Digests | None = None) -> Examined:
-    """Judges a file by its bytes; a gzip is not opened.
+    """Examines a whole file; a gzip is not inflated.
 
     Args:
         data: The whole file.
-        digests: Of the file, for a caller that goes on to use them.
+        digests: Those of the file, for a caller that uses them afterwards.
     """
-    known = digests or Digests(data)
+    digests = digests or Digests(data)
 
     def read_at(offset: int, length: int) -> bytes:
         return data[offset : offset + length]
 
-    judged = [_judge(shape, data, known) for shape in shapes(read_at, len(data))]
-    if not judged:
+    examined = [_examine(shape, data, digests) for shape in shapes(read_at, len(data))]
+    if not examined:
         return Examined(kind=kind_by_magic(read_at))
-    return max(judged, key=_rank)
+    return max(examined, key=_rank)
 
 
 def _rank(examined: Examined) -> tuple[bool, bool]:
-    whole = examined.shape is not None and not examined.shape.missing
-    return (not examined.problems, whole)
+    complete = examined.shape is not None and not examined.shape.missing
+    return (not examined.problems, complete)
 
 
-def _judge(shape: Shape, data: bytes, digests: Digests) -> Examined:
+def _examine(shape: Shape, data: bytes, digests: Digests) -> Examined:
     if shape.missing:
         return Examined(kind=shape.kind, shape=shape, problems=(f"truncated: {shape.missing}",))
     findings = shape.verify(data, digests)
@@ -97,33 +93,34 @@ def _judge(shape: Shape, data: bytes, digests: Digests) -> Examined:
 
 
 def _trailing(shape: Shape, data: bytes) -> tuple[str, ...]:
-    """Padding is in order: a partition that was read back from flash ends in it."""
+    """Allows padding, because a partition that was read back from flash ends with it."""
     if shape.complete or shape.signed or shape.kind is Kind.MERGED:
         return ()
-    behind = data[shape.end :]
-    if not behind.strip(b"\xff") or not behind.strip(b"\0"):
+    trailing = data[shape.end :]
+    if not trailing.strip(b"\xff") or not trailing.strip(b"\0"):
         return ()
-    return (f"{len(behind)} bytes that do not belong to the image follow it",)
+    return (f"{len(trailing)} bytes that do not belong to the image follow it",)
 
 
 def outline(read_at: ReadAt, size: int) -> Outline:
-    """Reads the headers of a file.
+    """Reads only the headers of a file.
 
     Args:
         read_at: Returns up to ``length`` bytes at ``offset``: ``read_at(offset, length)``.
-        size: Bytes of the file.
+        size: The size of the file in bytes.
 
     Returns:
-        The outline. ``complete`` is False where headers cannot tell: a gzip, a filesystem, an
-        image with bytes behind it that are no signature.
+        The outline. A file that it calls complete ends where its headers say. ``complete`` is
+        False if the headers cannot show it: for a gzip, a filesystem, or an image that is followed
+        by bytes other than a signature.
     """
-    found = shapes(read_at, size)
-    whole = [shape for shape in found if not shape.missing]
+    parsed = shapes(read_at, size)
+    whole = [shape for shape in parsed if not shape.missing]
     complete = [shape for shape in whole if shape.complete]
-    kinds = {shape.kind for shape in complete or whole or found}
+    kinds = {shape.kind for shape in complete or whole or parsed}
     return Outline(
         kind=kinds.pop() if len(kinds) == 1 else kind_by_magic(read_at),
-        family=(whole or found)[0].family if len(whole or found) == 1 else None,
+        family=(whole or parsed)[0].family if len(whole or parsed) == 1 else None,
         complete=bool(complete),
-        truncated=bool(found) and not whole,
+        truncated=bool(parsed) and not whole,
     )

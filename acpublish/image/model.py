@@ -1,4 +1,4 @@
-"""What is known of an image: plain frozen values, made by :func:`acpublish.image.read`."""
+"""What is known of an image: plain frozen values that :func:`acpublish.image.reader.read` makes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from acpublish.wire import Family
 
 
 class Kind(str, Enum):
-    """What a file is."""
+    """The kind of a file."""
 
     APPLICATION = "application"
     FILESYSTEM = "filesystem"
@@ -21,7 +21,7 @@ class Kind(str, Enum):
 
 
 class Integrity(str, Enum):
-    """What a checksum, CRC or digest inside an image says of it."""
+    """Whether a checksum, CRC or digest inside an image matches it."""
 
     VALID = "valid"
     INVALID = "invalid"
@@ -30,7 +30,7 @@ class Integrity(str, Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """One segment: its load address, where its bytes begin in the file, how many bytes it has."""
+    """A segment: its load address, the offset of its bytes in the file, and its size in bytes."""
 
     address: int
     offset: int
@@ -55,7 +55,7 @@ class AppDescriptor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stamp:
-    """Product and version, as they stand in an image."""
+    """The product and version in an image."""
 
     product: str
     version: str
@@ -63,13 +63,13 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignatureBlock:
-    """One signature.
+    """A signature block.
 
     Attributes:
         algorithm: ``RSA-<bits>`` or ``ECDSA P-<bits>``.
-        key_digest: SHA-256 of the public key as an ESP32's eFuses hold it, lower-case hex; None
-            where the file does not carry the key.
-        digest: Whether the block is whole and holds the image's digest; absent where it has none.
+        key_digest: The SHA-256 of the public key as stored in an ESP32's eFuses, lower-case hex;
+            None if the file does not contain the key.
+        digest: Whether the block is intact and contains the image's digest; absent if it has none.
     """
 
     algorithm: str
@@ -79,11 +79,11 @@ class SignatureBlock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
-    """What follows a signed image, as far as it can be told without a key.
+    """The signature that follows a signed image, as far as it is known without a key.
 
     Attributes:
         scheme: ``esp8266``, ``secure-boot-v1`` or ``secure-boot-v2``.
-        size: Bytes that it takes at the end of the file.
+        size: Its size in bytes, at the end of the file.
         blocks: One for each signature; Secure Boot v2 has up to three.
     """
 
@@ -96,11 +96,11 @@ class Signature:
 class ReportedDigests:
     """Every digest that a device running this image may report, in lower-case hex.
 
-    Of a gzip or a signed file they are those of the image inside: inflated, unsigned.
+    For a gzip or a signed file they are those of the image inside, inflated and unsigned.
 
     Attributes:
-        md5s: The file's own first, where there are several.
-        sha256s: ESP32 only.
+        md5s: The MD5 digests; if there are several, the file's own comes first.
+        sha256s: The SHA-256 digests; ESP32 only.
     """
 
     md5s: tuple[str, ...] = ()
@@ -109,34 +109,35 @@ class ReportedDigests:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """All that can be told of a file from its bytes.
+    """All that is known of a file from its bytes.
 
     Attributes:
-        kind: What it is; ``unknown`` where nothing fits.
-        content: Of a gzip or a signed file, the kind of what is inside, inflated and unsigned.
-        compressed: Whether a gzip is to be opened first; a signed file may hold one.
-        signature: What follows a signed image.
-        family: The chip family, None where it is not known.
+        kind: The kind of the file; ``unknown`` if nothing matches.
+        content: For a gzip or a signed file, the kind of the image inside, inflated and unsigned.
+        compressed: Whether the file has to be inflated first; a signed file may be a gzip.
+        signature: The signature that follows a signed image.
+        family: The chip family, None if it is not known.
         chip: The chip as esptool's ``--chip`` spells it, ``chip-<id>`` for an unknown id.
-        size: Of the file, in bytes.
-        md5: Of the whole file, lower-case hex.
-        sha256: Of the whole file, lower-case hex.
+        size: The size of the file in bytes.
+        md5: The MD5 of the whole file, lower-case hex.
+        sha256: The SHA-256 of the whole file, lower-case hex.
         entry: The entry address.
         flash_mode: ``qio``, ``qout``, ``dio`` or ``dout`` (``mode-<n>`` otherwise).
         flash_size: As esptool spells it (``4MB``), ``size-<n>`` otherwise.
         flash_frequency: As esptool spells it (``40m``), ``frequency-<n>`` otherwise.
-        segments: Of the application (the second image of an ESP8266 file).
+        segments: The segments of the application (the second image of an ESP8266 file).
         descriptor: The app descriptor of an ESP32 image.
-        stamp: The stamp that was written into it, None where there is none.
-        stampable: Whether there is a place for a stamp: a descriptor or a record.
+        stamp: The stamp that was written into it, None if there is none.
+        stampable: Whether it has room for a stamp: a descriptor or a record.
         checksum: The XOR checksum.
         crc: The CRC words of an ESP8266 image.
         digest: The SHA-256 that is appended to an ESP32 image.
-        running: What devices that run it may report.
-        unstamped_sha256: SHA-256 of the same image with a blank stamp: equal for two files that
-            differ in their stamps only. The file's own SHA-256 where there is no place for a stamp.
+        running: The digests that devices running it may report.
+        unstamped_sha256: The SHA-256 of the same image with a blank stamp, which is equal for two
+            files that differ only in their stamps. The file's own SHA-256 if it is not stampable.
         problems: What is wrong with it, one phrase each; empty for a sound image.
-        damaged: Whether it must not be published or stamped: truncated or a check does not hold.
+        damaged: Whether it must not be published or stamped: it is truncated, or a checksum is
+            wrong.
     """
 
     kind: Kind
@@ -167,13 +168,13 @@ class Image:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outline:
-    """What the headers alone tell of a file, without reading all of it.
+    """What is known of a file from its headers alone.
 
     Attributes:
-        kind: As far as headers tell.
-        family: The family whose segment chain fits, None where neither or both do.
-        complete: Whether the segment chain ends inside the file (not before its bytes are there).
-        truncated: Whether it begins as an image and ends before its last segment does.
+        kind: The kind of the file, as far as the headers show it.
+        family: The family whose segment chain fits, None if neither or both do.
+        complete: Whether the file contains the whole segment chain, and nothing else.
+        truncated: Whether the file begins as an image but ends before its last segment does.
     """
 
     kind: Kind

@@ -1,8 +1,8 @@
-"""Reads the partition table of an ESP32: ESP-IDF's CSV text, or the binary that is flashed.
+"""Reads the partition table of an ESP32: ESP-IDF's CSV, or the binary that is flashed.
 
-Any bytes give a table or a :class:`~acpublish.errors.PartitionError`, never another error. What is
-judged is what decides whether an image fits: places and sizes. Alignment and the size of the OTA
-data are left to ESP-IDF, which refuses them before there is a binary.
+Any bytes give a table or a :class:`~acpublish.errors.PartitionError`, never another error. Only
+offsets and sizes are checked, which decide whether an image fits. Alignment and the size of the OTA
+data are left to ESP-IDF, which checks them before it makes a binary.
 
 Sources: ESP-IDF Programming Guide, "Partition Tables"; ``gen_esp32part.py``;
 ``esp_flash_partitions.h``.
@@ -18,7 +18,7 @@ from itertools import pairwise
 
 from acpublish.errors import PartitionError
 
-#: Where the table itself is flashed by default (``CONFIG_PARTITION_TABLE_OFFSET``).
+#: The default offset of the table itself in flash (``CONFIG_PARTITION_TABLE_OFFSET``).
 DEFAULT_TABLE_OFFSET = 0x8000
 
 _TABLE_BYTES = 0x1000
@@ -27,11 +27,11 @@ _ENTRY_MAGIC = b"\xaa\x50"
 _MD5_MAGIC = b"\xeb\xeb"
 _MD5_OFFSET = 16
 _ERASED = b"\xff" * _ENTRY.size
-#: ``ESP_PARTITION_TABLE_MAX_ENTRIES``: what fits into 0xC00 bytes.
+#: ``ESP_PARTITION_TABLE_MAX_ENTRIES``: as many as fit into 0xC00 bytes.
 _MAX_ENTRIES = 96
 _FLAGS = {"encrypted": 1 << 0, "readonly": 1 << 1}
 _NAME_BYTES = 16
-#: No flash is larger than its 32-bit addresses reach.
+#: No flash extends beyond its 32-bit addresses.
 _FLASH_END = 1 << 32
 
 _TYPES = {"app": 0x00, "data": 0x01, "bootloader": 0x02, "partition_table": 0x03}
@@ -58,11 +58,11 @@ _SUBTYPES = {
     0x03: _PARTS,
 }
 _UNDEFINED = 0x06
-#: Where a partition without an offset begins: at a multiple of this.
+#: A partition without an offset begins at a multiple of this.
 _APP_ALIGNMENT = 0x10000
 _ALIGNMENT = 0x1000
 _UNITS = {"k": 1024, "m": 1024 * 1024}
-#: The guide writes boot loader and table with places that the build fills in.
+#: The guide lists the bootloader and the table with offsets that the build fills in.
 _LEFT_TO_THE_BUILD = ("", "n/a")
 
 
@@ -75,7 +75,7 @@ class Partition:
         type: ``app``, ``data``, ``bootloader``, ``partition_table``, or hexadecimal (``0x40``).
         subtype: As ESP-IDF spells it (``ota_0``, ``nvs``), hexadecimal otherwise.
         offset: Where it begins in flash, in bytes.
-        size: Bytes.
+        size: Its size in bytes.
         flags: ``encrypted``, ``readonly``.
     """
 
@@ -97,40 +97,40 @@ class PartitionTable:
     """A partition table: at least one partition, and no two that overlap.
 
     Attributes:
-        partitions: In the order of the file.
+        partitions: The partitions in the order of the file.
     """
 
     partitions: tuple[Partition, ...]
 
     @property
     def ota_slots(self) -> tuple[Partition, ...]:
-        """The slots that updates are written to; without any, the ``factory`` one alone."""
+        """The slots that updates are written to; if there are none, the ``factory`` partition."""
         apps = [part for part in self.partitions if part.type == "app"]
         slots = tuple(part for part in apps if part.subtype in _OTA_SLOTS)
         return slots or tuple(part for part in apps if part.subtype == "factory")
 
     @property
     def smallest_ota_slot(self) -> Partition | None:
-        """The slot that every image must fit, None in a table without a place for one."""
+        """The slot that every image must fit into, None if the table has no slot."""
         return min(self.ota_slots, key=lambda part: part.size, default=None)
 
     @property
     def smallest_filesystem(self) -> Partition | None:
-        """The partition that every filesystem image must fit, None in a table without one."""
-        found = [part for part in self.partitions if part.subtype in _FILESYSTEMS]
-        return min(found, key=lambda part: part.size, default=None)
+        """The partition that every filesystem image must fit into, None if the table has none."""
+        filesystems = [part for part in self.partitions if part.subtype in _FILESYSTEMS]
+        return min(filesystems, key=lambda part: part.size, default=None)
 
 
 def read_partitions(data: bytes, *, table_offset: int = DEFAULT_TABLE_OFFSET) -> PartitionTable:
     """Reads a partition table.
 
     Args:
-        data: A file: CSV text, or the binary.
-        table_offset: Where the table is flashed; in a CSV, a first partition without an offset
-            follows it.
+        data: A file: CSV, or the binary.
+        table_offset: The offset of the table in flash; in a CSV, a first partition without an
+            offset follows it.
 
     Raises:
-        PartitionError: It is no partition table, or one that no device could use.
+        PartitionError: It is not a partition table, or no device could use it.
     """
     binary = data[: len(_ENTRY_MAGIC)] == _ENTRY_MAGIC
     partitions = tuple(_from_binary(data) if binary else _from_csv(data, table_offset))
@@ -138,9 +138,9 @@ def read_partitions(data: bytes, *, table_offset: int = DEFAULT_TABLE_OFFSET) ->
         raise _error("the partition table is empty")
     if len(partitions) > _MAX_ENTRIES:
         raise _error(f"the partition table has more than {_MAX_ENTRIES} entries")
-    for before, behind in pairwise(sorted(partitions, key=lambda part: part.offset)):
-        if behind.offset < before.end:
-            raise _error(f"the partitions {before.name!r} and {behind.name!r} overlap")
+    for first, second in pairwise(sorted(partitions, key=lambda part: part.offset)):
+        if second.offset < first.end:
+            raise _error(f"the partitions {first.name!r} and {second.name!r} overlap")
     return PartitionTable(partitions=partitions)
 
 
@@ -152,10 +152,10 @@ def _from_binary(data: bytes) -> Iterator[Partition]:
         if len(entry) == _ENTRY.size and entry[:2] == _MD5_MAGIC:
             computed = hashlib.md5(data[:offset], usedforsecurity=False).digest()
             if entry[_MD5_OFFSET:] != computed:
-                raise _error("the MD5 of the partition table does not hold")
+                raise _error("the MD5 of the partition table is wrong")
             continue
         if len(entry) < _ENTRY.size or entry[:2] != _ENTRY_MAGIC:
-            raise _error(f"no partition entry stands at {offset:#x}")
+            raise _error(f"there is no partition entry at {offset:#x}")
         _, kind, subtype, start, size, name, flags = _ENTRY.unpack(entry)
         yield _partition(name, kind, subtype, start, size, flags)
     raise _error("the end of the partition table is missing")
@@ -165,7 +165,7 @@ def _from_csv(data: bytes, table_offset: int) -> Iterator[Partition]:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise _error("the file is neither CSV text nor a binary partition table") from None
+        raise _error("the file is neither a CSV nor a binary partition table") from None
     end = table_offset + _TABLE_BYTES
     for number, line in enumerate(text.splitlines(), start=1):
         content = line.split("#", 1)[0].strip()
@@ -173,8 +173,8 @@ def _from_csv(data: bytes, table_offset: int) -> Iterator[Partition]:
             continue
         try:
             partition = _from_line(content, end)
-        except ValueError as fault:
-            raise _error(f"line {number} of the partition table: {fault}") from None
+        except ValueError as error:
+            raise _error(f"line {number} of the partition table: {error}") from None
         if partition is not None:
             end = partition.end
             yield partition
@@ -184,7 +184,7 @@ def _from_line(line: str, previous_end: int) -> Partition | None:
     """Reads one line.
 
     Returns:
-        The partition, or None for a boot loader or table whose place the build fills in.
+        The partition, or None for a bootloader or table whose offset the build fills in.
 
     Raises:
         ValueError: What is wrong with the line.
@@ -214,7 +214,7 @@ def _from_line(line: str, previous_end: int) -> Partition | None:
 
 
 def _number(text: str, named: dict[str, int], field: str, *, named_only: bool = False) -> int:
-    """Returns the number that a name or a literal of C stands for, K and M included."""
+    """Returns the value of a name or of a C literal, which may end with K or M."""
     word = text.lower()
     if word in named:
         return named[word]
@@ -233,9 +233,9 @@ def _partition(
 ) -> Partition:
     text = name[:_NAME_BYTES].split(b"\0", 1)[0].decode("utf-8", "replace")
     if not (0 <= kind <= 0xFF and 0 <= subtype <= 0xFF):
-        raise _error(f"the type or the subtype of the partition {text!r} is no byte")
+        raise _error(f"the type or subtype of the partition {text!r} is not a byte")
     if size <= 0 or offset < 0 or offset + size > _FLASH_END:
-        raise _error(f"the partition {text!r} lies outside of any flash")
+        raise _error(f"the partition {text!r} is outside any flash")
     return Partition(
         name=text,
         type=_name_of(kind, _TYPES),
@@ -252,5 +252,5 @@ def _name_of(number: int, named: dict[str, int]) -> str:
 
 def _error(problem: str) -> PartitionError:
     return PartitionError(
-        problem, hint="Give the project's partitions.csv, or the partitions.bin of its build."
+        problem, hint="Use the project's partitions.csv, or the partitions.bin of its build."
     )

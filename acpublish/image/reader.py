@@ -1,4 +1,4 @@
-"""Reads all that can be told of a file; any bytes give a result, never an error."""
+"""Reads all that is known of a file from its bytes; any bytes give a result, never an error."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 from acpublish.image.examine import Examined, examine
 from acpublish.image.gzip import Inflated, inflate
 from acpublish.image.model import Image, Kind, ReportedDigests
-from acpublish.image.shape import Place, Shape
+from acpublish.image.shape import Shape, StampOffsets
 from acpublish.image.stamper import stamp_at, without_stamp
 from acpublish.image.sums import Digests
 
@@ -16,13 +16,13 @@ _FLASH_MODES = ("qio", "qout", "dio", "dout")
 
 
 def read(data: bytes) -> Image:
-    """Returns all that can be told of a file from its bytes.
+    """Returns all that is known of a file from its bytes.
 
-    A gzip is opened, and what is told of the image inside is told of the file; its digests are
-    the file's own.
+    A gzip is inflated, and the result describes the image inside, with the digests of the gzip
+    itself.
 
     Args:
-        data: The whole file, whatever it holds.
+        data: The whole file, with any content.
     """
     digests = Digests(data)
     examined = examine(data, digests)
@@ -33,15 +33,15 @@ def read(data: bytes) -> Image:
 
 def _read_plain(data: bytes, examined: Examined, digests: Digests) -> Image:
     shape = examined.shape
-    # The longest digests come last, so that each goes on where the one before it stopped.
-    running = _running(shape, data, digests) if shape else ReportedDigests()
+    # The longest digests come last, so each continues where the previous one stopped.
+    running = _reported_digests(shape, data, digests) if shape else ReportedDigests()
     sha256, md5 = digests.sha256().hex(), digests.md5()
     if shape is None:
         return Image(
             kind=examined.kind, size=len(data), md5=md5, sha256=sha256, unstamped_sha256=sha256
         )
-    places = shape.places(data)
-    place = places[0] if len(places) == 1 else None
+    candidates = shape.stamp_offsets(data)
+    offsets = candidates[0] if len(candidates) == 1 else None
     header = shape.header
     mode = header.flash_mode
     return Image(
@@ -51,7 +51,7 @@ def _read_plain(data: bytes, examined: Examined, digests: Digests) -> Image:
         size=len(data),
         md5=md5,
         sha256=sha256,
-        unstamped_sha256=_unstamped_sha256(data, examined, place) or sha256,
+        unstamped_sha256=_unstamped_sha256(data, examined, offsets) or sha256,
         family=shape.family,
         chip=shape.chip,
         entry=shape.chain.entry,
@@ -60,8 +60,8 @@ def _read_plain(data: bytes, examined: Examined, digests: Digests) -> Image:
         flash_frequency=shape.flash_frequency,
         segments=shape.chain.segments,
         descriptor=shape.descriptor(data),
-        stamp=stamp_at(shape, data, place) if place else None,
-        stampable=place is not None,
+        stamp=stamp_at(shape, data, offsets) if offsets else None,
+        stampable=offsets is not None,
         checksum=examined.findings.checksum,
         crc=examined.findings.crc,
         digest=examined.findings.digest,
@@ -71,19 +71,19 @@ def _read_plain(data: bytes, examined: Examined, digests: Digests) -> Image:
     )
 
 
-def _unstamped_sha256(data: bytes, examined: Examined, place: Place | None) -> str | None:
-    """A signed image keeps its own digest: its signature covers the stamp."""
-    if place is None or examined.shape is None or examined.problems:
+def _unstamped_sha256(data: bytes, examined: Examined, offsets: StampOffsets | None) -> str | None:
+    """Returns None for a signed image too, because its signature covers the stamp."""
+    if offsets is None or examined.shape is None or examined.problems:
         return None
     if examined.kind is not Kind.APPLICATION:
         return None
-    return hashlib.sha256(without_stamp(examined.shape, data, place)).hexdigest()
+    return hashlib.sha256(without_stamp(examined.shape, data, offsets)).hexdigest()
 
 
-def _running(shape: Shape, data: bytes, digests: Digests) -> ReportedDigests:
+def _reported_digests(shape: Shape, data: bytes, digests: Digests) -> ReportedDigests:
     if shape.missing or shape.kind not in (Kind.APPLICATION, Kind.SIGNED):
         return ReportedDigests()
-    return shape.running(data, digests)
+    return shape.reported_digests(data, digests)
 
 
 def _read_gzip(digests: Digests, inflated: Inflated) -> Image:

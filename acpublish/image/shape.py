@@ -1,7 +1,7 @@
-"""What the headers say an image is, and what can be done with such an image.
+"""The layout of an image by its headers, and the operations that both chip families share.
 
-The two families, :mod:`acpublish.image.esp8266` and :mod:`acpublish.image.esp32`, each read a
-file's headers into a :class:`Shape` of their own; the rest of the room asks only what stands here.
+:mod:`acpublish.image.esp8266` and :mod:`acpublish.image.esp32` each read a file's headers into
+their own subclass of :class:`Shape`. The rest of the package uses only this interface.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ Edit = tuple[int, bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where the two texts of a stamp stand in a file, ``STAMP_FIELD_BYTES`` each."""
+class StampOffsets:
+    """The file offsets of the two fields of a stamp, ``STAMP_FIELD_BYTES`` each."""
 
     product: int
     version: int
@@ -37,7 +37,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What the sums inside an image say of its bytes; a problem means that they do not hold."""
+    """The result of comparing an image with the checksums in it; a problem is a mismatch."""
 
     checksum: Integrity = Integrity.ABSENT
     crc: Integrity = Integrity.ABSENT
@@ -48,16 +48,16 @@ class Findings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape(ABC):
-    """What the headers of a file say, in the view of one family.
+    """The layout of a file as an image of one chip family.
 
     Attributes:
-        kind: What the file is.
-        chip: As esptool's ``--chip`` spells it.
+        kind: The kind of the file.
+        chip: The chip as esptool's ``--chip`` spells it.
         chain: The application's chain (the second one of an ESP8266 file).
-        size: Of the file.
-        end: Where the image ends, an appended digest included. Behind it only a signature or
-            padding is in order.
-        missing: What is cut off, as a phrase; empty when the image is inside the file.
+        size: The size of the file in bytes.
+        end: Where the image ends, an appended digest included. Only a signature or padding may
+            follow.
+        missing: What is cut off, as a phrase; empty if the whole image is in the file.
         signed: Whether a signature follows the image.
     """
 
@@ -75,25 +75,25 @@ class Shape(ABC):
     def complete(self) -> bool:
         """Whether the headers account for every byte of the file, and no byte is missing.
 
-        Never so for a boot loader: an Arduino file or a merged one begins with it.
+        This is never true of a bootloader, because an Arduino file or a merged one begins with it.
         """
         exact = self.kind is Kind.APPLICATION and self.end == self.size
         return not self.missing and (exact or self.kind is Kind.SIGNED)
 
     @property
     def header(self) -> Chain:
-        """The chain at the file's beginning, whose flash settings count."""
+        """The chain at the beginning of the file, whose flash settings are in effect."""
         return self.chain
 
     @property
     def flash_frequency(self) -> str:
-        """As esptool spells it."""
+        """The flash frequency as esptool spells it."""
         nibble = self.header.flash_size_frequency & 0x0F
         return self.frequencies().get(nibble, f"frequency-{nibble}")
 
     @property
     def flash_size(self) -> str:
-        """As esptool spells it."""
+        """The flash size as esptool spells it."""
         nibble = self.header.flash_size_frequency >> 4
         return self.flash_sizes().get(nibble, f"size-{nibble}")
 
@@ -107,47 +107,47 @@ class Shape(ABC):
 
     @abstractmethod
     def verify(self, data: bytes, digests: Digests) -> Findings:
-        """Returns what the sums inside say; asked only where nothing is missing."""
+        """Compares the image with the checksums in it; called only if nothing is missing."""
 
     @abstractmethod
-    def places(self, data: bytes) -> tuple[Place, ...]:
-        """Returns where a stamp may stand: exactly one place is needed to stamp."""
+    def stamp_offsets(self, data: bytes) -> tuple[StampOffsets, ...]:
+        """Returns where a stamp may be; an image can be stamped only if there is exactly one."""
 
     @abstractmethod
-    def holds_stamp(self, product: str, version: str) -> bool:
-        """Returns whether the texts at a place are a stamp, not what the build left there."""
+    def is_stamp(self, product: str, version: str) -> bool:
+        """Returns whether the strings in the fields are a stamp, not the build's own."""
 
     @abstractmethod
-    def running(self, data: bytes, digests: Digests) -> ReportedDigests:
-        """Returns what a device that runs the image may report."""
+    def reported_digests(self, data: bytes, digests: Digests) -> ReportedDigests:
+        """Returns the digests that a device running the image may report."""
 
     def descriptor(self, data: bytes) -> AppDescriptor | None:
-        """Returns the app descriptor, None where there is none."""
+        """Returns the app descriptor, None if there is none."""
         return None
 
     @abstractmethod
     def seal(self, data: bytes, edits: tuple[Edit, ...]) -> Edit | None:
-        """Returns the sum behind the XOR checksum as it is after edits, None where there is none.
+        """Returns the edit of the CRC or digest that other edits require, None if there is none.
 
         Args:
-            data: The image before the edits; its sum holds.
-            edits: What changes, in the order of the offsets, the XOR checksum included.
+            data: The image before the edits, with a correct CRC or digest.
+            edits: The edits in the order of their offsets, that of the XOR checksum included.
         """
 
-    def restamp(self, data: bytes, place: Place, product: bytes, version: bytes) -> bytes:
-        """Returns a sound image's bytes with other texts at a place and all sums redone.
+    def restamp(self, data: bytes, offsets: StampOffsets, product: bytes, version: bytes) -> bytes:
+        """Returns a sound image's bytes with another stamp, and all checksums updated.
 
-        The XOR checksum is changed by the changed bytes only. On an ESP8266 image this keeps what
-        it was over the rest, and gives what ``elf2bin.py`` would have written.
+        The XOR checksum changes by the changed bytes only. On an ESP8266 image this keeps its
+        value over the rest, and gives what ``elf2bin.py`` would have written.
 
         Args:
-            data: The image; verified before, because a checksum or CRC that was wrong stays wrong
-                by as much, but a digest becomes right.
-            place: Where the texts go.
+            data: The image. It has to be verified before: a wrong checksum or CRC would stay wrong
+                by the same difference, but a wrong digest would become right.
+            offsets: Where the two fields are.
             product: ``STAMP_FIELD_BYTES`` bytes.
             version: ``STAMP_FIELD_BYTES`` bytes.
         """
-        edits = sorted(((place.product, product), (place.version, version)))
+        edits = sorted(((offsets.product, product), (offsets.version, version)))
         checksum = data[self.chain.checksum_offset]
         for offset, field in edits:
             checksum ^= xor_bytes((data[offset : offset + len(field)], field))
@@ -159,12 +159,12 @@ class Shape(ABC):
 
 
 def edited(data: bytes, edits: tuple[Edit, ...], end: int) -> Iterator[bytes | memoryview]:
-    """Yields the parts of edited bytes, without a copy of what stays.
+    """Yields the parts of the edited bytes, without copying the unchanged ones.
 
     Args:
         data: The bytes before the edits.
-        edits: In the order of their offsets, all before the end.
-        end: Where to stop.
+        edits: The edits in the order of their offsets, all before the end.
+        end: The offset at which to stop.
     """
     view = memoryview(data)
     position = 0

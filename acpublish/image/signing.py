@@ -2,7 +2,7 @@
 
 The file is the image, its signature (RSA, PKCS#1 v1.5, SHA-256) and the signature's length as a
 little-endian word (``tools/signing.py``; read from the end by ``Updater.cpp``: ``end``). The order
-is stamp, gzip, sign: what is signed is what is sent, and a stamp later on would void it.
+is stamp, gzip, sign: the signature covers the bytes that are sent, and a later stamp would void it.
 """
 
 from __future__ import annotations
@@ -22,33 +22,33 @@ _SIGNATURE_BYTES = range(256, 513)
 
 _WRONG_KINDS = {
     Kind.FILESYSTEM: (
-        "the file is a filesystem image, and firmware is what is signed this way",
-        "Publish it as it is; a release's signature (publish --key) covers filesystems too.",
+        "the file is a filesystem image, and only firmware can be signed this way",
+        "Publish it as it is; a release signature (publish --key) also covers filesystems.",
     ),
     Kind.MERGED: (
-        "the file is a merged factory image with boot loader and partition table",
+        "the file is a merged factory image with bootloader and partition table",
         "Sign the application image alone.",
     ),
-    Kind.BOOTLOADER: ("the file is a boot loader", "Sign the application image."),
+    Kind.BOOTLOADER: ("the file is a bootloader", "Sign the application image."),
     Kind.SIGNED: (
-        "the image is signed already",
-        "Sign the unsigned image; 'acpublish verify' tells whether a key fits the signature.",
+        "the image is already signed",
+        "Sign the unsigned image; 'acpublish verify' shows whether a key matches the signature.",
     ),
 }
 
 
 def sign(data: bytes, key: PrivateKey) -> bytes:
-    """Returns an ESP8266 image with its signature and the signature's length behind it.
+    """Returns an ESP8266 image followed by its signature and the signature's length.
 
     Args:
         data: A sound application image, or a gzip of one.
         key: An RSA key.
 
     Raises:
-        NotAnImageError: The bytes are no ESP image.
-        WrongKindError: An image for another family or of another kind, or a signed one.
-        DamagedImageError: The image is truncated, or one of its sums does not hold.
-        SettingsError: The key is no RSA key.
+        NotAnImageError: The bytes are not an ESP image.
+        WrongKindError: The image is for another family, of another kind, or already signed.
+        DamagedImageError: The image is truncated, or one of its checksums is wrong.
+        SettingsError: The key is not an RSA key.
     """
     _refuse_unsuitable(read(data))
     _need_rsa(key.public)
@@ -57,11 +57,11 @@ def sign(data: bytes, key: PrivateKey) -> bytes:
 
 
 def verify(data: bytes, key: PublicKey) -> bool:
-    """Tells whether a signed ESP8266 image, or signed gzip of one, was signed with this key.
+    """Returns whether this key signed a signed ESP8266 image or the signed gzip of one.
 
     Raises:
-        WrongKindError: It carries no such signature.
-        SettingsError: The key is no RSA key.
+        WrongKindError: The file does not contain such a signature.
+        SettingsError: The key is not an RSA key.
     """
     _need_rsa(key)
     body, signature = split_signed(data)
@@ -69,10 +69,10 @@ def verify(data: bytes, key: PublicKey) -> bool:
 
 
 def split_signed(data: bytes) -> tuple[bytes, bytes]:
-    """Returns the bytes that are signed, and their signature.
+    """Returns the signed bytes and their signature.
 
     Raises:
-        WrongKindError: There is none at the end of the file.
+        WrongKindError: There is no signature at the end of the file.
     """
     image = read(data)
     length = int.from_bytes(data[-_LENGTH_BYTES:], "little")
@@ -81,7 +81,7 @@ def split_signed(data: bytes) -> tuple[bytes, bytes]:
         raise _of_esp32()
     if image.kind is not Kind.SIGNED or length not in _SIGNATURE_BYTES or end <= 0:
         raise WrongKindError(
-            "the file carries no signature of an ESP8266 image",
+            "the file does not contain the signature of an ESP8266 image",
             hint="Sign it: acpublish sign FILE --key RSA.pem -o OUT.",
         )
     return data[:end], data[end:-_LENGTH_BYTES]
@@ -100,14 +100,14 @@ def _refuse_unsuitable(image: Image) -> None:
         )
     if image.family is None or image.kind not in (Kind.APPLICATION, Kind.GZIP):
         raise NotAnImageError(
-            "the file is no ESP8266 image",
-            hint="Give the image that a device flashes, such as PlatformIO's firmware.bin.",
+            "the file is not an ESP8266 image",
+            hint="Use the image that a device flashes, such as PlatformIO's firmware.bin.",
         )
 
 
 def _of_esp32() -> WrongKindError:
     return WrongKindError(
-        "the image is for the ESP32 family, whose signatures are those of Secure Boot v2",
+        "the image is for the ESP32 family, which uses the signatures of Secure Boot v2",
         hint="Stamp it, then sign it with Espressif's tool: espsecure sign-data --version 2.",
     )
 
@@ -115,6 +115,6 @@ def _of_esp32() -> WrongKindError:
 def _need_rsa(key: PublicKey) -> None:
     if key.algorithm != "rsa":
         raise SettingsError(
-            "an ESP8266 verifies RSA signatures, and this is an ECDSA key",
-            hint="Give an RSA key: acpublish key create --rsa -o rsa.pem.",
+            "an ESP8266 verifies RSA signatures, but this is an ECDSA key",
+            hint="Use an RSA key: acpublish key create --rsa -o rsa.pem.",
         )

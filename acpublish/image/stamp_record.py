@@ -1,25 +1,25 @@
-"""The texts of a stamp: how long they may be, and the record that an ESP8266 image has for them.
+"""The strings of a stamp: how long they may be, and the record for them in an ESP8266 image.
 
-Each build links the record in, so this module loads nothing else.
+Every build links the record in, so this module imports nothing else.
 """
 
 from __future__ import annotations
 
 __all__ = ["ESP8266_RECORD_MAGIC", "STAMP_FIELD_BYTES", "blank_record", "fits"]
 
-#: Both the app descriptor and the record give each text 32 bytes, the last one a NUL
+#: Both the app descriptor and the record have 32 bytes for each string, with a NUL at the end
 #: (``esp_app_desc.h``).
 STAMP_FIELD_BYTES = 32
 #: The record that is linked into an ESP8266 image begins with these bytes; product and version
-#: follow, ``STAMP_FIELD_BYTES`` each. The last byte counts the record's layouts.
+#: follow, ``STAMP_FIELD_BYTES`` each. The last byte is the version of the record's layout.
 ESP8266_RECORD_MAGIC = b"\x7fACPUBLISHSTAMP\x01"
 
 
 def fits(text: str) -> bool:
-    """Returns whether a text can be one of a stamp's two: 1 to 31 printable ASCII characters."""
+    """Returns whether a string fits into a stamp: 1 to 31 printable ASCII characters."""
     return 0 < len(text) < STAMP_FIELD_BYTES and text.isascii() and text.isprintable()
 
 
 def blank_record() -> bytes:
-    """Returns the record that is linked into an ESP8266 image: the magic and two empty texts."""
+    """Returns the record that is linked into an ESP8266 image: the magic and two empty strings."""
     return ESP8266_RECORD_MAGIC + bytes(2 * STAMP_FIELD_BYTES)

@@ -1,42 +1,42 @@
-"""Writes product and version into an image, and reads them out of it.
+"""Writes product and version into an image, and reads them.
 
-Rules, in this order:
+The rules, in this order:
 
-1. Only an application image can be stamped. A stamp in a signed image would void the signature,
-   one in a gzip cannot be reached.
-2. A damaged image is refused before anything is changed: its sums are redone afterwards, and that
-   would launder the damage.
-3. There is exactly one place for the texts.
-4. A text that does not fit is refused, never cut.
+1. Only an application image can be stamped. A stamp would void the signature of a signed image, and
+   cannot be written into a gzip.
+2. A damaged image is refused before anything is changed, because updating its checksums would hide
+   the damage.
+3. The image has exactly one pair of fields for the stamp.
+4. A string that does not fit is refused, never cut.
 
-The result is the same however often the same stamp is written.
+Writing the same stamp again gives the same bytes.
 """
 
 from __future__ import annotations
 
 from acpublish.errors import DamagedImageError, NotAnImageError, StampError, WrongKindError
-from acpublish.image.esp32 import UNSTAMPED_PROJECT, read_text
+from acpublish.image.esp32 import UNSTAMPED_PROJECT, read_string
 from acpublish.image.examine import Examined, examine
 from acpublish.image.model import Kind, Stamp
-from acpublish.image.shape import Place, Shape
+from acpublish.image.shape import Shape, StampOffsets
 from acpublish.image.stamp_record import STAMP_FIELD_BYTES, fits
 
 _WRONG_KINDS = {
     Kind.FILESYSTEM: (
-        "the file is a filesystem image, which has no place for a stamp",
+        "the file is a filesystem image, which has no room for a stamp",
         "Publish it as it is, with --kind filesystem.",
     ),
     Kind.MERGED: (
-        "the file is a merged factory image with boot loader and partition table",
+        "the file is a merged factory image with bootloader and partition table",
         "Stamp the application image alone, PlatformIO's firmware.bin.",
     ),
     Kind.BOOTLOADER: (
-        "the file is a boot loader",
+        "the file is a bootloader",
         "Stamp the application image, PlatformIO's firmware.bin.",
     ),
     Kind.GZIP: (
-        "the file is a gzip, and a stamp is written into a plain image",
-        "Stamp the plain image (with board_build.gzip_fw that is firmware.bin.orig), then gzip.",
+        "the file is a gzip, but a stamp can only be written into a plain image",
+        "Stamp the plain image (firmware.bin.orig with board_build.gzip_fw), then gzip it.",
     ),
     Kind.SIGNED: (
         "the image is signed, and a stamp would void the signature",
@@ -54,38 +54,39 @@ def stamp(data: bytes, product: str, version: str) -> bytes:
         version: 1 to 31 printable ASCII characters.
 
     Returns:
-        Bytes of the same length, with checksum, CRC words and SHA-256 redone.
+        Bytes of the same length, with checksum, CRC words and SHA-256 updated.
 
     Raises:
-        NotAnImageError: The bytes are no ESP image.
-        WrongKindError: An image of another kind: merged, boot loader, signed, gzip, filesystem.
-        DamagedImageError: The image is truncated, or one of its sums does not hold.
-        StampError: There is not exactly one place for a stamp, or a text does not fit.
+        NotAnImageError: The bytes are not an ESP image.
+        WrongKindError: The image is merged, a bootloader, signed, a gzip or a filesystem.
+        DamagedImageError: The image is truncated, or one of its checksums is wrong.
+        StampError: The image does not have exactly one record or descriptor for a stamp, or a
+            string does not fit.
     """
     product_field = _field("product", product)
     version_field = _field("version", version)
     if product == UNSTAMPED_PROJECT:
         raise StampError(
-            f"the product name {product!r} marks images that are not stamped",
-            hint="Choose a name of your own for the product.",
+            f"the product name {product!r} is reserved: it marks unstamped images",
+            hint="Choose another product name.",
         )
     shape = _sound_application(examine(data))
-    return shape.restamp(data, _one_place(shape, data), product_field, version_field)
+    return shape.restamp(data, _only_offsets(shape, data), product_field, version_field)
 
 
-def stamp_at(shape: Shape, data: bytes, place: Place) -> Stamp | None:
-    """Returns the stamp that stands at a place, None where it is blank or the build's own text."""
-    product = read_text(data[place.product : place.product + STAMP_FIELD_BYTES])
-    version = read_text(data[place.version : place.version + STAMP_FIELD_BYTES])
-    if not shape.holds_stamp(product, version):
+def stamp_at(shape: Shape, data: bytes, offsets: StampOffsets) -> Stamp | None:
+    """Returns the stamp in the fields, None if they are blank or have the build's own strings."""
+    product = read_string(data[offsets.product : offsets.product + STAMP_FIELD_BYTES])
+    version = read_string(data[offsets.version : offsets.version + STAMP_FIELD_BYTES])
+    if not shape.is_stamp(product, version):
         return None
     return Stamp(product=product, version=version)
 
 
-def without_stamp(shape: Shape, data: bytes, place: Place) -> bytes:
-    """Returns a sound image's bytes with a blank stamp at a place."""
+def without_stamp(shape: Shape, data: bytes, offsets: StampOffsets) -> bytes:
+    """Returns a sound image's bytes with a blank stamp."""
     blank = bytes(STAMP_FIELD_BYTES)
-    return shape.restamp(data, place, blank, blank)
+    return shape.restamp(data, offsets, blank, blank)
 
 
 def _field(name: str, text: str) -> bytes:
@@ -93,12 +94,12 @@ def _field(name: str, text: str) -> bytes:
         return text.encode("ascii").ljust(STAMP_FIELD_BYTES, b"\0")
     length = len(text.encode("utf-8", "surrogatepass"))
     if length >= STAMP_FIELD_BYTES:
-        problem = f"the {name} {text!r} has {length} bytes, and a stamp holds 31"
+        problem = f"the {name} {text!r} is {length} bytes long, but a stamp holds at most 31"
         raise StampError(problem, hint=f"Choose a shorter {name}.")
     if not text:
-        raise StampError(f"the {name} is empty", hint=f"Give the {name}.")
+        raise StampError(f"the {name} is empty", hint=f"Choose a {name} of 1 to 31 characters.")
     raise StampError(
-        f"the {name} {text!r} holds characters other than printable ASCII",
+        f"the {name} {text!r} contains characters other than printable ASCII",
         hint=f"Choose a {name} of letters, digits, dots and hyphens.",
     )
 
@@ -109,8 +110,8 @@ def _sound_application(examined: Examined) -> Shape:
         raise WrongKindError(problem, hint=hint)
     if examined.shape is None:
         raise NotAnImageError(
-            "the file is no ESP image",
-            hint="Give the image that a device flashes, such as PlatformIO's firmware.bin.",
+            "the file is not an ESP image",
+            hint="Use the image that a device flashes, such as PlatformIO's firmware.bin.",
         )
     if examined.problems:
         raise DamagedImageError(
@@ -120,14 +121,14 @@ def _sound_application(examined: Examined) -> Shape:
     return examined.shape
 
 
-def _one_place(shape: Shape, data: bytes) -> Place:
-    places = shape.places(data)
-    if len(places) == 1:
-        return places[0]
-    if places:
+def _only_offsets(shape: Shape, data: bytes) -> StampOffsets:
+    candidates = shape.stamp_offsets(data)
+    if len(candidates) == 1:
+        return candidates[0]
+    if candidates:
         raise StampError(
-            f"the image holds {len(places)} stamp records, and it may hold one",
-            hint="Link one stamp record only.",
+            f"the image contains {len(candidates)} stamp records, but only one is allowed",
+            hint="Link only one stamp record.",
         )
     if shape.family == "esp8266":
         raise StampError(

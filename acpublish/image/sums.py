@@ -1,6 +1,9 @@
-"""The three sums that ESP images carry inside, at the speed of C; no knowledge of layouts here.
+"""Checksums and digests at the speed of C, without any knowledge of image layouts.
 
-Digests of a file and of its beginnings, each byte hashed once with each algorithm.
+- :func:`xor_bytes` and :func:`crc32_msb_first` compute the checksums that ESP images contain, and
+  :func:`crc32_change` how a CRC changes when some bytes are replaced.
+- :class:`Digests` computes the MD5 and SHA-256 of a file and of its beginnings, hashing each byte
+  once per algorithm.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ CHECKSUM_SEED = 0xEF
 
 #: Long integers of this size are XORed fastest (measured: 2.3 GB/s from 16 KiB to 1 MiB).
 _FOLD_BYTES = 16384
+#: From this size on a second thread is worth starting, because hashlib releases the GIL.
+_THREAD_BYTES = 1 << 20
 #: The CRC's polynomial with its highest term.
 _CRC_POLYNOMIAL = 0x104C11DB7
 _REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
@@ -25,8 +30,8 @@ _REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 def xor_bytes(parts: Iterable[bytes | memoryview]) -> int:
     """Returns the XOR of every byte of all parts.
 
-    A loop over single bytes takes half a second for 4 MiB; here long integers take the bytes in
-    blocks, and the last block is folded in halves.
+    A loop over single bytes takes half a second for 4 MiB. Instead, blocks of bytes are combined as
+    long integers, and the result is folded in halves.
     """
     folded = 0
     for part in parts:
@@ -40,11 +45,11 @@ def xor_bytes(parts: Iterable[bytes | memoryview]) -> int:
 
 
 def crc32_msb_first(parts: Iterable[bytes]) -> int:
-    """Returns the CRC-32 of all parts in sequence, as the CRC word of an ESP8266 image has it.
+    """Returns the CRC-32 of all parts in sequence, as in the CRC word of an ESP8266 image.
 
     Polynomial 0x04C11DB7, most significant bit first, initial value 0xFFFFFFFF, no final XOR
     (``tools/elf2bin.py``: ``crc8266``). zlib takes the least significant bit first and inverts the
-    result, so bytes go in and the sum comes out with their bits reversed.
+    result, so the bits of the input bytes and of the result are reversed.
     """
     crc = 0
     for part in parts:
@@ -53,35 +58,35 @@ def crc32_msb_first(parts: Iterable[bytes]) -> int:
 
 
 def crc32_change(changes: Iterable[tuple[int, bytes, bytes]], end: int) -> int:
-    """Returns what to XOR a CRC word with when some bytes are replaced.
+    """Returns the value by which to XOR a CRC word when some bytes are replaced.
 
     A CRC is the remainder of a division of polynomials over GF(2), so a change of the message
-    changes it by the remainder of the change alone, moved up by the bytes that follow.
+    changes it by the remainder of the change alone, shifted by the bytes that follow.
 
     Args:
-        changes: Where bytes are replaced, in order: the offset, the old bytes, as many new ones.
-        end: Where the bytes end over which the CRC goes.
+        changes: The replaced bytes in order: the offset, the old bytes, and as many new ones.
+        end: The end of the bytes that the CRC covers.
     """
     crc = position = 0
     for offset, before, after in changes:
-        position_behind = offset + len(before)
-        crc = _moved_up(crc, position_behind - position)
+        change_end = offset + len(before)
+        crc = _shifted(crc, change_end - position)
         crc ^= crc32_msb_first((before,)) ^ crc32_msb_first((after,))
-        position = position_behind
-    return _moved_up(crc, end - position)
+        position = change_end
+    return _shifted(crc, end - position)
 
 
-def _moved_up(crc: int, distance: int) -> int:
-    """Returns the remainder as it is when so many bytes of zero follow."""
-    for power in range(distance.bit_length()):
-        if crc and distance >> power & 1:
+def _shifted(crc: int, zero_bytes: int) -> int:
+    """Returns the remainder after this many further zero bytes."""
+    for power in range(zero_bytes.bit_length()):
+        if crc and zero_bytes >> power & 1:
             crc = _times(crc, _power_of_x(power))
     return crc
 
 
 @functools.cache
 def _power_of_x(power: int) -> int:
-    """Returns what moves a remainder up by ``2 ** power`` bytes."""
+    """Returns the factor that shifts a remainder by ``2 ** power`` bytes."""
     if power == 0:
         return 1 << 8
     half = _power_of_x(power - 1)
@@ -89,7 +94,7 @@ def _power_of_x(power: int) -> int:
 
 
 def _times(left: int, right: int) -> int:
-    """Returns the product of two polynomials over GF(2), modulo that of the CRC."""
+    """Returns the product of two polynomials over GF(2), modulo the CRC's polynomial."""
     product = 0
     while right:
         if right & 1:
@@ -101,15 +106,11 @@ def _times(left: int, right: int) -> int:
     return product
 
 
-#: From this size on a second thread is worth its start (hashlib lets others run meanwhile).
-_THREAD_BYTES = 1 << 20
-
-
 class Digests:
-    """The digests of a file's beginnings.
+    """The digests of a file and of its beginnings.
 
-    An appended SHA-256 ends an image, so that the digests of two beginnings are asked for: the
-    longer one goes on where the shorter one stopped.
+    An image may end with a SHA-256 of the bytes before it, so digests of two beginnings are needed.
+    The longer one continues where the shorter one stopped.
 
     Args:
         data: The whole file.
@@ -123,11 +124,11 @@ class Digests:
 
     @property
     def size(self) -> int:
-        """Bytes of the file."""
+        """The size of the file in bytes."""
         return len(self._view)
 
     def begin_sha256(self, end: int) -> None:
-        """Computes a SHA-256 in a thread of its own while the caller computes other sums."""
+        """Starts to compute a SHA-256 in a thread, while the caller computes other checksums."""
         if end >= _THREAD_BYTES:
             self._ahead = threading.Thread(target=self._digest, args=("sha256", end))
             self._ahead.start()
@@ -152,5 +153,5 @@ class Digests:
             reached, state = 0, hashlib.new(algorithm, usedforsecurity=False)
         state.update(self._view[reached:end])
         self._states[algorithm] = (end, state)
-        # hashlib's digest() leaves the state open for more.
+        # After digest() the state of hashlib can still be updated.
         return self._known.setdefault((algorithm, end), state.digest())

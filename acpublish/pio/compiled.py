@@ -6,13 +6,12 @@ new version recompiles nothing unnecessarily.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from pathlib import Path
 from typing import Any
 
-from acpublish.errors import SettingsError, reason_of
 from acpublish.image.stamp_record import blank_record
-from acpublish.pio.files import replace
 from acpublish.pio.project import Project
 
 __all__ = ["RECORD_SYMBOL", "compile_in", "project_environment", "record_source", "show_headers"]
@@ -84,13 +83,13 @@ def _link(env: Any, source: Path) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    try:
-        if path.is_file() and path.read_bytes() == text.encode():
+    content = text.encode()
+    with contextlib.suppress(OSError):
+        if path.read_bytes() == content:
             return
+    # Most runs return above, and need not load this.
+    from acpublish import atomic
+
+    with atomic.explained(path, hint="Make the build directory writable."):
         path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(
-            f"{path} cannot be written: {reason_of(error)}",
-            hint="Make the build directory writable.",
-        ) from error
-    replace(path, text.encode())
+        atomic.write(path, content, mode=0o666, durable=False)

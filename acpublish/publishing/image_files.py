@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from acpublish.errors import NotAnImageError, SettingsError, reason_of
@@ -13,6 +11,7 @@ __all__ = ["read_file", "write_file", "write_secret"]
 
 #: Twice the largest flash chip that the image header knows (``esp_image_format.h``).
 _LARGEST_BYTES = 256 * 1024 * 1024
+_OTHER_FILE = "Use another file with -o."
 
 
 def read_file(path: Path) -> bytes:
@@ -37,25 +36,31 @@ def read_file(path: Path) -> bytes:
     return data
 
 
-def write_file(path: Path, content: bytes) -> None:
+def write_file(path: Path, content: bytes, *, hint: str = _OTHER_FILE) -> None:
     """Writes a file; an existing one is replaced.
+
+    Args:
+        path: The file.
+        content: All of its bytes.
+        hint: What to do next if it cannot be written.
 
     Raises:
         SettingsError: It cannot be written.
     """
+    # The hook reads images in every build, and loads this only if it writes one.
     from acpublish import atomic
 
     # The file that a link points to is written, not the link itself.
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file():
-        raise SettingsError(f"{path} is not a regular file", hint="Use another file with -o.")
+        raise SettingsError(f"{path} is not a regular file", hint=hint)
     if not target.parent.is_dir():
         raise SettingsError(
             f"{path} cannot be written: there is no directory {target.parent}",
-            hint="Create that directory, or use another file with -o.",
+            hint=f"Create it first: mkdir -p {target.parent}",
         )
-    with _written(path):
-        atomic.write(target, content, target.parent)
+    with atomic.explained(path, hint=hint):
+        atomic.write(target, content)
 
 
 def write_secret(path: Path, content: bytes) -> None:
@@ -64,25 +69,7 @@ def write_secret(path: Path, content: bytes) -> None:
     Raises:
         SettingsError: It already exists, or cannot be written.
     """
-    with _written(path):
-        # Created with these permissions, so others can never read it.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError:
-            path.unlink(missing_ok=True)
-            raise
+    from acpublish import atomic
 
-
-@contextlib.contextmanager
-def _written(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise SettingsError(
-            f"{path} cannot be written: {reason_of(error)}",
-            hint="Use another file with -o.",
-        ) from error
+    with atomic.explained(path, hint=_OTHER_FILE):
+        atomic.create(path, content, mode=0o600)

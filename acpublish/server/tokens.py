@@ -170,13 +170,7 @@ def _read(path: Path) -> list[Token]:
 
 def _write(path: Path, tokens: list[Token]) -> None:
     text = json.dumps({"format": 1, "tokens": [token.to_dict() for token in tokens]}, indent=1)
-    fresh = path.with_suffix(f".{os.getpid()}.tmp")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+    atomic.write(path, f"{text}\n".encode(), mode=0o600)
 
 
 def _unreadable(path: Path) -> SettingsError:

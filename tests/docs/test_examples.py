@@ -46,7 +46,7 @@ def test_the_demonstration_generates_images_where_there_is_no_compiler() -> None
     done = run(DEMO, PATH=str(Path(sys.executable).parent))
     assert done.returncode == 0, done.stdout + done.stderr
     for command in ("xtensa-lx106-elf-g++", "riscv64-unknown-elf-g++"):
-        assert f"generated, as {command} is not installed" in done.stdout
+        assert f"generated, because {command} is not installed" in done.stdout
     assert done.stdout.count("updated: now runs lamp 1.1.0") == 3
 
 

@@ -155,9 +155,9 @@ def test_every_field_of_a_manifest_is_documented(field: str) -> None:
     assert f"`{field}`" in section(text_of("catalog.md"), "## The manifest")
 
 
-def test_the_map_of_the_house_shows_each_room() -> None:
+def test_the_source_layout_shows_each_package_and_module() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text()
-    drawn = section(text, "## The map of the house")
+    drawn = section(text, "## Source layout")
     for path in (ROOT / "acpublish").iterdir():
         if path.name.startswith("_") or path.suffix == ".typed":
             continue

@@ -13,18 +13,18 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 
 def main(seconds: int) -> int:
-    """Returns the exit status: 1 when a reader fell."""
-    place = Path(tempfile.mkdtemp(prefix="fuzz-"))
-    fallen = []
+    """Returns the exit status: 1 if a reader failed."""
+    findings = Path(tempfile.mkdtemp(prefix="fuzz-"))
+    failed = []
     for reader in READERS:
         share = max(seconds // len(READERS), 1)
         print(f"{reader}: {share} s", flush=True)
-        command = [sys.executable, "-m", "tests.fuzz.worker", reader, str(share), str(place)]
+        command = [sys.executable, "-m", "tests.fuzz.worker", reader, str(share), str(findings)]
         if subprocess.run(command, cwd=_ROOT, check=False).returncode:
-            fallen.append(reader)
-    if fallen:
-        print(f"fell: {', '.join(fallen)}; keep the file of {place} in tests/data/fuzz")
-    return int(bool(fallen))
+            failed.append(reader)
+    if failed:
+        print(f"failed: {', '.join(failed)}; keep the file from {findings} in tests/data/fuzz")
+    return int(bool(failed))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Seeds with some of their bytes replaced, put in or taken out, as hypothesis draws them."""
+"""Seeds with some of their bytes replaced, inserted or removed, as hypothesis draws them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.fuzz.readers import seeds
 
-#: Where, what, and how many bytes it replaces.
+#: The offset, the new bytes, and how many bytes they replace.
 _EDIT = st.tuples(st.integers(0, 1 << 16), st.binary(max_size=8), st.integers(0, 8))
 
 

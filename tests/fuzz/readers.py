@@ -1,6 +1,6 @@
-"""What is fuzzed: each reader with what must hold for any bytes, and the seeds it begins with.
+"""What is fuzzed: each reader with the properties for any bytes, and its seeds.
 
-A new finding is kept as one more seed, so that the suite tries it ever after.
+A new finding is kept as a further seed, so the suite always tries it.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def read_images(data: bytes) -> None:
     facts = read(data)
     assert isinstance(facts, Image)
     assert facts.damaged == bool(facts.problems)
-    told = outline(lambda offset, length: data[offset : offset + length], len(data))
-    assert isinstance(told, Outline)
+    result = outline(lambda offset, length: data[offset : offset + length], len(data))
+    assert isinstance(result, Outline)
     try:
         stamped = stamp(data, "lamp", "1.2.3")
     except ImageError:
@@ -50,7 +50,7 @@ def read_partition_tables(data: bytes) -> None:
 
 
 def read_gzips(data: bytes) -> None:
-    """Any bytes give what is inside, in bounded memory, or a problem."""
+    """Any bytes give the content, in bounded memory, or a problem."""
     inflated = inflate(data)
     assert len(inflated.data) <= MAX_INFLATED_BYTES
     assert inflated.data or inflated.problems or data[:2] == b"\x1f\x8b"
@@ -58,13 +58,13 @@ def read_gzips(data: bytes) -> None:
 
 
 def read_signatures(data: bytes) -> None:
-    """Any bytes behind an image give a signature's description or a problem."""
+    """Any bytes after an image give a signature's description or a problem."""
     sector = data[:4096].ljust(4096, b"\xff")
     for signed in (_ESP32 + sector, _ESP32 + data, _ESP8266 + data):
         facts = read(signed)
         if facts.kind is Kind.SIGNED and not facts.damaged:
             assert facts.signature is not None
-            assert all(one.digest is not Integrity.INVALID for one in facts.signature.blocks)
+            assert all(block.digest is not Integrity.INVALID for block in facts.signature.blocks)
         try:
             body, signature = split_signed(signed)
         except ImageError:
@@ -81,5 +81,5 @@ READERS: dict[str, Callable[[bytes], None]] = {
 
 
 def seeds(reader: str) -> list[Path]:
-    """Returns the files that a reader begins with."""
+    """Returns the seeds of a reader."""
     return sorted((SEEDS / reader).iterdir())

@@ -1,7 +1,7 @@
-"""Fuzzes one reader in a process of its own: ``python -m tests.fuzz.worker READER SECONDS PLACE``.
+"""Fuzzes one reader in its own process: ``python -m tests.fuzz.worker READER SECONDS DIRECTORY``.
 
-atheris leads the way by the branches that are taken. Where it cannot be installed, hypothesis
-changes the seeds at random until the time is over.
+atheris is guided by the branches that are taken. If it cannot be installed, hypothesis
+changes the seeds at random until the time has passed.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ import time
 from pathlib import Path
 
 
-def _with_atheris(reader: str, seconds: int, place: Path) -> None:
+def _with_atheris(reader: str, seconds: int, findings: Path) -> None:
     import atheris
 
     with atheris.instrument_imports(include=["acpublish.image"]):
         from tests.fuzz.readers import READERS, seeds
 
-    corpus = place / reader
+    corpus = findings / reader
     corpus.mkdir()
     for path in seeds(reader):
         shutil.copy(path, corpus)
     options = [
         f"-max_total_time={seconds}",
-        f"-artifact_prefix={place}/{reader}-",
+        f"-artifact_prefix={findings}/{reader}-",
         "-max_len=16384",
         "-timeout=30",
         "-rss_limit_mb=2048",

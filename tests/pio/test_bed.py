@@ -41,7 +41,7 @@ sys.addaudithook(watch)
 
 
 def esp8266_crc(content: bytes) -> int:
-    """The boot loader's CRC-32, bit by bit (image-format: 0x04C11DB7, high bit first)."""
+    """The bootloader's CRC-32, bit by bit (image-format: 0x04C11DB7, high bit first)."""
     crc = 0xFFFFFFFF
     for byte in content:
         for bit in range(7, -1, -1):

@@ -1,4 +1,4 @@
-"""The campaign: ``make properties``. The suite runs the same tests in a short form."""
+"""The extended test ``make properties``; the suite runs the same tests in a short form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Generated images: a stamp is read as it was written, and every other judge stays content."""
+"""Generated images: a stamp is read as it was written, and esptool accepts them."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ CHANGES = range(1, 256) if CAMPAIGN else (0x01, 0x80, 0xFF)
 SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture)
 
 
-def esptool_holds(recipe: Recipe, data: bytes, facts: Image) -> None:
-    """Lets esptool load the image and compare all that it knows."""
+def assert_esptool_agrees(recipe: Recipe, data: bytes, facts: Image) -> None:
+    """Lets esptool load the image, and compares everything that it reads."""
     image = LoadFirmwareImage(recipe.chip, data)
     assert image.checksum == image.calculate_checksum()
     if recipe.chip != "esp8266" and recipe.sealed:
@@ -42,7 +42,7 @@ def esptool_holds(recipe: Recipe, data: bytes, facts: Image) -> None:
     assert facts.entry == image.entrypoint
 
 
-def crc_words_hold(data: bytes) -> None:
+def assert_crc_words(data: bytes) -> None:
     """Computes the CRC words of an Arduino image by a table, byte by byte."""
     length = int.from_bytes(data[ESP8266_LENGTH_WORD : ESP8266_LENGTH_WORD + 4], "little")
     stored = int.from_bytes(data[ESP8266_CRC_WORD : ESP8266_CRC_WORD + 4], "little")
@@ -51,15 +51,15 @@ def crc_words_hold(data: bytes) -> None:
 
 
 def assert_sound(recipe: Recipe, data: bytes) -> Image:
-    """Asks our own reader and the independent judge."""
+    """Checks an image with our own reader and an independent one."""
     facts = read(data)
     assert (facts.kind, facts.chip, facts.problems) == (Kind.APPLICATION, recipe.chip, ())
     if recipe.chip == "esp8266" and recipe.sealed:
         assert facts.crc is Integrity.VALID
-        crc_words_hold(data)
+        assert_crc_words(data)
     else:
         assert facts.checksum is Integrity.VALID
-        esptool_holds(recipe, data, facts)
+        assert_esptool_agrees(recipe, data, facts)
     return facts
 
 
@@ -85,11 +85,11 @@ def test_esptools_command_shows_the_stamp_in_a_valid_image(tmp_path: Path, recip
     path = tmp_path / "image.bin"
     path.write_bytes(stamp(build(recipe), "lamp", "1.2.3-rc.1"))
     command = [sys.executable, "-m", "esptool", "image-info", str(path)]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
-    assert re.search(r"Checksum: 0x[0-9a-f]{2} \(valid\)", said)
-    assert ("(valid)" in said.partition("Validation hash")[2]) == recipe.sealed
-    assert "Project name: lamp\n" in said
-    assert "App version: 1.2.3-rc.1\n" in said
+    output = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert re.search(r"Checksum: 0x[0-9a-f]{2} \(valid\)", output)
+    assert ("(valid)" in output.partition("Validation hash")[2]) == recipe.sealed
+    assert "Project name: lamp\n" in output
+    assert "App version: 1.2.3-rc.1\n" in output
 
 
 @pytest.mark.parametrize("part", range(8))

@@ -17,7 +17,7 @@ import zlib
 
 SegmentParts = tuple[int, bytes]
 
-#: What a boot loader or application of each chip loads where: constants, RAM, code.
+#: What a bootloader or application of each chip loads where: constants, RAM, code.
 CHIPS: dict[str, tuple[int, int, int, int]] = {
     "esp32": (0, 0x3F400020, 0x40080000, 0x400D0020),
     "esp32s2": (2, 0x3F000020, 0x40022000, 0x40080020),
@@ -28,7 +28,7 @@ CHIPS: dict[str, tuple[int, int, int, int]] = {
     "esp32h2": (16, 0x420A0020, 0x40800000, 0x42000020),
     "esp32p4": (18, 0x400A0020, 0x4FF00000, 0x40000020),
 }
-#: Where a boot loader's data go; chips that are not named have one memory for data and code.
+#: Where a bootloader's data go; chips that are not named have one memory for data and code.
 DATA_MEMORY = {
     "esp32": 0x3FFF0000,
     "esp32s2": 0x3FFE0000,
@@ -36,7 +36,7 @@ DATA_MEMORY = {
     "esp32s3": 0x3FCD0000,
     "esp32c2": 0x3FCD0000,
 }
-#: Where a merged file has the boot loader; 0 for the chips that are not named.
+#: Where a merged file has the bootloader; 0 for the chips that are not named.
 BOOTLOADER_OFFSETS = {"esp32": 0x1000, "esp32s2": 0x1000, "esp32p4": 0x2000}
 APP_OFFSET = 0x10000
 
@@ -152,7 +152,7 @@ def esp32_image(
 
 
 def bootloader(chip: str = "esp32c3", seed: int = 0, described: bool = True) -> bytes:
-    """Returns a boot loader of the ESP32 family; one that is not described is of an older IDF."""
+    """Returns a bootloader of the ESP32 family; one that is not described is of an older IDF."""
     ram = CHIPS[chip][2]
     head = b"\x50\0\0\0" + struct.pack("<I", 1) + text_field("v5.1.4")
     head += b"Nov 24 2026 12:34:56".ljust(40, b"\0")
@@ -175,7 +175,7 @@ def partition_table(offset: int = APP_OFFSET) -> bytes:
 
 
 def merged_image(chip: str = "esp32c3", table_offset: int = 0x8000, seed: int = 0) -> bytes:
-    """Returns what ``esptool merge-bin`` makes of boot loader, partition table and application."""
+    """Returns what ``esptool merge-bin`` makes of bootloader, partition table and application."""
     merged = b"\xff" * BOOTLOADER_OFFSETS.get(chip, 0) + bootloader(chip, seed)
     merged = merged.ljust(table_offset, b"\xff") + partition_table()
     return merged.ljust(APP_OFFSET, b"\xff") + esp32_image(chip, seed=seed)
@@ -192,7 +192,7 @@ def signed_esp32(image: bytes, version: int = 2) -> bytes:
 
 
 def eboot(seed: int = 0) -> bytes:
-    """Returns an ESP8266 boot loader's image, not padded."""
+    """Returns an ESP8266 bootloader's image, not padded."""
     header = struct.pack("<BBBBI", 0xE9, 1, 2, 0x40, 0x4010F4E8)
     return _pack_segments(header, [(0x4010F000, filler(700, seed))])
 
@@ -212,13 +212,13 @@ def esp8266_image(
     version: str = "",
     compressible: bool = False,
 ) -> bytes:
-    """Returns an ESP8266 image as elf2bin writes it, or one without boot loader and CRC words.
+    """Returns an ESP8266 image as elf2bin writes it, or one without bootloader and CRC words.
 
     Args:
         size: Bytes of the file, a multiple of 16; with eboot at least 5,120, otherwise 1,024.
         record: Whether a stamp record is linked in.
         seed: Chooses the contents.
-        eboot: Whether the file begins with the boot loader; CRC words come with it.
+        eboot: Whether the file begins with the bootloader; CRC words come with it.
         product: What the record says.
         version: What the record says.
         compressible: Whether a gzip of it is much smaller, as of real ones.

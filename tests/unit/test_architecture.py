@@ -1,4 +1,4 @@
-"""The habits hold: directions of imports, types, style, and what is not to be found in the code."""
+"""The code keeps its rules: directions of imports, types, style, sizes, and a test per module."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,81 @@ PACKAGE = ROOT / "acpublish"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 #: The limits of modules and functions, in lines.
 MODULE_LINES = 400
-FUNCTION_LINES = 70
+FUNCTION_LINES = 60
+#: Longer functions, each with the reason.
+LONG_FUNCTIONS = {
+    "api.py:publish": "its docstring describes each option of the public function",
+    "publishing/publish.py:publish_image": "not shortened yet",
+}
+#: Modules that share their name, each with the reason. A module is looked for by its name, so any
+#: other name may occur only once.
+SHARED_NAMES = {
+    "config": "a command has the name of its module, and the server has its configuration",
+    "diff": "a command has the name of its module, and calls the function that compares",
+    "publish": "a command has the name of its module, and so has an endpoint of the server",
+    "board": "the boards of PlatformIO, and the checks of what a board can hold",
+    "files": "the files of a catalog, of a build, and of a PlatformIO project",
+    "names": "the names in the catalog, and the names of settings",
+    "options": "the options of platformio.ini, and those of a publish",
+    "request": "what a device sends, and what a run of PlatformIO was asked to do",
+}
+#: Modules without a test file of their name, and the file that covers each.
+COVERED_ELSEWHERE = {
+    "image/model.py": "tests/unit/image/test_reader.py",
+}
+#: Modules that still lack a test file of their name.
+NOT_YET = {
+    "__main__.py",
+    "arduino.py",
+    "cli/device.py",
+    "cli/list.py",
+    "cli/serve.py",
+    "cli/stamp.py",
+    "cli/token.py",
+    "client/head_deadline.py",
+    "doctor/asker.py",
+    "doctor/destination.py",
+    "doctor/findings.py",
+    "doctor/here.py",
+    "doctor/response_heads.py",
+    "init/arduino_core.py",
+    "init/platformio.py",
+    "init/scripts.py",
+    "pio/actions.py",
+    "pio/board.py",
+    "pio/compiled.py",
+    "pio/files.py",
+    "pio/looking.py",
+    "pio/on_build.py",
+    "pio/project.py",
+    "pio/run_state.py",
+    "pio/uploading.py",
+    "platformio_ini/extra_script.py",
+    "platformio_ini/files.py",
+    "publishing/destinations.py",
+    "publishing/diff.py",
+    "publishing/keyfiles.py",
+    "publishing/old_files.py",
+    "publishing/rehearsal.py",
+    "publishing/result.py",
+    "release/adoption.py",
+    "release/checks/facts.py",
+    "release/checks/identity.py",
+    "release/checks/sound.py",
+    "release/submission.py",
+    "server/accesslog.py",
+    "server/api/publish.py",
+    "server/config.py",
+    "server/http.py",
+    "server/image_headers.py",
+    "server/listing.py",
+    "server/run.py",
+    "server/sockets.py",
+    "server/updates.py",
+    "settings/layers.py",
+    "settings/names.py",
+    "settings/showing.py",
+}
 
 
 def run(*words: str) -> None:
@@ -53,7 +128,122 @@ def test_modules_and_functions_stay_short(module: Path) -> None:
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             lines = (node.end_lineno or 0) - node.lineno + 1
-            assert lines <= FUNCTION_LINES, node.name
+            name = f"{name_of(module)}:{node.name}"
+            assert lines <= FUNCTION_LINES or name in LONG_FUNCTIONS, name
+
+
+def test_each_long_function_is_still_long() -> None:
+    long = {
+        f"{name_of(module)}:{node.name}"
+        for module in MODULES
+        for node in ast.walk(ast.parse(module.read_text()))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        if (node.end_lineno or 0) - node.lineno + 1 > FUNCTION_LINES
+    }
+    assert set(LONG_FUNCTIONS) <= long
+
+
+def module_name(path: Path) -> str:
+    """Returns the name by which a module is imported."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported_by(node: ast.AST, known: Collection[str]) -> Iterator[str]:
+    """Yields the modules of the package that a module imports, also inside functions."""
+    if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+        return
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names if alias.name in known)
+    elif isinstance(node, ast.ImportFrom):
+        assert node.level == 0, "imports are absolute"
+        for alias in node.names:
+            submodule = f"{node.module}.{alias.name}"
+            name = submodule if submodule in known else node.module or ""
+            if name in known:
+                yield name
+    for child in ast.iter_child_nodes(node):
+        yield from imported_by(child, known)
+
+
+def circles(imports: Mapping[str, Collection[str]]) -> list[set[str]]:
+    """Returns the groups of names that lead to one another."""
+
+    def reached_from(start: str) -> set[str]:
+        reached: set[str] = set()
+        waiting = [start]
+        while waiting:
+            for name in imports.get(waiting.pop(), ()):
+                if name not in reached:
+                    reached.add(name)
+                    waiting.append(name)
+        return reached
+
+    reached = {name: reached_from(name) for name in imports}
+    groups: list[set[str]] = []
+    for name, others in reached.items():
+        group = {other for other in others if name in reached.get(other, ())}
+        if group and group not in groups:
+            groups.append(group)
+    return groups
+
+
+def test_circles_are_found() -> None:
+    imports = {"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set(), "e": {"e"}}
+    assert circles(imports) == [{"b", "c"}, {"e"}]
+    tree = ast.parse(
+        "if TYPE_CHECKING:\n    from p import x\ndef f():\n    from p import y\nimport p.z"
+    )
+    assert set(imported_by(tree, {"p.x", "p.y", "p.z"})) == {"p.y", "p.z"}
+
+
+def test_no_module_imports_itself_by_a_detour() -> None:
+    known = {module_name(path): path for path in MODULES}
+    imports = {
+        name: set(imported_by(ast.parse(path.read_text()), known)) for name, path in known.items()
+    }
+    assert sum(map(len, imports.values())) > len(known)
+    assert circles(imports) == []
+
+
+def test_no_package_imports_another_that_imports_it() -> None:
+    known = {module_name(path): path for path in MODULES}
+    packages: dict[str, set[str]] = {}
+    for name, path in known.items():
+        own = ".".join(name.split(".")[:2])
+        others = {
+            ".".join(other.split(".")[:2])
+            for other in imported_by(ast.parse(path.read_text()), known)
+        }
+        packages.setdefault(own, set()).update(others - {own, "acpublish"})
+    assert circles(packages) == []
+
+
+def test_a_name_of_a_module_occurs_once() -> None:
+    names = Counter(path.stem for path in MODULES if path.stem != "__init__")
+    repeated = {name for name, count in names.items() if count > 1}
+    assert repeated == set(SHARED_NAMES)
+
+
+def expected_test(module: Path) -> Path:
+    return ROOT / "tests/unit" / module.relative_to(PACKAGE).with_name(f"test_{module.name}")
+
+
+@pytest.mark.parametrize(
+    "module", [path for path in MODULES if path.name != "__init__.py"], ids=name_of
+)
+def test_each_module_has_its_tests(module: Path) -> None:
+    name = name_of(module)
+    if name in COVERED_ELSEWHERE:
+        assert (ROOT / COVERED_ELSEWHERE[name]).is_file()
+        assert not expected_test(module).exists(), "it has its own by now: remove the entry"
+    elif name in NOT_YET:
+        assert not expected_test(module).exists(), "it has its own by now: remove the entry"
+    else:
+        assert expected_test(module).is_file()
+
+
+def test_only_modules_are_excused() -> None:
+    assert {*COVERED_ELSEWHERE, *NOT_YET} <= set(map(name_of, MODULES))
 
 
 @pytest.mark.parametrize("module", MODULES, ids=name_of)

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from pathlib import Path
 
 import pytest
 
 from acpublish import atomic
-from acpublish.errors import CatalogError
+from acpublish.errors import CatalogError, SettingsError
+from tests.support.flushes import recorded
 
 
 @pytest.mark.parametrize(
@@ -18,8 +20,8 @@ from acpublish.errors import CatalogError
         (errno.EACCES, "Make it writable"),
         (errno.EROFS, "Make it writable"),
         (errno.ENOENT, "mkdir -p /c"),
-        (errno.ENOTDIR, "Give a directory"),
-        (errno.EIO, "Look at the file system"),
+        (errno.ENOTDIR, "Use a directory, and move away"),
+        (errno.EIO, "Check the file system"),
     ],
 )
 def test_each_fault_has_its_hint(number: int, hint: str) -> None:
@@ -66,22 +68,104 @@ def test_a_write_that_fails_leaves_what_was_there(
 def test_everything_is_flushed_before_it_is_renamed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls: list[str] = []
-    fsync, replace = os.fsync, Path.replace
-
-    def flushing(descriptor: int) -> None:
-        calls.append("fsync " + Path(f"/proc/self/fd/{descriptor}").readlink().suffix)
-        fsync(descriptor)
-
-    def replacing(source: Path, target: Path) -> Path:
-        calls.append("replace")
-        return replace(source, target)
-
     (tmp_path / "tmp").mkdir()
-    monkeypatch.setattr(os, "fsync", flushing)
-    monkeypatch.setattr(Path, "replace", replacing)
+    calls = recorded(monkeypatch)
     atomic.write(tmp_path / "x", b"new", tmp_path / "tmp")
-    assert calls == ["fsync .part", "replace", "fsync "]
+    assert calls == ["flush file", "rename to x", f"flush directory {tmp_path.name}"]
+
+
+def test_each_directory_that_is_made_is_flushed_into_the_one_above(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = recorded(monkeypatch)
+    atomic.make_directory(tmp_path / "a" / "b")
+    assert calls == [f"flush directory {tmp_path.name}", "flush directory a"]
+
+
+def test_a_file_that_is_made_again_anyway_is_renamed_without_a_flush(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = recorded(monkeypatch)
+    atomic.write(tmp_path / "x", b"new", durable=False)
+    assert calls == ["rename to x"]
+    assert (tmp_path / "x").read_bytes() == b"new"
+
+
+def test_without_a_temporary_directory_the_directory_has_to_exist(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        atomic.write(tmp_path / "missing" / "x", b"new")
+    assert list(tmp_path.iterdir()) == []
+
+
+def break_off(path: Path) -> None:
+    with atomic.incoming(path) as file:
+        file.write(b"half")
+        raise RuntimeError("broken")
+
+
+def test_an_incoming_file_takes_its_name_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "image.bin"
+    path.write_bytes(b"old")
+    with atomic.incoming(path, mode=0o600) as file:
+        file.write(b"new")
+        assert path.read_bytes() == b"old"
+        (fresh,) = set(tmp_path.iterdir()) - {path}
+        assert stat.S_IMODE(fresh.stat().st_mode) == 0o600
+    assert path.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_incoming_file_that_breaks_off_leaves_the_old_one_and_nothing_else(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "image.bin"
+    path.write_bytes(b"old")
+    with pytest.raises(RuntimeError, match="broken"):
+        break_off(path)
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_created_file_has_its_mode_and_is_flushed_with_its_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = recorded(monkeypatch)
+    atomic.create(tmp_path / "key.pem", b"secret", mode=0o600)
+    assert (tmp_path / "key.pem").read_bytes() == b"secret"
+    assert stat.S_IMODE((tmp_path / "key.pem").stat().st_mode) == 0o600
+    assert calls == ["flush file", f"flush directory {tmp_path.name}"]
+
+
+def test_an_existing_file_is_not_replaced_by_a_created_one(tmp_path: Path) -> None:
+    path = tmp_path / "key.pem"
+    path.write_bytes(b"old")
+    with pytest.raises(FileExistsError):
+        atomic.create(path, b"new", mode=0o600)
+    assert path.read_bytes() == b"old"
+
+
+def test_a_file_that_cannot_be_created_whole_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="No space left"):
+        atomic.create(tmp_path / "key.pem", b"secret")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_of_the_system_names_the_file_and_has_the_hint_of_the_caller() -> None:
+    with (
+        pytest.raises(SettingsError) as caught,
+        atomic.explained(Path("x.bin"), hint="Use another file."),
+    ):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert str(caught.value) == (
+        "x.bin cannot be written: no space left on device. Use another file."
+    )
+    assert isinstance(caught.value.__cause__, OSError)
 
 
 def test_a_link_is_prepared_and_then_put_in_place(tmp_path: Path) -> None:
@@ -95,6 +179,76 @@ def test_a_link_is_prepared_and_then_put_in_place(tmp_path: Path) -> None:
         put_in_place()
     assert path.samefile(existing)
     assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_a_link_is_flushed_with_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    existing, path = tmp_path / "object", tmp_path / "folder" / "x.bin"
+    existing.write_bytes(b"bytes")
+    path.parent.mkdir()
+    (tmp_path / "tmp").mkdir()
+    calls = recorded(monkeypatch)
+    with atomic.prepared_link(path, existing, tmp_path / "tmp") as put_in_place:
+        assert calls == []
+        put_in_place()
+    assert calls == ["rename to x.bin", "flush directory folder"]
+
+
+def test_if_links_fail_a_flushed_copy_takes_the_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: Path, target: Path) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    existing, path = tmp_path / "object", tmp_path / "folder" / "x.bin"
+    existing.write_bytes(b"bytes")
+    path.parent.mkdir()
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(Path, "hardlink_to", fail)
+    calls = recorded(monkeypatch)
+    with atomic.prepared_link(path, existing, tmp_path / "tmp") as put_in_place:
+        # All bytes are on the disk before the name is put in place.
+        assert calls[0] == "flush file"
+        assert calls[-1] == "flush directory tmp"
+        del calls[:]
+        put_in_place()
+    assert calls == ["rename to x.bin", "flush directory folder"]
+    assert path.read_bytes() == b"bytes"
+    assert not path.samefile(existing)
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_a_link_that_is_not_put_in_place_leaves_nothing(tmp_path: Path) -> None:
+    existing = tmp_path / "object"
+    existing.write_bytes(b"bytes")
+    with atomic.prepared_link(tmp_path / "x.bin", existing, tmp_path / "tmp"):
+        pass
+    assert not (tmp_path / "x.bin").exists()
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_only_old_files_are_cleared(tmp_path: Path) -> None:
+    old, young, folder = tmp_path / "old", tmp_path / "young", tmp_path / "folder"
+    old.touch()
+    young.touch()
+    folder.mkdir()
+    os.utime(old, (0, 0))
+    os.utime(folder, (0, 0))
+    atomic.clear_leftovers([old, young, folder, tmp_path / "gone"], 3600)
+    assert sorted(tmp_path.iterdir()) == [folder, young]
+
+
+def test_a_lock_that_is_held_is_an_error_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(atomic, "LOCK_WAIT_S", 0.1)
+    with (
+        atomic.exclusive(tmp_path),
+        pytest.raises(CatalogError, match="has held the lock"),
+        atomic.exclusive(tmp_path),
+    ):
+        pass
+    with atomic.exclusive(tmp_path):
+        pass
 
 
 def test_a_file_in_the_place_of_a_directory_is_an_error(tmp_path: Path) -> None:

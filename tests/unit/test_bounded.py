@@ -16,3 +16,10 @@ def test_a_known_key_is_replaced_and_forgets_nothing() -> None:
     cache["a"], cache["b"] = 1, 2
     cache["a"] = 3
     assert cache == {"a": 3, "b": 2}
+
+
+def test_a_new_key_above_the_limit_drops_all_others() -> None:
+    cache: BoundedDict[str, int] = BoundedDict(2)
+    cache["a"], cache["b"] = 1, 2
+    cache["c"] = 3
+    assert cache == {"c": 3}

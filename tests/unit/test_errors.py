@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import inspect
 import pickle
 
@@ -12,9 +13,9 @@ CLASSES = [getattr(errors, name) for name in errors.__all__]
 
 
 def test_all_errors_are_named_and_in_one_tree() -> None:
-    classes = [one for _, one in inspect.getmembers(errors, inspect.isclass)]
+    classes = [member for _, member in inspect.getmembers(errors, inspect.isclass)]
     assert set(classes) == set(CLASSES)
-    assert all(issubclass(one, errors.AcpublishError) for one in classes)
+    assert all(issubclass(kind, errors.AcpublishError) for kind in classes)
 
 
 def test_the_tree_at_the_top_is_the_tree() -> None:
@@ -26,7 +27,7 @@ def test_the_tree_at_the_top_is_the_tree() -> None:
             depth = (len(line) - len(line.lstrip(" │├└─"))) // 4 - 1
             above[depth:] = [name]
             drawn[name] = above[depth - 1] if depth else "Exception"
-    assert drawn == {one.__name__: one.__base__.__name__ for one in CLASSES}
+    assert drawn == {kind.__name__: kind.__base__.__name__ for kind in CLASSES}
 
 
 @pytest.mark.parametrize("kind", CLASSES)
@@ -42,3 +43,14 @@ def test_each_has_a_hint_a_line_and_an_exit_status(kind: type[errors.AcpublishEr
 def test_a_hint_is_demanded() -> None:
     with pytest.raises(TypeError):
         errors.CatalogError("what is wrong")  # type: ignore[call-arg]
+
+
+def test_a_reason_is_lower_case_and_has_no_path() -> None:
+    refused = FileNotFoundError(errno.ENOENT, "No such file or directory", "/home/ann/x")
+    assert errors.reason_of(refused) == "no such file or directory"
+    assert errors.reason_of(OSError("Too slow")) == "too slow"
+    assert errors.reason_of(TimeoutError()) == "timeouterror"
+
+
+def test_a_failed_check_has_its_name() -> None:
+    assert errors.CheckError("slot: too large", hint="Shrink it.").check == "slot"

@@ -104,7 +104,7 @@ def test_what_is_no_key_is_one_kind_of_error(pem: bytes) -> None:
 
 def test_a_private_key_is_not_taken_for_a_public_one() -> None:
     key = create_key()
-    with pytest.raises(SettingsError, match="holds a private key") as caught:
+    with pytest.raises(SettingsError, match="contains a private key") as caught:
         read_public_key(key.to_pem())
     assert key.to_pem().decode().splitlines()[1] not in str(caught.value)
 

@@ -52,7 +52,9 @@ def test_any_bytes_are_signed_or_not(data: bytes) -> None:
 )
 def test_any_header_is_signatures_or_refused(text: str) -> None:
     with contextlib.suppress(RequestError):
-        found = from_header(text)
-        assert from_header(to_header(found)) == found
-        renamed = [ReleaseSignature(key=KEY.public.id, signature=one.signature) for one in found]
+        signatures = from_header(text)
+        assert from_header(to_header(signatures)) == signatures
+        renamed = [
+            ReleaseSignature(key=KEY.public.id, signature=entry.signature) for entry in signatures
+        ]
         assert signed_by(b"statement", renamed, (KEY.public,)) is None

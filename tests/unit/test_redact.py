@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acpublish.redact import has_bare_password, redact, redact_broken
+from acpublish.redact import has_bare_password, is_token, redact, redact_broken, without_query
 
 
 @pytest.mark.parametrize(
@@ -68,3 +68,17 @@ def test_an_address_without_its_scheme_hides_its_password(text: str) -> None:
 )
 def test_a_path_has_no_password(text: str) -> None:
     assert not has_bare_password(text)
+
+
+def test_only_a_whole_token_is_a_token() -> None:
+    token = "acp_" + "a1-_" * 10
+    assert is_token(token)
+    assert not is_token(f" {token}")
+    assert not is_token("acp_short")
+    assert not is_token("")
+
+
+@pytest.mark.parametrize("mark", ["?", "#"])
+def test_a_query_is_masked_to_the_end(mark: str) -> None:
+    assert without_query(f"http://host/x{mark}token=a\nb") == "http://host/x?***"
+    assert without_query("http://host/x") == "http://host/x"

@@ -1,4 +1,4 @@
-// An ordinary AutoConnect sketch; new is only that it says what it is.
+// An ordinary AutoConnect sketch that also prints its product and version.
 #include <Arduino.h>
 #include <acpublish.h>
 

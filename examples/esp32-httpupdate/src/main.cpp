@@ -1,5 +1,5 @@
-// Asks for an update each hour. The address carries product and board, so that a device is never
-// offered what it cannot run; the server answers 304 when it runs the newest already.
+// Checks for an update every hour. The URL contains product and board, so a device is never offered
+// firmware that it cannot run; the server returns 304 if it already runs the newest.
 #include <Arduino.h>
 #include <HTTPUpdate.h>
 #include <WiFi.h>
@@ -39,9 +39,9 @@ void setup()
 
 void loop()
 {
-    static unsigned long asked_ms = millis() - HOUR_MS;
-    if (WiFi.status() == WL_CONNECTED && millis() - asked_ms >= HOUR_MS) {
-        asked_ms = millis();
+    static unsigned long checked_ms = millis() - HOUR_MS;
+    if (WiFi.status() == WL_CONNECTED && millis() - checked_ms >= HOUR_MS) {
+        checked_ms = millis();
         update();
     }
     delay(1000);

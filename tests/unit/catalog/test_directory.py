@@ -137,7 +137,7 @@ class TestBrokenManifest:
         catalog = DirectoryCatalog(tmp_path)
         assert catalog.releases("lamp") == ()
         assert CatalogFiles(catalog).locate(VISIBLE.encode()) is None
-        with pytest.raises(ManifestError, match="describes another release"):
+        with pytest.raises(ManifestError, match="describes a different release"):
             put(catalog, "3.0.0")
 
     def test_repair_takes_no_object_while_one_is_broken(self, tmp_path: Path) -> None:

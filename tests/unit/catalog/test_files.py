@@ -34,10 +34,10 @@ def listed(files: CatalogFiles, path: bytes = b"") -> dict[str, Entry]:
 
 
 def located(files: CatalogFiles, path: bytes) -> str | None:
-    found = files.locate(path)
-    if isinstance(found, ReleaseFile):
-        return found.image.file
-    return found.path.name if found else None
+    entry = files.locate(path)
+    if isinstance(entry, ReleaseFile):
+        return entry.image.file
+    return entry.path.name if entry else None
 
 
 @pytest.mark.parametrize(
@@ -68,9 +68,9 @@ def test_an_address_is_taken_literally_first(
 ) -> None:
     (root / name).parent.mkdir(exist_ok=True)
     (root / name).write_bytes(IMAGE)
-    found = files.locate(address)
-    assert isinstance(found, LooseFile)
-    assert found.path == root / name
+    entry = files.locate(address)
+    assert isinstance(entry, LooseFile)
+    assert entry.path == root / name
 
 
 def test_of_two_names_the_literal_one_wins(root: Path, files: CatalogFiles) -> None:
@@ -141,9 +141,9 @@ class TestProducts:
         put(files.catalog)
         (root / "lamp/lamp-1.0.0_d1.bin").unlink()
         for address in (b"lamp/lamp-1.0.0_d1.bin", b"/lamp/./lamp-1.0.0_d1.bin?x"):
-            found = files.locate(address)
-            assert isinstance(found, ReleaseFile)
-            assert str(found.release.version) == "1.0.0"
+            entry = files.locate(address)
+            assert isinstance(entry, ReleaseFile)
+            assert str(entry.release.version) == "1.0.0"
 
     def test_a_plus_in_a_version_is_literal(self, files: CatalogFiles) -> None:
         put(files.catalog, "1.0.0+g1")
@@ -236,3 +236,25 @@ def test_ten_thousand_files_are_opened_once(
     assert listed(files)["1.bin"].family == "esp32"
     # The link that went away changed what the file system says of the other names' file.
     assert len(opened) > 10_000
+
+
+def test_the_state_is_not_shown_even_if_it_is_inside_and_settled(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loose, "SETTLED_S", -1.0)
+    state = root / "state"
+    state.mkdir()
+    (state / "tokens.json").write_text("{}")
+    (root / "to-state").symlink_to("state")
+    catalog = DirectoryCatalog(root)
+    # The file could be served, so only the rule keeps it back.
+    assert located(CatalogFiles(catalog), b"state/tokens.json") == "tokens.json"
+    files = CatalogFiles(catalog, hidden=state)
+    for path in (
+        b"state",
+        b"state/tokens.json",
+        b"to-state/tokens.json",
+        b"x/../state/tokens.json",
+    ):
+        assert files.locate(path) is None
+    assert listed(files) == {}

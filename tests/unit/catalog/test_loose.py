@@ -97,12 +97,12 @@ def test_what_is_gone_or_no_file(tmp_path: Path) -> None:
 def test_a_glance_opens_a_file_once_per_state(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path.write_bytes(IMAGE)
     files = LooseFiles()
-    seen = files.glance(str(path), path.stat())
+    seen = files.outline(str(path), path.stat())
     assert seen is not None
     assert (seen.kind, seen.family) == (Kind.APPLICATION, "esp32")
     status = path.stat()
     path.rename(path.with_suffix(".old"))
-    assert files.glance(str(path), status) is seen
+    assert files.outline(str(path), status) is seen
 
 
 def test_a_file_that_cannot_be_opened_is_unknown(
@@ -111,20 +111,20 @@ def test_a_file_that_cannot_be_opened_is_unknown(
     path.write_bytes(IMAGE)
     status = path.stat()
     path.unlink()
-    assert LooseFiles().glance(str(path), status) is None
+    assert LooseFiles().outline(str(path), status) is None
     monkeypatch.setattr(loose, "SETTLED_S", -1.0)
-    seen = LooseFiles().glance(str(path), status)
+    seen = LooseFiles().outline(str(path), status)
     assert seen is not None
     assert seen.kind is Kind.UNKNOWN
 
 
 def test_memory_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loose, "_KEPT", 3)
+    monkeypatch.setattr(loose, "_CACHED_FILES", 3)
     files = LooseFiles()
     for number in range(10):
         path = tmp_path / f"{number}.bin"
         path.write_bytes(IMAGE)
         files.content(path)
-        files.glance(str(path), path.stat())
+        files.outline(str(path), path.stat())
     assert len(files._images) <= 3
     assert len(files._outlines) <= 3

@@ -41,11 +41,11 @@ def put_signed(
 
 def offered(catalog: DirectoryCatalog) -> list[str]:
     """Returns the versions that are offered, by a catalog that has been open all the time."""
-    found = sorted(str(one.version) for one in catalog.releases("lamp"))
+    versions = sorted(str(release.version) for release in catalog.releases("lamp"))
     # A new look at the disk must come to the same.
     again = DirectoryCatalog(catalog.root).releases("lamp")
-    assert found == sorted(str(one.version) for one in again)
-    return found
+    assert versions == sorted(str(release.version) for release in again)
+    return versions
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_at_most_two_keys(catalog: DirectoryCatalog) -> None:
     for key in (OLD, NEW, OLD):
         catalog.trust.trust("lamp", key.public)
     assert catalog.trusted_keys("lamp") == (OLD.public, NEW.public)
-    with pytest.raises(SettingsError, match="trusts two keys already"):
+    with pytest.raises(SettingsError, match="already trusts two keys"):
         catalog.trust.trust("lamp", OTHER.public)
     with pytest.raises(SettingsError, match="RSA key"):
         catalog.trust.trust("lamp", create_key("rsa").public)
@@ -157,7 +157,7 @@ def test_a_key_is_rotated_without_a_gap(catalog: DirectoryCatalog) -> None:
     holds()
     done = catalog.trust.resign("lamp", NEW)
     assert done.signed == ("lamp/lamp-1.0.0_d1.bin", "lamp/lamp-1.1.0_d1.bin")
-    assert [one.split(":")[0] for one in done.left_out] == ["lamp/lamp-9.0.0_d1.bin"]
+    assert [phrase.split(":")[0] for phrase in done.left_out] == ["lamp/lamp-9.0.0_d1.bin"]
     holds()
     again = catalog.trust.resign("lamp", NEW)
     assert (again.signed, again.already) == ((), 2)
@@ -175,13 +175,13 @@ def test_a_lost_key_is_removed_by_force(catalog: DirectoryCatalog) -> None:
     put_signed(catalog, "1.0.0", OLD)
     put_signed(catalog, "1.1.0", NEW)
     withheld = catalog.trust.distrust("lamp", OLD.public.id, force=True)
-    assert [one.split(":")[0] for one in withheld] == ["lamp/lamp-1.0.0_d1.bin"]
+    assert [phrase.split(":")[0] for phrase in withheld] == ["lamp/lamp-1.0.0_d1.bin"]
     assert offered(catalog) == ["1.1.0"]
 
 
 def test_resigning_needs_to_know_what_is_valid(catalog: DirectoryCatalog) -> None:
     put(catalog)
-    with pytest.raises(SettingsError, match="trusts no key"):
+    with pytest.raises(SettingsError, match="does not trust any key"):
         catalog.trust.resign("lamp", NEW)
 
 
@@ -194,7 +194,7 @@ def test_when_nobody_knows_whom_to_trust_nothing_is_offered(
     put(catalog)
     layout.trusted_keys(catalog.root, "lamp").write_bytes(text)
     assert offered(catalog) == []
-    assert "the file of the keys that lamp trusts is damaged" in caplog.text
+    assert "the trusted-keys file of lamp is damaged" in caplog.text
     assert catalog.owns("lamp")
     for change in (
         lambda: catalog.trusted_keys("lamp"),

@@ -140,7 +140,7 @@ def test_a_fault_of_our_own_is_one_line(
     monkeypatch.setattr("acpublish.api.read_image", broken)
     said = acpublish("inspect", firmware)
     assert said.status == 70
-    assert "a fault of acpublish itself (KeyError)" in said.error()
+    assert "internal error in acpublish (KeyError)" in said.error()
     assert "secret" not in said.err
     monkeypatch.setenv("ACPUBLISH_DEBUG", "1")
     assert "Traceback" in acpublish("inspect", firmware).err

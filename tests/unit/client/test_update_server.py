@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from acpublish import UpdateServer
+from acpublish import UpdateServer, atomic
 from acpublish.client.transport import Patience
 from acpublish.errors import (
     AuthenticationError,
@@ -17,6 +17,7 @@ from acpublish.errors import (
     UnreachableError,
     VerificationError,
 )
+from tests.support.flushes import recorded
 from tests.support.original import original_server
 from tests.unit.client.scripted import Script, head, image_answer, json_answer, scripted
 
@@ -213,3 +214,44 @@ def test_a_directory_that_is_not_there_is_not_found() -> None:
     page: Script = [head("404 Not Found", Content_Type="text/html"), b"<html>"]
     with scripted(page) as server, pytest.raises(RefusedError, match="answered HTML"):
         UpdateServer(server.url).catalog("nope")
+
+
+def test_a_download_is_flushed_before_it_takes_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with scripted(image_answer(IMAGE)) as server:
+        calls = recorded(monkeypatch)
+        client(server.url).download("a.bin", tmp_path / "got.bin")
+    assert calls == ["flush file", "rename to got.bin", f"flush directory {tmp_path.name}"]
+
+
+def test_a_download_into_a_directory_that_is_missing_is_one_clear_error(tmp_path: Path) -> None:
+    with (
+        scripted(image_answer(IMAGE)) as server,
+        pytest.raises(SettingsError, match="cannot be written: no such file"),
+    ):
+        client(server.url).download("a.bin", tmp_path / "missing" / "got.bin")
+    assert names(tmp_path) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_download_to_a_full_disk_is_one_clear_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115
+    monkeypatch.setattr(atomic, "_created", lambda path, mode: full)
+    with (
+        scripted(image_answer(IMAGE)) as server,
+        pytest.raises(SettingsError, match=r"got\.bin cannot be written: no space left"),
+    ):
+        client(server.url).download("a.bin", tmp_path / "got.bin")
+    assert names(tmp_path) == []
+
+
+def test_what_a_progress_bar_raises_is_not_taken_for_a_failure_to_write(tmp_path: Path) -> None:
+    def progress(done: int, total: int | None) -> None:
+        raise BrokenPipeError("the terminal is gone")
+
+    with scripted(image_answer(IMAGE)) as server, pytest.raises(BrokenPipeError):
+        client(server.url).download("a.bin", tmp_path / "got.bin", progress=progress)
+    assert names(tmp_path) == []

@@ -36,56 +36,67 @@ def test_changes_on_either_side_of_a_block_are_counted(places: list[int]) -> Non
 @example(b"", b"\x1f\x8b")
 @given(st.binary(max_size=200), st.binary(max_size=200))
 def test_any_two_files_can_be_compared(old: bytes, new: bytes) -> None:
-    found = compare(old, new)
-    assert 0 <= found.share <= 1
-    assert found.different == one_by_one(old, new)
+    comparison = compare(old, new)
+    assert 0 <= comparison.share <= 1
+    assert comparison.different == one_by_one(old, new)
 
 
 def test_the_same_image() -> None:
-    found = compare(ESP32, ESP32)
-    assert (found.different, found.delta, found.changes) == (0, 0, ())
-    assert all((one.delta, one.different) == (0, 0) for one in found.segments)
-    assert len(found.segments) == 3
+    comparison = compare(ESP32, ESP32)
+    assert (comparison.different, comparison.delta, comparison.changes) == (0, 0, ())
+    assert all((segment.delta, segment.different) == (0, 0) for segment in comparison.segments)
+    assert len(comparison.segments) == 3
 
 
 def test_a_stamp_changes_its_fields_and_few_bytes() -> None:
     stamped = stamp(ESP32, "lamp", "2.0.0")
-    found = compare(ESP32, stamped)
-    assert found.changes == (
+    comparison = compare(ESP32, stamped)
+    assert comparison.changes == (
         Change(name="descriptor.version", old="v5.1.4", new="2.0.0"),
         Change(name="descriptor.project", old="arduino-lib-builder", new="lamp"),
         Change(name="stamp", old=None, new="lamp 2.0.0"),
     )
-    assert found.different == one_by_one(ESP32, stamped)
-    assert 0 < found.share < 0.01
-    first, *others = found.segments
+    assert comparison.different == one_by_one(ESP32, stamped)
+    assert 0 < comparison.share < 0.01
+    first, *others = comparison.segments
     assert first.different > 0
-    assert not any(one.different for one in others)
+    assert not any(segment.different for segment in others)
 
 
 def test_segments_belong_together_by_their_addresses() -> None:
-    found = compare(ESP32, images.esp32_image("esp32c3", size=48_000))
-    assert [one.address for one in found.segments] == [0x3C0A0020, 0x40380000, 0x42000020]
-    assert all(one.old and one.new for one in found.segments)
-    assert sum(one.delta for one in found.segments) == found.delta == 8000
+    comparison = compare(ESP32, images.esp32_image("esp32c3", size=48_000))
+    assert [segment.address for segment in comparison.segments] == [
+        0x3C0A0020,
+        0x40380000,
+        0x42000020,
+    ]
+    assert all(segment.old and segment.new for segment in comparison.segments)
+    assert sum(segment.delta for segment in comparison.segments) == comparison.delta == 8000
 
 
 def test_what_only_one_side_has_counts_in_full() -> None:
-    found = compare(ESP32, images.esp8266_image(size=40_000))
-    gone = [one for one in found.segments if one.new is None]
-    fresh = [one for one in found.segments if one.old is None]
+    comparison = compare(ESP32, images.esp8266_image(size=40_000))
+    gone = [segment for segment in comparison.segments if segment.new is None]
+    fresh = [segment for segment in comparison.segments if segment.old is None]
     assert len(gone) == 3
     assert len(fresh) == 4
-    assert all(one.delta == -(one.old or 0) and one.share == 1 for one in gone)
-    assert Change(name="chip", old="esp32c3", new="esp8266") in found.changes
-    assert any(one.name == "descriptor.idf_version" and one.new is None for one in found.changes)
+    assert all(segment.delta == -(segment.old or 0) and segment.share == 1 for segment in gone)
+    assert Change(name="chip", old="esp32c3", new="esp8266") in comparison.changes
+    assert any(
+        change.name == "descriptor.idf_version" and change.new is None
+        for change in comparison.changes
+    )
 
 
 def test_a_gzip_is_compared_by_what_is_inside() -> None:
     image = images.esp8266_image()
-    found = compare(images.gzipped(image), image)
-    assert (found.different, found.old_size, found.new_size) == (0, len(image), len(image))
-    assert found.changes == (Change(name="kind", old="gzip", new="application"),)
+    comparison = compare(images.gzipped(image), image)
+    assert (comparison.different, comparison.old_size, comparison.new_size) == (
+        0,
+        len(image),
+        len(image),
+    )
+    assert comparison.changes == (Change(name="kind", old="gzip", new="application"),)
 
 
 @pytest.mark.parametrize("size", [4 * 1024 * 1024])

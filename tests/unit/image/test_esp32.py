@@ -110,7 +110,7 @@ def test_a_wrong_digest_is_told() -> None:
     image[-1] ^= 1
     facts = read(bytes(image))
     assert (facts.checksum, facts.digest) == (Integrity.VALID, Integrity.INVALID)
-    assert facts.problems == ("the appended SHA-256 is not that of the image",)
+    assert facts.problems == ("the appended SHA-256 does not match the image",)
     assert facts.damaged
 
 
@@ -119,7 +119,7 @@ def test_a_merged_file_is_known_wherever_the_boot_loader_is(chip: str) -> None:
     facts = read(merged_image(chip))
     assert (facts.kind, facts.chip, facts.stampable) == (Kind.MERGED, chip, False)
     assert facts.running.md5s == ()
-    # Its sums are those of the boot loader alone, so nothing is said of the file.
+    # Its checksums are those of the bootloader alone, so they show nothing about the file.
     assert (facts.checksum, facts.digest) == (Integrity.ABSENT, Integrity.ABSENT)
 
 

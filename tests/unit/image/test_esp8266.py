@@ -102,7 +102,7 @@ def test_a_wrong_length_word_is_told() -> None:
     image[ESP8266_LENGTH_WORD] ^= 0x10
     facts = read(bytes(image))
     assert facts.crc is Integrity.INVALID
-    assert facts.problems == ("the length word is 32784, the image has 32768",)
+    assert facts.problems == ("the length word is 32784, but the image is 32768 bytes long",)
 
 
 def test_an_old_core_without_crc_words_is_judged_by_both_checksums() -> None:
@@ -111,7 +111,7 @@ def test_an_old_core_without_crc_words_is_judged_by_both_checksums() -> None:
     assert (facts.crc, facts.checksum, facts.problems) == (Integrity.ABSENT, Integrity.VALID, ())
     broken = bytearray(old)
     broken[100] ^= 1
-    assert read(bytes(broken)).problems == ("the checksum of eboot does not hold",)
+    assert read(bytes(broken)).problems == ("the checksum of eboot is wrong",)
 
 
 def test_the_device_may_report_the_md5_with_any_flash_mode_or_detected_size() -> None:
@@ -131,9 +131,9 @@ def test_the_device_may_report_the_md5_with_any_flash_mode_or_detected_size() ->
 
 def test_no_flash_is_detected_that_is_smaller_than_the_image() -> None:
     image = esp8266_image(0x80000 + 16)
-    told = read(image).running.md5s
+    reported = read(image).running.md5s
     for code, possible in ((0, False), (1, False), (2, True), (9, True)):
-        assert (md5(image[:3] + bytes((code << 4,)) + image[4:]) in told) == possible
+        assert (md5(image[:3] + bytes((code << 4,)) + image[4:]) in reported) == possible
 
 
 @pytest.mark.parametrize("size", ["detect", "keep"])
@@ -146,11 +146,11 @@ def test_what_esptool_flashes_is_told(size: str) -> None:
         parse_flash_size_arg=ESP8266ROM.parse_flash_size_arg,
     )
     image = esp8266_image()
-    told = read(image).running.md5s
-    for found in set(DETECTED_FLASH_SIZES.values()) & set(ESP8266ROM.FLASH_SIZES):
-        chosen = found if size == "detect" else "keep"
+    reported = read(image).running.md5s
+    for detected in set(DETECTED_FLASH_SIZES.values()) & set(ESP8266ROM.FLASH_SIZES):
+        chosen = detected if size == "detect" else "keep"
         flashed = _update_image_flash_params(flashing, 0, "keep", "keep", chosen, image)
-        assert md5(flashed) in told
+        assert md5(flashed) in reported
 
 
 def test_a_signed_file_is_known_by_the_length_at_its_end() -> None:
@@ -212,7 +212,7 @@ def test_eboot_alone_is_a_boot_loader_and_a_file_cut_behind_it_is_damaged() -> N
     for length in (len(eboot()) + 1, 4000, 4096, 4100):
         facts = read(image[:length])
         assert facts.kind is Kind.APPLICATION
-        assert facts.problems == ("truncated: the application behind eboot is missing",)
+        assert facts.problems == ("truncated: the application after eboot is missing",)
 
 
 def test_the_families_do_not_mistake_each_others_images() -> None:

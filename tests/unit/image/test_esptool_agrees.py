@@ -51,17 +51,17 @@ def image_info(path: Path, data: bytes) -> str:
 
 @pytest.mark.parametrize("chip", ["esp32", "esp32c3", "esp32p4"])
 def test_image_info_shows_the_stamp_in_a_valid_image(chip: str, tmp_path: Path) -> None:
-    said = image_info(tmp_path / "image.bin", stamp(esp32_image(chip), "lamp", "1.2.3-rc.1"))
-    assert chip in said.lower().replace("-", "")
-    assert re.search(r"Checksum: 0x[0-9a-f]{2} \(valid\)", said)
-    assert re.search(r"Validation hash: [0-9a-f]{64} \(valid\)", said)
-    assert re.search(r"Project name: lamp\n", said)
-    assert re.search(r"App version: 1\.2\.3-rc\.1\n", said)
+    output = image_info(tmp_path / "image.bin", stamp(esp32_image(chip), "lamp", "1.2.3-rc.1"))
+    assert chip in output.lower().replace("-", "")
+    assert re.search(r"Checksum: 0x[0-9a-f]{2} \(valid\)", output)
+    assert re.search(r"Validation hash: [0-9a-f]{64} \(valid\)", output)
+    assert re.search(r"Project name: lamp\n", output)
+    assert re.search(r"App version: 1\.2\.3-rc\.1\n", output)
 
 
 @pytest.mark.parametrize("chip", ["esp32", "esp32c3"])
 def test_image_info_knows_the_boot_loader(chip: str, tmp_path: Path) -> None:
-    said = image_info(tmp_path / "bootloader.bin", bootloader(chip))
-    assert "Bootloader Information" in said
-    assert "ESP-IDF: v5.1.4\n" in said
-    assert re.search(r"Validation hash: [0-9a-f]{64} \(valid\)", said)
+    output = image_info(tmp_path / "bootloader.bin", bootloader(chip))
+    assert "Bootloader Information" in output
+    assert "ESP-IDF: v5.1.4\n" in output
+    assert re.search(r"Validation hash: [0-9a-f]{64} \(valid\)", output)

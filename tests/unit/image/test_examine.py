@@ -32,7 +32,7 @@ def outline_from(data: bytes) -> Outline:
         (esp8266_image(eboot=False), Kind.APPLICATION, "esp8266", True),
         (signed_esp32(esp32_image()), Kind.SIGNED, "esp32", True),
         (signed_esp8266(esp8266_image()), Kind.SIGNED, "esp8266", True),
-        # Another kind of file may begin with a boot loader, so it never counts as complete.
+        # Another kind of file may begin with a bootloader, so it never counts as complete.
         (bootloader(), Kind.BOOTLOADER, "esp32", False),
         (eboot(), Kind.BOOTLOADER, "esp8266", False),
         (merged_image("esp32"), Kind.MERGED, "esp32", False),

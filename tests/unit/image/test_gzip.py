@@ -56,10 +56,10 @@ def test_what_is_read_of_it_is_what_is_read_of_the_image() -> None:
         (images.esp32_image("esp32c3"), "an image for esp32c3 cannot be compressed"),
         (images.signed_esp32(images.esp32_image("esp32")), "an image for esp32 cannot"),
         (images.signed_esp8266(IMAGE), "a signed image cannot be compressed"),
-        (images.gzipped(IMAGE), "this is of kind gzip"),
-        (images.littlefs(), "this is of kind filesystem"),
-        (images.eboot(), "this is of kind bootloader"),
-        (b"what", "this is of kind unknown"),
+        (images.gzipped(IMAGE), "the kind of this file is gzip"),
+        (images.littlefs(), "the kind of this file is filesystem"),
+        (images.eboot(), "the kind of this file is bootloader"),
+        (b"what", "the kind of this file is unknown"),
     ],
 )
 def test_what_no_device_would_inflate_is_refused(data: bytes, words: str) -> None:

@@ -42,8 +42,8 @@ def judge_all_ways(data: bytes) -> None:
     facts = read(data)
     assert isinstance(facts, Image)
     assert facts.damaged == bool(facts.problems)
-    told = outline(lambda offset, length: data[offset : offset + length], len(data))
-    assert isinstance(told, Outline)
+    result = outline(lambda offset, length: data[offset : offset + length], len(data))
+    assert isinstance(result, Outline)
     stampable = facts.stampable and not facts.damaged and facts.kind is Kind.APPLICATION
     if stampable:
         assert read(stamp(data, "lamp", "1.2.3")).problems == ()

@@ -74,7 +74,7 @@ def test_a_block_that_is_broken_or_of_another_image_is_a_problem(offset: int) ->
     signed = bytearray(signed_esp32(IMAGE))
     signed[len(signed) - 4096 + offset] ^= 1
     facts = read(bytes(signed))
-    assert facts.problems == ("signature block 1 is not of this image",)
+    assert facts.problems == ("signature block 1 does not match this image",)
     assert facts.kind is Kind.SIGNED
 
 

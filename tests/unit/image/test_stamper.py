@@ -88,7 +88,7 @@ def test_a_stale_xor_checksum_stays_as_stale_as_it_was() -> None:
 def test_the_digest_of_the_unstamped_image_does_not_depend_on_the_stamp() -> None:
     for image in (esp32_image(), esp8266_image()):
         first, second = stamp(image, "lamp", "1.0.0"), stamp(image, "bulb", "2.0.0-rc.1")
-        digests = {read(one).unstamped_sha256 for one in (image, first, second)}
+        digests = {read(data).unstamped_sha256 for data in (image, first, second)}
         assert len(digests) == 1
     assert read(esp8266_image()).unstamped_sha256 == read(esp8266_image()).sha256
     assert read(esp32_image(seed=1)).unstamped_sha256 != read(esp32_image()).unstamped_sha256
@@ -97,13 +97,13 @@ def test_the_digest_of_the_unstamped_image_does_not_depend_on_the_stamp() -> Non
 @pytest.mark.parametrize(
     ("data", "error", "words"),
     [
-        (b"", NotAnImageError, "no ESP image"),
-        (b"just text\n", NotAnImageError, "no ESP image"),
+        (b"", NotAnImageError, "not an ESP image"),
+        (b"just text\n", NotAnImageError, "not an ESP image"),
         (littlefs(), WrongKindError, "filesystem"),
         (merged_image("esp32"), WrongKindError, "merged"),
         (merged_image("esp32c3"), WrongKindError, "merged"),
-        (bootloader(), WrongKindError, "boot loader"),
-        (eboot(), WrongKindError, "boot loader"),
+        (bootloader(), WrongKindError, "bootloader"),
+        (eboot(), WrongKindError, "bootloader"),
         (gzipped(esp8266_image()), WrongKindError, "gzip"),
         (signed_esp32(esp32_image()), WrongKindError, "signed"),
         (signed_esp8266(esp8266_image()), WrongKindError, "signed"),
@@ -111,7 +111,7 @@ def test_the_digest_of_the_unstamped_image_does_not_depend_on_the_stamp() -> Non
         (esp32_image(descriptor=False), StampError, "no app descriptor"),
         (esp32_image()[:-1], DamagedImageError, "1 bytes of the appended SHA-256 are missing"),
         (esp8266_image()[:-1], DamagedImageError, "the checksum is missing"),
-        (esp8266_image()[:4096], DamagedImageError, "behind eboot is missing"),
+        (esp8266_image()[:4096], DamagedImageError, "after eboot is missing"),
     ],
 )
 def test_what_cannot_be_stamped_is_refused(
@@ -153,16 +153,16 @@ def test_several_records_are_refused() -> None:
 @pytest.mark.parametrize(
     ("product", "version", "words"),
     [
-        ("l" * 32, "1.2.3", "the product 'l+' has 32 bytes"),
-        ("lamp", "1.2.3-" + "v" * 26, "the version '1.2.3-v+' has 32 bytes"),
-        ("lamp", "é" * 16, "has 32 bytes"),
+        ("l" * 32, "1.2.3", "the product 'l+' is 32 bytes"),
+        ("lamp", "1.2.3-" + "v" * 26, "the version '1.2.3-v+' is 32 bytes"),
+        ("lamp", "é" * 16, "is 32 bytes"),
         ("lämp", "1.2.3", "printable ASCII"),
         ("lamp\n", "1.2.3", "printable ASCII"),
         ("lamp", "1.2.3\0", "printable ASCII"),
         ("lamp", "\udcff", "printable ASCII"),
         ("", "1.2.3", "the product is empty"),
         ("lamp", "", "the version is empty"),
-        ("arduino-lib-builder", "1.2.3", "marks images that are not stamped"),
+        ("arduino-lib-builder", "1.2.3", "marks unstamped images"),
     ],
 )
 def test_a_text_that_does_not_fit_is_refused_and_never_cut(

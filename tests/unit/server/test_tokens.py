@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 import stat
 import threading
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 
 from acpublish.errors import BadNameError, SettingsError
 from acpublish.server.tokens import Access, Tokens, create_token
+from tests.support.flushes import recorded
 
 
 def test_a_token_is_kept_as_its_digest_only(tmp_path: Path) -> None:
@@ -74,7 +77,25 @@ def test_a_state_folder_that_cannot_be_made(tmp_path: Path) -> None:
         create_token(tmp_path / "file" / "state", "*")
 
 
-def test_no_half_written_file_is_left_behind(tmp_path: Path) -> None:
+def test_a_token_is_on_the_disk_before_it_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = recorded(monkeypatch)
     create_token(tmp_path, "*")
-    assert (tmp_path / "tokens.json").is_file()
-    assert list(tmp_path.rglob("*.tmp")) == []
+    assert calls == ["flush file", "rename to tokens.json", f"flush directory {tmp_path.name}"]
+    assert [path.name for path in tmp_path.iterdir()] == ["tokens.json"]
+
+
+def test_a_write_that_fails_keeps_the_old_tokens_and_leaves_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    lamp = create_token(tmp_path, "lamp")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail)
+        with pytest.raises(SettingsError, match="cannot be written: input/output error"):
+            create_token(tmp_path, "*")
+    assert [path.name for path in tmp_path.iterdir()] == ["tokens.json"]
+    assert Tokens(tmp_path).allows(lamp, "lamp") is Access.ALLOWED

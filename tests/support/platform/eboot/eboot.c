@@ -1,4 +1,4 @@
-/* Stands where Arduino's boot loader stands in an ESP8266 image: an image of its own at offset 0. */
+/* Stands where Arduino's bootloader stands in an ESP8266 image: an image of its own at offset 0. */
 static const volatile char name[] = "acptest eboot stub";
 
 void eboot_entry(void)

@@ -1,4 +1,4 @@
-"""Packs an ESP8266 image: boot loader at 0, app at 0x1000, length and CRC words.
+"""Packs an ESP8266 image: bootloader at 0, app at 0x1000, length and CRC words.
 
 The layout is that of the Arduino core's tools/elf2bin.py: the same sections in the same order,
 0xAA up to the app, the XOR checksum taken before the two words are written.
@@ -46,7 +46,7 @@ def image_of(elf_path: Path, sections: tuple[str, ...], flash: bytes) -> bytes:
 
 
 def crc32_msb_first(content: bytes) -> int:
-    """Returns the boot loader's CRC: 0x04C11DB7, high bit first, from all ones, not inverted."""
+    """Returns the bootloader's CRC: 0x04C11DB7, high bit first, from all ones, not inverted."""
     reflected = zlib.crc32(content.translate(REVERSED_BITS)) ^ 0xFFFFFFFF
     return int(f"{reflected:032b}"[::-1], 2)
 
@@ -55,7 +55,7 @@ def pack(eboot: Path, app: Path, flash: bytes) -> bytes:
     """Returns the whole file as it is flashed and served."""
     loader = image_of(eboot, EBOOT_SECTIONS, flash)
     if len(loader) > APP_OFFSET:
-        raise SystemExit(f"{eboot}: the boot loader takes {len(loader)} of {APP_OFFSET} bytes")
+        raise SystemExit(f"{eboot}: the bootloader takes {len(loader)} of {APP_OFFSET} bytes")
     whole = bytearray(loader.ljust(APP_OFFSET, b"\xaa") + image_of(app, APP_SECTIONS, flash))
     if any(whole[LENGTH_OFFSET : CRC_OFFSET + 4]):
         raise SystemExit(f"{app}: the first two words of .irom0.text are not free")
