@@ -11,8 +11,8 @@ import click
 from acpublish.cli import exit_status
 from acpublish.cli.ui import json_option, print_json, table
 from acpublish.doctor.findings import Finding, State
-from acpublish.doctor.here import check_here
-from acpublish.doctor.live import check_server
+from acpublish.doctor.live_server import check_server
+from acpublish.doctor.local import check_local
 
 
 @click.command("doctor", short_help="Look for what keeps devices from their updates.")
@@ -25,7 +25,7 @@ def command(url: str | None, as_json: bool) -> int:
     ESP32 updaters do, through whatever proxy stands in between. Nothing is changed. The exit status
     is 1 when something is wrong.
     """
-    findings = check_server(url) if url else check_here(Path(), os.environ)
+    findings = check_server(url) if url else check_local(Path(), os.environ)
     return _report(findings, as_json=as_json)
 
 

@@ -316,9 +316,9 @@ def command_settings(
         SettingsError: A file of settings cannot be read, or holds what is no setting.
     """
     # A build has the options of platformio.ini from PlatformIO, and does not load this.
-    from acpublish.settings.project_ini import project_layers
+    from acpublish.settings.platformio_layer import project_layers
 
-    project = project_layers(directory, project_environment, defaults=defaults)
+    project = project_layers(directory, project_environment, environ=environ, defaults=defaults)
     files = file_layers(directory, environ)
     # The folder's name and the option board are no settings, so that they come last.
     found = (_without(without, layer) for layer in (*project[:1], *files, *project[1:]))

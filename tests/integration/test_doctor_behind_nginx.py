@@ -11,7 +11,7 @@ import pytest
 from acpublish import publish
 from acpublish.cli import main
 from acpublish.doctor.findings import Finding, State
-from acpublish.doctor.live import check_server
+from acpublish.doctor.live_server import check_server
 from bench.peers import STREAM_MODULE, free_port, http, nginx, nginx_with, tool
 from bench.report import Unavailable
 from tests.docs.documents import ROOT, blocks
