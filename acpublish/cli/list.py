@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import Iterable
-from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
 import click
 
 from acpublish.cli.ui import json_option, print_json, table
-from acpublish.errors import NotFoundError, TransferError
-from acpublish.release import names
-from acpublish.release.manifest import Release
+from acpublish.publishing.directory_listing import ListedFile, list_directory
 from acpublish.settings.layers import arguments
 from acpublish.settings.values import Settings
 
@@ -26,78 +19,27 @@ from acpublish.settings.values import Settings
 def command(catalog: str, path: str, as_json: bool) -> None:
     """List what a catalog directory or an update server has."""
     destination = Settings(arguments({"to": catalog}, {"to": "DIR|URL"})).destination()
-    entries = (_of_server if destination.is_server else _of)(destination.to, path)
+    entries = list_directory(destination, path)
     if as_json:
-        print_json(entries)
+        print_json([_document(entry) for entry in entries])
         return
-    rows = [
-        (one["type"], str(one["size"]), one["modified"] or "", one["name"], _signed(one))
-        for one in entries
-    ]
-    table(rows, right=frozenset({1}))
+    table([_row(entry) for entry in entries], right=frozenset({1}))
 
 
-def _of(catalog: str, path: str) -> list[dict[str, Any]]:
-    from acpublish.catalog.directory import DirectoryCatalog
-    from acpublish.catalog.files import CatalogFiles, Directory
-
-    opened = DirectoryCatalog(Path(catalog))
-    files = CatalogFiles(opened)
-    found = files.locate(os.fsencode(path))
-    if not isinstance(found, Directory):
-        raise NotFoundError(
-            f"there is no directory {path!a} in the catalog",
-            hint="Look at what there is, without --path.",
-        )
-    keys = _keys(opened.releases(found.product) if found.product else ())
-    return [
-        _entry(
-            one.name,
-            one.type,
-            one.size,
-            datetime.fromtimestamp(one.modified, timezone.utc),
-            keys.get(one.name, ()),
-        )
-        for one in files.entries(found)
-    ]
+def _row(entry: ListedFile) -> tuple[str, ...]:
+    signed = f"signed {', '.join(entry.signed_with)}" if entry.signed_with else ""
+    return entry.type, str(entry.size), _time(entry) or "", entry.name, signed
 
 
-def _of_server(url: str, path: str) -> list[dict[str, Any]]:
-    from acpublish.client.remote import RemoteCatalog
-    from acpublish.client.update_server import UpdateServer
-
-    entries = UpdateServer(url).catalog(path)
-    keys: dict[str, tuple[str, ...]] = {}
-    if names.is_name(path):
-        # The original server knows no releases, so there is nothing to say of signatures.
-        with contextlib.suppress(TransferError):
-            keys = _keys(RemoteCatalog(url).releases(path))
-    return [
-        _entry(one.name, one.type, one.size, one.modified, keys.get(one.name, ()))
-        for one in entries
-    ]
-
-
-def _keys(releases: Iterable[Release]) -> dict[str, tuple[str, ...]]:
-    """Returns the ids of the keys that signed each visible file."""
+def _document(entry: ListedFile) -> dict[str, Any]:
     return {
-        image.file: tuple(one.key for one in image.signatures)
-        for release in releases
-        for image in release.images
+        "name": entry.name,
+        "type": entry.type,
+        "size": entry.size,
+        "modified": _time(entry),
+        "signed_with": list(entry.signed_with),
     }
 
 
-def _signed(entry: dict[str, Any]) -> str:
-    return f"signed {', '.join(entry['signed_with'])}" if entry["signed_with"] else ""
-
-
-def _entry(
-    name: str, kind: str, size: int, modified: datetime | None, keys: tuple[str, ...]
-) -> dict[str, Any]:
-    return {
-        "name": name,
-        "type": kind,
-        "size": size,
-        "modified": modified.strftime("%Y-%m-%dT%H:%M:%S") if modified else None,
-        "signed_with": list(keys),
-    }
+def _time(entry: ListedFile) -> str | None:
+    return entry.modified.strftime("%Y-%m-%dT%H:%M:%S") if entry.modified else None

@@ -143,9 +143,9 @@ def _tell_requests_when_verbose() -> None:
     """Tells each request to a server, where ``pio run -v`` shows each command."""
     script: Any = importlib.import_module("SCons.Script")
     if int(script.ARGUMENTS.get("PIOVERBOSE", 0)):
-        from acpublish.client.tracing import listen
+        from acpublish.publishing.destinations import trace_requests
 
-        listen(lambda line: say(f"acpublish: {line}", sys.stderr))
+        trace_requests(lambda line: say(f"acpublish: {line}", sys.stderr))
 
 
 def _asked() -> Asked:

@@ -151,6 +151,11 @@ def judged(config: object, call: str, *arguments: str) -> object:
         return None
 
 
+def builtin() -> BuiltinReader:
+    """Reads the project in the current folder, with the variables that PlatformIO has."""
+    return BuiltinReader(Path(), environ=os.environ)
+
+
 def is_refused(reader: BuiltinReader, environment: str, name: str) -> bool:
     """Tells whether our reader refuses an option, or shows the reference that leads nowhere."""
     try:
@@ -174,7 +179,7 @@ def test_generated_projects_are_read_alike(
         (tmp_path / "extra_1.ini").write_text("\n".join(generator.some_sections(3)))
         theirs, ours = (
             config.ProjectConfig("platformio.ini"),
-            BuiltinReader(Path(), environ=os.environ),
+            builtin(),
         )
         assert ours.environments() == theirs.envs()
         expected = [name for name in theirs.default_envs() if name in theirs.envs()]
@@ -233,12 +238,9 @@ def test_folders_of_platformio(
     ini = f"[platformio]\n{text}[env:x]\ncustom_a = ${{platformio.{name}}}/bin\n"
     (tmp_path / "platformio.ini").write_text(ini)
     expected = config.ProjectConfig("platformio.ini").get("env:x", "custom_a")
-    assert BuiltinReader(Path(), environ=os.environ).option("x", "custom_a") == expected
+    assert builtin().option("x", "custom_a") == expected
     monkeypatch.setenv(f"PLATFORMIO_{name.upper()}", str(tmp_path / "elsewhere"))
-    assert (
-        BuiltinReader(Path(), environ=os.environ).option("x", "custom_a")
-        == f"{tmp_path}/elsewhere/bin"
-    )
+    assert builtin().option("x", "custom_a") == f"{tmp_path}/elsewhere/bin"
 
 
 def test_extra_configs_are_read_in_platformios_order(
@@ -254,7 +256,7 @@ def test_extra_configs_are_read_in_platformios_order(
     }
     for name, text in files.items():
         (tmp_path / name).write_text(text)
-    theirs, ours = config.ProjectConfig("platformio.ini"), BuiltinReader(Path(), environ=os.environ)
+    theirs, ours = config.ProjectConfig("platformio.ini"), builtin()
     assert [ours.option("x", name) for name in ("board", "custom_a")] == ["b", "c"]
     assert [theirs.get("env:x", name) for name in ("board", "custom_a")] == ["b", "c"]
     assert ours.file_of("env:x", "board") == Path("b.ini")
