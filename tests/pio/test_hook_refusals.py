@@ -70,7 +70,7 @@ def catalog(tmp_path: Path) -> Path:
         ("TO", "http://me:secret@127.0.0.1:1/", "ACPUBLISH_TOKEN"),
         ("ON_BUILD", "perhaps", "yes or no"),
         ("TO", "127.0.0.1:8000", "Write http://127.0.0.1:8000"),
-        ("SIGNING_KEY", "platformio.ini", "holds no private key"),
+        ("SIGNING_KEY", "platformio.ini", "does not contain a private key"),
         ("CHIP", "esp9", "is no chip"),
     ],
 )

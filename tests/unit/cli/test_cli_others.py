@@ -186,4 +186,4 @@ def test_a_device_that_reaches_nobody_fails_with_status_1(acpublish: CommandLine
 def test_an_address_that_cannot_be_listed_is_named_as_what_it_is(acpublish: CommandLine) -> None:
     said = acpublish("list", "ftp://x")
     assert said.status == 2
-    assert said.error().startswith("acpublish: error: DIR|URL: the address is no http(s) URL")
+    assert said.error().startswith("acpublish: error: DIR|URL: the URL is not a valid http(s) URL")

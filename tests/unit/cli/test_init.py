@@ -173,7 +173,7 @@ def test_environments_of_one_board_are_told(
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (("--to", "https://me:secret@h"), "the address holds a user or a password"),
+        (("--to", "https://me:secret@h"), "the URL contains a user or a password"),
         (("--to", "a ; b"), "--to: platformio.ini cannot hold it"),
         (("--to", "a\nb"), "--to: platformio.ini cannot hold it"),
         (("--to", "http://"), "--to: "),
@@ -274,7 +274,7 @@ def test_no_secret_of_the_ini_is_shown_and_none_written(
     (project / "platformio.ini").write_text(held)
     refused = acpublish("init", "-d", project, "--yes", "--to", "http://me:s3cret@host")
     assert refused.status == 2
-    assert "--to: the address holds a user or a password" in refused.error()
+    assert "--to: the URL contains a user or a password" in refused.error()
     assert (project / "platformio.ini").read_text() == held
     said = acpublish("init", "-d", project, "--yes", "--to", "http://host")
     assert " build_flags = -DWIFI_PSK=***" in said.out

@@ -166,7 +166,7 @@ def test_a_file_of_settings_that_is_broken(check: Check, tmp_path: Path) -> None
     (tmp_path / "lamp" / "acpublish.toml").write_text("to = [")
     found = check(ini(tmp_path))
     assert troubles(found) == [("settings", State.ERROR)]
-    assert "is no TOML" in next(one.what for one in found if one.state is State.ERROR)
+    assert "is not valid TOML" in next(one.what for one in found if one.state is State.ERROR)
 
 
 def test_a_version_that_is_not_there(check: Check, tmp_path: Path) -> None:

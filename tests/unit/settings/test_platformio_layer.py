@@ -109,5 +109,5 @@ def test_an_option_that_is_no_setting_draws_a_warning(tmp_path: Path) -> None:
     token, name = Settings(*project_layers(tmp_path)).warnings()
     assert "custom_ota_token is not used" in token
     assert "abcd1234" not in token
-    assert "custom_ota_chanel in platformio.ini is no setting" in name
+    assert "custom_ota_chanel in platformio.ini is not a setting" in name
     assert "Write custom_ota_channel" in name
