@@ -136,9 +136,9 @@ def set_volume(*, quiet: bool, verbose: bool) -> None:
     if quiet and verbose:
         raise click.UsageError("--quiet and --verbose cannot be combined")
     if verbose:
-        from acpublish.client.tracing import listen
+        from acpublish.publishing.destinations import trace_requests
 
-        end = listen(lambda line: click.echo(f"acpublish: {printable(line)}", err=True))
+        end = trace_requests(lambda line: click.echo(f"acpublish: {printable(line)}", err=True))
         click.get_current_context().call_on_close(end)
 
 

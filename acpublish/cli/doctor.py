@@ -11,8 +11,8 @@ import click
 from acpublish.cli import exit_status
 from acpublish.cli.ui import json_option, print_json, table
 from acpublish.doctor.findings import Finding, State
-from acpublish.doctor.here import check_here
-from acpublish.doctor.live import check_server
+from acpublish.doctor.live_server import check_server
+from acpublish.doctor.local import check_local
 
 
 @click.command("doctor")
@@ -25,7 +25,7 @@ def command(url: str | None, as_json: bool) -> int:
     the ESP8266 and ESP32 updaters, through any proxy in front of it. Nothing is changed. The exit
     status is 1 if an error is found.
     """
-    findings = check_server(url) if url else check_here(Path(), os.environ)
+    findings = check_server(url) if url else check_local(Path(), os.environ)
     return _report(findings, as_json=as_json)
 
 

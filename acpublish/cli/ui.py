@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from acpublish.client.transport import Sent
+from acpublish.publishing.destinations import Sent
 
 if TYPE_CHECKING:
     from rich.progress import Progress

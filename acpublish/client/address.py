@@ -1,4 +1,4 @@
-"""The address of a server: taken apart once, so that its secrets go no further than needed."""
+"""The URL of a server, split once, so that its secrets go no further than needed."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from acpublish.errors import SettingsError
 from acpublish.redact import redact, redact_broken, without_query
 
-_EXAMPLE = "Give one such as http://192.168.1.10:8000 or https://updates.example.com."
+_EXAMPLE = "Use a URL such as http://192.168.1.10:8000 or https://updates.example.com."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """Where a server is, and what it is to be told.
+    """Where a server is, and the credentials for it.
 
     Attributes:
         base: Scheme, host, port and path, without credentials and without a final ``/``.
         host: The host alone.
         secure: Whether it is https.
-        user: The user of ``user:password@``, None where there is none.
+        user: The user of ``user:password@``, None if there is none.
         password: The password of ``user:password@``.
-        token: What to send as ``Authorization: Bearer``.
+        token: The token to send as ``Authorization: Bearer``.
     """
 
     base: str
@@ -35,34 +35,34 @@ class Address:
 
     @property
     def loopback(self) -> bool:
-        """Whether nothing that is sent there leaves this machine."""
+        """Whether requests to the server stay on this machine."""
         return _is_loopback(self.host)
 
     def redacted(self, text: str) -> str:
-        """Returns the text without this address's secrets."""
-        sent = None
+        """Returns the text without the secrets of this address."""
+        basic = None
         if self.user is not None:
-            # What Basic makes of them, which a server may repeat without that word.
-            sent = base64.b64encode(f"{self.user}:{self.password or ''}".encode()).decode()
-        return redact(text, (self.token, sent, self.password))
+            # A server may repeat the encoded credentials without the word Basic.
+            basic = base64.b64encode(f"{self.user}:{self.password or ''}".encode()).decode()
+        return redact(text, (self.token, basic, self.password))
 
 
 def parse_address(url: str, *, token: str | None, insecure_http: bool) -> Address:
-    """Takes the address of a server apart.
+    """Splits the URL of a server.
 
     Args:
         url: An http or https URL, possibly with ``user:password@`` and a path.
-        token: What the server asks for; it wins over ``user:password@``.
-        insecure_http: Whether secrets may go over plain http to another machine.
+        token: The server's token; it takes precedence over ``user:password@``.
+        insecure_http: Whether secrets may be sent over plain http to another machine.
 
     Raises:
-        SettingsError: It cannot be used, or a secret would go over the network in the clear.
+        SettingsError: It cannot be used, or a secret would be sent in the clear.
     """
     parts = _split(url)
     if token is not None and not (token.isascii() and token.isprintable() and " " not in token):
         raise SettingsError(
-            "the token has characters that no token has",
-            hint="Give it as 'acpublish token create' printed it, without spaces or line ends.",
+            "the token contains invalid characters",
+            hint="Set it exactly as 'acpublish token create' printed it, without spaces.",
         )
     host = parts.hostname or ""
     netloc = parts.netloc.rpartition("@")[2]
@@ -78,8 +78,9 @@ def parse_address(url: str, *, token: str | None, insecure_http: bool) -> Addres
     if secret and not (address.secure or address.loopback or insecure_http):
         what = "the token" if address.token else "the password"
         raise SettingsError(
-            f"{what} would go to {address.base} over plain http, readable for everyone between",
-            hint="Use https, or say that it is all right (--insecure-http).",
+            f"{what} would be sent to {address.base} over plain http, readable by anyone on the "
+            "way",
+            hint="Use https, or allow plain http with --insecure-http.",
         )
     return address
 
@@ -88,12 +89,12 @@ def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         usable = parts.scheme.lower() in ("http", "https") and parts.hostname
-        whole = usable and not parts.query and not parts.fragment and parts.port != 0
+        valid = usable and not parts.query and not parts.fragment and parts.port != 0
     except ValueError:
-        whole = False
-    if not whole or any(character.isspace() or not character.isprintable() for character in url):
+        valid = False
+    if not valid or any(character.isspace() or not character.isprintable() for character in url):
         shown = without_query(redact_broken(url))
-        raise SettingsError(f"{shown!a} is not the address of a server", hint=_EXAMPLE)
+        raise SettingsError(f"{shown!a} is not the URL of a server", hint=_EXAMPLE)
     return parts
 
 

@@ -1,4 +1,4 @@
-"""The list of a catalog's directory, as a server answers it: read strictly, into typed entries."""
+"""Reads the list of a catalog directory, as a server sends it, strictly into typed entries."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Entry:
 
     Attributes:
         name: As the server lists it.
-        type: An image, a directory, or another file.
-        size: Bytes; 0 where the server does not say.
-        modified: By the server's own clock and time zone; None where it does not say.
-        path: What to ask for below the server's address.
+        type: An image, a directory, or a different file.
+        size: Bytes; 0 if the server does not say.
+        modified: By the server's own clock and time zone; None if it does not say.
+        path: The path below the server's base URL.
     """
 
     name: str
@@ -35,30 +35,30 @@ class Entry:
 
 
 def read_list(document: Any, path: str, where: str) -> Iterator[Entry]:
-    """Reads the list that a server answered.
+    """Reads the list that a server sent.
 
     Args:
         document: The list, as JSON types.
-        path: The directory that was asked for.
-        where: The server's address, for the message.
+        path: The requested directory.
+        where: The server's URL, for the message.
 
     Raises:
-        VerificationError: The list is garbled.
+        VerificationError: The list is malformed.
     """
     if not isinstance(document, list):
         raise VerificationError(
-            f"{where} answers with a catalog that is no list",
-            hint="Check that the address is that of an update server.",
+            f"{where} sent a catalog that is not a list",
+            hint="Check that the URL is that of an update server.",
         )
     below = "/".join(part for part in path.split("/") if part not in ("", "."))
     for number, item in enumerate(document):
         entry = _entry(item, below)
         if entry is None:
             raise VerificationError(
-                f"{where} answers with a catalog whose entry [{number}] is garbled",
-                hint="Check that the address is that of an update server.",
+                f"{where} sent a catalog whose entry [{number}] is malformed",
+                hint="Check that the URL is that of an update server.",
             )
-        # A device is given "." where nothing is left for it; it is no entry.
+        # A device gets "." if there is nothing for it; that is not an entry.
         if entry.name != ".":
             yield entry
 
@@ -81,7 +81,7 @@ def _entry(item: Any, below: str) -> Entry | None:
 
 
 def _is_safe(name: str) -> bool:
-    """Tells whether a name that a server lists can neither lead elsewhere nor hide anything."""
+    """Tells whether a listed name can neither lead elsewhere nor hide anything."""
     parts = name.split("/")
     return name == "." or (
         "\0" not in name and "\\" not in name and not set(parts) & {"", ".", ".."}
@@ -89,7 +89,7 @@ def _is_safe(name: str) -> bool:
 
 
 def _modified(date: Any, time: Any) -> datetime | None:
-    """Returns the time of an entry; servers write it by their locale, so this is a guess."""
+    """Returns the time of an entry; servers write it in their locale, so this is a guess."""
     if not isinstance(date, str) or not isinstance(time, str):
         return None
     for day in _DATES:

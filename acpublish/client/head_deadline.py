@@ -1,6 +1,7 @@
-"""A deadline for the head of an answer: the timeouts of sockets begin anew with each byte.
+"""A deadline for the headers of a response: a socket's timeout starts again with each byte.
 
-It loads requests, so it is imported where something is sent.
+A separate module because it loads requests, which costs 150 ms: it is imported when something is
+sent, and :mod:`acpublish.client.transport` is imported by each build.
 """
 
 from __future__ import annotations
@@ -17,31 +18,31 @@ __all__ = ["HeadDeadline"]
 
 
 class HeadDeadline(HTTPAdapter):
-    """What requests sends with; a server that dribbles its head is as late as one that hangs."""
+    """The adapter that requests sends with; a server that dribbles is as late as one that hangs."""
 
     def __init__(self, seconds: float) -> None:
-        """Prepares to send.
+        """Creates the adapter.
 
         Args:
-            seconds: How long the whole head may take, from the end of the request on.
+            seconds: How long all headers may take, from the end of the request.
         """
         self._seconds = seconds
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Makes what opens connections."""
+        """Creates the pool of connections."""
         super().init_poolmanager(*args, **kwargs)
         _bound(self.poolmanager, self._seconds)
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        """Makes what opens connections through a proxy."""
+        """Creates the pool of connections through a proxy."""
         manager = super().proxy_manager_for(*args, **kwargs)
         _bound(manager, self._seconds)
         return manager
 
 
 class _Bounded:
-    """The part of a connection that reads heads, in front of urllib3's own."""
+    """The part of a connection that reads headers, in front of urllib3's own."""
 
     head_s: float
     sock: Any
@@ -52,7 +53,7 @@ class _Bounded:
 
 
 def _bound(manager: Any, seconds: float) -> None:
-    """Puts the deadline into whatever connections a manager makes, those of proxies included."""
+    """Gives each connection of a manager the deadline, including those through proxies."""
     bounded = {}
     for scheme, pool in manager.pool_classes_by_scheme.items():
         bases = (_Bounded, pool.ConnectionCls)
@@ -67,7 +68,7 @@ def _within(sock: Any, seconds: float) -> Iterator[None]:
 
     def end() -> None:
         late.set()
-        # Of any sort of socket, TLS included, this ends the connection below it.
+        # This ends the connection below any kind of socket, including TLS.
         with (
             contextlib.suppress(OSError),
             socket.fromfd(sock.fileno(), socket.AF_INET, socket.SOCK_STREAM) as same,
@@ -82,6 +83,6 @@ def _within(sock: Any, seconds: float) -> Iterator[None]:
     finally:
         timer.cancel()
         timer.join()
-        # http.client takes a head that was cut off for a whole one, so this comes last.
+        # http.client accepts truncated headers as complete, so this comes last.
         if late.is_set():
-            raise TimeoutError("the head of the answer timed out")
+            raise TimeoutError("the headers of the response timed out")

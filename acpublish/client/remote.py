@@ -1,9 +1,9 @@
-"""The releases of a server: read and published over HTTP.
+"""The releases of a server, read and published over HTTP.
 
-It has the methods of :class:`acpublish.catalog.DirectoryCatalog` that publishing needs. An upload
-may be repeated without harm: the same version with the same bytes is a success.
-
-What a server says of a product: its releases, and the keys that they have to be signed with.
+:class:`RemoteCatalog` has the methods of :class:`acpublish.catalog.directory.DirectoryCatalog` that
+publishing needs. An upload can be repeated safely: the same version with the same bytes succeeds.
+The functions below it read one document each of a product: its releases, the keys that they have to
+be signed with, and what its devices run.
 """
 
 from __future__ import annotations
@@ -17,8 +17,15 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from acpublish.client.address import parse_address
-from acpublish.client.responses import json_body, looks_like_html, not_acpublish, odd, raise_refusal
-from acpublish.client.transport import Answer, Patience, Sent, Transport
+from acpublish.client.responses import (
+    json_body,
+    looks_like_html,
+    not_acpublish,
+    raise_refusal,
+    unexpected,
+)
+from acpublish.client.retry import Patience
+from acpublish.client.transport import Response, Sent, Transport
 from acpublish.errors import (
     AuthenticationError,
     ManifestError,
@@ -41,9 +48,12 @@ from acpublish.wire import (
     SKIP_CHECKS_HEADER,
 )
 
-__all__ = ["read_releases", "read_running", "read_trusted_keys"]
+__all__ = ["RemoteCatalog", "read_releases", "read_running", "read_trusted_keys"]
 
 _MAX_RECEIPT_BYTES = 64 * 1024
+_MAX_RELEASES_BYTES = 64 * 1024 * 1024
+_MAX_DEVICES_BYTES = 4 * 1024 * 1024
+_MAX_SMALL_BYTES = 64 * 1024
 
 
 class RemoteCatalog:
@@ -59,68 +69,68 @@ class RemoteCatalog:
         patience: Patience | None = None,
         sent: Sent | None = None,
     ) -> None:
-        """Prepares to speak to a server; nothing is sent yet.
+        """Prepares the exchanges with a server; nothing is sent yet.
 
         Args:
-            url: Its address.
-            token: What ``acpublish token create`` printed there; needed to publish.
-            insecure_http: Send the token over plain http to another machine, too.
-            timeout_s: How long to wait for an answer; the server checks what it got meanwhile.
+            url: Its URL.
+            token: The output of ``acpublish token create`` there; needed to publish.
+            insecure_http: Send the token over plain http even to another machine.
+            timeout_s: How long to wait for a response; meanwhile the server checks the image.
             patience: How long to try in all.
-            sent: Told how much of an image was sent, and of how much; maybe several times anew.
+            sent: Called with the bytes sent so far and in all; each attempt starts again.
 
         Raises:
-            SettingsError: The address cannot be used, or the token must not go there.
+            SettingsError: The URL cannot be used, or the token must not be sent there.
         """
         self._address = parse_address(url, token=token, insecure_http=insecure_http)
         self._sent = sent
         self._transport = Transport(self._address, timeout_s=timeout_s, patience=patience)
 
     def releases(self, product: str) -> tuple[Release, ...]:
-        """Returns a product's releases in no particular order; none for a product not yet there.
+        """Returns a product's releases in no particular order; none for an unknown product.
 
         Raises:
-            TransferError: The server cannot be reached, refuses, or answers something else.
+            TransferError: The server cannot be reached, refuses, or sends something else.
             ManifestError: A release that it sends cannot be read.
         """
         return read_releases(self._transport, product)
 
     def running(self, product: str) -> tuple[Adoption, ...]:
-        """Returns what the devices run that asked for a product since the server began.
+        """Returns what the devices that have checked in since the server started are running.
 
         Raises:
-            TransferError: The server cannot be reached, refuses, or answers something else.
-            ManifestError: What it says of them cannot be read.
+            TransferError: The server cannot be reached, refuses, or sends something else.
+            ManifestError: The document that it sends cannot be read.
         """
         return read_running(self._transport, product)
 
     def trusted_keys(self, product: str) -> tuple[PublicKey, ...]:
-        """Returns the keys of which one has to sign the product's releases.
+        """Returns the keys of a product; one of them has to sign each release.
 
         Raises:
-            TransferError: The server cannot be reached, refuses, or answers something else.
+            TransferError: The server cannot be reached, refuses, or sends something else.
             MissingExtraError: There are keys, and cryptography is not installed.
         """
         return read_trusted_keys(self._transport, product)
 
     def need_token(self) -> None:
-        """Finds out, before anything is sent, whether there is a token to publish with.
+        """Checks, before anything is sent, that there is a token to publish with.
 
         Raises:
             AuthenticationError: There is none.
         """
         if self._address.token is None and self._address.user is None:
             raise AuthenticationError(
-                f"{self._address.base} takes releases only with a token, and there is none",
-                hint="Set ACPUBLISH_TOKEN to what 'acpublish token create' printed there.",
+                f"{self._address.base} accepts releases only with a token, and none is set",
+                hint="Set ACPUBLISH_TOKEN to the output of 'acpublish token create' on the server.",
             )
 
     def url_of(self, file: str) -> str:
-        """Returns a file's address; a server behind a proxy does not know its own."""
+        """Returns a file's URL; a server behind a proxy does not know its own."""
         return f"{self._address.base}/{quote(file, safe='/+')}"
 
     def request_for(self, submission: Submission) -> str:
-        """Returns method and address of the request that sends an image."""
+        """Returns the method and URL of the request that sends an image."""
         return f"PUT {self._address.base}{_release_target(submission)}"
 
     def put(self, candidate: Candidate, submission: Submission) -> Receipt:
@@ -149,7 +159,7 @@ class RemoteCatalog:
         )
 
     def upload(self, data: bytes, submission: Submission) -> Receipt:
-        """Sends an image, and compares what the server has stored with what was sent.
+        """Sends an image, and compares the bytes that the server stored with those sent.
 
         Args:
             data: The exact bytes that devices will get; already stamped.
@@ -157,58 +167,58 @@ class RemoteCatalog:
 
         Raises:
             AuthenticationError: There is no token, or it does not allow this.
-            CheckError: A check of the server found an error.
-            ConflictError: The version exists with other bytes.
-            VerificationError: The server holds other bytes than were sent.
-            TransferError: The server cannot be reached, refuses, or answers something else.
+            CheckError: A check on the server found an error.
+            ConflictError: The version already exists with different bytes.
+            VerificationError: The server stored different bytes.
+            TransferError: The server cannot be reached, refuses, or sends something else.
         """
         self.need_token()
         sha256 = hashlib.sha256(data).hexdigest()
 
-        def judge(answer: Answer) -> Receipt:
-            if answer.status not in (200, 201):
-                raise_refusal(answer, "the image")
-            document = json_body(answer, "an upload", _MAX_RECEIPT_BYTES)
+        def handle(response: Response) -> Receipt:
+            if response.status not in (200, 201):
+                raise_refusal(response, "the image")
+            document = json_body(response, "an upload", _MAX_RECEIPT_BYTES)
             receipt = self._receipt(document if isinstance(document, dict) else {})
             if receipt.sha256 != sha256 or receipt.size != len(data):
                 raise VerificationError(
-                    f"{self._address.base} holds {receipt.size} bytes with the sha256 "
-                    f"{receipt.sha256}; sent were {len(data)} with {sha256}",
-                    hint="Publish again; what arrived is not what was sent.",
+                    f"{self._address.base} stored {receipt.size} bytes with the sha256 "
+                    f"{receipt.sha256}, but {len(data)} bytes with {sha256} were sent",
+                    hint="Publish again; the image was changed in transit.",
                 )
             return receipt
 
         return self._transport.exchange(
             "PUT",
             _release_target(submission),
-            judge,
+            handle,
             headers=_headers(submission),
             body=data,
             sent=self._sent,
         )
 
     def _receipt(self, document: Mapping[str, Any]) -> Receipt:
-        texts = {key: document.get(key) for key in ("file", "md5", "sha256")}
+        strings = {key: document.get(key) for key in ("file", "md5", "sha256")}
         size, warnings = document.get("size"), document.get("warnings", [])
         try:
             outcome = Outcome(document.get("outcome"))
         except ValueError as fault:
-            raise odd(self._address, "no receipt") from fault
+            raise unexpected(self._address, "something other than a receipt") from fault
         if (
-            not all(isinstance(text, str) for text in texts.values())
+            not all(isinstance(value, str) for value in strings.values())
             or type(size) is not int
             or not isinstance(warnings, list)
         ):
-            raise odd(self._address, "no receipt")
-        file = str(texts["file"])
+            raise unexpected(self._address, "something other than a receipt")
+        file = str(strings["file"])
         return Receipt(
             outcome=outcome,
             file=file,
             size=size,
-            md5=str(texts["md5"]),
-            sha256=str(texts["sha256"]).lower(),
+            md5=str(strings["md5"]),
+            sha256=str(strings["sha256"]).lower(),
             url=self.url_of(file),
-            warnings=tuple(self._address.redacted(str(one)) for one in warnings),
+            warnings=tuple(self._address.redacted(str(text)) for text in warnings),
             compressed=self._compressed(document.get("compressed")),
         )
 
@@ -218,7 +228,7 @@ class RemoteCatalog:
         try:
             return Compressed.from_dict(document, "receipt.compressed")
         except ManifestError as fault:
-            raise odd(self._address, "no receipt") from fault
+            raise unexpected(self._address, "something other than a receipt") from fault
 
 
 def _release_target(submission: Submission) -> str:
@@ -228,8 +238,8 @@ def _release_target(submission: Submission) -> str:
         query["chip"] = submission.chip
     if submission.compress:
         query["compress"] = "yes"
-    where = "/".join(quote(part, safe="") for part in parts)
-    return f"/api/v1/releases/{where}?{urlencode(query)}"
+    path = "/".join(quote(part, safe="") for part in parts)
+    return f"/api/v1/releases/{path}?{urlencode(query)}"
 
 
 def _headers(submission: Submission) -> dict[str, str]:
@@ -249,65 +259,60 @@ def _headers(submission: Submission) -> dict[str, str]:
     return headers
 
 
-_MAX_RELEASES_BYTES = 64 * 1024 * 1024
-_MAX_DEVICES_BYTES = 4 * 1024 * 1024
-_MAX_SMALL_BYTES = 64 * 1024
-
-
 def read_releases(transport: Transport, product: str) -> tuple[Release, ...]:
-    """Returns a product's releases; none for a product not yet there.
+    """Returns a product's releases; none for an unknown product.
 
     Raises:
-        TransferError: The server cannot be reached, refuses, or answers something else.
+        TransferError: The server cannot be reached, refuses, or sends something else.
         ManifestError: A release that it sends cannot be read.
     """
-    found = _of_product(transport, product, "releases", "", _MAX_RELEASES_BYTES)
-    return tuple(Release.from_dict(one, f"releases[{number}]") for number, one in enumerate(found))
+    items = _of_product(transport, product, "releases", "", _MAX_RELEASES_BYTES)
+    return tuple(Release.from_dict(item, f"releases[{at}]") for at, item in enumerate(items))
 
 
 def read_trusted_keys(transport: Transport, product: str) -> tuple[PublicKey, ...]:
-    """Returns the keys that a product trusts; none where any release is taken.
+    """Returns the keys that a product trusts; none if it accepts any release.
 
     Raises:
-        TransferError: The server cannot be reached, refuses, or answers something else.
+        TransferError: The server cannot be reached, refuses, or sends something else.
         MissingExtraError: There are keys, and cryptography is not installed.
     """
-    found = _of_product(transport, product, "keys", "/keys", _MAX_SMALL_BYTES)
+    items = _of_product(transport, product, "keys", "/keys", _MAX_SMALL_BYTES)
     try:
-        return tuple(read_public_key(one["public"].encode()) for one in found)
+        return tuple(read_public_key(item["public"].encode()) for item in items)
     except MissingExtraError:
         raise
     except (SettingsError, KeyError, TypeError, AttributeError) as fault:
-        raise odd(transport.address, "keys that cannot be read") from fault
+        raise unexpected(transport.address, "keys that cannot be read") from fault
 
 
 def read_running(transport: Transport, product: str) -> tuple[Adoption, ...]:
-    """Returns what the devices run that asked for a product; none where the server knows of none.
+    """Returns what a product's devices are running; nothing if the server knows of none.
 
     Raises:
-        TransferError: The server cannot be reached, refuses, or answers something else.
-        ManifestError: What it says of them cannot be read.
+        TransferError: The server cannot be reached, refuses, or sends something else.
+        ManifestError: The document that it sends cannot be read.
     """
-    found = _of_product(transport, product, "devices", "/devices", _MAX_DEVICES_BYTES)
-    return tuple(map(Adoption.from_dict, found))
+    items = _of_product(transport, product, "devices", "/devices", _MAX_DEVICES_BYTES)
+    return tuple(map(Adoption.from_dict, items))
 
 
 def _of_product(
-    transport: Transport, product: str, field: str, more: str, limit_bytes: int
+    transport: Transport, product: str, field: str, suffix: str, limit_bytes: int
 ) -> list[Any]:
     what = f"the list of {field}"
 
-    def judge(answer: Answer) -> list[Any]:
-        if answer.status == 404:
-            if looks_like_html(answer, answer.body(_MAX_SMALL_BYTES)):
-                raise not_acpublish(answer)
+    def handle(response: Response) -> list[Any]:
+        if response.status == 404:
+            if looks_like_html(response, response.body(_MAX_SMALL_BYTES)):
+                raise not_acpublish(response)
             return []
-        if answer.status != 200:
-            raise_refusal(answer, what)
-        document = json_body(answer, what, limit_bytes)
-        found = document.get(field) if isinstance(document, dict) else None
-        if not isinstance(found, list) or document.get("product") != product:
-            raise odd(answer.address, f"something other than the product's {field}")
-        return found
+        if response.status != 200:
+            raise_refusal(response, what)
+        document = json_body(response, what, limit_bytes)
+        items = document.get(field) if isinstance(document, dict) else None
+        if not isinstance(items, list) or document.get("product") != product:
+            raise unexpected(response.address, f"something other than the product's {field}")
+        return items
 
-    return transport.exchange("GET", f"/api/v1/products/{quote(product, '')}{more}", judge)
+    return transport.exchange("GET", f"/api/v1/products/{quote(product, '')}{suffix}", handle)

@@ -1,6 +1,6 @@
-"""What an exchange tells while it goes on: each request, its answer, and why it waits.
+"""Logs each request, its response, and each wait before another attempt.
 
-They are records of the logger ``acpublish.client``, of the level ``DEBUG``, and hold no secret.
+The records have the logger ``acpublish.client`` and the level ``DEBUG``, and contain no secret.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from collections.abc import Callable
 
 from acpublish.client.address import Address
 
-__all__ = ["listen", "tell_answer", "tell_wait"]
+__all__ = ["listen", "trace_response", "trace_wait"]
 
 _LOGGER = logging.getLogger("acpublish.client")
 
 
-def listen(hear: Callable[[str], None]) -> Callable[[], None]:
-    """Hands each line on, such as to a function that prints it.
+def listen(listener: Callable[[str], None]) -> Callable[[], None]:
+    """Passes each line on to a listener, for example one that prints it.
 
     Args:
-        hear: Takes a line.
+        listener: Takes a line.
 
     Returns:
-        What ends it.
+        A function that ends this.
     """
-    handler, level = _Handler(hear), _LOGGER.level
+    handler, level = _Handler(listener), _LOGGER.level
     _LOGGER.addHandler(handler)
     _LOGGER.setLevel(logging.DEBUG)
 
@@ -36,43 +36,45 @@ def listen(hear: Callable[[str], None]) -> Callable[[], None]:
     return end
 
 
-def tell_answer(address: Address, method: str, target: str, begun: float, status: int) -> None:
-    """Tells of an answer whose head is there.
+def trace_response(address: Address, method: str, target: str, begun: float, status: int) -> None:
+    """Logs a response whose headers were received.
 
     Args:
         address: The server; its secrets are masked.
         method: The HTTP method.
-        target: Path and query below the address.
-        begun: When the request began, by ``time.monotonic``.
-        status: The answer's status.
+        target: Path and query below the base URL.
+        begun: When the request started, by ``time.monotonic``.
+        status: The status of the response.
     """
-    # The path of a downloaded file may have any form; what is not printable would steer a terminal.
+    # The path of a download may contain anything; unprintable characters would control a terminal.
     url = address.redacted(address.base + target)
-    shown = "".join(one if one.isprintable() else "?" for one in url)
+    shown = "".join(char if char.isprintable() else "?" for char in url)
     _LOGGER.debug("%s %s: %d in %.0f ms", method, shown, status, 1000 * (time.monotonic() - begun))
 
 
-def tell_wait(final: Exception, wait_s: float, attempt: int, attempts: int, *, asked: bool) -> None:
-    """Tells why a request is sent again, and when.
+def trace_wait(
+    final: Exception, wait_s: float, attempt: int, attempts: int, *, requested: bool
+) -> None:
+    """Logs why a request is sent again, and when.
 
     Args:
-        final: What the exchange would come to without another attempt.
+        final: The error that is raised if there is no other attempt.
         wait_s: How long it waits.
         attempt: The number of the next attempt.
-        attempts: How many there are at most.
-        asked: Whether the server asked for the wait.
+        attempts: The most attempts.
+        requested: Whether the server asked for the wait.
     """
     why = getattr(final, "problem", "it failed")
-    by = ", as Retry-After asks" if asked else ""
+    by = ", as Retry-After asks" if requested else ""
     _LOGGER.debug("again in %.1f s%s (attempt %d of %d): %s", wait_s, by, attempt, attempts, why)
 
 
 class _Handler(logging.Handler):
-    """Hands the text of each record on."""
+    """Passes the text of each record on."""
 
-    def __init__(self, hear: Callable[[str], None]) -> None:
+    def __init__(self, listener: Callable[[str], None]) -> None:
         super().__init__(logging.DEBUG)
-        self._hear = hear
+        self._listener = listener
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._hear(record.getMessage())
+        self._listener(record.getMessage())

@@ -1,10 +1,9 @@
-"""An update server as a client sees it: its catalog, and checked downloads.
+"""A client of an update server: its catalog, and verified downloads.
 
-It works with every server that knows ``/_catalog?op=list`` and sends ``x-MD5``, also with the
-original ``updateserver.py`` of AutoConnect, which gives images to devices only: a refused download
-is asked for once more with the headers of an updater.
-
-Downloads that a trusted key has to have signed: the server's word is not enough.
+It works with every server that has ``/_catalog?op=list`` and sends ``x-MD5``, including
+AutoConnect's original ``updateserver.py``, which serves images to devices only: a download that is
+refused is requested again with the headers of an updater. With trusted keys, a download also has to
+be signed with one of them.
 """
 
 from __future__ import annotations
@@ -23,7 +22,8 @@ from acpublish.client.address import parse_address
 from acpublish.client.entries import Entry, read_list
 from acpublish.client.remote import read_releases
 from acpublish.client.responses import json_body, looks_like_html, not_acpublish, raise_refusal
-from acpublish.client.transport import Again, Answer, Patience, Transport
+from acpublish.client.retry import Patience, Retry
+from acpublish.client.transport import Response, Transport
 from acpublish.errors import (
     AcpublishError,
     NotFoundError,
@@ -36,18 +36,18 @@ from acpublish.keys import PublicKey
 from acpublish.release.signatures import need_release_key, signed_by, statement
 from acpublish.wire import CATALOG_PATH, MAX_IMAGE_BYTES, NO_MAC
 
-__all__ = ["Trust"]
+__all__ = ["TrustedKeys", "UpdateServer"]
 
 Progress = Callable[[int, "int | None"], None]
 
 #: More than 10,000 entries with long names.
 _MAX_LIST_BYTES = 16 * 1024 * 1024
-#: What may stand in a path as it is (RFC 3986, pchar). The original server decodes nothing.
+#: Characters that a path contains as they are (RFC 3986, pchar): the original server decodes none.
 _PLAIN = "/!$&'()*+,;=:@"
 _HEX = {"md5": re.compile(r"[0-9a-fA-F]{32}\Z"), "sha256": re.compile(r"[0-9a-fA-F]{64}\Z")}
 
-#: What ESP8266HTTPUpdate sends (``ESP8266httpUpdate.cpp``). Nothing has this MD5, so that no
-#: server takes the image for the one that runs already.
+#: The headers of ESP8266HTTPUpdate (``ESP8266httpUpdate.cpp``). No image has this MD5, so no
+#: server assumes that the device already runs the image.
 _DEVICE_HEADERS: Mapping[str, str] = {
     "User-Agent": "ESP8266-http-Update",
     "x-ESP8266-Chip-ID": "0",
@@ -84,24 +84,24 @@ class UpdateServer:
         patience: Patience | None = None,
         trusted_keys: KeySource | Iterable[KeySource] = (),
     ) -> None:
-        """Prepares to speak to a server; nothing is sent yet.
+        """Prepares the exchanges with a server; nothing is sent yet.
 
         Args:
-            url: Its address, possibly with ``user:password@``.
+            url: Its URL, possibly with ``user:password@``.
             timeout_s: How long to wait for a connection and for each next byte.
-            token: What the server asks for, if it does.
-            insecure_http: Send the token or password over plain http to another machine, too.
+            token: The server's token, if it requires one.
+            insecure_http: Send the token or password over plain http even to another machine.
             patience: How long to try in all.
-            trusted_keys: Public keys, each a PEM or the path of its file; with any, only what a
-                release says that one of them signed is downloaded.
+            trusted_keys: Public keys, each a PEM or the path of its file; with any, only files of
+                releases that are signed with one of them are downloaded.
 
         Raises:
-            SettingsError: The address or a key cannot be used.
+            SettingsError: The URL or a key cannot be used.
             MissingExtraError: There are keys, and cryptography is not installed.
         """
         address = parse_address(url, token=token, insecure_http=insecure_http)
         self._transport = Transport(address, timeout_s=timeout_s, patience=patience)
-        self._trust = Trust.of(trusted_keys)
+        self._trusted_keys = TrustedKeys.of(trusted_keys)
 
     def catalog(self, path: str = ".") -> tuple[Entry, ...]:
         """Lists a directory of the catalog, in the server's order.
@@ -110,23 +110,23 @@ class UpdateServer:
             path: The directory below the catalog.
 
         Raises:
-            UnreachableError: There is no connection, or no answer in time.
-            AuthenticationError: The server demands a token or password.
+            UnreachableError: There is no connection, or no response in time.
+            AuthenticationError: The server requires a token or password.
             NotFoundError: There is no such directory.
-            RefusedError: It refuses, or it is no update server.
-            VerificationError: The list is garbled.
+            RefusedError: It refuses, or it is not an update server.
+            VerificationError: The list is malformed.
         """
         target = f"{CATALOG_PATH}?op=list&path={quote(path, safe='/')}"
 
-        def judge(answer: Answer) -> tuple[Entry, ...]:
-            if answer.status == 404 and path not in ("", ".", "/"):
-                raise _no_directory(answer, path)
-            if answer.status != 200:
-                raise_refusal(answer, "the catalog")
-            document = json_body(answer, "the catalog", _MAX_LIST_BYTES)
-            return tuple(read_list(document, path, answer.address.base))
+        def handle(response: Response) -> tuple[Entry, ...]:
+            if response.status == 404 and path not in ("", ".", "/"):
+                raise _no_directory(response, path)
+            if response.status != 200:
+                raise_refusal(response, "the catalog")
+            document = json_body(response, "the catalog", _MAX_LIST_BYTES)
+            return tuple(read_list(document, path, response.address.base))
 
-        return self._transport.exchange("GET", target, judge)
+        return self._transport.exchange("GET", target, handle)
 
     def download(
         self,
@@ -136,23 +136,24 @@ class UpdateServer:
         progress: Progress | None = None,
         max_bytes: int = MAX_IMAGE_BYTES,
     ) -> Path:
-        """Downloads a file, compared with the server's digest.
+        """Downloads a file, and verifies it with the server's digest.
 
         Args:
             entry: An entry of the catalog, or a path below it.
-            destination: The file to write, or a directory for it. It is there whole or not at all.
+            destination: The file to write, or a directory for it. It is written completely or not
+                at all.
             progress: Called with the bytes so far and the bytes in all.
-            max_bytes: The most bytes that are taken.
+            max_bytes: The most bytes to accept.
 
         Returns:
             The file.
 
         Raises:
             UnreachableError: There is no connection, or the server stalls.
-            AuthenticationError: The server demands a token or password.
-            RefusedError: It refuses, or it is no update server.
-            VerificationError: What came is not what the server says it is, or is too large; or
-                no trusted key signed it.
+            AuthenticationError: The server requires a token or password.
+            RefusedError: It refuses, or it is not an update server.
+            VerificationError: The bytes do not match the digest or are too many, or no trusted key
+                signed them.
             SettingsError: The file cannot be written.
         """
         path = (entry.path if isinstance(entry, Entry) else entry).lstrip("/")
@@ -161,90 +162,94 @@ class UpdateServer:
             target = target / path.rpartition("/")[2]
         if not path or path.endswith("/") or target.is_dir():
             raise SettingsError(
-                f"{path!a} is no file that could be downloaded to {destination}",
-                hint="Give the path of a file in the catalog, and a file or directory for it.",
+                f"{path!a} is not a file that can be downloaded to {destination}",
+                hint="Use the path of a file in the catalog, and a file or directory to write to.",
             )
-        sha256 = self._trust.sha256_of(self._transport, path) if self._trust else None
-        wanted = _Wanted(path, target, progress, max_bytes, sha256)
-        asked = "/" + quote(path, safe=_PLAIN)
-        if not self._transport.exchange("GET", asked, wanted.judge_first):
-            self._transport.exchange("GET", asked, wanted.judge, headers=_DEVICE_HEADERS)
+        trusted = self._trusted_keys
+        sha256 = trusted.sha256_of(self._transport, path) if trusted else None
+        download = _Download(path, target, progress, max_bytes, sha256)
+        url_path = "/" + quote(path, safe=_PLAIN)
+        if not self._transport.exchange("GET", url_path, download.save_unless_forbidden):
+            self._transport.exchange("GET", url_path, download.save, headers=_DEVICE_HEADERS)
         return target
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Download:
+    """One file to download, and how to verify it."""
+
     path: str
     target: Path
     progress: Progress | None
     max_bytes: int
-    #: What a trusted key says of it.
+    #: The digest that a trusted key signed.
     signed_sha256: str | None
 
-    def judge_first(self, answer: Answer) -> bool:
-        """Tells whether the file came; not, when the server may give it to devices only."""
-        if answer.status == 403:
+    def save_unless_forbidden(self, response: Response) -> bool:
+        """Returns whether the file was saved; False if the server may serve devices only."""
+        if response.status == 403:
             return False
-        return self.judge(answer)
+        return self.save(response)
 
-    def judge(self, answer: Answer) -> bool:
-        if answer.status != 200:
-            raise_refusal(answer, ascii(self.path))
-        digests = _promised(answer)
+    def save(self, response: Response) -> bool:
+        """Verifies the body while writing it to the file; always returns True."""
+        if response.status != 200:
+            raise_refusal(response, ascii(self.path))
+        digests = _digests(response)
         if self.signed_sha256 is not None:
             digests["sha256"] = (hashlib.sha256(), self.signed_sha256)
-        if not digests and looks_like_html(answer, b""):
-            raise not_acpublish(answer)
+        if not digests and looks_like_html(response, b""):
+            raise not_acpublish(response)
         if not digests:
             raise VerificationError(
-                f"{answer.address.base} gives {self.path!a} without a digest to check it by",
-                hint="Ask a server that sends x-MD5.",
+                f"{response.address.base} sends {self.path!a} without a digest to verify it with",
+                hint="Use a server that sends x-MD5.",
             )
-        size = self._size(answer)
+        size = self._size(response)
         with _incoming(self.target) as write:
             done = 0
-            for part in answer.parts(size):
+            for part in response.parts(size):
                 done += len(part)
                 for digest, _ in digests.values():
                     digest.update(part)
                 write(part)
                 if self.progress:
                     self.progress(done, size)
-            self._compare(answer, done, size, digests)
+            self._verify(response, done, size, digests)
         return True
 
-    def _who(self, digest: str) -> str:
+    def _signer_of(self, digest: str) -> str:
         return "its signature" if self.signed_sha256 and digest == "sha256" else "the server"
 
-    def _size(self, answer: Answer) -> int:
-        said = answer.header("Content-Length") or ""
-        if not (said.isascii() and said.isdigit()) or len(said) > 15 or not int(said):
+    def _size(self, response: Response) -> int:
+        length = response.header("Content-Length") or ""
+        if not (length.isascii() and length.isdigit()) or len(length) > 15 or not int(length):
             raise VerificationError(
-                f"{answer.address.base} does not say how long {self.path!a} is",
-                hint="Ask an update server, not one that sends chunks or empty files.",
+                f"{response.address.base} does not say how long {self.path!a} is",
+                hint="Use an update server, not one that sends chunked responses or empty files.",
             )
-        if int(said) > self.max_bytes:
+        if int(length) > self.max_bytes:
             raise VerificationError(
-                f"{self.path!a} has {int(said)} bytes, {self.max_bytes} is the limit",
+                f"{self.path!a} is {int(length)} bytes long; the limit is {self.max_bytes}",
                 hint="Check that it is the right file, or raise the limit (max_bytes).",
             )
-        return int(said)
+        return int(length)
 
-    def _compare(self, answer: Answer, done: int, size: int, digests: Mapping[str, Any]) -> None:
+    def _verify(self, response: Response, done: int, size: int, digests: Mapping[str, Any]) -> None:
         if done != size:
-            raise Again(
+            raise Retry(
                 UnreachableError(
-                    f"{answer.address.base} sent {done} of the {size} bytes of {self.path!a}",
-                    hint="Try again; the connection broke.",
+                    f"{response.address.base} sent {done} of the {size} bytes of {self.path!a}",
+                    hint="Try again; the connection was lost.",
                 )
             )
-        for name, (digest, promised) in digests.items():
-            if digest.hexdigest() != promised:
+        for name, (digest, expected) in digests.items():
+            if digest.hexdigest() != expected:
                 raise VerificationError(
-                    f"the {name} of {self.path!a} is {digest.hexdigest()}, and "
-                    f"{self._who(name)} says {promised}",
-                    hint="Try again; the file was changed while it was sent, or the way garbled "
-                    "it.",
+                    f"the {name} of {self.path!a} is {digest.hexdigest()}, but "
+                    f"{self._signer_of(name)} says {expected}",
+                    hint="Try again; the file was changed while it was being sent, or it was "
+                    "corrupted in transit.",
                 )
 
 
@@ -275,43 +280,43 @@ def _incoming(path: Path) -> Iterator[Callable[[bytes], None]]:
             stack.close()
 
 
-def _no_directory(answer: Answer, path: str) -> AcpublishError:
-    if looks_like_html(answer, answer.body(_MAX_LIST_BYTES)):
-        return not_acpublish(answer)
+def _no_directory(response: Response, path: str) -> AcpublishError:
+    if looks_like_html(response, response.body(_MAX_LIST_BYTES)):
+        return not_acpublish(response)
     return NotFoundError(
-        f"there is no directory {path!a} in the catalog of {answer.address.base}",
-        hint="Look at what there is, without --path.",
+        f"there is no directory {path!a} in the catalog of {response.address.base}",
+        hint="List the whole catalog, without --path.",
     )
 
 
-def _promised(answer: Answer) -> dict[str, tuple[Any, str]]:
-    """Returns a fresh digest and the value that the server promises, for each that it gives."""
+def _digests(response: Response) -> dict[str, tuple[Any, str]]:
+    """Returns a new digest and its expected value, for each digest that the server sends."""
     digests = {}
     for name, shape in _HEX.items():
-        value = answer.header(f"x-{name}")
+        value = response.header(f"x-{name}")
         if value is None:
             continue
         if not shape.match(value):
             raise VerificationError(
-                f"{answer.address.base} sends a garbled x-{name.upper()}",
-                hint="Mend the server, or what stands between.",
+                f"{response.address.base} sends a malformed x-{name.upper()}",
+                hint="Fix the server, or the proxy in front of it.",
             )
         digests[name] = (hashlib.new(name, usedforsecurity=False), value.lower())
     return digests
 
 
 @dataclass(frozen=True, slots=True)
-class Trust:
-    """The keys that a client trusts."""
+class TrustedKeys:
+    """The keys that a client trusts: a release signed with one of them is accepted."""
 
     keys: tuple[PublicKey, ...]
 
     @classmethod
-    def of(cls, sources: KeySource | Iterable[KeySource]) -> Trust | None:
-        """Reads public keys; None where there are none, so that nothing has to be signed.
+    def of(cls, sources: KeySource | Iterable[KeySource]) -> TrustedKeys | None:
+        """Reads public keys; None if there are none, so nothing has to be signed.
 
         Raises:
-            SettingsError: One of them is no key that signs releases.
+            SettingsError: One of them is not a key that can sign releases.
             MissingExtraError: cryptography is not installed.
         """
         # A string is an iterable as well, of its characters.
@@ -331,24 +336,26 @@ class Trust:
 
         Raises:
             VerificationError: No trusted key signed it.
-            AcpublishError: The server does not say who signed it.
+            AcpublishError: The releases of the server cannot be read.
         """
         product, _, file = path.partition("/")
-        held = [
+        matches = [
             (release, image)
             for release in read_releases(transport, product)
             if release.product == product
             for image in release.images
             if image.file == file
         ]
-        for release, image in held:
-            stated = statement(release.product, release.version, image)
-            if signed_by(stated, image.signatures, self.keys) is not None:
+        for release, image in matches:
+            signed = statement(release.product, release.version, image)
+            if signed_by(signed, image.signatures, self.keys) is not None:
                 return image.sha256
         trusted = " or ".join(key.id for key in self.keys)
-        why = "is not signed with" if held else "belongs to no release that is signed with"
+        why = (
+            "is not signed with" if matches else "does not belong to a release that is signed with"
+        )
         raise VerificationError(
             f"{path!a} {why} a trusted key, {trusted}",
-            hint="Do not use it, unless you trust whoever runs the server: give trusted_keys "
-            "with their key.",
+            hint="Do not use it, unless you trust whoever runs the server: add their key to "
+            "trusted_keys.",
         )

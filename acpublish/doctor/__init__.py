@@ -1,4 +1,4 @@
-"""The doctor: looks at a machine, a project and a live server, and names each trouble.
+"""The doctor: examines a machine, a project and a live server, and names each problem.
 
-It changes nothing. Each finding of a trouble has the line to change.
+It changes nothing. Each problem comes with the line to change or to run.
 """

@@ -1,4 +1,4 @@
-"""Examines what is set for each environment, and the place that it is published to."""
+"""Examines the settings of each environment, and the destinations that it publishes to."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from acpublish.doctor.findings import Examination, Finding, error, not_checked, warning
-from acpublish.doctor.live import check_server
+from acpublish.doctor.live_server import check_server
 from acpublish.errors import AcpublishError, AuthenticationError, SettingsError
 from acpublish.publishing.destinations import open_catalog
 from acpublish.publishing.options import Destination
@@ -20,11 +20,11 @@ from acpublish.settings.values import Settings, command_settings
 
 __all__ = ["check_destinations"]
 
-#: Files that a repository usually holds.
+#: Files that are usually in a repository.
 _SHARED = ("platformio.ini", "acpublish.toml", "pyproject.toml")
-#: How a warning of the settings begins that is about a token.
-_OF_A_TOKEN = re.compile(r"(custom_ota_|the )token\b")
-#: What acpublish token create prints.
+#: The beginning of a settings warning about a token.
+_TOKEN_WARNING = re.compile(r"(custom_ota_|the )token\b")
+#: The output of acpublish token create.
 _TOKEN = re.compile(r"\bacp_[A-Za-z0-9_-]{40,64}")
 
 
@@ -35,12 +35,12 @@ def check_destinations(
 
     Args:
         directory: The project's.
-        environments: Those of its platformio.ini; none where it has no such file.
+        environments: The environments of its platformio.ini; none if there is no such file.
         environ: The environment variables.
     """
     examination = Examination()
     settings: dict[str, Settings] = {}
-    # What is proposed for a missing setting is a line of a file, and no argument of this function.
+    # The hint for a missing setting proposes a line in a file, not an argument of this function.
     first = replace(arguments({}), proposed=False)
     for name in environments or [""]:
         try:
@@ -48,46 +48,46 @@ def check_destinations(
                 first, environ, directory, project_environment=name or None, defaults=True
             )
         except AcpublishError as fault:
-            examination.look_at("settings", "", [_error("settings", fault)])
-    if not environments and not any(one.text("to") for one in settings.values()):
+            examination.record("settings", "", [_error("settings", fault)])
+    if not environments and not any(each.text("to") for each in settings.values()):
         return examination.findings()
     if environments:
-        _look_at_settings(examination, directory, settings)
-    _look_at_warnings(examination, directory, settings.values())
+        _examine_settings(examination, directory, settings)
+    _examine_warnings(examination, directory, settings.values())
     destinations = list(_destinations(settings.values()))
-    for one in destinations:
-        _look_at(examination, one)
-    servers = dict.fromkeys(one.to for one in destinations if one.is_server)
-    return [*examination.findings(), *(one for url in servers for one in _server(url))]
+    for destination in destinations:
+        _examine_destination(examination, destination)
+    servers = dict.fromkeys(each.to for each in destinations if each.is_server)
+    return [*examination.findings(), *(finding for url in servers for finding in _server(url))]
 
 
-def _look_at_settings(
+def _examine_settings(
     examination: Examination, directory: Path, settings: Mapping[str, Settings]
 ) -> None:
     faults, versions = dict[str, AcpublishError](), dict[str, AcpublishError]()
     sources = set()
-    for name, found in settings.items():
+    for name, of_environment in settings.items():
         try:
-            found.publish_options()
-            found.flag("on_build")
+            of_environment.publish_options()
+            of_environment.flag("on_build")
         except AcpublishError as fault:
             faults[name] = fault
             continue
-        source = found.version_source() or ""
+        source = of_environment.version_source() or ""
         try:
             resolve(source, directory)
         except AcpublishError as fault:
             versions[name] = fault
         sources.add(source)
-    fine = "what a publish needs is set"
-    examination.look_at("settings", fine, _faults("settings", faults, len(settings)))
+    fine = "everything that a publish needs is set"
+    examination.record("settings", fine, _faults("settings", faults, len(settings)))
     if sources:
         fine = f"the version comes from {', '.join(sorted(sources))}"
-        examination.look_at("version", fine, _faults("version", versions, len(settings)))
+        examination.record("version", fine, _faults("version", versions, len(settings)))
 
 
 def _faults(name: str, faults: Mapping[str, AcpublishError], count: int) -> Iterator[Finding]:
-    """Returns each fault once, with the environments that have it unless all have."""
+    """Returns each error once, with the environments that have it unless all have."""
     alike: dict[str, list[str]] = {}
     for environment, fault in faults.items():
         alike.setdefault(str(fault), []).append(environment)
@@ -97,15 +97,15 @@ def _faults(name: str, faults: Mapping[str, AcpublishError], count: int) -> Iter
         yield error(name, f"{where}{fault.problem}", fault.hint)
 
 
-def _look_at_warnings(
+def _examine_warnings(
     examination: Examination, directory: Path, settings: Iterable[Settings]
 ) -> None:
-    texts = dict.fromkeys(text for one in settings for text in one.warnings())
-    tokens = [text for text in texts if _OF_A_TOKEN.match(text)]
+    texts = dict.fromkeys(text for each in settings for text in each.warnings())
+    tokens = [text for text in texts if _TOKEN_WARNING.match(text)]
     examination.add(_warning("settings", text) for text in texts if text not in tokens)
     written = list(_written_tokens(directory))
-    fine = "no token stands in a file of settings"
-    examination.look_at("token", fine, written or [_warning("token", text) for text in tokens])
+    fine = "no settings file contains a token"
+    examination.record("token", fine, written or [_warning("token", text) for text in tokens])
 
 
 def _warning(name: str, text: str) -> Finding:
@@ -119,38 +119,38 @@ def _written_tokens(directory: Path) -> Iterator[Finding]:
             if _TOKEN.search((directory / file).read_text(encoding="utf-8")):
                 yield error(
                     "token",
-                    f"a token stands in {file}, which is a file that people share",
-                    "Put a new one (acpublish token create) into the environment variable "
-                    "ACPUBLISH_TOKEN, and take the old one out here and of the server's "
-                    "tokens.json.",
+                    f"{file} contains a token, and that file is usually shared",
+                    "Create a new token (acpublish token create), set it in the environment "
+                    "variable ACPUBLISH_TOKEN, and remove the old one from this file and from the "
+                    "server's tokens.json.",
                 )
 
 
 def _destinations(settings: Iterable[Settings]) -> Iterator[Destination]:
     seen = set()
-    for one in settings:
+    for each in settings:
         try:
-            found = one.destination()
+            destination = each.destination()
         except AcpublishError:
-            # It is among what is lacking.
+            # It is reported as a missing setting.
             continue
-        if found.to not in seen:
-            seen.add(found.to)
-            yield found
+        if destination.to not in seen:
+            seen.add(destination.to)
+            yield destination
 
 
-def _look_at(examination: Examination, destination: Destination) -> None:
-    fine = f"{destination.to} can be published to"
-    if examination.look_at("destination", fine, _unusable(destination)) and destination.state:
-        fine = f"the state folder can be written ({destination.state})"
-        examination.look_at("state", fine, _no_state(destination.state))
+def _examine_destination(examination: Examination, destination: Destination) -> None:
+    fine = f"{destination.to} is ready to publish to"
+    if examination.record("destination", fine, _unusable(destination)) and destination.state:
+        fine = f"the state folder is writable ({destination.state})"
+        examination.record("state", fine, _no_state(destination.state))
 
 
 def _unusable(destination: Destination) -> Iterator[Finding]:
     try:
         open_catalog(destination, publishing=True)
     except AuthenticationError as fault:
-        # On many machines nobody publishes to a server: the runner of a CI does.
+        # On many machines nobody publishes to a server, because a CI runner does.
         yield warning("destination", fault.problem, fault.hint)
     except AcpublishError as fault:
         yield _error("destination", fault)
@@ -158,18 +158,18 @@ def _unusable(destination: Destination) -> Iterator[Finding]:
         if not destination.is_server and not _writable(Path(destination.to)):
             yield error(
                 "destination",
-                f"the catalog {destination.to} cannot be written",
+                f"the catalog {destination.to} is not writable",
                 "Make its directory writable for the user who builds.",
             )
 
 
 def _no_state(state: Path) -> Iterator[Finding]:
-    there = next((one for one in (state, *state.parents) if one.exists()), state)
+    there = next((folder for folder in (state, *state.parents) if folder.exists()), state)
     if not there.is_dir() or not _writable(there):
         yield warning(
             "state",
-            f"{there} cannot be written, so that what is not public of a build is not kept",
-            "Make it writable, or set XDG_STATE_HOME to a folder that is.",
+            f"{there} is not writable, so the private details of a build are not kept",
+            "Make it writable, or set XDG_STATE_HOME to a writable folder.",
         )
 
 
@@ -181,7 +181,7 @@ def _server(url: str) -> list[Finding]:
     try:
         return check_server(url)
     except SettingsError as fault:
-        hint = "Give the address that the sketches have: acpublish doctor http://HOST:PORT."
+        hint = "Check the URL that the sketches use: acpublish doctor http://HOST:PORT."
         return [not_checked("server", f"{url}: {fault.problem}", hint)]
 
 

@@ -1,4 +1,4 @@
-"""What an examination comes to: findings, and the collection of them."""
+"""The findings of an examination, and the collection of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import Enum
 
 
 class State(str, Enum):
-    """How it stands with what was looked at."""
+    """The result of a check."""
 
     OK = "ok"
     WARNING = "warning"
@@ -18,13 +18,13 @@ class State(str, Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What was found where.
+    """The result of one check.
 
     Attributes:
-        name: What was looked at, in one word.
-        state: How it stands with it.
-        what: What there is, or what is wrong and why; a phrase without a final full stop.
-        change: The line to change, or to run; empty where there is nothing to do.
+        name: The name of the check, one word.
+        state: Its result.
+        what: What is there, or what is wrong and why; a phrase without a final full stop.
+        change: The line to change or to run; empty if there is nothing to do.
     """
 
     name: str
@@ -34,61 +34,60 @@ class Finding:
 
 
 def ok(name: str, what: str) -> Finding:
-    """Returns a finding of what is as it should be."""
+    """Returns a finding without a problem."""
     return Finding(name=name, state=State.OK, what=what)
 
 
 def not_checked(name: str, what: str, change: str = "") -> Finding:
-    """Returns a finding of what could not be looked at, and why."""
+    """Returns a finding on something that could not be checked, and why."""
     return Finding(name=name, state=State.NOT_CHECKED, what=what, change=change)
 
 
 def error(name: str, what: str, change: str) -> Finding:
-    """Returns a finding of what does not work."""
+    """Returns a finding on something that does not work."""
     return Finding(name=name, state=State.ERROR, what=what, change=change)
 
 
 def warning(name: str, what: str, change: str) -> Finding:
-    """Returns a finding of what works, but not as it seems."""
+    """Returns a finding on something that works, but not as it seems."""
     return Finding(name=name, state=State.WARNING, what=what, change=change)
 
 
 class Examination:
-    """Findings in the order of what was looked at, each of them once."""
+    """Collects findings in the order of the checks, each finding once."""
 
     def __init__(self) -> None:
-        self._looked_at: dict[str, str] = {}
-        self._found: dict[str, list[Finding]] = {}
+        self._checks: dict[str, str] = {}
+        self._problems: dict[str, list[Finding]] = {}
 
-    def look_at(self, name: str, fine: str, troubles: Iterable[Finding] = ()) -> bool:
-        """Notes that something was looked at.
+    def record(self, name: str, fine: str, problems: Iterable[Finding] = ()) -> bool:
+        """Records a check.
 
         Args:
-            name: What was looked at; it may be looked at more than once.
-            fine: What to say of it when no trouble is found; the last text counts.
-            troubles: What was found.
+            name: The name of the check; it may be recorded more than once.
+            fine: The text of the finding if there is no problem; the last text counts.
+            problems: What the check found.
 
         Returns:
-            Whether there was no trouble.
+            Whether there was no problem.
         """
-        self._looked_at[name] = fine
-        return self.add(troubles)
+        self._checks[name] = fine
+        return self.add(problems)
 
-    def add(self, troubles: Iterable[Finding]) -> bool:
-        """Notes troubles, each once; returns whether there were none."""
-        found = list(troubles)
-        for one in found:
-            of_name = self._found.setdefault(one.name, [])
-            if one not in of_name:
-                of_name.append(one)
-        return not found
+    def add(self, problems: Iterable[Finding]) -> bool:
+        """Records problems, each once; returns whether there were none."""
+        added = list(problems)
+        for problem in added:
+            same_name = self._problems.setdefault(problem.name, [])
+            if problem not in same_name:
+                same_name.append(problem)
+        return not added
 
     def findings(self) -> list[Finding]:
-        """Returns the troubles, and what else was looked at as in order."""
-        names = dict.fromkeys([*self._looked_at, *self._found])
+        """Returns the problems, and the other checks as passed."""
+        names = dict.fromkeys([*self._checks, *self._problems])
         return [
             finding
             for name in names
-            for finding in self._found.get(name)
-            or [Finding(name=name, state=State.OK, what=self._looked_at[name])]
+            for finding in self._problems.get(name) or [ok(name, self._checks[name])]
         ]

@@ -1,4 +1,4 @@
-"""Examines this machine: PlatformIO, and whether the Python that runs it has acpublish."""
+"""Examines this machine: PlatformIO, and acpublish in the Python that runs PlatformIO."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from acpublish.doctor.findings import Finding, error, not_checked, ok, warning
 
 __all__ = ["check_machine"]
 
-#: The versions that the tests run: from the first to before the second.
+#: The versions that the tests run, from the first up to but not including the second.
 _SUPPORTED = ((6, 1, 18), (6, 3))
-_PATIENCE_S = 60.0
+_TIMEOUT_S = 60.0
 _OURS = "acpublish"
-_ASK_VERSION = f"from importlib.metadata import version; print(version({_OURS!r}))"
+_PRINT_VERSION = f"from importlib.metadata import version; print(version({_OURS!r}))"
 
 
 def check_machine(environ: Mapping[str, str]) -> list[Finding]:
@@ -32,32 +32,32 @@ def check_machine(environ: Mapping[str, str]) -> list[Finding]:
     programs = _programs(environ)
     if not programs:
         where = "on PATH and in PlatformIO's own folder"
-        hint = "Run this where pio run runs, in VS Code in PlatformIO's own terminal."
+        hint = "Run this where you run pio; in VS Code, in PlatformIO's own terminal."
         return [not_checked("platformio", f"there is no pio {where}", hint)]
-    return [one for program in programs for one in _look_at(program, environ)]
+    return [finding for program in programs for finding in _findings(program, environ)]
 
 
 def _programs(environ: Mapping[str, str]) -> list[str]:
-    """Returns the programs that somebody here may run as pio."""
+    """Returns the programs that users of this machine may run as pio."""
     core = Path(environ.get("PLATFORMIO_CORE_DIR") or os.path.expanduser("~/.platformio"))  # noqa: PTH111
-    # The extension of VS Code installs PlatformIO there, and leaves PATH as it is.
+    # The VS Code extension installs PlatformIO there, and does not change PATH.
     own = os.pathsep.join(str(core / "penv" / folder) for folder in ("bin", "Scripts"))
     path = environ.get("PATH", os.defpath)
-    found = [
+    programs = [
         shutil.which("pio", path=path) or shutil.which("platformio", path=path),
         shutil.which("pio", path=own),
     ]
-    return list({os.path.realpath(one): one for one in found if one}.values())
+    return list({os.path.realpath(path): path for path in programs if path}.values())
 
 
-def _look_at(program: str, environ: Mapping[str, str]) -> Iterator[Finding]:
-    told = _asked([program, "system", "info", "--json-output"], environ)
+def _findings(program: str, environ: Mapping[str, str]) -> Iterator[Finding]:
+    output = _output([program, "system", "info", "--json-output"], environ)
     try:
-        info = json.loads(told or "")
+        info = json.loads(output or "")
         core, python = (str(info[key]["value"]) for key in ("core_version", "python_exe"))
     except (ValueError, KeyError, TypeError):
-        what = f"{program} system info tells nothing"
-        yield not_checked("platformio", what, "Run pio system info, and see what it says.")
+        what = f"{program} system info does not work"
+        yield not_checked("platformio", what, "Run pio system info to see why.")
         return
     yield _supported(program, core, python)
     yield _installed(python, environ)
@@ -70,26 +70,27 @@ def _supported(program: str, core: str, python: str) -> Finding:
         return ok("platformio", f"PlatformIO {core} ({program})")
     return warning(
         "platformio",
-        f"PlatformIO {core} ({program}) is none of the versions that acpublish is tested with, "
-        "6.1.18 to 6.2",
+        f"PlatformIO {core} ({program}) is not one of the versions that acpublish is tested with "
+        "(6.1.18 to 6.2)",
         f"Run {_pip(python)} --upgrade 'platformio>=6.1.18,<6.3'.",
     )
 
 
 def _installed(python: str, environ: Mapping[str, str]) -> Finding:
-    # Whatever lies in the current folder would be found first.
-    theirs = (_asked([python, "-c", _ASK_VERSION], environ, Path(python).parent) or "").strip()
+    # Python would import a package of this name in the current folder first.
+    theirs = (_output([python, "-c", _PRINT_VERSION], environ, Path(python).parent) or "").strip()
     ours = version(_OURS)
     if not theirs:
         return error(
             _OURS,
-            f"the Python that runs pio ({python}) has no acpublish, so that the extra script fails",
+            f"acpublish is not installed in the Python that runs pio ({python}), so the extra "
+            "script fails",
             f"Run {_pip(python)} acpublish.",
         )
     if theirs != ours:
         return warning(
             _OURS,
-            f"the Python that runs pio ({python}) has acpublish {theirs}, and this is {ours}",
+            f"the Python that runs pio ({python}) has acpublish {theirs}, but this is {ours}",
             f"Run {_pip(python)} acpublish=={ours}.",
         )
     return ok(_OURS, f"the Python that runs pio has acpublish {ours} ({python})")
@@ -99,12 +100,12 @@ def _pip(python: str) -> str:
     return f'"{python}" -m pip install'
 
 
-def _asked(
+def _output(
     command: list[Any], environ: Mapping[str, str], folder: Path | None = None
 ) -> str | None:
-    """Returns what a program prints, None where it fails."""
+    """Returns the output of a program, None if it fails."""
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             command,
             cwd=folder,
             env=dict(environ),
@@ -112,9 +113,9 @@ def _asked(
             capture_output=True,
             encoding="utf-8",
             errors="replace",
-            timeout=_PATIENCE_S,
+            timeout=_TIMEOUT_S,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout if done.returncode == 0 else None
+    return process.stdout if process.returncode == 0 else None

@@ -1,1 +1,1 @@
-"""Sets a project up for publishing, and takes that away again: ``acpublish init``."""
+"""Sets up a PlatformIO project or an Arduino core for publishing, and reverts that."""

@@ -1,9 +1,8 @@
-"""What ``acpublish init`` writes into a PlatformIO project, and takes away again.
+"""What ``acpublish init`` writes into a PlatformIO project, and removes again.
 
-The extra script goes beside platformio.ini, and at most three options into it: the script, where to
-publish, and where the version comes from. What is there already stays as it is. A comment tells
-which of the two last were written here, so that no other is taken away; the script's entry goes
-with the script.
+The extra script goes next to platformio.ini, and at most three options into it: the script, the
+destination and the source of the version. Existing content is kept. A comment marks the last two if
+they were written here, so ``--undo`` removes no others; the script's entry goes with the script.
 """
 
 from __future__ import annotations
@@ -15,9 +14,10 @@ from pathlib import Path
 
 from acpublish.errors import AcpublishError, SettingsError
 from acpublish.init.scripts import with_script
+from acpublish.platformio_ini.editor import SCRIPTS, IniEditor
 from acpublish.platformio_ini.extra_script import ENTRY, SCRIPT, packaged_script
-from acpublish.platformio_ini.files import merged, read, read_if_there, refuse_broken
-from acpublish.platformio_ini.text import SCRIPTS, Ini
+from acpublish.platformio_ini.files import read, read_if_there
+from acpublish.platformio_ini.reader import BuiltinReader
 from acpublish.publishing.git import git_state
 
 __all__ = [
@@ -38,7 +38,7 @@ _OURS_WITH_FILE = f"{_OURS}, with {_VERSION_FILE}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileChange:
-    """A file before and after; None where it is not there."""
+    """A file before and after the change; None if it does not exist."""
 
     path: Path
     before: str | None
@@ -50,9 +50,9 @@ class Change:
     """What is to be written.
 
     Attributes:
-        files: Those that change.
-        directories: Those to be made, if they are not there.
-        environments: Those of the project, each with platform and framework.
+        files: The files that change.
+        directories: The directories to create.
+        environments: The environments of the project, each with platform and framework.
         notes: What is left as it is, and why; one line each.
     """
 
@@ -65,90 +65,89 @@ class Change:
 def project_change(
     root: Path, to: str | None, version: str | None, *, elsewhere: Collection[str] = ()
 ) -> Change:
-    """Finds out what to write into a project; nothing is written yet.
+    """Determines what to write into a project; nothing is written yet.
 
     Args:
         root: The folder that platformio.ini is in.
-        to: A directory or a server's address; None for ``~/firmware``.
-        version: The version's source; None to choose one that the project has.
-        elsewhere: Which of both another place says, ``to`` or ``version``; it is not written then.
+        to: A directory or the URL of a server; None for ``~/firmware``.
+        version: The source of the version; None to choose one that the project has.
+        elsewhere: Which of ``to`` and ``version`` is set elsewhere; it is then not written.
 
     Raises:
         SettingsError: There is no project, or it cannot be read.
     """
     before = read(root / "platformio.ini")
-    refuse_broken(root / "platformio.ini", before)
-    whole = merged(root, before)
-    environments = list(dict.fromkeys([*Ini(before).environments(), *whole.environments()]))
+    project = BuiltinReader(root, before)
+    environments = project.environments()
     if not environments:
         raise SettingsError(
             f"{root / 'platformio.ini'} has no environment",
             hint="Add one, such as [env:d1_mini], with platform, board and framework.",
         )
-    files, notes, missing = [_script(root)], _same_board(whole, environments), []
-    if _is_missing(_TO, to, notes, elsewhere, whole, environments):
+    files, notes, missing = [_script(root)], _same_board(project), []
+    if _is_missing(_TO, to, notes, elsewhere, project):
         to = to or DEFAULT_TO
         missing.append((_TO, f"{to}  {_OURS}"))
-    if _is_missing(_VERSION, version, notes, elsewhere, whole, environments):
+    if _is_missing(_VERSION, version, notes, elsewhere, project):
         source, version_file = _version_source(root, version)
-        wrote = version_file.before != version_file.after
-        missing.append((_VERSION, f"{source}  {_OURS_WITH_FILE if wrote else _OURS}"))
+        creates_file = version_file.before != version_file.after
+        missing.append((_VERSION, f"{source}  {_OURS_WITH_FILE if creates_file else _OURS}"))
         files.append(version_file)
-    ini = Ini(with_script(root, before, whole, environments, notes))
-    nowhere = any(whole.provider(name, SCRIPTS) is None for name in environments)
+    editor = IniEditor(with_script(root, before, environments, notes))
+    nowhere = any(project.section_of(name, SCRIPTS) is None for name in environments)
     scripts = [(SCRIPTS, ENTRY)] if nowhere else []
     own = f"env:{environments[0]}"
-    section = own if len(environments) == 1 and own in ini.sections() else "env"
+    section = own if len(environments) == 1 and own in editor.sections() else "env"
     if scripts or missing:
-        ini.set(section, [*scripts, *missing])
-    files.append(FileChange(path=root / "platformio.ini", before=before, after=ini.text))
+        editor.set(section, [*scripts, *missing])
+    files.append(FileChange(path=root / "platformio.ini", before=before, after=editor.text))
     return Change(
         files=_changed(files),
-        directories=_directories(root, ini),
-        environments=tuple(_described(whole, name) for name in environments),
+        directories=_directories(root, editor),
+        environments=tuple(_described(project, name) for name in environments),
         notes=tuple(notes),
     )
 
 
 def undo_change(root: Path) -> Change:
-    """Finds out what :func:`project_change` wrote that is still there.
+    """Determines what :func:`project_change` wrote that still exists.
 
     Raises:
         SettingsError: There is no project, or it cannot be read.
     """
     before = read(root / "platformio.ini")
-    ini, notes, with_file = Ini(before), [], False
-    for section in ini.sections():
+    editor, notes, with_file = IniEditor(before), [], False
+    for section in editor.sections():
         for option in (_VERSION, _TO):
-            comment = ini.comment(section, option)
+            comment = editor.comment(section, option)
             if comment in (_OURS, _OURS_WITH_FILE):
                 with_file |= comment == _OURS_WITH_FILE
-                ini.remove(section, option)
+                editor.remove(section, option)
     for entry in (ENTRY, SCRIPT, f"pre:{SCRIPT}"):
-        ini.remove_entry(SCRIPTS, entry)
-    files = [FileChange(path=root / "platformio.ini", before=before, after=ini.text)]
+        editor.remove_entry(SCRIPTS, entry)
+    files = [FileChange(path=root / "platformio.ini", before=before, after=editor.text)]
     written = {SCRIPT: packaged_script(), **({_VERSION_FILE: _FIRST_VERSION} if with_file else {})}
     for name, text in written.items():
-        held = read_if_there(root / name)
-        if held == text:
-            files.append(FileChange(path=root / name, before=held, after=None))
-        elif held is not None:
-            notes.append(f"{name} stays, because it was edited")
+        content = read_if_there(root / name)
+        if content == text:
+            files.append(FileChange(path=root / name, before=content, after=None))
+        elif content is not None:
+            notes.append(f"{name} is kept, because it was edited")
     return Change(files=_changed(files), notes=tuple(notes))
 
 
-def _directories(root: Path, ini: Ini) -> tuple[Path, ...]:
-    """Returns those to publish to that are not there, of what was written here.
+def _directories(root: Path, editor: IniEditor) -> tuple[Path, ...]:
+    """Returns the missing directories to publish to that were written here.
 
-    One that somebody named by hand may be a place that is only not mounted.
+    A missing directory that somebody set by hand may only be unmounted.
     """
-    named = {
-        ini.value(section, _TO) or ""
-        for section in ini.sections()
-        if ini.comment(section, _TO) == _OURS
+    destinations = {
+        editor.value(section, _TO) or ""
+        for section in editor.sections()
+        if editor.comment(section, _TO) == _OURS
     }
-    local = [root / Path(one).expanduser() for one in sorted(named) if "://" not in one]
-    return tuple(one for one in local if not one.is_dir())
+    local = [root / Path(to).expanduser() for to in sorted(destinations) if "://" not in to]
+    return tuple(path for path in local if not path.is_dir())
 
 
 def _is_missing(
@@ -156,38 +155,37 @@ def _is_missing(
     wanted: str | None,
     notes: list[str],
     elsewhere: Collection[str],
-    whole: Ini,
-    environments: list[str],
+    project: BuiltinReader,
 ) -> bool:
-    """Tells whether an option is to be written; notes it where a wanted value is not."""
-    if all(whole.lookup(name, option) for name in environments):
+    """Tells whether an option is to be written; adds a note if a wanted value is not."""
+    if all(project.option(name, option) for name in project.environments()):
         if wanted is not None:
-            notes.append(f"{option} stays as it is: change it in platformio.ini")
+            notes.append(f"{option} is kept as it is: change it in platformio.ini")
         return False
     return wanted is not None or option.removeprefix("custom_ota_") not in elsewhere
 
 
-def _same_board(whole: Ini, environments: list[str]) -> list[str]:
+def _same_board(project: BuiltinReader) -> list[str]:
     """Returns a note on environments that devices could not tell apart."""
     boards = defaultdict(list)
-    for name in environments:
-        board = whole.lookup(name, "custom_ota_board") or whole.lookup(name, "board")
-        product = whole.lookup(name, "custom_ota_product")
+    for name in project.environments():
+        board = project.option(name, "custom_ota_board") or project.option(name, "board")
+        product = project.option(name, "custom_ota_product")
         boards[board, product].append(name)
     return [
-        f"{' and '.join(alike)} have the board {board}, and a product has one image for each: "
-        f"write custom_ota_board = {board}-{alike[-1].lower()} into [env:{alike[-1]}]"
+        f"{' and '.join(alike)} use the same board, {board}, but a product has only one image per "
+        f"board: add custom_ota_board = {board}-{alike[-1].lower()} to [env:{alike[-1]}]"
         for (board, _), alike in boards.items()
         if board and len(alike) > 1
     ]
 
 
 def _version_source(root: Path, wanted: str | None) -> tuple[str, FileChange]:
-    held = read_if_there(root / _VERSION_FILE)
-    unchanged = FileChange(path=root / _VERSION_FILE, before=held, after=held)
+    content = read_if_there(root / _VERSION_FILE)
+    unchanged = FileChange(path=root / _VERSION_FILE, before=content, after=content)
     if wanted is not None:
         return wanted, unchanged
-    if held is not None and held.strip():
+    if content is not None and content.strip():
         return f"file:{_VERSION_FILE}", unchanged
     try:
         if git_state(root).tagged:
@@ -195,21 +193,21 @@ def _version_source(root: Path, wanted: str | None) -> tuple[str, FileChange]:
     except AcpublishError:
         pass
     return f"file:{_VERSION_FILE}", FileChange(
-        path=root / _VERSION_FILE, before=held, after=_FIRST_VERSION
+        path=root / _VERSION_FILE, before=content, after=_FIRST_VERSION
     )
 
 
 def _script(root: Path) -> FileChange:
-    held = read_if_there(root / SCRIPT)
-    # One that was edited does what its owner wants.
-    return FileChange(path=root / SCRIPT, before=held, after=held or packaged_script())
+    content = read_if_there(root / SCRIPT)
+    # An edited script does what its owner wants.
+    return FileChange(path=root / SCRIPT, before=content, after=content or packaged_script())
 
 
-def _described(ini: Ini, environment: str) -> str:
-    told = [ini.lookup(environment, option) for option in ("platform", "framework")]
-    known = ", ".join(" ".join(one.split()) for one in told if one)
+def _described(project: BuiltinReader, environment: str) -> str:
+    values = [project.option(environment, option) for option in ("platform", "framework")]
+    known = ", ".join(" ".join(value.split()) for value in values if value)
     return f"{environment} ({known})" if known else environment
 
 
 def _changed(files: list[FileChange]) -> tuple[FileChange, ...]:
-    return tuple(one for one in files if one.before != one.after)
+    return tuple(file for file in files if file.before != file.after)

@@ -1,82 +1,82 @@
-"""Where the extra script is named: in each ``extra_scripts`` that an environment has."""
+"""Adds the extra script to each ``extra_scripts`` that an environment uses.
+
+The first section that has the option provides all of it, so an entry goes to each such section.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from acpublish.platformio_ini.editor import SCRIPTS, IniEditor
 from acpublish.platformio_ini.extra_script import ENTRY, SCRIPT, is_script
-from acpublish.platformio_ini.files import merged
-from acpublish.platformio_ini.options import Options
-from acpublish.platformio_ini.text import SCRIPTS, Ini
+from acpublish.platformio_ini.reader import BuiltinReader
 
 __all__ = ["with_script"]
 
 
-def with_script(
-    root: Path, before: str, whole: Ini, environments: list[str], notes: list[str]
-) -> str:
-    """Returns platformio.ini with the script added to each ``extra_scripts`` that counts.
+def with_script(root: Path, before: str, environments: Sequence[str], notes: list[str]) -> str:
+    """Returns platformio.ini with the script added to each ``extra_scripts`` that is used.
 
     Args:
         root: The project's folder.
-        before: What platformio.ini holds.
-        whole: The same with its ``extra_configs``.
+        before: The content of platformio.ini.
         environments: The names of the environments.
-        notes: Gets a line on what has to be done by hand.
+        notes: Gets a line for each change that has to be made by hand.
     """
-    text = before
-    providers = {name: whole.provider(name, SCRIPTS) for name in environments}
-    # What others refer to comes first: with ``${env.extra_scripts}`` they have its entries, too.
+    text, project = before, BuiltinReader(root, before)
+    providers = {name: project.section_of(name, SCRIPTS) for name in environments}
+    # Sections that others refer to come first: ``${env.extra_scripts}`` brings their entries along.
     for name in sorted(environments, key=lambda name: (providers[name] or "").startswith("env:")):
-        provider, ini = providers[name], Ini(text)
-        if provider is None:
+        section, editor = providers[name], IniEditor(text)
+        if section is None:
             continue
-        if f"pre:{SCRIPT}" in ini.entries(provider, SCRIPTS):
-            # There PlatformIO would drop the targets without a word.
-            ini.change_entry(provider, SCRIPTS, f"pre:{SCRIPT}", ENTRY)
-            text = ini.text
-        if any(map(is_script, Options(root, text).scripts(name))):
+        if f"pre:{SCRIPT}" in editor.entries(section, SCRIPTS):
+            # PlatformIO would silently drop the targets of a script that is run there.
+            editor.change_entry(section, SCRIPTS, f"pre:{SCRIPT}", ENTRY)
+            text, project = editor.text, BuiltinReader(root, editor.text)
+        if any(map(is_script, project.scripts(name))):
             continue
-        added = _added(root, text, provider, environments)
-        if added is None or not any(map(is_script, Options(root, added).scripts(name))):
-            notes.append(_by_hand(root, text, provider))
+        added = _added(root, text, project, section, environments)
+        if added is None or not any(map(is_script, added[1].scripts(name))):
+            notes.append(_by_hand(root, project, section))
         else:
-            text = added
+            text, project = added
     notes[:] = dict.fromkeys(notes)
     return text
 
 
-def _by_hand(root: Path, text: str, section: str) -> str:
-    if not _is_own(root, text, section):
+def _by_hand(root: Path, project: BuiltinReader, section: str) -> str:
+    if not _is_own(root, project, section):
         return f"[{section}] is in a file of extra_configs: add {ENTRY} to its {SCRIPTS} by hand"
     return (
-        f"{SCRIPTS} that refer to [{section}] need each entry on a line of its own: write it so, "
+        f"{SCRIPTS} that refer to [{section}] need each entry on a separate line: change that, "
         "then run acpublish init again"
     )
 
 
-def _is_own(root: Path, text: str, section: str) -> bool:
-    """Tells whether what a section has is in platformio.ini, and in no file that wins over it."""
-    value = Ini(text).value(section, SCRIPTS)
-    return value is not None and value == merged(root, text).value(section, SCRIPTS)
+def _is_own(root: Path, project: BuiltinReader, section: str) -> bool:
+    """Tells whether platformio.ini provides a section's scripts, not a file of extra_configs."""
+    return project.file_of(section, SCRIPTS) == root / "platformio.ini"
 
 
-def _added(root: Path, text: str, section: str, environments: list[str]) -> str | None:
-    """Returns the text with the script in a section; None where that would break another entry.
+def _added(
+    root: Path, text: str, before: BuiltinReader, section: str, environments: Sequence[str]
+) -> tuple[str, BuiltinReader] | None:
+    """Returns the text with the script in a section; None if that would break another entry.
 
-    Whether an entry has to stand on a line of its own depends on the options that refer to it.
+    Whether an entry has to be on a separate line depends on the options that refer to it.
     """
-    before = Options(root, text)
+    if not _is_own(root, before, section):
+        return None
     for one_line in (None, True):
-        if not _is_own(root, text, section):
-            return None
-        ini = Ini(text)
-        ini.add_entry(section, SCRIPTS, ENTRY, one_line=one_line)
-        after = Options(root, ini.text)
+        editor = IniEditor(text)
+        editor.add_entry(section, SCRIPTS, ENTRY, one_line=one_line)
+        after = BuiltinReader(root, editor.text)
         if all(_others(before, name) == _others(after, name) for name in environments):
-            return ini.text
+            return editor.text, after
     return None
 
 
-def _others(options: Options, environment: str) -> list[str]:
-    return [entry for entry in options.scripts(environment) if entry != ENTRY]
+def _others(project: BuiltinReader, environment: str) -> list[str]:
+    return [entry for entry in project.scripts(environment) if entry != ENTRY]

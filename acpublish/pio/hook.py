@@ -155,9 +155,9 @@ def _print_requests_when_verbose() -> None:
     """Prints each request to a server in ``pio run -v``, which prints each command."""
     script: Any = importlib.import_module("SCons.Script")
     if int(script.ARGUMENTS.get("PIOVERBOSE", 0)):
-        from acpublish.client.tracing import listen
+        from acpublish.publishing.destinations import trace_requests
 
-        listen(lambda line: print_line(f"acpublish: {line}", sys.stderr))
+        trace_requests(lambda line: print_line(f"acpublish: {line}", sys.stderr))
 
 
 def _add_targets(env: Any, filesystem: Any) -> None:

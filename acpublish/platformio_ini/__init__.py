@@ -1,4 +1,5 @@
-"""Reading platformio.ini as PlatformIO does: sections, ``extends``, ``${...}``, ``extra_configs``.
+"""platformio.ini: reading it as PlatformIO does, and editing it without touching the rest.
 
-The one reader of the house: settings, ``init`` and ``doctor`` all ask here.
+Settings, ``init`` and ``doctor`` read it here and nowhere else. A build gets its options from
+PlatformIO itself.
 """

@@ -16,7 +16,17 @@ if TYPE_CHECKING:
     from acpublish.release.placement import Candidate
     from acpublish.release.submission import Receipt, Submission
 
-__all__ = ["Catalog", "open_catalog", "refuse_unusable", "running_devices"]
+__all__ = [
+    "Catalog",
+    "Sent",
+    "open_catalog",
+    "refuse_unusable",
+    "running_devices",
+    "trace_requests",
+]
+
+#: Takes the bytes of an image sent so far, and the bytes in all.
+Sent = Callable[[int, int], None]
 
 
 class Catalog(Protocol):
@@ -47,7 +57,7 @@ def open_catalog(
     destination: Destination,
     *,
     publishing: bool = False,
-    sent: Callable[[int, int], None] | None = None,
+    sent: Sent | None = None,
 ) -> Catalog:
     """Opens where to publish.
 
@@ -114,3 +124,17 @@ def running_devices(destination: Destination, product: str) -> tuple[Adoption, .
 
     server = RemoteCatalog(destination.to, insecure_http=destination.insecure_http)
     return server.running(product)
+
+
+def trace_requests(listener: Callable[[str], None]) -> Callable[[], None]:
+    """Passes a line on each request to a server to a listener; no line contains a secret.
+
+    Args:
+        listener: Takes a line.
+
+    Returns:
+        A function that ends this.
+    """
+    from acpublish.client.tracing import listen
+
+    return listen(listener)

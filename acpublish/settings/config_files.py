@@ -1,4 +1,4 @@
-"""Files of settings: ``acpublish.toml`` or ``pyproject.toml`` of a project, and the user's own."""
+"""Settings files: ``acpublish.toml`` and ``pyproject.toml`` of a project, and the user's own."""
 
 from __future__ import annotations
 
@@ -20,41 +20,42 @@ _TYPES = {bool: "a yes or no", int: "a number", float: "a number", list: "a list
 
 
 def file_layers(directory: Path, environ: Mapping[str, str]) -> tuple[Layer, ...]:
-    """Returns the layers of the files that are there, the project's before the user's.
+    """Returns the layers of the files that exist, the project's before the user's.
 
     Args:
         directory: The project's.
-        environ: The environment variables, which say where the user's folder is.
+        environ: The environment variables, which determine the user's folder.
 
     Raises:
-        SettingsError: One cannot be read, is no TOML, or holds what is no setting.
+        SettingsError: One cannot be read, is not valid TOML, or contains an unknown setting.
     """
-    found = []
+    layers = []
     own = directory / "acpublish.toml"
     table = _read(own)
     if table is not None:
-        found.append(_layer(table, own.name, directory))
+        layers.append(_layer(table, own.name, directory))
     table = _tool_table(directory / "pyproject.toml")
     if table is not None:
-        found.append(_layer(table, "[tool.acpublish] of pyproject.toml", directory))
+        layers.append(_layer(table, "[tool.acpublish] of pyproject.toml", directory))
     user = user_file(environ)
     table = _read(user) if user else None
     if user and table is not None:
-        found.append(_layer(table, str(user), user.parent))
-    return tuple(found)
+        layers.append(_layer(table, str(user), user.parent))
+    return tuple(layers)
 
 
 def user_file(environ: Mapping[str, str], system: str = sys.platform) -> Path | None:
-    """Returns where a platform keeps the user's settings; None where there is no home.
+    """Returns where a platform keeps the user's settings; None if there is no home directory.
 
-    Linux and its like: the XDG Base Directory Specification, by which a relative path is ignored.
+    Linux and similar systems follow the XDG Base Directory Specification, which ignores a relative
+    path.
     """
     if system == "win32":
         roaming = environ.get("APPDATA")
         return Path(roaming, _FOLDER, "config.toml") if roaming else None
-    named = environ.get("XDG_CONFIG_HOME", "")
-    if system != "darwin" and Path(named).is_absolute():
-        return Path(named, _FOLDER, "config.toml")
+    base = environ.get("XDG_CONFIG_HOME", "")
+    if system != "darwin" and Path(base).is_absolute():
+        return Path(base, _FOLDER, "config.toml")
     try:
         home = Path.home()
     except RuntimeError:
@@ -69,12 +70,12 @@ def _tool_table(path: Path) -> dict[str, Any] | None:
     if table is None or isinstance(table, dict):
         return table
     raise SettingsError(
-        f"{path.name}: tool.acpublish is no table", hint="Write a section [tool.acpublish]."
+        f"{path.name}: tool.acpublish is not a table", hint="Write a section [tool.acpublish]."
     )
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """Returns what a file holds; None where there is none."""
+    """Returns the content of a file; None if there is no such file."""
     try:
         return parse_toml(path.read_bytes().decode("utf-8-sig"))
     except (FileNotFoundError, NotADirectoryError):
@@ -85,38 +86,38 @@ def _read(path: Path) -> dict[str, Any] | None:
             f"{path} cannot be read: {why}", hint="Make it readable, or move it away."
         ) from fault
     except ValueError as fault:
-        why = "it is no UTF-8" if isinstance(fault, UnicodeDecodeError) else str(fault)
+        why = "it is not valid UTF-8" if isinstance(fault, UnicodeDecodeError) else str(fault)
         raise SettingsError(
-            f"{path} is no TOML: {why}",
-            hint='A line of it is for example: product = "lamp"',
+            f"{path} is not valid TOML: {why}",
+            hint='Write each setting like this: product = "lamp"',
         ) from fault
 
 
-def _layer(table: Mapping[str, Any], place: str, base: Path) -> Layer:
+def _layer(table: Mapping[str, Any], source: str, base: Path) -> Layer:
     for name in table:
         if name not in NAMES:
-            raise SettingsError(f"{place}: {name!a} is no setting", hint=nearest(name))
+            raise SettingsError(f"{source}: {name!a} is not a setting", hint=nearest(name))
     warnings: tuple[str, ...] = ()
     if "token" in table:
         warnings = (
-            f"the token in {place} is not used, because files of settings get copied and shared. "
-            f"{MOVE_IT} token_file names.",
+            f"the token in {source} is not used, because settings files get copied and shared. "
+            f"{MOVE_IT} token_file.",
         )
-    values = {name: _text(name, value, place) for name, value in table.items() if name != "token"}
-    made = layer(values, lambda name: f"{name} in {place}", base=base)
-    return replace(made, proposed=False, warnings=warnings)
+    values = {name: _text(name, value, source) for name, value in table.items() if name != "token"}
+    file_layer = layer(values, lambda name: f"{name} in {source}", base=base)
+    return replace(file_layer, proposed=False, warnings=warnings)
 
 
-def _text(name: str, value: object, place: str) -> str:
+def _text(name: str, value: object, source: str) -> str:
     if isinstance(value, str):
         return value
     if name in SWITCHES and isinstance(value, bool):
         return "yes" if value else "no"
-    if name in LISTS and isinstance(value, list) and all(isinstance(one, str) for one in value):
+    if name in LISTS and isinstance(value, list) and all(isinstance(item, str) for item in value):
         return LISTS[name].join(value)
-    wanted = "true or false" if name in SWITCHES else f'a text in quotes: {name} = "…"'
+    wanted = "true or false" if name in SWITCHES else f'a string in quotes: {name} = "…"'
     if name in LISTS:
-        wanted = f'texts in quotes: {name} = ["…", "…"]'
+        wanted = f'strings in quotes: {name} = ["…", "…"]'
     raise SettingsError(
-        f"{place}: {name} is {_TYPES.get(type(value), 'no text')}", hint=f"Write {wanted}."
+        f"{source}: {name} is {_TYPES.get(type(value), 'not a string')}", hint=f"Write {wanted}."
     )

@@ -1,4 +1,4 @@
-"""The places that settings come from; each gives its texts and says what it calls them."""
+"""The sources of settings; each layer has the values of one source, and its name for each."""
 
 from __future__ import annotations
 
@@ -12,29 +12,33 @@ from acpublish.settings.names import NAMES, NOT_IN_INI, OPTIONS, nearest
 __all__ = ["Layer", "arguments", "environment", "flags", "ini", "layer"]
 
 _INI = "custom_ota_"
-#: What to do with a token that stands in a file of settings.
-MOVE_IT = "Move it to the environment variable ACPUBLISH_TOKEN, or to a file of your own that"
+#: What to do with a token in a settings file; the name of a setting completes the sentence.
+MOVE_IT = (
+    "Move it to the environment variable ACPUBLISH_TOKEN, or to a private file whose path you set "
+    "as"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One place that settings come from: the texts it holds, and what it calls each.
+    """One source of settings: its values, and its name for each setting.
 
     Attributes:
-        values: The texts, by the names of the settings.
-        origin: What the layer calls a setting.
-        place: The same in full, for hints and lists; None where that is what ``origin`` says.
-        base: What a relative path is relative to; None for the current directory.
+        values: The values as strings, by the names of the settings.
+        origin: Returns the layer's name for a setting.
+        full_origin: Returns the same with the source, for hints and lists; None if ``origin`` is
+            enough.
+        base: The directory that a relative path is relative to; None for the current directory.
         variables: All environment variables, for settings that name some; never shown.
-        proposed: Whether a hint proposes this place for a setting that is missing.
+        proposed: Whether a hint proposes this source for a missing setting.
         stdin: Whether ``-`` as its token file is standard input.
-        warnings: What it holds that is not used.
-        environments: Those of platformio.ini of which one has to be named for all that they say.
+        warnings: Values in the source that are not used, each as a sentence.
+        environments: The environments of platformio.ini, if one must be chosen to see all options.
     """
 
     values: Mapping[str, str]
     origin: Callable[[str], str]
-    place: Callable[[str], str] | None = None
+    full_origin: Callable[[str], str] | None = None
     base: Path | None = None
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     proposed: bool = True
@@ -43,20 +47,20 @@ class Layer:
     environments: tuple[str, ...] = ()
 
     def in_full(self, name: str) -> str:
-        """Returns what a setting is called, with the place."""
-        return (self.place or self.origin)(name)
+        """Returns the layer's name for a setting, with the source."""
+        return (self.full_origin or self.origin)(name)
 
 
 def flags(values: Mapping[str, str | None]) -> Layer:
     """The layer of the command line.
 
     Raises:
-        SettingsError: An option is empty, as where a variable of a script was not set.
+        SettingsError: An option is empty, for example because a script did not set a variable.
     """
     for name, text in values.items():
         if text is not None and not text.strip():
             raise SettingsError(
-                f"{_option(name)} is empty", hint="Give it a value, or leave it out."
+                f"{_option(name)} is empty", hint="Pass a value, or omit the option."
             )
     return replace(layer(values, _option), stdin=True)
 
@@ -66,20 +70,20 @@ def arguments(
     names: Mapping[str, str] | None = None,
     variables: Mapping[str, str] | None = None,
 ) -> Layer:
-    """The layer of a function's arguments, or of what a command has instead of options.
+    """The layer of a function's arguments, or of a command's arguments.
 
     Args:
-        values: The texts.
-        names: What those are called that have another name.
+        values: The values as strings.
+        names: The names of the arguments that are not called like their settings.
         variables: All environment variables, for an argument that names one.
     """
-    called = names or {}
-    found = layer(
+    argument_names = names or {}
+    arguments_layer = layer(
         values,
-        lambda name: called.get(name, name),
-        place=lambda name: f"the argument {called.get(name, name)}",
+        lambda name: argument_names.get(name, name),
+        full_origin=lambda name: f"the argument {argument_names.get(name, name)}",
     )
-    return replace(found, variables=variables or {})
+    return replace(arguments_layer, variables=variables or {})
 
 
 def _option(name: str) -> str:
@@ -91,51 +95,52 @@ def environment(environ: Mapping[str, str], base: Path | None = None) -> Layer:
 
     Args:
         environ: The variables.
-        base: What a relative ``ACPUBLISH_TO`` is relative to; None for the current directory.
+        base: The directory that a relative ``ACPUBLISH_TO`` is relative to; None for the current
+            directory.
     """
     values = {name: environ.get(f"ACPUBLISH_{name.upper()}") for name in NAMES}
-    found = layer(values, lambda name: f"ACPUBLISH_{name.upper()}", base=base)
-    return replace(found, variables=environ)
+    variables_layer = layer(values, lambda name: f"ACPUBLISH_{name.upper()}", base=base)
+    return replace(variables_layer, variables=environ)
 
 
 def ini(option: Callable[[str], str | None], project: Path, options: Iterable[str] = ()) -> Layer:
     """The layer of platformio.ini.
 
     Args:
-        option: Returns an option's text, None where it is not set.
-        project: What a relative ``custom_ota_to`` is relative to.
-        options: The names of all options that are set, to find those that are no settings.
+        option: Returns an option's value, None if it is not set.
+        project: The directory that a relative ``custom_ota_to`` is relative to.
+        options: The names of all options that are set, to find unknown settings.
     """
     values = {name: option(_INI + name) for name in NAMES if name not in NOT_IN_INI}
-    found = layer(
+    ini_layer = layer(
         values,
         lambda name: _INI + name,
-        place=lambda name: f"{_INI}{name} in platformio.ini",
+        full_origin=lambda name: f"{_INI}{name} in platformio.ini",
         base=project,
     )
-    return replace(found, warnings=tuple(_ini_warnings(option, options)))
+    return replace(ini_layer, warnings=tuple(_ini_warnings(option, options)))
 
 
 def _ini_warnings(option: Callable[[str], str | None], options: Iterable[str]) -> Iterable[str]:
     if (option(f"{_INI}token") or "").strip():
         yield (
-            f"{_INI}token is not used, because platformio.ini is a file that people share. "
-            f"{MOVE_IT} {_INI}token_file names."
+            f"{_INI}token is not used, because platformio.ini is usually shared. "
+            f"{MOVE_IT} {_INI}token_file."
         )
     for name in options:
         bare = name.removeprefix(_INI)
         if bare != name and bare not in NAMES:
-            yield f"{name} in platformio.ini is no setting of acpublish. {nearest(bare, _INI)}"
+            yield f"{name} in platformio.ini is not a setting of acpublish. {nearest(bare, _INI)}"
 
 
 def layer(
     values: Mapping[str, str | None],
     origin: Callable[[str], str],
     *,
-    place: Callable[[str], str] | None = None,
+    full_origin: Callable[[str], str] | None = None,
     base: Path | None = None,
 ) -> Layer:
-    """Returns a layer of texts; those that are None or empty are not given."""
-    given = {name: str(text).strip() for name, text in values.items() if text is not None}
-    given = {name: text for name, text in given.items() if text}
-    return Layer(given, origin, place, base)
+    """Returns a layer of values; those that are None or empty count as not set."""
+    stripped = {name: str(text).strip() for name, text in values.items() if text is not None}
+    present = {name: text for name, text in stripped.items() if text}
+    return Layer(present, origin, full_origin, base)

@@ -1,4 +1,4 @@
-"""What the settings are called, here and in each place that they come from."""
+"""The names of the settings, here and in each source, and their defaults."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = [
     "nearest",
 ]
 
-#: What each setting is called, without ``ACPUBLISH_``, ``custom_ota_`` and ``--``.
+#: The names of the settings, without ``ACPUBLISH_``, ``custom_ota_`` and ``--``.
 NAMES = (
     "to",
     "product",
@@ -37,7 +37,7 @@ NAMES = (
     "token_file",
     "token",
 )
-#: What is taken where no layer has a setting.
+#: The values of settings that no layer sets.
 DEFAULTS = {
     "kind": "firmware",
     "compress": "no",
@@ -45,28 +45,28 @@ DEFAULTS = {
     "on_build": "no",
     "insecure_http": "no",
 }
-#: Those that are a yes or a no.
+#: Settings that are yes or no.
 SWITCHES = frozenset({"compress", "on_build", "insecure_http"})
-#: Those that may hold several texts, and what stands between these.
+#: Settings that may have several values, and the separator between them.
 LISTS = {"skip_checks": "\n", "accept_secrets": " ", "secret_variables": " "}
-#: Options of another name: those that may be given more than once.
+#: Options with a different name, because they can be repeated.
 OPTIONS = {"skip_checks": "--skip-check", "accept_secrets": "--accept-secret"}
 SPELLED = {"to": "destination"}
 EXAMPLES = {
-    "to": "to a directory or a server's address",
+    "to": "to a directory or the URL of a server",
     "version": "to a version such as 1.0.0, to git, to file:PATH or to env:NAME",
 }
-#: What environments of a project differ in more often than not.
+#: Settings that usually differ between the environments of a project.
 PER_ENVIRONMENT = frozenset({"board", "to", "version"})
 NOT_IN_INI = frozenset({"token", "chip"})
 
 
 def nearest(name: str, prefix: str = "") -> str:
-    """Returns a sentence on the setting that was meant, or on where all of them are."""
-    # It is needed only where something is wrong, and costs each build its loading.
+    """Returns a hint that names the most similar setting, or shows how to list all of them."""
+    # It is needed only after a mistake, and a build should not pay for loading it.
     import difflib
 
-    found = difflib.get_close_matches(name.replace("-", "_").lower(), NAMES, n=1)
-    if found:
-        return f"Write {prefix}{found[0]}, if that is what you mean."
-    return "acpublish config shows all settings."
+    matches = difflib.get_close_matches(name.replace("-", "_").lower(), NAMES, n=1)
+    if matches:
+        return f"Write {prefix}{matches[0]}, if that is what you mean."
+    return "List all settings with acpublish config."

@@ -1,4 +1,4 @@
-"""Each setting with its value and where that comes from; a secret is never shown."""
+"""Each setting with its value and its origin, as it may be shown: a secret never is."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Shown", "shown"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A setting as it may be shown; value and origin are None where it is not set."""
+    """A setting as it may be shown; value and origin are None if it is not set."""
 
     name: str
     value: str | None
@@ -38,15 +38,15 @@ def _token(settings: Settings) -> Shown:
     for layer in settings.layers:
         for name in ("token", "token_file"):
             if name in layer.values:
-                of_file = "" if name == "token" else "the file of "
-                origin = of_file + layer.in_full(name)
+                prefix = "" if name == "token" else "the file of "
+                origin = prefix + layer.in_full(name)
                 return Shown(name="token", value=MASK, origin=origin)
     return Shown(name="token", value=None, origin=None)
 
 
 def _masked(text: str, token: str | None) -> str:
-    # Whoever gave a key where its path belongs must not find it in a log.
+    # A user who set a key instead of its path must not find it in a log.
     if "-----BEGIN" in text:
         return MASK
-    shown = redact(redact_broken(text), (token,))
-    return without_query(shown) if "://" in shown else shown
+    masked = redact(redact_broken(text), (token,))
+    return without_query(masked) if "://" in masked else masked

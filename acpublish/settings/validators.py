@@ -1,8 +1,7 @@
-"""The checks of single texts; each returns the value, or says what is wrong with the text.
+"""Checks of single values: each takes a string and returns the value, or raises an error.
 
-All raise an error of the tree in ``acpublish.errors``.
-
-A token out of a file or from standard input, so that it stands in no command line.
+All errors are of the tree in ``acpublish.errors``. A token comes from a file or standard input, so
+that it never appears in a command line; no error shows any of it.
 """
 
 from __future__ import annotations
@@ -34,11 +33,11 @@ __all__ = [
     "version_variable",
 ]
 
-#: A host with a port; a drive of Windows has one letter.
+#: A host with a port; a Windows drive has one letter.
 _WITHOUT_SCHEME = re.compile(
     r"(?:(?:[A-Za-z0-9-]+\.)+[A-Za-z0-9-]+|[A-Za-z0-9-]{2,}):\d{2,5}(?:/[\w/.-]*)?\Z"
 )
-#: The head of a key's file, with lines before it that openssl writes.
+#: The beginning of a key file, including lines that openssl may write above the key.
 _KEY_BYTES = 16384
 _YES = frozenset({"1", "yes", "true", "on"})
 _NO = frozenset({"0", "no", "false", "off"})
@@ -47,15 +46,15 @@ SCAN_OFF = "secret_scan = off"
 
 
 def address(text: str) -> str:
-    """Returns the directory, or the address without a final slash."""
+    """Returns the directory, or the URL without a final slash."""
     if has_bare_password(text):
         raise SettingsError(
-            "the address has no http:// or https:// before it, and holds a password",
-            hint="Take the password out, and give the token in ACPUBLISH_TOKEN.",
+            "the URL does not begin with http:// or https://, and contains a password",
+            hint="Remove the password, and set the token in ACPUBLISH_TOKEN.",
         )
     if _WITHOUT_SCHEME.match(text):
         raise SettingsError(
-            f"{text!a} looks like a server, but begins with no http://",
+            f"{text!a} looks like a server, but does not begin with http://",
             hint=f"Write http://{text}, or ./{text} for a directory of that name.",
         )
     if "://" not in text:
@@ -68,13 +67,13 @@ def address(text: str) -> str:
         usable = False
     if not usable:
         raise SettingsError(
-            "the address is no http(s) URL of a server",
-            hint="Give a directory, or an address such as http://192.168.1.10:8000.",
+            "the URL is not a valid http(s) URL of a server",
+            hint="Use a directory, or a URL such as http://192.168.1.10:8000.",
         )
     if parts.username or parts.password:
         raise SettingsError(
-            "the address holds a user or a password",
-            hint="Take them out, and give the token in ACPUBLISH_TOKEN.",
+            "the URL contains a user or a password",
+            hint="Remove them, and set the token in ACPUBLISH_TOKEN.",
         )
     return text.rstrip("/")
 
@@ -83,13 +82,13 @@ def key_file(path: Path) -> Path:
     """Returns the file of a private key."""
     keys.refuse_key_itself(str(path))
     keys.require()
-    hint = "Give the PEM file of a private key: acpublish key create makes one."
+    hint = "Use the PEM file of a private key: acpublish key create FILE creates one."
     if not path.is_file():
-        raise SettingsError(f"there is no key {path}", hint=hint)
+        raise SettingsError(f"there is no key file {path}", hint=hint)
     with contextlib.suppress(OSError), path.open("rb") as file:
-        # Whoever cannot read it is told so when it is used.
+        # A file that cannot be read is reported when it is used.
         if b"PRIVATE KEY-----" not in file.read(_KEY_BYTES):
-            raise SettingsError(f"{path} holds no private key", hint=hint)
+            raise SettingsError(f"{path} does not contain a private key", hint=hint)
     return path
 
 
@@ -98,25 +97,25 @@ def chip(text: str) -> str:
     from acpublish.image.esp32 import CHIPS
 
     known = ("esp8266", *CHIPS.values())
-    # A chip that is newer than this list has its number for a name.
+    # A chip that is newer than this list is named by its number.
     if text in known or re.fullmatch(r"chip-\d{1,5}", text):
         return text
-    raise SettingsError(f"{text!a} is no chip", hint=f"There are {', '.join(known)}.")
+    raise SettingsError(f"{text!a} is not a known chip", hint=f"Use one of: {', '.join(known)}.")
 
 
 def kind(text: str) -> ImageKind:
     """Returns the kind of image."""
-    for one in IMAGE_KINDS:
-        if text == one:
-            return one
-    raise SettingsError(f"{text!a} is no kind of image", hint="Use firmware or filesystem.")
+    for known in IMAGE_KINDS:
+        if text == known:
+            return known
+    raise SettingsError(f"{text!a} is not a kind of image", hint="Use firmware or filesystem.")
 
 
 def secret_scan(text: str) -> str:
-    """Returns what is to be done about secrets."""
+    """Returns the secret scan mode."""
     if text in ("warning", "error", "off"):
         return text
-    raise SettingsError(f"{text!a} is no way to scan", hint="Use warning, error or off.")
+    raise SettingsError(f"{text!a} is not a secret scan mode", hint="Use warning, error or off.")
 
 
 def version_source(text: str) -> str:
@@ -127,53 +126,53 @@ def version_source(text: str) -> str:
 
 
 def version_variable(name: str, text: str) -> str:
-    """Returns the version that an environment variable holds.
+    """Returns the version that an environment variable contains.
 
     Args:
         name: The variable.
-        text: What it holds; empty where it is not set.
+        text: Its value; empty if it is not set.
     """
-    # CI names a tag as it is, such as v1.2.3.
+    # CI systems pass a tag unchanged, such as v1.2.3.
     bare = text.strip().removeprefix("v")
     if not bare:
         raise VersionError(
-            f"the environment variable {name} is not set, and the version is to come from it",
+            f"the environment variable {name} is not set, but the version is to come from it",
             hint=f"Set {name}, for example to 1.0.0.",
         )
     try:
         Version.parse(bare)
     except VersionError as fault:
-        # Whoever names the wrong variable must not find its value in a log.
+        # A user who named the wrong variable must not find its value in a log.
         raise VersionError(
-            f"what the environment variable {name} holds is no version", hint=fault.hint
+            f"the environment variable {name} does not contain a version", hint=fault.hint
         ) from None
     return bare
 
 
 def boolean(text: str) -> bool:
-    """Returns a yes or no."""
+    """Returns whether the value is yes."""
     if text.lower() in _YES | _NO:
         return text.lower() in _YES
     raise SettingsError(f"{text!a} is neither yes nor no", hint="Write yes or no.")
 
 
-#: What ``--token-file`` takes for standard input.
+#: The value of ``--token-file`` for standard input.
 STDIN = "-"
-#: Far more than any token has; the wrong file is not read to its end.
+#: Far longer than any token, so a wrong file is not read to its end.
 _MAX_BYTES = 4096
-_HOW = "Give the token alone, as its only line; acpublish token create makes one."
+_HOW = "Write only the token, on one line; acpublish token create creates one."
 
 
 def token_from_file(path: Path) -> str:
     """Returns the token that is the only line of a file.
 
     Raises:
-        SettingsError: It cannot be read, or holds no token; nothing of it is shown.
+        SettingsError: It cannot be read, or does not contain a token; nothing of it is shown.
     """
     if is_token(path.name):
         raise SettingsError(
             "it is a token itself, not the path of its file",
-            hint="Give the token in ACPUBLISH_TOKEN, or write it into a file and give its path.",
+            hint="Set the token in ACPUBLISH_TOKEN, or write it to a file and pass its path.",
         )
     try:
         with path.open("rb") as file:
@@ -182,7 +181,7 @@ def token_from_file(path: Path) -> str:
         why = reason_of(fault)
         raise SettingsError(
             f"the token file {path} cannot be read: {why}",
-            hint="Name a file that holds the token alone.",
+            hint="Use a file that contains only the token.",
         ) from fault
     return _token(content, f"the token file {path}")
 
@@ -193,7 +192,7 @@ def token_from_stdin() -> str:
     Raises:
         SettingsError: There is none.
     """
-    where = "what came from standard input"
+    where = "standard input"
     if sys.stdin is None:
         return _token(b"", where)
     if sys.stdin.isatty():
@@ -208,8 +207,10 @@ def _token(content: bytes, where: str) -> str:
         raise SettingsError(f"{where} is too long for a token", hint=_HOW)
     text = content.removeprefix(b"\xef\xbb\xbf").decode("ascii", "replace").strip()
     if not text:
-        raise SettingsError(f"{where} holds no token: it is empty", hint=_HOW)
-    # A header takes no others (RFC 9110, 5.5), and a token has none of them.
-    if any(not "!" <= one <= "~" for one in text):
-        raise SettingsError(f"{where} is no token: it holds more than one word", hint=_HOW)
+        raise SettingsError(f"{where} does not contain a token: it is empty", hint=_HOW)
+    # A header may contain others (RFC 9110, 5.5), but a token never does.
+    if any(not "!" <= char <= "~" for char in text):
+        raise SettingsError(
+            f"{where} does not contain a token: it has more than one word", hint=_HOW
+        )
     return text

@@ -1,6 +1,8 @@
-"""Values from layers: each is checked once, and an error says where it came from.
+"""The values of settings, from layers: each is checked once, and an error says where it came from.
 
-Commands, the PlatformIO hook and Arduino's recipe all build their layers here.
+:class:`Settings` finds the value in the first layer that has it; :func:`command_settings` is the
+order of the layers for a command, and :func:`files_of` the files for the hooks of PlatformIO and
+Arduino.
 """
 
 from __future__ import annotations
@@ -36,12 +38,12 @@ T = TypeVar("T")
 
 
 class Settings:
-    """Values out of layers; the first layer that has one wins.
+    """Values from layers; the first layer that has one takes precedence.
 
     Args:
-        layers: The layers, those that win first.
-        files: Returns further layers, which come last; called when the first value is asked for,
-            so that a run that needs none reads no file and finds no fault in one.
+        layers: The layers, in order of precedence.
+        files: Returns the last layers; called when the first value is needed, so a run that needs
+            none reads no file and reports no error in one.
     """
 
     def __init__(self, *layers: Layer, files: Callable[[], Sequence[Layer]] = tuple) -> None:
@@ -50,19 +52,19 @@ class Settings:
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
-        """All layers, those that win first."""
+        """All layers, in order of precedence."""
         return (*self._first, *self._files())
 
     def warnings(self) -> tuple[str, ...]:
-        """Returns what the layers hold that is not used, each as a sentence."""
+        """Returns a sentence on each value in a layer that is not used."""
         return tuple(dict.fromkeys(text for layer in self.layers for text in layer.warnings))
 
     def origin(self, name: str) -> str | None:
-        """Returns where a setting comes from, None where no layer has it."""
+        """Returns where a setting comes from, None if no layer has it."""
         return next((layer.in_full(name) for layer in self.layers if name in layer.values), None)
 
     def text(self, name: str) -> str | None:
-        """Returns a setting's text, None where no layer has it."""
+        """Returns a setting as a string, None if no layer has it."""
         for layer in self.layers:
             if name in layer.values:
                 return layer.values[name]
@@ -72,7 +74,7 @@ class Settings:
         """Returns a setting after its check.
 
         Raises:
-            AcpublishError: There is none, or the check refuses it; the message says where it
+            AcpublishError: There is none, or it does not pass the check; the message says where it
                 came from.
         """
         for layer in self.layers:
@@ -84,18 +86,18 @@ class Settings:
                     raise type(fault)(problem, hint=fault.hint) from fault
         if default is not None:
             return check(default)
-        raise SettingsError(f"no {SPELLED.get(name, name)} is given", hint=self._how_to_give(name))
+        raise SettingsError(f"no {SPELLED.get(name, name)} is given", hint=self._how_to_set(name))
 
     def flag(self, name: str) -> bool:
-        """Returns a yes or no; no where no layer has it."""
+        """Returns whether a setting is yes; False if no layer has it."""
         return self.checked(name, validators.boolean, DEFAULTS[name])
 
     @cached_property
     def token(self) -> str | None:
-        """The token, which may stand in a file; None where no layer has one.
+        """The token, which may be in a file; None if no layer has one.
 
         Raises:
-            SettingsError: The file cannot be read, or holds none.
+            SettingsError: The file cannot be read, or does not contain one.
         """
         for layer in self.layers:
             if "token" in layer.values:
@@ -108,7 +110,7 @@ class Settings:
         """Returns where to publish.
 
         Raises:
-            SettingsError: It is not given, or is no address that can be used.
+            SettingsError: It is not set, or cannot be used.
         """
         to = self.checked("to", validators.address)
         holder = next(layer for layer in self.layers if "to" in layer.values)
@@ -119,7 +121,7 @@ class Settings:
         return Destination(to=str(path), state=state_dir(path, variables) if variables else None)
 
     def kind(self) -> ImageKind:
-        """Returns the kind of image; firmware where no layer has it.
+        """Returns the kind of image; firmware if no layer has it.
 
         Raises:
             SettingsError: There is no such kind.
@@ -127,7 +129,7 @@ class Settings:
         return self.checked("kind", validators.kind, DEFAULTS["kind"])
 
     def signing_key(self) -> Path | None:
-        """Returns the file of the key that signs, None where none is set.
+        """Returns the file of the signing key, None if none is set.
 
         Raises:
             SettingsError: There is no such file.
@@ -209,28 +211,28 @@ class Settings:
             "secret_values": {**(secret_values or {}), **self._secret_values()},
         }
 
-    def _how_to_give(self, name: str) -> str:
-        # What is for one call or project comes before what the whole shell may have.
+    def _how_to_set(self, name: str) -> str:
+        # A hint proposes a setting for one call or project before one for the whole shell.
         layers = sorted(
             (layer for layer in self.layers if layer.proposed),
             key=lambda layer: layer.origin(name).startswith("ACPUBLISH_"),
         )
-        places = " or ".join(layer.in_full(name) for layer in layers)
+        sources = " or ".join(layer.in_full(name) for layer in layers)
         example = EXAMPLES.get(name)
-        told = f"et {places}{f', {example}' if example else ''}."
+        sources += f", {example}" if example else ""
         several = next((layer.environments for layer in self.layers if layer.environments), ())
         if several and name in PER_ENVIRONMENT:
-            return f"Name the environment with -e {' or -e '.join(several)}, or s{told}"
-        return f"S{told}"
+            return f"Choose the environment with -e {' or -e '.join(several)}, or set {sources}."
+        return f"Set {sources}."
 
     def _skipped_checks(self) -> dict[str, str]:
         skipped: dict[str, str] = {}
         if self.text("skip_checks"):
-            # It brings all the checks along, which most builds do not need.
+            # This loads all the checks, which most builds do not need.
             from acpublish.release.checks.registry import parse_skips
 
             skipped = self.checked("skip_checks", parse_skips)
-        # Not searching is a check that was not run, and the manifest says so.
+        # A search that is turned off is a check that was not run, and the manifest records that.
         if self._secret_scan() == "off":
             skipped.setdefault("secrets", SCAN_OFF)
         return skipped
@@ -245,10 +247,10 @@ class Settings:
         return self.checked("secret_scan", validators.secret_scan, DEFAULTS["secret_scan"])
 
     def version_source(self) -> str | None:
-        """Returns the source of the version, with ``env:`` replaced; None where none is set.
+        """Returns the source of the version, with ``env:`` replaced; None if none is set.
 
         Raises:
-            VersionError: It is none.
+            VersionError: It is not valid.
         """
         return self._given("version", self._version_source)
 
@@ -277,7 +279,7 @@ class Settings:
 
 
 def _path_of(text: str, layer: Layer) -> Path:
-    # Path.expanduser raises a RuntimeError for a user that there is not.
+    # Path.expanduser raises a RuntimeError for an unknown user.
     path = Path(os.path.expanduser(text))  # noqa: PTH111
     return path if layer.base is None else layer.base / path
 
@@ -289,7 +291,7 @@ def _token(layer: Layer, text: str) -> str:
 
 
 def files_of(directory: Path, environ: Mapping[str, str]) -> Callable[[], tuple[Layer, ...]]:
-    """Returns what reads the files of settings that count in a directory, once, when asked to."""
+    """Returns a function that reads the settings files for a directory once, when it is called."""
     return functools.cache(lambda: file_layers(directory, environ))
 
 
@@ -302,27 +304,28 @@ def command_settings(
     defaults: bool = False,
     without: Collection[str] = (),
 ) -> Settings:
-    """Returns the settings of a command: its options, and all that comes after them.
+    """Returns the settings of a command: its options, then all other sources in order.
 
     Args:
         first: The layer of the command's options.
         environ: The environment variables.
         directory: Where the command is run.
-        project_environment: The environment of platformio.ini whose options count.
-        defaults: Whether a PlatformIO project also tells product and board by its name and board.
-        without: Settings that the project's and the user's files do not decide.
+        project_environment: The environment of platformio.ini whose options to use.
+        defaults: Whether the folder's name and the option ``board`` of a PlatformIO project are the
+            defaults for product and board.
+        without: Settings that are ignored in the project's and the user's files.
 
     Raises:
-        SettingsError: A file of settings cannot be read, or holds what is no setting.
+        SettingsError: A settings file cannot be read, or contains an unknown setting.
     """
-    # A build has the options of platformio.ini from PlatformIO, and does not load this.
-    from acpublish.settings.project_ini import project_layers
+    # A build gets the options of platformio.ini from PlatformIO, and does not load this.
+    from acpublish.settings.platformio_layer import project_layers
 
-    project = project_layers(directory, project_environment, defaults=defaults)
+    project = project_layers(directory, project_environment, environ=environ, defaults=defaults)
     files = file_layers(directory, environ)
-    # The folder's name and the option board are no settings, so that they come last.
-    found = (_without(without, layer) for layer in (*project[:1], *files, *project[1:]))
-    return Settings(first, environment(environ), *found)
+    # The folder's name and the option board are not settings, so they come last.
+    others = (_without(without, layer) for layer in (*project[:1], *files, *project[1:]))
+    return Settings(first, environment(environ), *others)
 
 
 def _without(names: Collection[str], layer: Layer) -> Layer:

@@ -11,7 +11,7 @@ import pytest
 from acpublish import publish
 from acpublish.cli import main
 from acpublish.doctor.findings import Finding, State
-from acpublish.doctor.live import check_server
+from acpublish.doctor.live_server import check_server
 from bench.peers import STREAM_MODULE, free_port, http, nginx, nginx_with, tool
 from bench.report import Unavailable
 from tests.docs.documents import ROOT, blocks
@@ -88,7 +88,7 @@ def test_nginx_as_an_http_proxy(
     for one in found.values():
         assert one.state is State.ERROR
         assert "nginx refuses (status 400)" in one.what
-        assert "no setting of nginx's http module cures this" in one.what
+        assert "no setting of nginx's http module fixes this" in one.what
         assert "libnginx-mod-stream" in one.change
         assert f"listen {port};" in one.change
     assert capsys.readouterr().out.splitlines()[-1].startswith("2 errors, ")

@@ -174,7 +174,8 @@ def test_what_the_server_says_that_it_holds_is_compared(
         code, out, err = publish(proxy.url, tmp_path, token)
         assert proxy.uploads == 1
     assert (code, out) == (6, "")
-    assert f"holds {len(IMAGE)} bytes with the sha256 {'0' * 64}; sent were" in err
+    stored = f"stored {len(IMAGE)} bytes with the sha256 {'0' * 64}, but {len(IMAGE)} bytes with"
+    assert stored in err
 
 
 def test_a_refusal_before_the_end_of_a_long_upload_is_told(

@@ -70,8 +70,8 @@ def catalog(tmp_path: Path) -> Path:
         ("TO", "http://me:secret@127.0.0.1:1/", "ACPUBLISH_TOKEN"),
         ("ON_BUILD", "perhaps", "yes or no"),
         ("TO", "127.0.0.1:8000", "Write http://127.0.0.1:8000"),
-        ("SIGNING_KEY", "platformio.ini", "holds no private key"),
-        ("CHIP", "esp9", "is no chip"),
+        ("SIGNING_KEY", "platformio.ini", "does not contain a private key"),
+        ("CHIP", "esp9", "is not a known chip"),
     ],
 )
 def test_a_bad_setting_is_refused_before_the_build(

@@ -50,7 +50,7 @@ def test_a_bad_file_is_one_line_before_the_build_and_hides_no_target(project: Pr
     assert "upload_ota" in listed.stdout
     assert run.returncode == 1
     (line,) = errors(run)
-    assert "acpublish.toml is no TOML: " in line
+    assert "acpublish.toml is not valid TOML: " in line
     assert compiled(run) == []
 
 
@@ -64,7 +64,7 @@ def test_what_is_no_setting_and_a_token_draw_warnings(
     run = project.run("-t", "upload_ota")
 
     assert run.ok, run.stdout
-    assert "warning: custom_ota_chanel in platformio.ini is no setting" in run.stdout
+    assert "warning: custom_ota_chanel in platformio.ini is not a setting" in run.stdout
     assert "warning: custom_ota_token is not used" in run.stdout
     assert "warning: the token in acpublish.toml is not used" in run.stdout
     assert SECRET not in run.stdout

@@ -93,7 +93,9 @@ def test_a_publish_takes_what_files_say(
     assert said.status == 0, said.err
     assert said.out.startswith("lamp 1.2.3 for d1_mini (ini): published")
     error = acpublish("publish", firmware).error()
-    assert error.startswith("acpublish: error: no board is given. Name the environment with -e d1 ")
+    assert error.startswith(
+        "acpublish: error: no board is given. Choose the environment with -e d1 "
+    )
 
 
 @pytest.mark.parametrize("words", [("config",), ("publish", "x.bin"), ("check", "x.bin")])
@@ -101,7 +103,7 @@ def test_a_bad_file_is_one_line(acpublish: CommandLine, tmp_path: Path, words: l
     (tmp_path / "acpublish.toml").write_text("chanel = 'beta'\n")
     said = acpublish(*words)
     assert said.status == 2
-    assert "acpublish.toml: 'chanel' is no setting. Write channel" in said.error()
+    assert "acpublish.toml: 'chanel' is not a setting. Write channel" in said.error()
 
 
 def test_an_import_does_not_take_a_projects_names(

@@ -107,7 +107,7 @@ def test_a_file_against_a_release(acpublish: CommandLine, releases: Path, firmwa
         (("lamp@1.0.0", "x.bin", "--to", "C", "--board", "c3"), 8, "no firmware for c3"),
         (("lamp@1.0.0", "x.bin", "--to", "C", "--kind", "filesystem"), 8, "no filesystem for any"),
         (("lamp@new", "x.bin", "--to", "C"), 7, "'new'"),
-        (("lamp@1.0.0", "x.bin", "--to", "C", "--kind", "x"), 2, "--kind: 'x' is no kind"),
+        (("lamp@1.0.0", "x.bin", "--to", "C", "--kind", "x"), 2, "--kind: 'x' is not a kind"),
         (("no.bin", "x.bin"), 7, "no.bin cannot be read"),
     ],
 )

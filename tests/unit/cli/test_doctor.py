@@ -25,8 +25,8 @@ def test_an_error_is_status_1_and_one_line_with_the_cure(acpublish: CommandLine)
     assert not said.err
     *lines, last = said.out.splitlines()
     assert [line for line in lines if not line.startswith("ok ")] == [
-        "error  md5         an image comes without x-MD5, so that devices flash a damaged "
-        "download, too. Serve the catalog with acpublish serve; in nginx, no "
+        "error  md5         an image is sent without x-MD5, so devices will flash even a damaged "
+        "download. Serve the catalog with acpublish serve; in nginx, remove "
         "proxy_hide_header x-MD5;."
     ]
     assert last == f"1 error, {len(lines) - 1} ok"

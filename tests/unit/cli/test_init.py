@@ -80,7 +80,7 @@ def test_undo_leaves_what_init_did_not_write(acpublish: CommandLine, project: Pa
     (project / "platformio.ini").write_text(text)
     (project / "VERSION").write_text("0.1.0\n")
     said = acpublish("init", "-d", project, "--to", "other", "--yes")
-    assert "custom_ota_to stays as it is" in said.out
+    assert "custom_ota_to is kept as it is" in said.out
     assert said.out.endswith("Then: pio run -t upload_ota\n")
     assert not Path("other").exists()
     assert acpublish("init", "-d", project, "--undo", "--yes").status == 0
@@ -167,13 +167,13 @@ def test_environments_of_one_board_are_told(
 ) -> None:
     (project / "platformio.ini").write_text(f"{INI}[env:debug]\nboard = d1_mini\n")
     said = acpublish("init", "-d", project, "--to", tmp_path, "--yes")
-    assert "write custom_ota_board = d1_mini-debug into [env:debug]" in said.out
+    assert "add custom_ota_board = d1_mini-debug to [env:debug]" in said.out
 
 
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (("--to", "https://me:secret@h"), "the address holds a user or a password"),
+        (("--to", "https://me:secret@h"), "the URL contains a user or a password"),
         (("--to", "a ; b"), "--to: platformio.ini cannot contain this value"),
         (("--to", "a\nb"), "--to: platformio.ini cannot contain this value"),
         (("--to", "http://"), "--to: "),
@@ -240,7 +240,7 @@ def test_an_edited_script_stays(acpublish: CommandLine, project: Path, tmp_path:
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [(None, "there is no platformio.ini"), ("", "no environment"), ("\xff", "no UTF-8")],
+    [(None, "there is no platformio.ini"), ("", "no environment"), ("\xff", "not valid UTF-8")],
 )
 def test_no_project(acpublish: CommandLine, tmp_path: Path, text: str | None, said: str) -> None:
     if text is not None:
@@ -274,7 +274,7 @@ def test_no_secret_of_the_ini_is_shown_and_none_written(
     (project / "platformio.ini").write_text(held)
     refused = acpublish("init", "-d", project, "--yes", "--to", "http://me:s3cret@host")
     assert refused.status == 2
-    assert "--to: the address holds a user or a password" in refused.error()
+    assert "--to: the URL contains a user or a password" in refused.error()
     assert (project / "platformio.ini").read_text() == held
     said = acpublish("init", "-d", project, "--yes", "--to", "http://host")
     assert " build_flags = -DWIFI_PSK=***" in said.out

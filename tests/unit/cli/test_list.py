@@ -47,7 +47,7 @@ def test_list_of_a_missing_directory_says_what_to_do(acpublish: CommandLine) -> 
 def test_an_address_that_cannot_be_listed_is_named_as_what_it_is(acpublish: CommandLine) -> None:
     said = acpublish("list", "ftp://x")
     assert said.status == 2
-    assert said.error().startswith("acpublish: error: DIR|URL: the address is no http(s) URL")
+    assert said.error().startswith("acpublish: error: DIR|URL: the URL is not a valid http(s) URL")
 
 
 def test_a_server_lists_the_same_entries_as_its_directory(

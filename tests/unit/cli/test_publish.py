@@ -173,7 +173,7 @@ def test_variables_stand_in_and_options_win(
         (("--kind", "cat"), 2, "Use firmware or filesystem"),
         (("--chip", "esp32"), 7, "chip: "),
         (("--to", "missing"), 8, "mkdir"),
-        (("--to", "ftp://x"), 2, "no http(s) URL"),
+        (("--to", "ftp://x"), 2, "not a valid http(s) URL"),
         (("--to", "http://user:secret@x"), 2, "ACPUBLISH_TOKEN"),
     ],
 )

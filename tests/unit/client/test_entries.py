@@ -93,12 +93,12 @@ def test_the_entry_that_stands_for_nothing_is_left_out() -> None:
     ],
 )
 def test_a_garbled_entry_is_named(change: dict[str, Any]) -> None:
-    with pytest.raises(VerificationError, match=r"entry \[1\] is garbled"):
+    with pytest.raises(VerificationError, match=r"entry \[1\] is malformed"):
         read([GOOD, {**GOOD, **change}])
 
 
 def test_a_catalog_that_is_no_list() -> None:
-    with pytest.raises(VerificationError, match="no list"):
+    with pytest.raises(VerificationError, match="not a list"):
         read({"name": "a.bin"})
 
 

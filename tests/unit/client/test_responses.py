@@ -55,11 +55,11 @@ def judged(answer: Answer) -> None:
 @pytest.mark.parametrize(
     ("status", "says"),
     [
-        ("413 Too large", "answers 413 to it with a web page. Raise the limit of the proxy"),
-        ("400 Bad", "answers 400 to it with a web page. Look at the logs"),
-        ("502 Bad Gateway", "answers 502 to it with a web page. Look at the logs"),
-        ("404 No", "answered HTML, not an acpublish server"),
-        ("405 No", "answered HTML, not an acpublish server"),
+        ("413 Too large", "responded with 413 to it with a web page. Raise the limit of the proxy"),
+        ("400 Bad", "responded with 400 to it with a web page. Look at the logs"),
+        ("502 Bad Gateway", "responded with 502 to it with a web page. Look at the logs"),
+        ("404 No", "responded with HTML, so it is not an acpublish server"),
+        ("405 No", "responded with HTML, so it is not an acpublish server"),
     ],
 )
 def test_a_page_of_a_proxy_is_not_taken_for_a_wrong_address(status: str, says: str) -> None:

@@ -26,9 +26,9 @@ def test_requests_and_waits_are_told_in_order() -> None:
     assert shown == [
         f"again in N s (attempt 2 of 4): {why}",
         f"{put}: 500 in N ms",
-        f"again in N s (attempt 3 of 4): {url} answers 500 to it",
+        f"again in N s (attempt 3 of 4): {url} responded with 500 to it",
         f"{put}: 503 in N ms",
-        f"again in N s, as Retry-After asks (attempt 4 of 4): {url} answers 503 to it",
+        f"again in N s, as Retry-After asks (attempt 4 of 4): {url} responded with 503 to it",
         f"{put}: 200 in N ms",
     ]
 

@@ -18,7 +18,8 @@ from pathlib import Path
 import pytest
 
 from acpublish.client.address import parse_address
-from acpublish.client.transport import Outgoing, Patience, Transport
+from acpublish.client.retry import Patience
+from acpublish.client.transport import Outgoing, Transport
 from acpublish.errors import (
     AcpublishError,
     RefusedError,
@@ -46,7 +47,7 @@ def test_what_may_pass_is_tried_again(status: str) -> None:
 
 def test_retries_end() -> None:
     with scripted([head("500 Oops")]) as server:
-        with pytest.raises(RefusedError, match="answers 500 to it"):
+        with pytest.raises(RefusedError, match="responded with 500 to it"):
             transport(server.url).exchange("GET", "/x", body_of)
         assert len(server.requests) == QUICK.attempts
 
@@ -82,7 +83,7 @@ def test_a_server_that_hangs_is_given_up() -> None:
     patience = Patience(first_wait_s=0.02, total_s=0.6)
     with scripted([5.0]) as server:
         begun = time.monotonic()
-        with pytest.raises(UnreachableError, match="no answer in time"):
+        with pytest.raises(UnreachableError, match="no response in time"):
             transport(server.url, timeout_s=0.2, patience=patience).exchange("GET", "/x", body_of)
         assert time.monotonic() - begun < 2.0
 
@@ -93,7 +94,7 @@ def test_a_server_that_dribbles_its_head_is_given_up() -> None:
     dribble: Script = [part for _ in range(100) for part in (0.05, b"X")]
     with scripted([*begins, *dribble]) as server:
         begun = time.monotonic()
-        with pytest.raises(UnreachableError, match="no answer in time"):
+        with pytest.raises(UnreachableError, match="no response in time"):
             transport(server.url, timeout_s=0.2, patience=patience).exchange("GET", "/x", body_of)
         assert time.monotonic() - begun < 2.0
         assert len(server.requests) > 1
@@ -174,7 +175,7 @@ def test_nobody_listens() -> None:
         transport(f"http://127.0.0.1:{port}").exchange("GET", "/x", body_of)
     assert str(caught.value) == (
         f"http://127.0.0.1:{port} cannot be reached: connection refused. "
-        "Check the address, the network, and that the server is running."
+        "Check the URL, the network, and that the server is running."
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from acpublish import UpdateServer, atomic
-from acpublish.client.transport import Patience
+from acpublish.client.retry import Patience
 from acpublish.errors import (
     AuthenticationError,
     NotFoundError,
@@ -69,7 +69,10 @@ def test_device_headers_are_sent_only_when_they_are_needed(tmp_path: Path) -> No
 
 
 def test_a_missing_file_of_the_original_server_is_one_line(tmp_path: Path) -> None:
-    with original_server(tmp_path) as server, pytest.raises(RefusedError, match="answers 500"):
+    with (
+        original_server(tmp_path) as server,
+        pytest.raises(RefusedError, match="responded with 500"),
+    ):
         client(server.url).download("none.bin", tmp_path / "got.bin")
     assert names(tmp_path) == []
 
@@ -117,7 +120,7 @@ def test_a_download_that_breaks_is_tried_again(tmp_path: Path) -> None:
 
 BAD: dict[str, tuple[Script, type[Exception], str]] = {
     "wrong md5": (image_answer(IMAGE, x_MD5="0" * 32), VerificationError, "the md5 of 'a.bin'"),
-    "garbled md5": (image_answer(IMAGE, x_MD5="zz"), VerificationError, "garbled x-MD5"),
+    "garbled md5": (image_answer(IMAGE, x_MD5="zz"), VerificationError, "malformed x-MD5"),
     "no digest": (
         [head(Content_Length=len(IMAGE)), IMAGE],
         VerificationError,
@@ -128,18 +131,18 @@ BAD: dict[str, tuple[Script, type[Exception], str]] = {
     "too large": (
         [head(Content_Length=99_999_999, x_MD5="0" * 32), IMAGE],
         VerificationError,
-        "is the limit",
+        "the limit is",
     ),
     "short": ([head(Content_Length=999_999, x_MD5="0" * 32), IMAGE], UnreachableError, "broke"),
     "stalls": (
         [head(Content_Length=999_999, x_MD5="0" * 32), b"\xe9", 9.0],
         UnreachableError,
-        "no answer in time",
+        "no response in time",
     ),
     "html": (
         [head(Content_Type="text/html", Content_Length=6), b"<html>"],
         RefusedError,
-        "answered HTML",
+        "responded with HTML",
     ),
     "missing": ([head("404 No")], RefusedError, "404"),
     "redirect": ([head("302 Found", Location="http://other/")], RefusedError, "redirects"),
@@ -165,11 +168,11 @@ def test_a_bad_download_leaves_nothing(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("script", "error", "words"),
     [
-        ([head(Content_Type="text/html"), b"<!doctype html>"], RefusedError, "answered HTML"),
-        ([head(), b"  <html></html>"], RefusedError, "answered HTML"),
-        (json_answer("{"), RefusedError, "other than JSON"),
-        (json_answer("[" * 100_000), RefusedError, "other than JSON"),
-        (json_answer('{"a": 1}'), VerificationError, "no list"),
+        ([head(Content_Type="text/html"), b"<!doctype html>"], RefusedError, "responded with HTML"),
+        ([head(), b"  <html></html>"], RefusedError, "responded with HTML"),
+        (json_answer("{"), RefusedError, "with JSON"),
+        (json_answer("[" * 100_000), RefusedError, "with JSON"),
+        (json_answer('{"a": 1}'), VerificationError, "not a list"),
         (json_answer('[{"name": "../x", "type": "bin"}]'), VerificationError, r"entry \[0\]"),
         ([head("404 No")], RefusedError, "404"),
         ([head("301 Moved", Location="/x")], RefusedError, "redirects"),
@@ -183,7 +186,7 @@ def test_a_bad_list(script: Script, error: type[Exception], words: str) -> None:
 
 def test_what_is_no_file_cannot_be_downloaded(tmp_path: Path) -> None:
     for path in ("", "/", "sub/"):
-        with pytest.raises(SettingsError, match="no file"):
+        with pytest.raises(SettingsError, match="not a file"):
             client("http://127.0.0.1:1").download(path, tmp_path)
 
 
@@ -209,10 +212,10 @@ def test_a_directory_that_is_not_there_is_not_found() -> None:
     with scripted(missing) as server:
         with pytest.raises(NotFoundError, match="there is no directory 'nope' in the catalog"):
             UpdateServer(server.url).catalog("nope")
-        with pytest.raises(RefusedError, match="answers 404 to the catalog"):
+        with pytest.raises(RefusedError, match="responded with 404 to the catalog"):
             UpdateServer(server.url).catalog()
     page: Script = [head("404 Not Found", Content_Type="text/html"), b"<html>"]
-    with scripted(page) as server, pytest.raises(RefusedError, match="answered HTML"):
+    with scripted(page) as server, pytest.raises(RefusedError, match="responded with HTML"):
         UpdateServer(server.url).catalog("nope")
 
 

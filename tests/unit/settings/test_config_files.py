@@ -63,16 +63,16 @@ def test_values_of_all_types(tmp_path: Path, environ: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("product = lamp", "is no TOML: "),
-        ('chanel = "x"', "'chanel' is no setting. Write channel, if that is what you mean."),
-        ('skip-checks = ""', "'skip-checks' is no setting. Write skip_checks"),
-        ('zzz = ""', "'zzz' is no setting. acpublish config shows all settings."),
-        ("version = 1.0", "version is a number. Write a text in quotes"),
-        ("product = true", "product is a yes or no. Write a text in quotes"),
+        ("product = lamp", "is not valid TOML: "),
+        ('chanel = "x"', "'chanel' is not a setting. Write channel, if that is what you mean."),
+        ('skip-checks = ""', "'skip-checks' is not a setting. Write skip_checks"),
+        ('zzz = ""', "'zzz' is not a setting. List all settings with acpublish config."),
+        ("version = 1.0", "version is a number. Write a string in quotes"),
+        ("product = true", "product is a yes or no. Write a string in quotes"),
         ("compress = 1", "compress is a number. Write true or false."),
-        ("skip_checks = [1]", "skip_checks is a list. Write texts in quotes"),
+        ("skip_checks = [1]", "skip_checks is a list. Write strings in quotes"),
         ("[product]\na = 1", "product is a table"),
-        ("version = 2020-01-01", "version is no text"),
+        ("version = 2020-01-01", "version is not a string"),
     ],
 )
 def test_a_bad_file_is_one_line_that_names_it(
@@ -88,11 +88,11 @@ def test_a_bad_file_is_one_line_that_names_it(
 
 def test_files_that_cannot_be_read(tmp_path: Path, environ: dict[str, str]) -> None:
     (tmp_path / "acpublish.toml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(SettingsError, match="it is no UTF-8"):
+    with pytest.raises(SettingsError, match="it is not valid UTF-8"):
         file_layers(tmp_path, environ)
     (tmp_path / "acpublish.toml").unlink()
     (tmp_path / "pyproject.toml").write_text("[tool]\nacpublish = 1\n")
-    with pytest.raises(SettingsError, match=r"tool\.acpublish is no table"):
+    with pytest.raises(SettingsError, match=r"tool\.acpublish is not a table"):
         file_layers(tmp_path, environ)
     (tmp_path / "pyproject.toml").unlink()
     (tmp_path / "pyproject.toml").mkdir()
@@ -150,5 +150,5 @@ def test_no_parser_is_loaded_where_there_is_no_file(
 def test_files_are_read_when_a_value_is_asked_for(tmp_path: Path) -> None:
     (tmp_path / "acpublish.toml").write_text("broken")
     lazy = Settings(environment({}), files=lambda: file_layers(tmp_path, {}))
-    with pytest.raises(SettingsError, match="is no TOML"):
+    with pytest.raises(SettingsError, match="is not valid TOML"):
         lazy.text("to")

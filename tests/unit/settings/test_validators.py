@@ -111,6 +111,6 @@ def test_a_token_where_its_file_belongs_is_not_shown() -> None:
 
 
 def test_a_password_in_an_address_without_its_scheme_is_not_shown() -> None:
-    with pytest.raises(SettingsError, match="no http:// or https:// before it") as caught:
+    with pytest.raises(SettingsError, match="does not begin with http:// or https://") as caught:
         Settings(flags({"to": "me:s3cret@host:8000"})).destination()
     assert "s3cret" not in str(caught.value)

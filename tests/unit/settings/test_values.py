@@ -132,14 +132,14 @@ def test_a_chip_that_is_none() -> None:
     for chip in ("esp8266", "esp32c3", "chip-99"):
         assert settings({"chip": chip}).check_options().chip == chip
     with pytest.raises(
-        SettingsError, match=r"--chip: .esp9. is no chip\. There are esp8266, esp32"
+        SettingsError, match=r"--chip: .esp9. is not a known chip\. Use one of: esp8266, esp32"
     ):
         settings({"chip": "esp9"}).check_options()
 
 
 def test_a_file_that_is_no_private_key(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("root:x:0:0\n")
-    with pytest.raises(SettingsError, match="holds no private key"):
+    with pytest.raises(SettingsError, match="does not contain a private key"):
         settings({"signing_key": str(tmp_path / "key")}).signing_key()
 
 
@@ -157,7 +157,7 @@ def test_other_words_are_refused() -> None:
     with pytest.raises(SettingsError, match=r"--on-build: 'maybe' is neither yes nor no"):
         settings({"on_build": "maybe"}).flag("on_build")
     given = {"to": "x", "product": "a", "version": "1.0.0", "board": "b", "kind": "sketch"}
-    with pytest.raises(SettingsError, match=r"--kind: 'sketch' is no kind of image"):
+    with pytest.raises(SettingsError, match=r"--kind: 'sketch' is not a kind of image"):
         settings(dict(given)).publish_options()
 
 
@@ -172,7 +172,7 @@ def test_a_signing_key_is_a_file_seen_from_where_it_is_named(
         tmp_path / "key.pem"
     )
     assert settings().signing_key() is None
-    with pytest.raises(SettingsError, match="ACPUBLISH_SIGNING_KEY: there is no key"):
+    with pytest.raises(SettingsError, match="ACPUBLISH_SIGNING_KEY: there is no key file"):
         settings({}, {"ACPUBLISH_SIGNING_KEY": str(tmp_path)}).signing_key()
     monkeypatch.setitem(sys.modules, "cryptography", None)
     with pytest.raises(MissingExtraError, match="custom_ota_signing_key: "):
@@ -201,7 +201,9 @@ def test_what_is_missing_is_to_be_given_where_it_is_read(
 def test_where_to_publish_is_missing_in_words() -> None:
     with pytest.raises(SettingsError, match="no destination is given") as caught:
         Settings(flags({}), environment({})).destination()
-    assert caught.value.hint.startswith("Set --to or ACPUBLISH_TO, to a directory or a server")
+    assert caught.value.hint.startswith(
+        "Set --to or ACPUBLISH_TO, to a directory or the URL of a server"
+    )
 
 
 def test_a_version_out_of_a_variable() -> None:
@@ -211,7 +213,10 @@ def test_a_version_out_of_a_variable() -> None:
         assert settings({}, {"TAG": text}, {"custom_ota_version": "env:TAG"}).version_source() == (
             "1.2.3"
         )
-    for environ, said in (({}, "TAG is not set"), ({"TAG": "main"}, "variable TAG holds is no")):
+    for environ, said in (
+        ({}, "TAG is not set"),
+        ({"TAG": "main"}, "variable TAG does not contain a version"),
+    ):
         with pytest.raises(VersionError, match=said) as caught:
             settings(dict(given), environ).publish_options()
         assert caught.value.problem.startswith("--version: ")

@@ -10,7 +10,7 @@ from email.utils import formatdate
 import pytest
 
 from acpublish.doctor.findings import Finding, State
-from acpublish.doctor.live import check_server
+from acpublish.doctor.live_server import check_server
 from acpublish.errors import SettingsError
 from tests.unit.doctor.faulty import Answer, Fault, Request, entry, faulty
 
@@ -182,19 +182,19 @@ def clock(seconds: float) -> Fault:
         (nginx_refuses, "slash-less", "nginx refuses (status 400)"),
         (another_refuses, "slash-less", "the server or a proxy refuses (no HTTP server)"),
         (raw_names_refused, "raw-names", "raw spaces"),
-        (chunked_list, "chunked", "the list for AutoConnect comes in chunks"),
-        (chunked_image, "chunked", "an image comes in chunks"),
-        (no_length, "length", "an image comes without a Content-Length"),
+        (chunked_list, "chunked", "the list for AutoConnect is sent in chunks"),
+        (chunked_image, "chunked", "an image is sent in chunks"),
+        (no_length, "length", "an image is sent without a Content-Length"),
         (to_https, "redirect", "an image is redirected to https (status 301)"),
-        (elsewhere, "redirect", "to another address (status 307)"),
+        (elsewhere, "redirect", "to another URL (status 307)"),
         (no_md5, "md5", "without x-MD5"),
-        (two_md5s, "md5", "x-MD5 twice"),
+        (two_md5s, "md5", "two x-MD5 headers"),
         (strange_md5, "md5", "not 32 hex digits"),
-        (wrong_md5, "md5", "not that of the bytes"),
-        (endless, "up-to-date", "install it at each check"),
-        (no_304, "up-to-date", "not answered with 304, but: status 204"),
-        (folder_readable, "hidden", "everyone can read /.acpublish/"),
-        (objects_readable, "hidden", "everyone can read /.acpublish/"),
+        (wrong_md5, "md5", "does not match the bytes"),
+        (endless, "up-to-date", "installs it at each check"),
+        (no_304, "up-to-date", "does not get 304, but: status 204"),
+        (folder_readable, "hidden", "anyone can read /.acpublish/"),
+        (objects_readable, "hidden", "anyone can read /.acpublish/"),
         (clock(7200), "clock", "2 hours ahead of this machine's"),
         (clock(-200_000), "clock", "2 days behind this machine's"),
     ],
@@ -214,10 +214,10 @@ def test_a_trouble_is_named_alone(fault: Fault, name: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        (listing(*(f"sketch{number}.bin" for number in range(26))), "26 firmwares"),
+        (listing(*(f"sketch{number}.bin" for number in range(26))), "26 images"),
         (listing("x" * 140 + ".bin"), "256 bytes"),
         (listing(), "Invalid catalog list: InvalidInput"),
-        (password, "no credentials"),
+        (password, "cannot send credentials"),
         (no_list, "status 502"),
     ],
 )
@@ -230,7 +230,7 @@ def test_a_list_that_a_device_cannot_use(fault: Fault, words: str) -> None:
 
 def test_everything_compressed() -> None:
     found = [one for one in troubles(zipped) if one.name == "encoding"]
-    assert [one.what.split(" comes")[0] for one in found] == [
+    assert [one.what.split(" is sent")[0] for one in found] == [
         "the list for AutoConnect",
         "an image",
     ]

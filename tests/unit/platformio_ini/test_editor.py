@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from platformio.project.config import ProjectConfig
 
 from acpublish.init.platformio import project_change, undo_change
-from acpublish.platformio_ini.text import Ini
+from acpublish.platformio_ini.editor import IniEditor
 
 OURS = "post:acpublish_ota.py"
 SINGLE = "[env:d1]\nplatform = espressif8266\nboard = d1_mini\nframework = arduino\n"
@@ -106,11 +106,11 @@ def test_entries_that_would_be_broken_stay_and_are_told(tmp_path: Path, text: st
         others = [entry for entry in entries if entry != OURS]
         assert others == before[name]
     if any(OURS not in entries for entries in found.values()):
-        assert "each entry on a line of its own" in " ".join(change.notes)
+        assert "each entry on a separate line" in " ".join(change.notes)
 
 
 def test_an_entry_that_begins_alike_stays() -> None:
-    ini = Ini(f"[env:x]\nextra_scripts = x.py, {OURS}.old, {OURS}\n")
+    ini = IniEditor(f"[env:x]\nextra_scripts = x.py, {OURS}.old, {OURS}\n")
     ini.remove_entry("extra_scripts", OURS)
     assert ini.text == f"[env:x]\nextra_scripts = x.py, {OURS}.old\n"
 
@@ -156,8 +156,11 @@ def test_any_project_keeps_its_scripts(tmp_path: Path, text: str) -> None:
     assert undone == text
 
 
-def test_lookup_follows_extends() -> None:
-    ini = Ini(
-        "[base]\nx = 1\n[mid]\nextends = base\n[env]\nx = 3\n[env:a]\nextends = mid\n[env:b]\n"
-    )
-    assert (ini.lookup("a", "x"), ini.lookup("b", "x"), ini.lookup("b", "y")) == ("1", "3", None)
+@pytest.mark.parametrize(
+    "value", [" a.py, b.py", "\n  a.py, b.py", "\n  ; why\n  a.py\n  b.py, c.py", " a.py\n", ""]
+)
+def test_entries_are_split_as_platformio_does(tmp_path: Path, value: str) -> None:
+    text = f"[env:x]\nextra_scripts ={value}\nboard = x\n"
+    (tmp_path / "platformio.ini").write_text(text)
+    expected = scripts(tmp_path / "platformio.ini")["x"]
+    assert IniEditor(text).entries("env:x", "extra_scripts") == expected

@@ -1,4 +1,4 @@
-"""Asks as the updaters do, and keeps the heads of the answers, which an updater throws away."""
+"""Sends the requests of a device, and keeps the response headers, which an updater discards."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from acpublish.emulator.request import catalog_request, update_request
 from acpublish.emulator.updater import Device
 from acpublish.wire import MAX_IMAGE_BYTES, NO_MAC, Family
 
-#: What may happen at most, so that no doubt about the room on a device gets into the findings.
+#: The largest flash there is, so findings never depend on the free space of a device.
 _CHIP_BYTES = 16 * 1024 * 1024
 _STALL_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What came of one request.
+    """The result of one request.
 
     Attributes:
-        answer: The answer, its head read; None where none came that a device would take.
-        body: The image, where it was to be read and could be.
-        fault: Why none came, in the words of a device.
+        answer: The response, with its headers read; None if there is none that a device accepts.
+        body: The image, if it was requested and could be read.
+        fault: Why there is no response, in the words of a device.
     """
 
     answer: Response | None = None
@@ -34,15 +34,15 @@ class Reply:
 
     @property
     def status(self) -> int | None:
-        """The HTTP status, None without an answer."""
+        """The HTTP status, None without a response."""
         return self.answer.status if self.answer else None
 
 
-class Asker:
+class Probe:
     """A device of one family in front of one server."""
 
     def __init__(self, chip: Family, place: Endpoint) -> None:
-        """Prepares to ask.
+        """Prepares the requests; nothing is sent yet.
 
         Args:
             chip: The family.
@@ -61,37 +61,37 @@ class Asker:
         )
 
     def list(self) -> tuple[Reply, CatalogPage | None]:
-        """Asks for the list that AutoConnectUpdate shows; no page where it comes in chunks."""
+        """Requests the list that AutoConnectUpdate shows; there is no page if it is chunked."""
         options, place = self._options, self._place
         request = catalog_request(options, place.host, place.port, ".")
         try:
-            with self._asked(request, options.catalog_timeout_s) as answer:
+            with self._response(request, options.catalog_timeout_s) as answer:
                 if answer.header("Transfer-Encoding"):
                     return Reply(answer=answer), None
                 return Reply(answer=answer), read_page(answer, options.catalog_timeout_s)
         except HttpError as fault:
             return Reply(fault=str(fault)), None
 
-    def ask(self, target: bytes, *, runs: bytes | None = None, whole: bool = False) -> Reply:
-        """Asks for an update.
+    def update(self, target: bytes, *, runs: bytes | None = None, whole: bool = False) -> Reply:
+        """Requests an update.
 
         Args:
-            target: What to ask for, raw.
-            runs: The image that the device runs; None for one that no catalog has.
-            whole: Whether to read the image, too.
+            target: The request target, raw.
+            runs: The image that the device runs; None for an image that is in no catalog.
+            whole: Whether to also read the image.
         """
         options, place = self._options, self._place
         reported = FACTORY if runs is None else running(runs)
         request = update_request(options, reported, place.host, place.port, target)
         try:
-            with self._asked(request, options.timeout_s) as answer:
+            with self._response(request, options.timeout_s) as answer:
                 readable = whole and answer.status == 200 and not answer.header("Transfer-Encoding")
                 size = min(answer.size, MAX_IMAGE_BYTES) if readable else 0
                 return Reply(answer=answer, body=answer.read(max(size, 0), options.stall_s))
         except HttpError as fault:
             return Reply(fault=str(fault))
 
-    def _asked(self, request: bytes, timeout_s: float) -> AbstractContextManager[Response]:
+    def _response(self, request: bytes, timeout_s: float) -> AbstractContextManager[Response]:
         return exchange(
             self._place,
             request,
@@ -101,7 +101,7 @@ class Asker:
         )
 
     def install(self, name: str) -> Outcome:
-        """Installs a listed firmware, as AutoConnectUpdate does with HTTPUpdate."""
+        """Installs a listed image, as AutoConnectUpdate does with HTTPUpdate."""
         url = f"http://{_bracketed(self._place.host)}:{self._place.port}"
         return Device(self._options).install(url, name)
 

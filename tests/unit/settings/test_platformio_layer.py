@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from acpublish.errors import SettingsError
-from acpublish.release import names
-from acpublish.settings.project_ini import project_layers
+from acpublish.settings.platformio_layer import project_layers
 from acpublish.settings.values import Settings
 
 INI = """\
@@ -21,6 +20,7 @@ place = releases
 [env]
 custom_ota_to = same  ; a comment
 custom_ota_product = ${this.__env__}
+custom_ota_core = ${CORE_VERSION}
 custom_ota_compress = yes
 [env:d1]
 board = D1_mini
@@ -65,19 +65,17 @@ def test_without_an_environment_what_all_of_a_plain_run_have_alike(project: Path
 def test_an_environment_that_is_not_there(project: Path) -> None:
     with pytest.raises(SettingsError, match="no environment 'zz'") as caught:
         project_layers(project, "zz")
-    assert caught.value.hint == "There are d1, attic, c3."
+    assert caught.value.hint == "Use one of: d1, attic, c3."
 
 
-def test_what_is_filled_in(project: Path, request: pytest.FixtureRequest) -> None:
+def test_what_is_filled_in(project: Path) -> None:
     layers = project_layers(project, "attic", defaults=True)
     found = Settings(*layers)
-    if "without" in request.node.name:
-        assert found.text("product") == names.product_from(project.name)
-        (warning,) = found.warnings()
-        assert "custom_ota_product in platformio.ini is left out: it holds ${…}" in warning
-    else:
-        assert found.text("product") == "attic"
-        assert found.warnings() == ()
+    assert found.text("product") == "attic"
+    # Only a build knows a variable of SCons.
+    assert found.text("core") is None
+    (warning,) = found.warnings()
+    assert "custom_ota_core in platformio.ini is ignored: it contains ${…}, which only" in warning
     assert found.check_options().partitions == project / "attic.csv"
 
 
@@ -111,5 +109,5 @@ def test_an_option_that_is_no_setting_draws_a_warning(tmp_path: Path) -> None:
     token, name = Settings(*project_layers(tmp_path)).warnings()
     assert "custom_ota_token is not used" in token
     assert "abcd1234" not in token
-    assert "custom_ota_chanel in platformio.ini is no setting" in name
+    assert "custom_ota_chanel in platformio.ini is not a setting" in name
     assert "Write custom_ota_channel" in name

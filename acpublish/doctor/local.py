@@ -1,4 +1,4 @@
-"""Examines what there is here: the machine, the project, and where it is published to."""
+"""Examines this machine, the project in a folder, and the destinations that are set there."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from acpublish.doctor.destination import check_destinations
+from acpublish.doctor.extra_scripts import check_scripts, hooks_of
 from acpublish.doctor.findings import Finding, error, not_checked
-from acpublish.doctor.hooks import check_scripts, hooks_of
 from acpublish.doctor.machine import check_machine
 from acpublish.errors import SettingsError
-from acpublish.platformio_ini.options import Options
+from acpublish.platformio_ini.reader import BuiltinReader
 
-__all__ = ["check_here"]
+__all__ = ["check_local"]
 
 
-def check_here(directory: Path, environ: Mapping[str, str]) -> list[Finding]:
-    """Examines this machine, the project in a folder, and the destination that is set there.
+def check_local(directory: Path, environ: Mapping[str, str]) -> list[Finding]:
+    """Examines this machine, the project in a folder, and its destinations.
 
     Args:
         directory: The folder.
@@ -31,12 +31,14 @@ def _project(directory: Path, environ: Mapping[str, str]) -> list[Finding]:
         missing = not_checked("project", "there is no platformio.ini in this folder", hint)
         return [missing, *check_destinations(directory, [], environ)]
     try:
-        options = Options(directory)
+        project = BuiltinReader(directory, environ=environ)
+        if not project.device_environments():
+            return [not_checked("project", "platformio.ini has no environment for a device")]
+        hooks = hooks_of(directory, project)
+        findings = check_scripts(directory, project, hooks)
     except SettingsError as fault:
         return [error("project", fault.problem, fault.hint)]
-    if not options.environments():
-        return [not_checked("project", "platformio.ini has no environment for a device")]
-    hooks = hooks_of(directory, options)
     published = [name for name, entries in hooks.items() if entries]
-    found = check_scripts(directory, options, hooks)
-    return [*found, *check_destinations(directory, published, environ)] if published else found
+    if published:
+        findings += check_destinations(directory, published, environ)
+    return findings

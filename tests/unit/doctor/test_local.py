@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from acpublish.doctor.findings import Finding, State
-from acpublish.doctor.here import check_here
+from acpublish.doctor.local import check_local
 from acpublish.platformio_ini.extra_script import packaged_script
 from tests.unit.doctor.faulty import Answer, Request, faulty
 
@@ -33,7 +33,7 @@ def check(tmp_path: Path) -> Check:
         if ini is not None:
             (root / "platformio.ini").write_text(ini)
         home = str(tmp_path / "home")
-        found = check_here(
+        found = check_local(
             root, {"HOME": home, "XDG_STATE_HOME": home, "XDG_CONFIG_HOME": home, **environ}
         )
         assert found[0].name == "platformio"
@@ -91,7 +91,7 @@ def test_an_environment_that_is_not_published_on_purpose(check: Check, tmp_path:
     own = f"{ENV}{COMMON}custom_ota_to = {tmp_path / 'catalog'}\n[env:y]\nboard = d1_mini\n"
     found = the_trouble(check(own))
     assert (found.name, found.state) == ("extra-scripts", State.WARNING)
-    assert "the environment y does not name" in found.what
+    assert "the environment y does not have" in found.what
 
 
 def test_a_script_of_another_name_and_place(check: Check, tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_a_file_of_settings_that_is_broken(check: Check, tmp_path: Path) -> None
     (tmp_path / "lamp" / "acpublish.toml").write_text("to = [")
     found = check(ini(tmp_path))
     assert troubles(found) == [("settings", State.ERROR)]
-    assert "is no TOML" in next(one.what for one in found if one.state is State.ERROR)
+    assert "is not valid TOML" in next(one.what for one in found if one.state is State.ERROR)
 
 
 def test_a_version_that_is_not_there(check: Check, tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_folders_that_cannot_be_written(
     monkeypatch.setattr(os, "access", lambda path, _: Path(path) != tmp_path / folder)
     found = the_trouble(check(ini(tmp_path)))
     assert (found.name, found.state) == (name, state)
-    assert f"{folder} cannot be written" in found.what
+    assert f"{folder} is not writable" in found.what
 
 
 def test_a_state_folder_that_is_a_file(check: Check, tmp_path: Path) -> None:

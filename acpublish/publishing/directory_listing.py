@@ -1,0 +1,107 @@
+"""Lists a directory of a catalog, whether the catalog is a directory or a server."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from acpublish.errors import NotFoundError, TransferError
+from acpublish.publishing.options import Destination
+from acpublish.release import names
+from acpublish.release.manifest import Release
+
+__all__ = ["ListedFile", "list_directory"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedFile:
+    """An entry of a directory in a catalog.
+
+    Attributes:
+        name: Its name in the directory.
+        type: ``bin``, ``directory`` or ``file``.
+        size: Bytes.
+        modified: In UTC for a directory, by its own clock for a server; None if it does not say.
+        signed_with: The ids of the keys that signed it.
+    """
+
+    name: str
+    type: str
+    size: int
+    modified: datetime | None
+    signed_with: tuple[str, ...] = ()
+
+
+def list_directory(destination: Destination, path: str = ".") -> tuple[ListedFile, ...]:
+    """Lists a directory of a catalog, of a directory and of a server alike.
+
+    Args:
+        destination: A catalog directory or a server.
+        path: The directory below the catalog.
+
+    Raises:
+        CatalogError: The catalog is missing or is not a directory.
+        NotFoundError: There is no such directory in the catalog.
+        TransferError: The server cannot be reached, refuses, or sends something else.
+    """
+    return (_list_server if destination.is_server else _list_local)(destination, path)
+
+
+def _list_local(destination: Destination, path: str) -> tuple[ListedFile, ...]:
+    from acpublish.catalog.directory import DirectoryCatalog
+    from acpublish.catalog.files import CatalogFiles, Directory
+
+    catalog = DirectoryCatalog(Path(destination.to))
+    files = CatalogFiles(catalog)
+    directory = files.locate(os.fsencode(path))
+    if not isinstance(directory, Directory):
+        raise NotFoundError(
+            f"there is no directory {path!a} in the catalog",
+            hint="List the whole catalog, without --path.",
+        )
+    keys = _signed_with(catalog.releases(directory.product) if directory.product else ())
+    return tuple(
+        ListedFile(
+            name=entry.name,
+            type=entry.type,
+            size=entry.size,
+            modified=datetime.fromtimestamp(entry.modified, timezone.utc),
+            signed_with=keys.get(entry.name, ()),
+        )
+        for entry in files.entries(directory)
+    )
+
+
+def _list_server(destination: Destination, path: str) -> tuple[ListedFile, ...]:
+    from acpublish.client.remote import RemoteCatalog
+    from acpublish.client.update_server import UpdateServer
+
+    entries = UpdateServer(destination.to).catalog(path)
+    keys: dict[str, tuple[str, ...]] = {}
+    if names.is_name(path):
+        # The original server has no releases, and so no signatures.
+        with contextlib.suppress(TransferError):
+            keys = _signed_with(RemoteCatalog(destination.to).releases(path))
+    return tuple(
+        ListedFile(
+            name=entry.name,
+            type=entry.type,
+            size=entry.size,
+            modified=entry.modified,
+            signed_with=keys.get(entry.name, ()),
+        )
+        for entry in entries
+    )
+
+
+def _signed_with(releases: Iterable[Release]) -> dict[str, tuple[str, ...]]:
+    """Returns the ids of the keys that signed each visible file."""
+    return {
+        image.file: tuple(signature.key for signature in image.signatures)
+        for release in releases
+        for image in release.images
+    }
