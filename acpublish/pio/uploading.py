@@ -51,7 +51,7 @@ def publish(
     Args:
         hook: What this run shares.
         path: The image; it becomes the very bytes that are published.
-        on_build: As for :func:`acpublish.publishing.publish_image`.
+        on_build: As for :func:`acpublish.publishing.publish.publish_image`.
         kind: What it is, where that is not what the settings say.
 
     Raises:
