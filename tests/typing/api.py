@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import acpublish
-from acpublish import AcpublishError, Image, Publication, UpdateServer
+from acpublish import AcpublishError, Image, Outcome, Publication, UpdateServer, Version
 
 
 def newest_build(path: Path, catalog: str) -> str:
@@ -25,15 +25,21 @@ def newest_build(path: Path, catalog: str) -> str:
             chip=stamped.chip,
             core="3.1.2",
             compress=True,
+            signing_key=path.with_name("key.pem"),
+            accept_secrets="0123456789ab",
         )
     except AcpublishError as fault:
         return f"{fault.problem}: {fault.hint}"
     size: int = done.receipt.size
-    return f"{done.submission.version} {done.receipt.outcome.value} {size} {done.receipt.url}"
+    if done.outcome is Outcome.ALREADY_PUBLISHED:
+        newest: Version = done.version
+        return f"{newest} on {done.channel}: {done.file}, {', '.join(done.warnings)}"
+    return f"{done.submission.version} {done.receipt.outcome.value} {size} {done.url}"
 
 
 def first_image(url: str, folder: Path) -> Path | None:
-    server = UpdateServer(url, trusted_keys=[(folder / "lamp.pub").read_text()])
+    keys: list[Path | str] = [folder / "lamp.pub", (folder / "new.pub").read_text()]
+    server = UpdateServer(url, trusted_keys=keys)
     for entry in server.catalog("."):
         if entry.type == "bin":
             target = folder / entry.name
