@@ -1,4 +1,4 @@
-"""Benchmarks: the update server beside nginx, and what the hook adds to a build.
+"""Benchmarks: the update server compared with nginx, and what the hook adds to a build.
 
-``python -m bench`` runs them all; docs/benchmarks.md says what each one measures.
+``python -m bench`` runs them all; docs/benchmarks.md describes them.
 """

@@ -1,4 +1,4 @@
-"""Runs the measurements and prints what they found.
+"""Runs the measurements and prints their results.
 
 The exit status is 0 even when goals are missed, because other machines and busy ones differ; with
 ``--strict`` it is 1 when one is missed or could not be measured, and 2 when something fails.
@@ -44,17 +44,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(MEASUREMENTS))
     parser.add_argument("--strict", action="store_true", help="status 1 for a missed goal")
-    parser.add_argument("--short", action="store_true", help="tiny counts, only to see it work")
+    parser.add_argument("--short", action="store_true", help="tiny counts, to check that it works")
     given = parser.parse_args(arguments)
     unknown = [name for name in given.names if name not in MEASUREMENTS]
     if unknown:
-        parser.error(f"no measurement is called {unknown[0]}: there are {', '.join(MEASUREMENTS)}")
+        parser.error(f"there is no measurement {unknown[0]}; use one of: {', '.join(MEASUREMENTS)}")
     chosen = {name: MEASUREMENTS[name] for name in given.names or MEASUREMENTS}
     return run(chosen, SHORT if given.short else FULL, strict=given.strict)
 
 
 def run(measurements: Mapping[str, Measurement], scale: Scale, *, strict: bool) -> int:
-    """Runs measurements one after the other, and prints each report as soon as it is there.
+    """Runs measurements one after the other, and prints each report as soon as it is ready.
 
     Returns:
         The exit status.
@@ -66,17 +66,17 @@ def run(measurements: Mapping[str, Measurement], scale: Scale, *, strict: bool) 
     begin = time.monotonic()
     all_reached = True
     for name, measurement in measurements.items():
-        with tempfile.TemporaryDirectory(prefix="acpublish-bench-") as place:
+        with tempfile.TemporaryDirectory(prefix="acpublish-bench-") as folder:
             try:
-                report = measurement(scale, Path(place))
+                report = measurement(scale, Path(folder))
             except Unavailable as reason:
                 report = Report(title=name, skipped=str(reason))
-            except BenchError as fault:
-                sys.stderr.write(f"bench: {name}: {fault}\n")
+            except BenchError as error:
+                sys.stderr.write(f"bench: {name}: {error}\n")
                 return 2
         all_reached = all_reached and report.reached
         _say(report.text())
-    _say(f"{time.monotonic() - begin:.0f} s in all")
+    _say(f"{time.monotonic() - begin:.0f} s in total")
     return 1 if strict and not all_reached else 0
 
 

@@ -12,7 +12,7 @@ _PATIENCE_S = 20.0
 
 
 def device_headers(sketch_md5: str = OTHER_MD5) -> tuple[str, ...]:
-    """Returns the headers of an ESP8266 that asks for an update (ESP8266HTTPUpdate.cpp)."""
+    """Returns the headers of an ESP8266 that checks for an update (ESP8266httpUpdate.cpp)."""
     return (
         "User-Agent: ESP8266-http-Update",
         "Connection: close",
@@ -35,26 +35,26 @@ def request(target: str, headers: tuple[str, ...] = ()) -> bytes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """An answer's status and body."""
+class Response:
+    """A response's status and body."""
 
     status: int
     body: bytes
 
 
-def ask(port: int, target: str, headers: tuple[str, ...] = ()) -> Answer:
-    """Asks once, and reads until the server closes.
+def ask(port: int, target: str, headers: tuple[str, ...] = ()) -> Response:
+    """Sends one request, and reads until the server closes the connection.
 
     Raises:
-        BenchError: What came is no answer.
+        BenchError: There was no HTTP response.
     """
     parts = []
     with socket.create_connection(("127.0.0.1", port), _PATIENCE_S) as connection:
         connection.sendall(request(target, headers))
         while part := connection.recv(1 << 18):
             parts.append(part)
-    head, found, body = b"".join(parts).partition(b"\r\n\r\n")
+    head, end, body = b"".join(parts).partition(b"\r\n\r\n")
     words = head.split(maxsplit=2)
-    if not found or len(words) < 2 or not words[1].isdigit():
-        raise BenchError(f"no HTTP answer to {target}")
-    return Answer(status=int(words[1]), body=body)
+    if not end or len(words) < 2 or not words[1].isdigit():
+        raise BenchError(f"no HTTP response to {target}")
+    return Response(status=int(words[1]), body=body)

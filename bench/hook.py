@@ -28,11 +28,11 @@ custom_ota_product = lamp
 custom_ota_version = 1.0.0
 custom_ota_on_build = yes
 """
-#: With the program itself this makes an image of a little more than 1 MiB.
+#: Together with the program, this makes an image of a little more than 1 MiB.
 _FLAGS = "build_flags = -DACP_BALLAST=1000000\n"
-#: In the process of a build SCons and PlatformIO are there already.
+#: The process of a build has already imported SCons and PlatformIO.
 _BUILD = "import SCons.Script, platformio.project.config"
-#: All that a run with the hook imports, when there is nothing to publish.
+#: Everything that a run with the hook imports if there is nothing to publish.
 _HOOK = "import acpublish.pio, acpublish.pio.hook"
 _TIMED = """\
 import time
@@ -48,17 +48,17 @@ void loop() {{ Serial.println(F("build {number}")); }}
 """
 
 
-def builds(scale: Scale, place: Path) -> Report:
-    """Builds in pairs, the one that begins changing each time."""
+def builds(scale: Scale, folder: Path) -> Report:
+    """Builds in pairs, with the other one first each time."""
     if reason := missing_part("esp8266"):
         raise Unavailable(reason)
-    core = make_core_dir(place / "core")
-    catalog = place / "catalog"
+    core = make_core_dir(folder / "core")
+    catalog = folder / "catalog"
     catalog.mkdir()
     shim = (_ROOT / "extra_scripts" / "acpublish_ota.py").read_text()
-    plain = Project.make(place, "plain", core=core, envs={_ENV: "d1_mini"}, ini_extra=_FLAGS)
+    plain = Project.make(folder, "plain", core=core, envs={_ENV: "d1_mini"}, ini_extra=_FLAGS)
     hooked = Project.make(
-        place,
+        folder,
         "hooked",
         core=core,
         envs={_ENV: "d1_mini"},
@@ -85,7 +85,7 @@ def builds(scale: Scale, place: Path) -> Report:
             *edited.figures("after an edit", "publishing to a directory"),
             *idle.figures("with nothing to do", "and nothing to publish"),
             f"importing acpublish.pio: {spread(package)}",
-            f"importing all of the hook, in a build: {spread(hook)}",
+            f"importing the whole hook, in a build: {spread(hook)}",
         ],
         goals=[
             edited.goal("added to a build that publishes, median", 300),
@@ -125,11 +125,11 @@ def _within(what: str, took_ms: Sequence[float], limit_ms: float) -> Goal:
 
 def _imports(imports: str, times: int, first: str = "") -> list[float]:
     command = [sys.executable, "-c", f"{first}\n{_TIMED.format(imports=imports)}"]
-    said = [
+    times = [
         subprocess.run(command, capture_output=True, text=True, check=True).stdout
         for _ in range(times)
     ]
-    return [float(text) for text in said]
+    return [float(text) for text in times]
 
 
 def _build(project: Project, number: int) -> float:

@@ -1,4 +1,4 @@
-"""A catalog with very many files: what a list takes, and what the server reads for it."""
+"""A catalog with very many files: what a list costs in time, and in bytes that are read."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from tests.support.server import RunningServer, running_server
 
 _LIST = "/_catalog?op=list&path=many"
 _DEVICE = ("User-Agent: ESP8266HTTPClient",)
-#: The server keeps a list for two seconds at most.
+#: The server caches a list for at most two seconds.
 _EXPIRED_S = 2.2
-_KEPT_ASKED = 5
+_CACHED_LISTS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Cost:
-    """What one list took."""
+    """The cost of one list."""
 
     ms: float
     read_bytes: int
 
 
-def listing(scale: Scale, place: Path) -> Report:
-    """Lists one directory: first, from the kept list, and when that has expired."""
-    catalog = place / "catalog"
+def listing(scale: Scale, folder: Path) -> Report:
+    """Lists one directory: the first time, from the cached list, and after that has expired."""
+    catalog = folder / "catalog"
     catalog.mkdir()
     all_bytes = copy_many(catalog / "many", scale.files)
-    with running_server(catalog, place, "--log", "warning") as server:
+    with running_server(catalog, folder, "--log", "warning") as server:
         ask(server.port, "/_catalog?op=list&path=.")
         first = _list(server, scale)
-        kept = [_list(server, scale) for _ in range(_KEPT_ASKED)]
+        cached = [_list(server, scale) for _ in range(_CACHED_LISTS)]
         again = []
         for _ in range(scale.expired):
             time.sleep(_EXPIRED_S)
@@ -47,14 +47,14 @@ def listing(scale: Scale, place: Path) -> Report:
         ask(server.port, _LIST, _DEVICE)
         device_ms = (time.perf_counter() - begin) * 1000
     share = max(cost.read_bytes for cost in again) / all_bytes
-    kept_ms, again_ms = (median(cost.ms for cost in costs) for costs in (kept, again))
+    cached_ms, again_ms = (median(cost.ms for cost in costs) for costs in (cached, again))
     read_again = median(cost.read_bytes for cost in again)
     return Report(
         title=f"A directory of {scale.files:,} files ({all_bytes / 1e6:,.1f} MB), listed",
         figures=[
             f"first: {figure(first.ms)} ms, {first.read_bytes:,} bytes read",
-            f"from the kept list: {figure(kept_ms)} ms",
-            f"when that has expired: {figure(again_ms)} ms, {read_again:,.0f} bytes read",
+            f"from the cached list: {figure(cached_ms)} ms",
+            f"after that has expired: {figure(again_ms)} ms, {read_again:,.0f} bytes read",
             f"for a device, likewise: {figure(device_ms)} ms",
             f"ratio of a later list to the first: {figure(again_ms / first.ms)}",
         ],
@@ -75,5 +75,5 @@ def _list(server: RunningServer, scale: Scale) -> _Cost:
     answer = ask(server.port, _LIST)
     took = time.perf_counter() - begin
     if answer.status != 200 or len(json.loads(answer.body)) != scale.files:
-        raise BenchError("the list is not whole")
+        raise BenchError("the list is not complete")
     return _Cost(ms=took * 1000, read_bytes=read_bytes(server.process.pid) - before)

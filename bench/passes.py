@@ -1,4 +1,4 @@
-"""What the hook and the command line do by themselves: importing, reading and stamping an image."""
+"""What the hook and the command line cost: importing, reading and stamping an image."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _ESP8266_BYTES = 1 << 20
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
-def passes(scale: Scale, place: Path) -> Report:
-    """Measures each beside its smallest peer: a bare interpreter, one pass of the image's sum."""
-    bare_ms, import_ms = _imports(scale, place)
+def passes(scale: Scale, folder: Path) -> Report:
+    """Measures each against its smallest peer: a bare interpreter, one pass of the checksum."""
+    bare_ms, import_ms = _imports(scale, folder)
     esp32, esp8266 = esp32_image("esp32c3", _ESP32_BYTES), esp8266_image(_ESP8266_BYTES)
     took = _medians_ms(
         {
@@ -68,15 +68,15 @@ def _medians_ms(steps: Mapping[str, Callable[[], object]], times: int) -> dict[s
     return {name: median(values) for name, values in took.items()}
 
 
-def _imports(scale: Scale, place: Path) -> tuple[float, float]:
+def _imports(scale: Scale, folder: Path) -> tuple[float, float]:
     bare, importing = [], []
     for _ in range(scale.processes + 1):
         for script, times in (("pass", bare), ("import acpublish.pio", importing)):
             command = [sys.executable, "-c", script]
             times.append(
-                _ms(lambda command=command: subprocess.run(command, cwd=place, check=True))
+                _ms(lambda command=command: subprocess.run(command, cwd=folder, check=True))
             )
-    # The first of each may compile modules.
+    # The first run of each may compile modules.
     return median(bare[1:]), median(importing[1:])
 
 

@@ -1,7 +1,7 @@
-"""The two sides of a comparison: an nginx of our own and the update server, and ab as the clients.
+"""The two sides of a comparison, our own nginx and the update server, and ab as the clients.
 
-nginx gets one worker, sendfile, no access log, a free port of 127.0.0.1 and a directory of its own
-for all that it writes. Every process is ended by its id.
+nginx gets one worker, sendfile, no access log, a free port of 127.0.0.1 and a directory for all
+files that it writes. Every process is ended by its id.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from bench.report import BenchError, Unavailable
 
-#: Where Debian puts what lets nginx pass TCP through.
+#: The module with which nginx passes TCP through, in Debian.
 STREAM_MODULE = Path("/usr/lib/nginx/modules/ngx_stream_module.so")
 
 _START_S = 10.0
@@ -61,21 +61,21 @@ def tool(name: str, package: str) -> str:
     Raises:
         Unavailable: It is not installed.
     """
-    # Debian puts nginx where only root looks.
+    # Debian installs nginx in a directory that is only in root's PATH.
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"])
-    found = shutil.which(name, path=path)
-    if found is None:
+    program = shutil.which(name, path=path)
+    if program is None:
         raise Unavailable(f"{name} is not installed (Debian: apt-get install {package})")
-    return found
+    return program
 
 
 @contextlib.contextmanager
 def nginx(root: Path, prefix: Path) -> Iterator[str]:
-    """Runs nginx over a directory; its address ``/up-to-date`` answers 304.
+    """Runs nginx over a directory; its URL ``/up-to-date`` returns 304.
 
     Args:
         root: What it serves.
-        prefix: A directory for its own files; made if it is missing.
+        prefix: A directory for its own files; created if it is missing.
 
     Yields:
         Its URL.
@@ -95,9 +95,9 @@ def nginx_with(blocks: str, port: int, prefix: Path, *, load: Sequence[Path] = (
     """Runs nginx with blocks of its configuration.
 
     Args:
-        blocks: What comes after its general part.
-        port: Where they let it listen.
-        prefix: A directory for its own files; made if it is missing.
+        blocks: The configuration after the general part.
+        port: The port that they listen on.
+        prefix: A directory for its own files; created if it is missing.
         load: Modules that the blocks need.
 
     Yields:
@@ -105,7 +105,7 @@ def nginx_with(blocks: str, port: int, prefix: Path, *, load: Sequence[Path] = (
     """
     program = tool("nginx", "nginx-light")
     prefix.mkdir(parents=True, exist_ok=True)
-    # Workers of a root's nginx would else run as somebody who must not read temporary files.
+    # The workers of root's nginx would otherwise run as a user who cannot read temporary files.
     user = "user root;" if os.geteuid() == 0 else ""
     config = prefix / "nginx.conf"
     modules = "\n".join(f"load_module {module};" for module in load)
@@ -129,15 +129,15 @@ def nginx_with(blocks: str, port: int, prefix: Path, *, load: Sequence[Path] = (
 
 
 def free_port() -> int:
-    """Returns a port of 127.0.0.1 that nobody listens at."""
+    """Returns a port of 127.0.0.1 that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
         return port
 
 
 def _wait_for(process: subprocess.Popen[bytes], port: int, output: Path) -> None:
-    ends = time.monotonic() + _START_S
-    while process.poll() is None and time.monotonic() < ends:
+    end = time.monotonic() + _START_S
+    while process.poll() is None and time.monotonic() < end:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
         time.sleep(0.05)
@@ -153,21 +153,21 @@ def rate(
     status: int = 200,
     size: int | None = None,
 ) -> float:
-    """Lets ab ask for one address, in HTTP/1.0 with a connection for each request.
+    """Measures one URL with ab, in HTTP/1.0 with a connection for each request.
 
     Args:
-        url: The address.
+        url: The URL.
         requests: How many requests.
         concurrency: How many of them at the same time.
         headers: Further headers.
-        status: What every answer must be: 200 or 304.
-        size: What every body's size must be.
+        status: The status that every response must have: 200 or 304.
+        size: The size that every body must have.
 
     Returns:
         Requests per second.
 
     Raises:
-        BenchError: An answer was another one.
+        BenchError: A response was different.
     """
     options = [option for header in headers for option in ("-H", header)]
     counts = ("-n", str(requests), "-c", str(min(concurrency, requests)))
@@ -180,19 +180,19 @@ def rate(
     )
     if done.returncode != 0:
         raise BenchError(f"ab failed at {url}: {done.stderr.strip()}")
-    said = {key: float(value) for key, value in _FIGURE.findall(done.stdout)}
+    results = {key: float(value) for key, value in _FIGURE.findall(done.stdout)}
     others = requests if status != 200 else 0
     expected = {
         "Complete requests": requests,
         "Failed requests": 0,
         "Non-2xx responses": others,
-        "Document Length": size if size is not None else said.get("Document Length", 0),
+        "Document Length": size if size is not None else results.get("Document Length", 0),
     }
     for key, value in expected.items():
-        if said.get(key, 0) != value:
-            raise BenchError(f"{key} at {url}: {said.get(key, 0):g} instead of {value}")
-    return said["Requests per second"]
+        if results.get(key, 0) != value:
+            raise BenchError(f"{key} at {url}: {results.get(key, 0):g} instead of {value}")
+    return results["Requests per second"]
 
 
-#: One of ab's lines with a number. The host's address, which begins like one, is none.
+#: A line of ab's output with a number. The host's address begins like one, but does not match.
 _FIGURE = re.compile(r"^([A-Z][^:\n]*): +(\d+(?:\.\d+)?)(?=\s)", re.MULTILINE)

@@ -1,4 +1,4 @@
-"""What the kernel says of a process (Linux: proc(5)), and the limit of open files."""
+"""What the kernel reports about a process (Linux: proc(5)), and the limit of open files."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ def allow_open_files(count: int) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = count + _SPARE_FILES
     if hard != resource.RLIM_INFINITY and hard < wanted:
-        raise Unavailable(f"only {hard} open files are allowed, {wanted} are needed (ulimit -Hn)")
+        raise Unavailable(
+            f"{wanted} open files are needed, but only {hard} are allowed (ulimit -Hn)"
+        )
     if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
@@ -46,9 +48,9 @@ def allow_open_files(count: int) -> None:
 def _field(path: Path, name: str) -> float:
     try:
         text = path.read_text()
-    except OSError as fault:
-        raise Unavailable(f"{path} cannot be read") from fault
-    found = re.search(rf"^{name}:\s*(\d+)", text, re.MULTILINE)
-    if found is None:
-        raise Unavailable(f"{path} has no {name}")
-    return float(found[1])
+    except OSError as error:
+        raise Unavailable(f"{path} cannot be read") from error
+    match = re.search(rf"^{name}:\s*(\d+)", text, re.MULTILINE)
+    if match is None:
+        raise Unavailable(f"{path} does not contain {name}")
+    return float(match[1])

@@ -1,7 +1,7 @@
-"""Answers per second beside nginx: images, up-to-date checks, lists of 100 entries.
+"""Responses per second compared with nginx: images, up-to-date checks, lists of 100 entries.
 
-Each round asks both sides one after the other; the ratio is the median of the rounds' ratios, so
-that a machine which gets slower or busier in between slows both.
+Each round measures both sides one after the other; the ratio is the median of the rounds' ratios,
+so a machine that gets slower or busier meanwhile slows down both.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _NGINX = "nginx"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Load:
-    """What both sides are asked, how often, and what they must answer."""
+    """What both sides are sent, how often, and what they must respond."""
 
     requests: int
     headers: tuple[str, ...] = ()
@@ -36,22 +36,22 @@ class _Load:
 
 
 @contextlib.contextmanager
-def served(catalog: Path, place: Path) -> Iterator[RunningServer]:
+def served(catalog: Path, folder: Path) -> Iterator[RunningServer]:
     """Runs the update server over a catalog."""
-    # Found out before anything is started.
+    # Missing tools are reported before anything is started.
     tool("nginx", "nginx-light")
     tool("ab", "apache2-utils")
-    with running_server(catalog, place, "--log", "warning") as server:
+    with running_server(catalog, folder, "--log", "warning") as server:
         yield server
 
 
-def images(scale: Scale, place: Path) -> Report:
+def images(scale: Scale, folder: Path) -> Report:
     """Measures downloads of 1 MiB: a release's image and one copied in by hand."""
-    catalog = _catalog(place)
-    name = publish_image(catalog, place)
+    catalog = _catalog(folder)
+    name = publish_image(catalog, folder)
     (catalog / "copied.bin").write_bytes((catalog / name.lstrip("/")).read_bytes())
     load = _Load(requests=scale.images, headers=device_headers(), size=IMAGE_BYTES)
-    with served(catalog, place) as ours, nginx(catalog, place / "nginx") as other:
+    with served(catalog, folder) as ours, nginx(catalog, folder / "nginx") as other:
         sides = {
             _NGINX: other + name,
             "published": ours.url + name,
@@ -60,13 +60,13 @@ def images(scale: Scale, place: Path) -> Report:
         return _compare("Images of 1 MiB, per second", scale, sides, load, limit=0.9)
 
 
-def checks(scale: Scale, place: Path) -> Report:
-    """Measures up-to-date checks: by an image's name, and at the automatic address."""
-    catalog = _catalog(place)
-    name = publish_image(catalog, place)
+def checks(scale: Scale, folder: Path) -> Report:
+    """Measures up-to-date checks: by an image's name, and from the update URL."""
+    catalog = _catalog(folder)
+    name = publish_image(catalog, folder)
     md5 = hashlib.md5((catalog / name.lstrip("/")).read_bytes(), usedforsecurity=False).hexdigest()
     load = _Load(requests=scale.small_answers, headers=device_headers(md5), status=304)
-    with served(catalog, place) as ours, nginx(catalog, place / "nginx") as other:
+    with served(catalog, folder) as ours, nginx(catalog, folder / "nginx") as other:
         sides = {
             _NGINX: other + "/up-to-date",
             "by name": ours.url + name,
@@ -75,20 +75,20 @@ def checks(scale: Scale, place: Path) -> Report:
         return _compare("Up-to-date checks, per second", scale, sides, load, limit=0.4)
 
 
-def lists(scale: Scale, place: Path) -> Report:
+def lists(scale: Scale, folder: Path) -> Report:
     """Measures lists of 100 entries for an API client: of files, and of releases."""
-    catalog = _catalog(place)
+    catalog = _catalog(folder)
     copy_many(catalog / "copied", _ENTRIES)
-    publish_many(catalog, place, "lamp", _ENTRIES)
+    publish_many(catalog, folder, "lamp", _ENTRIES)
     address = "/_catalog?op=list&path="
-    static = place / "static"
+    static = folder / "static"
     static.mkdir()
-    with served(catalog, place) as ours, nginx(static, place / "nginx") as other:
+    with served(catalog, folder) as ours, nginx(static, folder / "nginx") as other:
         reports = []
         for what, path in (("files", "copied"), ("releases", "lamp")):
             body = ask(ours.port, address + path).body
             if len(json.loads(body)) != _ENTRIES:
-                raise BenchError(f"the list of {path} has not {_ENTRIES} entries")
+                raise BenchError(f"the list of {path} does not have {_ENTRIES} entries")
             (static / f"{path}.json").write_bytes(body)
             load = _Load(requests=scale.small_answers, size=len(body))
             sides = {_NGINX: f"{other}/{path}.json", what: ours.url + address + path}
@@ -100,8 +100,8 @@ def lists(scale: Scale, place: Path) -> Report:
     )
 
 
-def _catalog(place: Path) -> Path:
-    catalog = place / "catalog"
+def _catalog(folder: Path) -> Path:
+    catalog = folder / "catalog"
     catalog.mkdir()
     return catalog
 

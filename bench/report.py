@@ -1,4 +1,4 @@
-"""What a measurement found, and how it is printed: figures, goals, reached or missed."""
+"""The results of a measurement, and how they are printed: figures and goals, reached or missed."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Literal
 
 
 class BenchError(Exception):
-    """What was to be measured does not work, so that its speed says nothing."""
+    """What was to be measured does not work, so its speed means nothing."""
 
 
 class Unavailable(Exception):
-    """A part that a measurement needs is not on this machine."""
+    """This machine lacks something that a measurement needs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Goal:
-    """A figure with the limit that it should keep.
+    """A figure with the limit that it should not exceed, or reach.
 
     Attributes:
         what: What was measured.
@@ -36,7 +36,7 @@ class Goal:
 
     @property
     def reached(self) -> bool:
-        """Whether the figure keeps the limit."""
+        """Whether the figure is within the limit."""
         if self.side == "at least":
             return self.value >= self.limit
         return self.value <= self.limit
@@ -54,7 +54,7 @@ class Goal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What one measurement found.
+    """The results of one measurement.
 
     Attributes:
         title: What was measured, with its units.
@@ -89,5 +89,5 @@ def figure(value: float) -> str:
 
 
 def spread(values: Sequence[float]) -> str:
-    """Returns the median of some figures, and between which they lie."""
+    """Returns the median of some figures, and their range."""
     return f"{figure(median(values))} ({figure(min(values))} to {figure(max(values))})"

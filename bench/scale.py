@@ -1,4 +1,4 @@
-"""How much is measured: in full, or so little that only the working is shown."""
+"""How much is measured: everything, or just enough to check that it works."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many slow downloads at once: none refused or broken off, little memory, and lists still quick."""
+"""Many slow downloads at the same time: all complete, with little memory and quick lists."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _RATE_BYTES_PER_S = 5000
 _ENTRIES = 100
 _LIST = "/_catalog?op=list&path=copied"
 _PAUSE_S = 0.2
-#: Connecting and leaving, beside the time of the downloads.
+#: The time to connect and disconnect, in addition to the downloads.
 _AROUND_S = 30.0
 
 
-def downloads(scale: Scale, place: Path) -> Report:
-    """Runs the slow clients, and meanwhile asks for lists and looks at the server's memory."""
-    catalog = place / "catalog"
+def downloads(scale: Scale, folder: Path) -> Report:
+    """Runs the slow clients, and meanwhile requests lists and reads the server's memory."""
+    catalog = folder / "catalog"
     catalog.mkdir()
-    name = publish_image(catalog, place)
+    name = publish_image(catalog, folder)
     copy_many(catalog / "copied", _ENTRIES)
-    with running_server(catalog, place, "--log", "warning") as server:
-        # The limit is raised only after the server inherited the usual one, to raise it itself.
+    with running_server(catalog, folder, "--log", "warning") as server:
+        # The server has inherited the usual limit, and must have raised it itself.
         allow_open_files(scale.slow_clients)
         for _ in range(3):
             ask(server.port, name, device_headers())
@@ -39,7 +39,7 @@ def downloads(scale: Scale, place: Path) -> Report:
         before_kb = memory_kb(server.process.pid)
         clients = _start(server, catalog, name, scale)
         try:
-            memory, lists_ms, said = _watch(server, clients, scale)
+            memory, lists_ms, results = _watch(server, clients, scale)
         finally:
             clients.kill()
             clients.wait()
@@ -50,17 +50,17 @@ def downloads(scale: Scale, place: Path) -> Report:
         title=f"{scale.slow_clients:,} slow downloads of 1 MiB, {_RATE_BYTES_PER_S:,} bytes/s "
         f"each, for {scale.slow_s:g} s",
         figures=[
-            f"bytes per second and download: median {said['median']:,.0f}, "
-            f"slowest {said['slowest']:,.0f}",
-            f"all have their first bytes after {said['begun_s'] * 1000:,.0f} ms",
+            f"bytes per second and download: median {results['median']:,.0f}, "
+            f"slowest {results['slowest']:,.0f}",
+            f"all have their first bytes after {results['begun_s'] * 1000:,.0f} ms",
             f"the server's memory: {before_kb:,.0f} kB before, {max(memory):,.0f} kB at most",
-            f"a list of {_ENTRIES} meanwhile, ms: {spread(lists_ms)}, {len(lists_ms)} asked",
+            f"a list of {_ENTRIES} at the same time, ms: {spread(lists_ms)}, of {len(lists_ms)}",
         ],
         goals=[
-            _most("downloads refused, broken off or wrong", said["faults"], "", 0),
-            _most("memory of each download", added_kb / scale.slow_clients, "kB", 40),
-            _most("a list meanwhile, median", median(lists_ms), "ms", 50),
-            _most("a list meanwhile, slowest", max(lists_ms), "ms", 50),
+            _most("downloads refused, broken off or wrong", results["faults"], "", 0),
+            _most("memory for each download", added_kb / scale.slow_clients, "kB", 40),
+            _most("a list at the same time, median", median(lists_ms), "ms", 50),
+            _most("a list at the same time, slowest", max(lists_ms), "ms", 50),
         ],
     )
 
@@ -82,13 +82,13 @@ def _start(server: RunningServer, catalog: Path, name: str, scale: Scale) -> sub
 def _watch(
     server: RunningServer, clients: subprocess.Popen[str], scale: Scale
 ) -> tuple[list[float], list[float], dict[str, float]]:
-    """Returns the memory in kB and the times of lists in ms while clients run; and their word."""
+    """Returns memory in kB and times of lists in ms while clients run, and the clients' results."""
     if clients.stdout is None or clients.stdout.readline().strip() != "begun":
-        raise BenchError("the slow clients did not begin")
+        raise BenchError("the slow clients did not start")
     memory, lists_ms = [], []
-    ends = time.monotonic() + scale.slow_s + _AROUND_S
+    end = time.monotonic() + scale.slow_s + _AROUND_S
     while clients.poll() is None:
-        if time.monotonic() > ends:
+        if time.monotonic() > end:
             raise BenchError("the slow clients did not end")
         lists_ms.append(_list_ms(server))
         memory.append(memory_kb(server.process.pid))
@@ -97,7 +97,7 @@ def _watch(
         raise BenchError("the slow clients failed")
     figures = json.loads(clients.stdout.readline())
     if figures["faults"]:
-        sys.stderr.write(f"bench: the first fault of a download: {figures['first_fault']}\n")
+        sys.stderr.write(f"bench: the first error of a download: {figures['first_fault']}\n")
     return memory, lists_ms, figures
 
 
@@ -106,7 +106,7 @@ def _list_ms(server: RunningServer) -> float:
     answer = ask(server.port, _LIST)
     took = time.perf_counter() - begin
     if answer.status != 200 or answer.body.count(b'"name"') != _ENTRIES:
-        raise BenchError("a list is not whole")
+        raise BenchError("a list is not complete")
     return took * 1000
 
 

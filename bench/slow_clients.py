@@ -1,4 +1,4 @@
-"""Slow downloads, as a process of its own: ``python -m bench.slow_clients``, started by slow.py.
+"""Slow downloads, in a separate process: ``python -m bench.slow_clients``, started by slow.py.
 
 All clients connect at once. When each has its first bytes, they take a few hundred bytes each,
 five times a second, and compare them with the image. When the time is over they hang up. Prints
@@ -20,13 +20,13 @@ from bench.devices import device_headers, request
 _TICKS_PER_S = 5
 _CONNECT_S = 10.0
 _BEGIN_S = 15.0
-#: Small, so that what a client does not take waits at the server, as with a device.
+#: Small, so that what a client does not read waits at the server, as with a device.
 _RECEIVE_BUFFER_BYTES = 4096
 
 
 @dataclass(slots=True)
 class _Client:
-    """One download: its connection until it ends, and what it has taken."""
+    """One download: its connection until it ends, and what it has read."""
 
     connection: socket.socket
     head: bytes = b""
@@ -35,7 +35,7 @@ class _Client:
     fault: str = ""
 
     def take(self, budget: int, image: bytes) -> None:
-        """Takes up to ``budget`` bytes, if they are there."""
+        """Reads up to ``budget`` bytes, if they have arrived."""
         try:
             part = self.connection.recv(budget)
         except BlockingIOError:
@@ -93,7 +93,7 @@ def main(port: int, target: str, image_path: str, count: int, rate: int, seconds
 
 
 def _begin(clients: list[_Client], budget: int, image: bytes) -> None:
-    """Takes from every client until each has its first bytes, or has failed."""
+    """Reads from every client until each has its first bytes, or has failed."""
     ends = time.monotonic() + _BEGIN_S
     waiting = clients
     while waiting and time.monotonic() < ends:
@@ -107,7 +107,7 @@ def _connect(port: int, target: str) -> socket.socket:
     connection = socket.socket()
     connection.settimeout(_CONNECT_S)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
-    # What fails here is found, and counted, at the first read.
+    # A failure here is noticed, and counted, at the first read.
     with contextlib.suppress(OSError):
         connection.connect(("127.0.0.1", port))
         connection.sendall(request(target, device_headers()))

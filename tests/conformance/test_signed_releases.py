@@ -341,7 +341,7 @@ def test_a_gzip_of_something_else_is_not_sent(
     (catalog / "fresh").write_text(json.dumps(document))
     (catalog / "fresh").replace(path)
     assert server.get("/update/lamp/d1", *device).body == data["1.1.0"]
-    assert "the gzip does not hold the image" in server.log()
+    assert "the gzip does not contain the image" in server.log()
 
 
 def test_the_client_takes_only_what_a_trusted_key_signed(

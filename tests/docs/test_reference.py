@@ -17,6 +17,7 @@ from acpublish.cli import acpublish as command_line
 from acpublish.image.model import Image, Kind
 from acpublish.release.checks.registry import CHECKS
 from acpublish.release.manifest import ReleaseImage
+from acpublish.server.api import routes
 from acpublish.server.api.routes import status_of
 from acpublish.settings.layers import environment, ini
 from acpublish.settings.names import NAMES
@@ -125,6 +126,8 @@ def test_every_code_of_the_api_is_documented() -> None:
     text = section(text_of("http-api.md"), "## Publish")
     for one in _all_errors():
         number, code = status_of(one("x", hint="y"))
+        assert re.search(rf"^\| {number} \| .*`{code}`", text, re.M), (number, code)
+    for number, code in routes.CODES:
         assert re.search(rf"^\| {number} \| .*`{code}`", text, re.M), (number, code)
 
 

@@ -25,7 +25,7 @@ from acpublish.server.http import App
 from acpublish.server.tokens import Tokens
 from acpublish.wire import READ_ONLY_CODE
 
-__all__ = ["create_api", "status_of"]
+__all__ = ["CODES", "create_api", "status_of"]
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +53,10 @@ _CAUSES: Mapping[int, tuple[int, str]] = {
     errno.EPERM: (503, READ_ONLY_CODE),
 }
 _OTHERWISE = (500, "server")
+#: Every status with its code, besides the two of requests that have no route.
+CODES = frozenset(
+    {*((status, code) for _, status, code in _STATUSES), *_CAUSES.values(), _OTHERWISE}
+)
 
 _RETRY_AFTER_S = 5
 #: Headers that go with a code.
