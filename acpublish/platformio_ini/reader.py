@@ -206,7 +206,8 @@ class BuiltinReader:
     def options(self, environment: str) -> Sequence[str]:
         """Returns the names of all options of an environment."""
         sections = self._chain(f"{_ENV}{environment}")
-        return list(dict.fromkeys(name for one in sections for name in self._parser.options(one)))
+        names = (name for section in sections for name in self._parser.options(section))
+        return list(dict.fromkeys(names))
 
     def option(self, environment: str, name: str) -> str | None:
         """Returns an option of an environment; None if nothing sets it.
@@ -271,9 +272,9 @@ class BuiltinReader:
                 waiting += entries_of(self._raw(current, "extends"))
 
     def _provider(self, section: str, name: str) -> str | None:
-        for one in self._chain(section):
-            if self._parser.has_option(one, name):
-                return one
+        for provider in self._chain(section):
+            if self._parser.has_option(provider, name):
+                return provider
         return None
 
     def _raw(self, section: str, name: str) -> str:
