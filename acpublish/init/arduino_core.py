@@ -1,7 +1,7 @@
-"""What ``acpublish init --arduino`` writes beside a core's platform.txt, and takes away again.
+"""What ``acpublish init --arduino`` writes next to a core's platform.txt, and removes again.
 
 Arduino IDE and arduino-cli run recipes named ``recipe.hooks.objcopy.postobjcopy.<number>.pattern``
-after the image is made, and a file ``platform.local.txt`` adds to the core's own: "Pre and post
+after the image is built, and a file ``platform.local.txt`` adds to the core's own: "Pre and post
 build hooks" and "platform.local.txt" in Arduino's "Platform specification".
 """
 
@@ -23,7 +23,7 @@ _COMMENT = "# acpublish publishes each image that is built; see acpublish init -
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArduinoChange:
-    """The core's platform.local.txt before and after; None where it is not there."""
+    """The core's platform.local.txt before and after the change; None if it does not exist."""
 
     path: Path
     before: str | None
@@ -40,33 +40,33 @@ def build_property() -> str:
 
 
 def arduino_change(core: Path, *, undo: bool = False) -> ArduinoChange:
-    """Finds out what to write into a core's folder; nothing is written yet.
+    """Determines what to write into a core's folder; nothing is written yet.
 
     Args:
         core: The folder that the core's platform.txt is in.
-        undo: Whether the hook is to be taken away.
+        undo: Whether the hook is to be removed.
 
     Raises:
-        SettingsError: It is no core's folder, or another hook has the name.
+        SettingsError: It is not a core's folder, or another hook has the same name.
     """
     if not (core / "platform.txt").is_file():
         raise SettingsError(
             f"there is no platform.txt in {core.resolve()}",
-            hint="Give the folder of the core, such as "
+            hint="Use the folder of the core, such as "
             "~/.arduino15/packages/esp8266/hardware/esp8266/3.1.2.",
         )
     path = core / "platform.local.txt"
     before = read_if_there(path)
     end = "\r\n" if before and "\r\n" in before else "\n"
     lines = (before or "").splitlines(keepends=True)
-    others = [one for one in lines if one.strip() != _COMMENT and not _ours(one)]
+    others = [line for line in lines if line.strip() != _COMMENT and not _ours(line)]
     if undo:
         after = "".join(others)
         return ArduinoChange(path=path, before=before, after=after if after.strip() else None)
-    if any(one.partition("=")[0].strip() == _HOOK for one in others):
+    if any(line.partition("=")[0].strip() == _HOOK for line in others):
         raise SettingsError(
-            f"{path} has another {_HOOK}",
-            hint="Give that one another number, or use arduino-cli with the line that "
+            f"{path} already contains another {_HOOK}",
+            hint="Change the number 90 in its name, or use arduino-cli with the line that "
             "acpublish init --arduino-cli prints.",
         )
     if any(map(_ours, lines)) and f"{build_property()}{end}" in lines:

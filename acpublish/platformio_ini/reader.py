@@ -206,7 +206,8 @@ class BuiltinReader:
     def options(self, environment: str) -> Sequence[str]:
         """Returns the names of all options of an environment."""
         sections = self._chain(f"{_ENV}{environment}")
-        return list(dict.fromkeys(name for one in sections for name in self._parser.options(one)))
+        names = (name for section in sections for name in self._parser.options(section))
+        return list(dict.fromkeys(names))
 
     def option(self, environment: str, name: str) -> str | None:
         """Returns an option of an environment; None if nothing sets it.
@@ -223,11 +224,11 @@ class BuiltinReader:
         """Returns the entries of an option that may have several, such as ``extra_scripts``."""
         if not self._parser.has_option(section, name):
             return []
-        return entries_of(self._resolved(section, name, ()) or "")
+        return entries_of(self._expanded(section, name, ()) or "")
 
     def scripts(self, environment: str) -> list[str]:
         """Returns the entries of an environment's ``extra_scripts``, in order."""
-        return entries_of(self.option(environment, SCRIPTS) or "")
+        return entries_of(self._expanded(f"{_ENV}{environment}", SCRIPTS, ()) or "")
 
     def section_of(self, environment: str, name: str) -> str | None:
         """Returns the section that provides an option of an environment; None if none does."""
@@ -271,9 +272,9 @@ class BuiltinReader:
                 waiting += entries_of(self._raw(current, "extends"))
 
     def _provider(self, section: str, name: str) -> str | None:
-        for one in self._chain(section):
-            if self._parser.has_option(one, name):
-                return one
+        for provider in self._chain(section):
+            if self._parser.has_option(provider, name):
+                return provider
         return None
 
     def _raw(self, section: str, name: str) -> str:
@@ -284,6 +285,19 @@ class BuiltinReader:
             raise _unreadable(path, " ".join(fault.message.split())) from fault
 
     def _resolved(self, section: str, name: str, resolving: _Path) -> str | None:
+        """Returns an option of a section as a reference to it sees it; None if it has no value."""
+        value = self._expanded(section, name, resolving)
+        if value is None:
+            return None
+        if _is_list(section, name):
+            # As PlatformIO fills them in (``project/config.py``, ``_re_interpolation_handler``).
+            return "\n".join(entries_of(value))
+        if section == "platformio" and name.endswith("_dir") and not has_reference(value):
+            path = os.path.expanduser(value)  # noqa: PTH111
+            return os.path.abspath(self._directory / path)  # noqa: PTH100
+        return value
+
+    def _expanded(self, section: str, name: str, resolving: _Path) -> str | None:
         """Returns an option of a section with its references resolved; None if it has no value.
 
         Args:
@@ -301,13 +315,7 @@ class BuiltinReader:
         if value is None:
             return None
         resolving = (*resolving, (section, name))
-        value = _REFERENCE.sub(lambda match: self._reference(match, section, resolving), value)
-        if _is_list(section, name):
-            # As PlatformIO fills them in (``project/config.py``, ``_re_interpolation_handler``).
-            return "\n".join(entries_of(value))
-        if section == "platformio" and name.endswith("_dir") and not has_reference(value):
-            return os.path.abspath(self._directory / os.path.expanduser(value))  # noqa: PTH100, PTH111
-        return value
+        return _REFERENCE.sub(lambda match: self._reference(match, section, resolving), value)
 
     def _of_platformio(self, name: str, provider: str | None) -> str | None:
         variable = self._environ.get(f"PLATFORMIO_{name.upper()}")

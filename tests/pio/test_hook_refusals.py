@@ -93,7 +93,7 @@ def test_a_bad_setting_is_refused_before_the_build(
     ("variable", "value", "said"),
     [
         ("TO", "not/there", "mkdir -p"),
-        ("TO", "http://127.0.0.1:1", "takes releases only with a token"),
+        ("TO", "http://127.0.0.1:1", "accepts releases only with a token"),
         ("PARTITIONS", "platformio.ini", "of the partition table"),
     ],
 )

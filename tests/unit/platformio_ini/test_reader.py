@@ -301,3 +301,16 @@ def test_an_option_that_nobody_asks_for_is_no_obstacle(tmp_path: Path) -> None:
     (tmp_path / "platformio.ini").write_text("[env:x]\nboard = d1\nbuild_flags = ${no.such}\n")
     assert read_project(tmp_path, {}).option("x", "board") == "d1"
     assert read_project(tmp_path, {}).options("x") == ("board", "build_flags")
+
+
+@pytest.mark.parametrize("value", ["a.py, b.py", "\n  a.py, b.py", "${env.x}, c.py", "${env.x}"])
+def test_entries_are_split_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    config = pytest.importorskip("platformio.project.config")
+    monkeypatch.chdir(tmp_path)
+    text = f"[env]\nx = pre:a.py\n  b.py\nextra_scripts = {value}\n[env:x]\n"
+    (tmp_path / "platformio.ini").write_text(text)
+    expected = config.ProjectConfig("platformio.ini").get("env:x", "extra_scripts")
+    assert builtin().scripts("x") == expected
+    assert builtin().entries("env", "extra_scripts") == expected

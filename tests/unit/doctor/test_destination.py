@@ -1,0 +1,114 @@
+"""Each problem of settings and destinations is named with the line to change."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from acpublish.doctor.findings import State
+from tests.unit.doctor.faulty import Answer, Request, faulty
+from tests.unit.doctor.projects import COMMON, ENV, TOKEN, Check, ini, the_trouble, troubles
+
+
+def test_settings_that_all_lack_are_said_once(check: Check) -> None:
+    scripts = "[env]\nextra_scripts = post:acpublish_ota.py\n"
+    found = the_trouble(check(scripts + ENV + ENV.replace(":x", ":y")))
+    assert (found.name, found.state) == ("settings", State.ERROR)
+    assert found.what == "no destination is given"
+    assert found.change.startswith("Set custom_ota_to in platformio.ini or ACPUBLISH_TO")
+
+
+def test_a_setting_that_one_environment_has_wrong(check: Check, tmp_path: Path) -> None:
+    other = ENV.replace(":x", ":y") + "custom_ota_product = No Name\n"
+    found = the_trouble(check(ini(tmp_path, ENV + other)))
+    assert found.name == "settings"
+    assert found.what.startswith("y: custom_ota_product: ")
+
+
+def test_a_name_that_is_no_setting(check: Check, tmp_path: Path) -> None:
+    found = the_trouble(check(ini(tmp_path, f"{ENV}custom_ota_chanel = beta\n")))
+    assert (found.name, found.state) == ("settings", State.WARNING)
+    assert "custom_ota_channel" in found.change
+
+
+def test_a_file_of_settings_that_is_broken(check: Check, tmp_path: Path) -> None:
+    (tmp_path / "lamp" / "acpublish.toml").write_text("to = [")
+    found = check(ini(tmp_path))
+    assert troubles(found) == [("settings", State.ERROR)]
+    assert "is not valid TOML" in next(one.what for one in found if one.state is State.ERROR)
+
+
+def test_a_version_that_is_not_there(check: Check, tmp_path: Path) -> None:
+    found = the_trouble(check(ini(tmp_path, common=COMMON.replace("1.0.0", "file:VERSION"))))
+    assert (found.name, found.state) == ("version", State.ERROR)
+
+
+def test_a_token_in_platformio_ini_is_not_shown(check: Check, tmp_path: Path) -> None:
+    found = the_trouble(check(ini(tmp_path, f"{ENV}custom_ota_token = {TOKEN}\n")))
+    assert (found.name, found.state) == ("token", State.ERROR)
+    assert "ACPUBLISH_TOKEN" in found.change
+    assert TOKEN not in found.what + found.change
+
+
+def test_an_option_for_a_token_draws_a_warning(check: Check, tmp_path: Path) -> None:
+    found = the_trouble(check(ini(tmp_path, f"{ENV}custom_ota_token = x\n")))
+    assert (found.name, found.state) == ("token", State.WARNING)
+    assert found.change.startswith("Move it to the environment variable ACPUBLISH_TOKEN")
+
+
+def test_a_catalog_that_is_missing(check: Check, tmp_path: Path) -> None:
+    (tmp_path / "catalog").rmdir()
+    found = the_trouble(check(ini(tmp_path)))
+    assert (found.name, found.state) == ("destination", State.ERROR)
+    assert "mkdir" in found.change
+
+
+@pytest.mark.parametrize(
+    ("folder", "name", "state"),
+    [("catalog", "destination", State.ERROR), ("home", "state", State.WARNING)],
+)
+def test_folders_that_cannot_be_written(
+    check: Check,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    folder: str,
+    name: str,
+    state: State,
+) -> None:
+    # The tests may be run by root, who may write everywhere.
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path) != tmp_path / folder)
+    found = the_trouble(check(ini(tmp_path)))
+    assert (found.name, found.state) == (name, state)
+    assert f"{folder} is not writable" in found.what
+
+
+def test_a_state_folder_that_is_a_file(check: Check, tmp_path: Path) -> None:
+    (tmp_path / "home" / "acpublish").write_text("")
+    found = the_trouble(check(ini(tmp_path)))
+    assert (found.name, found.state) == ("state", State.WARNING)
+
+
+def test_the_server_that_is_set_is_looked_at(check: Check) -> None:
+    def no_md5(request: Request, answer: Answer) -> None:
+        answer.headers.pop("x-MD5", "")
+
+    with faulty(no_md5) as url:
+        found = check(f"[env]\n{COMMON}custom_ota_to = {url}\n{ENV}")
+    assert troubles(found) == [("destination", State.WARNING), ("md5", State.ERROR)]
+    assert "token" in next(one.what for one in found if one.name == "destination")
+
+
+def test_a_server_by_https_has_an_address_for_devices_too(check: Check) -> None:
+    found = check(f"[env]\n{COMMON}{ENV}", ACPUBLISH_TO="https://host", ACPUBLISH_TOKEN=TOKEN)
+    assert troubles(found) == [("server", State.NOT_CHECKED)]
+    assert "acpublish doctor http://HOST:PORT" in found[-1].change
+
+
+def test_a_destination_without_a_project_is_looked_at(check: Check, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+    found = check(None, ACPUBLISH_TO=url, ACPUBLISH_TOKEN=TOKEN)
+    assert troubles(found) == [("project", State.NOT_CHECKED), ("connection", State.ERROR)]
