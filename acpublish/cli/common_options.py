@@ -15,7 +15,7 @@ import click
 
 from acpublish.cli.ui import printable, warn
 from acpublish.settings.layers import flags
-from acpublish.settings.names import LISTS
+from acpublish.settings.setting_names import LISTS
 from acpublish.settings.values import Settings, command_settings
 
 __all__ = [

@@ -30,7 +30,7 @@ from acpublish.pio.board import filesystem_image
 from acpublish.pio.compiled import compile_in, project_environment, show_headers
 from acpublish.pio.project import Project
 from acpublish.pio.provenance import secret_macros
-from acpublish.pio.request import (
+from acpublish.pio.run_request import (
     OTA_CHECK,
     OTA_STATUS,
     OWN_TARGETS,

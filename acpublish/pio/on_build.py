@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from acpublish.pio.files import replace
+from acpublish.pio.build_files import replace
 from acpublish.pio.run_state import Hook, print_line
 from acpublish.publishing.image_files import read_file
 

@@ -10,7 +10,7 @@ from acpublish.errors import AcpublishError
 from acpublish.image.model import Kind
 from acpublish.image.reader import read
 from acpublish.image.stamper import stamp
-from acpublish.pio.files import replace
+from acpublish.pio.build_files import replace
 from acpublish.pio.provenance import elf_digest
 from acpublish.pio.run_state import Hook, print_line
 from acpublish.publishing.destinations import open_catalog

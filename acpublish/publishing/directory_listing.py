@@ -52,8 +52,8 @@ def list_directory(destination: Destination, path: str = ".") -> tuple[ListedFil
 
 
 def _list_local(destination: Destination, path: str) -> tuple[ListedFile, ...]:
+    from acpublish.catalog.contents import CatalogFiles, Directory
     from acpublish.catalog.directory import DirectoryCatalog
-    from acpublish.catalog.files import CatalogFiles, Directory
 
     catalog = DirectoryCatalog(Path(destination.to))
     files = CatalogFiles(catalog)

@@ -13,8 +13,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from acpublish.catalog.contents import CatalogFiles
 from acpublish.catalog.directory import DirectoryCatalog
-from acpublish.catalog.files import CatalogFiles
 from acpublish.errors import AcpublishError, reason_of
 from acpublish.server import http
 from acpublish.server.accesslog import AccessLog

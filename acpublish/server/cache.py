@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 from acpublish.bounded import BoundedDict
-from acpublish.catalog.files import CatalogFiles, Located
+from acpublish.catalog.contents import CatalogFiles, Located
 
 Value = TypeVar("Value")
 

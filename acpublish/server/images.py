@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from acpublish.bounded import BoundedDict
-from acpublish.catalog.files import CatalogFiles
+from acpublish.catalog.contents import CatalogFiles
 from acpublish.catalog.loose import LARGEST_READ_BYTES, Content, Identity, identity, settled
 from acpublish.errors import CatalogError, NotFoundError
 from acpublish.image.gzip import inflate

@@ -23,7 +23,7 @@ from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from acpublish.bounded import BoundedDict
-from acpublish.catalog.files import CatalogFiles, Directory, Entry
+from acpublish.catalog.contents import CatalogFiles, Directory, Entry
 from acpublish.release import names
 from acpublish.release.decision import Target, choose
 from acpublish.release.manifest import Release

@@ -13,8 +13,8 @@ from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from acpublish.bounded import BoundedDict
+from acpublish.catalog.contents import LooseFile, ReleaseFile
 from acpublish.catalog.directory import DirectoryCatalog
-from acpublish.catalog.files import LooseFile, ReleaseFile
 from acpublish.errors import AcpublishError
 from acpublish.release import names
 from acpublish.release.decision import (

@@ -19,7 +19,7 @@ from acpublish.release.checks.registry import allowed_skips, find_check
 from acpublish.release.gzip_choice import core as core_version
 from acpublish.release.secrets import SecretRules, parse_accepted
 from acpublish.settings import validators
-from acpublish.settings.names import EXAMPLES, SPELLED
+from acpublish.settings.setting_names import EXAMPLES, SPELLED
 
 __all__ = ["publish_options"]
 

@@ -11,7 +11,7 @@ from typing import Any
 from acpublish.errors import SettingsError, reason_of
 from acpublish.publishing.versions import parse_toml
 from acpublish.settings.layers import MOVE_IT, Layer, layer
-from acpublish.settings.names import LISTS, NAMES, SWITCHES, nearest
+from acpublish.settings.setting_names import LISTS, NAMES, SWITCHES, nearest
 
 __all__ = ["file_layers", "user_file"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from acpublish.errors import SettingsError
-from acpublish.settings.names import NAMES, NOT_IN_INI, OPTIONS, nearest
+from acpublish.settings.setting_names import NAMES, NOT_IN_INI, OPTIONS, nearest
 
 __all__ = ["Layer", "arguments", "environment", "flags", "ini", "layer"]
 

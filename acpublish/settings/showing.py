@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from acpublish.redact import MASK, redact, redact_broken, without_query
-from acpublish.settings.names import DEFAULTS, NAMES
+from acpublish.settings.setting_names import DEFAULTS, NAMES
 from acpublish.settings.values import Settings
 
 __all__ = ["Shown", "shown"]

@@ -26,7 +26,7 @@ from acpublish.release.secrets import SecretRules, parse_accepted
 from acpublish.settings import validators
 from acpublish.settings.config_files import file_layers
 from acpublish.settings.layers import Layer, environment
-from acpublish.settings.names import DEFAULTS, EXAMPLES, PER_ENVIRONMENT, SPELLED
+from acpublish.settings.setting_names import DEFAULTS, EXAMPLES, PER_ENVIRONMENT, SPELLED
 from acpublish.settings.validators import SCAN_OFF, STDIN, token_from_file, token_from_stdin
 
 if TYPE_CHECKING:

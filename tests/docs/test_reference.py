@@ -20,7 +20,7 @@ from acpublish.release.manifest import ReleaseImage
 from acpublish.server.api import routes
 from acpublish.server.api.routes import status_of
 from acpublish.settings.layers import environment, ini
-from acpublish.settings.names import NAMES
+from acpublish.settings.setting_names import NAMES
 from tests.docs.documents import DOCUMENTS, ROOT, name_of
 
 REFERENCE = ROOT / "docs" / "reference"

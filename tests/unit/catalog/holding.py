@@ -6,8 +6,8 @@ import functools
 import sys
 from pathlib import Path
 
+from acpublish.catalog.contents import CatalogFiles, Directory, ReleaseFile
 from acpublish.catalog.directory import DirectoryCatalog
-from acpublish.catalog.files import CatalogFiles, Directory, ReleaseFile
 from acpublish.image.stamper import stamp
 from acpublish.release import names
 from acpublish.release.names import ImageKind

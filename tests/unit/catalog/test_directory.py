@@ -13,8 +13,8 @@ import pytest
 
 from acpublish import atomic
 from acpublish.catalog import loose
+from acpublish.catalog.contents import CatalogFiles, Directory
 from acpublish.catalog.directory import DirectoryCatalog
-from acpublish.catalog.files import CatalogFiles, Directory
 from acpublish.errors import CatalogError, CheckError, ConflictError, ManifestError, NotFoundError
 from acpublish.release.decision import choose
 from acpublish.release.declared import Declared

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from acpublish.catalog import layout
+from acpublish.catalog.contents import CatalogFiles
 from acpublish.catalog.directory import DirectoryCatalog
-from acpublish.catalog.files import CatalogFiles
 from acpublish.errors import (
     CheckError,
     ManifestError,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from acpublish.settings.names import NAMES
+from acpublish.settings.setting_names import NAMES
 from tests.unit.cli.invoking import CommandLine
 
 SECRET = "acp_abcdefgh1234"

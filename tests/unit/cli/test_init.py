@@ -262,7 +262,7 @@ def test_an_arduino_core(acpublish: CommandLine, tmp_path: Path) -> None:
     assert acpublish("init", "--arduino", tmp_path, "--undo", "--yes").status == 0
     assert local.read_text() == "compiler.cpp.extra_flags=-DX\n"
     local.write_text("recipe.hooks.objcopy.postobjcopy.90.pattern=echo\n")
-    assert "has another" in acpublish("init", "--arduino", tmp_path, "--yes").error()
+    assert "already contains" in acpublish("init", "--arduino", tmp_path, "--yes").error()
     printed = acpublish("init", "--arduino-cli").out
     assert printed == f"--build-property '{build_property()}'\n"
 

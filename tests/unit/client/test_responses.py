@@ -6,7 +6,7 @@ import pytest
 
 from acpublish.cli import exit_status
 from acpublish.client.responses import raise_refusal
-from acpublish.client.transport import Answer
+from acpublish.client.transport import Response
 from acpublish.errors import RefusedError
 from tests.unit.client.asking import body_of, transport
 from tests.unit.client.scripted import head, json_answer, scripted
@@ -48,7 +48,7 @@ def test_a_read_only_server_is_not_asked_again() -> None:
         assert len(server.requests) == 1
 
 
-def judged(answer: Answer) -> None:
+def judged(answer: Response) -> None:
     raise_refusal(answer, "it")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from acpublish.doctor.probe import Probe
-from acpublish.emulator.connection import find
+from acpublish.emulator.connection import parse_url
 from acpublish.emulator.profile import Result
 from tests.unit.client.scripted import head, image_answer, json_answer, scripted
 from tests.unit.doctor.faulty import IMAGES, NAME, faulty
@@ -12,7 +12,7 @@ IMAGE = IMAGES["esp8266"]
 
 
 def probe(url: str) -> Probe:
-    return Probe("esp8266", find(f"{url}/"))
+    return Probe("esp8266", parse_url(f"{url}/"))
 
 
 def test_an_image_is_read_only_when_it_is_wanted() -> None:

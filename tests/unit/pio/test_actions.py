@@ -19,7 +19,7 @@ def test_a_fault_of_ours_is_one_line(
     monkeypatch.delenv("ACPUBLISH_DEBUG", raising=False)
     assert actions.upload_ota([], [], {}) == 1
     error = capsys.readouterr().err
-    assert error.startswith("acpublish: error: a fault of acpublish itself (KeyError). ")
+    assert error.startswith("acpublish: error: internal error in acpublish (KeyError). ")
     assert error.count("\n") == 1
     monkeypatch.setenv("ACPUBLISH_DEBUG", "1")
     actions.upload_ota([], [], {})

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import acpublish
-from acpublish.catalog.files import CatalogFiles
+from acpublish.catalog.contents import CatalogFiles
 from acpublish.errors import CatalogError
 from acpublish.image.reader import read
 from acpublish.release.decision import Verdict

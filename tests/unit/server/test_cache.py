@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from acpublish.catalog.contents import CatalogFiles
 from acpublish.catalog.directory import DirectoryCatalog
-from acpublish.catalog.files import CatalogFiles
 from acpublish.errors import NotFoundError
 from acpublish.server.cache import ByteCache, LocationCache
 

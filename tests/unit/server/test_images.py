@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from acpublish.catalog import loose
+from acpublish.catalog.contents import CatalogFiles
 from acpublish.catalog.directory import DirectoryCatalog
-from acpublish.catalog.files import CatalogFiles
 from acpublish.server.images import ImageSender
 from tests.support.images import esp8266_image
 from tests.unit.catalog.holding import put
@@ -17,7 +17,7 @@ from tests.unit.catalog.holding import put
 def test_more_files_than_are_remembered_are_served(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loose, "_KEPT", 2)
+    monkeypatch.setattr(loose, "_CACHED_FILES", 2)
     for number in range(6):
         (tmp_path / f"{number}.bin").write_bytes(esp8266_image(seed=number))
     sender = ImageSender(CatalogFiles(DirectoryCatalog(tmp_path)), 64 << 20)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import acpublish
-from acpublish.catalog.files import CatalogFiles
+from acpublish.catalog.contents import CatalogFiles
 from acpublish.server.listing import _paths
 from tests.support.images import esp32_image, esp8266_image
 from tests.unit.server.in_memory import ask, lamp_catalog, make

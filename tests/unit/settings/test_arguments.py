@@ -11,7 +11,7 @@ from acpublish.errors import AcpublishError, BadNameError, SettingsError, Versio
 from acpublish.keys import PrivateKey, create_key
 from acpublish.publishing.options import PublishOptions
 from acpublish.settings.arguments import publish_options
-from acpublish.settings.names import NAMES
+from acpublish.settings.setting_names import NAMES
 
 DIGEST = "0123456789ab"
 

@@ -6,7 +6,7 @@ import pytest
 
 from acpublish.errors import SettingsError
 from acpublish.settings.layers import arguments, environment, flags, ini, layer
-from acpublish.settings.names import NAMES, NOT_IN_INI
+from acpublish.settings.setting_names import NAMES, NOT_IN_INI
 
 
 def test_a_layer_has_what_is_set_without_spaces_around_it() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from acpublish.settings.layers import environment, flags, ini
-from acpublish.settings.names import DEFAULTS, NAMES
+from acpublish.settings.setting_names import DEFAULTS, NAMES
 from acpublish.settings.showing import Shown, shown
 from acpublish.settings.values import Settings
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from acpublish.errors import SettingsError
-from acpublish.pio.request import RunRequest, program_arguments
+from acpublish.pio.run_request import RunRequest, program_arguments
 
 
 def test_values_switches_and_what_may_be_repeated() -> None:

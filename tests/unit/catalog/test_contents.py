@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from acpublish.catalog import loose
+from acpublish.catalog.contents import CatalogFiles, Directory, Entry, LooseFile, ReleaseFile
 from acpublish.catalog.directory import DirectoryCatalog
-from acpublish.catalog.files import CatalogFiles, Directory, Entry, LooseFile, ReleaseFile
 from tests.support import images
 from tests.unit.catalog.holding import put
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from acpublish.settings import names
+from acpublish.settings import setting_names
 
 
 @pytest.mark.parametrize(
@@ -15,13 +15,19 @@ from acpublish.settings import names
     ],
 )
 def test_the_nearest_name(name: str, prefix: str, hint: str) -> None:
-    assert names.nearest(name, prefix) == hint
+    assert setting_names.nearest(name, prefix) == hint
 
 
 def test_all_tables_are_about_settings() -> None:
     tables = (
-        *(names.DEFAULTS, names.SWITCHES, names.LISTS, names.OPTIONS, names.SPELLED),
-        *(names.EXAMPLES, names.PER_ENVIRONMENT, names.NOT_IN_INI),
+        *(
+            setting_names.DEFAULTS,
+            setting_names.SWITCHES,
+            setting_names.LISTS,
+            setting_names.OPTIONS,
+            setting_names.SPELLED,
+        ),
+        *(setting_names.EXAMPLES, setting_names.PER_ENVIRONMENT, setting_names.NOT_IN_INI),
     )
-    assert all(set(table) <= set(names.NAMES) for table in tables)
-    assert set(names.DEFAULTS) >= names.SWITCHES
+    assert all(set(table) <= set(setting_names.NAMES) for table in tables)
+    assert set(setting_names.DEFAULTS) >= setting_names.SWITCHES

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from acpublish.errors import SettingsError
-from acpublish.pio.files import replace
+from acpublish.pio.build_files import replace
 
 
 def test_a_file_that_cannot_be_written_is_an_error_with_a_hint(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from acpublish.errors import SettingsError
 from acpublish.settings.layers import Layer, flags
-from acpublish.settings.names import LISTS
+from acpublish.settings.setting_names import LISTS
 
 __all__ = [
     "OTA_CHECK",
