@@ -100,7 +100,7 @@ def test_a_check_publishes_nothing_and_fails_as_a_publish_would(
     bad = project.run("-t", "ota_check", env={"ACPUBLISH_PARTITIONS": "parts.csv"})
     assert not bad.ok
     (line,) = errors(bad)
-    assert "slot: the image has" in line
+    assert "slot: the image is" in line
     assert visible(catalog) == []
 
 
