@@ -78,6 +78,12 @@ class Mode(str, Enum):
     VERSION = "version"
 
 
+_MODES: Mapping[bytes, Mode] = {
+    b"version": Mode.VERSION,
+    **{name.encode(): Mode.FILESYSTEM for name in FILESYSTEM_MODES},
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """What a client sends about itself; a field that is missing or malformed is None.
@@ -166,20 +172,21 @@ def _text(value: bytes | None) -> str | None:
 
 
 def _mode(value: bytes | None) -> Mode:
-    name = value.decode("latin-1").strip().lower() if value else ""
-    if name in FILESYSTEM_MODES:
-        return Mode.FILESYSTEM
-    return Mode.VERSION if name == "version" else Mode.SKETCH
+    return _MODES.get(value.strip().lower(), Mode.SKETCH) if value else Mode.SKETCH
 
 
 def _digest(pattern: re.Pattern[bytes], value: bytes | None) -> str | None:
-    digest = value.strip() if value else b""
+    if value is None:
+        return None
+    digest = value.strip()
     return digest.decode("ascii").lower() if pattern.match(digest) else None
 
 
 def _number(value: bytes | None) -> int | None:
-    digits = value.strip() if value else b""
-    # Only ASCII digits count in bytes.
+    if value is None:
+        return None
+    digits = value.strip()
+    # In bytes, only ASCII digits are digits.
     return int(digits) if digits.isdigit() and len(digits) < 16 else None
 
 

@@ -131,17 +131,11 @@ class Updates:
     ) -> CheckIn | None:
         """Reports a check-in, unless the client is not an updater."""
         request.note = decision.reason
-        if not request.report.updater:
+        report = request.report
+        if not report.updater:
             return None
         check_in = CheckIn(
-            at=time.time(),
-            address=request.address,
-            method=request.method,
-            report=request.report,
-            product=product,
-            board=board,
-            channel=channel,
-            decision=decision,
+            time.time(), request.address, request.method, report, product, board, channel, decision
         )
         self._check_ins.publish(check_in)
         return check_in
