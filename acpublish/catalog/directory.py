@@ -20,8 +20,8 @@ from pathlib import Path
 
 from acpublish import atomic
 from acpublish.catalog import layout
+from acpublish.catalog.private_provenance import PrivateProvenance
 from acpublish.catalog.snapshot import ProductSnapshots
-from acpublish.catalog.state import PrivateProvenance
 from acpublish.catalog.trusted_keys import TrustStore, read_trusted_keys
 from acpublish.errors import AcpublishError, CatalogError, ManifestError, NotFoundError, reason_of
 from acpublish.keys import PublicKey

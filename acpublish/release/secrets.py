@@ -16,7 +16,7 @@ import hashlib
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from acpublish.errors import SettingsError
 
@@ -146,8 +146,7 @@ _MAX_FOUND = 20
 _MAX_KEY_BYTES = 16384
 
 
-@dataclass(frozen=True, slots=True)
-class _Shape:
+class _Shape(NamedTuple):
     kind: str
     prefixes: tuple[bytes, ...]
     #: Compiled when an image is searched: each build loads this module, but few search an image.
