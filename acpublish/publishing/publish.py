@@ -34,7 +34,7 @@ from acpublish.release.checks.registry import run
 from acpublish.release.decision import choose
 from acpublish.release.manifest import Release
 from acpublish.release.placement import Candidate
-from acpublish.release.secrets import find_secrets
+from acpublish.release.secret_search import find_secrets
 from acpublish.release.signatures import signed, submitted_statement
 from acpublish.release.submission import Submission
 from acpublish.release.version import Version

@@ -12,7 +12,7 @@ from acpublish.release.coordinates import Coordinates
 from acpublish.release.declared import Declared
 from acpublish.release.manifest import Release, ReleaseImage, ReleaseSignature
 from acpublish.release.names import IMAGE_KINDS, ImageKind
-from acpublish.release.secrets import SecretFound
+from acpublish.release.secret_search import SecretFound
 from acpublish.release.signatures import submitted_statement
 from acpublish.release.submission import Submission
 

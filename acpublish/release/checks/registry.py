@@ -16,7 +16,7 @@ from acpublish.keys import PublicKey
 from acpublish.release.checks import board, course, identity, sound, trust
 from acpublish.release.checks.facts import Check, Facts, Finding, Lacks, Result, Severity
 from acpublish.release.manifest import Release
-from acpublish.release.secrets import SecretFound
+from acpublish.release.secret_search import SecretFound
 from acpublish.release.submission import Submission
 
 __all__ = [
@@ -102,7 +102,7 @@ def examine(
         submission: What they are published as.
         releases: The product's releases so far.
         trusted_keys: The keys that the product trusts; None if that is not known.
-        secrets: What :func:`acpublish.release.secrets.find_secrets` found in the bytes.
+        secrets: What :func:`acpublish.release.secret_search.find_secrets` found in the bytes.
     """
     facts = Facts.of(image, submission, releases, trusted_keys)
     return run(replace(facts, secrets=secrets))
