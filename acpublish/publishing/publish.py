@@ -94,13 +94,12 @@ def publish_image(
 
 
 def _submission(image: Image, options: PublishOptions, source: VersionSource) -> Submission:
-    coordinates = options.complete(
-        version=source.version(image.unstamped_sha256),
-        channel=options.channel or source.channel,
-    )
     declared = with_partitions(options.declared, options.partitions, options.kind)
     return Submission(
-        **coordinates.as_arguments(),
+        **options.complete(
+            version=source.version(image.unstamped_sha256),
+            channel=options.channel or source.channel,
+        ),
         provenance=options.provenance,
         private=options.private,
         compress=options.compress,
@@ -253,8 +252,7 @@ def _as_signed(facts: Facts, options: CheckOptions) -> Facts:
     """
     if facts.product is None or facts.version is None or facts.board is None:
         return facts
-    coordinates = facts.complete(channel=facts.channel or names.STABLE)
-    unsigned = Submission(**coordinates.as_arguments())
+    unsigned = Submission(**facts.complete(channel=facts.channel or names.STABLE))
     signer = private_key(options.signing_key) if options.signing_key else None
     return replace(
         facts,

@@ -24,11 +24,10 @@ from acpublish.image.stamper import stamp
 from acpublish.keys import PublicKey
 from acpublish.release.checks.facts import Result
 from acpublish.release.checks.registry import examine, findings_of, not_run, raise_errors
-from acpublish.release.coordinates import CompleteCoordinates
 from acpublish.release.manifest import PROVENANCE_CORE, Compressed, Release, ReleaseImage
 from acpublish.release.secret_search import SecretFound, find_secrets
 from acpublish.release.signatures import merged, statement
-from acpublish.release.submission import Outcome, Receipt, Submission
+from acpublish.release.submission import CompleteCoordinates, Outcome, Receipt, Submission
 
 __all__ = ["Candidate", "Placement", "Prepared", "gzip_beside", "place", "prepare", "stamped"]
 

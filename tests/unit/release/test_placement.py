@@ -10,13 +10,12 @@ from acpublish.image.model import Stamp
 from acpublish.image.reader import read
 from acpublish.keys import create_key
 from acpublish.release import names, placement
-from acpublish.release.coordinates import visible_name
 from acpublish.release.declared import Declared
 from acpublish.release.manifest import Compressed, Release
 from acpublish.release.names import ImageKind
 from acpublish.release.placement import Candidate, Prepared, gzip_beside, place, prepare
 from acpublish.release.signatures import sign, signed_by, statement, submitted_statement
-from acpublish.release.submission import Outcome, Submission
+from acpublish.release.submission import Outcome, Submission, visible_name
 from acpublish.release.version import Version
 from tests.support import images
 from tests.unit.release.making import NOW
