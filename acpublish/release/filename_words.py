@@ -13,6 +13,7 @@ __all__ = [
     "HARDWARE",
     "MAYBE_PRERELEASE",
     "PRERELEASE",
+    "first_date",
     "is_hardware",
     "is_prerelease",
     "is_stray",
@@ -32,7 +33,7 @@ HARDWARE = (
 #: The names of the filesystems.
 FILESYSTEM = "littlefs|mklittlefs|spiffs|mkspiffs"
 #: Words that follow the name of a board, and say nothing alone.
-_AFTER_HARDWARE = r"mini|pro|lite|kit|board|cam|dev|usb|plus|r\d|\d+mb?|v\d+"
+_AFTER_HARDWARE = r"mini\d*|pro|lite|wifi|kit|board|cam|dev|usb|plus|r\d|\d+mb?|v\d+"
 #: Words that describe a file, and which most names do without.
 _STRAY = (
     r"release|final|stable|prod|production|ota|firmware|fw|sw|app|image|update|signed|build"
@@ -41,7 +42,7 @@ _STRAY = (
 #: The short name of a commit, as git writes it.
 _COMMIT = r"g?(?=[0-9a-f]*\d)[0-9a-f]{7,40}"
 _DATE = re.compile(
-    r"(?<![^\W_])20\d\d(?P<gap>[-_.]?)(?:0[1-9]|1[0-2])(?P=gap)(?:0[1-9]|[12]\d|3[01])"
+    r"(?<![^\W_])(?P<day>20\d\d(?P<gap>[-_.]?)(?:0[1-9]|1[0-2])(?P=gap)(?:0[1-9]|[12]\d|3[01]))"
     r"(?:[-_tT ]?[0-2]\d[0-5]\d(?:[0-5]\d)?)?(?![^\W_])",
     re.ASCII,
 )
@@ -68,6 +69,11 @@ def is_stray(word: str) -> bool:
 def is_prerelease(word: str) -> bool:
     """Returns whether a word, with or without a number, may mark a version before a release."""
     return re.fullmatch(rf"(?:{PRERELEASE}|{MAYBE_PRERELEASE})\d*", word, _FLAGS) is not None
+
+
+def first_date(text: str) -> re.Match[str] | None:
+    """Returns the first date of a text with its time; its group ``day`` is the date alone."""
+    return _DATE.search(text)
 
 
 def without_dates(text: str, *, dotted: bool) -> str:

@@ -207,6 +207,11 @@ def _readings(stem: str) -> Iterator[Named]:
         yield from _without_version(stem, undated)
     for written in versions:
         yield from _around(undated, written)
+    if len(versions) > 1:
+        # Neither the product nor the board tells which of them is the firmware's.
+        product = undated[: versions[0].start].strip(_GAPS) or None
+        for written in versions:
+            yield Named(product=product, version=written.readings[0].version)
     for other in _OTHER_NUMBER.finditer(undated):
         if not _HARDWARE.match(undated, other.start()):
             start = other.end("letters")
@@ -235,16 +240,15 @@ def _follows_board(text: str, start: int) -> bool:
 def _without_version(stem: str, undated: str) -> Iterator[Named]:
     text = undated.strip(_GAPS)
     if undated != stem:
-        text = re.sub("__+", "_", text)
-    product = text or None
-    yield Named(product=product)
-    for part, board in _splits(text):
-        yield Named(product=part, board=board)
-    if undated != stem:
+        text = re.sub("[-_ .]*__[-_ .]*", "_", text)
+    yield Named(product=text or None)
+    for product, board in _splits(text):
+        yield Named(product=product, board=board)
+    date = words.first_date(stem)
+    if date:
         # Some people use the date as the version; others have no version at all.
-        date = re.search(r"20\d\d([-_.]?)\d\d\1\d\d", stem)
-        if date:
-            yield Named(product=product, version=version_in(date[0]))
+        for product, board in _divided(stem[: date.start()], stem[date.end() :]):
+            yield Named(product=product, version=version_in(date["day"]), board=board)
 
 
 def _around(text: str, written: Written) -> Iterator[Named]:

@@ -44,10 +44,12 @@ _WRITTEN = re.compile(rf"{_START}(?P<label>{_LABEL})?(?P<numbers>{_NUMBERS})", _
 _CERTAIN = re.compile(_PRERELEASE, _FLAGS)
 _DOUBTFUL = re.compile(
     rf"{_GAP}+(?!(?:{words.HARDWARE}){_END})"
-    rf"(?:[a-z]{{1,2}}\d{{1,3}}|(?:{words.MAYBE_PRERELEASE})\d*){_END}",
+    rf"(?:(?!v\d|fw\d|sw\d)[a-z]{{1,2}}\d{{1,3}}|(?:{words.MAYBE_PRERELEASE})\d*){_END}(?!\.\d)",
     _FLAGS,
 )
 _ATTACHED = re.compile(rf"[a-z][0-9a-z]*{_END}", _FLAGS)
+#: ``v8engine`` is a word; ``v8rc1`` is a version, and ``v8b`` may be one.
+_WORD_BEHIND = re.compile(rf"(?!(?:{words.PRERELEASE})\d*{_END})[a-z][0-9a-z]*[a-z]", _FLAGS)
 _MORE_NUMBERS = re.compile(rf"{_GAP}+\d{{1,3}}{_END}(?!\.\d)", _FLAGS)
 _BUILD = re.compile(r"\+[0-9a-z]+(?:\.[0-9a-z]+)*", _FLAGS)
 _LONGER_BUILD = re.compile(r"\+[0-9a-z-]+(?:\.[0-9a-z-]+)*", _FLAGS)
@@ -98,9 +100,12 @@ def written_versions(text: str) -> tuple[Written, ...]:
         if plain and plain.start() < match.start():
             match = plain
         written = _described(match) if match.re is _DESCRIPTION else _plain(match, text)
-        if written.labelled or written.count > 1:
+        word = written.count == 1 and _WORD_BEHIND.match(text, match.end())
+        if not word and (written.labelled or written.count > 1):
             versions.append(written)
-            position = written.readings[0].end
+            position = min(
+                end for reading in written.readings if (end := reading.end) > match.start()
+            )
         else:
             position = match.end()
     return tuple(versions)
