@@ -199,17 +199,21 @@ def _channel(
     wanted = channel or _usual_channel(version)
     # Earlier versions of acpublish imported pre-releases to ``stable`` as well.
     accepted = (wanted,) if channel else (wanted, names.STABLE)
-    for release in releases:
-        image = release.image_for(board, file.kind)
-        if release.version == version and image and set(accepted) & set(image.channels):
-            return next(name for name in accepted if name in image.channels)
+    present = next((release for release in releases if release.version == version), None)
+    image = present.image_for(board, file.kind) if present else None
+    channels = tuple(image.channels) if image else ()
+    for name in accepted:
+        if name in channels:
+            return name
     # A pre-release of what has been released meanwhile must not be offered either.
     targets = [choose(releases, board, name, file.kind) for name in accepted]
     higher = [target.release.version for target in targets if target]
     if newest and wanted != names.STABLE and not channel:
         higher.append(newest)
     older = any(version_order(version) < version_order(other) for other in higher)
-    return ARCHIVE if older else wanted
+    if not older:
+        return wanted
+    return ChannelName(channels[0]) if channels else ARCHIVE
 
 
 def _usual_channel(version: Version) -> ChannelName:
