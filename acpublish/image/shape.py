@@ -59,6 +59,7 @@ class Shape(ABC):
             follow.
         missing: What is cut off, as a phrase; empty if the whole image is in the file.
         signed: Whether a signature follows the image.
+        description: What the file is, as a phrase, if its kind does not say enough.
     """
 
     family: ClassVar[Family]
@@ -70,6 +71,7 @@ class Shape(ABC):
     end: int
     missing: str
     signed: bool
+    description: str = ""
 
     @property
     def complete(self) -> bool:
