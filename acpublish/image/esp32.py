@@ -74,8 +74,6 @@ _FLASH_WINDOWS = {
     "esp32e22": ((0x3C000000, 0x40000000),),
     "esp32s31": ((0x40000000, 0x54000000),),
 }
-#: What a chip that is not listed may have: any of them.
-_ANY_WINDOW = tuple(window for windows in _FLASH_WINDOWS.values() for window in windows)
 #: The memories of all chips are in this range, from the P4's at 0x30100000 to the RTC memories at
 #: 0x50000000.
 _ADDRESSES = range(0x20000000, 0x60000000)
@@ -291,11 +289,12 @@ def _plausible(chain: Chain) -> bool:
 
 def _is_in_ram_alone(chain: Chain, chip: str, *, described: bool) -> bool:
     """Returns whether no segment is in mapped flash, as far as the chip is known."""
-    windows = _FLASH_WINDOWS.get(chip)
-    # A new chip may have another window, and a descriptor is in applications only.
-    if chain.missing or (windows is None and described):
+    if chain.missing:
         return False
-    windows = windows or _ANY_WINDOW
+    windows = _FLASH_WINDOWS.get(chip)
+    if windows is None:
+        # The window of a new chip is not known, but all ESP-IDF for it writes descriptors.
+        return not described
     return not any(
         low <= segment.address < high for segment in chain.segments for low, high in windows
     )

@@ -178,6 +178,17 @@ class Image:
         """Whether it is an application, be it plain, a gzip or signed."""
         return (self.content or self.kind) is Kind.APPLICATION
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether a device that flashes it would get less than the image, or different bytes.
+
+        The MD5 that is sent with a truncated file matches its bytes, so it does not protect the
+        device. Bytes after a sound image do no harm.
+        """
+        sums = (self.checksum, self.crc, self.digest)
+        sound = self.checksum is Integrity.VALID and Integrity.INVALID not in sums
+        return self.damaged and not sound
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outline:

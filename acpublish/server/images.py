@@ -22,7 +22,7 @@ from acpublish.catalog.contents import CatalogFiles
 from acpublish.catalog.loose import LARGEST_READ_BYTES, Content, Identity, identity, settled
 from acpublish.errors import CatalogError, NotFoundError
 from acpublish.image.gzip import inflate
-from acpublish.image.model import Image, Integrity, Kind, ReportedDigests
+from acpublish.image.model import Image, Kind, ReportedDigests
 from acpublish.image.stamp_record import fits
 from acpublish.release.manifest import Compressed, Release, ReleaseImage
 from acpublish.release.names import ImageKind
@@ -129,7 +129,7 @@ def of_image(path: Path, state: Identity, image: Image) -> Served:
         # It goes into a header, and a file may contain anything.
         version=image.stamp.version if image.stamp and fits(image.stamp.version) else None,
         running=image.running,
-        flashable=_flashable(image) and not _broken(image),
+        flashable=_flashable(image) and not image.is_broken,
         headers=image_headers(path.name, image.size, image.md5, image.sha256),
     )
 
@@ -140,17 +140,6 @@ def _flashable(image: Image) -> bool:
     Nothing is known of a file of an unknown kind, so the device decides.
     """
     return image.is_application or image.kind in _NOT_FIRMWARE
-
-
-def _broken(image: Image) -> bool:
-    """Returns whether a device that flashes it would get less than the image, or different bytes.
-
-    The MD5 that is sent with a truncated file matches its bytes, so it does not protect the device.
-    Bytes after a sound image do no harm.
-    """
-    sums = (image.checksum, image.crc, image.digest)
-    sound = image.checksum is Integrity.VALID and Integrity.INVALID not in sums
-    return image.damaged and not sound
 
 
 @dataclass(slots=True)
