@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -45,6 +46,7 @@ _SAMPLE_BYTES = 16
 _LAST_CODE_OFFSET = 0x40000
 #: What an image is; each phrase leaves room for its label in a line of 80 characters.
 _RAM_ONLY = "a program that lies in RAM alone, such as half of a split build"
+_CHANGED_HEADER = "its flash mode or size was changed after the build"
 _WHOLE_FLASH = "an image of the whole flash, such as NodeMCU's"
 
 #: esptool's ``ESP8266ROM.FLASH_SIZES`` and ``FLASH_FREQUENCY``.
@@ -108,7 +110,7 @@ class Esp8266Shape(Shape):
         """
         stored = data[self.chain.checksum_offset]
         computed = checksum_of(data, self.chain.segments)
-        crc, problems = self._verify_crc(data)
+        crc, problems, description = self._verify_crc(data)
         if crc is not Integrity.ABSENT:
             computed ^= xor_bytes((data[_WORDS],))
         elif stored != computed:
@@ -120,6 +122,7 @@ class Esp8266Shape(Shape):
             crc=crc,
             signature=describe_esp8266(self.size - self.end - 4) if self.signed else None,
             problems=tuple(problems),
+            description=description,
         )
 
     def stamp_offsets(self, data: bytes) -> tuple[StampOffsets, ...]:
@@ -173,20 +176,47 @@ class Esp8266Shape(Shape):
         crc ^= crc32_change(changes, self.end)
         return _LENGTH_OFFSET + 4, struct.pack("<I", crc)
 
-    def _verify_crc(self, data: bytes) -> tuple[Integrity, list[str]]:
+    def _verify_crc(self, data: bytes) -> tuple[Integrity, list[str], str]:
         """Cores before 2.6 have code where the CRC words are; then neither word matches."""
         if self.eboot is None:
-            return Integrity.ABSENT, []
+            return Integrity.ABSENT, [], ""
         computed = self._crc(data)
         length, stored = struct.unpack_from("<II", data, _LENGTH_OFFSET)
         if length == self.end and stored == computed:
-            return Integrity.VALID, []
+            return Integrity.VALID, [], ""
         if stored == computed:
             problem = f"the length word is {length}, but the image is {self.end} bytes long"
-            return Integrity.INVALID, [problem]
-        if length == self.end:
-            return Integrity.INVALID, [f"the CRC word is {stored:#010x}, computed {computed:#010x}"]
-        return Integrity.ABSENT, []
+            return Integrity.INVALID, [problem], ""
+        if length != self.end:
+            return Integrity.ABSENT, [], ""
+        if stored ^ computed in self._header_changes(data):
+            return Integrity.VALID, [], _CHANGED_HEADER
+        return Integrity.INVALID, [f"the CRC word is {stored:#010x}, computed {computed:#010x}"], ""
+
+    def _header_changes(self, data: bytes) -> Iterator[int]:
+        """Yields what the CRC differs by if a header had another flash mode or size at the build.
+
+        esptool and the updater write these into the first header and leave the CRC word as it is;
+        some tools write them into the application's header, which elf2bin makes equal, as well.
+        There are 108 values at most, each computed from the changed bytes alone.
+        """
+        for mode in _FLASH_MODES:
+            for size in _SIZES:
+                changes = [
+                    self._header_change(data, start, mode, size) for start in (0, _APP_OFFSET)
+                ]
+                if None not in changes:
+                    first, second = (change or 0 for change in changes)
+                    yield from (first, second, first ^ second)
+
+    def _header_change(self, data: bytes, start: int, mode: int, size: int) -> int | None:
+        """Returns None if the header itself has a mode or size that no tool writes."""
+        offset = start + _FLASH_MODE_OFFSET
+        before = data[offset : offset + 2]
+        if before[0] not in _FLASH_MODES or before[1] >> 4 not in _SIZES:
+            return None
+        after = bytes((mode, size << 4 | before[1] & 0x0F))
+        return crc32_change([(offset, before, after)], self.end)
 
     def _crc(self, data: bytes) -> int:
         return crc32_msb_first((data[: _WORDS.start], bytes(8), data[_WORDS.stop : self.end]))

@@ -99,7 +99,7 @@ def _examine(shape: Shape, data: bytes, digests: Digests) -> Examined:
     problems = (*findings.problems, *_trailing(shape, data))
     return Examined(
         kind=shape.kind,
-        description=shape.description,
+        description=shape.description or findings.description,
         shape=shape,
         findings=findings,
         problems=problems,

@@ -37,13 +37,17 @@ class StampOffsets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """The result of comparing an image with the checksums in it; a problem is a mismatch."""
+    """The result of comparing an image with the checksums in it; a problem is a mismatch.
+
+    The description says what is unusual about an image without a problem.
+    """
 
     checksum: Integrity = Integrity.ABSENT
     crc: Integrity = Integrity.ABSENT
     digest: Integrity = Integrity.ABSENT
     signature: Signature | None = None
     problems: tuple[str, ...] = ()
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
