@@ -71,6 +71,17 @@ class LooseFiles:
         cached = self._images.get(str(path))
         return cached[1] if cached is not None and cached[0] == identity(status) else None
 
+    def image(self, path: Path) -> Image | None:
+        """Returns the image of a file, None if it is too large or cannot be read; reads it once."""
+        try:
+            status = os.stat(path)
+            known = self.known(path, status)
+            if known is not None or status.st_size > LARGEST_READ_BYTES:
+                return known
+            return self.content(path).image
+        except (OSError, NotFoundError):
+            return None
+
     def content(self, path: Path) -> Content:
         """Reads a file, and reads it again if its state changed meanwhile.
 

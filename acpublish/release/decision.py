@@ -150,7 +150,7 @@ def decide_update(
         reason = f"no {kind_wanted(report)} for {board} on {channel}"
         return Decision(verdict=Verdict.NOTHING, rule=Rule.NO_TARGET, reason=reason)
     release, image = target.release, target.image
-    if _other_family(report.family, image.family):
+    if _other_family(report, image.family):
         return _refused_family(report.family, image.family)
     up_to_date = _downgrade(report, releases, board, release.version)
     if up_to_date is None and report.mode is Mode.FILESYSTEM:
@@ -203,7 +203,7 @@ def decide_file(
     if report.updater and not flashable and report.mode is Mode.SKETCH:
         reason = "the file is not an update image"
         return Decision(verdict=Verdict.REFUSE, rule=Rule.NOT_FLASHABLE, reason=reason)
-    if _other_family(report.family, family):
+    if _other_family(report, family):
         return _refused_family(report.family, family)
     wanted = kind_wanted(report)
     # A request for a version only does not say of which kind.
@@ -253,8 +253,12 @@ def _reports_version(report: Report, version: str | None) -> bool:
     )
 
 
-def _other_family(device: Family | None, image: Family | None) -> bool:
-    return device is not None and image is not None and device != image
+def _other_family(report: Report, image: Family | None) -> bool:
+    """Returns whether a device would install an image for the other family.
+
+    A client that is not an updater installs nothing itself: a gateway may get the image for others.
+    """
+    return report.updater and None not in (report.family, image) and report.family != image
 
 
 def _refused_family(device: Family | None, image: Family | None) -> Decision:

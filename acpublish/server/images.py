@@ -22,7 +22,7 @@ from acpublish.catalog.contents import CatalogFiles
 from acpublish.catalog.loose import LARGEST_READ_BYTES, Content, Identity, identity, settled
 from acpublish.errors import CatalogError, NotFoundError
 from acpublish.image.gzip import inflate
-from acpublish.image.model import Image, Integrity, Kind, ReportedDigests
+from acpublish.image.model import Image, Kind, ReportedDigests
 from acpublish.image.stamp_record import fits
 from acpublish.release.manifest import Compressed, Release, ReleaseImage
 from acpublish.release.names import ImageKind
@@ -41,8 +41,7 @@ __all__ = ["ImageSender", "Served", "Transfer", "of_compressed", "of_image", "of
 
 _MAX_SERVED = 10_000
 _MAX_COMPARED = 10_000
-_FIRMWARE = (Kind.APPLICATION, Kind.GZIP, Kind.SIGNED)
-_RUINOUS = (Kind.MERGED, Kind.BOOTLOADER)
+_NOT_FIRMWARE = (Kind.UNKNOWN, Kind.FILESYSTEM)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,10 +112,10 @@ def of_compressed(image: ReleaseImage, gzip: Compressed, path: Path) -> Served:
 def of_image(path: Path, state: Identity, image: Image) -> Served:
     """Describes a hand-copied file."""
     kind: ImageKind | None = None
-    if image.kind in _FIRMWARE:
-        kind = "firmware"
-    elif image.kind is Kind.FILESYSTEM:
+    if image.kind is Kind.FILESYSTEM:
         kind = "filesystem"
+    elif image.kind is not Kind.UNKNOWN:
+        kind = "firmware"
     return Served(
         name=path.name,
         path=path,
@@ -130,20 +129,17 @@ def of_image(path: Path, state: Identity, image: Image) -> Served:
         # It goes into a header, and a file may contain anything.
         version=image.stamp.version if image.stamp and fits(image.stamp.version) else None,
         running=image.running,
-        flashable=image.kind not in _RUINOUS and not _broken(image),
+        flashable=_flashable(image) and not image.is_broken,
         headers=image_headers(path.name, image.size, image.md5, image.sha256),
     )
 
 
-def _broken(image: Image) -> bool:
-    """Returns whether a device that flashes it would get less than the image, or different bytes.
+def _flashable(image: Image) -> bool:
+    """Returns whether the file is no firmware that ruins a device, as a bootloader or a part does.
 
-    The MD5 that is sent with a truncated file matches its bytes, so it does not protect the device.
-    Bytes after a sound image do no harm.
+    Nothing is known of a file of an unknown kind, so the device decides.
     """
-    sums = (image.checksum, image.crc, image.digest)
-    sound = image.checksum is Integrity.VALID and Integrity.INVALID not in sums
-    return image.damaged and not sound
+    return image.is_application or image.kind in _NOT_FIRMWARE
 
 
 @dataclass(slots=True)

@@ -249,7 +249,8 @@ class DecisionCache:
 
     1. All that is remembered of a product belongs to one snapshot of its releases.
     2. Board, channel and kind have one target, chosen once.
-    3. A decision about a target also depends on the report's family, mode, version and digests.
+    3. A decision about a target also depends on the report's family, mode, version and digests,
+       and on whether the client is an updater.
     4. Only if the target's image has a gzip does the space of the device count as well. It would
        keep up-to-date checks of one release apart, so such an offer is decided each time: a device
        that gets an image can wait for this.
@@ -277,6 +278,7 @@ class DecisionCache:
                 self._snapshots[product] = snapshot
         device = (
             report.family,
+            report.updater,
             report.mode,
             report.version,
             report.sketch_md5,

@@ -13,7 +13,7 @@ from acpublish.release.decision import (
     kind_wanted,
 )
 from acpublish.release.manifest import Release
-from acpublish.wire import NO_REPORT, Mode, Report
+from acpublish.wire import NO_REPORT, Mode, Report, read_report
 from tests.unit.release.making import md5, release, sha256
 
 ONE = release("1.0.0", channels={"stable": 1})
@@ -235,6 +235,13 @@ class TestFilesByName:
             report, family="esp8266", kind="firmware", running=self.RUNNING, version="1.0.0"
         )
         assert decision.verdict is expected
+
+    def test_a_gateway_gets_the_image_of_the_other_family(self) -> None:
+        gateway = read_report([(b"user-agent", b"ESP8266HTTPClient")])
+        decision = decide_file(
+            gateway, family="esp32", kind="firmware", running=ReportedDigests(), version="1.0.0"
+        )
+        assert decision.verdict is OFFER
 
     @pytest.mark.parametrize(
         ("report", "expected"),

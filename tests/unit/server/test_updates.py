@@ -33,6 +33,7 @@ from acpublish.wire import Mode, Report
 from tests.support.images import esp32_image
 from tests.support.server import read_all
 from tests.unit.catalog.holding import put
+from tests.unit.server.in_memory import ask, make
 
 #: More than the send buffer, and than what a receiver takes that does not read.
 IMAGE = esp32_image("esp32c3", size=2_000_000, seed=31)
@@ -441,3 +442,16 @@ def test_strangers_cannot_fill_the_memory(tmp_path: Path, monkeypatch: pytest.Mo
     # What is not a product is not remembered at all.
     cache.decide(Report(), (), "no-product", "d1", "stable")
     assert list(cache._snapshots) == ["lamp"]
+
+
+def test_a_gateway_gets_an_image_for_another_chip(catalog: Path) -> None:
+    async def main() -> None:
+        app = make(catalog)
+        gateway = [(b"user-agent", b"ESP8266HTTPClient")]
+        updater = [(b"user-agent", b"ESP8266-http-Update")]
+        # The one that is not an updater, asking first, does not decide for the other.
+        for headers, status in ((gateway, 200), (updater, 403), (gateway, 200)):
+            for target in (b"/lamp/lamp-1.0.0_c3.bin", b"/update/lamp/c3"):
+                assert (await ask(app, target, headers))[0] == status
+
+    asyncio.run(main())
