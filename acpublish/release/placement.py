@@ -247,6 +247,8 @@ def place(
     stated = statement(submission.product, submission.version, fresh)
     placed = replace(
         fresh,
+        # Earlier versions did not keep it, and without it no device gets the gzip.
+        flash_size=fresh.flash_size or _flash_size(image, submission),
         compressed=fresh.compressed or compressed,
         signatures=merged(fresh.signatures, submission.signatures, stated, trusted_keys),
     )
@@ -289,7 +291,8 @@ def _outcome(published: ReleaseImage | None, placed: ReleaseImage) -> Outcome:
         return Outcome.PUBLISHED
     if published.channels != placed.channels:
         return Outcome.ADDED_TO_CHANNEL
-    if published.compressed != placed.compressed:
+    sizes_added = placed.compressed is not None and published.flash_size != placed.flash_size
+    if published.compressed != placed.compressed or sizes_added:
         return Outcome.COMPRESSED
     changed = published.signatures != placed.signatures
     return Outcome.SIGNED if changed else Outcome.ALREADY_PUBLISHED
@@ -308,11 +311,16 @@ def _new(image: Image, submission: Submission, now: datetime) -> ReleaseImage:
         family=image.family if submission.kind == "firmware" else None,
         chip=image.chip if submission.kind == "firmware" else None,
         flash_mode=image.flash_mode if submission.kind == "firmware" else None,
+        flash_size=_flash_size(image, submission),
         stamped=image.stamp is not None,
         running=image.running,
         provenance=dict(submission.provenance),
         declared=submission.declared,
     )
+
+
+def _flash_size(image: Image, submission: Submission) -> str | None:
+    return image.flash_size if submission.kind == "firmware" else None
 
 
 def _next_order(releases: Iterable[Release]) -> int:
