@@ -56,20 +56,15 @@ class Adoption:
             board=board,
             version=version and str(version),
             count=count,
-            # A server of an earlier version does not send these.
             unverified=fields.get("unverified") is True,
             never_updated=fields.get("never_updated") is True,
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Returns it as JSON types."""
-        return {
-            "board": self.board,
-            "version": self.version,
-            "count": self.count,
-            "unverified": self.unverified,
-            "never_updated": self.never_updated,
-        }
+        document = {"board": self.board, "version": self.version, "count": self.count}
+        marks = {"unverified": self.unverified, "never_updated": self.never_updated}
+        return {**document, **{name: True for name, marked in marks.items() if marked}}
 
 
 def running_version(report: Report, releases: Iterable[Release], board: str) -> str | None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 
-from acpublish.errors import ConflictError
+from acpublish.errors import ConflictError, ImageError
 from acpublish.image.gzip import compress
 from acpublish.image.model import Image, Kind
 from acpublish.image.reader import read
@@ -74,6 +74,15 @@ class Candidate:
             WrongKindError: No device could inflate it.
         """
         return compress(self.data, self.image)
+
+    @property
+    def gzip_bytes(self) -> int | None:
+        """The size of the gzip; None if there is none that is smaller than the image."""
+        try:
+            size = len(self.gzip)
+        except ImageError:
+            return None
+        return size if size < len(self.data) else None
 
     def stamped(self, coordinates: CompleteCoordinates) -> Candidate:
         """Returns the candidate with product and version stamped in, if it has a place for them.
@@ -176,7 +185,8 @@ def prepare(
         WrongKindError: A gzip is requested that no device could inflate.
     """
     keys = tuple(trusted_keys)
-    results = examine(candidate.image, submission, releases, keys, candidate.secrets)
+    gzip_bytes = candidate.gzip_bytes if submission.compress else None
+    results = examine(candidate.image, submission, releases, keys, candidate.secrets, gzip_bytes)
     warnings = raise_errors(findings_of(results))
     gzip, gzip_warnings = gzip_beside(candidate, submission)
     compressed = Compressed.of(gzip) if gzip else None

@@ -296,11 +296,19 @@ class DecisionCache:
         )
         key = (board, channel, device)
         decision = snapshot.decisions.get(key)
-        if decision is None or (decision.verdict is Verdict.OFFER and report.mode is Mode.SKETCH):
+        if decision is None or _depends_on_space(decision, report):
             target = snapshot.target(board, channel, kind_wanted(report))
             decision = decide_update(report, releases, target, board=board, channel=channel)
-            snapshot.decisions[key] = decision
+            if not _depends_on_space(decision, report):
+                snapshot.decisions[key] = decision
         return decision
+
+
+def _depends_on_space(decision: Decision, report: Report) -> bool:
+    if decision.verdict is not Verdict.OFFER or report.mode is not Mode.SKETCH:
+        return False
+    space = (report.free_space, report.sketch_size, report.chip_size)
+    return any(value is not None for value in space)
 
 
 class _Snapshot:
