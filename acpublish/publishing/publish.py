@@ -32,7 +32,7 @@ from acpublish.release import names
 from acpublish.release.checks.facts import Facts, Result
 from acpublish.release.checks.registry import run
 from acpublish.release.decision import choose
-from acpublish.release.manifest import Release
+from acpublish.release.manifest import PROVENANCE_CORE, Release
 from acpublish.release.placement import Candidate
 from acpublish.release.secret_search import find_secrets
 from acpublish.release.signatures import signed, submitted_statement
@@ -242,6 +242,14 @@ def preflight(
         skipped=options.skipped_checks,
         trusted_keys=trusted_keys,
     )
+    if isinstance(options, PublishOptions):
+        candidate = Candidate(data=data, image=image, secrets=())
+        facts = replace(
+            facts,
+            gzip=options.compress,
+            gzip_bytes=candidate.gzip_bytes if options.compress else None,
+            core=options.provenance.get(PROVENANCE_CORE),
+        )
     return run(_as_signed(facts, options))
 
 

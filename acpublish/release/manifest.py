@@ -121,6 +121,7 @@ class ReleaseImage:
         family: The chip family, None if the image does not say.
         chip: As esptool spells it.
         flash_mode: As in :class:`acpublish.image.model.Image`.
+        flash_size: As esptool spells it; None if it is not known, as in older manifests.
         stamped: Whether the image contains product and version.
         running: What devices that run it may report.
         channels: The channels that point at it, each with its number in the product's order of
@@ -144,6 +145,7 @@ class ReleaseImage:
     family: Family | None = None
     chip: str | None = None
     flash_mode: str | None = None
+    flash_size: str | None = None
     stamped: bool = False
     running: ReportedDigests = field(default_factory=ReportedDigests)
     channels: Mapping[str, int] = field(default_factory=dict)
@@ -181,6 +183,7 @@ class ReleaseImage:
             family=fields.one_of("family", (*_FAMILIES, None)),
             chip=fields.get("chip", str, None),
             flash_mode=fields.get("flash_mode", str, None),
+            flash_size=fields.get("flash_size", str, None),
             stamped=fields.get("stamped", bool, False),
             running=ReportedDigests(
                 md5s=running.strings("md5s"),
@@ -213,6 +216,7 @@ class ReleaseImage:
             "family": self.family,
             "chip": self.chip,
             "flash_mode": self.flash_mode,
+            "flash_size": self.flash_size,
             "stamped": self.stamped,
             "running": {"md5s": list(self.running.md5s), "sha256s": list(self.running.sha256s)},
             "channels": dict(self.channels),

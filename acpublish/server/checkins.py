@@ -19,8 +19,9 @@ from datetime import datetime, timezone
 from typing import NamedTuple
 
 from acpublish.release.adoption import Adoption, running_version
-from acpublish.release.decision import Decision
+from acpublish.release.decision import Decision, Rule
 from acpublish.release.manifest import Release
+from acpublish.release.version import Version
 from acpublish.wire import NO_MAC, Mode, Report
 
 __all__ = ["CheckIn", "CheckIns", "Delivered", "DeviceCounts", "Event", "Listener"]
@@ -129,7 +130,7 @@ class DeviceCounts:
             max_devices: The most devices that are remembered.
         """
         self._max_devices = max_devices
-        self._devices: dict[tuple[str, str], tuple[str | None, Report]] = {}
+        self._devices: dict[tuple[str, str], tuple[str | None, Report, Rule]] = {}
         self.since = datetime.fromtimestamp(int(time.time()), timezone.utc)
 
     def __call__(self, event: Event) -> None:
@@ -147,7 +148,7 @@ class DeviceCounts:
         devices, key = self._devices, (product, device)
         # The latest report goes to the end, so that the first entry is the one to forget.
         devices.pop(key, None)
-        devices[key] = (event.board, report)
+        devices[key] = (event.board, report, event.decision.rule)
         if len(devices) > self._max_devices:
             del devices[next(iter(devices))]
 
@@ -159,15 +160,26 @@ class DeviceCounts:
             releases: Its releases.
         """
         alike = Counter(
-            (board or "", report.sketch_md5, report.sketch_sha256, report.version)
-            for (requested, _), (board, report) in self._devices.items()
+            (board or "", report.sketch_md5, report.sketch_sha256, report.version, rule)
+            for (requested, _), (board, report, rule) in self._devices.items()
             if requested == product
         )
-        counts: Counter[tuple[str, str | None]] = Counter()
-        for (board, md5, sha256, version), count in alike.items():
+        counts: Counter[tuple[str, str | None, bool, bool]] = Counter()
+        for (board, md5, sha256, version, rule), count in alike.items():
             report = Report(sketch_md5=md5, sketch_sha256=sha256, version=version)
-            counts[board, running_version(report, releases, board)] += count
+            running = running_version(report, releases, board)
+            unknown = running is None
+            unverified = unknown and rule is Rule.RECEIVED_UNVERIFIED
+            if unverified:
+                running = str(Version.or_none(version) or "") or None
+            counts[board, running, unverified, unknown and rule is Rule.NEVER_UPDATED] += count
         return [
-            Adoption(board=board, version=version, count=count)
-            for (board, version), count in counts.most_common()
+            Adoption(
+                board=board,
+                version=version,
+                count=count,
+                unverified=unverified,
+                never_updated=never_updated,
+            )
+            for (board, version, unverified, never_updated), count in counts.most_common()
         ]

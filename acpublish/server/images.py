@@ -60,6 +60,8 @@ class Served:
         version: Its version, from the manifest or the stamp.
         running: What devices that run it may report.
         flashable: False if flashing it would ruin a device.
+        flash_size: The flash size in the image's header, as esptool spells it.
+        compressed: Whether a hand-copied file is a gzip of an image.
         inflated: The SHA-256 that a gzip must inflate to; None for anything else.
         headers: The headers of a response with the whole file.
     """
@@ -75,6 +77,8 @@ class Served:
     version: str | None = None
     running: ReportedDigests = field(default_factory=ReportedDigests)
     flashable: bool = True
+    flash_size: str | None = None
+    compressed: bool = False
     inflated: str | None = None
     headers: Headers = field(default_factory=list)
 
@@ -91,6 +95,7 @@ def of_release(release: Release, image: ReleaseImage, path: Path) -> Served:
         kind=image.kind,
         version=str(release.version),
         running=image.running,
+        flash_size=image.flash_size,
         headers=image_headers(image.file, image.size, image.md5, image.sha256),
     )
 
@@ -130,6 +135,8 @@ def of_image(path: Path, state: Identity, image: Image) -> Served:
         version=image.stamp.version if image.stamp and fits(image.stamp.version) else None,
         running=image.running,
         flashable=_flashable(image) and not image.is_broken,
+        flash_size=image.flash_size,
+        compressed=image.compressed,
         headers=image_headers(path.name, image.size, image.md5, image.sha256),
     )
 

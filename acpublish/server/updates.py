@@ -31,6 +31,7 @@ from acpublish.release.names import ImageKind
 from acpublish.server import http
 from acpublish.server.cache import LocationCache
 from acpublish.server.checkins import CheckIn, CheckIns, Delivered
+from acpublish.server.device_memory import DeviceMemory
 from acpublish.server.http import Request, Send
 from acpublish.server.images import ImageSender, Served, Transfer
 from acpublish.wire import UPDATE_PREFIX, Mode, Report
@@ -52,6 +53,7 @@ class Updates:
         locations: LocationCache,
         images: ImageSender,
         check_ins: CheckIns,
+        memory: DeviceMemory,
     ) -> None:
         """Prepares to respond.
 
@@ -60,11 +62,13 @@ class Updates:
             locations: What file names lead to.
             images: Sends files.
             check_ins: Gets every check-in, and what became of each offer.
+            memory: Knows what devices have received; it is one of the listeners.
         """
         self._catalog = catalog
         self._locations = locations
         self._images = images
         self._check_ins = check_ins
+        self._memory = memory
         self._decisions = DecisionCache()
 
     async def file(self, request: Request, send: Send) -> int:
@@ -94,6 +98,10 @@ class Updates:
         decision = self._decisions.decide(request.report, releases, product, board, channel)
         if decision.verdict is Verdict.NOTHING and not self._catalog.owns(product):
             return await self.file(request, send)
+        if decision.verdict is Verdict.OFFER and request.report.updater:
+            decision = self._memory.reconsider(
+                decision, request.report, request.address, releases, time.time()
+            )
         check_in = self._check_in(request, decision, product, board, channel)
         if decision.verdict is Verdict.UP_TO_DATE:
             return await http.not_modified(send)
@@ -113,6 +121,9 @@ class Updates:
             running=served.running,
             version=served.version,
             flashable=served.flashable,
+            size_bytes=served.size,
+            flash_size=served.flash_size,
+            compressed=served.compressed,
         )
         if isinstance(location, ReleaseFile):
             product, board = location.release.product, location.image.board
@@ -251,9 +262,10 @@ class DecisionCache:
     2. Board, channel and kind have one target, chosen once.
     3. A decision about a target also depends on the report's family, mode, version and digests,
        and on whether the client is an updater.
-    4. Only if the target's image has a gzip does the space of the device count as well. It would
-       keep up-to-date checks of one release apart, so such an offer is decided each time: a device
-       that gets an image can wait for this.
+    4. In an offer of firmware the device's flash and the space in it count as well. They would keep
+       up-to-date checks of one release apart, so such an offer is decided each time: a device that
+       gets an image can wait for this.
+    5. What a single device has received is not known here (:mod:`acpublish.server.device_memory`).
     """
 
     def __init__(self) -> None:
@@ -286,11 +298,19 @@ class DecisionCache:
         )
         key = (board, channel, device)
         decision = snapshot.decisions.get(key)
-        if decision is None or decision.has_forms:
+        if decision is None or _depends_on_space(decision, report):
             target = snapshot.target(board, channel, kind_wanted(report))
             decision = decide_update(report, releases, target, board=board, channel=channel)
-            snapshot.decisions[key] = decision
+            if not _depends_on_space(decision, report):
+                snapshot.decisions[key] = decision
         return decision
+
+
+def _depends_on_space(decision: Decision, report: Report) -> bool:
+    if decision.verdict is not Verdict.OFFER or report.mode is not Mode.SKETCH:
+        return False
+    space = (report.free_space, report.sketch_size, report.chip_size)
+    return any(value is not None for value in space)
 
 
 class _Snapshot:

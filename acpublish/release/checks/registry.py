@@ -94,6 +94,7 @@ def examine(
     releases: Iterable[Release],
     trusted_keys: Iterable[PublicKey] | None = None,
     secrets: tuple[SecretFound, ...] | None = None,
+    gzip_bytes: int | None = None,
 ) -> tuple[Result, ...]:
     """Runs every check on an image that is to be published.
 
@@ -103,9 +104,10 @@ def examine(
         releases: The product's releases so far.
         trusted_keys: The keys that the product trusts; None if that is not known.
         secrets: What :func:`acpublish.release.secret_search.find_secrets` found in the bytes.
+        gzip_bytes: The size of the gzip that is published as well, None if there is none.
     """
     facts = Facts.of(image, submission, releases, trusted_keys)
-    return run(replace(facts, secrets=secrets))
+    return run(replace(facts, secrets=secrets, gzip_bytes=gzip_bytes))
 
 
 def raise_errors(findings: Iterable[Finding]) -> tuple[str, ...]:
