@@ -20,6 +20,7 @@ from pathlib import Path
 
 from acpublish import atomic
 from acpublish.catalog import layout
+from acpublish.catalog.beneath import Beneath
 from acpublish.catalog.snapshot import ProductSnapshots
 from acpublish.catalog.state import PrivateProvenance
 from acpublish.catalog.trusted_keys import TrustStore, read_trusted_keys
@@ -55,6 +56,7 @@ class DirectoryCatalog:
                 raise CatalogError(
                     f"the catalog {root} is not a directory", hint="Use a directory."
                 )
+        self._objects = Beneath(os.path.realpath(layout.objects(self.root)))
         self._snapshots = ProductSnapshots(self.root)
         self._private = None if state is None else PrivateProvenance(state)
         #: Changes which keys a product trusts.
@@ -101,6 +103,17 @@ class DirectoryCatalog:
         """Returns where the bytes of an image are."""
         return layout.objects(self.root) / sha256
 
+    def open_object(self, sha256: str) -> int:
+        """Opens the bytes of an image, and returns the descriptor.
+
+        The folder of the objects may be a link to another disk, but an object may not lead out of
+        it.
+
+        Raises:
+            OSError: It is missing.
+        """
+        return self._objects.open(sha256)[1]
+
     def read_object(self, sha256: str) -> bytes:
         """Returns the bytes of an image, compared with its digest.
 
@@ -109,7 +122,8 @@ class DirectoryCatalog:
             CatalogError: They differ from what was published.
         """
         try:
-            data = self.object_path(sha256).read_bytes()
+            with os.fdopen(self.open_object(sha256), "rb") as file:
+                data = file.read()
         except OSError as error:
             raise NotFoundError(
                 f"the object {sha256} cannot be read", hint="Publish that image again."
