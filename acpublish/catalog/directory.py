@@ -21,6 +21,7 @@ from pathlib import Path
 from acpublish import atomic
 from acpublish.catalog import layout
 from acpublish.catalog.beneath import Beneath
+from acpublish.catalog.lock import CatalogLock
 from acpublish.catalog.snapshot import ProductSnapshots
 from acpublish.catalog.state import PrivateProvenance
 from acpublish.catalog.trusted_keys import TrustStore, read_trusted_keys
@@ -56,11 +57,12 @@ class DirectoryCatalog:
                 raise CatalogError(
                     f"the catalog {root} is not a directory", hint="Use a directory."
                 )
+            self._lock = CatalogLock(self.root)
         self._objects = Beneath(os.path.realpath(layout.objects(self.root)))
         self._snapshots = ProductSnapshots(self.root)
         self._private = None if state is None else PrivateProvenance(state)
         #: Changes which keys a product trusts.
-        self.trust = TrustStore(self.root, self._snapshots.fresh)
+        self.trust = TrustStore(self.root, self._snapshots.fresh, self._lock)
 
     def products(self) -> tuple[str, ...]:
         """Returns the names of the products that have releases, sorted."""
@@ -152,13 +154,15 @@ class DirectoryCatalog:
         """
         now = now or datetime.now(timezone.utc)
         with atomic.wrapped(self.root, "cannot publish to the catalog"):
-            hidden = self.root / layout.HIDDEN
-            if not hidden.is_dir():
+            self._lock.need_catalog()
+            if not (self.root / layout.HIDDEN).is_dir():
                 # The lock needs this directory, which a refused image must not leave behind.
                 self._prepared(candidate, submission, now)
-            with atomic.exclusive(hidden):
+            with self._lock.exclusive():
                 prepared = self._prepared(candidate, submission, now)
                 receipt = prepared.receipt(self.url_of(prepared.file))
+                # A server may run for years, and a publish without one never starts it.
+                self._clear_temporary(_LEFTOVER_AGE_S)
                 try:
                     self._write(candidate.data, prepared)
                 except OSError:
@@ -222,15 +226,18 @@ class DirectoryCatalog:
         recreated = []
         with (
             atomic.wrapped(self.root, "cannot repair the catalog"),
-            atomic.exclusive(self.root / layout.HIDDEN),
+            self._lock.exclusive(),
         ):
-            atomic.clear_leftovers(layout.temporary(self.root).glob("*"), older_than_s)
+            self._clear_temporary(older_than_s)
             with contextlib.suppress(ManifestError):
                 atomic.clear_leftovers(self._orphans(), older_than_s)
             for product in self.products():
                 for release in self.releases(product):
                     recreated += [self._project(product, image) for image in release.images]
         return tuple(filter(None, recreated))
+
+    def _clear_temporary(self, older_than_s: float) -> None:
+        atomic.clear_leftovers(layout.temporary(self.root).glob("*"), older_than_s)
 
     def _project(self, product: str, image: ReleaseImage) -> str:
         target = self.object_path(image.sha256)
