@@ -12,6 +12,7 @@ before the next begins:
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import logging
 import os
@@ -35,6 +36,8 @@ from acpublish.release.submission import Outcome, Receipt, Submission
 _log = logging.getLogger(__name__)
 
 _LEFTOVER_AGE_S = 3600.0
+#: Something else has the name of a visible file, or of its folder.
+_BLOCKED = (errno.EISDIR, errno.ENOTDIR, errno.EEXIST)
 
 
 class DirectoryCatalog:
@@ -232,8 +235,14 @@ class DirectoryCatalog:
             with contextlib.suppress(ManifestError):
                 atomic.clear_leftovers(self._orphans(), older_than_s)
             for product in self.products():
-                for release in self.releases(product):
-                    recreated += [self._project(product, image) for image in release.images]
+                for _, image in self._snapshots.product(product).files.values():
+                    try:
+                        recreated.append(self._project(product, image))
+                    except OSError as error:
+                        if error.errno not in _BLOCKED:
+                            raise
+                        # Whatever is in the way of one file must not keep back the others.
+                        _log.error("%s/%s is not repaired: %s", product, image.file, error)
         return tuple(filter(None, recreated))
 
     def _clear_temporary(self, older_than_s: float) -> None:

@@ -38,6 +38,7 @@ from acpublish.release import names
 from acpublish.release.decision import choose
 from acpublish.release.manifest import Release
 from acpublish.release.names import BoardName, ChannelName
+from acpublish.release.text import text_fault
 
 __all__ = ["ARCHIVE", "Imported", "carry_out", "plan_import"]
 
@@ -122,6 +123,12 @@ def _published(file: OldFile, options: PublishOptions, catalog: Catalog) -> Publ
 def _options(file: OldFile, options: ImportOptions, catalog: Catalog) -> PublishOptions:
     if file.product is None or file.version is None or file.board is None:
         raise _missing(file)
+    fault = text_fault(file.name)
+    if fault:
+        raise SettingsError(
+            f"the name of the file, which is stored with the release, {fault}",
+            hint="Rename the file, with short names in UTF-8.",
+        )
     product, board = names.product(file.product), names.board(file.board)
     stamp = file.image.stamp if file.image else None
     stamped = stamp == Stamp(product=product, version=str(file.version))

@@ -12,6 +12,7 @@ from acpublish.release.coordinates import CompleteCoordinates
 from acpublish.release.declared import Declared
 from acpublish.release.manifest import Compressed, ReleaseSignature
 from acpublish.release.secrets import SecretRules
+from acpublish.release.text import mapping_fault
 
 __all__ = ["Outcome", "Receipt", "Submission"]
 
@@ -30,7 +31,8 @@ class Submission(CompleteCoordinates):
         secrets: How to treat secrets in the image; not kept.
 
     Raises:
-        SettingsError: A value that the manifest needs as a string is not one.
+        SettingsError: A value that the manifest needs as a string is not one, is too long, or
+            contains what no response could contain.
     """
 
     provenance: Mapping[str, str] = field(default_factory=dict)
@@ -56,6 +58,9 @@ def _need_strings(what: str, mapping: Mapping[Any, Any]) -> None:
                 f"{what}: {key!a} is {value!a}, but both must be strings",
                 hint="Use only strings, such as {'commit': 'abc1234'}.",
             )
+    fault = mapping_fault(mapping)
+    if fault:
+        raise SettingsError(f"{what}: {fault}", hint="Use short text on one line.")
 
 
 class Outcome(str, Enum):
