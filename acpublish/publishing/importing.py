@@ -42,6 +42,7 @@ from acpublish.release.decision import choose
 from acpublish.release.filenames import Named, narrowed
 from acpublish.release.manifest import Release
 from acpublish.release.names import ChannelName, ImageKind
+from acpublish.release.text import text_fault
 from acpublish.release.version import Version
 
 __all__ = ["ARCHIVE", "BETA", "Imported", "carry_out", "plan_import"]
@@ -142,6 +143,12 @@ def _options(
         raise _ambiguous(file)
     if file.product is None or file.version is None or file.board is None:
         raise _missing(file)
+    fault = text_fault(file.name)
+    if fault:
+        raise SettingsError(
+            f"the name of the file, which is stored with the release, {fault}",
+            hint="Rename the file, with short names in UTF-8.",
+        )
     product, board = names.product(file.product), names.board(file.board)
     stamp = file.image.stamp if file.image else None
     stamped = stamp == Stamp(product=product, version=str(file.version))

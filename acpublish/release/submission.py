@@ -13,6 +13,7 @@ from acpublish.release.declared import Declared
 from acpublish.release.manifest import Compressed, ReleaseSignature
 from acpublish.release.names import BoardName, ChannelName, ImageKind, ProductName
 from acpublish.release.secrets import SecretRules
+from acpublish.release.text import mapping_fault
 from acpublish.release.version import Version
 
 __all__ = ["CompleteCoordinates", "Outcome", "Receipt", "Submission", "visible_name"]
@@ -56,7 +57,8 @@ class Submission(CompleteCoordinates):
         secrets: How to treat secrets in the image; not kept.
 
     Raises:
-        SettingsError: A value that the manifest needs as a string is not one.
+        SettingsError: A value that the manifest needs as a string is not one, is too long, or
+            contains what no response could contain.
     """
 
     provenance: Mapping[str, str] = field(default_factory=dict)
@@ -82,6 +84,9 @@ def _need_strings(what: str, mapping: Mapping[Any, Any]) -> None:
                 f"{what}: {key!a} is {value!a}, but both must be strings",
                 hint="Use only strings, such as {'commit': 'abc1234'}.",
             )
+    fault = mapping_fault(mapping)
+    if fault:
+        raise SettingsError(f"{what}: {fault}", hint="Use short text on one line.")
 
 
 class Outcome(str, Enum):

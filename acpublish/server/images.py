@@ -13,13 +13,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from acpublish.bounded import BoundedDict
 from acpublish.catalog.contents import CatalogFiles
-from acpublish.catalog.loose import LARGEST_READ_BYTES, Content, Identity, identity, settled
+from acpublish.catalog.loose import LARGEST_READ_BYTES, Content, Identity, identity
+from acpublish.catalog.servable import Use
 from acpublish.errors import CatalogError, NotFoundError
 from acpublish.image.gzip import inflate
 from acpublish.image.model import Image, Kind, ReportedDigests
@@ -62,6 +63,7 @@ class Served:
         flashable: False if flashing it would ruin a device.
         flash_size: The flash size in the image's header, as esptool spells it.
         compressed: Whether a hand-copied file is a gzip of an image.
+        unmarked: Whether it may be a filesystem, but has no mark: only who asks for one gets it.
         inflated: The SHA-256 that a gzip must inflate to; None for anything else.
         headers: The headers of a response with the whole file.
     """
@@ -79,6 +81,7 @@ class Served:
     flashable: bool = True
     flash_size: str | None = None
     compressed: bool = False
+    unmarked: bool = False
     inflated: str | None = None
     headers: Headers = field(default_factory=list)
 
@@ -207,19 +210,32 @@ class ImageSender:
         try:
             status = os.stat(path)
         except OSError as error:
-            raise NotFoundError("the file is gone", hint="Request it again.") from error
-        state = identity(status)
+            raise _gone() from error
+        state, loose = identity(status), self._files.loose
+        # A state that was judged before is that of the same file, whatever the path leads to now.
+        glance = loose.seen(str(path), status)
+        if glance is None:
+            glance = await asyncio.to_thread(loose.glance, str(path), status)
+        if glance is None or glance.use is Use.WITHHELD:
+            raise _gone()
+        unmarked = glance.use is Use.UNMARKED
         if status.st_size > LARGEST_READ_BYTES:
-            if not settled(status):
+            if not loose.settled(str(path), status):
                 raise NotFoundError("the file is not complete yet", hint="Request it again.")
             headers = image_headers(path.name, status.st_size)
             return Served(
-                name=path.name, path=path, size=status.st_size, state=state, headers=headers
+                name=path.name,
+                path=path,
+                size=status.st_size,
+                state=state,
+                unmarked=unmarked,
+                headers=headers,
             )
-        image = self._files.loose.known(path, status)
+        image = loose.known(path, status)
         if image is None:
             image = (await self._loose_content(path, state)).image
-        return of_image(path, state, image)
+        served = of_image(path, state, image)
+        return replace(served, unmarked=True) if unmarked else served
 
     async def send(
         self, request: Request, served: Served, send: Send, transfer: Transfer | None = None
@@ -255,11 +271,13 @@ class ImageSender:
         if served.size > self._objects.largest_bytes:
             if served.inflated is not None:
                 raise CatalogError("the gzip is too large to read", hint="Use a larger cache.")
-            file = await asyncio.to_thread(self._open, served)
+            file, state = await asyncio.to_thread(self._open, served)
             with file:
                 transfer.status = status
                 await http.start_response(send, status, headers)
-                drained = await send_file(request.connection, send, file, first, size)
+                drained = await send_file(
+                    request.connection, send, file, first, size, lambda: _unchanged(file, state)
+                )
         else:
             body = await self._body(served)
             transfer.status = status
@@ -291,13 +309,18 @@ class ImageSender:
 
         return await self._contents.make((path, state), read)
 
-    def _open(self, served: Served) -> BinaryIO:
-        """Opens a file that is too large for the cache; a changed object is compared again."""
+    def _open(self, served: Served) -> tuple[BinaryIO, os.stat_result]:
+        """Opens a file that is too large for the cache; a changed object is compared again.
+
+        Returns:
+            The file, and its status before anything of it was read.
+        """
         try:
-            file = served.path.open("rb")
+            file = self._files.open(served.path, loose=served.state is not None)
         except OSError as error:
-            raise NotFoundError("the file is gone", hint="Request it again.") from error
-        now = identity(os.fstat(file.fileno()))
+            raise _gone() from error
+        status = os.fstat(file.fileno())
+        now = identity(status)
         try:
             if served.state is None and self._compared.get(served.path) != now:
                 if _sha256(file) != served.sha256:
@@ -311,7 +334,21 @@ class ImageSender:
         except BaseException:
             file.close()
             raise
-        return file
+        return file, status
+
+
+def _unchanged(file: BinaryIO, before: os.stat_result) -> bool:
+    """Returns whether nobody has written to a file since.
+
+    Another link to it, or one link less, also changes its change time, but not its bytes.
+    """
+    now = os.fstat(file.fileno())
+    linked = now.st_nlink != before.st_nlink
+    return (
+        now.st_size == before.st_size
+        and now.st_mtime_ns == before.st_mtime_ns
+        and (linked or now.st_ctime_ns == before.st_ctime_ns)
+    )
 
 
 def _compare_inside(data: bytes, sha256: str) -> None:
@@ -322,6 +359,10 @@ def _compare_inside(data: bytes, sha256: str) -> None:
             "the gzip does not contain the image that it belongs to",
             hint="Publish that image again.",
         )
+
+
+def _gone() -> NotFoundError:
+    return NotFoundError("the file is gone", hint="Request it again.")
 
 
 def _changing() -> NotFoundError:

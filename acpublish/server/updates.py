@@ -114,6 +114,8 @@ class Updates:
 
     async def _named(self, request: Request, location: ReleaseFile | LooseFile, send: Send) -> int:
         served = await self._served(location)
+        if served.unmarked and request.report.mode is not Mode.FILESYSTEM:
+            return await http.missing(send)
         decision = decide_file(
             request.report,
             family=served.family,
@@ -194,6 +196,8 @@ class Updates:
 
     async def _checksum(self, location: ReleaseFile | LooseFile, digest: str, send: Send) -> int:
         served = await self._served(location)
+        if served.unmarked:
+            return await http.missing(send)
         value = served.md5 if digest == "md5" else served.sha256
         if value is None:
             return await http.missing(send)
