@@ -118,19 +118,29 @@ class Tokens:
         Raises:
             SettingsError: The tokens file cannot be read.
         """
-        tokens = self._current()
-        if not tokens:
+        if not self._current():
             return Access.NO_TOKENS
         if text is None:
             return Access.MISSING
-        digest = _digest(text)
-        # Every token is compared, so that the time does not show which one came close.
-        matches = [token for token in tokens if hmac.compare_digest(token.sha256, digest)]
+        matches = self._matches(text)
         if not matches:
             return Access.WRONG
         if any(token.publish in (EVERY_PRODUCT, product) for token in matches):
             return Access.ALLOWED
         return Access.OTHER_PRODUCT
+
+    def find(self, text: str | None) -> Token | None:
+        """Returns the token that a text is, whichever product it is for; None if it is none.
+
+        Raises:
+            SettingsError: The tokens file cannot be read.
+        """
+        return next(iter(self._matches(text)), None) if text is not None else None
+
+    def _matches(self, text: str) -> list[Token]:
+        digest = _digest(text)
+        # Every token is compared, so that the time does not show which one came close.
+        return [token for token in self._current() if hmac.compare_digest(token.sha256, digest)]
 
     def _current(self) -> tuple[Token, ...]:
         try:
@@ -144,6 +154,12 @@ class Tokens:
             self._tokens = tuple(_read(self._path))
             self._seen = seen
         return self._tokens
+
+
+def bearer(authorization: str) -> str | None:
+    """Returns the token in the value of an Authorization header, None if there is none."""
+    scheme, _, credentials = authorization.partition(" ")
+    return (credentials.strip() or None) if scheme.lower() == "bearer" else None
 
 
 def _digest(text: str) -> str:

@@ -18,8 +18,9 @@ from starlette.routing import Route
 from acpublish import errors
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import AcpublishError
-from acpublish.server.api.publish import BusyError, ForbiddenError, PublishRoute, TooLargeError
+from acpublish.server.api.publish import ForbiddenError, PublishRoute, TooLargeError
 from acpublish.server.api.read import ReadRoutes
+from acpublish.server.api.uploads import BusyError
 from acpublish.server.checkins import DeviceCounts
 from acpublish.server.http import App
 from acpublish.server.tokens import Tokens
