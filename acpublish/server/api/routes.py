@@ -22,6 +22,7 @@ from acpublish.server.api.publish import ForbiddenError, PublishRoute, TooLargeE
 from acpublish.server.api.read import ReadRoutes
 from acpublish.server.api.uploads import BusyError
 from acpublish.server.checkins import DeviceCounts
+from acpublish.server.hosts import MISDIRECTED
 from acpublish.server.http import App
 from acpublish.server.tokens import Tokens
 from acpublish.wire import READ_ONLY_CODE
@@ -56,7 +57,12 @@ _CAUSES: Mapping[int, tuple[int, str]] = {
 _OTHERWISE = (500, "server")
 #: Every status with its code, besides the two of requests that have no route.
 CODES = frozenset(
-    {*((status, code) for _, status, code in _STATUSES), *_CAUSES.values(), _OTHERWISE}
+    {
+        *((status, code) for _, status, code in _STATUSES),
+        *_CAUSES.values(),
+        _OTHERWISE,
+        MISDIRECTED,
+    }
 )
 
 _RETRY_AFTER_S = 5
