@@ -42,11 +42,16 @@ def state_dir(catalog: Path, environ: Mapping[str, str]) -> Path:
 def ensure_private(directory: Path) -> None:
     """Creates a directory that only its owner may enter; an existing one stays as it is.
 
+    It belongs to whom the folder around it belongs, if possible (acpublish.ownership).
+
     Raises:
         SettingsError: It cannot be created.
     """
+    # The hook imports this module in every build, but only a publish writes.
+    from acpublish import atomic
+
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        atomic.make_directory(directory, private=True)
     except OSError as error:
         raise SettingsError(
             f"the state folder {directory} cannot be created: {reason_of(error)}",
@@ -70,14 +75,17 @@ class PrivateProvenance:
 
         The release is published by now, so a failure to write is logged and not an error.
         """
-        path = self._path(submission)
-        if not submission.private or path.exists():
+        if not submission.private:
             return
         # The hook imports this module in every build, but only a publish writes.
         from acpublish import atomic
 
+        path = self._path(submission)
         text = json.dumps(dict(submission.private), indent=1, sort_keys=True) + "\n"
         try:
+            # A folder that this user may not enter raises here.
+            if path.exists():
+                return
             ensure_private(path.parent)
             atomic.write(path, text.encode(), mode=0o600)
         except (OSError, AcpublishError) as error:

@@ -75,6 +75,7 @@ def serve(options: ServerOptions, listeners: Sequence[Listener] = ()) -> int:
     catalog = DirectoryCatalog(options.catalog, state)
     _repair(catalog)
     tokens = Tokens(state)
+    _check_tokens(tokens)
     listener = listen(options.bind or own_address(), options.port)
     raise_open_files()
     access = AccessLog(sys.stderr if _log.isEnabledFor(logging.INFO) else None)
@@ -110,6 +111,14 @@ def _repair(catalog: DirectoryCatalog) -> None:
         return
     for file in repaired:
         _log.info("repaired: %s", file)
+
+
+def _check_tokens(tokens: Tokens) -> None:
+    try:
+        tokens.find("")
+    except AcpublishError as error:
+        # Devices are served all the same.
+        _log.error("nobody can publish: %s", error)
 
 
 def _run(main: Coroutine[Any, Any, None]) -> None:

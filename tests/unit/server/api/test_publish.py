@@ -202,6 +202,23 @@ def test_a_read_only_catalog_is_not_the_clients_fault(
     assert "retry-after" not in headers
 
 
+def test_tokens_that_cannot_be_read_are_not_called_a_read_only_catalog(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = Client(tmp_path)
+
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    status, document, headers = asyncio.run(client.put(client.app(), whole()))
+    assert (status, document["code"]) == (503, "tokens")
+    assert document["error"] == "the server cannot read its tokens"
+    assert str(tmp_path) not in json.dumps(document)
+    assert "retry-after" not in headers
+    assert f"the tokens in {tmp_path}/state/tokens.json cannot be read: permission" in caplog.text
+
+
 def request(query: bytes = b"", **headers: str) -> Request:
     return Request(
         {
