@@ -40,11 +40,13 @@ class ProductSnapshot:
             product trusts keys, those that one of the keys signed.
         files: The same images by the names of their visible files.
         owned: Whether there is any manifest, even a broken one, or any trusted key.
+        boards: The boards that any of the images is for.
     """
 
     releases: tuple[Release, ...] = ()
     files: Mapping[str, tuple[Release, ReleaseImage]] = field(default_factory=dict)
     owned: bool = False
+    boards: frozenset[str] = frozenset()
 
 
 _EMPTY = ProductSnapshot()
@@ -194,7 +196,8 @@ def _release(path: Path) -> Release:
 
 def _snapshot(releases: tuple[Release, ...], *, owned: bool) -> ProductSnapshot:
     files = {image.file: (release, image) for release in releases for image in release.images}
-    return ProductSnapshot(releases=releases, files=files, owned=owned)
+    boards = frozenset(image.board for _, image in files.values())
+    return ProductSnapshot(releases=releases, files=files, owned=owned, boards=boards)
 
 
 def _time_of(directory: str) -> int | None:

@@ -55,7 +55,7 @@ def create_app(
     files = CatalogFiles(catalog, hidden=options.state)
     locations = LocationCache(files)
     images = ImageSender(files, options.cache_bytes)
-    counts = DeviceCounts()
+    counts = DeviceCounts(catalog.has_board)
     return Application(
         listing=Listing(files, locations),
         updates=Updates(catalog, locations, images, CheckIns([counts, *listeners])),

@@ -240,15 +240,19 @@ def _channel(query: bytes) -> str:
 
 _MAX_PRODUCTS = 1024
 #: For each product, because what strangers send must not push out another product's decisions.
-_MAX_TARGETS = 1024
 _MAX_DECISIONS = 1024
+#: For all products. A decision has less than 1.5 KB with its key, as names have at most 32
+#: characters and a version :data:`~acpublish.wire.MAX_REPORTED_BYTES`, so this is 12 MB at most.
+_MAX_DECISIONS_IN_ALL = 8192
+#: The decisions in all are counted only now and then, because that looks at every product.
+_COUNT_EVERY = 64
 
 
 class DecisionCache:
     """Decisions about automatic updates: most devices of a fleet send the same report.
 
     1. All that is remembered of a product belongs to one snapshot of its releases.
-    2. Board, channel and kind have one target, chosen once.
+    2. Board, channel and kind have one target, chosen once. What has none is not remembered.
     3. A decision about a target also depends on the report's family, mode, version and digests.
     4. Only if the target's image has a gzip does the space of the device count as well. It would
        keep up-to-date checks of one release apart, so such an offer is decided each time: a device
@@ -257,6 +261,7 @@ class DecisionCache:
 
     def __init__(self) -> None:
         self._snapshots: BoundedDict[str, _Snapshot] = BoundedDict(_MAX_PRODUCTS)
+        self._added = 0
 
     def decide(
         self, report: Report, releases: tuple[Release, ...], product: str, board: str, channel: str
@@ -284,11 +289,22 @@ class DecisionCache:
         )
         key = (board, channel, device)
         decision = snapshot.decisions.get(key)
-        if decision is None or decision.has_forms:
+        if decision is None:
             target = snapshot.target(board, channel, kind_wanted(report))
             decision = decide_update(report, releases, target, board=board, channel=channel)
-            snapshot.decisions[key] = decision
+            if target is not None and not decision.has_forms:
+                snapshot.decisions[key] = decision
+                self._limit_all()
         return decision
+
+    def _limit_all(self) -> None:
+        """Drops the decisions of the product with the most, if there are too many in all."""
+        self._added += 1
+        if self._added % _COUNT_EVERY:
+            return
+        decisions = [snapshot.decisions for snapshot in self._snapshots.values()]
+        if sum(map(len, decisions)) > _MAX_DECISIONS_IN_ALL:
+            max(decisions, key=len).clear()
 
 
 class _Snapshot:
@@ -297,12 +313,19 @@ class _Snapshot:
     def __init__(self, releases: tuple[Release, ...]) -> None:
         self.releases = releases
         self.decisions: BoundedDict[Hashable, Decision] = BoundedDict(_MAX_DECISIONS)
-        self._targets: BoundedDict[tuple[str, str, ImageKind], Target | None] = BoundedDict(
-            _MAX_TARGETS
-        )
+        #: None for what has not been chosen yet; strangers cannot add keys.
+        self._targets: dict[tuple[str, str, ImageKind], Target | None] = {
+            (image.board, channel, image.kind): None
+            for release in releases
+            for image in release.images
+            for channel in image.channels
+        }
 
     def target(self, board: str, channel: str, kind: ImageKind) -> Target | None:
         key = (board, channel, kind)
         if key not in self._targets:
-            self._targets[key] = choose(self.releases, board, channel, kind)
-        return self._targets[key]
+            return None
+        target = self._targets[key]
+        if target is None:
+            target = self._targets[key] = choose(self.releases, board, channel, kind)
+        return target
