@@ -28,6 +28,9 @@ from acpublish.wire import Family
 _log = logging.getLogger(__name__)
 
 EntryType = Literal["bin", "directory", "file"]
+#: Each part of a path costs a look at the disk, so deeper and longer paths are not looked up.
+_MAX_DEPTH = 32
+_MAX_PATH_BYTES = 4096
 #: The kinds that a device can flash as firmware.
 _FIRMWARE = frozenset({Kind.APPLICATION, Kind.GZIP, Kind.SIGNED})
 
@@ -113,6 +116,8 @@ class CatalogFiles:
         return None
 
     def _find(self, target: bytes) -> Located | None:
+        if len(target) > _MAX_PATH_BYTES or target.count(b"/") > _MAX_DEPTH:
+            return None
         name = os.fsdecode(target).strip("/")
         parts = name.split("/")
         if len(parts) == 2:

@@ -72,9 +72,7 @@ class RunningVersions:
                 for digest in (*image.running.md5s, *image.running.sha256s):
                     self._by_digest.setdefault((image.board, digest), (position, version))
 
-    def of(
-        self, board: str, md5: str | None, sha256: str | None, claim: str | None
-    ) -> str | None:
+    def of(self, board: str, md5: str | None, sha256: str | None, claim: str | None) -> str | None:
         """Returns the version that a device runs; None if no release has its image.
 
         Args:

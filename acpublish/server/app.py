@@ -19,7 +19,7 @@ from acpublish.errors import AcpublishError, reason_of
 from acpublish.server import http
 from acpublish.server.accesslog import AccessLog
 from acpublish.server.api.routes import create_api, status_of
-from acpublish.server.cache import LocationCache
+from acpublish.server.cache import AnswerCache, LocationCache
 from acpublish.server.checkins import CheckIns, DeviceCounts, Listener
 from acpublish.server.config import ServerOptions
 from acpublish.server.http import App, Message, Receive, Request, Scope, Send
@@ -54,12 +54,13 @@ def create_app(
     """
     files = CatalogFiles(catalog, hidden=options.state)
     locations = LocationCache(files)
+    answers = AnswerCache()
     images = ImageSender(files, options.cache_bytes)
     counts = DeviceCounts(catalog.has_board)
     return Application(
-        listing=Listing(files, locations),
+        listing=Listing(files, locations, answers),
         updates=Updates(catalog, locations, images, CheckIns([counts, *listeners])),
-        api=create_api(catalog, tokens, counts, options.upload_bytes),
+        api=create_api(catalog, tokens, counts, options.upload_bytes, answers),
         log=log or AccessLog(None),
     )
 

@@ -119,8 +119,8 @@ class CheckIns:
                 _log.exception("a listener for check-ins failed")
 
 
-#: About 25 MB in all. A product beyond its limit forgets its own devices that checked in longest ago;
-#: if there are too many in all, the product with the most devices does.
+#: About 25 MB in all. Those that checked in longest ago are forgotten: of a product that is beyond
+#: its limit, or of the product with the most devices, if there are too many in all.
 MAX_DEVICES = 40_000
 MAX_DEVICES_OF_PRODUCT = 20_000
 #: What a response lists: more than the boards times the versions that a fleet runs at a time.
@@ -197,7 +197,8 @@ class DeviceCounts:
         self._count -= 1
 
     def running(self, product: str) -> list[Running]:
-        """Returns what each device of a product runs, for :func:`adoptions` in another thread."""
+        """Returns what each device of a product runs; may be called from another thread."""
+        # Copying a dictionary's values is one step for other threads.
         return list(self._products.get(product, {}).values())
 
 

@@ -298,12 +298,12 @@ class DecisionCache:
         return decision
 
     def _limit_all(self) -> None:
-        """Drops the decisions of the product with the most, if there are too many in all."""
+        """Drops the decisions of the products with the most, if there are too many in all."""
         self._added += 1
         if self._added % _COUNT_EVERY:
             return
         decisions = [snapshot.decisions for snapshot in self._snapshots.values()]
-        if sum(map(len, decisions)) > _MAX_DECISIONS_IN_ALL:
+        while sum(map(len, decisions)) > _MAX_DECISIONS_IN_ALL:
             max(decisions, key=len).clear()
 
 

@@ -20,6 +20,7 @@ from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import AcpublishError
 from acpublish.server.api.publish import BusyError, ForbiddenError, PublishRoute, TooLargeError
 from acpublish.server.api.read import ReadRoutes
+from acpublish.server.cache import AnswerCache
 from acpublish.server.checkins import DeviceCounts
 from acpublish.server.http import App
 from acpublish.server.tokens import Tokens
@@ -85,7 +86,11 @@ def status_of(error: AcpublishError) -> tuple[int, str]:
 
 
 def create_api(
-    catalog: DirectoryCatalog, tokens: Tokens, counts: DeviceCounts, upload_bytes: int
+    catalog: DirectoryCatalog,
+    tokens: Tokens,
+    counts: DeviceCounts,
+    upload_bytes: int,
+    answers: AnswerCache | None = None,
 ) -> App:
     """Creates the application for ``/api/v1``.
 
@@ -94,8 +99,10 @@ def create_api(
         tokens: Who may publish.
         counts: What devices run.
         upload_bytes: The size of the largest accepted body.
+        answers: Keeps documents; by default a cache of its own.
     """
-    read, publish = ReadRoutes(catalog, counts), PublishRoute(catalog, tokens, upload_bytes)
+    read = ReadRoutes(catalog, counts, answers or AnswerCache())
+    publish = PublishRoute(catalog, tokens, upload_bytes)
     app = Starlette(
         routes=[
             Route("/api/v1/products", read.products, methods=["GET"]),
