@@ -74,7 +74,7 @@ class Updates:
             return await self._named(request, location, send)
         if location is None:
             for suffix, digest in _CHECKSUMS:
-                for target in (request.target, request.path):
+                for target in dict.fromkeys((request.target, request.path)):
                     if target.endswith(suffix):
                         image = self._locations.locate(target[: -len(suffix)])
                         if isinstance(image, (ReleaseFile, LooseFile)):
