@@ -6,11 +6,13 @@ for what is quadratic; the limit lies between, far from both, and the best of se
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 
 import pytest
 
+from acpublish.errors import AcpublishError
 from acpublish.redact import has_bare_password, redact, redact_broken, without_query
 from acpublish.release import names
 from acpublish.release.secrets import masked_macros, masked_option, masked_query
@@ -23,11 +25,11 @@ from acpublish.wire import read_report
 
 FACTOR = 8
 LIMIT = 24
-#: Long enough for a clock, and short enough for what was quadratic before: 10 s with 16,000.
-CHARACTERS = 2000
+#: Long enough for a clock, and short enough for what was quadratic before: 0.8 s with 8,000.
+CHARACTERS = 1000
 #: Below this, the clock and the calls around it count for more than the text.
 SHORTEST_S = 30e-6
-RUNS = 5
+RUNS = 3
 
 
 def request(headers: list[tuple[bytes, bytes]], target: str = "/") -> Request:
@@ -59,10 +61,8 @@ def paths(text: str) -> None:
 def version(text: str) -> None:
     Version.or_none(text)
     for claim in (text, f"1.0.0-{text}_", f"1.0.0+{text}_", f"1.{text}"):
-        try:
+        with contextlib.suppress(AcpublishError):
             Version.parse(claim)
-        except ValueError:
-            pass
 
 
 def name(text: str) -> None:
@@ -87,40 +87,10 @@ READERS: dict[str, Callable[[str], object]] = {
 }
 #: What patterns stumble over: each is a repetition of one of these.
 PIECES = (
-    *(
-        "?",
-        "&",
-        "=",
-        "#",
-        "%",
-        "/",
-        " ",
-        "-",
-        ".",
-        ":",
-        "@",
-        "\\",
-        "'",
-        '"',
-        "0",
-        "1",
-        "a",
-        "_",
-        "A",
-    ),
+    *("?", "&", "=", "#", "%", "/", " ", "-", ".", ":", "@", "\\", "'", '"', "0", "1", "a", "_"),
     *("?a", "?a=", "&key", "%61/", "a.", "a.a-", "1.", "0.0", "://", "a://", "a:", ":@", "@:"),
-    *(
-        "Bearer ",
-        "Basic",
-        "acp_",
-        "-----BEGIN ",
-        "-----END ",
-        "-----END A",
-        "-D",
-        "-Da=",
-        '-Da=\\"',
-    ),
-    *("-Da='", "http", "http://", "GET ", "HTTP/1.1", "..", "1a", "-1", "+a", "bytes="),
+    *("Bearer ", "Basic", "acp_", "-----BEGIN ", "-----END ", "-----END A", "-D", "-Da=", "A"),
+    *('-Da=\\"', "-Da='", "http", "http://", "GET ", "HTTP/1.1", "..", "1a", "-1", "+a", "bytes="),
 )
 
 
@@ -138,7 +108,7 @@ def test_longer_text_takes_proportionally_longer(name: str) -> None:
     reader = READERS[name]
     for piece in PIECES:
         text = piece * (CHARACTERS // len(piece))
-        for end in ("", "!", "\n"):
+        for end in ("", "!"):
             short = max(seconds(reader, text + end), SHORTEST_S)
             long = seconds(reader, text * FACTOR + end)
             assert long < LIMIT * short, (name, piece, end, short, long)
