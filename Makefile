@@ -14,7 +14,7 @@ BENCH_PACKAGES := nginx-light apache2-utils
 TEST_PACKAGES := arduino-builder gcc-xtensa-lx106 gcc-riscv64-unknown-elf git openssl \
   libnginx-mod-stream $(BENCH_PACKAGES)
 
-# Both campaigns have a short form in the tests.
+# The extended tests have a short form in `make test`.
 FUZZ_SECONDS ?= 600
 
 # Versions of PlatformIO, beside the newest, that the hook is held to.
@@ -26,7 +26,7 @@ PYTHONS = $(foreach version,$(PYTHON_VERSIONS),$(shell \
     $$python -c "" 2> /dev/null && echo $$python && break; done))
 PIO_INSTALLED := $(PIO_VERSIONS:%=.venv-pio/%/.installed)
 
-.PHONY: demo test test-all test-python lint bench properties fuzz campaigns clean
+.PHONY: demo test test-all test-python lint bench properties fuzz torture campaigns clean
 
 demo: $(INSTALLED)
 	$(BIN)/python examples/demo.py
@@ -63,6 +63,10 @@ fuzz: $(INSTALLED)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group fuzz || \
 	  echo "atheris does not install here: hypothesis takes its place"
 	$(BIN)/python -m tests.fuzz $(FUZZ_SECONDS)
+
+# Attacks a server in every way that is known, and shows what an honest client notices.
+torture: $(INSTALLED)
+	$(BIN)/python -m tests.torture
 
 # Kills a publish 100 times, lets eight environments publish at once in 20 rounds, and searches for
 # secrets after each command met each failure.

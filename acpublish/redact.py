@@ -8,12 +8,14 @@ from urllib.parse import quote
 
 MASK = "***"
 
-_CREDENTIALS = re.compile(r"(?P<scheme>\b[a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/?#]*@")
+# Each pattern takes time proportional to the length of the text, whatever a stranger puts in it: it
+# begins with a fixed string or at the start, and no two matches are tried over the same characters.
+_CREDENTIALS = re.compile(r"://[^\s/?#]*@")
 _SCHEMES = re.compile(r"\b(?P<scheme>Bearer|Basic)\s+[A-Za-z0-9._~+/=-]+", re.IGNORECASE)
-_AFTER_SCHEME = re.compile(r"://\S*@")
+_WORD = re.compile(r"\S+")
 _QUERY = re.compile(r"[?#].*", re.DOTALL)
 #: ``user:password@host`` at the start, without a scheme; no path begins like this.
-_BARE = re.compile(r"\A[^\s/\\@]+:[^\s/\\]*@(?=[^\s/\\])")
+_BARE = re.compile(r"\A[^\s/\\@][^\s/\\@:]*:[^\s/\\]*@(?=[^\s/\\])")
 #: A token that ``acpublish token create`` made, wherever it appears.
 _TOKEN = re.compile(r"acp_[A-Za-z0-9_-]{20,}")
 _PEM = re.compile(r"-----BEGIN .*?(?:-----END [A-Z0-9 ]+-----|\Z)", re.DOTALL)
@@ -36,7 +38,7 @@ def redact(text: str, secrets: Iterable[str | None] = ()) -> str:
             for form in (secret, quote(secret), quote(secret, safe="")):
                 text = text.replace(form, MASK)
     text = _PEM.sub(MASK, text)
-    text = _TOKEN.sub(MASK, _CREDENTIALS.sub(rf"\g<scheme>{MASK}@", text))
+    text = _TOKEN.sub(MASK, _CREDENTIALS.sub(f"://{MASK}@", text))
     return _SCHEMES.sub(rf"\g<scheme> {MASK}", text)
 
 
@@ -45,7 +47,13 @@ def redact_broken(text: str) -> str:
 
     A URL that cannot be parsed may contain its password anywhere before the last ``@``.
     """
-    return redact(_AFTER_SCHEME.sub(f"://{MASK}@", _BARE.sub(f"{MASK}@", text)))
+    return redact(_WORD.sub(_masked_after_scheme, _BARE.sub(f"{MASK}@", text)))
+
+
+def _masked_after_scheme(word: re.Match[str]) -> str:
+    scheme, separator, rest = word[0].partition("://")
+    _, at, after = rest.rpartition("@")
+    return f"{scheme}{separator}{MASK}@{after}" if at else word[0]
 
 
 def has_bare_password(text: str) -> bool:

@@ -58,6 +58,10 @@ MAX_SIZE_BYTES = 2**31 - 1
 #: One TCP segment of a device holds 536 bytes; a header must not leave 1 to 3 body bytes in it.
 MAX_IMAGE_HEADER_BYTES = 500
 
+#: A longer text of a device is treated as malformed: genuine updaters send at most 64 bytes, and
+#: what a device sends is kept. A version may be longer than what can be published.
+MAX_REPORTED_BYTES = 128
+
 #: The end of an updater's User-Agent; any sketch may use HTTPClient.
 _UPDATER = "-http-Update"
 _PREFIXES: Mapping[Family, bytes] = {
@@ -176,7 +180,9 @@ def _family(names: Iterable[bytes]) -> Family | None:
 
 
 def _text(value: bytes | None) -> str | None:
-    return (value.decode("latin-1").strip() or None) if value else None
+    if not value or len(value) > MAX_REPORTED_BYTES:
+        return None
+    return value.decode("latin-1").strip() or None
 
 
 def _mode(value: bytes | None) -> Mode:

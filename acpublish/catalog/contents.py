@@ -31,6 +31,12 @@ from acpublish.wire import Family
 _log = logging.getLogger(__name__)
 
 EntryType = Literal["bin", "directory", "file"]
+#: Each part of a path costs a look at the disk, and each byte some decoding, so deeper and longer
+#: paths are not looked up.
+_MAX_DEPTH = 32
+_MAX_PATH_BYTES = 1024
+#: Percent-encoding makes three bytes of one.
+_MAX_ENCODED_BYTES = 3 * _MAX_PATH_BYTES
 #: The kinds that a device can flash as firmware.
 _FIRMWARE = frozenset({Kind.APPLICATION, Kind.GZIP, Kind.SIGNED})
 #: How long one list may read files that it does not know yet: a device waits 5 s for a list. The
@@ -112,6 +118,10 @@ class CatalogFiles:
             The file or directory, None if it does not exist or must not be shown.
         """
         path = target.partition(b"?")[0]
+        if len(path) > _MAX_ENCODED_BYTES or path.count(b"/") > _MAX_DEPTH:
+            return None
+        if len(target) > _MAX_ENCODED_BYTES:
+            target = path
         attempts = (target, unquote_to_bytes(target), path, unquote_to_bytes(path))
         for attempt in dict.fromkeys(attempts):
             located = self._find(attempt)
@@ -120,6 +130,8 @@ class CatalogFiles:
         return None
 
     def _find(self, target: bytes) -> Located | None:
+        if len(target) > _MAX_PATH_BYTES or target.count(b"/") > _MAX_DEPTH:
+            return None
         name = os.fsdecode(target).strip("/")
         parts = name.split("/")
         if len(parts) == 2:

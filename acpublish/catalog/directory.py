@@ -104,6 +104,10 @@ class DirectoryCatalog:
         """Returns whether manifests decide what is in a product's directory."""
         return self._snapshots.product(product).owned
 
+    def has_board(self, product: str, board: str) -> bool:
+        """Returns whether any release of a product has an image for a board."""
+        return board in self._snapshots.product(product).boards
+
     def object_path(self, sha256: str) -> Path:
         """Returns where the bytes of an image are."""
         return layout.objects(self.root) / sha256

@@ -40,11 +40,13 @@ class ProductSnapshot:
             product trusts keys, those that one of the keys signed.
         files: The same images by the names of their visible files.
         owned: Whether there is any manifest, even a broken one, or any trusted key.
+        boards: The boards that any of the images is for.
     """
 
     releases: tuple[Release, ...] = ()
     files: Mapping[str, tuple[Release, ReleaseImage]] = field(default_factory=dict)
     owned: bool = False
+    boards: frozenset[str] = frozenset()
 
 
 _EMPTY = ProductSnapshot()
@@ -218,7 +220,8 @@ def _snapshot(releases: tuple[Release, ...], *, owned: bool) -> ProductSnapshot:
                 f"{release.product}-{release.version}_"
             ):
                 files[image.file] = (release, image)
-    return ProductSnapshot(releases=releases, files=files, owned=owned)
+    boards = frozenset(image.board for _, image in files.values())
+    return ProductSnapshot(releases=releases, files=files, owned=owned, boards=boards)
 
 
 def _time_of(directory: str) -> int | None:

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from acpublish.errors import ManifestError
-from acpublish.release.decision import runs
 from acpublish.release.manifest import Release
 from acpublish.release.version import Version
-from acpublish.wire import Report
 
-__all__ = ["Adoption", "running_version"]
+__all__ = ["Adoption", "RunningVersions"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,16 +65,38 @@ class Adoption:
         return {**document, **{name: True for name, marked in marks.items() if marked}}
 
 
-def running_version(report: Report, releases: Iterable[Release], board: str) -> str | None:
-    """Returns the version that a device runs; None if no release has its image.
+class RunningVersions:
+    """Finds the release that a device runs, without searching all releases for each device."""
 
-    Args:
-        report: What the device says about itself.
-        releases: The releases of the product that it requests updates for.
-        board: The board that it requests updates for.
-    """
-    for release in releases:
-        image = release.image_for(board, "firmware")
-        if image is not None and runs(report, image.running, str(release.version)):
-            return str(release.version)
-    return None
+    def __init__(self, releases: Iterable[Release]) -> None:
+        """Prepares to find releases of a product.
+
+        Args:
+            releases: Its releases; if several have the same image, the first counts.
+        """
+        self._by_digest: dict[tuple[str, str], tuple[int, str]] = {}
+        self._by_version: dict[tuple[str, Version], str] = {}
+        for position, release in enumerate(releases):
+            version = str(release.version)
+            for image in release.images:
+                if image.kind != "firmware":
+                    continue
+                self._by_version.setdefault((image.board, release.version), version)
+                for digest in (*image.running.md5s, *image.running.sha256s):
+                    self._by_digest.setdefault((image.board, digest), (position, version))
+
+    def of(self, board: str, md5: str | None, sha256: str | None, claim: str | None) -> str | None:
+        """Returns the version that a device runs; None if no release has its image.
+
+        Args:
+            board: The board that it requests updates for.
+            md5: The MD5 of the image that it reports.
+            sha256: The SHA-256 of the image that it reports.
+            claim: The version that it reports, which counts only without a digest.
+        """
+        if md5 or sha256:
+            digests = (digest for digest in (md5, sha256) if digest)
+            matches = [self._by_digest.get((board, digest)) for digest in digests]
+            return min(filter(None, matches), default=(0, None))[1]
+        version = Version.or_none(claim)
+        return None if version is None else self._by_version.get((board, version))

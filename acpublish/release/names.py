@@ -39,7 +39,8 @@ DEVELOPMENT = ChannelName("dev")
 #: The server's own URLs would hide them.
 RESERVED_PRODUCTS = frozenset({"api", "update"})
 
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]|\.(?!\.))*\Z")
+#: At most 32 characters, so requests cannot make the server keep longer ones.
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]|\.(?!\.)){0,31}\Z")
 _OTHER = re.compile(r"[^a-z0-9._-]+")
 _DOTS = re.compile(r"\.{2,}")
 

@@ -36,7 +36,8 @@ _MACRO = re.compile(
     r"""(-D\s*(\w+)=)(\\"(?:[^"\\]|\\[^"])*\\"|(?:'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^\s'"\\])*)"""
 )
 _OPTION = re.compile(r"(?P<before>\s*(?P<name>\w[\w.-]*)\s*=\s*)\S")
-_PARAMETER = re.compile(r"([?&]([^=&#\s]*)=)([^&#\s]*)")
+#: A match takes a whole parameter, so a target that has nothing but ``?`` is read once.
+_PARAMETER = re.compile(r"[?&][^&#\s]*")
 #: Our own settings whose names look secret contain files and rules, with one exception.
 _OURS, _OUR_SECRET = "custom_ota_", "custom_ota_token"
 
@@ -83,12 +84,15 @@ def looks_secret(name: str) -> bool:
 
 def masked_macros(flags: str) -> str:
     """Returns build flags with the values masked whose names look secret."""
-    return _masked(_MACRO, flags)
+    return _MACRO.sub(
+        lambda part: part[1] + (_MASK if looks_secret(part[2]) else part[3]),
+        flags,
+    )
 
 
 def masked_query(target: str) -> str:
     """Returns a path and query with the values masked whose names look secret."""
-    return _masked(_PARAMETER, target)
+    return _PARAMETER.sub(_masked_parameter, target)
 
 
 def masked_option(line: str) -> str:
@@ -101,8 +105,9 @@ def masked_option(line: str) -> str:
     return masked_macros(line)
 
 
-def _masked(pattern: re.Pattern[str], text: str) -> str:
-    return pattern.sub(lambda part: part[1] + (_MASK if looks_secret(part[2]) else part[3]), text)
+def _masked_parameter(part: re.Match[str]) -> str:
+    name, equals, _ = part[0].partition("=")
+    return f"{name}={_MASK}" if equals and looks_secret(name[1:]) else part[0]
 
 
 def parse_accepted(text: str) -> tuple[str, ...]:

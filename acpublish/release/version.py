@@ -27,7 +27,7 @@ _SEMVER = re.compile(
 )
 #: A longer version that a device claims is not read: thousands of digits cost time.
 _CLAIM_BYTES = 256
-_TWO_NUMBERS = re.compile(r"(\d+\.\d+)(?![\d.])", re.ASCII)
+_TWO_NUMBERS = re.compile(r"\A(\d+\.\d+)(?![\d.])", re.ASCII)
 _LOOSE = re.compile(r"[vV=\s]*(\d+)(?:\.(\d+))?(?:\.(\d+))?(.*)\Z", re.ASCII | re.DOTALL)
 
 Precedence = tuple[int, int, int, int, tuple[tuple[int, int, str], ...]]

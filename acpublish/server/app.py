@@ -22,7 +22,7 @@ from acpublish.errors import AcpublishError, reason_of
 from acpublish.server import hosts, http
 from acpublish.server.accesslog import AccessLog
 from acpublish.server.api.routes import create_api, status_of
-from acpublish.server.cache import LocationCache
+from acpublish.server.cache import AnswerCache, LocationCache
 from acpublish.server.checkins import CheckIns, DeviceCounts, Listener
 from acpublish.server.config import ServerOptions
 from acpublish.server.device_memory import DeviceMemory
@@ -62,13 +62,14 @@ def create_app(
     """
     files = CatalogFiles(catalog, hidden=options.state)
     locations = LocationCache(files)
+    answers = AnswerCache()
     images = ImageSender(files, options.cache_bytes)
-    counts, memory = DeviceCounts(), DeviceMemory()
+    counts, memory = DeviceCounts(catalog.has_board), DeviceMemory()
     check_ins = CheckIns([counts, memory, *listeners])
     return Application(
-        listing=Listing(files, locations),
+        listing=Listing(files, locations, answers),
         updates=Updates(catalog, locations, images, check_ins, memory),
-        api=create_api(catalog, tokens, counts, options.upload_bytes),
+        api=create_api(catalog, tokens, counts, options.upload_bytes, answers),
         guard=HostGuard(OwnHosts(options.hosts, options.bind), tokens),
         log=log or AccessLog(None),
     )

@@ -1,15 +1,18 @@
-"""The server's two larger caches.
+"""The server's three larger caches.
 
 - :class:`ByteCache`: whole files in bounded memory, shared by all downloads.
+- :class:`AnswerCache`: bodies of lists and documents, made in a few threads.
 - :class:`LocationCache`: what a URL leads to, remembered for a moment.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from acpublish.bounded import BoundedDict
@@ -79,8 +82,105 @@ class ByteCache(Generic[Value]):
             self._size_bytes -= dropped
 
 
+_SHORTEST_LIFE_S = 0.05
+_LONGEST_LIFE_S = 2.0
+#: Making an answer may take a tenth of the time at most.
+_LIFE_PER_COST = 10
+#: Enough for the documents of a few large products and the lists of many directories.
+_ANSWER_BYTES = 32 * 1024 * 1024
+#: What an answer takes besides its body, about, with its key.
+_OVERHEAD_BYTES = 1024
+#: Walking directories must not keep downloads from the threads that they read with.
+PARALLEL_ANSWERS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    """A body, what it was made from, and until when it may be sent."""
+
+    stamp: object
+    until: float
+    body: bytes
+
+
+class AnswerCache:
+    """Bodies that take long to make; all requests for one at the same time wait for one thread.
+
+    A body is used again while its stamp stays the same, for at least 50 ms and at most 2 s: what it
+    was made from may change without its stamp, and making it must not become a full-time job. The
+    body that was used least recently is dropped first.
+    """
+
+    def __init__(self, limit_bytes: int = _ANSWER_BYTES) -> None:
+        """Creates an empty cache.
+
+        Args:
+            limit_bytes: The limit of all bodies together; the latest is kept in any case.
+        """
+        self._limit_bytes = limit_bytes
+        self._size_bytes = 0
+        self._answers: OrderedDict[Hashable, _Answer] = OrderedDict()
+        self._tasks: dict[Hashable, tuple[object, asyncio.Task[_Answer]]] = {}
+        self._threads = asyncio.Semaphore(PARALLEL_ANSWERS)
+
+    async def get(
+        self, key: Hashable, stamp: object, maker: Callable[[], bytes], *, lasting: bool = False
+    ) -> bytes:
+        """Returns a body, from memory if it can.
+
+        Args:
+            key: Identifies the body.
+            stamp: What the body is made from, as far as that is known without making it.
+            maker: Makes the body, in a thread.
+            lasting: Whether the body can change only with its stamp.
+        """
+        answer = self._answers.get(key)
+        if answer is not None and answer.stamp == stamp and answer.until > time.monotonic():
+            self._answers.move_to_end(key)
+            return answer.body
+        begun, task = self._tasks.get(key, (None, None))
+        if task is None or begun != stamp:
+            task = asyncio.ensure_future(self._make(stamp, maker, lasting))
+            self._tasks[key] = stamp, task
+            task.add_done_callback(lambda done: self._keep(key, done))
+        # A client that disconnects must not end the making for the others.
+        return (await asyncio.shield(task)).body
+
+    async def run(self, function: Callable[[], Value]) -> Value:
+        """Calls a function in one of the few threads."""
+        async with self._threads:
+            return await asyncio.to_thread(function)
+
+    async def _make(self, stamp: object, maker: Callable[[], bytes], lasting: bool) -> _Answer:
+        begin = time.monotonic()
+        body = await self.run(maker)
+        now = time.monotonic()
+        life_s = min(max(_SHORTEST_LIFE_S, _LIFE_PER_COST * (now - begin)), _LONGEST_LIFE_S)
+        return _Answer(stamp=stamp, until=math.inf if lasting else now + life_s, body=body)
+
+    def _keep(self, key: Hashable, task: asyncio.Task[_Answer]) -> None:
+        if self._tasks.get(key, (None, None))[1] is not task:
+            # A later state is being made already.
+            return
+        del self._tasks[key]
+        if task.cancelled() or task.exception() is not None:
+            return
+        self._drop(key)
+        answer = self._answers[key] = task.result()
+        self._size_bytes += len(answer.body) + _OVERHEAD_BYTES
+        while self._size_bytes > self._limit_bytes and len(self._answers) > 1:
+            self._drop(next(iter(self._answers)))
+
+    def _drop(self, key: Hashable) -> None:
+        answer = self._answers.pop(key, None)
+        if answer is not None:
+            self._size_bytes -= len(answer.body) + _OVERHEAD_BYTES
+
+
 _LIFE_S = 0.05
 _MAX_LOCATIONS = 1024
+#: A longer target is looked up each time, because targets with any query lead to the same file.
+_MAX_TARGET_BYTES = 512
 
 
 class LocationCache:
@@ -109,6 +209,6 @@ class LocationCache:
         if entry is not None and now < entry[0]:
             return entry[1]
         location = self._files.locate(target)
-        if location is not None:
+        if location is not None and len(target) <= _MAX_TARGET_BYTES:
             self._locations[target] = (now + _LIFE_S, location)
         return location

@@ -13,18 +13,27 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import NamedTuple
 
-from acpublish.release.adoption import Adoption, running_version
+from acpublish.release.adoption import Adoption, RunningVersions
 from acpublish.release.decision import Decision, Rule
 from acpublish.release.manifest import Release
 from acpublish.release.version import Version
 from acpublish.wire import NO_MAC, Mode, Report
 
-__all__ = ["CheckIn", "CheckIns", "Delivered", "DeviceCounts", "Event", "Listener"]
+__all__ = [
+    "MAX_ROWS",
+    "CheckIn",
+    "CheckIns",
+    "Delivered",
+    "DeviceCounts",
+    "Event",
+    "Listener",
+    "adoptions",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -111,26 +120,52 @@ class CheckIns:
                 _log.exception("a listener for check-ins failed")
 
 
-#: About 10 MB. Beyond that, the devices that checked in longest ago are forgotten.
-_MAX_DEVICES = 20_000
+#: About 25 MB in all. Those that checked in longest ago are forgotten: of a product that is beyond
+#: its limit, or of the product with the most devices, if there are too many in all.
+MAX_DEVICES = 40_000
+MAX_DEVICES_OF_PRODUCT = 20_000
+#: What a response lists: more than the boards times the versions that a fleet runs at a time.
+MAX_ROWS = 1000
 _FILESYSTEM = Mode.FILESYSTEM
+
+#: What the last decision showed about a device whose image is in no release.
+_MARKS = frozenset({Rule.RECEIVED_UNVERIFIED, Rule.NEVER_UPDATED})
+
+#: What a device runs: its board, the MD5 and SHA-256 that it reports, the version it claims, and a
+#: rule of ``_MARKS`` that applied.
+Running = tuple[str | None, str | None, str | None, str | None, Rule | None]
 
 
 class DeviceCounts:
     """A listener that counts which versions devices run, by what they sent since start-up.
 
+    Strangers can send anything, so little is kept, in bounded memory: devices forged for a product
+    push out only devices of that product, and a board without any release is not remembered.
+
     Attributes:
         since: When it started to count.
     """
 
-    def __init__(self, max_devices: int = _MAX_DEVICES) -> None:
+    def __init__(
+        self,
+        has_board: Callable[[str, str], bool] | None = None,
+        *,
+        max_devices: int = MAX_DEVICES,
+        max_of_product: int = MAX_DEVICES_OF_PRODUCT,
+    ) -> None:
         """Starts to count.
 
         Args:
+            has_board: Returns whether a product has an image for a board; without it, only devices
+                whose channel has an image for their board are remembered.
             max_devices: The most devices that are remembered.
+            max_of_product: The most devices of one product that are remembered.
         """
+        self._has_board = has_board
         self._max_devices = max_devices
-        self._devices: dict[tuple[str, str], tuple[str | None, Report, Rule]] = {}
+        self._max_of_product = max_of_product
+        self._products: dict[str, dict[str, Running]] = {}
+        self._count = 0
         self.since = datetime.fromtimestamp(int(time.time()), timezone.utc)
 
     def __call__(self, event: Event) -> None:
@@ -145,41 +180,61 @@ class DeviceCounts:
         device = report.mac or event.address
         if product is None or device is None or device == NO_MAC or report.mode is _FILESYSTEM:
             return
-        devices, key = self._devices, (product, device)
+        if event.decision.rule is Rule.NO_TARGET and not self._knows(product, event.board):
+            return
+        devices = self._products.get(product)
+        if devices is None:
+            devices = self._products[product] = {}
         # The latest report goes to the end, so that the first entry is the one to forget.
-        devices.pop(key, None)
-        devices[key] = (event.board, report, event.decision.rule)
-        if len(devices) > self._max_devices:
-            del devices[next(iter(devices))]
-
-    def of(self, product: str, releases: Sequence[Release]) -> list[Adoption]:
-        """Returns how many devices run which version, the most frequent first.
-
-        Args:
-            product: The product that the devices requested.
-            releases: Its releases.
-        """
-        alike = Counter(
-            (board or "", report.sketch_md5, report.sketch_sha256, report.version, rule)
-            for (requested, _), (board, report, rule) in self._devices.items()
-            if requested == product
+        if devices.pop(device, None) is None:
+            self._count += 1
+        mark = event.decision.rule if event.decision.rule in _MARKS else None
+        devices[device] = (
+            *(event.board, report.sketch_md5, report.sketch_sha256, report.version),
+            mark,
         )
-        counts: Counter[tuple[str, str | None, bool, bool]] = Counter()
-        for (board, md5, sha256, version, rule), count in alike.items():
-            report = Report(sketch_md5=md5, sketch_sha256=sha256, version=version)
-            running = running_version(report, releases, board)
-            unknown = running is None
-            unverified = unknown and rule is Rule.RECEIVED_UNVERIFIED
-            if unverified:
-                running = str(Version.or_none(version) or "") or None
-            counts[board, running, unverified, unknown and rule is Rule.NEVER_UPDATED] += count
-        return [
-            Adoption(
-                board=board,
-                version=version,
-                count=count,
-                unverified=unverified,
-                never_updated=never_updated,
-            )
-            for (board, version, unverified, never_updated), count in counts.most_common()
-        ]
+        if len(devices) > self._max_of_product:
+            self._forget_oldest(devices)
+        elif self._count > self._max_devices:
+            self._forget_oldest(max(self._products.values(), key=len))
+
+    def _knows(self, product: str, board: str | None) -> bool:
+        return self._has_board is not None and board is not None and self._has_board(product, board)
+
+    def _forget_oldest(self, devices: dict[str, Running]) -> None:
+        del devices[next(iter(devices))]
+        self._count -= 1
+
+    def running(self, product: str) -> list[Running]:
+        """Returns what each device of a product runs; may be called from another thread."""
+        # Copying a dictionary's values is one step for other threads.
+        return list(self._products.get(product, {}).values())
+
+
+def adoptions(running: Iterable[Running], releases: Iterable[Release]) -> list[Adoption]:
+    """Returns how many devices run which version, the most frequent first.
+
+    Args:
+        running: What each device runs.
+        releases: The releases of the product that the devices requested.
+    """
+    versions = RunningVersions(releases)
+    counts: Counter[tuple[str, str | None, bool, bool]] = Counter()
+    for (board, md5, sha256, claim, mark), count in Counter(running).items():
+        version = versions.of(board or "", md5, sha256, claim)
+        unknown = version is None
+        unverified = unknown and mark is Rule.RECEIVED_UNVERIFIED
+        if unverified:
+            version = str(Version.or_none(claim) or "") or None
+        never_updated = unknown and mark is Rule.NEVER_UPDATED
+        counts[board or "", version, unverified, never_updated] += count
+    return [
+        Adoption(
+            board=board,
+            version=version,
+            count=count,
+            unverified=unverified,
+            never_updated=never_updated,
+        )
+        for (board, version, unverified, never_updated), count in counts.most_common()
+    ]

@@ -4,31 +4,28 @@ A device parses each entry into 256 bytes, runs out of memory after a few bins, 
 the root. So its list is shortened and filtered by its chip, and its root list also has the newest
 image of each product. Everyone else gets every entry as it is.
 
-A list is cached while its directory's time does not change, for at least 50 ms and at most 2 s: a
-file that grows does not change its directory, and reading a large directory must not become a
-full-time job.
+A list is cached while its directory's time does not change, and for 2 s at most, because a file
+that grows does not change its directory (:class:`acpublish.server.cache.AnswerCache`).
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import os
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
-from acpublish.bounded import BoundedDict
 from acpublish.catalog.contents import CatalogFiles, Directory, Entry
 from acpublish.release import names
 from acpublish.release.decision import Target, choose
 from acpublish.release.manifest import Release
 from acpublish.server import http
-from acpublish.server.cache import LocationCache
+from acpublish.server.cache import AnswerCache, LocationCache
 from acpublish.server.http import Request, Send
 from acpublish.wire import (
     DEVICE_LIST_BINS,
@@ -41,41 +38,32 @@ from acpublish.wire import (
 
 _log = logging.getLogger(__name__)
 
-_SHORTEST_LIFE_S = 0.05
-_LONGEST_LIFE_S = 2.0
-#: Making lists may take a tenth of the time at most.
-_LIFE_PER_COST = 10
-_MAX_LISTS = 256
+#: How many queries are remembered.
+_MAX_QUERIES = 256
+#: If it took longer to find out whether a list has changed, a thread does it from then on.
+_SLOW_STAMP_S = 0.001
 #: 9999-12-31, the last day that :mod:`datetime` knows.
 _LAST_TIME_S = 253_402_214_400.0
 
 Row = dict[str, str | int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _List:
-    """A list, what it was made from, and until when it may be sent."""
-
-    stamp: object
-    until: float
-    body: bytes
-    headers: list[tuple[bytes, bytes]]
-
-
 class Listing:
     """Responds with the lists of directories."""
 
-    def __init__(self, files: CatalogFiles, locations: LocationCache) -> None:
+    def __init__(self, files: CatalogFiles, locations: LocationCache, answers: AnswerCache) -> None:
         """Prepares to list.
 
         Args:
             files: The catalog.
             locations: What paths lead to.
+            answers: Keeps the lists.
         """
         self._files = files
         self._locations = locations
-        self._lists: BoundedDict[tuple[str, Family | None], _List] = BoundedDict(_MAX_LISTS)
-        self._tasks: dict[tuple[str, Family | None], asyncio.Task[_List]] = {}
+        self._answers = answers
+        #: How long it last took to stamp the root list of devices, and any other directory.
+        self._stamp_s = {True: 0.0, False: 0.0}
 
     async def respond(self, request: Request, send: Send) -> int:
         """Responds to a request for a list."""
@@ -85,9 +73,9 @@ class Listing:
         directory = self._directory(paths)
         if directory is None:
             return await http.missing(send)
-        cached = await self._list(directory, request.report.family)
-        body = b"" if request.method == "HEAD" else cached.body
-        return await http.whole(send, 200, cached.headers, body)
+        body = await self._list(directory, request.report.family)
+        headers = http.length_and_type(body, b"application/json")
+        return await http.whole(send, 200, headers, b"" if request.method == "HEAD" else body)
 
     def _directory(self, paths: Iterable[bytes]) -> Directory | None:
         for path in paths:
@@ -96,24 +84,25 @@ class Listing:
                 return location
         return None
 
-    async def _list(self, directory: Directory, family: Family | None) -> _List:
-        key = (str(directory.path), family)
-        stamp = self._stamp(directory, family)
-        cached = self._lists.get(key)
-        if cached is not None and cached.stamp == stamp and cached.until > time.monotonic():
-            return cached
-        task = self._tasks.get(key)
-        if task is None:
-            task = asyncio.ensure_future(asyncio.to_thread(self._make, directory, family, stamp))
-            self._tasks[key] = task
-            task.add_done_callback(lambda done: self._keep(key, done))
-        # A client that disconnects must not end the listing for the others.
-        return await asyncio.shield(task)
+    async def _list(self, directory: Directory, family: Family | None) -> bytes:
+        stamp = await self._stamp_in_time(directory, family)
+        return await self._answers.get(
+            (str(directory.path), family), stamp, lambda: self._make(directory, family)
+        )
 
-    def _keep(self, key: tuple[str, Family | None], task: asyncio.Task[_List]) -> None:
-        self._tasks.pop(key, None)
-        if not task.cancelled() and task.exception() is None:
-            self._lists[key] = task.result()
+    async def _stamp_in_time(self, directory: Directory, family: Family | None) -> object:
+        """Returns the stamp of a list, from a thread if that is slow: many products, slow disks."""
+        every_product = family is not None and directory.path == self._files.catalog.root
+
+        def stamp() -> object:
+            begin = time.monotonic()
+            value = self._stamp(directory, family)
+            self._stamp_s[every_product] = time.monotonic() - begin
+            return value
+
+        if self._stamp_s[every_product] > _SLOW_STAMP_S:
+            return await self._answers.run(stamp)
+        return stamp()
 
     def _stamp(self, directory: Directory, family: Family | None) -> object:
         """Returns what a list is made from, as far as that is known without making it."""
@@ -128,18 +117,13 @@ class Listing:
             return changed
         return changed, tuple(catalog.releases(product) for product in catalog.products())
 
-    def _make(self, directory: Directory, family: Family | None, stamp: object) -> _List:
-        begin = time.monotonic()
+    def _make(self, directory: Directory, family: Family | None) -> bytes:
         entries = self._files.entries(directory)
         if family is None:
             rows = [_row(entry) for entry in entries]
         else:
             rows = list(self._for_device(directory, entries, family))
-        body = json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode()
-        now = time.monotonic()
-        life_s = min(max(_SHORTEST_LIFE_S, _LIFE_PER_COST * (now - begin)), _LONGEST_LIFE_S)
-        headers = http.length_and_type(body, b"application/json")
-        return _List(stamp=stamp, until=now + life_s, body=body, headers=headers)
+        return json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode()
 
     def _for_device(
         self, directory: Directory, entries: Iterable[Entry], family: Family
@@ -227,7 +211,7 @@ def _row(entry: Entry) -> Row:
     }
 
 
-@lru_cache(_MAX_LISTS)
+@lru_cache(_MAX_QUERIES)
 def _paths(query: bytes) -> tuple[bytes, ...] | None:
     """Returns the paths that a query may mean, most literal first; None for another op.
 

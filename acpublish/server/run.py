@@ -27,6 +27,7 @@ from acpublish.catalog.servable import signs_of_a_project
 from acpublish.catalog.state import state_dir
 from acpublish.errors import AcpublishError, MissingExtraError, SettingsError
 from acpublish.server.config import ServerOptions
+from acpublish.server.logwriter import LogHandler, LogWriter
 from acpublish.server.sockets import listen, own_address, raise_open_files, reaches_others, url_of
 
 try:
@@ -73,7 +74,15 @@ def serve(options: ServerOptions, listeners: Sequence[Listener] = ()) -> int:
         SettingsError: The address, the log level or the state folder is invalid.
         CatalogError: The catalog's directory cannot be read.
     """
-    configure(level_of(options.log))
+    level, writer = level_of(options.log), LogWriter(sys.stderr)
+    configure(level, writer)
+    try:
+        return _serve(options, listeners, writer)
+    finally:
+        writer.close()
+
+
+def _serve(options: ServerOptions, listeners: Sequence[Listener], writer: LogWriter) -> int:
     state = options.state or state_dir(options.catalog, os.environ)
     catalog = DirectoryCatalog(options.catalog, state)
     _repair(catalog)
@@ -82,7 +91,7 @@ def serve(options: ServerOptions, listeners: Sequence[Listener] = ()) -> int:
     _check_tokens(tokens)
     listener = listen(options.bind or own_address(), options.port)
     raise_open_files()
-    access = AccessLog(sys.stderr if _log.isEnabledFor(logging.INFO) else None)
+    access = AccessLog(writer if _log.isEnabledFor(logging.INFO) else None)
     config = uvicorn.Config(
         create_app(replace(options, state=state), catalog, tokens, listeners, access),
         http=DeviceProtocol,
@@ -235,14 +244,15 @@ def level_of(name: str) -> int:
     return level
 
 
-def configure(level: int) -> None:
-    """Sends the log records of the server and of uvicorn to stderr, and no others."""
-    handler = logging.StreamHandler(sys.stderr)
+def configure(level: int, writer: LogWriter) -> None:
+    """Sends the log records of the server, uvicorn and asyncio to a writer, and no others."""
+    handler = LogHandler(writer)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    for name in ("acpublish", "uvicorn"):
+    for name in ("acpublish", "uvicorn", "asyncio"):
         logger = logging.getLogger(name)
         logger.handlers = [handler]
         logger.setLevel(level)
         logger.propagate = False
     # This module logs the start and the end itself.
-    logging.getLogger("uvicorn.error").setLevel(max(level, logging.WARNING))
+    for name in ("uvicorn.error", "asyncio"):
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))

@@ -78,7 +78,7 @@ class Updates:
             return await self._named(request, location, send)
         if location is None:
             for suffix, digest in _CHECKSUMS:
-                for target in (request.target, request.path):
+                for target in dict.fromkeys((request.target, request.path)):
                     if target.endswith(suffix):
                         image = self._locations.locate(target[: -len(suffix)])
                         if isinstance(image, (ReleaseFile, LooseFile)):
@@ -255,17 +255,22 @@ def _channel(query: bytes) -> str:
 
 _MAX_PRODUCTS = 1024
 #: For each product, because what strangers send must not push out another product's decisions.
-_MAX_TARGETS = 1024
 _MAX_DECISIONS = 1024
+#: For all products. A decision has less than 1.5 KB with its key, as names have at most 32
+#: characters and a version :data:`~acpublish.wire.MAX_REPORTED_BYTES`, so this is 12 MB at most.
+_MAX_DECISIONS_IN_ALL = 8192
+#: The decisions in all are counted only now and then, because that looks at every product.
+_COUNT_EVERY = 64
 
 
 class DecisionCache:
     """Decisions about automatic updates: most devices of a fleet send the same report.
 
     1. All that is remembered of a product belongs to one snapshot of its releases.
-    2. Board, channel and kind have one target, chosen once.
-    3. A decision about a target also depends on the report's family, mode, version and digests,
-       and on whether the client is an updater.
+    2. A device has one target (:meth:`_Snapshot.target`). What has none is not remembered.
+    3. A decision belongs to its target, and also depends on the report's family, mode, version and
+       digests, and on whether the client is an updater. So devices that send the same report and
+       have different targets get different decisions.
     4. In an offer of firmware the device's flash and the space in it count as well. They would keep
        up-to-date checks of one release apart, so such an offer is decided each time: a device that
        gets an image can wait for this.
@@ -274,6 +279,7 @@ class DecisionCache:
 
     def __init__(self) -> None:
         self._snapshots: BoundedDict[str, _Snapshot] = BoundedDict(_MAX_PRODUCTS)
+        self._added = 0
 
     def decide(
         self, report: Report, releases: tuple[Release, ...], product: str, board: str, channel: str
@@ -300,14 +306,25 @@ class DecisionCache:
             report.sketch_md5,
             report.sketch_sha256,
         )
-        key = (board, channel, device)
-        decision = snapshot.decisions.get(key)
+        target = snapshot.target(report, board, channel)
+        # A target lives as long as its snapshot, so its id stands for it, at no cost of hashing.
+        key = (id(target), device)
+        decision = snapshot.decisions.get(key) if target is not None else None
         if decision is None or _depends_on_space(decision, report):
-            target = snapshot.target(board, channel, kind_wanted(report))
             decision = decide_update(report, releases, target, board=board, channel=channel)
-            if not _depends_on_space(decision, report):
+            if target is not None and not _depends_on_space(decision, report):
                 snapshot.decisions[key] = decision
+                self._limit_all()
         return decision
+
+    def _limit_all(self) -> None:
+        """Drops the decisions of the products with the most, if there are too many in all."""
+        self._added += 1
+        if self._added % _COUNT_EVERY:
+            return
+        decisions = [snapshot.decisions for snapshot in self._snapshots.values()]
+        while sum(map(len, decisions)) > _MAX_DECISIONS_IN_ALL:
+            max(decisions, key=len).clear()
 
 
 def _depends_on_space(decision: Decision, report: Report) -> bool:
@@ -323,12 +340,20 @@ class _Snapshot:
     def __init__(self, releases: tuple[Release, ...]) -> None:
         self.releases = releases
         self.decisions: BoundedDict[Hashable, Decision] = BoundedDict(_MAX_DECISIONS)
-        self._targets: BoundedDict[tuple[str, str, ImageKind], Target | None] = BoundedDict(
-            _MAX_TARGETS
-        )
+        #: None for what has not been chosen yet; strangers cannot add keys.
+        self._targets: dict[tuple[str, str, ImageKind], Target | None] = {
+            (image.board, channel, image.kind): None
+            for release in releases
+            for image in release.images
+            for channel in image.channels
+        }
 
-    def target(self, board: str, channel: str, kind: ImageKind) -> Target | None:
-        key = (board, channel, kind)
+    def target(self, report: Report, board: str, channel: str) -> Target | None:
+        """Returns what a device is to run: for every device, what its channel points at."""
+        key = (board, channel, kind_wanted(report))
         if key not in self._targets:
-            self._targets[key] = choose(self.releases, board, channel, kind)
-        return self._targets[key]
+            return None
+        target = self._targets[key]
+        if target is None:
+            target = self._targets[key] = choose(self.releases, *key)
+        return target

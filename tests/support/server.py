@@ -127,7 +127,11 @@ def read_answer(connection: socket.socket, *, head: bool = False) -> Answer:
 
 @contextlib.contextmanager
 def running_server(
-    catalog: Path, tmp: Path, *options: str, env: dict[str, str] | None = None
+    catalog: Path,
+    tmp: Path,
+    *options: str,
+    env: dict[str, str] | None = None,
+    stderr: int | None = None,
 ) -> Iterator[RunningServer]:
     """Runs ``acpublish serve`` on a free loopback port, and ends it.
 
@@ -136,24 +140,32 @@ def running_server(
         tmp: Where the log and, unless an option says otherwise, the state go.
         options: Further options of the command.
         env: Further environment variables.
+        stderr: A descriptor for the log, in place of a file.
     """
     command = [
         *(sys.executable, "-m", "acpublish", "serve", "--bind", "127.0.0.1", "--port", "0"),
         *("--catalog", str(catalog), "--state", str(tmp / "state"), *options),
     ]
-    with running_command(command, tmp, env=env) as server:
+    with running_command(command, tmp, env=env, stderr=stderr) as server:
         yield server
 
 
 @contextlib.contextmanager
 def running_command(
-    command: list[str], tmp: Path, *, env: dict[str, str] | None = None
+    command: list[str],
+    tmp: Path,
+    *,
+    env: dict[str, str] | None = None,
+    stderr: int | None = None,
 ) -> Iterator[RunningServer]:
-    """Runs a command that serves, and ends it."""
+    """Runs a command that serves, and ends it; the log goes to a file, or to a descriptor."""
     log = tmp / f"server-{len(list(tmp.glob('server-*.log')))}.log"
-    with log.open("wb") as stderr:
+    with log.open("wb") as file:
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=stderr, env={**os.environ, **(env or {})}
+            command,
+            stdout=subprocess.PIPE,
+            stderr=file if stderr is None else stderr,
+            env={**os.environ, **(env or {})},
         )
     try:
         line = _first_line(process)

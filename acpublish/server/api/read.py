@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Iterable
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -10,7 +12,9 @@ from starlette.responses import JSONResponse, Response
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import NotFoundError
 from acpublish.release import names
-from acpublish.server.checkins import DeviceCounts
+from acpublish.release.manifest import Release
+from acpublish.server.cache import AnswerCache
+from acpublish.server.checkins import MAX_ROWS, DeviceCounts, adoptions
 
 __all__ = ["ReadRoutes"]
 
@@ -18,19 +22,26 @@ __all__ = ["ReadRoutes"]
 class ReadRoutes:
     """Responds with documents about products."""
 
-    def __init__(self, catalog: DirectoryCatalog, counts: DeviceCounts) -> None:
+    def __init__(
+        self, catalog: DirectoryCatalog, counts: DeviceCounts, answers: AnswerCache
+    ) -> None:
         """Prepares the routes.
 
         Args:
             catalog: Where releases are.
             counts: What devices run.
+            answers: Keeps the documents.
         """
         self._catalog = catalog
         self._counts = counts
+        self._answers = answers
 
     async def products(self, request: Request) -> Response:
         """Lists the products."""
-        return JSONResponse({"products": list(self._catalog.products())})
+        body = await self._answers.get(
+            "products", None, lambda: _dumped({"products": self._catalog.products()})
+        )
+        return _json(body)
 
     async def releases(self, request: Request) -> Response:
         """Lists the releases of a product as their manifests, the lowest version first.
@@ -42,10 +53,10 @@ class ReadRoutes:
         releases = self._catalog.releases(product)
         if not releases:
             raise NotFoundError("there is no such product", hint="See /api/v1/products.")
-        ordered = sorted(releases, key=lambda release: release.version.precedence)
-        return JSONResponse(
-            {"product": product, "releases": [release.to_dict() for release in ordered]}
+        body = await self._answers.get(
+            ("releases", product), releases, lambda: _releases(product, releases), lasting=True
         )
+        return _json(body)
 
     async def devices(self, request: Request) -> Response:
         """Counts the devices of a product by board and version.
@@ -54,14 +65,23 @@ class ReadRoutes:
             BadNameError: The product's name is not valid.
         """
         product = names.product(request.path_params["product"])
-        adoptions = self._counts.of(product, self._catalog.releases(product))
-        return JSONResponse(
-            {
-                "product": product,
-                "since": self._counts.since.isoformat().replace("+00:00", "Z"),
-                "devices": [adoption.to_dict() for adoption in adoptions],
-            }
-        )
+        releases = self._catalog.releases(product)
+        since = self._counts.since.isoformat().replace("+00:00", "Z")
+
+        def document() -> bytes:
+            rows = adoptions(self._counts.running(product), releases)
+            return _dumped(
+                {
+                    "product": product,
+                    "since": since,
+                    "devices": [row.to_dict() for row in rows[:MAX_ROWS]],
+                    "omitted": sum(row.count for row in rows[MAX_ROWS:]),
+                }
+            )
+
+        # One key for all names that have no releases, because strangers can think of many.
+        key = ("devices", product if releases else "")
+        return _json(await self._answers.get(key, (product, releases), document))
 
     async def keys(self, request: Request) -> Response:
         """Lists the keys that a product trusts.
@@ -74,3 +94,18 @@ class ReadRoutes:
         return JSONResponse(
             {"product": product, "keys": [{"key": key.id, "public": key.pem} for key in keys]}
         )
+
+
+def _releases(product: str, releases: Iterable[Release]) -> bytes:
+    ordered = sorted(releases, key=lambda release: release.version.precedence)
+    # One release at a time, because other threads wait while one call writes JSON.
+    manifests = b",".join(_dumped(release.to_dict()) for release in ordered)
+    return b'{"product":%s,"releases":[%s]}' % (_dumped(product), manifests)
+
+
+def _dumped(document: object) -> bytes:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _json(body: bytes) -> Response:
+    return Response(body, media_type="application/json")

@@ -21,6 +21,7 @@ from acpublish.errors import AcpublishError
 from acpublish.server.api.publish import ForbiddenError, PublishRoute, TooLargeError
 from acpublish.server.api.read import ReadRoutes
 from acpublish.server.api.uploads import BusyError
+from acpublish.server.cache import AnswerCache
 from acpublish.server.checkins import DeviceCounts
 from acpublish.server.hosts import MISDIRECTED
 from acpublish.server.http import App
@@ -100,7 +101,11 @@ def status_of(error: AcpublishError) -> tuple[int, str]:
 
 
 def create_api(
-    catalog: DirectoryCatalog, tokens: Tokens, counts: DeviceCounts, upload_bytes: int
+    catalog: DirectoryCatalog,
+    tokens: Tokens,
+    counts: DeviceCounts,
+    upload_bytes: int,
+    answers: AnswerCache | None = None,
 ) -> App:
     """Creates the application for ``/api/v1``.
 
@@ -109,8 +114,10 @@ def create_api(
         tokens: Who may publish.
         counts: What devices run.
         upload_bytes: The size of the largest accepted body.
+        answers: Keeps documents; by default a cache of its own.
     """
-    read, publish = ReadRoutes(catalog, counts), PublishRoute(catalog, tokens, upload_bytes)
+    read = ReadRoutes(catalog, counts, answers or AnswerCache())
+    publish = PublishRoute(catalog, tokens, upload_bytes)
     app = Starlette(
         routes=[
             Route("/api/v1/products", read.products, methods=["GET"]),

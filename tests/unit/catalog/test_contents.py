@@ -258,3 +258,23 @@ def test_the_state_is_not_shown_even_if_it_is_inside_and_settled(
     ):
         assert files.locate(path) is None
     assert listed(files) == {}
+
+
+@pytest.mark.parametrize("part", [b"a/", b"%61/", b"a%2F", b"%2F", b"/"])
+def test_a_path_that_is_too_deep_is_not_looked_up(
+    files: CatalogFiles, part: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[object] = []
+    monkeypatch.setattr(os.path, "realpath", lambda path, **how: looked.append(path) or str(path))
+    assert files.locate(b"/" + part * 1300 + b"x") is None
+    assert looked == []
+
+
+def test_a_folder_as_deep_as_people_make_them_is_found(root: Path, files: CatalogFiles) -> None:
+    folder = root.joinpath(*["a" * 20] * 20)
+    folder.mkdir(parents=True)
+    (folder / "x.bin").write_bytes(IMAGE)
+    address = str((folder / "x.bin").relative_to(root)).encode()
+    assert located(files, address) == "x.bin"
+    # A long query after a short name does not hide it.
+    assert located(files, address + b"?" + b"/" * 6000) == "x.bin"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from acpublish.errors import ManifestError
-from acpublish.release.adoption import Adoption, running_version
+from acpublish.release.adoption import Adoption, RunningVersions
 from acpublish.wire import NO_REPORT, Report
 from tests.unit.release.making import md5, release, sha256
 
@@ -28,8 +28,10 @@ ONE, TWO = release("1.0.0"), release("2.0.0")
 def test_the_digest_decides_and_the_version_counts_without_one(
     report: Report, expected: str | None
 ) -> None:
-    assert running_version(report, [ONE, TWO], "d1") == expected
-    assert running_version(report, [ONE, TWO], "c3") is None
+    versions = RunningVersions([ONE, TWO])
+    reported = report.sketch_md5, report.sketch_sha256, report.version
+    assert versions.of("d1", *reported) == expected
+    assert versions.of("c3", *reported) is None
 
 
 @pytest.mark.parametrize("version", ["1.2.3", None])

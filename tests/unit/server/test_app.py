@@ -17,6 +17,7 @@ from acpublish.image.reader import read
 from acpublish.release.decision import Verdict
 from acpublish.server.accesslog import AccessLog
 from acpublish.server.checkins import CheckIn, Event
+from acpublish.server.logwriter import LogWriter
 from tests.support.images import esp8266_image
 from tests.unit.server.in_memory import ask, lamp_catalog, make
 
@@ -155,7 +156,8 @@ def test_devices_can_only_read(catalog: Path, method: str) -> None:
 
 def test_the_api_is_reached_and_logged(catalog: Path) -> None:
     stream = io.StringIO()
-    log = AccessLog(stream)
+    writer = LogWriter(stream)
+    log = AccessLog(writer)
 
     async def main() -> None:
         app = make(catalog, log=log)
@@ -164,6 +166,7 @@ def test_the_api_is_reached_and_logged(catalog: Path) -> None:
 
     asyncio.run(main())
     log.flush()
+    writer.close()
     first, second = stream.getvalue().splitlines()
     assert first.endswith(" GET /api/v1/products 200")
     assert second.endswith(" GET /api/v1/nothing 404")

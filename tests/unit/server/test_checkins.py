@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from acpublish.errors import ManifestError
 from acpublish.release.adoption import Adoption
 from acpublish.release.decision import Decision, Rule, Verdict
 from acpublish.release.manifest import Release
-from acpublish.server.checkins import CheckIn, DeviceCounts
+from acpublish.server.checkins import CheckIn, DeviceCounts, adoptions
 from acpublish.wire import NO_MAC, Mode, Report
 from tests.unit.catalog.holding import put
 
@@ -24,8 +25,17 @@ def releases(tmp_path: Path) -> tuple[Release, ...]:
     return catalog.releases("lamp")
 
 
+NO_TARGET = Decision(verdict=Verdict.NOTHING, rule=Rule.NO_TARGET, reason="none")
+
+
 def heard(
-    devices: DeviceCounts, mac: str | None, product: str | None = "lamp", **said: object
+    devices: DeviceCounts,
+    mac: str | None,
+    product: str | None = "lamp",
+    *,
+    board: str = "d1",
+    decision: Decision = UP_TO_DATE,
+    **said: object,
 ) -> None:
     report = Report(family="esp8266", updater=True, mac=mac, **said)  # type: ignore[arg-type]
     devices(
@@ -35,15 +45,16 @@ def heard(
             method="GET",
             report=report,
             product=product,
-            board="d1",
+            board=board,
             channel="stable",
-            decision=UP_TO_DATE,
+            decision=decision,
         )
     )
 
 
 def counts(devices: DeviceCounts, releases: tuple[Release, ...]) -> dict[str | None, int]:
-    return {one.version: one.count for one in devices.of("lamp", releases)}
+    rows = adoptions(devices.running("lamp"), releases)
+    return {row.version: row.count for row in rows}
 
 
 def test_what_each_device_said_last_counts(releases: tuple[Release, ...]) -> None:
@@ -55,7 +66,7 @@ def test_what_each_device_said_last_counts(releases: tuple[Release, ...]) -> Non
     heard(devices, "C", sketch_md5="0" * 32, version="1.1.0")
     heard(devices, "D", version="1.1.0")
     assert counts(devices, releases) == {"1.1.0": 2, "1.0.0": 1, None: 1}
-    assert devices.of("other", ()) == []
+    assert devices.running("other") == []
 
 
 def test_what_is_no_device_of_a_product_is_not_counted(releases: tuple[Release, ...]) -> None:
@@ -77,6 +88,47 @@ def test_those_are_forgotten_that_asked_longest_ago(releases: tuple[Release, ...
     assert counts(devices, releases) == {"1.0.0": 1, "1.1.0": 1}
     heard(devices, "D", version="1.1.0")
     assert counts(devices, releases) == {"1.1.0": 2}
+
+
+def test_devices_forged_for_one_product_push_out_none_of_another() -> None:
+    devices = DeviceCounts(max_devices=30, max_of_product=20)
+    for number in range(10):
+        heard(devices, f"honest {number}", version="1.0.0")
+    for number in range(500):
+        heard(devices, f"forged {number}", "plug", version="1.0.0")
+        heard(devices, f"forged {number}", "door", version="1.0.0")
+    assert len(devices.running("lamp")) == 10
+    assert len(devices.running("plug")) + len(devices.running("door")) == 20
+    for number in range(500):
+        heard(devices, f"forged {number}", version="1.0.0")
+    assert len(devices.running("lamp")) <= 20
+
+
+def test_a_board_without_a_release_is_not_remembered() -> None:
+    devices = DeviceCounts(lambda product, board: (product, board) == ("lamp", "d1"))
+    heard(devices, "A", board="x" * 32, decision=NO_TARGET)
+    assert devices.running("lamp") == []
+    # Its board is known, but its channel has nothing for it yet.
+    heard(devices, "B", decision=NO_TARGET, version="1.0.0")
+    assert devices.running("lamp") == [("d1", None, None, "1.0.0")]
+
+
+def test_many_devices_are_aggregated_without_searching_all_releases(
+    releases: tuple[Release, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[object] = []
+    image_for = Release.image_for
+
+    def counted(self: Release, *arguments: Any) -> Any:
+        looked.append(arguments)
+        return image_for(self, *arguments)
+
+    monkeypatch.setattr(Release, "image_for", counted)
+    devices = DeviceCounts()
+    for number in range(2000):
+        heard(devices, f"{number}", sketch_md5=f"{number:032x}")
+    assert counts(devices, releases) == {None: 2000}
+    assert looked == []
 
 
 @pytest.mark.parametrize(

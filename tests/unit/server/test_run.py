@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from acpublish.errors import SettingsError
 from acpublish.server import run
 from acpublish.server.config import ServerOptions
+from acpublish.server.logwriter import LogWriter
 from acpublish.server.run import configure, level_of
 
 
@@ -26,7 +28,7 @@ def test_another_level_is_a_settings_error() -> None:
 
 @pytest.fixture
 def _loggers() -> Any:
-    names = ("acpublish", "uvicorn", "uvicorn.error")
+    names = ("acpublish", "uvicorn", "uvicorn.error", "asyncio")
     before = [
         (logger, logger.handlers, logger.level, logger.propagate)
         for logger in map(logging.getLogger, names)
@@ -39,16 +41,22 @@ def _loggers() -> Any:
 
 @pytest.mark.usefixtures("_loggers")
 def test_only_the_server_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
-    configure(logging.INFO)
+    writer = LogWriter(sys.stderr)
+    configure(logging.INFO, writer)
     logging.getLogger("acpublish.server").info("ours")
     logging.getLogger("acpublish.server").debug("too fine")
     # The server words its own start and end.
     logging.getLogger("uvicorn.error").info("Started server process")
     logging.getLogger("uvicorn.error").warning("Invalid HTTP request")
+    # Without a handler, logging would write this to stderr itself, and wait for its reader.
+    logging.getLogger("asyncio").info("Using selector")
+    logging.getLogger("asyncio").error("Task exception was never retrieved")
+    writer.close()
     lines = capsys.readouterr().err.splitlines()
     assert [line.split(" ", 2)[2] for line in lines] == [
         "INFO ours",
         "WARNING Invalid HTTP request",
+        "ERROR Task exception was never retrieved",
     ]
 
 

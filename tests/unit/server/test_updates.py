@@ -19,7 +19,7 @@ from uvicorn.server import ServerState
 
 import acpublish
 from acpublish.catalog.directory import DirectoryCatalog
-from acpublish.release.decision import Rule, Verdict
+from acpublish.release.decision import Rule, Target, Verdict
 from acpublish.release.manifest import Release
 from acpublish.server import updates
 from acpublish.server.app import create_app
@@ -415,9 +415,10 @@ def test_a_target_is_chosen_once_for_all_devices(
     for number in range(5):
         decided(cache, releases, version=f"0.{number}.0")
     assert len(calls) == 1
+    # What has no image in any release is not searched for.
     decided(cache, releases, board="d2")
     decided(cache, releases, mode=Mode.FILESYSTEM)
-    assert len(calls) == 3
+    assert len(calls) == 1
 
 
 def test_new_releases_make_every_decision_new(tmp_path: Path) -> None:
@@ -431,14 +432,17 @@ def test_new_releases_make_every_decision_new(tmp_path: Path) -> None:
 
 def test_strangers_cannot_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(updates, "_MAX_DECISIONS", 10)
-    monkeypatch.setattr(updates, "_MAX_TARGETS", 10)
     (tmp_path / "decisions").mkdir()
     releases, cache = releases_of(tmp_path, "1.0.0"), DecisionCache()
     for number in range(50):
         decided(cache, releases, board=f"b{number}", version=f"0.{number}.0")
     (snapshot,) = cache._snapshots.values()
-    assert len(snapshot.decisions) <= 10
-    assert len(snapshot._targets) <= 10
+    # A board without a release is not remembered.
+    assert snapshot.decisions == {}
+    for number in range(50):
+        decided(cache, releases, version=f"0.{number}.0")
+    assert 0 < len(snapshot.decisions) <= 10
+    assert len(snapshot._targets) == 1
     # What is not a product is not remembered at all.
     cache.decide(Report(), (), "no-product", "d1", "stable")
     assert list(cache._snapshots) == ["lamp"]
@@ -455,3 +459,38 @@ def test_a_gateway_gets_an_image_for_another_chip(catalog: Path) -> None:
                 assert (await ask(app, target, headers))[0] == status
 
     asyncio.run(main())
+
+
+def test_decisions_are_limited_in_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(updates, "_MAX_DECISIONS_IN_ALL", 100)
+    (tmp_path / "decisions").mkdir()
+    releases, cache = releases_of(tmp_path, "1.0.0"), DecisionCache()
+    for number in range(10):
+        report = Report(family="esp8266", updater=True, version=f"0.{number}.0")
+        cache.decide(report, releases, "honest", "d1", "stable")
+    for number in range(2000):
+        report = Report(family="esp8266", updater=True, version=f"0.{number}.0")
+        cache.decide(report, releases, f"p{number % 7}", "d1", "stable")
+    kept = {name: len(snapshot.decisions) for name, snapshot in cache._snapshots.items()}
+    assert sum(kept.values()) <= 100 + updates._COUNT_EVERY
+    # The products with the most are the ones to forget.
+    assert kept["honest"] == 10
+
+
+def test_devices_with_the_same_report_and_different_targets_get_their_own_decisions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "rings").mkdir()
+    releases, cache = releases_of(tmp_path, "1.0.0", "2.0.0"), DecisionCache()
+    targets = {
+        mac: Target(release, release.images[0])
+        for mac, release in zip(("first", "second"), releases, strict=True)
+    }
+    monkeypatch.setattr(
+        updates._Snapshot, "target", lambda self, report, board, channel: targets[report.mac]
+    )
+    for _ in range(2):
+        for mac, target in targets.items():
+            report = Report(family="esp8266", updater=True, mac=mac)
+            decision = cache.decide(report, releases, "lamp", "d1", "stable")
+            assert decision.release == target.release

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import acpublish
+from acpublish.release.manifest import Release
+from acpublish.server.api import read
 from tests.support.images import esp32_image
 from tests.unit.server.in_memory import ask, lamp_catalog, make
 
@@ -61,6 +64,40 @@ def test_the_devices_of_a_product(catalog: Path) -> None:
     assert shown["devices"] == [{"board": "c3", "version": "1.0.0", "count": 3}]
     assert shown["since"].endswith("Z")
     assert document(app, b"/door/devices")[1]["devices"] == []
+
+
+def test_the_rows_of_devices_are_limited(catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read, "MAX_ROWS", 1)
+    app = make(catalog)
+    for number, version in enumerate((b"1.0.0", b"1.0.0", b"0.9.0", b"0.8.0")):
+        headers = [
+            (b"user-agent", b"ESP32-http-Update"),
+            (b"x-esp32-version", version),
+            (b"x-esp32-sta-mac", b"24:0A:C4:00:00:%02d" % number),
+        ]
+        asyncio.run(ask(app, b"/update/lamp/c3", headers, method="HEAD"))
+    shown = document(app, b"/lamp/devices")[1]
+    assert len(shown["devices"]) == 1
+    assert shown["devices"][0]["count"] + shown["omitted"] == 4
+
+
+def test_releases_are_written_once_for_each_state(
+    catalog: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A directory that changed a moment ago is read again for each request.
+    time.sleep(0.15)
+    written: list[str] = []
+    to_dict = Release.to_dict
+
+    def counted(self: Release) -> Any:
+        written.append(str(self.version))
+        return to_dict(self)
+
+    monkeypatch.setattr(Release, "to_dict", counted)
+    app = make(catalog)
+    for _ in range(3):
+        assert len(document(app, b"/lamp")[1]["releases"]) == 1
+    assert written == ["1.0.0"]
 
 
 def test_the_keys_of_a_product(catalog: Path) -> None:

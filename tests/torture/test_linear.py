@@ -1,0 +1,114 @@
+"""What sees a stranger's text takes time in proportion to its length.
+
+The length is doubled three times. That makes eight times the work for anything linear, and 64 times
+for what is quadratic; the limit lies between, far from both, and the best of several runs counts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+
+import pytest
+
+from acpublish.errors import AcpublishError
+from acpublish.redact import has_bare_password, redact, redact_broken, without_query
+from acpublish.release import names
+from acpublish.release.secrets import masked_macros, masked_option, masked_query
+from acpublish.release.version import Version
+from acpublish.server.http import Request
+from acpublish.server.image_headers import requested_range
+from acpublish.server.listing import _paths
+from acpublish.server.protocol import fix_request_line
+from acpublish.wire import read_report
+
+FACTOR = 8
+LIMIT = 24
+#: Long enough for a clock, and short enough for what was quadratic before: 0.8 s with 8,000.
+CHARACTERS = 1000
+#: Below this, the clock and the calls around it count for more than the text.
+SHORTEST_S = 30e-6
+RUNS = 3
+
+
+def request(headers: list[tuple[bytes, bytes]], target: str = "/") -> Request:
+    return Request({"method": "GET", "acpublish.target": target.encode(), "headers": headers})
+
+
+def line(text: str) -> None:
+    fix_request_line(b"GET " + text.encode() + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+    fix_request_line(text.encode())
+
+
+def report(text: str) -> None:
+    value = text.encode()
+    names = (b"version", b"sta-mac", b"sketch-md5", b"free-space", b"mode", b"sdk-version")
+    read_report([(b"x-esp8266-" + name, value) for name in names])
+    read_report([(b"user-agent", value)])
+    read_report([(b"x-esp" + value, value)])
+
+
+def range_of(text: str) -> None:
+    requested_range(request([(b"range", text.encode())]), 1000)
+    requested_range(request([(b"range", b"bytes=" + text.encode())]), 1000)
+
+
+def paths(text: str) -> None:
+    _paths.__wrapped__(b"op=list&path=" + text.encode())
+
+
+def version(text: str) -> None:
+    Version.or_none(text)
+    for claim in (text, f"1.0.0-{text}_", f"1.0.0+{text}_", f"1.{text}"):
+        with contextlib.suppress(AcpublishError):
+            Version.parse(claim)
+
+
+def name(text: str) -> None:
+    names.is_name(text)
+    names.product_from(text)
+
+
+READERS: dict[str, Callable[[str], object]] = {
+    "masked_query": masked_query,
+    "masked_macros": masked_macros,
+    "masked_option": masked_option,
+    "redact": redact,
+    "redact_broken": redact_broken,
+    "has_bare_password": has_bare_password,
+    "without_query": without_query,
+    "request line": line,
+    "report": report,
+    "range": range_of,
+    "paths of a list": paths,
+    "version": version,
+    "name": name,
+}
+#: What patterns stumble over: each is a repetition of one of these.
+PIECES = (
+    *("?", "&", "=", "#", "%", "/", " ", "-", ".", ":", "@", "\\", "'", '"', "0", "1", "a", "_"),
+    *("?a", "?a=", "&key", "%61/", "a.", "a.a-", "1.", "0.0", "://", "a://", "a:", ":@", "@:"),
+    *("Bearer ", "Basic", "acp_", "-----BEGIN ", "-----END ", "-----END A", "-D", "-Da=", "A"),
+    *('-Da=\\"', "-Da='", "http", "http://", "GET ", "HTTP/1.1", "..", "1a", "-1", "+a", "bytes="),
+)
+
+
+def seconds(reader: Callable[[str], object], text: str) -> float:
+    best = float("inf")
+    for _ in range(RUNS):
+        begin = time.process_time()
+        reader(text)
+        best = min(best, time.process_time() - begin)
+    return best
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_longer_text_takes_proportionally_longer(name: str) -> None:
+    reader = READERS[name]
+    for piece in PIECES:
+        text = piece * (CHARACTERS // len(piece))
+        for end in ("", "!"):
+            short = max(seconds(reader, text + end), SHORTEST_S)
+            long = seconds(reader, text * FACTOR + end)
+            assert long < LIMIT * short, (name, piece, end, short, long)
