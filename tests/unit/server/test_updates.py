@@ -480,7 +480,7 @@ def test_decisions_are_limited_in_all(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_devices_with_the_same_report_and_different_targets_get_their_own_decisions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "rings").mkdir()
+    (tmp_path / "decisions").mkdir()
     releases, cache = releases_of(tmp_path, "1.0.0", "2.0.0"), DecisionCache()
     targets = {
         mac: Target(release, release.images[0])
