@@ -32,8 +32,9 @@ _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _DIGESTS = {"md5": _MD5, "sha256": _SHA256}
 #: DER of two numbers of 256 bits has at most 72 bytes.
 _SIGNATURE = re.compile(r"[A-Za-z0-9+/]{1,128}={0,2}\Z")
-#: The name of a visible file: one part of a path, with the characters of names and versions.
-_FILE = re.compile(r"[a-z0-9][a-z0-9._+-]*\Z")
+#: The name of a visible file: one part of a path, with the characters of names and versions, and
+#: no longer than file systems allow.
+_FILE = re.compile(r"[a-z0-9][a-z0-9._+-]{0,254}\Z")
 #: Deeper than any field of ours; a response adds a few levels to it.
 _MAX_NESTING = 32
 _FIX = "Restore it from a backup, or remove the file and publish this version again."
