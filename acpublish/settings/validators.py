@@ -82,7 +82,7 @@ def key_file(path: Path) -> Path:
     """Returns the file of a private key."""
     keys.refuse_key_itself(str(path))
     keys.require()
-    hint = "Use the PEM file of a private key: acpublish key create FILE creates one."
+    hint = "Use the PEM file of a private key: acpublish key create -o FILE creates one."
     if not path.is_file():
         raise SettingsError(f"there is no key file {path}", hint=hint)
     with contextlib.suppress(OSError), path.open("rb") as file:
