@@ -166,8 +166,8 @@ def settings_for(
         defaults=defaults,
         without=without,
     )
-    for warning in settings.warnings():
-        warn(warning)
+    for value in settings.ignored():
+        warn(str(value))
     return settings
 
 

@@ -147,8 +147,8 @@ def _refuse_before_build(hook: Hook, request: RunRequest, *, publishes_build: bo
 
 
 def _warn(project: Project) -> None:
-    for warning in project.settings.warnings():
-        print_line(f"acpublish: warning: {warning}", sys.stderr)
+    for value in project.settings.ignored():
+        print_line(f"acpublish: warning: {value}", sys.stderr)
 
 
 def _print_requests_when_verbose() -> None:

@@ -115,12 +115,13 @@ def raise_errors(findings: Iterable[Finding]) -> tuple[str, ...]:
         The warnings, one line each, if there is no error.
 
     Raises:
-        CheckError: A finding is an error; the message begins with the check's name.
+        CheckError: A finding is an error.
     """
     warnings = []
     for finding in findings:
         if finding.severity is Severity.ERROR:
-            raise CheckError(f"{finding.check}: {finding.problem}", hint=finding.hint)
+            problem = f"{finding.check}: {finding.problem}"
+            raise CheckError(problem, hint=finding.hint, check=finding.check)
         warnings.append(str(finding))
     return tuple(warnings)
 
