@@ -29,8 +29,6 @@ from acpublish.settings.layers import environment
 from acpublish.settings.values import Settings, files_of
 from acpublish.unexpected import describe_fault
 
-__all__ = ["main"]
-
 #: As in the table of exit statuses, which belongs to the command line.
 _INTERRUPTED = 130
 

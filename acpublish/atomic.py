@@ -25,19 +25,6 @@ from typing import BinaryIO
 
 from acpublish.errors import CatalogError, SettingsError, reason_of
 
-__all__ = [
-    "clear_leftovers",
-    "create",
-    "exclusive",
-    "explained",
-    "flush_directory",
-    "incoming",
-    "make_directory",
-    "prepared_link",
-    "wrapped",
-    "write",
-]
-
 #: How long a writer waits for the lock of a directory.
 LOCK_WAIT_S = 60.0
 _LOCK_POLL_S = 0.05

@@ -18,8 +18,6 @@ from acpublish.publishing.versions import resolve
 from acpublish.settings.layers import arguments
 from acpublish.settings.values import Settings, command_settings
 
-__all__ = ["check_destinations"]
-
 #: Files that are usually in a repository.
 _SHARED = ("platformio.ini", "acpublish.toml", "pyproject.toml")
 #: The output of acpublish token create.

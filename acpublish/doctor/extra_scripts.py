@@ -11,8 +11,6 @@ from acpublish.platformio_ini.editor import SCRIPTS
 from acpublish.platformio_ini.extra_script import SCRIPT, is_unedited, path_of
 from acpublish.platformio_ini.reader import BuiltinReader
 
-__all__ = ["check_scripts", "hooks_of"]
-
 #: A script that calls the hook contains this, whatever its name.
 _CALL = "acpublish.pio"
 _DEFINE = re.compile(r"-D\s*(?P<name>\w+)\s*=")

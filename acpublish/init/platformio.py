@@ -20,14 +20,6 @@ from acpublish.platformio_ini.files import read, read_if_there
 from acpublish.platformio_ini.reader import BuiltinReader
 from acpublish.publishing.git import git_state
 
-__all__ = [
-    "DEFAULT_TO",
-    "Change",
-    "FileChange",
-    "project_change",
-    "undo_change",
-]
-
 DEFAULT_TO = "~/firmware"
 _TO, _VERSION = "custom_ota_to", "custom_ota_version"
 _FIRST_VERSION = "0.1.0\n"

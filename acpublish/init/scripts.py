@@ -12,8 +12,6 @@ from acpublish.platformio_ini.editor import SCRIPTS, IniEditor
 from acpublish.platformio_ini.extra_script import ENTRY, SCRIPT, is_script
 from acpublish.platformio_ini.reader import BuiltinReader
 
-__all__ = ["with_script"]
-
 
 def with_script(root: Path, before: str, environments: Sequence[str], notes: list[str]) -> str:
     """Returns platformio.ini with the script added to each ``extra_scripts`` that is used.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["replace"]
-
 
 def replace(path: Path, content: bytes) -> None:
     """Writes a file of the build directory; a reader sees the old content or the new.

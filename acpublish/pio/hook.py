@@ -43,8 +43,6 @@ from acpublish.pio.run_state import KEY, Hook, print_error, print_line
 from acpublish.publishing.destinations import refuse_unusable
 from acpublish.unexpected import describe_fault
 
-__all__ = ["install"]
-
 #: A signed or encrypted image has another name; the project's own script then publishes it.
 _IMAGE = "$BUILD_DIR/${PROGNAME}.bin"
 _ON_BUILD = "acpublish_on_build"

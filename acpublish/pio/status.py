@@ -12,8 +12,6 @@ from acpublish.publishing.overview import release_lines, running_line
 from acpublish.publishing.publish import preflight
 from acpublish.release.checks.registry import findings_of, raise_errors
 
-__all__ = ["check", "show_status"]
-
 
 def check(hook: Hook, path: Path) -> None:
     """Runs the pre-flight checks on an image, and prints their results.

@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-__all__ = ["ENTRY", "SCRIPT", "is_script", "is_unedited", "packaged_script", "path_of"]
-
 SCRIPT = "acpublish_ota.py"
 ENTRY = f"post:{SCRIPT}"
 

@@ -32,8 +32,6 @@ from acpublish.errors import SettingsError
 from acpublish.platformio_ini.editor import SCRIPTS, entries_of
 from acpublish.platformio_ini.files import read, refuse_broken
 
-__all__ = ["BuiltinReader", "ProjectOptions", "has_reference", "read_project"]
-
 _CONFIG, _EXCEPTIONS = "platformio.project.config", "platformio.exception"
 #: The sections and options that are being resolved, so a reference that leads back is noticed.
 _Path = tuple[tuple[str, str], ...]

@@ -14,8 +14,6 @@ from acpublish.publishing.options import Destination
 from acpublish.release import names
 from acpublish.release.manifest import Release
 
-__all__ = ["ListedFile", "list_directory"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedFile:

@@ -39,8 +39,6 @@ from acpublish.release.signatures import signed, submitted_statement
 from acpublish.release.submission import Submission
 from acpublish.release.version import Version
 
-__all__ = ["preflight", "publish_image"]
-
 #: How often a development version is chosen again when others publish at the same time.
 _RACES = 20
 

@@ -12,8 +12,6 @@ from acpublish.release.manifest import Release
 from acpublish.release.version import Version
 from acpublish.wire import Report
 
-__all__ = ["Adoption", "running_version"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adoption:

@@ -29,8 +29,6 @@ from acpublish.release.secret_search import SecretFound, find_secrets
 from acpublish.release.signatures import merged, statement
 from acpublish.release.submission import CompleteCoordinates, Outcome, Receipt, Submission
 
-__all__ = ["Candidate", "Placement", "Prepared", "gzip_beside", "place", "prepare", "stamped"]
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Candidate:

@@ -16,8 +16,6 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-__all__ = ["SecretFound", "find_secrets"]
-
 #: A shorter value may be in an image by chance, or as a part of another word.
 MIN_VALUE_BYTES = 6
 #: Digits of the digest that are shown.

@@ -11,15 +11,6 @@ from typing import Any, Literal
 
 from acpublish.errors import SettingsError
 
-__all__ = [
-    "SecretRules",
-    "looks_secret",
-    "masked_macros",
-    "masked_option",
-    "masked_query",
-    "parse_accepted",
-]
-
 #: The fewest digits of a digest that are accepted.
 MIN_DIGITS = 8
 _MAX_ACCEPTED = 200

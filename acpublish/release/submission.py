@@ -15,8 +15,6 @@ from acpublish.release.names import BoardName, ChannelName, ImageKind, ProductNa
 from acpublish.release.secrets import SecretRules
 from acpublish.release.version import Version
 
-__all__ = ["CompleteCoordinates", "Outcome", "Receipt", "Submission", "visible_name"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompleteCoordinates(Coordinates):

@@ -13,8 +13,6 @@ from acpublish.publishing.versions import parse_toml
 from acpublish.settings.layers import MOVE_IT, IgnoredValue, Layer, layer
 from acpublish.settings.setting_names import LISTS, NAMES, SWITCHES, nearest
 
-__all__ = ["file_layers", "user_file"]
-
 _FOLDER = "acpublish"
 _TYPES = {bool: "a yes or no", int: "a number", float: "a number", list: "a list", dict: "a table"}
 

@@ -9,8 +9,6 @@ from pathlib import Path
 from acpublish.errors import SettingsError
 from acpublish.settings.setting_names import NAMES, NOT_IN_INI, OPTIONS, nearest
 
-__all__ = ["IgnoredValue", "Layer", "arguments", "environment", "flags", "ini", "layer"]
-
 _INI = "custom_ota_"
 #: What to do with a token in a settings file; the name of a setting completes the sentence.
 MOVE_IT = (

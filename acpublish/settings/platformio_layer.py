@@ -11,8 +11,6 @@ from acpublish.platformio_ini.reader import has_reference, read_project
 from acpublish.release import names
 from acpublish.settings.layers import IgnoredValue, Layer, ini, layer
 
-__all__ = ["project_layers"]
-
 
 def project_layers(
     directory: Path,

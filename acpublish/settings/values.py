@@ -32,8 +32,6 @@ from acpublish.settings.validators import SCAN_OFF, STDIN, token_from_file, toke
 if TYPE_CHECKING:
     from acpublish.release.filenames import NamePattern
 
-__all__ = ["Settings", "command_settings", "files_of"]
-
 T = TypeVar("T")
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from acpublish.release.checks.facts import Check, Facts, Judgement, Lacks, Severity, error, warning
 from acpublish.release.declared import flash_bytes
 
-__all__ = ["CHECKS"]
-
 #: From this share of the slot on, the next release may no longer fit.
 _NEARLY_FULL_PERCENT = 90
 

@@ -16,18 +16,6 @@ from acpublish.release.secret_search import SecretFound
 from acpublish.release.signatures import submitted_statement
 from acpublish.release.submission import Submission
 
-__all__ = [
-    "Check",
-    "Facts",
-    "Finding",
-    "Judgement",
-    "Lacks",
-    "Result",
-    "Severity",
-    "error",
-    "warning",
-]
-
 
 class Severity(str, Enum):
     """Whether a finding stops a publish."""

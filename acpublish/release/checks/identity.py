@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from acpublish.release.checks.facts import Check, Facts, Judgement, Lacks, Severity, error, warning
 
-__all__ = ["CHECKS"]
-
 
 def _chip(facts: Facts) -> Judgement:
     image = facts.image

@@ -19,19 +19,6 @@ from acpublish.release.manifest import Release
 from acpublish.release.secret_search import SecretFound
 from acpublish.release.submission import Submission
 
-__all__ = [
-    "CHECKS",
-    "MAX_REASON_CHARACTERS",
-    "allowed_skips",
-    "examine",
-    "find_check",
-    "findings_of",
-    "not_run",
-    "parse_skips",
-    "raise_errors",
-    "run",
-]
-
 CHECKS: tuple[Check, ...] = (
     *sound.CHECKS,
     *identity.CHECKS,

@@ -6,8 +6,6 @@ from acpublish.release.checks.facts import Check, Facts, Finding, Judgement, Lac
 from acpublish.release.manifest import ReleaseSignature
 from acpublish.release.signatures import signed_by
 
-__all__ = ["CHECKS"]
-
 
 def _secrets(facts: Facts) -> Judgement:
     if facts.secrets is None:
