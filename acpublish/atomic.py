@@ -1,4 +1,4 @@
-"""The safe writers: no reader ever sees a file half written. And the lock between writers.
+"""The safe writers: no reader ever sees a partly written file. And the lock between writers.
 
 This is the only module whose calls differ between operating systems. Each writer keeps this order:
 

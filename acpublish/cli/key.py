@@ -113,17 +113,19 @@ def trust(
 def resign(directory: Path, product: str, key: Path, as_json: bool) -> None:
     """Sign releases with another key as well.
 
-    This signs every release of the product that a trusted key has signed. All others are left out,
-    with a warning.
+    This signs every release of the product that a trusted key has signed, and prints a warning for
+    each of the others.
     """
     result = api.resign(directory, product=product, key=key)
     for release in result.left_out:
-        warn(f"left out: {release}")
+        warn(f"not signed: {release}")
     if as_json:
         document = {"product": product, "signed": list(result.signed), "already": result.already}
         print_json({**document, "left_out": list(result.left_out)})
         return
-    click.echo(f"{product}: images signed {len(result.signed)}, signed before {result.already}")
+    count = len(result.signed)
+    images = "1 image" if count == 1 else f"{count} images"
+    click.echo(f"{product}: {images} signed, {result.already} already signed with this key")
 
 
 @click.command("sign")

@@ -154,7 +154,7 @@ def unexpected(address: Address, what: str) -> RefusedError:
 
 
 def looks_like_html(response: Response, body: bytes) -> bool:
-    """Tells whether the response is a web page."""
+    """Returns whether the response is a web page."""
     kind = (response.header("Content-Type") or "").lower()
     return kind.startswith(("text/html", "application/xhtml")) or body.lstrip()[:1] == b"<"
 

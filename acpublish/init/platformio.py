@@ -151,7 +151,7 @@ def _is_missing(
     elsewhere: Collection[str],
     project: BuiltinReader,
 ) -> bool:
-    """Tells whether an option is to be written; adds a note if a wanted value is not."""
+    """Returns whether an option is to be written; adds a note if a wanted value is not."""
     if all(project.option(name, option) for name in project.environments()):
         if wanted is not None:
             notes.append(f"{option} is kept as it is: change it in platformio.ini")

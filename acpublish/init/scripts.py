@@ -54,7 +54,7 @@ def _by_hand(root: Path, project: BuiltinReader, section: str) -> str:
 
 
 def _is_own(root: Path, project: BuiltinReader, section: str) -> bool:
-    """Tells whether platformio.ini provides a section's scripts, not a file of extra_configs."""
+    """Returns whether platformio.ini provides a section's scripts, not a file of extra_configs."""
     return project.file_of(section, SCRIPTS) == root / "platformio.ini"
 
 

@@ -1,4 +1,4 @@
-"""Files of the build directory: replaced whole, so that a build that is killed leaves no half."""
+"""Files of the build directory: replaced whole, so a build that is killed leaves no partial file."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def read_project(directory: Path, environ: Mapping[str, str]) -> ProjectOptions:
 
 
 def has_reference(value: str) -> bool:
-    """Tells whether a value contains a reference that could not be resolved."""
+    """Returns whether a value contains a reference that could not be resolved."""
     return "${" in value
 
 

@@ -90,7 +90,7 @@ _SHAPES = (
         re.compile(rb"(?<=[0-9]{8}):AA[A-Za-z0-9_-]{33}(?![A-Za-z0-9_-])"),
     ),
     _Shape(
-        "password in an address",
+        "password in a URL",
         (b"://",),
         # A placeholder of printf or of a template is not a password.
         re.compile(

@@ -111,6 +111,7 @@ def parse_accepted(text: str) -> tuple[str, ...]:
             )
     if len(digests) > _MAX_ACCEPTED:
         raise SettingsError(
-            f"more than {_MAX_ACCEPTED} secrets are accepted", hint="Remove some from the image."
+            f"accept_secrets has more than {_MAX_ACCEPTED} digests",
+            hint="Shorten the list, or remove secrets from the image.",
         )
     return digests

@@ -8,7 +8,7 @@ from acpublish.release.checks.facts import Check, Facts, Judgement, Lacks, Sever
 def _chip(facts: Facts) -> Judgement:
     image = facts.image
     if image.chip is None:
-        yield Lacks("the image's chip, which the image does not say")
+        yield Lacks("the image's chip, which its header does not show")
         return
     if facts.chip and facts.chip != image.chip:
         board = f"the board {facts.board}" if facts.board else "the board"

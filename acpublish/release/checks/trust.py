@@ -120,9 +120,8 @@ _SIGNATURES = (
     Check(
         name="unsigned",
         severity=Severity.ERROR,
-        explanation="A release is signed if the last one for the same board was. A forgotten key "
-        "is found here, and not by a client that trusts it. This check needs the earlier "
-        "releases.",
+        explanation="A release is signed if the last one for the same board was. This finds "
+        "a forgotten key before clients reject the release. This check needs the earlier releases.",
         judge=_unsigned,
     ),
 )
