@@ -202,7 +202,10 @@ def _not_304(reply: Reply) -> Iterator[Finding]:
     if reply.status == 304:
         return
     if reply.status == 200:
-        what = "a device is sent the image that it already runs, so it reinstalls the image at every check"
+        what = (
+            "a device is sent the image that it already runs, so it reinstalls the image at every "
+            "check"
+        )
     else:
         result = reply.fault or f"status {reply.status}"
         what = f"a device that already runs an image does not get 304, but: {result}"

@@ -1,4 +1,4 @@
-"""Files of the build directory: replaced whole, so a build that is killed leaves no partial file."""
+"""Files of the build directory: replaced whole, so a killed build leaves no partial file."""
 
 from __future__ import annotations
 
