@@ -1,4 +1,4 @@
-"""The safe writers: no reader ever sees a file half written. And the lock between writers.
+"""The safe writers: no reader ever sees a partly written file. And the lock between writers.
 
 Only here and in :mod:`acpublish.ownership` do calls differ between operating systems. Each writer
 keeps this order:
@@ -29,19 +29,6 @@ from acpublish import ownership
 from acpublish.errors import CatalogError, SettingsError, reason_of
 
 _log = logging.getLogger(__name__)
-
-__all__ = [
-    "clear_leftovers",
-    "create",
-    "exclusive",
-    "explained",
-    "flush_directory",
-    "incoming",
-    "make_directory",
-    "prepared_link",
-    "wrapped",
-    "write",
-]
 
 #: How long a writer waits for the lock of a directory.
 LOCK_WAIT_S = 60.0

@@ -101,7 +101,7 @@ class ReleaseSignature:
 
     @classmethod
     def of(cls, key: Any, signature: Any) -> ReleaseSignature | None:
-        """Returns the signature, None if the strings do not have the right form."""
+        """Returns the signature, None if the strings are malformed."""
         if not isinstance(key, str) or not isinstance(signature, str):
             return None
         if not is_key_id(key) or not _SIGNATURE.match(signature):
@@ -342,7 +342,7 @@ class _Fields:
         """Reads a string that becomes a part of a path, or a header."""
         text: str = self.get(key, str)
         if not shape.match(text):
-            raise ManifestError(f"{self._path}.{key} does not have the right form", hint=_FIX)
+            raise ManifestError(f"{self._path}.{key} is malformed", hint=_FIX)
         return text
 
     def strings(self, key: str) -> tuple[str, ...]:
@@ -370,7 +370,7 @@ class _Fields:
             fields = _Fields(item, path)
             signature = ReleaseSignature.of(fields.get("key", str), fields.get("signature", str))
             if signature is None:
-                raise ManifestError(f"{path} does not have the right form", hint=_FIX)
+                raise ManifestError(f"{path} is malformed", hint=_FIX)
             signatures.append(signature)
         return tuple(signatures)
 
