@@ -265,6 +265,11 @@ def make_directory(path: Path, *, private: bool = False) -> None:
     if path.is_dir():
         return
     make_directory(path.parent, private=private)
+    _make_one(path, private=private)
+
+
+def _make_one(path: Path, *, private: bool = False) -> None:
+    """Makes a directory in an existing one, which it follows, and flushes its name."""
     try:
         path.mkdir(mode=0o700 if private else 0o777)
         ownership.follow_made(path, private=private)
@@ -340,9 +345,7 @@ def exclusive(directory: Path) -> Iterator[None]:
         OSError: The directory cannot be created or opened.
     """
     if not directory.is_dir():
-        with contextlib.suppress(FileExistsError):
-            directory.mkdir()
-        flush_directory(directory.parent)
+        _make_one(directory)
     descriptor = _open_lock(directory)
     try:
         _wait_for_lock(descriptor, directory)
