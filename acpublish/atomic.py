@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import sys
 import time
@@ -24,6 +25,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from acpublish.errors import CatalogError, SettingsError, reason_of
+
+_log = logging.getLogger(__name__)
 
 __all__ = [
     "clear_leftovers",
@@ -41,6 +44,8 @@ __all__ = [
 #: How long a writer waits for the lock of a directory.
 LOCK_WAIT_S = 60.0
 _LOCK_POLL_S = 0.05
+#: Most publishes take less than this; a wait that is longer is told.
+_LOCK_TELL_S = 0.5
 _RANDOM_BYTES = 16
 
 
@@ -267,7 +272,8 @@ def clear_leftovers(paths: Iterable[Path], older_than_s: float) -> None:
     """Removes the files that are older: writers that were killed have left them behind."""
     limit = time.time() - older_than_s
     for path in paths:
-        with contextlib.suppress(FileNotFoundError):
+        # Another user's file stays, and is no reason to fail.
+        with contextlib.suppress(OSError):
             if path.is_file() and path.stat().st_mtime <= limit:
                 path.unlink()
 
@@ -318,20 +324,63 @@ else:
 def exclusive(directory: Path) -> Iterator[None]:
     """Holds the lock of a directory; it ends with the process, however that ends.
 
+    The directory is created if it is missing, but its parent is not. A longer wait is logged once,
+    as a warning.
+
     Raises:
         CatalogError: Another writer has held it for a minute.
+        OSError: The directory cannot be created or opened.
     """
-    make_directory(directory)
+    if not directory.is_dir():
+        with contextlib.suppress(FileExistsError):
+            directory.mkdir()
+        flush_directory(directory.parent)
     descriptor = _open_lock(directory)
     try:
-        deadline = time.monotonic() + LOCK_WAIT_S
-        while not _try_lock(descriptor):
-            if time.monotonic() > deadline:
-                raise CatalogError(
-                    f"another process has held the lock of {directory} for {LOCK_WAIT_S:.0f} s",
-                    hint="Wait for it to end, or end it, and try again.",
-                )
-            time.sleep(_LOCK_POLL_S)
+        _wait_for_lock(descriptor, directory)
         yield
     finally:
         os.close(descriptor)
+
+
+def _wait_for_lock(descriptor: int, directory: Path) -> None:
+    begin = time.monotonic()
+    told = False
+    while not _try_lock(descriptor):
+        waited_s = time.monotonic() - begin
+        if waited_s > LOCK_WAIT_S:
+            raise CatalogError(
+                f"another process has held the lock of {directory} for {LOCK_WAIT_S:.0f} s"
+                f"{_holder(os.fstat(descriptor))}",
+                hint="Wait for it to end, or end it, and try again.",
+            )
+        if waited_s > _LOCK_TELL_S and not told:
+            told = True
+            holder = _holder(os.fstat(descriptor))
+            _log.warning("waiting for the lock of %s%s", directory, holder)
+        time.sleep(_LOCK_POLL_S)
+
+
+def _holder(status: os.stat_result) -> str:
+    """Returns a phrase that says who holds the lock of a file, empty if the system does not tell.
+
+    Only the number and the name of the program are told, because its arguments may be secret. The
+    format of ``/proc/locks`` is that of ``proc_locks(5)``.
+    """
+    lines: list[list[str]] = []
+    with contextlib.suppress(OSError, ValueError):
+        lines = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    inode = str(status.st_ino)
+    locks = [words for words in lines if words[1:2] == ["FLOCK"] and words[5].endswith(f":{inode}")]
+    # Some file systems (btrfs, overlayfs) have another device number there.
+    device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}"
+    exact = [words for words in locks if words[5] == f"{device}:{inode}"]
+    holders = {words[4] for words in exact or locks}
+    if len(holders) != 1:
+        return ""
+    number = holders.pop()
+    program = ""
+    # A process of another container has the number 0 or none.
+    with contextlib.suppress(OSError, ValueError):
+        program = Path(f"/proc/{number}/comm").read_text().strip()
+    return f", which process {number} ({program}) holds" if program else ""

@@ -10,6 +10,7 @@ Sources: ``ESP8266httpUpdate.cpp`` (ESP8266 Arduino core 2.4.2 to 3.1.2), ``HTTP
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -41,6 +42,11 @@ FILESYSTEM_MODES = frozenset({"spiffs", "littlefs", "fatfs", "flashfs"})
 
 #: One catalog entry is parsed into ``DynamicJsonDocument(256)`` (``AutoConnectUpdate.cpp``).
 ENTRY_DOCUMENT_BYTES = 256
+#: What an entry costs more with ArduinoJson 5 than with version 6 (measured with the real
+#: AutoConnect): a name has at most 106 bytes, or 102 if the size has more than six digits.
+_VERSION_5_BYTES = 23
+_VERSION_5_LONG_NUMBER_BYTES = 27
+_VERSION_5_SHORT_DIGITS = 6
 #: A device that shows more bins than this runs out of memory.
 DEVICE_LIST_BINS = 25
 #: ESP flash chips hold at most 32 MiB; no image can be larger.
@@ -196,15 +202,35 @@ def _number(value: bytes | None) -> int | None:
     return int(digits) if digits.isdigit() and len(digits) < 16 else None
 
 
-def entry_cost(entry: Mapping[str, str | int]) -> int:
+#: The versions of ArduinoJson with which AutoConnect is built: from version 6 on the cost is equal.
+JsonVersion = Literal[5, 6]
+
+
+def entry_cost(entry: Mapping[str, str | int], version: JsonVersion = 6) -> int:
     """Returns how many bytes of its JSON document a device needs for one catalog entry.
 
     The rule matches all measurements with ArduinoJson 6: 16 bytes for each key, plus each key and
-    each string value in UTF-8 with a final NUL.
+    each string value in UTF-8 with a final NUL. Version 5 needs more, as it keeps numbers as text.
+
+    Args:
+        entry: The entry.
+        version: The version of ArduinoJson.
     """
     cost = 0
     for key, value in entry.items():
         cost += 16 + len(key) + 1
         if isinstance(value, str):
             cost += len(value.encode("utf-8", "surrogateescape")) + 1
+    if version == 5:
+        numbers = (len(str(value)) for value in entry.values() if isinstance(value, int))
+        short = max(numbers, default=0) <= _VERSION_5_SHORT_DIGITS
+        cost += _VERSION_5_BYTES if short else _VERSION_5_LONG_NUMBER_BYTES
     return cost
+
+
+def is_requestable(name: str) -> bool:
+    """Returns whether a device can request a name: its request line is sent as it is.
+
+    A control character, such as a tab or a line break, ends or garbles that line.
+    """
+    return not any(unicodedata.category(character) in ("Cc", "Cs") for character in name)

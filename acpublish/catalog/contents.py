@@ -1,25 +1,28 @@
 """The files and directories that a catalog shows: release images, and files copied in by hand.
 
 In a product's directory the manifests decide, and nothing else is shown. Elsewhere files are shown
-as they are, as the original update server does, except for anything outside the catalog, anything
-in ``.acpublish``, and files that are still being copied.
+as they are, as the original update server does, except for anything outside the catalog, whatever
+:mod:`acpublish.catalog.servable` withholds, and files that are still being copied.
 """
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 from urllib.parse import unquote_to_bytes
 
-from acpublish.catalog import layout
+from acpublish.catalog.beneath import Beneath, Parts, parts_of
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.catalog.loose import LooseFiles
+from acpublish.catalog.servable import Use, is_hidden
 from acpublish.errors import reason_of
 from acpublish.image.model import Kind
 from acpublish.release.manifest import Release, ReleaseImage
@@ -36,6 +39,9 @@ _MAX_PATH_BYTES = 1024
 _MAX_ENCODED_BYTES = 3 * _MAX_PATH_BYTES
 #: The kinds that a device can flash as firmware.
 _FIRMWARE = frozenset({Kind.APPLICATION, Kind.GZIP, Kind.SIGNED})
+#: How long one list may read files that it does not know yet: a device waits 5 s for a list. The
+#: rest is not listed as firmware until the next list has read it.
+_READING_S = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +100,10 @@ class CatalogFiles:
             hidden: A directory that is never shown, even if it is inside: the server's state.
         """
         self.catalog = catalog
-        self._hidden = os.path.realpath(hidden) if hidden else None
-        self.loose = LooseFiles()
+        self.loose = LooseFiles(self._open)
         self._root = str(catalog.root)
+        self._beneath = Beneath(self._root)
+        self._hidden = self._below(os.path.realpath(hidden)) if hidden else None
 
     def locate(self, target: bytes) -> Located | None:
         """Finds the file or directory of a request target.
@@ -131,40 +138,69 @@ class CatalogFiles:
             published = self.catalog.find_file(parts[0], parts[1])
             if published is not None:
                 return ReleaseFile(release=published[0], image=published[1])
-        real = self._real(name)
-        if real is None:
+        if is_hidden(part for part in parts if part not in (os.curdir, os.pardir)):
             return None
-        product, *rest = os.path.relpath(real, self._root).split(os.sep)
-        owned = self.catalog.owns(product)
-        published = self.catalog.find_file(product, rest[0]) if owned and len(rest) == 1 else None
-        if published is not None:
-            return ReleaseFile(release=published[0], image=published[1])
-        if owned and not rest:
-            # The manifests are the truth, so the folder need not have been made yet.
-            return Directory(path=Path(real), product=product)
+        status: os.stat_result | None
         try:
-            mode = os.stat(real).st_mode
-        except (OSError, ValueError):
+            below, status = self._beneath.status(name)
+        except OSError:
+            # The manifests are the truth, so a visible file need not have been made yet.
+            below, status = parts_of(os.path.normpath(name)), None
+        if not self._may_be_shown(below):
             return None
-        if stat.S_ISDIR(mode):
-            return Directory(path=Path(real), product=product if owned else None)
-        if stat.S_ISREG(mode) and not owned:
-            return LooseFile(path=Path(real))
+        return self._at(below, status)
+
+    def _at(self, below: Parts, status: os.stat_result | None) -> Located | None:
+        path = Path(self._root, *below)
+        owned = bool(below) and self.catalog.owns(below[0])
+        if owned:
+            published = self.catalog.find_file(*below) if len(below) == 2 else None
+            if published is not None:
+                return ReleaseFile(release=published[0], image=published[1])
+            if len(below) == 1:
+                return Directory(path=path, product=below[0])
+        if status is None:
+            return None
+        if stat.S_ISDIR(status.st_mode):
+            return Directory(path=path, product=below[0] if owned else None)
+        if stat.S_ISREG(status.st_mode) and not owned:
+            return LooseFile(path=path)
         return None
 
-    def _real(self, name: str) -> str | None:
-        """Returns the real path, None if it leads out of the catalog or into a hidden directory."""
-        try:
-            real = os.path.realpath(os.path.join(self._root, name))
-            inside = os.path.commonpath([self._root, real]) == self._root
-        except (OSError, ValueError):
-            return None
-        if not inside:
-            return None
-        if self._hidden and os.path.commonpath([self._hidden, real]) == self._hidden:
-            return None
-        below = os.path.relpath(real, self._root).lower().split(os.sep)
-        return None if layout.HIDDEN in below else real
+    def open(self, path: Path, *, loose: bool) -> BinaryIO:
+        """Opens a file whose location is known.
+
+        Args:
+            path: A hand-copied file, or an object.
+            loose: Whether it is a hand-copied file.
+
+        Raises:
+            OSError: It is gone, or must not be shown.
+        """
+        return os.fdopen(self._open(path) if loose else self.catalog.open_object(path.name), "rb")
+
+    def _open(self, path: Path) -> int:
+        """Opens a hand-copied file; what is opened is judged, whatever its path led to before."""
+        name = os.path.relpath(path, self._root).replace(os.sep, "/")
+        below, descriptor = self._beneath.open(name)
+        if not self._may_be_shown(below) or self.catalog.owns(below[0]):
+            os.close(descriptor)
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        return descriptor
+
+    def _below(self, real: str) -> Parts | None:
+        """Returns the components of a real path below the catalog, None if it is not below it."""
+        relative = os.path.relpath(real, self._root)
+        if relative == os.curdir:
+            return ()
+        parts = tuple(relative.split(os.sep))
+        return None if parts[0] == os.pardir else parts
+
+    def _may_be_shown(self, below: Parts) -> bool:
+        """Returns whether a real path may be shown: it is not the server's state, nor hidden."""
+        if self._hidden is not None and below[: len(self._hidden)] == self._hidden:
+            return False
+        return not is_hidden(below)
 
     def entries(self, directory: Directory) -> tuple[Entry, ...]:
         """Returns the entries of a directory, newest first; a bad entry never hides the others."""
@@ -176,7 +212,27 @@ class CatalogFiles:
                 by_name = {**self._of_products(), **by_name}
             entries = sorted(by_name.values(), key=lambda entry: entry.name)
         # Sorting keeps the order of publishing within one second.
-        return tuple(sorted(entries, key=lambda entry: -entry.modified))
+        newest_first = sorted(entries, key=lambda entry: -entry.modified)
+        return tuple(newest_first if directory.product else self._read(directory, newest_first))
+
+    def _read(self, directory: Directory, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """Reads the files that look like firmware: a damaged one is only a file."""
+        until = time.monotonic() + _READING_S
+        unread = 0
+        for entry in entries:
+            if entry.type != "bin":
+                yield entry
+                continue
+            path = directory.path / entry.name
+            image = self.loose.image(path) if time.monotonic() < until else None
+            if image is None or image.is_broken or not image.is_application:
+                unread += image is None
+                yield replace(entry, type="file")
+                continue
+            # Only the ESP8266 accepts gzip (arduino-esp32's HTTPUpdate.cpp requires 0xE9).
+            yield replace(entry, family="esp8266" if image.kind is Kind.GZIP else image.family)
+        if unread:
+            _log.info("%d files of a list have not been read yet", unread)
 
     def _of_products(self) -> dict[str, Entry]:
         """Returns the folders of all products, even those that have not been made yet."""
@@ -201,42 +257,51 @@ class CatalogFiles:
 
     def _of_disk(self, directory: Directory) -> Iterator[Entry]:
         try:
-            with os.scandir(directory.path) as scan:
-                for item in scan:
-                    entry = self._entry(item)
+            with self._beneath.scan("/".join(self._below(str(directory.path)) or ())) as scan:
+                below, items = scan
+                # The path may lead elsewhere by now.
+                if not self._may_be_shown(below) or (below and self.catalog.owns(below[0])):
+                    return
+                for item in items:
+                    entry = self._entry(below, item)
                     if entry is not None:
                         yield entry
         except OSError as error:
             _log.warning("a directory cannot be listed: %s", reason_of(error))
 
-    def _entry(self, item: os.DirEntry[str]) -> Entry | None:
+    def _entry(self, folder: Parts, item: os.DirEntry[str]) -> Entry | None:
+        below = (*folder, item.name)
         try:
             item.name.encode()
-            if item.is_symlink() and self._real(item.path) is None:
-                return None
-            status = item.stat()
+            if item.is_symlink():
+                below, status = self._beneath.status("/".join(below))
+            else:
+                status = item.stat(follow_symlinks=False)
         except (OSError, UnicodeEncodeError):
             return None
-        if item.name.lower() == layout.HIDDEN or item.path == self._hidden:
+        if item.name.startswith(".") or not self._may_be_shown(below):
             return None
         if stat.S_ISDIR(status.st_mode):
             return Entry(name=item.name, type="directory", size=0, modified=status.st_mtime)
         if not stat.S_ISREG(status.st_mode):
             return None
-        return self._file(item, status)
+        return self._file(item.name, os.path.join(self._root, *below), status)
 
-    def _file(self, item: os.DirEntry[str], status: os.stat_result) -> Entry | None:
+    def _file(self, name: str, path: str, status: os.stat_result) -> Entry | None:
         kind: EntryType = "file"
         family: Family | None = None
-        if item.name.lower().endswith(".bin"):
-            outline = self.loose.outline(item.path, status)
+        glance = self.loose.glance(path, status)
+        if glance is None or glance.use not in (Use.IMAGE, Use.TEXT):
+            return None
+        if name.lower().endswith(".bin"):
+            outline = self.loose.outline(path, status)
             if outline is None:
                 return None
             family = outline.family
             # A device cannot flash a file that is cut off and no longer being copied.
             kind = "bin" if outline.kind in _FIRMWARE and not outline.truncated else "file"
         return Entry(
-            name=item.name,
+            name=name,
             type=kind,
             size=status.st_size,
             modified=status.st_mtime,

@@ -12,6 +12,7 @@ before the next begins:
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import logging
 import os
@@ -20,8 +21,10 @@ from pathlib import Path
 
 from acpublish import atomic
 from acpublish.catalog import layout
+from acpublish.catalog.beneath import Beneath
+from acpublish.catalog.lock import CatalogLock
+from acpublish.catalog.private_provenance import PrivateProvenance
 from acpublish.catalog.snapshot import ProductSnapshots
-from acpublish.catalog.state import PrivateProvenance
 from acpublish.catalog.trusted_keys import TrustStore, read_trusted_keys
 from acpublish.errors import AcpublishError, CatalogError, ManifestError, NotFoundError, reason_of
 from acpublish.keys import PublicKey
@@ -33,6 +36,8 @@ from acpublish.release.submission import Outcome, Receipt, Submission
 _log = logging.getLogger(__name__)
 
 _LEFTOVER_AGE_S = 3600.0
+#: Something else has the name of a visible file, or of its folder.
+_BLOCKED = (errno.EISDIR, errno.ENOTDIR, errno.EEXIST)
 
 
 class DirectoryCatalog:
@@ -55,10 +60,12 @@ class DirectoryCatalog:
                 raise CatalogError(
                     f"the catalog {root} is not a directory", hint="Use a directory."
                 )
+            self._lock = CatalogLock(self.root)
+        self._objects = Beneath(os.path.realpath(layout.objects(self.root)))
         self._snapshots = ProductSnapshots(self.root)
         self._private = None if state is None else PrivateProvenance(state)
         #: Changes which keys a product trusts.
-        self.trust = TrustStore(self.root, self._snapshots.fresh)
+        self.trust = TrustStore(self.root, self._snapshots.fresh, self._lock)
 
     def products(self) -> tuple[str, ...]:
         """Returns the names of the products that have releases, sorted."""
@@ -105,6 +112,17 @@ class DirectoryCatalog:
         """Returns where the bytes of an image are."""
         return layout.objects(self.root) / sha256
 
+    def open_object(self, sha256: str) -> int:
+        """Opens the bytes of an image, and returns the descriptor.
+
+        The folder of the objects may be a link to another disk, but an object may not lead out of
+        it.
+
+        Raises:
+            OSError: It is missing.
+        """
+        return self._objects.open(sha256)[1]
+
     def read_object(self, sha256: str) -> bytes:
         """Returns the bytes of an image, compared with its digest.
 
@@ -113,7 +131,8 @@ class DirectoryCatalog:
             CatalogError: They differ from what was published.
         """
         try:
-            data = self.object_path(sha256).read_bytes()
+            with os.fdopen(self.open_object(sha256), "rb") as file:
+                data = file.read()
         except OSError as error:
             raise NotFoundError(
                 f"the object {sha256} cannot be read", hint="Publish that image again."
@@ -142,13 +161,15 @@ class DirectoryCatalog:
         """
         now = now or datetime.now(timezone.utc)
         with atomic.wrapped(self.root, "cannot publish to the catalog"):
-            hidden = self.root / layout.HIDDEN
-            if not hidden.is_dir():
+            self._lock.need_catalog()
+            if not (self.root / layout.HIDDEN).is_dir():
                 # The lock needs this directory, which a refused image must not leave behind.
                 self._prepared(candidate, submission, now)
-            with atomic.exclusive(hidden):
+            with self._lock.exclusive():
                 prepared = self._prepared(candidate, submission, now)
                 receipt = prepared.receipt(self.url_of(prepared.file))
+                # A server may run for years, and a publish without one never starts it.
+                self._clear_temporary(_LEFTOVER_AGE_S)
                 try:
                     self._write(candidate.data, prepared)
                 except OSError:
@@ -212,15 +233,24 @@ class DirectoryCatalog:
         recreated = []
         with (
             atomic.wrapped(self.root, "cannot repair the catalog"),
-            atomic.exclusive(self.root / layout.HIDDEN),
+            self._lock.exclusive(),
         ):
-            atomic.clear_leftovers(layout.temporary(self.root).glob("*"), older_than_s)
+            self._clear_temporary(older_than_s)
             with contextlib.suppress(ManifestError):
                 atomic.clear_leftovers(self._orphans(), older_than_s)
             for product in self.products():
-                for release in self.releases(product):
-                    recreated += [self._project(product, image) for image in release.images]
+                for _, image in self._snapshots.product(product).files.values():
+                    try:
+                        recreated.append(self._project(product, image))
+                    except OSError as error:
+                        if error.errno not in _BLOCKED:
+                            raise
+                        # Whatever is in the way of one file must not keep back the others.
+                        _log.error("%s/%s is not repaired: %s", product, image.file, error)
         return tuple(filter(None, recreated))
+
+    def _clear_temporary(self, older_than_s: float) -> None:
+        atomic.clear_leftovers(layout.temporary(self.root).glob("*"), older_than_s)
 
     def _project(self, product: str, image: ReleaseImage) -> str:
         target = self.object_path(image.sha256)

@@ -1,17 +1,21 @@
 """Files that someone copied into a catalog by hand: whether they are complete, and what they are.
 
-Results are cached by inode, size and times, so a file is read once and not for each request.
+Results are cached by inode, size and times, so a file is read once and not for each request. What
+is judged and what is sent come from the same descriptor.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from acpublish.bounded import BoundedDict
+from acpublish.catalog.servable import Use, use_of
 from acpublish.errors import NotFoundError
 from acpublish.image.examine import outline
 from acpublish.image.model import Image, Kind, Outline
@@ -37,6 +41,14 @@ class Content:
     identity: Identity
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glance:
+    """What a file is by its headers, and what it may be used for."""
+
+    outline: Outline
+    use: Use
+
+
 def identity(status: os.stat_result) -> Identity:
     """Returns what distinguishes one state of a file from another."""
     return (
@@ -48,28 +60,80 @@ def identity(status: os.stat_result) -> Identity:
     )
 
 
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+
+
 class LooseFiles:
     """Reads hand-copied files, and caches what they are."""
 
-    def __init__(self) -> None:
-        self._outlines: BoundedDict[str, tuple[Identity, Outline]] = BoundedDict(_CACHED_FILES)
+    def __init__(self, opener: Callable[[Path], int] = _open) -> None:
+        """Reads nothing yet.
+
+        Args:
+            opener: Opens a file for reading, and returns its descriptor; it may refuse with an
+                ``OSError``.
+        """
+        self._open = opener
+        self._glances: BoundedDict[str, tuple[Identity, Glance]] = BoundedDict(_CACHED_FILES)
         self._images: BoundedDict[str, tuple[Identity, Image]] = BoundedDict(_CACHED_FILES)
+        self._waiting: BoundedDict[str, tuple[Identity, float]] = BoundedDict(_CACHED_FILES)
+
+    @property
+    def waits(self) -> bool:
+        """Whether there were files that may be settled, but have not been seen for long enough."""
+        return bool(self._waiting)
 
     def outline(self, path: str, status: os.stat_result) -> Outline | None:
         """Returns what a file is by its headers, None while it is still being copied."""
-        state = identity(status)
-        cached = self._outlines.get(path)
-        if cached is not None and cached[0] == state:
-            result = cached[1]
-        else:
-            result = _outline(path, status.st_size)
-            self._outlines[path] = (state, result)
-        return result if result.complete or settled(status) else None
+        glance = self.glance(path, status)
+        if glance is None:
+            return None
+        complete = glance.outline.complete or self.settled(path, status)
+        return glance.outline if complete else None
+
+    def seen(self, path: str, status: os.stat_result) -> Glance | None:
+        """Returns what is known of a file in exactly this state, None if it must be opened."""
+        cached = self._glances.get(path)
+        return cached[1] if cached is not None and cached[0] == identity(status) else None
+
+    def glance(self, path: str, status: os.stat_result) -> Glance | None:
+        """Returns what a file is by its headers; None if it cannot be opened in this state."""
+        glance = self.seen(path, status)
+        if glance is not None:
+            return glance
+        try:
+            with os.fdopen(self._open(Path(path)), "rb") as file:
+                if identity(os.fstat(file.fileno())) != identity(status):
+                    return None
+
+                def read_at(offset: int, length: int) -> bytes:
+                    file.seek(offset)
+                    return file.read(length)
+
+                headers = outline(read_at, status.st_size)
+                use = use_of(os.path.basename(path), status.st_size, headers, read_at)
+        except OSError:
+            return None
+        glance = Glance(outline=headers, use=use)
+        self._glances[path] = (identity(status), glance)
+        return glance
 
     def known(self, path: Path, status: os.stat_result) -> Image | None:
         """Returns the image of a file in exactly this state, None if it has to be read first."""
         cached = self._images.get(str(path))
         return cached[1] if cached is not None and cached[0] == identity(status) else None
+
+    def image(self, path: Path) -> Image | None:
+        """Returns the image of a file, None if it is too large or cannot be read; reads it once."""
+        try:
+            status = os.stat(path)
+            known = self.known(path, status)
+            if known is not None or status.st_size > LARGEST_READ_BYTES:
+                return known
+            return self.content(path).image
+        except (OSError, NotFoundError):
+            return None
 
     def content(self, path: Path) -> Content:
         """Reads a file, and reads it again if its state changed meanwhile.
@@ -79,48 +143,51 @@ class LooseFiles:
         """
         for _ in range(_ATTEMPTS):
             try:
-                with path.open("rb") as file:
+                with os.fdopen(self._open(path), "rb") as file:
                     before = os.fstat(file.fileno())
+                    if not stat.S_ISREG(before.st_mode):
+                        break
                     data = file.read(LARGEST_READ_BYTES + 1)
-                    after = os.stat(path)
+                    after = os.fstat(file.fileno())
             except OSError as error:
                 raise _not_there() from error
             if identity(before) != identity(after) or len(data) != after.st_size:
                 continue
             image = self.known(path, after) or read(data)
-            if _proves_complete(image) or settled(after):
+            if _proves_complete(image) or self.settled(str(path), after):
                 self._images[str(path)] = (identity(after), image)
                 return Content(data=data, image=image, identity=identity(after))
             break
         raise _not_there()
 
+    def settled(self, path: str, status: os.stat_result) -> bool:
+        """Returns whether a file has not changed for a while.
 
-def settled(status: os.stat_result) -> bool:
-    """Returns whether a file has not changed for a while.
+        The change time is used, because nobody can set it; Windows does not have one. A time in the
+        future says nothing: the clock is behind, or that of another machine is ahead. Then the file
+        must have been seen in the same state for as long, by a clock that nobody sets.
 
-    The change time is used, because nobody can set it; Windows does not have one.
-    """
-    changed = status.st_mtime if sys.platform == "win32" else status.st_ctime
-    return time.time() - changed > SETTLED_S
+        Args:
+            path: Where it is.
+            status: Its present status.
+        """
+        changed = status.st_mtime if sys.platform == "win32" else status.st_ctime
+        age_s = time.time() - changed
+        if age_s > SETTLED_S or age_s >= -SETTLED_S:
+            self._waiting.pop(path, None)
+            return age_s > SETTLED_S
+        now = time.monotonic()
+        state, since = self._waiting.get(path, (None, now))
+        if state != identity(status):
+            self._waiting[path] = (identity(status), now)
+            return False
+        return now - since > SETTLED_S
 
 
 def _proves_complete(image: Image) -> bool:
     """Returns whether the bytes themselves prove that nothing is missing."""
     provable = image.kind in (Kind.APPLICATION, Kind.SIGNED, Kind.GZIP)
     return provable and not image.damaged
-
-
-def _outline(path: str, size: int) -> Outline:
-    try:
-        with open(path, "rb") as file:
-
-            def read_at(offset: int, length: int) -> bytes:
-                file.seek(offset)
-                return file.read(length)
-
-            return outline(read_at, size)
-    except OSError:
-        return Outline(kind=Kind.UNKNOWN, family=None, complete=False)
 
 
 def _not_there() -> NotFoundError:

@@ -64,6 +64,7 @@ class ProductSnapshots:
         self._products: tuple[int, tuple[str, ...]] = (-1, ())
         self._parsed: dict[str, tuple[tuple[int, int, int], Release]] = {}
         self._withheld: dict[str, tuple[str, ...]] = {}
+        self._seen: dict[str, tuple[tuple[int, int], int]] = {}
 
     def products(self) -> tuple[str, ...]:
         """Returns the names of all products that have manifests, sorted."""
@@ -77,7 +78,7 @@ class ProductSnapshots:
             return ()
         cached_time, products = self._products
         if time_ns != cached_time:
-            settled = _settled(time_ns)
+            settled = self._settled("", (time_ns, 0))
             try:
                 products = tuple(sorted(path.name for path in directory.iterdir() if path.is_dir()))
             except OSError as error:
@@ -100,11 +101,27 @@ class ProductSnapshots:
         if cached is not None and cached[0] == times:
             return cached[1]
         # Decided before the reading, during which another change may get the same time.
-        settled = _settled(max(times))
+        settled = self._settled(name, times)
         with self._lock:
             snapshot = self._read(name)
             self._snapshots[name] = (times if settled else (-1, -1), snapshot)
         return snapshot
+
+    def _settled(self, name: str, times: tuple[int, int]) -> bool:
+        """Returns whether another change would give a directory another time.
+
+        A time in the future, as with a clock that is behind, says nothing. Then the directory must
+        have had it for as long, by a clock that nobody sets.
+        """
+        age_ns = time.time_ns() - max(times)
+        if age_ns > _SETTLED_NS or age_ns >= -_SETTLED_NS:
+            return age_ns > _SETTLED_NS
+        now = time.monotonic_ns()
+        seen, since = self._seen.get(name, (None, now))
+        if seen != times:
+            self._seen[name] = (times, now)
+            return False
+        return now - since > _SETTLED_NS
 
     def _read(self, name: str) -> ProductSnapshot:
         paths = _manifests(layout.manifests(self._root, name))
@@ -195,8 +212,15 @@ def _release(path: Path) -> Release:
 
 
 def _snapshot(releases: tuple[Release, ...], *, owned: bool) -> ProductSnapshot:
-    files = {image.file: (release, image) for release in releases for image in release.images}
-    boards = frozenset(image.board for _, image in files.values())
+    files: dict[str, tuple[Release, ReleaseImage]] = {}
+    for release in releases:
+        for image in release.images:
+            # A manifest that names another release's file must not take it away.
+            if image.file not in files or image.file.startswith(
+                f"{release.product}-{release.version}_"
+            ):
+                files[image.file] = (release, image)
+    boards = frozenset(image.board for release in releases for image in release.images)
     return ProductSnapshot(releases=releases, files=files, owned=owned, boards=boards)
 
 
@@ -205,7 +229,3 @@ def _time_of(directory: str) -> int | None:
         return os.stat(directory).st_mtime_ns
     except OSError:
         return None
-
-
-def _settled(time_ns: int) -> bool:
-    return time.time_ns() - time_ns > _SETTLED_NS

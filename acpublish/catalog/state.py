@@ -1,28 +1,19 @@
 """The state folder: what must not be public, outside the catalog, one folder for each catalog.
 
-Here are its path, its permissions, and the private part of each image's provenance, a JSON object
-of strings in ``provenance/<product>/<visible file>.json``. The server keeps its tokens in the same
-folder (``acpublish.server.tokens``).
+It has the server's tokens (``acpublish.server.tokens``) and the private part of the provenance
+(``acpublish.catalog.private_provenance``). Each build loads this module, so it imports little.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from acpublish.errors import AcpublishError, SettingsError, reason_of
+from acpublish.errors import SettingsError, reason_of
 
-if TYPE_CHECKING:
-    from acpublish.release.submission import Submission
-
-__all__ = ["PrivateProvenance", "ensure_private", "state_dir"]
-
-_log = logging.getLogger(__name__)
+__all__ = ["ensure_private", "state_dir"]
 
 
 def state_dir(catalog: Path, environ: Mapping[str, str]) -> Path:
@@ -52,36 +43,3 @@ def ensure_private(directory: Path) -> None:
             f"the state folder {directory} cannot be created: {reason_of(error)}",
             hint="Use another one with --state.",
         ) from error
-
-
-class PrivateProvenance:
-    """The private part of the provenance of a catalog's images."""
-
-    def __init__(self, state: Path) -> None:
-        """Uses a state folder, which is created when something is kept.
-
-        Args:
-            state: The state folder of the catalog.
-        """
-        self._folder = state / "provenance"
-
-    def keep(self, submission: Submission) -> None:
-        """Keeps the private provenance of a submission, unless that of the same image exists.
-
-        The release is published by now, so a failure to write is logged and not an error.
-        """
-        path = self._path(submission)
-        if not submission.private or path.exists():
-            return
-        # The hook imports this module in every build, but only a publish writes.
-        from acpublish import atomic
-
-        text = json.dumps(dict(submission.private), indent=1, sort_keys=True) + "\n"
-        try:
-            ensure_private(path.parent)
-            atomic.write(path, text.encode(), mode=0o600)
-        except (OSError, AcpublishError) as error:
-            _log.warning("the private provenance of %s is not kept: %s", submission.file, error)
-
-    def _path(self, submission: Submission) -> Path:
-        return self._folder / submission.product / f"{submission.file}.json"

@@ -18,6 +18,7 @@ from typing import Any
 
 from acpublish import atomic
 from acpublish.catalog import layout
+from acpublish.catalog.lock import CatalogLock
 from acpublish.errors import ManifestError, NotFoundError, SettingsError
 from acpublish.keys import PrivateKey, PublicKey, read_public_key
 from acpublish.release import names
@@ -90,13 +91,17 @@ def _damaged(product: str) -> ManifestError:
 class TrustStore:
     """The trusted keys of one catalog's products."""
 
-    def __init__(self, root: Path, releases: Callable[[str], tuple[Release, ...]]) -> None:
+    def __init__(
+        self, root: Path, releases: Callable[[str], tuple[Release, ...]], lock: CatalogLock
+    ) -> None:
         """Opens the trusted keys of a catalog.
 
         Args:
             root: The catalog's directory.
             releases: Returns a product's current releases, signed or not.
+            lock: The lock of the catalog.
         """
+        self._lock = lock
         self._root = root
         self._releases = releases
 
@@ -192,7 +197,7 @@ class TrustStore:
         names.product(product)
         with (
             atomic.wrapped(self._root, "cannot change the catalog"),
-            atomic.exclusive(self._root / layout.HIDDEN),
+            self._lock.exclusive(),
         ):
             yield read_trusted_keys(self._root, product)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from acpublish.cli.common_options import (
 from acpublish.cli.ui import json_option, print_json, printable, table, warn
 from acpublish.errors import AcpublishError, SettingsError
 from acpublish.publishing.destinations import open_catalog
-from acpublish.publishing.importing import Imported, carry_out, plan_import
+from acpublish.publishing.importing import ARCHIVE, Imported, carry_out, plan_import
 from acpublish.publishing.options import ImportOptions
 from acpublish.publishing.result import describe
 from acpublish.release.filenames import NamePattern
@@ -32,7 +32,11 @@ from acpublish.release.submission import Outcome
 _OF_EACH_FILE = frozenset({"product", "board", "channel"})
 _HEAD = ("file", "product", "version", "board", "chip", "what would happen")
 #: Old images usually have no place for a stamp, so this warning would appear for every file.
-_EXPECTED = "unstamped: "
+_EXPECTED = ("unstamped: ",)
+#: No device is offered anything from the archive, so its order does not matter.
+_IN_THE_ARCHIVE = ("version-order: ",)
+#: As many readings of a name as a cell of the table shows.
+_SHOWN = 2
 
 
 @click.command("import")
@@ -45,7 +49,11 @@ _EXPECTED = "unstamped: "
 )
 @click.option("--product", metavar="P", help="The product of all files.")
 @click.option("--board", metavar="B", help="The board of all files.")
-@click.option("--channel", metavar="C", help="The channel to publish them to.  [stable]")
+@click.option(
+    "--channel",
+    metavar="C",
+    help="The channel to publish them all to.",
+)
 @signing_key_option
 @insecure_http_option
 @token_option
@@ -102,7 +110,8 @@ def _print_problems(plan: Sequence[Imported]) -> list[AcpublishError]:
             click.echo(f"acpublish: error: {printable(f'{name}: {imported.error}')}", err=True)
             errors.append(imported.error)
         for warning in publication.receipt.warnings if publication else ():
-            if not warning.startswith(_EXPECTED):
+            archived = publication is not None and publication.submission.channel == ARCHIVE
+            if not warning.startswith((*_EXPECTED, *(_IN_THE_ARCHIVE if archived else ()))):
                 warn(f"{name}: {warning}")
     return errors
 
@@ -134,13 +143,24 @@ def _is_new(imported: Imported) -> bool:
 
 def _row(imported: Imported) -> tuple[str, ...]:
     file = imported.file
-    known = (file.product, file.version, file.board, file.chip)
-    return (file.name, *(str(text) if text else "?" for text in known), _what(imported))
+    cells = (
+        _cell([reading.product for reading in file.readings]),
+        _cell([reading.version for reading in file.readings]),
+        _cell([reading.board for reading in file.readings]),
+        file.chip or "?",
+    )
+    return (file.name, *cells, _what(imported))
+
+
+def _cell(values: Iterable[object]) -> str:
+    """Returns what the readings of a name have in one column."""
+    texts = list(dict.fromkeys(str(value) if value else "?" for value in values)) or ["?"]
+    return " or ".join([*texts[:_SHOWN], *(["…"] if len(texts) > _SHOWN else [])])
 
 
 def _what(imported: Imported) -> str:
     if imported.publication is None:
-        return "left out"
+        return "left out: ambiguous name" if imported.file.ambiguous else "left out"
     channel = imported.publication.submission.channel
     if _is_new(imported):
         return f"{imported.publication.receipt.outcome.value}, {channel}"
@@ -162,5 +182,13 @@ def document(imported: Imported) -> dict[str, Any]:
         "outcome": publication.receipt.outcome.value if publication else None,
         "dry_run": publication.dry_run if publication else None,
         "warnings": list(publication.receipt.warnings) if publication else [],
+        "readings": [
+            {
+                "product": reading.product,
+                "version": str(reading.version) if reading.version else None,
+                "board": reading.board,
+            }
+            for reading in file.readings
+        ],
         "problem": str(imported.error) if imported.error else None,
     }

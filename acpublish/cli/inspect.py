@@ -65,6 +65,7 @@ def _print(file: Path, image: Image) -> None:
         {
             "file": file,
             "kind": _kind(image),
+            "what": image.description or None,
             "chip": image.chip,
             "stamp": _stamp(image),
             "checks": _checks(image),
@@ -126,16 +127,24 @@ def _signature(image: Image) -> dict[str, object]:
 def _described(descriptor: AppDescriptor | None) -> dict[str, object]:
     if descriptor is None:
         return {}
-    first, last = _revision(descriptor.min_revision), _revision(descriptor.max_revision)
     return {
         "project": f"{descriptor.project} {descriptor.version}".strip(),
         "built with": f"ESP-IDF {descriptor.idf_version}",
         "built at": f"{descriptor.date} {descriptor.time}".strip(),
         "elf sha256": descriptor.elf_sha256,
-        "efuses": f"block revision {first} to {last}",
+        "efuses": _efuses(descriptor),
         "security": f"version {descriptor.secure_version}",
         "mmu page": f"{descriptor.mmu_page_size} bytes" if descriptor.mmu_page_size else None,
     }
+
+
+def _efuses(descriptor: AppDescriptor) -> str | None:
+    """Returns the block revisions that it runs on, None if the build set none."""
+    revisions = descriptor.min_revision, descriptor.max_revision
+    if not any(revisions):
+        return None
+    first, last = map(_revision, revisions)
+    return f"block revision {first} to {last}"
 
 
 def _revision(number: int) -> str:

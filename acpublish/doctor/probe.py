@@ -68,7 +68,9 @@ class Probe:
             with self._response(request, options.catalog_timeout_s) as answer:
                 if answer.header("Transfer-Encoding"):
                     return Reply(answer=answer), None
-                return Reply(answer=answer), read_page(answer, options.catalog_timeout_s)
+                return Reply(answer=answer), read_page(
+                    answer, options.catalog_timeout_s, options.json_version
+                )
         except HttpError as fault:
             return Reply(fault=str(fault)), None
 

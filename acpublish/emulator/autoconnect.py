@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from acpublish.emulator.connection import Response
-from acpublish.wire import ENTRY_DOCUMENT_BYTES, entry_cost
+from acpublish.wire import ENTRY_DOCUMENT_BYTES, JsonVersion, entry_cost
 
 _MAX_LIST_BYTES = 4 * 1024 * 1024
 _DECODER = json.JSONDecoder()
@@ -45,19 +45,20 @@ class _ListError(Exception):
     """ArduinoJson's error for an entry, in the words of ``DeserializationError::c_str``."""
 
 
-def read_page(response: Response, pause_s: float) -> CatalogPage:
+def read_page(response: Response, pause_s: float, json_version: JsonVersion = 6) -> CatalogPage:
     """Reads the response to a catalog request.
 
     Args:
         response: The response, its head read already.
         pause_s: How long the body may pause before the list counts as complete, in seconds.
+        json_version: The version of ArduinoJson that parses the entries.
     """
     if response.status != 200:
         return CatalogPage(caption=f"Update server responds ({response.status})")
     count = response.size if response.size >= 0 else _MAX_LIST_BYTES
     text = response.read(min(count, _MAX_LIST_BYTES), pause_s).decode("utf-8", "replace")
     try:
-        entries = list(_entries(text))
+        entries = list(_entries(text, json_version))
     except _ListError as error:
         return CatalogPage(caption=f"Invalid catalog list: {error}")
     firmwares = tuple(
@@ -74,12 +75,12 @@ def read_page(response: Response, pause_s: float) -> CatalogPage:
     return CatalogPage(caption=caption, firmwares=firmwares)
 
 
-def _entries(text: str) -> Iterator[dict[str, Any]]:
+def _entries(text: str, json_version: JsonVersion = 6) -> Iterator[dict[str, Any]]:
     offset = text.find("[") + 1
     if not offset:
         raise _ListError("InvalidInput" if text else "EmptyInput")
     while True:
-        entry, offset = _entry(text, offset)
+        entry, offset = _entry(text, offset, json_version)
         yield entry
         following = text[offset:].lstrip()[:1]
         # After an entry it searches for a comma; without one, the list ends silently.
@@ -88,7 +89,7 @@ def _entries(text: str) -> Iterator[dict[str, Any]]:
         offset = text.index(",", offset) + 1
 
 
-def _entry(text: str, offset: int) -> tuple[dict[str, Any], int]:
+def _entry(text: str, offset: int, json_version: JsonVersion) -> tuple[dict[str, Any], int]:
     while offset < len(text) and text[offset].isspace():
         offset += 1
     try:
@@ -99,7 +100,7 @@ def _entry(text: str, offset: int) -> tuple[dict[str, Any], int]:
     if not isinstance(entry, dict):
         raise _ListError("InvalidInput")
     flat = {key: value for key, value in entry.items() if isinstance(value, str | int)}
-    if entry_cost(flat) > ENTRY_DOCUMENT_BYTES:
+    if entry_cost(flat, json_version) > ENTRY_DOCUMENT_BYTES:
         raise _ListError("NoMemory")
     return entry, end
 

@@ -21,7 +21,7 @@ _MODE_OFFSET = 2
 _SECTOR_BYTES = 4096
 _GZIP = b"\x1f\x8b"
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
-_NOT_BOOTABLE = frozenset({Kind.MERGED, Kind.BOOTLOADER, Kind.UNKNOWN, Kind.GZIP})
+_NOT_BOOTABLE = frozenset({Kind.MERGED, Kind.BOOTLOADER, Kind.PART, Kind.UNKNOWN, Kind.GZIP})
 
 #: What a device without a flash file reports that it runs: an image that is in no catalog.
 FACTORY = Running(size=400_000, md5="0d" * 16, sha256="0D" * 32)

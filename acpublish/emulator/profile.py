@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from acpublish.errors import SettingsError
-from acpublish.wire import Family
+from acpublish.wire import Family, JsonVersion
 
 Mode = Literal["sketch", "spiffs", "version"]
 
@@ -45,6 +45,7 @@ class DeviceOptions:
         password: For Basic authentication.
         timeout_s: How long it waits for the first byte of an image response, in seconds.
         catalog_timeout_s: How long it waits for each next byte of a catalog, in seconds.
+        json_version: The version of ArduinoJson that reads a catalog: 5, or 6 for any later one.
         stall_s: How long the body of an image may pause, in seconds.
         segment_bytes: The size of a TCP segment; how much of the body is in the first one matters.
     """
@@ -64,6 +65,7 @@ class DeviceOptions:
     password: str | None = field(default=None, repr=False)
     timeout_s: float = 8.0
     catalog_timeout_s: float = 5.0
+    json_version: JsonVersion = 6
     stall_s: float = 60.0
     segment_bytes: int = 536
 

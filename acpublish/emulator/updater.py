@@ -77,7 +77,7 @@ class Device:
                 timeout_s=options.catalog_timeout_s,
                 segment_bytes=options.segment_bytes,
             ) as response:
-                return read_page(response, options.catalog_timeout_s)
+                return read_page(response, options.catalog_timeout_s, options.json_version)
         except HttpError as error:
             return CatalogPage(caption=f"Update server responds ({error})")
 

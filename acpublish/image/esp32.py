@@ -35,8 +35,11 @@ CHIPS = {
     31: "esp32e22",
     32: "esp32s31",
 }
-#: The project name in every Arduino build, whose descriptor comes from precompiled libraries.
-UNSTAMPED_PROJECT = "arduino-lib-builder"
+#: The project names that builds carry if nobody chose one, so they say nothing about the
+#: application. The descriptor of an Arduino build comes from precompiled libraries (the project
+#: names of esp32-arduino-lib-builder, since core 2.0 and before), that of a Rust build from
+#: esp-idf-sys, which calls the library that it builds so.
+UNSTAMPED_PROJECTS = frozenset({"arduino-lib-builder", "esp32-arduino-lib-builder", "libespidf"})
 
 _EXTENSION_BYTES = 16
 _DIGEST_BYTES = 32
@@ -50,8 +53,9 @@ _PROJECT_OFFSET = 0x50
 #: ``esp_bootloader_desc_t``: magic byte, then two reserved bytes.
 _BOOTLOADER_DESCRIPTOR = b"\x50\0\0"
 
-#: Where code and constants in flash are mapped: every application has a segment there, but a
-#: bootloader has none. Chips that are not listed are recognised by their descriptors alone.
+#: Where code and constants in flash are mapped (esptool's targets: ``IROM_MAP_START``,
+#: ``DROM_MAP_START``): every application has a segment there, but neither a bootloader nor a
+#: program for RAM alone has one.
 _XTENSA_S3_WINDOWS = ((0x3C000000, 0x3E000000), (0x42000000, 0x44000000))
 _SHARED_WINDOW = ((0x42000000, 0x44000000),)
 _FLASH_WINDOWS = {
@@ -64,11 +68,21 @@ _FLASH_WINDOWS = {
     "esp32h2": _SHARED_WINDOW,
     "esp32c5": _SHARED_WINDOW,
     "esp32c61": _SHARED_WINDOW,
+    "esp32h21": _SHARED_WINDOW,
+    "esp32h4": _SHARED_WINDOW,
     "esp32p4": ((0x40000000, 0x4C000000),),
+    "esp32e22": ((0x3C000000, 0x40000000),),
+    "esp32s31": ((0x40000000, 0x54000000),),
 }
 #: The memories of all chips are in this range, from the P4's at 0x30100000 to the RTC memories at
 #: 0x50000000.
 _ADDRESSES = range(0x20000000, 0x60000000)
+
+#: The kind of an image that lies in RAM alone, by whether it has an app descriptor.
+_RAM_KINDS = {
+    False: (Kind.BOOTLOADER, "a bootloader, or another program that lies in RAM alone"),
+    True: (Kind.PART, "a program that lies in RAM alone"),
+}
 
 #: A merged file begins with the bootloader, or has it at one of these offsets, filled with 0xFF up
 #: to there.
@@ -163,8 +177,9 @@ class Esp32Shape(Shape):
             elf_sha256=elf.hex(),
             min_revision=low,
             max_revision=high,
-            # The field contains the exponent (``esp_app_desc.h``: "mmu page size in log base 2").
-            mmu_page_size=1 << page if page < 32 else 0,
+            # The field contains the exponent (``esp_app_desc.h``: "mmu page size in log base 2");
+            # many builds leave it 0, which means that it is not set.
+            mmu_page_size=1 << page if 0 < page < 32 else 0,
         )
 
     def stamp_offsets(self, data: bytes) -> tuple[StampOffsets, ...]:
@@ -175,7 +190,7 @@ class Esp32Shape(Shape):
 
     def is_stamp(self, product: str, version: str) -> bool:
         """Returns whether the descriptor's strings are the application's own."""
-        return product != UNSTAMPED_PROJECT and bool(version)
+        return product not in UNSTAMPED_PROJECTS and bool(version)
 
     def reported_digests(self, data: bytes, digests: Digests) -> ReportedDigests:
         """Returns the MD5 and SHA-256 as the device computes them.
@@ -221,10 +236,13 @@ def parse(read_at: ReadAt, size: int) -> Esp32Shape | None:
         and first.size >= _DESCRIPTOR_BYTES
     )
     signed = not missing and signed_esp32(read_at, end, size)
+    description = ""
     if start or _partition_table(read_at, end, size):
         kind = Kind.MERGED
-    elif not described and _is_bootloader(chain, chip, magic):
+    elif not described and magic[:3] == _BOOTLOADER_DESCRIPTOR:
         kind = Kind.BOOTLOADER
+    elif _is_in_ram_alone(chain, chip, described=described):
+        kind, description = _RAM_KINDS[described]
     elif signed:
         kind = Kind.SIGNED
     else:
@@ -237,6 +255,7 @@ def parse(read_at: ReadAt, size: int) -> Esp32Shape | None:
         end=end,
         missing=missing,
         signed=signed,
+        description=description,
         described=described,
     )
 
@@ -268,12 +287,14 @@ def _plausible(chain: Chain) -> bool:
     )
 
 
-def _is_bootloader(chain: Chain, chip: str, magic: bytes) -> bool:
-    if magic[:3] == _BOOTLOADER_DESCRIPTOR:
-        return True
-    windows = _FLASH_WINDOWS.get(chip, ())
-    if chain.missing or not windows:
+def _is_in_ram_alone(chain: Chain, chip: str, *, described: bool) -> bool:
+    """Returns whether no segment is in mapped flash, as far as the chip is known."""
+    if chain.missing:
         return False
+    windows = _FLASH_WINDOWS.get(chip)
+    if windows is None:
+        # The window of a new chip is not known, but all ESP-IDF for it writes descriptors.
+        return not described
     return not any(
         low <= segment.address < high for segment in chain.segments for low, high in windows
     )

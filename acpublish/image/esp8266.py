@@ -1,14 +1,16 @@
 """Images of the ESP8266: eboot and application in one file, CRC words, the stamp record.
 
 An Arduino file is the eboot image, padded with 0xAA to 4096 bytes, followed by the application's
-image (``tools/elf2bin.py``). Other builds are a single image. Both use the common header without an
-extension.
+image, whose code runs from mapped flash (``tools/elf2bin.py``). Only such a file is an application:
+without eboot a device does not start it. Other builds are a single image. Both use the common
+header without an extension.
 """
 
 from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -33,12 +35,19 @@ _WORDS = slice(_LENGTH_OFFSET, _LENGTH_OFFSET + 8)
 #: Instruction memory, whose last 4 KiB contain eboot, data memory, and the window on flash
 #: (``eagle.app.v6.common.ld``, ``bootloaders/eboot/eboot.ld``).
 _EBOOT_MEMORY = range(0x4010F000, 0x40110000)
-_MEMORIES = (
-    range(0x3FFE8000, 0x40000000),
-    range(0x40100000, 0x40110000),
-    range(0x40200000, 0x40300000),
-)
+_FLASH_WINDOW = range(0x40200000, 0x40300000)
+_MEMORIES = (range(0x3FFE8000, 0x40000000), range(0x40100000, 0x40110000), _FLASH_WINDOW)
 _ENTRIES = range(0x40000000, 0x40300000)
+
+_SECTOR_BYTES = 0x1000
+_SAMPLE_BYTES = 16
+#: The SDK's linker scripts put the code in flash at this offset at the latest
+#: (``eagle.app.v6.ld``: ``irom0_0_seg`` at 0x40240000).
+_LAST_CODE_OFFSET = 0x40000
+#: What an image is; each phrase leaves room for its label in a line of 80 characters.
+_RAM_ONLY = "a program that lies in RAM alone, such as half of a split build"
+_CHANGED_HEADER = "its flash mode or size was changed after the build"
+_WHOLE_FLASH = "an image of the whole flash, such as NodeMCU's"
 
 #: esptool's ``ESP8266ROM.FLASH_SIZES`` and ``FLASH_FREQUENCY``.
 _SIZES = {
@@ -78,7 +87,7 @@ class Esp8266Shape(Shape):
 
     family: ClassVar[Family] = "esp8266"
 
-    eboot: Chain | None
+    eboot: Chain | None = None
 
     @property
     def header(self) -> Chain:
@@ -101,7 +110,7 @@ class Esp8266Shape(Shape):
         """
         stored = data[self.chain.checksum_offset]
         computed = checksum_of(data, self.chain.segments)
-        crc, problems = self._verify_crc(data)
+        crc, problems, description = self._verify_crc(data)
         if crc is not Integrity.ABSENT:
             computed ^= xor_bytes((data[_WORDS],))
         elif stored != computed:
@@ -113,6 +122,7 @@ class Esp8266Shape(Shape):
             crc=crc,
             signature=describe_esp8266(self.size - self.end - 4) if self.signed else None,
             problems=tuple(problems),
+            description=description,
         )
 
     def stamp_offsets(self, data: bytes) -> tuple[StampOffsets, ...]:
@@ -166,20 +176,47 @@ class Esp8266Shape(Shape):
         crc ^= crc32_change(changes, self.end)
         return _LENGTH_OFFSET + 4, struct.pack("<I", crc)
 
-    def _verify_crc(self, data: bytes) -> tuple[Integrity, list[str]]:
+    def _verify_crc(self, data: bytes) -> tuple[Integrity, list[str], str]:
         """Cores before 2.6 have code where the CRC words are; then neither word matches."""
         if self.eboot is None:
-            return Integrity.ABSENT, []
+            return Integrity.ABSENT, [], ""
         computed = self._crc(data)
         length, stored = struct.unpack_from("<II", data, _LENGTH_OFFSET)
         if length == self.end and stored == computed:
-            return Integrity.VALID, []
+            return Integrity.VALID, [], ""
         if stored == computed:
             problem = f"the length word is {length}, but the image is {self.end} bytes long"
-            return Integrity.INVALID, [problem]
-        if length == self.end:
-            return Integrity.INVALID, [f"the CRC word is {stored:#010x}, computed {computed:#010x}"]
-        return Integrity.ABSENT, []
+            return Integrity.INVALID, [problem], ""
+        if length != self.end:
+            return Integrity.ABSENT, [], ""
+        if stored ^ computed in self._header_changes(data):
+            return Integrity.VALID, [], _CHANGED_HEADER
+        return Integrity.INVALID, [f"the CRC word is {stored:#010x}, computed {computed:#010x}"], ""
+
+    def _header_changes(self, data: bytes) -> Iterator[int]:
+        """Yields what the CRC differs by if a header had another flash mode or size at the build.
+
+        esptool and the updater write these into the first header and leave the CRC word as it is;
+        some tools write them into the application's header, which elf2bin makes equal, as well.
+        There are 108 values at most, each computed from the changed bytes alone.
+        """
+        for mode in _FLASH_MODES:
+            for size in _SIZES:
+                changes = [
+                    self._header_change(data, start, mode, size) for start in (0, _APP_OFFSET)
+                ]
+                if None not in changes:
+                    first, second = (change or 0 for change in changes)
+                    yield from (first, second, first ^ second)
+
+    def _header_change(self, data: bytes, start: int, mode: int, size: int) -> int | None:
+        """Returns None if the header itself has a mode or size that no tool writes."""
+        offset = start + _FLASH_MODE_OFFSET
+        before = data[offset : offset + 2]
+        if before[0] not in _FLASH_MODES or before[1] >> 4 not in _SIZES:
+            return None
+        after = bytes((mode, size << 4 | before[1] & 0x0F))
+        return crc32_change([(offset, before, after)], self.end)
 
     def _crc(self, data: bytes) -> int:
         return crc32_msb_first((data[: _WORDS.start], bytes(8), data[_WORDS.stop : self.end]))
@@ -192,20 +229,21 @@ def parse(read_at: ReadAt, size: int) -> Esp8266Shape | None:
         The shape, or None if the headers are not plausible.
     """
     first = walk(read_at, size, 0, 0)
-    if first is None or not _plausible(first):
+    if first is None or not is_plausible(first):
         return None
-    kind = Kind.APPLICATION
     eboot = None
     chain = first
-    if not first.missing and first.end <= _APP_OFFSET:
+    if not first.missing and _is_eboot(first) and first.end <= _APP_OFFSET:
         second = walk(read_at, size, _APP_OFFSET, 0)
-        if second is not None and _plausible(second):
+        if second is not None and is_plausible(second):
             eboot, chain = first, second
     missing = chain.missing
-    if eboot is None and _is_eboot(first):
-        kind = Kind.BOOTLOADER
-        if first.end < size < _APP_OFFSET + HEADER_BYTES:
-            kind, missing = Kind.APPLICATION, "the application after eboot is missing"
+    if eboot is None and _is_eboot(first) and first.end < size < _APP_OFFSET + HEADER_BYTES:
+        missing = "the application after eboot is missing"
+    kind, description = Kind.APPLICATION, ""
+    # The segments of a truncated image are not all known.
+    if not missing:
+        kind, description = _kind(read_at, size, chain, behind_eboot=eboot is not None)
     signed = not missing and signed_esp8266(read_at, chain.end, size)
     if signed and kind is Kind.APPLICATION:
         kind = Kind.SIGNED
@@ -217,11 +255,37 @@ def parse(read_at: ReadAt, size: int) -> Esp8266Shape | None:
         end=chain.end,
         missing=missing,
         signed=signed,
+        description=description,
         eboot=eboot,
     )
 
 
-def _plausible(chain: Chain) -> bool:
+def _kind(read_at: ReadAt, size: int, chain: Chain, *, behind_eboot: bool) -> tuple[Kind, str]:
+    """Returns the kind of a complete image, and a phrase if the kind does not say enough."""
+    in_flash = any(segment.address in _FLASH_WINDOW for segment in chain.segments)
+    if behind_eboot:
+        return (Kind.APPLICATION, "") if in_flash else (Kind.PART, _RAM_ONLY)
+    if _is_eboot(chain):
+        return Kind.BOOTLOADER, ""
+    if in_flash:
+        return Kind.PART, "an image without the bootloader eboot in front of it"
+    if _continues(read_at, chain.end, size):
+        return Kind.MERGED, _WHOLE_FLASH
+    if chain.end <= _APP_OFFSET:
+        return Kind.BOOTLOADER, "a bootloader other than eboot, such as the SDK's or rBoot"
+    return Kind.PART, _RAM_ONLY
+
+
+def _continues(read_at: ReadAt, end: int, size: int) -> bool:
+    """Returns whether a later sector has content, as the code of NodeMCU at 0x10000."""
+    first = -(-end // _SECTOR_BYTES) * _SECTOR_BYTES
+    for offset in range(first, min(size, _LAST_CODE_OFFSET + 1), _SECTOR_BYTES):
+        if read_at(offset, _SAMPLE_BYTES).strip(b"\xff").strip(b"\0"):
+            return True
+    return False
+
+
+def is_plausible(chain: Chain) -> bool:
     """Excludes the headers of an ESP32, whose extension is where segments would begin."""
     return chain.entry in _ENTRIES and (
         not chain.segments or any(chain.segments[0].address in memory for memory in _MEMORIES)

@@ -16,16 +16,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from acpublish.image import esp32, esp8266
+from acpublish.image import esp32, esp8266, esp8266_sdk
 from acpublish.image.chain import ReadAt
+from acpublish.image.filesystems import filesystem_name
+from acpublish.image.foreign_files import foreign_name
 from acpublish.image.model import Kind, Outline
 from acpublish.image.shape import Findings, Shape
 from acpublish.image.sums import Digests
 
 GZIP_MAGIC = b"\x1f\x8b"
-#: In the superblock of LittleFS (its ``SPEC.md``): a hint, not a proof.
-_LITTLEFS_OFFSET = 8
-_LITTLEFS_TEXT = b"littlefs"
 _NOTHING_FOUND = Findings()
 
 
@@ -35,12 +34,14 @@ class Examined:
 
     Attributes:
         kind: The kind of the file.
+        description: What it is, as a phrase, if its kind does not say enough.
         shape: Its layout by its headers, None if it does not have the headers of an ESP image.
         findings: The result of comparing its checksums.
         problems: What is wrong with it, one phrase each.
     """
 
     kind: Kind
+    description: str = ""
     shape: Shape | None = None
     findings: Findings = _NOTHING_FOUND
     problems: tuple[str, ...] = ()
@@ -48,17 +49,15 @@ class Examined:
 
 def shapes(read_at: ReadAt, size: int) -> tuple[Shape, ...]:
     """Returns a file's shape for each family whose headers are plausible."""
-    parsed = (esp32.parse(read_at, size), esp8266.parse(read_at, size))
+    parsed = (module.parse(read_at, size) for module in (esp32, esp8266, esp8266_sdk))
     return tuple(shape for shape in parsed if shape is not None)
 
 
-def kind_by_magic(read_at: ReadAt) -> Kind:
+def kind_by_magic(read_at: ReadAt, size: int) -> Kind:
     """Returns the kind of a file without the headers of an ESP image."""
     if read_at(0, len(GZIP_MAGIC)) == GZIP_MAGIC:
         return Kind.GZIP
-    if read_at(_LITTLEFS_OFFSET, len(_LITTLEFS_TEXT)) == _LITTLEFS_TEXT:
-        return Kind.FILESYSTEM
-    return Kind.UNKNOWN
+    return Kind.FILESYSTEM if filesystem_name(read_at, size) else Kind.UNKNOWN
 
 
 def examine(data: bytes, digests: Digests | None = None) -> Examined:
@@ -75,7 +74,13 @@ def examine(data: bytes, digests: Digests | None = None) -> Examined:
 
     examined = [_examine(shape, data, digests) for shape in shapes(read_at, len(data))]
     if not examined:
-        return Examined(kind=kind_by_magic(read_at))
+        kind = kind_by_magic(read_at, len(data))
+        description = ""
+        if kind is Kind.FILESYSTEM:
+            description = f"a {filesystem_name(read_at, len(data))} filesystem"
+        elif kind is Kind.UNKNOWN:
+            description = foreign_name(data)
+        return Examined(kind=kind, description=description)
     return max(examined, key=_rank)
 
 
@@ -86,10 +91,19 @@ def _rank(examined: Examined) -> tuple[bool, bool]:
 
 def _examine(shape: Shape, data: bytes, digests: Digests) -> Examined:
     if shape.missing:
-        return Examined(kind=shape.kind, shape=shape, problems=(f"truncated: {shape.missing}",))
+        problem = f"truncated: {shape.missing}"
+        return Examined(
+            kind=shape.kind, description=shape.description, shape=shape, problems=(problem,)
+        )
     findings = shape.verify(data, digests)
     problems = (*findings.problems, *_trailing(shape, data))
-    return Examined(kind=shape.kind, shape=shape, findings=findings, problems=problems)
+    return Examined(
+        kind=shape.kind,
+        description=shape.description or findings.description,
+        shape=shape,
+        findings=findings,
+        problems=problems,
+    )
 
 
 def _trailing(shape: Shape, data: bytes) -> tuple[str, ...]:
@@ -119,7 +133,7 @@ def outline(read_at: ReadAt, size: int) -> Outline:
     complete = [shape for shape in whole if shape.complete]
     kinds = {shape.kind for shape in complete or whole or parsed}
     return Outline(
-        kind=kinds.pop() if len(kinds) == 1 else kind_by_magic(read_at),
+        kind=kinds.pop() if len(kinds) == 1 else kind_by_magic(read_at, size),
         family=(whole or parsed)[0].family if len(whole or parsed) == 1 else None,
         complete=bool(complete),
         truncated=bool(parsed) and not whole,

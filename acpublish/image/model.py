@@ -9,12 +9,17 @@ from acpublish.wire import Family
 
 
 class Kind(str, Enum):
-    """The kind of a file."""
+    """The kind of a file.
+
+    A ``part`` is an image that no updater of the Arduino cores can install: one half of a build, a
+    program for RAM alone, or an image for another boot loader.
+    """
 
     APPLICATION = "application"
     FILESYSTEM = "filesystem"
     MERGED = "merged"
     BOOTLOADER = "bootloader"
+    PART = "part"
     GZIP = "gzip"
     SIGNED = "signed"
     UNKNOWN = "unknown"
@@ -113,6 +118,8 @@ class Image:
 
     Attributes:
         kind: The kind of the file; ``unknown`` if nothing matches.
+        description: What the file is, as a phrase, if its kind does not say enough; empty
+            otherwise.
         content: For a gzip or a signed file, the kind of the image inside, inflated and unsigned.
         compressed: Whether the file has to be inflated first; a signed file may be a gzip.
         signature: The signature that follows a signed image.
@@ -145,6 +152,7 @@ class Image:
     md5: str
     sha256: str
     unstamped_sha256: str
+    description: str = ""
     content: Kind | None = None
     compressed: bool = False
     signature: Signature | None = None
@@ -164,6 +172,22 @@ class Image:
     running: ReportedDigests = ReportedDigests()
     problems: tuple[str, ...] = ()
     damaged: bool = False
+
+    @property
+    def is_application(self) -> bool:
+        """Whether it is an application, be it plain, a gzip or signed."""
+        return (self.content or self.kind) is Kind.APPLICATION
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether a device that flashes it would get less than the image, or different bytes.
+
+        The MD5 that is sent with a truncated file matches its bytes, so it does not protect the
+        device. Bytes after a sound image do no harm.
+        """
+        sums = (self.checksum, self.crc, self.digest)
+        sound = self.checksum is Integrity.VALID and Integrity.INVALID not in sums
+        return self.damaged and not sound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,8 @@ from acpublish.errors import PartitionError
 #: The default offset of the table itself in flash (``CONFIG_PARTITION_TABLE_OFFSET``).
 DEFAULT_TABLE_OFFSET = 0x8000
 
-_TABLE_BYTES = 0x1000
+#: The space for the table in flash: one sector.
+TABLE_BYTES = 0x1000
 _ENTRY = struct.Struct("<2sBBII16sI")
 _ENTRY_MAGIC = b"\xaa\x50"
 _MD5_MAGIC = b"\xeb\xeb"
@@ -166,7 +167,7 @@ def _from_csv(data: bytes, table_offset: int) -> Iterator[Partition]:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise _error("the file is neither a CSV nor a binary partition table") from None
-    end = table_offset + _TABLE_BYTES
+    end = table_offset + TABLE_BYTES
     for number, line in enumerate(text.splitlines(), start=1):
         content = line.split("#", 1)[0].strip()
         if not content:

@@ -38,7 +38,12 @@ def _read_plain(data: bytes, examined: Examined, digests: Digests) -> Image:
     sha256, md5 = digests.sha256().hex(), digests.md5()
     if shape is None:
         return Image(
-            kind=examined.kind, size=len(data), md5=md5, sha256=sha256, unstamped_sha256=sha256
+            kind=examined.kind,
+            description=examined.description,
+            size=len(data),
+            md5=md5,
+            sha256=sha256,
+            unstamped_sha256=sha256,
         )
     candidates = shape.stamp_offsets(data)
     offsets = candidates[0] if len(candidates) == 1 else None
@@ -46,6 +51,7 @@ def _read_plain(data: bytes, examined: Examined, digests: Digests) -> Image:
     mode = header.flash_mode
     return Image(
         kind=examined.kind,
+        description=examined.description,
         content=Kind.APPLICATION if examined.kind is Kind.SIGNED else None,
         signature=examined.findings.signature,
         size=len(data),

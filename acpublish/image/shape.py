@@ -37,13 +37,17 @@ class StampOffsets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """The result of comparing an image with the checksums in it; a problem is a mismatch."""
+    """The result of comparing an image with the checksums in it; a problem is a mismatch.
+
+    The description says what is unusual about an image without a problem.
+    """
 
     checksum: Integrity = Integrity.ABSENT
     crc: Integrity = Integrity.ABSENT
     digest: Integrity = Integrity.ABSENT
     signature: Signature | None = None
     problems: tuple[str, ...] = ()
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +63,7 @@ class Shape(ABC):
             follow.
         missing: What is cut off, as a phrase; empty if the whole image is in the file.
         signed: Whether a signature follows the image.
+        description: What the file is, as a phrase, if its kind does not say enough.
     """
 
     family: ClassVar[Family]
@@ -70,6 +75,7 @@ class Shape(ABC):
     end: int
     missing: str
     signed: bool
+    description: str = ""
 
     @property
     def complete(self) -> bool:

@@ -15,7 +15,7 @@ Writing the same stamp again gives the same bytes.
 from __future__ import annotations
 
 from acpublish.errors import DamagedImageError, NotAnImageError, StampError, WrongKindError
-from acpublish.image.esp32 import UNSTAMPED_PROJECT, read_string
+from acpublish.image.esp32 import UNSTAMPED_PROJECTS, read_string
 from acpublish.image.examine import Examined, examine
 from acpublish.image.model import Kind, Stamp
 from acpublish.image.shape import Shape, StampOffsets
@@ -32,6 +32,10 @@ _WRONG_KINDS = {
     ),
     Kind.BOOTLOADER: (
         "the file is a bootloader",
+        "Stamp the application image, PlatformIO's firmware.bin.",
+    ),
+    Kind.PART: (
+        "the file is one part of a build, which no updater installs",
         "Stamp the application image, PlatformIO's firmware.bin.",
     ),
     Kind.GZIP: (
@@ -58,14 +62,14 @@ def stamp(data: bytes, product: str, version: str) -> bytes:
 
     Raises:
         NotAnImageError: The bytes are not an ESP image.
-        WrongKindError: The image is merged, a bootloader, signed, a gzip or a filesystem.
+        WrongKindError: The image is merged, a bootloader, a part, signed, a gzip or a filesystem.
         DamagedImageError: The image is truncated, or one of its checksums is wrong.
         StampError: The image does not have exactly one record or descriptor for a stamp, or a
             string does not fit.
     """
     product_field = _field("product", product)
     version_field = _field("version", version)
-    if product == UNSTAMPED_PROJECT:
+    if product in UNSTAMPED_PROJECTS:
         raise StampError(
             f"the product name {product!r} is reserved: it marks unstamped images",
             hint="Choose another product name.",
@@ -107,6 +111,8 @@ def _field(name: str, text: str) -> bytes:
 def _sound_application(examined: Examined) -> Shape:
     if examined.kind in _WRONG_KINDS:
         problem, hint = _WRONG_KINDS[examined.kind]
+        if examined.description:
+            problem = f"the file is {examined.description}"
         raise WrongKindError(problem, hint=hint)
     if examined.shape is None:
         raise NotAnImageError(

@@ -7,7 +7,7 @@
 // ACPUBLISH_PRODUCT and ACPUBLISH_VERSION are expressions, not literals: they read the stamp that is
 // written into the image after linking, so they always match what the update server shows.
 // They can be passed to print(), and to any function that takes a String. If platformio.ini does not
-// set a version, both are empty on an ESP8266, and the build's own strings on an ESP32.
+// set a version, both are empty in an Arduino build, and the build's own strings in one of ESP-IDF.
 //
 // ACPUBLISH_UPDATE_PATH is the literal "/update/<product>/<board>".
 #pragma once
@@ -34,7 +34,18 @@ extern "C" const char acpublish_stamp_record[80];
 #include <esp_ota_ops.h>
 #define ACPUBLISH_DESCRIPTION (esp_ota_get_app_description())
 #endif
-#define ACPUBLISH_PRODUCT (ACPUBLISH_DESCRIPTION->project_name)
-#define ACPUBLISH_VERSION (ACPUBLISH_DESCRIPTION->version)
+
+// An Arduino build has the strings of the core's precompiled libraries, such as v5.1.4-dirty, until
+// it is stamped. That version would be higher than the product's, so no device would be updated.
+static inline const char *acpublish_stamped(const char *text) {
+  static const char *const unstamped[] = {
+      "arduino-lib-builder", "esp32-arduino-lib-builder", "libespidf"};
+  for (unsigned i = 0; i < sizeof unstamped / sizeof *unstamped; i++) {
+    if (__builtin_strcmp(ACPUBLISH_DESCRIPTION->project_name, unstamped[i]) == 0) return "";
+  }
+  return text;
+}
+#define ACPUBLISH_PRODUCT (acpublish_stamped(ACPUBLISH_DESCRIPTION->project_name))
+#define ACPUBLISH_VERSION (acpublish_stamped(ACPUBLISH_DESCRIPTION->version))
 
 #endif

@@ -6,6 +6,7 @@ which PlatformIO builds only for its own targets.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,68 @@ __all__ = ["board_partitions", "declared_by", "filesystem_image"]
 _ESP32_CORE = "framework-arduinoespressif32"
 
 
+#: The linker scripts of the ESP8266 Arduino core: flash, and the filesystem in it
+#: (``tools/boards.txt.py``: ``flash_map``). Without a unit the filesystem is in KiB.
+_LINKER_SCRIPT = re.compile(
+    r"eagle\.flash\.(?P<flash>\d{1,4})(?P<unit>[km])(?:(?P<fs>\d{1,4})(?P<fs_unit>m?))?\.ld\Z"
+)
+_UNIT_BYTES = {"": 1024, "k": 1024, "m": 1024 * 1024}
+#: Behind the filesystem: the emulated EEPROM, the radio's calibration, the SDK's settings.
+_RESERVED_BYTES = (4 + 4 + 12) * 1024
+#: In front of the program's code: eboot and the headers (``reserved`` in ``flash_map``).
+_BEFORE_PROGRAM_BYTES = 4112
+#: An ESP8266 maps this much of its flash for programs.
+_MAPPED_BYTES = 1024 * 1024
+
+
 def declared_by(env: Any, environment: str) -> Declared:
-    """Returns the size of the board's flash, and whether this is a debug build."""
-    size = flash_bytes(str(env.BoardConfig().get("upload.flash_size", "")))
+    """Returns what is known of the board's flash, and whether this is a debug build."""
+    board = env.BoardConfig()
+    size = flash_bytes(str(board.get("upload.flash_size", "")))
+    layout: tuple[int | None, int | None] = (None, None)
+    if str(board.get("build.mcu", "")) == "esp8266":
+        layout = _esp8266_layout(_linker_script(env), board.get("upload.maximum_size", None))
     build_type = env.GetProjectConfig().get(f"env:{environment}", "build_type", None)
-    return Declared(flash_bytes=size, debug=str(build_type or "release") == "debug")
+    return Declared(
+        flash_bytes=size or layout[0],
+        ota_bytes=layout[1],
+        debug=str(build_type or "release") == "debug",
+    )
+
+
+def _linker_script(env: Any) -> str:
+    """Returns the name of the linker script: a flag's, as PlatformIO prefers it, or the board's."""
+    for flag in map(str, env.get("LINKFLAGS") or ()):
+        if flag.startswith("-Wl,-T"):
+            return Path(flag.removeprefix("-Wl,-T").strip('" ')).name
+    return Path(str(env.BoardConfig().get("build.ldscript", "") or "")).name
+
+
+def _esp8266_layout(script: str, largest_program: Any) -> tuple[int | None, int | None]:
+    """Returns the size of an ESP8266's flash, and where the filesystem in it begins.
+
+    Args:
+        script: The name of the linker script.
+        largest_program: ``upload.maximum_size``, in bytes. In many boards it is the size of the
+            flash, a power of two. Otherwise, if it is less than what can be mapped, the filesystem
+            begins behind it.
+
+    Returns:
+        None for what is not known.
+    """
+    match = _LINKER_SCRIPT.match(script)
+    if match is None:
+        largest = int(largest_program) if str(largest_program).isdecimal() else 0
+        if largest & (largest - 1) == 0:
+            return largest or None, None
+        before = largest + _BEFORE_PROGRAM_BYTES
+        return None, before if before < _MAPPED_BYTES else None
+    flash = int(match["flash"]) * _UNIT_BYTES[match["unit"]]
+    filesystem = int(match["fs"] or 0) * _UNIT_BYTES[match["fs_unit"] or ""]
+    # Up to 1 MB, and without a filesystem, what is reserved comes off as well.
+    shared = flash <= _MAPPED_BYTES or not filesystem
+    start = flash - filesystem - (_RESERVED_BYTES if shared else 0)
+    return flash, start if start > 0 else None
 
 
 def board_partitions(env: Any, chip: str, project: Path) -> Path | None:

@@ -18,6 +18,7 @@ from typing import Any
 from acpublish.redact import redact
 from acpublish.release.gzip_choice import core_of_framework
 from acpublish.release.secrets import looks_secret, masked_macros
+from acpublish.release.text import cleaned
 
 __all__ = ["build_flags", "built_by", "compiler", "elf_digest", "secret_macros"]
 
@@ -34,8 +35,8 @@ def built_by(env: Any) -> dict[str, str]:
     platform = env.PioPlatform()
     frameworks = ", ".join(str(name) for name in env.get("PIOFRAMEWORK") or ())
     return {
-        "framework": frameworks,
-        "platform": f"{platform.name} {platform.version}",
+        "framework": cleaned(frameworks),
+        "platform": cleaned(f"{platform.name} {platform.version}"),
         **_core(platform),
         **_libraries(env),
     }
@@ -56,7 +57,7 @@ def compiler(env: Any) -> dict[str, str]:
             timeout=_COMPILER_TIMEOUT_S,
             check=True,
         )
-        return {"compiler": f"{Path(command).name} {done.stdout.strip()}"}
+        return {"compiler": cleaned(f"{Path(command).name} {done.stdout.strip()}")}
     return {}
 
 
@@ -112,6 +113,7 @@ def _libraries(env: Any) -> dict[str, str]:
 
 
 def _shortened(text: str, limit: int) -> str:
+    text = cleaned(text)
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 

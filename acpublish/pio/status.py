@@ -9,7 +9,7 @@ from acpublish.errors import CheckError
 from acpublish.pio.run_state import Hook, print_line
 from acpublish.publishing.destinations import open_catalog, running_devices
 from acpublish.publishing.image_files import read_file
-from acpublish.publishing.overview import release_lines, running_line
+from acpublish.publishing.overview import never_updated_lines, release_lines, running_line
 from acpublish.publishing.publish import preflight
 from acpublish.release.checks.facts import Severity
 
@@ -59,4 +59,5 @@ def show_status(hook: Hook) -> None:
         print_line(line, sys.stdout)
     running = running_devices(destination, product)
     if running:
-        print_line(running_line(running), sys.stdout)
+        for line in (running_line(running), *never_updated_lines(running)):
+            print_line(line, sys.stdout)

@@ -6,7 +6,7 @@ import configparser
 import io
 from pathlib import Path
 
-from acpublish.errors import SettingsError
+from acpublish.errors import SettingsError, reason_of
 
 __all__ = ["read", "read_if_there", "refuse_broken"]
 
@@ -38,7 +38,7 @@ def read_if_there(path: Path) -> str | None:
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as fault:
-        why = fault.strerror if isinstance(fault, OSError) else "it is not valid UTF-8"
+        why = reason_of(fault) if isinstance(fault, OSError) else "it is not valid UTF-8"
         raise SettingsError(
             f"{path} cannot be read: {why}", hint="Make it readable, then try again."
         ) from fault

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from acpublish.errors import NotFoundError, TransferError
 from acpublish.publishing.options import Destination
 from acpublish.release import names
 from acpublish.release.manifest import Release
 
+if TYPE_CHECKING:
+    # Listing a server does not need these.
+    from acpublish.catalog.contents import CatalogFiles, Directory, Entry
+
 __all__ = ["ListedFile", "list_directory"]
+
+#: A little longer than a file must have been left alone (:mod:`acpublish.catalog.loose`).
+_SECOND_LOOK_S = 2.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,11 +78,28 @@ def _list_local(destination: Destination, path: str) -> tuple[ListedFile, ...]:
             name=entry.name,
             type=entry.type,
             size=entry.size,
-            modified=datetime.fromtimestamp(entry.modified, timezone.utc),
+            modified=_time(entry.modified),
             signed_with=keys.get(entry.name, ()),
         )
-        for entry in files.entries(directory)
+        for entry in _entries(files, directory)
     )
+
+
+def _entries(files: CatalogFiles, directory: Directory) -> tuple[Entry, ...]:
+    entries = files.entries(directory)
+    if not files.loose.waits:
+        return entries
+    # With a clock that is behind, only a second look shows that a file is not being copied.
+    time.sleep(_SECOND_LOOK_S)
+    return files.entries(directory)
+
+
+def _time(seconds: float) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(seconds, timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        # A file can have any time, and not every time is one that datetime can show.
+        return None
 
 
 def _list_server(destination: Destination, path: str) -> tuple[ListedFile, ...]:

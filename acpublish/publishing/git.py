@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from acpublish.errors import AcpublishError, VersionError
+from acpublish.release.text import cleaned
 from acpublish.release.version import Version
 
 __all__ = ["GitState", "git_state", "of_git", "of_tools", "private_of_git", "remote", "state_of"]
@@ -203,6 +204,6 @@ def of_tools(*names: str) -> dict[str, str]:
 def private_of_git(folder: Path) -> dict[str, str]:
     """Returns the URL of the repository without credentials, for the private provenance."""
     with contextlib.suppress(AcpublishError):
-        url = remote(folder)
+        url = cleaned(remote(folder))
         return {"remote": url} if url else {}
     return {}

@@ -4,14 +4,18 @@ An old image is never stamped: devices run it as it is, and are recognised by it
 
 1. What an image is comes from the options, then from the image itself, then from the file's name.
 2. The oldest version comes first, so that a channel points at the newest afterwards.
-3. An image that is older than the one that the channel points at goes to a separate channel,
+3. A pre-release goes to ``beta`` and a development build to ``dev``, so that no device that follows
+   ``stable`` is moved to one.
+4. An image that is older than the one that its channel points at goes to a separate channel,
    ``archive``: it is not offered to any device, but the devices that run it are recognised.
-4. All files are tried before the first one is published; those that cannot be imported are left
+5. A file whose name can be read in several ways is left out until an option decides.
+6. All files are tried before the first one is published; those that cannot be imported are left
    out.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,8 +31,7 @@ from acpublish.errors import (
 )
 from acpublish.image.model import Stamp
 from acpublish.publishing.destinations import Catalog
-from acpublish.publishing.image_files import read_file
-from acpublish.publishing.old_files import OldFile, old_files
+from acpublish.publishing.old_files import OldFile, old_files, read_old_file, version_order
 from acpublish.publishing.options import ImportOptions, PublishOptions
 from acpublish.publishing.publish import publish_image
 from acpublish.publishing.rehearsal import Rehearsal
@@ -36,13 +39,24 @@ from acpublish.publishing.result import Publication
 from acpublish.publishing.versions import resolve
 from acpublish.release import names
 from acpublish.release.decision import choose
+from acpublish.release.filenames import Named, narrowed
 from acpublish.release.manifest import Release
-from acpublish.release.names import BoardName, ChannelName
+from acpublish.release.names import ChannelName, ImageKind
+from acpublish.release.text import text_fault
+from acpublish.release.version import Version
 
-__all__ = ["ARCHIVE", "Imported", "carry_out", "plan_import"]
+__all__ = ["ARCHIVE", "BETA", "Imported", "carry_out", "plan_import"]
 
 #: Where images go that are older than the one that is offered.
 ARCHIVE = ChannelName("archive")
+#: Where pre-releases go.
+BETA = ChannelName("beta")
+#: The words in a pre-release that mark a build between releases.
+_DEVELOPMENT = re.compile(r"(?:dev|devel|nightly|snapshot|canary|unstable|dirty)(?![a-z])")
+#: As many readings of a name as an error message lists.
+_SHOWN_READINGS = 4
+#: The newest release of each product, board and kind.
+_Newest = dict[tuple[str | None, str | None, ImageKind], Version]
 _REASON = "imported as it was built, so that devices that run it are recognised"
 #: Errors of a single file; any other error is about the catalog or the connection to it.
 _FILE_ERRORS = (ImageError, VersionError, BadNameError, SettingsError, CheckError, ConflictError)
@@ -81,7 +95,8 @@ def plan_import(directory: Path, options: ImportOptions, catalog: Catalog) -> tu
     """
     rehearsal = Rehearsal(catalog)
     files = old_files(directory, options)
-    return tuple(_rehearsed(file, options, rehearsal) for file in files)
+    newest = _newest_releases(files)
+    return tuple(_rehearsed(file, options, rehearsal, newest) for file in files)
 
 
 def carry_out(plan: Iterable[Imported], catalog: Catalog) -> Iterator[Imported]:
@@ -102,11 +117,13 @@ def carry_out(plan: Iterable[Imported], catalog: Catalog) -> Iterator[Imported]:
         yield replace(entry, publication=publication)
 
 
-def _rehearsed(file: OldFile, options: ImportOptions, rehearsal: Rehearsal) -> Imported:
+def _rehearsed(
+    file: OldFile, options: ImportOptions, rehearsal: Rehearsal, newest: _Newest
+) -> Imported:
     if file.error:
         return Imported(file=file, error=file.error)
     try:
-        publish_options = _options(file, options, rehearsal)
+        publish_options = _options(file, options, rehearsal, newest)
         publication = _published(file, publish_options, rehearsal)
     except _FILE_ERRORS as error:
         return Imported(file=file, error=error)
@@ -116,12 +133,22 @@ def _rehearsed(file: OldFile, options: ImportOptions, rehearsal: Rehearsal) -> I
 
 def _published(file: OldFile, options: PublishOptions, catalog: Catalog) -> Publication:
     source = resolve(options.version_source, file.path.parent)
-    return publish_image(read_file(file.path), options, source, catalog)
+    return publish_image(read_old_file(file.path), options, source, catalog)
 
 
-def _options(file: OldFile, options: ImportOptions, catalog: Catalog) -> PublishOptions:
+def _options(
+    file: OldFile, options: ImportOptions, catalog: Catalog, newest: _Newest
+) -> PublishOptions:
+    if file.ambiguous:
+        raise _ambiguous(file)
     if file.product is None or file.version is None or file.board is None:
         raise _missing(file)
+    fault = text_fault(file.name)
+    if fault:
+        raise SettingsError(
+            f"the name of the file, which is stored with the release, {fault}",
+            hint="Rename the file, with short names in UTF-8.",
+        )
     product, board = names.product(file.product), names.board(file.board)
     stamp = file.image.stamp if file.image else None
     stamped = stamp == Stamp(product=product, version=str(file.version))
@@ -133,7 +160,12 @@ def _options(file: OldFile, options: ImportOptions, catalog: Catalog) -> Publish
         product=product,
         version_source=str(file.version),
         board=board,
-        channel=options.channel or _channel(file, board, catalog.releases(product)),
+        channel=_channel(
+            file,
+            catalog.releases(product),
+            options.channel,
+            newest.get((file.product, file.board, file.kind)),
+        ),
         kind=file.kind,
         provenance={"imported_from": file.name},
         secrets=options.secrets,
@@ -144,17 +176,78 @@ def _options(file: OldFile, options: ImportOptions, catalog: Catalog) -> Publish
     )
 
 
-def _channel(file: OldFile, board: BoardName, releases: Sequence[Release]) -> ChannelName:
-    """Returns the channel on which an image is not a downgrade for any device."""
-    target = choose(releases, board, names.STABLE, file.kind)
-    if target is None or file.version is None:
+def _newest_releases(files: Iterable[OldFile]) -> _Newest:
+    """Returns the newest version of each product, board and kind that is not a pre-release."""
+    newest: _Newest = {}
+    for file in files:
+        if file.version and not file.version.prerelease and not file.error:
+            key = (file.product, file.board, file.kind)
+            newest[key] = max(newest.get(key, file.version), file.version, key=version_order)
+    return newest
+
+
+def _channel(
+    file: OldFile,
+    releases: Sequence[Release],
+    channel: ChannelName | None,
+    newest: Version | None,
+) -> ChannelName:
+    """Returns the channel on which an image is not a downgrade for any device.
+
+    Args:
+        file: The image; its version and board are known.
+        releases: What the catalog has of the product.
+        channel: The channel that the user wants.
+        newest: The newest release of the folder for the same board.
+    """
+    version, board = file.version, file.board or ""
+    if version is None:
+        return ARCHIVE
+    wanted = channel or _usual_channel(version)
+    # Earlier versions of acpublish imported pre-releases to ``stable`` as well.
+    accepted = (wanted,) if channel else (wanted, names.STABLE)
+    present = next((release for release in releases if release.version == version), None)
+    image = present.image_for(board, file.kind) if present else None
+    channels = tuple(image.channels) if image else ()
+    for name in accepted:
+        if name in channels:
+            return name
+    # A pre-release of what has been released meanwhile must not be offered either.
+    targets = [choose(releases, board, name, file.kind) for name in accepted]
+    higher = [target.release.version for target in targets if target]
+    if newest and wanted != names.STABLE and not channel:
+        higher.append(newest)
+    older = any(version_order(version) < version_order(other) for other in higher)
+    if not older:
+        return wanted
+    return ChannelName(channels[0]) if channels else ARCHIVE
+
+
+def _usual_channel(version: Version) -> ChannelName:
+    if not version.prerelease:
         return names.STABLE
-    for release in releases:
-        image = release.image_for(board, file.kind)
-        if release.version == file.version and image and names.STABLE in image.channels:
-            return names.STABLE
-    older = file.version.precedence < target.release.version.precedence
-    return ARCHIVE if older else names.STABLE
+    parts = version.prerelease.split(".")
+    return names.DEVELOPMENT if any(map(_DEVELOPMENT.match, parts)) else BETA
+
+
+def _ambiguous(file: OldFile) -> SettingsError:
+    shown = [str(reading) for reading in file.readings[:_SHOWN_READINGS]]
+    if len(file.readings) > _SHOWN_READINGS:
+        shown.append(f"{len(file.readings) - _SHOWN_READINGS} other ways")
+    choices = [
+        *(Named(product=reading.product) for reading in file.readings if reading.product),
+        *(Named(board=reading.board) for reading in file.readings if reading.board),
+    ]
+    decisive = [choice for choice in choices if len(narrowed(file.readings, choice)) == 1]
+    flags = [
+        f"--product {choice.product}" if choice.product else f"--board {choice.board}"
+        for choice in decisive[:2]
+    ]
+    hint = f"Use {' or '.join(dict.fromkeys(flags))}, or say" if flags else "Say"
+    return SettingsError(
+        f"its name can be read as {', or as '.join(shown)}",
+        hint=f"{hint} how the files are named: --pattern '{{product}}_v{{version}}_{{board}}.bin'.",
+    )
 
 
 def _missing(file: OldFile) -> SettingsError:

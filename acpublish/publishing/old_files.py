@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
-from acpublish.errors import ImageError, NotAnImageError, SettingsError, reason_of
+from acpublish.errors import (
+    AcpublishError,
+    ImageError,
+    NotAnImageError,
+    SettingsError,
+    reason_of,
+)
+from acpublish.image.gzip import inflate
 from acpublish.image.model import Image, Kind
 from acpublish.image.reader import read
 from acpublish.publishing.image_files import read_file
 from acpublish.publishing.options import ImportOptions
 from acpublish.release import names
-from acpublish.release.filenames import Named
+from acpublish.release.filenames import (
+    SUFFIXES,
+    Named,
+    hardware_in,
+    narrowed,
+    says_filesystem,
+)
 from acpublish.release.names import ImageKind
 from acpublish.release.version import Version
+from acpublish.release.written_versions import version_in
 
-__all__ = ["OldFile", "old_files"]
+__all__ = ["OldFile", "old_files", "read_old_file", "version_order"]
 
-_SUFFIX = ".bin"
+_T = TypeVar("_T")
+
 #: ESP-IDF gives a project without a version "1" (``project.cmake``): a version has two numbers.
 _TWO_NUMBERS = re.compile(r"[0-9]+\.[0-9]")
 
@@ -30,11 +47,14 @@ class OldFile:
     Attributes:
         name: Its name, with the folders below the imported one and ``/`` between them.
         path: Where it is.
-        image: What its bytes are.
+        image: What its bytes are; for a gzip, those of the image in it.
         product: The product.
         version: The version.
         board: The board, as it is written.
-        error: Why it cannot be read.
+        kind: The kind that it is published as.
+        readings: The ways to read its name that fit what is known otherwise; if there are
+            several, what they differ in is not known.
+        error: Why it cannot be imported.
     """
 
     name: str
@@ -43,53 +63,78 @@ class OldFile:
     product: str | None = None
     version: Version | None = None
     board: str | None = None
-    error: ImageError | None = None
-
-    @property
-    def kind(self) -> ImageKind:
-        """The kind that it is published as."""
-        filesystem = self.image is not None and self.image.kind is Kind.FILESYSTEM
-        return "filesystem" if filesystem else "firmware"
+    kind: ImageKind = "firmware"
+    readings: tuple[Named, ...] = ()
+    error: AcpublishError | None = None
 
     @property
     def chip(self) -> str | None:
         """The chip that it is for, if the image says."""
         return self.image.chip if self.image else None
 
+    @property
+    def ambiguous(self) -> bool:
+        """Whether its name can be read in several ways."""
+        return len(self.readings) > 1
+
 
 def old_files(directory: Path, options: ImportOptions) -> tuple[OldFile, ...]:
-    """Returns the .bin files of a folder, the oldest version of each product first.
+    """Returns the images of a folder, the oldest version of each product first.
 
     Raises:
         SettingsError: There are no such files, or the folder cannot be read.
     """
     try:
         paths = sorted(directory.glob("/".join(["*"] * (options.pattern.depth + 1))))
-        files = [path for path in paths if _is_wanted(path, directory)]
-        if not files and not directory.is_dir():
+        found = [path for path in paths if _is_wanted(path, directory)]
+        if not found and not directory.is_dir():
             raise NotADirectoryError(0, "there is no such folder")
     except OSError as error:
         raise SettingsError(
             f"{directory} cannot be read: {reason_of(error)}",
             hint="Use the folder of the old .bin files.",
         ) from error
-    if not files:
+    if not found:
         raise SettingsError(
-            f"there are no {_SUFFIX} files in {directory.resolve()}",
+            f"there are no {SUFFIXES[0]} files in {directory.resolve()}",
             hint="Use the folder of the old .bin files; --pattern '{product}/{version}.bin' looks "
             "into the folders below it.",
         )
-    return tuple(sorted((_identified(path, directory, options) for path in files), key=_order))
+    files = [_identified(path, directory, options) for path in found]
+    if options.board:
+        files = _one_hardware(files)
+    return tuple(sorted(files, key=_order))
+
+
+def read_old_file(path: Path) -> bytes:
+    """Returns the bytes of a file; of a gzip, those in it, because devices report their digest.
+
+    Raises:
+        NotAnImageError: It cannot be read, or is larger than any flash chip.
+    """
+    data = read_file(path)
+    if read(data).kind is not Kind.GZIP:
+        return data
+    inflated = inflate(data)
+    return data if inflated.problems else inflated.data
+
+
+def version_order(version: Version) -> tuple[object, ...]:
+    """Returns the key that orders versions, a fourth number included.
+
+    By SemVer, build metadata orders nothing; in many old schemes it is a fourth number.
+    """
+    numbers = tuple(int(part) if part.isdigit() else 0 for part in version.build.split("."))
+    return (version.precedence, numbers, version.build)
 
 
 def _is_wanted(path: Path, directory: Path) -> bool:
     hidden = any(part.startswith(".") for part in path.relative_to(directory).parts)
-    return path.suffix.lower() == _SUFFIX and not hidden and not path.is_dir()
+    return path.name.lower().endswith(SUFFIXES) and not hidden and not path.is_dir()
 
 
 def _identified(path: Path, directory: Path, options: ImportOptions) -> OldFile:
     name = path.relative_to(directory).as_posix()
-    named = options.pattern.read(name) or Named()
     if not path.is_file():
         broken = NotAnImageError(
             "it is not a readable file, or it is a broken link",
@@ -97,32 +142,69 @@ def _identified(path: Path, directory: Path, options: ImportOptions) -> OldFile:
         )
         return OldFile(name=name, path=path, error=broken)
     try:
-        image = read(read_file(path))
+        image = read(read_old_file(path))
     except ImageError as error:
         return OldFile(name=name, path=path, error=error)
-    product = image.stamp.product if image.stamp else named.product
-    board = options.board or (named.board and named.board.lower())
+    kind = _kind(image, name)
+    stamped = image.stamp.product if image.stamp else None
+    known = Named(
+        product=options.product or (stamped and names.product_from(stamped)),
+        version=_stamped_version(image),
+        board=options.board,
+    )
+    readings = options.pattern.read(name, filesystem=kind == "filesystem")
+    readings = narrowed(readings or (Named(),), known)
     return OldFile(
         name=name,
         path=path,
         image=image,
-        product=options.product or (product and names.product_from(product)),
-        version=_version(image, named),
-        board=board,
+        product=_agreed([reading.product for reading in readings]),
+        version=_agreed([reading.version for reading in readings]),
+        board=_agreed([reading.board for reading in readings]),
+        kind=kind,
+        readings=readings,
     )
 
 
-def _version(image: Image, named: Named) -> Version | None:
+def _agreed(values: Sequence[_T | None]) -> _T | None:
+    return values[0] if len(set(values)) == 1 else None
+
+
+def _kind(image: Image, name: str) -> ImageKind:
+    """Returns the kind: the bytes decide, and the name only where they say nothing."""
+    unknown = image.kind is Kind.UNKNOWN and says_filesystem(name)
+    return "filesystem" if unknown or image.kind is Kind.FILESYSTEM else "firmware"
+
+
+def _stamped_version(image: Image) -> Version | None:
     if image.stamp and _TWO_NUMBERS.search(image.stamp.version):
-        stamped = Version.guess(image.stamp.version)
-        if stamped is not None:
-            return stamped
-    return Version.guess(named.version) if named.version else None
+        return version_in(image.stamp.version)
+    return None
+
+
+def _one_hardware(files: Sequence[OldFile]) -> list[OldFile]:
+    """Leaves out files that ``--board`` would mix, although their names tell hardware apart."""
+    hardware: dict[tuple[str | None, str], set[str]] = {}
+    for file in files:
+        if version := hardware_in(file.name):
+            hardware.setdefault((file.product, file.kind), set()).add(version)
+    return [
+        replace(file, error=_mixed(versions))
+        if len(versions := hardware.get((file.product, file.kind), set())) > 1
+        else file
+        for file in files
+    ]
+
+
+def _mixed(hardware: Collection[str]) -> SettingsError:
+    return SettingsError(
+        f"the files of this product are for different hardware ({', '.join(sorted(hardware))}), "
+        "but --board names one board for all of them",
+        hint="Leave out --board, so that each gets the board in its name, or import each "
+        "hardware's files from a folder of their own.",
+    )
 
 
 def _order(file: OldFile) -> tuple[object, ...]:
-    precedence = file.version.precedence if file.version else (0,)
-    build = file.version.build if file.version else ""
-    # By SemVer, build metadata orders nothing; in many old schemes it is a fourth number.
-    numbers = tuple(int(part) if part.isdigit() else 0 for part in build.split("."))
-    return (file.version is None, file.product or "", precedence, numbers, build, file.name)
+    order = version_order(file.version) if file.version else ()
+    return (file.version is None, file.product or "", order, file.name)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from acpublish.release.adoption import Adoption
 from acpublish.release.manifest import Release, ReleaseImage
 
-__all__ = ["release_lines", "running_line"]
+__all__ = ["never_updated_lines", "release_lines", "running_line"]
 
 _SHOWN = 20
 
@@ -45,11 +45,27 @@ def release_lines(releases: Sequence[Release]) -> list[str]:
 def running_line(running: Sequence[Adoption]) -> str:
     """Returns a line for a person on what the devices run that have contacted a server."""
     groups = [
-        f"{group.count} {group.board or 'of an unknown board'} with "
-        f"{group.version or 'an image that is not published here'}"
+        f"{group.count} {group.board or 'of an unknown board'} with {_image(group)}"
         for group in running
     ]
     return f"devices that checked in: {', '.join(groups)}"
+
+
+def never_updated_lines(running: Iterable[Adoption]) -> list[str]:
+    """Returns a line for each board whose devices will never be updated."""
+    return [
+        f"warning: {group.count} {group.board or 'of an unknown board'} will never be updated: "
+        "they report a version higher than every release. Publish a higher version, or flash them "
+        "once over the serial port."
+        for group in running
+        if group.never_updated
+    ]
+
+
+def _image(group: Adoption) -> str:
+    if group.unverified:
+        return f"{group.version} (unverified)"
+    return group.version or "an image that is not published here"
 
 
 def _newest_orders(images: Iterable[ReleaseImage]) -> dict[tuple[str, str, str], int]:

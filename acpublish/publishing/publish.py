@@ -32,9 +32,9 @@ from acpublish.release import names
 from acpublish.release.checks.facts import Facts, Result
 from acpublish.release.checks.registry import run
 from acpublish.release.decision import choose
-from acpublish.release.manifest import Release
+from acpublish.release.manifest import PROVENANCE_CORE, Release
 from acpublish.release.placement import Candidate
-from acpublish.release.secrets import find_secrets
+from acpublish.release.secret_search import find_secrets
 from acpublish.release.signatures import signed, submitted_statement
 from acpublish.release.submission import Submission
 from acpublish.release.version import Version
@@ -94,13 +94,12 @@ def publish_image(
 
 
 def _submission(image: Image, options: PublishOptions, source: VersionSource) -> Submission:
-    coordinates = options.complete(
-        version=source.version(image.unstamped_sha256),
-        channel=options.channel or source.channel,
-    )
     declared = with_partitions(options.declared, options.partitions, options.kind)
     return Submission(
-        **coordinates.as_arguments(),
+        **options.complete(
+            version=source.version(image.unstamped_sha256),
+            channel=options.channel or source.channel,
+        ),
         provenance=options.provenance,
         private=options.private,
         compress=options.compress,
@@ -243,6 +242,14 @@ def preflight(
         skipped=options.skipped_checks,
         trusted_keys=trusted_keys,
     )
+    if isinstance(options, PublishOptions):
+        candidate = Candidate(data=data, image=image, secrets=())
+        facts = replace(
+            facts,
+            gzip=options.compress,
+            gzip_bytes=candidate.gzip_bytes if options.compress else None,
+            core=options.provenance.get(PROVENANCE_CORE),
+        )
     return run(_as_signed(facts, options))
 
 
@@ -253,8 +260,7 @@ def _as_signed(facts: Facts, options: CheckOptions) -> Facts:
     """
     if facts.product is None or facts.version is None or facts.board is None:
         return facts
-    coordinates = facts.complete(channel=facts.channel or names.STABLE)
-    unsigned = Submission(**coordinates.as_arguments())
+    unsigned = Submission(**facts.complete(channel=facts.channel or names.STABLE))
     signer = private_key(options.signing_key) if options.signing_key else None
     return replace(
         facts,

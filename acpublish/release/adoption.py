@@ -21,11 +21,16 @@ class Adoption:
         board: The board that they request updates for; empty if that is not known.
         version: The release; None for an image that is not in any release.
         count: The number of devices.
+        unverified: Whether the version is only what they report after they received it.
+        never_updated: Whether they report a version higher than every release, and run an image
+            that is in none, so that nothing is ever offered to them.
     """
 
     board: str
     version: str | None
     count: int
+    unverified: bool = False
+    never_updated: bool = False
 
     @classmethod
     def from_dict(cls, document: Any) -> Adoption:
@@ -45,11 +50,19 @@ class Adoption:
                 "the server's list of devices cannot be read",
                 hint="Install the version of acpublish that the server has.",
             )
-        return cls(board=board, version=version and str(version), count=count)
+        return cls(
+            board=board,
+            version=version and str(version),
+            count=count,
+            unverified=fields.get("unverified") is True,
+            never_updated=fields.get("never_updated") is True,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Returns it as JSON types."""
-        return {"board": self.board, "version": self.version, "count": self.count}
+        document = {"board": self.board, "version": self.version, "count": self.count}
+        marks = {"unverified": self.unverified, "never_updated": self.never_updated}
+        return {**document, **{name: True for name, marked in marks.items() if marked}}
 
 
 class RunningVersions:

@@ -9,7 +9,7 @@ from acpublish.errors import SettingsError
 from acpublish.release.names import BoardName, ChannelName, ImageKind, ProductName
 from acpublish.release.version import Version
 
-__all__ = ["CompleteCoordinates", "Coordinates", "visible_name"]
+__all__ = ["Coordinates"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +38,8 @@ class Coordinates:
 
     def complete(
         self, *, version: Version | None = None, channel: ChannelName | None = None
-    ) -> CompleteCoordinates:
-        """Returns the coordinates with nothing missing that a release needs.
+    ) -> dict[str, Any]:
+        """Returns them as keyword arguments, with nothing missing that a release needs.
 
         Args:
             version: The version to use; None for the one that is known.
@@ -56,28 +56,4 @@ class Coordinates:
                 f"the release has no {' and no '.join(missing)}",
                 hint=f"Set {' and '.join(missing)}.",
             )
-        return CompleteCoordinates(**known)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompleteCoordinates(Coordinates):
-    """Coordinates of which only the chip may be unknown."""
-
-    product: ProductName
-    version: Version
-    board: BoardName
-    channel: ChannelName
-
-    @property
-    def file(self) -> str:
-        """The name of the image's visible file."""
-        return visible_name(self.product, self.version, self.board, self.kind)
-
-
-def visible_name(product: str, version: Version, board: str, kind: ImageKind) -> str:
-    """Returns the name of an image's visible file in its product's directory.
-
-    It is never parsed: the manifest says what the file is.
-    """
-    mark = ".fs" if kind == "filesystem" else ""
-    return f"{product}-{version}_{board}{mark}.bin"
+        return known

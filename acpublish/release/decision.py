@@ -8,6 +8,10 @@ The rules of an automatic update, in order:
 4. A device that runs the target is up to date. Its digest decides; the version that it reports
    counts only if it sends no digest, and for filesystems, which a sketch's digest does not cover.
 5. Anything else is offered the target, compressed if :mod:`acpublish.release.gzip_choice` allows.
+   If its size shows that the device will refuse it, it is offered all the same: the device then
+   reports the exact error, and the reason says why nothing comes of it.
+6. An image that this very device has already received is another matter
+   (:mod:`acpublish.release.received`).
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from acpublish.image.model import ReportedDigests
+from acpublish.release.declared import flash_bytes
 from acpublish.release.gzip_choice import choose_form
 from acpublish.release.manifest import Compressed, Release, ReleaseImage
 from acpublish.release.names import ImageKind
@@ -31,7 +36,9 @@ __all__ = [
     "choose",
     "decide_file",
     "decide_update",
+    "is_known",
     "kind_wanted",
+    "reports_version",
     "runs",
 ]
 
@@ -51,13 +58,17 @@ class Rule(str, Enum):
     NO_TARGET = "no target"
     NEWEST_ON_CHANNEL = "newest on channel"
     REQUESTED_BY_NAME = "requested by name"
+    DOES_NOT_FIT = "does not fit"
+    FLASH_TOO_SMALL = "flash too small"
     SAME_DIGEST = "same digest"
     SAME_VERSION = "same version"
     SAME_FILESYSTEM = "same filesystem"
     FILESYSTEM_VERSION_MISSING = "filesystem version missing"
-    FILESYSTEM_VERSION_UNREADABLE = "filesystem version unreadable"
+    FILESYSTEM_RECEIVED = "filesystem received"
+    RECEIVED_UNVERIFIED = "received, unverified"
     LOWER_THAN_REPORTED = "lower than reported"
     LOWER_THAN_RUNNING = "lower than running"
+    NEVER_UPDATED = "never updated"
     OTHER_FAMILY = "other family"
     OTHER_KIND = "other kind"
     NOT_FLASHABLE = "not flashable"
@@ -90,15 +101,6 @@ class Decision:
     release: Release | None = None
     image: ReleaseImage | None = None
     compressed: Compressed | None = None
-
-    @property
-    def has_forms(self) -> bool:
-        """Whether an image is offered that has two forms, between which the device's space decides.
-
-        Otherwise neither ``sketch_size`` nor ``free_space`` of its report counts.
-        """
-        offers = self.verdict is Verdict.OFFER
-        return offers and self.image is not None and self.image.compressed is not None
 
 
 #: A rule that was met, and why in words; None if it was not met.
@@ -150,7 +152,7 @@ def decide_update(
         reason = f"no {kind_wanted(report)} for {board} on {channel}"
         return Decision(verdict=Verdict.NOTHING, rule=Rule.NO_TARGET, reason=reason)
     release, image = target.release, target.image
-    if _other_family(report.family, image.family):
+    if _other_family(report, image.family):
         return _refused_family(report.family, image.family)
     up_to_date = _downgrade(report, releases, board, release.version)
     if up_to_date is None and report.mode is Mode.FILESYSTEM:
@@ -162,14 +164,18 @@ def decide_update(
         return Decision(
             verdict=Verdict.UP_TO_DATE, rule=rule, reason=reason, release=release, image=image
         )
-    reason, compressed = f"{release.version} is the newest on {channel}", None
+    rule, reason = Rule.NEWEST_ON_CHANNEL, f"{release.version} is the newest on {channel}"
+    form = None
     if image.compressed is not None and report.mode is Mode.SKETCH:
         form = choose_form(report, releases, image)
-        reason, compressed = f"{reason}; {form.reason}", form.compressed
+    compressed = form.compressed if form else None
+    if compressed is None and (refusal := _refused_by_device(report, image.size, image.flash_size)):
+        rule, words = refusal
+        reason = f"{release.version} {words}"
     return Decision(
         verdict=Verdict.OFFER,
-        rule=Rule.NEWEST_ON_CHANNEL,
-        reason=reason,
+        rule=rule,
+        reason=f"{reason}; {form.reason}" if form else reason,
         release=release,
         image=image,
         compressed=compressed,
@@ -189,6 +195,9 @@ def decide_file(
     running: ReportedDigests,
     version: str | None = None,
     flashable: bool = True,
+    size_bytes: int = 0,
+    flash_size: str | None = None,
+    compressed: bool = False,
 ) -> Decision:
     """Decides how to respond to a request for a file by its name.
 
@@ -199,11 +208,14 @@ def decide_file(
         running: What a device that runs it may report.
         version: The version of a release's image.
         flashable: False for what would ruin a device: a bootloader or a merged factory image.
+        size_bytes: The size of the file.
+        flash_size: The flash size in the header of the image, inflated.
+        compressed: Whether the file is a gzip, into which a device cannot look.
     """
     if report.updater and not flashable and report.mode is Mode.SKETCH:
         reason = "the file is not an update image"
         return Decision(verdict=Verdict.REFUSE, rule=Rule.NOT_FLASHABLE, reason=reason)
-    if _other_family(report.family, family):
+    if _other_family(report, family):
         return _refused_family(report.family, family)
     wanted = kind_wanted(report)
     # A request for a version only does not say of which kind.
@@ -213,12 +225,20 @@ def decide_file(
     same: _Match = None
     if report.mode is Mode.SKETCH:
         same = _same(report, running, version)
-    elif report.mode is Mode.FILESYSTEM and _reports_version(report, version):
+    elif report.mode is Mode.FILESYSTEM and reports_version(report, version):
         same = Rule.SAME_FILESYSTEM, f"the device reports filesystem {version}"
     if same is not None:
         rule, reason = same
         return Decision(verdict=Verdict.UP_TO_DATE, rule=rule, reason=reason)
-    return Decision(verdict=Verdict.OFFER, rule=Rule.REQUESTED_BY_NAME, reason="requested by name")
+    refusal = _refused_by_device(report, size_bytes, flash_size)
+    if refusal is None:
+        reason = "requested by name"
+        return Decision(verdict=Verdict.OFFER, rule=Rule.REQUESTED_BY_NAME, reason=reason)
+    rule, words = refusal
+    # After such a gzip the device would refuse every later update.
+    ruins = compressed and rule is Rule.FLASH_TOO_SMALL
+    verdict = Verdict.REFUSE if ruins else Verdict.OFFER
+    return Decision(verdict=verdict, rule=rule, reason=f"requested by name, but the image {words}")
 
 
 def runs(report: Report, running: ReportedDigests, version: str | None) -> bool:
@@ -238,12 +258,12 @@ def _same(report: Report, running: ReportedDigests, version: str | None) -> _Mat
         if report.sketch_md5 in running.md5s or report.sketch_sha256 in running.sha256s:
             return Rule.SAME_DIGEST, "the device's digest matches the image"
         return None
-    if _reports_version(report, version):
+    if reports_version(report, version):
         return Rule.SAME_VERSION, f"the device reports {version} and no digest"
     return None
 
 
-def _reports_version(report: Report, version: str | None) -> bool:
+def reports_version(report: Report, version: str | None) -> bool:
     """Returns whether the device reports this version, with or without a ``v`` in front of it."""
     if report.version is None or version is None:
         return False
@@ -253,8 +273,42 @@ def _reports_version(report: Report, version: str | None) -> bool:
     )
 
 
-def _other_family(device: Family | None, image: Family | None) -> bool:
-    return device is not None and image is not None and device != image
+def _refused_by_device(report: Report, size_bytes: int, flash_size: str | None) -> _Match:
+    """Returns why the device will refuse a plain image for its size; None if it is not known to.
+
+    The updaters compare exactly what they report: the ESP8266's the size of its flash chip with
+    the image's header (``ESP8266httpUpdate.cpp``: "New Binary Does Not Fit Flash Size"), and both
+    the free space with the size of a sketch ("Not Enough space"). For an ESP32 the free space is
+    the size of the next OTA slot (``Esp.cpp``: ``getFreeSketchSpace``).
+    """
+    if report.mode is not Mode.SKETCH:
+        return None
+    required, chip_size = flash_bytes(flash_size or ""), report.chip_size
+    if report.family == "esp8266" and required and chip_size and required > chip_size:
+        return Rule.FLASH_TOO_SMALL, (
+            f"is for {flash_size} of flash, but the device has {_flash_text(chip_size)}, so it "
+            "will refuse it"
+        )
+    if report.free_space is not None and size_bytes > report.free_space:
+        return Rule.DOES_NOT_FIT, (
+            f"does not fit: the device has {report.free_space // 1000} kB free, the image needs "
+            f"{-(-size_bytes // 1000)} kB"
+        )
+    return None
+
+
+def _flash_text(size_bytes: int) -> str:
+    """Returns the size of a flash chip as esptool spells it."""
+    mebibytes, rest = divmod(size_bytes, 1024 * 1024)
+    return f"{size_bytes // 1024}KB" if rest else f"{mebibytes}MB"
+
+
+def _other_family(report: Report, image: Family | None) -> bool:
+    """Returns whether a device would install an image for the other family.
+
+    A client that is not an updater installs nothing itself: a gateway may get the image for others.
+    """
+    return report.updater and None not in (report.family, image) and report.family != image
 
 
 def _refused_family(device: Family | None, image: Family | None) -> Decision:
@@ -262,9 +316,35 @@ def _refused_family(device: Family | None, image: Family | None) -> Decision:
     return Decision(verdict=Verdict.REFUSE, rule=Rule.OTHER_FAMILY, reason=reason)
 
 
-def _downgrade(report: Report, releases: Iterable[Release], board: str, offered: Version) -> _Match:
+def is_known(report: Report, releases: Iterable[Release]) -> bool:
+    """Returns whether a release has the image whose digest a device reports."""
+    return any(
+        image.kind == "firmware" and runs(report, image.running, None)
+        for release in releases
+        for image in release.images
+    )
+
+
+def _is_stuck(report: Report, reported: Version, releases: Sequence[Release]) -> bool:
+    """Returns whether nothing that is published can ever be offered to the device.
+
+    Its claim then most likely comes from a default of the build, and no release carries it.
+    """
+    if report.mode is Mode.FILESYSTEM or not (report.sketch_md5 or report.sketch_sha256):
+        return False
+    highest = all(release.version.precedence < reported.precedence for release in releases)
+    return highest and not is_known(report, releases)
+
+
+def _downgrade(report: Report, releases: Sequence[Release], board: str, offered: Version) -> _Match:
     reported = Version.or_none(report.version)
     if reported and offered.precedence < reported.precedence:
+        if _is_stuck(report, reported, releases):
+            reason = (
+                f"the device reports {reported}, higher than every release, and no release has its "
+                "image, so it will never be updated"
+            )
+            return Rule.NEVER_UPDATED, reason
         reason = f"{offered} is lower than {reported}, which the device reports"
         return Rule.LOWER_THAN_REPORTED, reason
     if report.mode is not Mode.SKETCH or not (report.sketch_md5 or report.sketch_sha256):
@@ -287,8 +367,8 @@ def _filesystem_up_to_date(report: Report, offered: Version) -> _Match:
         return Rule.FILESYSTEM_VERSION_MISSING, reason
     reported = Version.or_none(report.version)
     if reported is None:
-        reason = "the device reports a version that cannot be compared"
-        return Rule.FILESYSTEM_VERSION_UNREADABLE, reason
+        # What cannot be compared counts as older; the device gets it once (release.received).
+        return None
     # Development versions may differ only in their build metadata, which orders nothing.
     if reported.precedence == offered.precedence and reported.build not in ("", offered.build):
         return None

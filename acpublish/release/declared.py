@@ -23,6 +23,7 @@ _TYPES: Mapping[str, type] = {
     "slot_bytes": int,
     "layout": str,
     "flash_bytes": int,
+    "ota_bytes": int,
     "changed": bool,
     "debug": bool,
 }
@@ -37,6 +38,8 @@ class Declared:
             of the filesystem.
         layout: SHA-256 of the board's partition layout, lower-case hex.
         flash_bytes: The size of the board's flash chip.
+        ota_bytes: ESP8266: the flash before its filesystem, which the running image and the one
+            that replaces it share during an update.
         changed: Whether the working tree had uncommitted changes.
         debug: Whether it is a debug build.
     """
@@ -44,6 +47,7 @@ class Declared:
     slot_bytes: int | None = None
     layout: str | None = None
     flash_bytes: int | None = None
+    ota_bytes: int | None = None
     changed: bool | None = None
     debug: bool | None = None
 

@@ -8,7 +8,10 @@ be lost, so in doubt it gets the plain image. The rules:
 2. That release was built with a core whose eboot can inflate.
 3. Its flash mode is that of the image, because nothing corrects the mode inside a gzip
    (``Updater.cpp``: ``_writeBuffer`` changes byte 2 of a plain image only).
-4. The gzip fits into the free space, and together with the inflated image into the whole space.
+4. Its flash chip is not smaller than the image's header says. The updater refuses such an image if
+   it is plain, but cannot look into a gzip; afterwards it refuses every update, as the header in
+   flash no longer suits the chip (``Updater.cpp``: ``end`` and ``begin``, ``checkFlashConfig``).
+5. The gzip fits into the free space, and together with the inflated image into the whole space.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from acpublish.errors import VersionError
+from acpublish.release.declared import flash_bytes
 
 if TYPE_CHECKING:
     # Each build checks the core in its settings, and does not need these.
@@ -32,6 +36,7 @@ __all__ = [
     "core",
     "core_of_framework",
     "inflates",
+    "sectors",
 ]
 
 #: The first core whose eboot inflates a gzip (release notes of core 2.7.0).
@@ -117,7 +122,7 @@ def choose_form(report: Report, releases: Iterable[Release], image: ReleaseImage
         return Form(reason=f"plain: the core of {version}, which it runs, is not known")
     if not inflates(core):
         return Form(reason=f"plain: it runs {version}, built with core {core}, older than 2.7")
-    refusal = _other_mode(report, current, image)
+    refusal = _other_mode(report, current, image) or _other_flash(report, image)
     refusal = refusal or _too_little_space(report, image.size, gzip.size)
     if refusal:
         return Form(reason=f"plain: {refusal}")
@@ -145,16 +150,28 @@ def _other_mode(report: Report, current: ReleaseImage, image: ReleaseImage) -> s
     return ""
 
 
+def _other_flash(report: Report, image: ReleaseImage) -> str:
+    required = flash_bytes(image.flash_size or "")
+    if required is None:
+        return "the flash size of the image is not known"
+    if report.chip_size is None:
+        return "the device does not report the size of its flash"
+    if required > report.chip_size:
+        return f"the image is for {image.flash_size} of flash, more than the device has"
+    return ""
+
+
 def _too_little_space(report: Report, image_bytes: int, gzip_bytes: int) -> str:
     if report.sketch_size is None or report.free_space is None:
         return "the device does not report how much space it has"
-    needed = _sectors(image_bytes) + _sectors(gzip_bytes)
-    if _sectors(gzip_bytes) > report.free_space:
+    needed = sectors(image_bytes) + sectors(gzip_bytes)
+    if sectors(gzip_bytes) > report.free_space:
         return f"the device has {report.free_space} bytes of free space"
     if needed > report.sketch_size + report.free_space:
         return f"image and gzip need {needed} bytes, more than the device has"
     return ""
 
 
-def _sectors(size: int) -> int:
+def sectors(size: int) -> int:
+    """Returns how many bytes of flash a file takes, in whole sectors."""
     return -(-size // _SECTOR_BYTES) * _SECTOR_BYTES

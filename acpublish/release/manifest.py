@@ -18,6 +18,7 @@ from acpublish.image.model import ReportedDigests
 from acpublish.keys import is_key_id
 from acpublish.release import names
 from acpublish.release.declared import Declared
+from acpublish.release.documents import LARGEST_NUMBER, loads, nesting
 from acpublish.release.names import IMAGE_KINDS, BoardName, ImageKind, ProductName
 from acpublish.release.version import Version
 from acpublish.wire import Family
@@ -33,6 +34,8 @@ _DIGESTS = {"md5": _MD5, "sha256": _SHA256}
 _SIGNATURE = re.compile(r"[A-Za-z0-9+/]{1,128}={0,2}\Z")
 #: The name of a visible file: one part of a path, with the characters of names and versions.
 _FILE = re.compile(r"[a-z0-9][a-z0-9._+-]*\Z")
+#: Deeper than any field of ours; a response adds a few levels to it.
+_MAX_NESTING = 32
 _FIX = "Restore it from a backup, or remove the file and publish this version again."
 
 
@@ -121,6 +124,7 @@ class ReleaseImage:
         family: The chip family, None if the image does not say.
         chip: As esptool spells it.
         flash_mode: As in :class:`acpublish.image.model.Image`.
+        flash_size: As esptool spells it; None if it is not known, as in older manifests.
         stamped: Whether the image contains product and version.
         running: What devices that run it may report.
         channels: The channels that point at it, each with its number in the product's order of
@@ -144,6 +148,7 @@ class ReleaseImage:
     family: Family | None = None
     chip: str | None = None
     flash_mode: str | None = None
+    flash_size: str | None = None
     stamped: bool = False
     running: ReportedDigests = field(default_factory=ReportedDigests)
     channels: Mapping[str, int] = field(default_factory=dict)
@@ -181,6 +186,7 @@ class ReleaseImage:
             family=fields.one_of("family", (*_FAMILIES, None)),
             chip=fields.get("chip", str, None),
             flash_mode=fields.get("flash_mode", str, None),
+            flash_size=fields.get("flash_size", str, None),
             stamped=fields.get("stamped", bool, False),
             running=ReportedDigests(
                 md5s=running.strings("md5s"),
@@ -213,6 +219,7 @@ class ReleaseImage:
             "family": self.family,
             "chip": self.chip,
             "flash_mode": self.flash_mode,
+            "flash_size": self.flash_size,
             "stamped": self.stamped,
             "running": {"md5s": list(self.running.md5s), "sha256s": list(self.running.sha256s)},
             "channels": dict(self.channels),
@@ -265,7 +272,7 @@ class Release:
             ManifestError: They are not JSON, or not a release.
         """
         try:
-            document = json.loads(text)
+            document = loads(text)
         except (ValueError, RecursionError) as error:
             raise ManifestError(f"{path} is not valid JSON", hint=_FIX) from error
         return cls.from_dict(document, path)
@@ -319,6 +326,8 @@ class _Fields:
             return value
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             raise ManifestError(f"{self._path}.{key} is not of type {kind.__name__}", hint=_FIX)
+        if isinstance(value, int) and not 0 <= value <= LARGEST_NUMBER:
+            raise ManifestError(f"{self._path}.{key} is not a possible number", hint=_FIX)
         return value
 
     def one_of(self, key: str, allowed: tuple[Any, ...]) -> Any:
@@ -349,6 +358,8 @@ class _Fields:
             raise ManifestError(
                 f"{self._path}.{key} contains something other than {kind.__name__}", hint=_FIX
             )
+        if kind is int and any(abs(value) > LARGEST_NUMBER for value in values.values()):
+            raise ManifestError(f"{self._path}.{key} contains too large a number", hint=_FIX)
         return dict(values)
 
     def signatures(self, key: str) -> tuple[ReleaseSignature, ...]:
@@ -363,7 +374,10 @@ class _Fields:
         return tuple(signatures)
 
     def rest(self) -> dict[str, Any]:
-        return {key: value for key, value in self._document.items() if key not in self._taken}
+        rest = {key: value for key, value in self._document.items() if key not in self._taken}
+        if nesting(rest) > _MAX_NESTING:
+            raise ManifestError(f"{self._path} is nested too deeply", hint=_FIX)
+        return rest
 
 
 def _named(check: Any, text: str, path: str) -> Any:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 
-from acpublish.errors import ConflictError
+from acpublish.errors import ConflictError, ImageError
 from acpublish.image.gzip import compress
 from acpublish.image.model import Image, Kind
 from acpublish.image.reader import read
@@ -24,11 +24,10 @@ from acpublish.image.stamper import stamp
 from acpublish.keys import PublicKey
 from acpublish.release.checks.facts import Result
 from acpublish.release.checks.registry import examine, findings_of, not_run, raise_errors
-from acpublish.release.coordinates import CompleteCoordinates
 from acpublish.release.manifest import PROVENANCE_CORE, Compressed, Release, ReleaseImage
-from acpublish.release.secrets import SecretFound, find_secrets
+from acpublish.release.secret_search import SecretFound, find_secrets
 from acpublish.release.signatures import merged, statement
-from acpublish.release.submission import Outcome, Receipt, Submission
+from acpublish.release.submission import CompleteCoordinates, Outcome, Receipt, Submission
 
 __all__ = ["Candidate", "Placement", "Prepared", "gzip_beside", "place", "prepare", "stamped"]
 
@@ -74,6 +73,15 @@ class Candidate:
             WrongKindError: No device could inflate it.
         """
         return compress(self.data, self.image)
+
+    @property
+    def gzip_bytes(self) -> int | None:
+        """The size of the gzip; None if there is none that is smaller than the image."""
+        try:
+            size = len(self.gzip)
+        except ImageError:
+            return None
+        return size if size < len(self.data) else None
 
     def stamped(self, coordinates: CompleteCoordinates) -> Candidate:
         """Returns the candidate with product and version stamped in, if it has a place for them.
@@ -176,7 +184,8 @@ def prepare(
         WrongKindError: A gzip is requested that no device could inflate.
     """
     keys = tuple(trusted_keys)
-    results = examine(candidate.image, submission, releases, keys, candidate.secrets)
+    gzip_bytes = candidate.gzip_bytes if submission.compress else None
+    results = examine(candidate.image, submission, releases, keys, candidate.secrets, gzip_bytes)
     warnings = raise_errors(findings_of(results))
     gzip, gzip_warnings = gzip_beside(candidate, submission)
     compressed = Compressed.of(gzip) if gzip else None
@@ -247,6 +256,8 @@ def place(
     stated = statement(submission.product, submission.version, fresh)
     placed = replace(
         fresh,
+        # Earlier versions did not keep it, and without it no device gets the gzip.
+        flash_size=fresh.flash_size or _flash_size(image, submission),
         compressed=fresh.compressed or compressed,
         signatures=merged(fresh.signatures, submission.signatures, stated, trusted_keys),
     )
@@ -289,7 +300,8 @@ def _outcome(published: ReleaseImage | None, placed: ReleaseImage) -> Outcome:
         return Outcome.PUBLISHED
     if published.channels != placed.channels:
         return Outcome.ADDED_TO_CHANNEL
-    if published.compressed != placed.compressed:
+    sizes_added = placed.compressed is not None and published.flash_size != placed.flash_size
+    if published.compressed != placed.compressed or sizes_added:
         return Outcome.COMPRESSED
     changed = published.signatures != placed.signatures
     return Outcome.SIGNED if changed else Outcome.ALREADY_PUBLISHED
@@ -308,11 +320,16 @@ def _new(image: Image, submission: Submission, now: datetime) -> ReleaseImage:
         family=image.family if submission.kind == "firmware" else None,
         chip=image.chip if submission.kind == "firmware" else None,
         flash_mode=image.flash_mode if submission.kind == "firmware" else None,
+        flash_size=_flash_size(image, submission),
         stamped=image.stamp is not None,
         running=image.running,
         provenance=dict(submission.provenance),
         declared=submission.declared,
     )
+
+
+def _flash_size(image: Image, submission: Submission) -> str | None:
+    return image.flash_size if submission.kind == "firmware" else None
 
 
 def _next_order(releases: Iterable[Release]) -> int:

@@ -8,12 +8,39 @@ from enum import Enum
 from typing import Any
 
 from acpublish.errors import SettingsError
-from acpublish.release.coordinates import CompleteCoordinates
+from acpublish.release.coordinates import Coordinates
 from acpublish.release.declared import Declared
 from acpublish.release.manifest import Compressed, ReleaseSignature
+from acpublish.release.names import BoardName, ChannelName, ImageKind, ProductName
 from acpublish.release.secrets import SecretRules
+from acpublish.release.text import mapping_fault
+from acpublish.release.version import Version
 
-__all__ = ["Outcome", "Receipt", "Submission"]
+__all__ = ["CompleteCoordinates", "Outcome", "Receipt", "Submission", "visible_name"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompleteCoordinates(Coordinates):
+    """Coordinates of which only the chip may be unknown."""
+
+    product: ProductName
+    version: Version
+    board: BoardName
+    channel: ChannelName
+
+    @property
+    def file(self) -> str:
+        """The name of the image's visible file."""
+        return visible_name(self.product, self.version, self.board, self.kind)
+
+
+def visible_name(product: str, version: Version, board: str, kind: ImageKind) -> str:
+    """Returns the name of an image's visible file in its product's directory.
+
+    It is never parsed: the manifest says what the file is.
+    """
+    mark = ".fs" if kind == "filesystem" else ""
+    return f"{product}-{version}_{board}{mark}.bin"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +57,8 @@ class Submission(CompleteCoordinates):
         secrets: How to treat secrets in the image; not kept.
 
     Raises:
-        SettingsError: A value that the manifest needs as a string is not one.
+        SettingsError: A value that the manifest needs as a string is not one, is too long, or
+            contains what no response could contain.
     """
 
     provenance: Mapping[str, str] = field(default_factory=dict)
@@ -56,6 +84,9 @@ def _need_strings(what: str, mapping: Mapping[Any, Any]) -> None:
                 f"{what}: {key!a} is {value!a}, but both must be strings",
                 hint="Use only strings, such as {'commit': 'abc1234'}.",
             )
+    fault = mapping_fault(mapping)
+    if fault:
+        raise SettingsError(f"{what}: {fault}", hint="Use short text on one line.")
 
 
 class Outcome(str, Enum):

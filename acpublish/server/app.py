@@ -22,6 +22,7 @@ from acpublish.server.api.routes import create_api, status_of
 from acpublish.server.cache import AnswerCache, LocationCache
 from acpublish.server.checkins import CheckIns, DeviceCounts, Listener
 from acpublish.server.config import ServerOptions
+from acpublish.server.device_memory import DeviceMemory
 from acpublish.server.http import App, Message, Receive, Request, Scope, Send
 from acpublish.server.images import ImageSender
 from acpublish.server.listing import Listing
@@ -56,10 +57,11 @@ def create_app(
     locations = LocationCache(files)
     answers = AnswerCache()
     images = ImageSender(files, options.cache_bytes)
-    counts = DeviceCounts(catalog.has_board)
+    counts, memory = DeviceCounts(catalog.has_board), DeviceMemory()
+    check_ins = CheckIns([counts, memory, *listeners])
     return Application(
         listing=Listing(files, locations, answers),
-        updates=Updates(catalog, locations, images, CheckIns([counts, *listeners])),
+        updates=Updates(catalog, locations, images, check_ins, memory),
         api=create_api(catalog, tokens, counts, options.upload_bytes, answers),
         log=log or AccessLog(None),
     )

@@ -151,12 +151,17 @@ async def send_bytes(connection: Connection | None, send: Send, body: bytes) -> 
 
 
 async def send_file(
-    connection: Connection | None, send: Send, file: BinaryIO, first: int, size: int
+    connection: Connection | None,
+    send: Send,
+    file: BinaryIO,
+    first: int,
+    size: int,
+    unchanged: Callable[[], bool],
 ) -> bool:
     """Sends a part of a file that is too large for the cache.
 
-    If the rest cannot be read, the response is left incomplete, so uvicorn closes the connection:
-    the client must not take it for the whole.
+    If the rest cannot be read, or the file was written to meanwhile, the response is left
+    incomplete, so uvicorn closes the connection: the client must not take it for the whole.
 
     Args:
         connection: The connection.
@@ -164,6 +169,7 @@ async def send_file(
         file: The file.
         first: The offset of the part's first byte.
         size: The size of the part, in bytes.
+        unchanged: Returns whether the file is still in the state in which it was opened.
 
     Returns:
         Whether all of it has drained; False also if that cannot be known.
@@ -182,6 +188,10 @@ async def send_file(
             _log.error("a file got shorter while it was being sent")
             return False
         size -= len(chunk)
+        # All that was read before the last piece was read in the state that is compared now.
+        if not size and not await asyncio.to_thread(unchanged):
+            _log.error("a file was written to while it was being sent; the download is broken off")
+            return False
         for offset in range(0, len(chunk), PIECE_BYTES):
             await _part(send, chunk[offset : offset + PIECE_BYTES])
             taken = taken and connection is not None and not connection.closing

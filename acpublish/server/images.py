@@ -13,16 +13,17 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from acpublish.bounded import BoundedDict
 from acpublish.catalog.contents import CatalogFiles
-from acpublish.catalog.loose import LARGEST_READ_BYTES, Content, Identity, identity, settled
+from acpublish.catalog.loose import LARGEST_READ_BYTES, Content, Identity, identity
+from acpublish.catalog.servable import Use
 from acpublish.errors import CatalogError, NotFoundError
 from acpublish.image.gzip import inflate
-from acpublish.image.model import Image, Integrity, Kind, ReportedDigests
+from acpublish.image.model import Image, Kind, ReportedDigests
 from acpublish.image.stamp_record import fits
 from acpublish.release.manifest import Compressed, Release, ReleaseImage
 from acpublish.release.names import ImageKind
@@ -41,8 +42,7 @@ __all__ = ["ImageSender", "Served", "Transfer", "of_compressed", "of_image", "of
 
 _MAX_SERVED = 10_000
 _MAX_COMPARED = 10_000
-_FIRMWARE = (Kind.APPLICATION, Kind.GZIP, Kind.SIGNED)
-_RUINOUS = (Kind.MERGED, Kind.BOOTLOADER)
+_NOT_FIRMWARE = (Kind.UNKNOWN, Kind.FILESYSTEM)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +61,9 @@ class Served:
         version: Its version, from the manifest or the stamp.
         running: What devices that run it may report.
         flashable: False if flashing it would ruin a device.
+        flash_size: The flash size in the image's header, as esptool spells it.
+        compressed: Whether a hand-copied file is a gzip of an image.
+        unmarked: Whether it may be a filesystem, but has no mark: only who asks for one gets it.
         inflated: The SHA-256 that a gzip must inflate to; None for anything else.
         headers: The headers of a response with the whole file.
     """
@@ -76,6 +79,9 @@ class Served:
     version: str | None = None
     running: ReportedDigests = field(default_factory=ReportedDigests)
     flashable: bool = True
+    flash_size: str | None = None
+    compressed: bool = False
+    unmarked: bool = False
     inflated: str | None = None
     headers: Headers = field(default_factory=list)
 
@@ -92,6 +98,7 @@ def of_release(release: Release, image: ReleaseImage, path: Path) -> Served:
         kind=image.kind,
         version=str(release.version),
         running=image.running,
+        flash_size=image.flash_size,
         headers=image_headers(image.file, image.size, image.md5, image.sha256),
     )
 
@@ -113,10 +120,10 @@ def of_compressed(image: ReleaseImage, gzip: Compressed, path: Path) -> Served:
 def of_image(path: Path, state: Identity, image: Image) -> Served:
     """Describes a hand-copied file."""
     kind: ImageKind | None = None
-    if image.kind in _FIRMWARE:
-        kind = "firmware"
-    elif image.kind is Kind.FILESYSTEM:
+    if image.kind is Kind.FILESYSTEM:
         kind = "filesystem"
+    elif image.kind is not Kind.UNKNOWN:
+        kind = "firmware"
     return Served(
         name=path.name,
         path=path,
@@ -130,20 +137,19 @@ def of_image(path: Path, state: Identity, image: Image) -> Served:
         # It goes into a header, and a file may contain anything.
         version=image.stamp.version if image.stamp and fits(image.stamp.version) else None,
         running=image.running,
-        flashable=image.kind not in _RUINOUS and not _broken(image),
+        flashable=_flashable(image) and not image.is_broken,
+        flash_size=image.flash_size,
+        compressed=image.compressed,
         headers=image_headers(path.name, image.size, image.md5, image.sha256),
     )
 
 
-def _broken(image: Image) -> bool:
-    """Returns whether a device that flashes it would get less than the image, or different bytes.
+def _flashable(image: Image) -> bool:
+    """Returns whether the file is no firmware that ruins a device, as a bootloader or a part does.
 
-    The MD5 that is sent with a truncated file matches its bytes, so it does not protect the device.
-    Bytes after a sound image do no harm.
+    Nothing is known of a file of an unknown kind, so the device decides.
     """
-    sums = (image.checksum, image.crc, image.digest)
-    sound = image.checksum is Integrity.VALID and Integrity.INVALID not in sums
-    return image.damaged and not sound
+    return image.is_application or image.kind in _NOT_FIRMWARE
 
 
 @dataclass(slots=True)
@@ -204,19 +210,32 @@ class ImageSender:
         try:
             status = os.stat(path)
         except OSError as error:
-            raise NotFoundError("the file is gone", hint="Request it again.") from error
-        state = identity(status)
+            raise _gone() from error
+        state, loose = identity(status), self._files.loose
+        # A state that was judged before is that of the same file, whatever the path leads to now.
+        glance = loose.seen(str(path), status)
+        if glance is None:
+            glance = await asyncio.to_thread(loose.glance, str(path), status)
+        if glance is None or glance.use is Use.WITHHELD:
+            raise _gone()
+        unmarked = glance.use is Use.UNMARKED
         if status.st_size > LARGEST_READ_BYTES:
-            if not settled(status):
+            if not loose.settled(str(path), status):
                 raise NotFoundError("the file is not complete yet", hint="Request it again.")
             headers = image_headers(path.name, status.st_size)
             return Served(
-                name=path.name, path=path, size=status.st_size, state=state, headers=headers
+                name=path.name,
+                path=path,
+                size=status.st_size,
+                state=state,
+                unmarked=unmarked,
+                headers=headers,
             )
-        image = self._files.loose.known(path, status)
+        image = loose.known(path, status)
         if image is None:
             image = (await self._loose_content(path, state)).image
-        return of_image(path, state, image)
+        served = of_image(path, state, image)
+        return replace(served, unmarked=True) if unmarked else served
 
     async def send(
         self, request: Request, served: Served, send: Send, transfer: Transfer | None = None
@@ -252,11 +271,13 @@ class ImageSender:
         if served.size > self._objects.largest_bytes:
             if served.inflated is not None:
                 raise CatalogError("the gzip is too large to read", hint="Use a larger cache.")
-            file = await asyncio.to_thread(self._open, served)
+            file, state = await asyncio.to_thread(self._open, served)
             with file:
                 transfer.status = status
                 await http.start_response(send, status, headers)
-                drained = await send_file(request.connection, send, file, first, size)
+                drained = await send_file(
+                    request.connection, send, file, first, size, lambda: _unchanged(file, state)
+                )
         else:
             body = await self._body(served)
             transfer.status = status
@@ -288,13 +309,18 @@ class ImageSender:
 
         return await self._contents.make((path, state), read)
 
-    def _open(self, served: Served) -> BinaryIO:
-        """Opens a file that is too large for the cache; a changed object is compared again."""
+    def _open(self, served: Served) -> tuple[BinaryIO, os.stat_result]:
+        """Opens a file that is too large for the cache; a changed object is compared again.
+
+        Returns:
+            The file, and its status before anything of it was read.
+        """
         try:
-            file = served.path.open("rb")
+            file = self._files.open(served.path, loose=served.state is not None)
         except OSError as error:
-            raise NotFoundError("the file is gone", hint="Request it again.") from error
-        now = identity(os.fstat(file.fileno()))
+            raise _gone() from error
+        status = os.fstat(file.fileno())
+        now = identity(status)
         try:
             if served.state is None and self._compared.get(served.path) != now:
                 if _sha256(file) != served.sha256:
@@ -308,7 +334,21 @@ class ImageSender:
         except BaseException:
             file.close()
             raise
-        return file
+        return file, status
+
+
+def _unchanged(file: BinaryIO, before: os.stat_result) -> bool:
+    """Returns whether nobody has written to a file since.
+
+    Another link to it, or one link less, also changes its change time, but not its bytes.
+    """
+    now = os.fstat(file.fileno())
+    linked = now.st_nlink != before.st_nlink
+    return (
+        now.st_size == before.st_size
+        and now.st_mtime_ns == before.st_mtime_ns
+        and (linked or now.st_ctime_ns == before.st_ctime_ns)
+    )
 
 
 def _compare_inside(data: bytes, sha256: str) -> None:
@@ -319,6 +359,10 @@ def _compare_inside(data: bytes, sha256: str) -> None:
             "the gzip does not contain the image that it belongs to",
             hint="Publish that image again.",
         )
+
+
+def _gone() -> NotFoundError:
+    return NotFoundError("the file is gone", hint="Request it again.")
 
 
 def _changing() -> NotFoundError:

@@ -33,6 +33,7 @@ from acpublish.wire import (
     MAX_SIZE_BYTES,
     Family,
     entry_cost,
+    is_requestable,
 )
 
 _log = logging.getLogger(__name__)
@@ -132,7 +133,7 @@ class Listing:
                 [*entries, *self._of_products(family)],
                 key=lambda entry: (-entry.modified, entry.name),
             )
-        bins = rows = 0
+        bins = rows = cut = 0
         for entry in entries:
             row = _row(entry)
             # The device cuts the seconds off, and each byte of its document counts.
@@ -142,9 +143,17 @@ class Listing:
             if entry.type == "bin":
                 bins += 1
                 if bins > DEVICE_LIST_BINS:
+                    cut += 1
                     continue
             rows += 1
             yield row
+        if cut:
+            _log.warning(
+                "a list for devices shows the newest %d images and omits %d older ones, because a "
+                "device cannot hold more",
+                DEVICE_LIST_BINS,
+                cut,
+            )
         if not rows:
             # A device shows an empty array as an error, and an entry that is not a bin as
             # "No available firmwares".
@@ -180,7 +189,11 @@ def _fits(entry: Entry, row: Row, family: Family) -> bool:
         return False
     if entry.size > MAX_SIZE_BYTES:
         return False
-    if entry_cost(row) > ENTRY_DOCUMENT_BYTES:
+    if not is_requestable(entry.name):
+        _log.warning("omitted from a device's list, no device can request it: %a", entry.name)
+        return False
+    # Nobody knows the version of ArduinoJson on the device, and 5 needs most.
+    if entry_cost(row, 5) > ENTRY_DOCUMENT_BYTES:
         _log.warning("omitted from a device's list, its name is too long: %s", ascii(entry.name))
         return False
     return True

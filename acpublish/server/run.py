@@ -23,6 +23,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.catalog.servable import signs_of_a_project
 from acpublish.catalog.state import state_dir
 from acpublish.errors import AcpublishError, MissingExtraError, SettingsError
 from acpublish.server.config import ServerOptions
@@ -52,6 +53,8 @@ _KEEP_ALIVE_S = 5
 _TICK_S = 0.05
 #: How long handlers need to notice that their connection is gone.
 _AFTER_ABORT_S = 1.0
+#: Enough to recognise the folder by; a line of the log stays a line.
+_MAX_SIGNS = 5
 
 
 def serve(options: ServerOptions, listeners: Sequence[Listener] = ()) -> int:
@@ -83,6 +86,7 @@ def _serve(options: ServerOptions, listeners: Sequence[Listener], writer: LogWri
     state = options.state or state_dir(options.catalog, os.environ)
     catalog = DirectoryCatalog(options.catalog, state)
     _repair(catalog)
+    _warn_of_project(catalog)
     tokens = Tokens(state)
     listener = listen(options.bind or own_address(), options.port)
     raise_open_files()
@@ -119,6 +123,17 @@ def _repair(catalog: DirectoryCatalog) -> None:
         return
     for file in repaired:
         _log.info("repaired: %s", file)
+
+
+def _warn_of_project(catalog: DirectoryCatalog) -> None:
+    signs = signs_of_a_project(str(catalog.root))
+    if signs:
+        _log.warning(
+            "%s looks like a project or a home, because it contains %s; only images, filesystems "
+            "and the texts that updates need are served. Use a separate folder for the catalog.",
+            catalog.root,
+            ", ".join(map(ascii, signs[:_MAX_SIGNS])),
+        )
 
 
 def _run(main: Coroutine[Any, Any, None]) -> None:

@@ -31,6 +31,7 @@ from acpublish.release.names import ImageKind
 from acpublish.server import http
 from acpublish.server.cache import LocationCache
 from acpublish.server.checkins import CheckIn, CheckIns, Delivered
+from acpublish.server.device_memory import DeviceMemory
 from acpublish.server.http import Request, Send
 from acpublish.server.images import ImageSender, Served, Transfer
 from acpublish.wire import UPDATE_PREFIX, Mode, Report
@@ -52,6 +53,7 @@ class Updates:
         locations: LocationCache,
         images: ImageSender,
         check_ins: CheckIns,
+        memory: DeviceMemory,
     ) -> None:
         """Prepares to respond.
 
@@ -60,11 +62,13 @@ class Updates:
             locations: What file names lead to.
             images: Sends files.
             check_ins: Gets every check-in, and what became of each offer.
+            memory: Knows what devices have received; it is one of the listeners.
         """
         self._catalog = catalog
         self._locations = locations
         self._images = images
         self._check_ins = check_ins
+        self._memory = memory
         self._decisions = DecisionCache()
 
     async def file(self, request: Request, send: Send) -> int:
@@ -94,6 +98,10 @@ class Updates:
         decision = self._decisions.decide(request.report, releases, product, board, channel)
         if decision.verdict is Verdict.NOTHING and not self._catalog.owns(product):
             return await self.file(request, send)
+        if decision.verdict is Verdict.OFFER and request.report.updater:
+            decision = self._memory.reconsider(
+                decision, request.report, request.address, releases, time.time()
+            )
         check_in = self._check_in(request, decision, product, board, channel)
         if decision.verdict is Verdict.UP_TO_DATE:
             return await http.not_modified(send)
@@ -106,6 +114,8 @@ class Updates:
 
     async def _named(self, request: Request, location: ReleaseFile | LooseFile, send: Send) -> int:
         served = await self._served(location)
+        if served.unmarked and request.report.mode is not Mode.FILESYSTEM:
+            return await http.missing(send)
         decision = decide_file(
             request.report,
             family=served.family,
@@ -113,6 +123,9 @@ class Updates:
             running=served.running,
             version=served.version,
             flashable=served.flashable,
+            size_bytes=served.size,
+            flash_size=served.flash_size,
+            compressed=served.compressed,
         )
         if isinstance(location, ReleaseFile):
             product, board = location.release.product, location.image.board
@@ -183,6 +196,8 @@ class Updates:
 
     async def _checksum(self, location: ReleaseFile | LooseFile, digest: str, send: Send) -> int:
         served = await self._served(location)
+        if served.unmarked:
+            return await http.missing(send)
         value = served.md5 if digest == "md5" else served.sha256
         if value is None:
             return await http.missing(send)
@@ -253,10 +268,12 @@ class DecisionCache:
 
     1. All that is remembered of a product belongs to one snapshot of its releases.
     2. Board, channel and kind have one target, chosen once. What has none is not remembered.
-    3. A decision about a target also depends on the report's family, mode, version and digests.
-    4. Only if the target's image has a gzip does the space of the device count as well. It would
-       keep up-to-date checks of one release apart, so such an offer is decided each time: a device
-       that gets an image can wait for this.
+    3. A decision about a target also depends on the report's family, mode, version and digests,
+       and on whether the client is an updater.
+    4. In an offer of firmware the device's flash and the space in it count as well. They would keep
+       up-to-date checks of one release apart, so such an offer is decided each time: a device that
+       gets an image can wait for this.
+    5. What a single device has received is not known here (:mod:`acpublish.server.device_memory`).
     """
 
     def __init__(self) -> None:
@@ -282,6 +299,7 @@ class DecisionCache:
                 self._snapshots[product] = snapshot
         device = (
             report.family,
+            report.updater,
             report.mode,
             report.version,
             report.sketch_md5,
@@ -289,10 +307,11 @@ class DecisionCache:
         )
         key = (board, channel, device)
         decision = snapshot.decisions.get(key)
-        if decision is None:
+        if decision is None or _depends_on_space(decision, report):
             target = snapshot.target(board, channel, kind_wanted(report))
-            decision = decide_update(report, releases, target, board=board, channel=channel)
-            if target is not None and not decision.has_forms:
+            relevant = snapshot.relevant(report)
+            decision = decide_update(report, relevant, target, board=board, channel=channel)
+            if target is not None and not _depends_on_space(decision, report):
                 snapshot.decisions[key] = decision
                 self._limit_all()
         return decision
@@ -305,6 +324,13 @@ class DecisionCache:
         decisions = [snapshot.decisions for snapshot in self._snapshots.values()]
         while sum(map(len, decisions)) > _MAX_DECISIONS_IN_ALL:
             max(decisions, key=len).clear()
+
+
+def _depends_on_space(decision: Decision, report: Report) -> bool:
+    if decision.verdict is not Verdict.OFFER or report.mode is not Mode.SKETCH:
+        return False
+    space = (report.free_space, report.sketch_size, report.chip_size)
+    return any(value is not None for value in space)
 
 
 class _Snapshot:
@@ -320,6 +346,25 @@ class _Snapshot:
             for image in release.images
             for channel in image.channels
         }
+
+        #: The positions of the releases whose images have a digest.
+        self._by_digest: dict[str, list[int]] = {}
+        for position, release in enumerate(releases):
+            for image in release.images:
+                for digest in (*image.running.md5s, *image.running.sha256s):
+                    self._by_digest.setdefault(digest, []).append(position)
+        positions = range(len(releases))
+        highest = max(positions, key=lambda at: releases[at].version.precedence, default=None)
+        self._highest = () if highest is None else (highest,)
+
+    def relevant(self, report: Report) -> tuple[Release, ...]:
+        """Returns the releases that count for a device: those that it may run, and the highest.
+
+        Searching thousands of releases for each device would let forged ones stop the server.
+        """
+        digests = (report.sketch_md5 or "", report.sketch_sha256 or "")
+        positions = {at for digest in digests for at in self._by_digest.get(digest, ())}
+        return tuple(self.releases[at] for at in sorted(positions.union(self._highest)))
 
     def target(self, board: str, channel: str, kind: ImageKind) -> Target | None:
         key = (board, channel, kind)

@@ -168,6 +168,14 @@ def test_the_source_layout_shows_each_package_and_module() -> None:
         assert re.search(rf"^  {re.escape(name)} ", drawn, re.M), name
 
 
+def test_the_modules_that_contributing_names_exist() -> None:
+    table = section((ROOT / "CONTRIBUTING.md").read_text(), "## Source layout")
+    rows = [row.split("|")[2] for row in table.splitlines() if row.startswith("| ")][1:]
+    paths = [path for row in rows for path in re.findall(r"`([^`]+)`", row)]
+    assert len(paths) > 10
+    assert [path for path in paths if not (ROOT / "acpublish" / path).exists()] == []
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_settings_in_the_documents_exist(document: Path) -> None:
     known = {f"custom_ota_{name}" for name in NAMES}

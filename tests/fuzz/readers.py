@@ -20,7 +20,7 @@ from tests.support.images import esp32_image, esp8266_image
 
 SEEDS = Path(__file__).resolve().parents[1] / "data" / "fuzz"
 _ESP32 = esp32_image(size=4096)
-_ESP8266 = esp8266_image(size=1024, eboot=False)
+_ESP8266 = esp8266_image(size=5120)
 
 
 def read_images(data: bytes) -> None:

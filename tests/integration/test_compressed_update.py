@@ -111,7 +111,7 @@ def test_a_known_device_gets_the_gzip_flashes_it_and_is_up_to_date(
     third = publish("3.0.0", seed=3, compress=True)
     assert sent_to(server, new).startswith(b"\x1f\x8b")
     assert asked(server, held).image == third
-    assert "compressed: it runs 1.0.0 of core 3.1.2" in logged(server)
+    assert "compressed: it runs 1.0.0, built with core 3.1.2" in logged(server)
 
 
 def test_from_the_plain_release_to_the_gzip_when_compression_is_added_later(

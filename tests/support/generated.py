@@ -27,7 +27,7 @@ class Recipe:
         sizes: Bytes of each segment; the first holds descriptor or record besides.
         seed: Chooses the bytes of the segments.
         flash: Header bytes 2 and 3.
-        sealed: Whether a SHA-256 ends the image (ESP32), or eboot and CRC words are there.
+        sealed: Whether a SHA-256 ends the image (ESP32), or the CRC words are filled in.
         mapped_twice: Whether the code is in flash, too, 64 KiB behind the constants (ESP32).
     """
 
@@ -98,8 +98,7 @@ def _esp8266(recipe: Recipe, parts: list[bytes]) -> bytes:
     image.entrypoint = 0x40100010
     image.flash_mode, image.flash_size_freq = recipe.flash
     _, app = image.save(None)
-    if not recipe.sealed:
-        return bytes(app)
     boot = bytearray(eboot(recipe.seed).ljust(4096, b"\xaa"))
     boot[2:4] = bytes(recipe.flash)
-    return with_crc_words(bytes(boot) + bytes(app))
+    image = bytes(boot) + bytes(app)
+    return with_crc_words(image) if recipe.sealed else image

@@ -3,6 +3,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -233,7 +236,7 @@ def test_only_old_files_are_cleared(tmp_path: Path) -> None:
     folder.mkdir()
     os.utime(old, (0, 0))
     os.utime(folder, (0, 0))
-    atomic.clear_leftovers([old, young, folder, tmp_path / "gone"], 3600)
+    atomic.clear_leftovers([old, young, folder, tmp_path / "gone", Path("/proc/1/x")], 3600)
     assert sorted(tmp_path.iterdir()) == [folder, young]
 
 
@@ -249,6 +252,42 @@ def test_a_lock_that_is_held_is_an_error_after_a_while(
         pass
     with atomic.exclusive(tmp_path):
         pass
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from acpublish import atomic
+with atomic.exclusive(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_wait_for_a_lock_is_told_once_with_its_holder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(atomic, "_LOCK_TELL_S", 0.1)
+    command = [sys.executable, "-c", HOLD, str(tmp_path / "catalog")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes, text=True) as holder:  # type: ignore[call-overload]
+        assert holder.stdout.readline() == "held\n"
+        releaser = threading.Timer(0.6, holder.stdin.close)
+        releaser.start()
+        with atomic.exclusive(tmp_path / "catalog"):
+            pass
+        releaser.join()
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 1
+    assert lines[0].startswith(f"waiting for the lock of {tmp_path / 'catalog'}")
+    if Path("/proc/locks").exists():
+        assert f"process {holder.pid} (" in lines[0]
+
+
+def test_the_parent_of_a_lock_is_never_created(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), atomic.exclusive(tmp_path / "missing/.acpublish"):
+        pass
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_in_the_place_of_a_directory_is_an_error(tmp_path: Path) -> None:

@@ -120,6 +120,15 @@ def test_no_headers_are_an_error(headers: list[tuple[bytes, bytes]]) -> None:
     assert isinstance(read_report(headers), Report)
 
 
+def test_arduinojson_5_needs_more_for_an_entry() -> None:
+    for length, size in ((106, 999_999), (102, 1_000_000)):
+        entry: dict[str, str | int] = {
+            "name": "n" * length, "type": "bin", "date": "2026-11-24", "time": "04:05", "size": size
+        }  # fmt: skip
+        assert entry_cost(entry, 5) == 256
+        assert entry_cost(entry, 6) < 256
+
+
 def test_the_rule_of_256_bytes() -> None:
     """Wire 6: it leaves 128 bytes of name."""
     entry: dict[str, str | int] = {

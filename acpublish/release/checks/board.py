@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from acpublish.release.checks.facts import Check, Facts, Judgement, Lacks, Severity, error, warning
 from acpublish.release.declared import flash_bytes
+from acpublish.release.gzip_choice import inflates, sectors
 
 __all__ = ["CHECKS"]
 
@@ -80,6 +81,68 @@ def _flash_size(facts: Facts) -> Judgement:
         )
 
 
+def _ota_space(facts: Facts) -> Judgement:
+    """Judges whether an ESP8266 has space for the image while another one is running.
+
+    The new image is received behind the running one and in front of the filesystem, both in whole
+    sectors (``Esp.cpp``: ``getFreeSketchSpace``, ``Updater.cpp``: ``begin``). A gzip must also
+    leave space for the image that eboot inflates from it.
+    """
+    if facts.image.family != "esp8266":
+        return
+    earlier = [
+        (release.version, image)
+        for release, image in facts.earlier()
+        if release.version != facts.version
+    ]
+    known = [facts.declared.ota_bytes, *(image.declared.ota_bytes for _, image in earlier)]
+    space = next(filter(None, known), None)
+    if space is None:
+        yield Lacks("the layout of the board's flash")
+        return
+    lacking = [
+        (_needed(facts, image.size, image.core) - (image.declared.ota_bytes or space), version)
+        for version, image in earlier
+    ]
+    excess, version = min(lacking, key=lambda entry: entry[0], default=(0, None))
+    if excess > 0:
+        yield error(
+            "ota-space",
+            f"the image does not fit over the air, not even next to {version}, the release that "
+            f"leaves the most space on this board: {excess} bytes too many",
+            _smaller(facts),
+        )
+        return
+    excess = _needed(facts, facts.image.size, facts.core) - space
+    if excess > 0:
+        yield warning(
+            "ota-space",
+            "devices that run this image cannot receive one of the same size over the air: "
+            f"{excess} bytes too many",
+            _smaller(facts),
+        )
+
+
+def _needed(facts: Facts, running_bytes: int, core: str | None) -> int:
+    """Returns how much flash an update takes from a running image that was built with this core."""
+    running, image = sectors(running_bytes), sectors(facts.image.size)
+    if facts.gzip_bytes is None or not inflates(core):
+        return running + image
+    gzip = sectors(facts.gzip_bytes)
+    return min(running + image, max(running, image) + gzip)
+
+
+def _smaller(facts: Facts) -> str:
+    if facts.gzip_bytes is None:
+        return (
+            "Publish it with --compress (devices need a release with its --core first), make it "
+            "smaller, or flash it over the serial port."
+        )
+    if facts.core is None:
+        return "Pass the core with --core, so that devices get gzips, or make the image smaller."
+    return "Make the image or the filesystem smaller, or flash it over the serial port."
+
+
 CHECKS = (
     Check(
         name="slot",
@@ -106,6 +169,18 @@ CHECKS = (
         "Otherwise a device would write beyond the end of its flash. This check needs the size of "
         "the board's flash, which PlatformIO knows.",
         judge=_flash_size,
+        kinds=("firmware",),
+    ),
+    Check(
+        name="ota-space",
+        severity=Severity.ERROR,
+        explanation="An ESP8266 has space for the image while another release is running. The "
+        "image that arrives and the one that runs share the flash before the filesystem. It is an "
+        "error if the image does not fit next to any release for the board, and a warning if it "
+        "does not fit next to itself, because then the next update would fail. A gzip "
+        "(--compress) needs less. This check needs the layout of the board's flash, which "
+        "PlatformIO knows, or an earlier release that was published with it.",
+        judge=_ota_space,
         kinds=("firmware",),
     ),
 )

@@ -10,9 +10,14 @@ from acpublish.image.model import Image, Stamp
 from acpublish.keys import PublicKey
 from acpublish.release.coordinates import Coordinates
 from acpublish.release.declared import Declared
-from acpublish.release.manifest import Release, ReleaseImage, ReleaseSignature
+from acpublish.release.manifest import (
+    PROVENANCE_CORE,
+    Release,
+    ReleaseImage,
+    ReleaseSignature,
+)
 from acpublish.release.names import IMAGE_KINDS, ImageKind
-from acpublish.release.secrets import SecretFound
+from acpublish.release.secret_search import SecretFound
 from acpublish.release.signatures import submitted_statement
 from acpublish.release.submission import Submission
 
@@ -77,6 +82,8 @@ class Facts(Coordinates):
         secrets: What was found in the bytes, None if they were not searched.
         secrets_stop: Whether a secret that is found is an error.
         gzip: Whether a gzip of the image is published as well.
+        gzip_bytes: The size of that gzip; None if there is none, or it is not known.
+        core: The ESP8266 Arduino core that the image was built with.
         declared: What only the client knows about the board and the build.
         signatures: What the release is signed with.
         stated: What a signature of the release must cover.
@@ -89,6 +96,8 @@ class Facts(Coordinates):
     secrets: tuple[SecretFound, ...] | None = None
     secrets_stop: bool = False
     gzip: bool = False
+    gzip_bytes: int | None = None
+    core: str | None = None
     declared: Declared = field(default_factory=Declared)
     signatures: tuple[ReleaseSignature, ...] | None = None
     stated: bytes | None = None
@@ -110,6 +119,7 @@ class Facts(Coordinates):
             releases=tuple(releases),
             secrets_stop=submission.secrets.severity == "error",
             gzip=submission.compress,
+            core=submission.provenance.get(PROVENANCE_CORE),
             declared=submission.declared,
             skipped=submission.skipped_checks,
             signatures=submission.signatures,

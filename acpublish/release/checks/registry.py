@@ -16,7 +16,7 @@ from acpublish.keys import PublicKey
 from acpublish.release.checks import board, course, identity, sound, trust
 from acpublish.release.checks.facts import Check, Facts, Finding, Lacks, Result, Severity
 from acpublish.release.manifest import Release
-from acpublish.release.secrets import SecretFound
+from acpublish.release.secret_search import SecretFound
 from acpublish.release.submission import Submission
 
 __all__ = [
@@ -94,6 +94,7 @@ def examine(
     releases: Iterable[Release],
     trusted_keys: Iterable[PublicKey] | None = None,
     secrets: tuple[SecretFound, ...] | None = None,
+    gzip_bytes: int | None = None,
 ) -> tuple[Result, ...]:
     """Runs every check on an image that is to be published.
 
@@ -102,10 +103,11 @@ def examine(
         submission: What they are published as.
         releases: The product's releases so far.
         trusted_keys: The keys that the product trusts; None if that is not known.
-        secrets: What :func:`acpublish.release.secrets.find_secrets` found in the bytes.
+        secrets: What :func:`acpublish.release.secret_search.find_secrets` found in the bytes.
+        gzip_bytes: The size of the gzip that is published as well, None if there is none.
     """
     facts = Facts.of(image, submission, releases, trusted_keys)
-    return run(replace(facts, secrets=secrets))
+    return run(replace(facts, secrets=secrets, gzip_bytes=gzip_bytes))
 
 
 def raise_errors(findings: Iterable[Finding]) -> tuple[str, ...]:

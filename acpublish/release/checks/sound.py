@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from acpublish.image.model import Kind
+from acpublish.image.model import Image, Kind
 from acpublish.release.checks.facts import Check, Facts, Judgement, Severity, error
 from acpublish.wire import MAX_IMAGE_BYTES
 
@@ -18,6 +18,10 @@ _WRONG_KINDS: dict[Kind, tuple[str, str]] = {
         "a bootloader",
         "Publish the application image, PlatformIO's firmware.bin.",
     ),
+    Kind.PART: (
+        "one part of a build, which no updater installs",
+        "Publish the application image, PlatformIO's firmware.bin.",
+    ),
     Kind.GZIP: (
         "a gzip file",
         "Publish the plain image (with board_build.gzip_fw that is firmware.bin.orig).",
@@ -31,7 +35,9 @@ _WRONG_KINDS: dict[Kind, tuple[str, str]] = {
         "Use the image that a device flashes, such as PlatformIO's firmware.bin.",
     ),
 }
-_FIRMWARE = frozenset({Kind.APPLICATION, Kind.MERGED, Kind.BOOTLOADER, Kind.SIGNED})
+_FIRMWARE = frozenset(
+    {Kind.APPLICATION, Kind.MERGED, Kind.BOOTLOADER, Kind.PART, Kind.SIGNED, Kind.GZIP}
+)
 
 
 def _empty(facts: Facts) -> Judgement:
@@ -42,21 +48,49 @@ def _empty(facts: Facts) -> Judgement:
 def _wrong_kind(facts: Facts) -> Judgement:
     image = facts.image
     if facts.kind == "filesystem":
-        if image.kind in _FIRMWARE:
-            yield error(
-                "wrong-kind",
-                f"this is firmware ({image.kind.value}), not a filesystem image",
-                "Publish it with --kind firmware, or use the image of the filesystem.",
-            )
+        yield from _no_filesystem(image)
         return
-    wrong = _WRONG_KINDS.get(image.kind)
-    if wrong:
-        yield error("wrong-kind", f"the file is {wrong[0]}", wrong[1])
+    kind = image.kind
+    if kind is Kind.SIGNED and image.content is not Kind.APPLICATION:
+        kind = image.content or Kind.UNKNOWN
+    if kind in _WRONG_KINDS:
+        what, hint = _WRONG_KINDS[kind]
+        yield error("wrong-kind", f"the file is {_description(image, kind) or what}", hint)
     elif _to_be_stamped(facts):
         yield error(
             "wrong-kind",
             "the image is signed, and a stamp would invalidate the signature",
             "Stamp it first (acpublish stamp), then sign, then publish.",
+        )
+
+
+def _description(image: Image, kind: Kind) -> str:
+    """Returns what the file is, if more than its kind is known; not what is inside a gzip."""
+    if kind is Kind.GZIP or not image.description:
+        return ""
+    return f"{image.description}, not an ESP image" if kind is Kind.UNKNOWN else image.description
+
+
+def _no_filesystem(image: Image) -> Judgement:
+    """Refuses what is known to be something else; a SPIFFS image need not have a mark."""
+    if image.kind is Kind.GZIP:
+        # The updater writes a filesystem to its partition as it comes.
+        yield error(
+            "wrong-kind",
+            "the file is a gzip, which no updater inflates into a filesystem",
+            "Publish the filesystem image itself, uncompressed.",
+        )
+    elif image.kind in _FIRMWARE:
+        yield error(
+            "wrong-kind",
+            f"this is firmware ({image.kind.value}), not a filesystem image",
+            "Publish it with --kind firmware, or use the image of the filesystem.",
+        )
+    elif image.kind is Kind.UNKNOWN and image.description:
+        yield error(
+            "wrong-kind",
+            f"the file is {image.description}, not a filesystem image",
+            "Use the image of the filesystem, such as PlatformIO's littlefs.bin.",
         )
 
 
@@ -97,7 +131,8 @@ CHECKS = (
         name="wrong-kind",
         severity=Severity.ERROR,
         explanation="The file is the plain image of an application, or a filesystem that is "
-        "published as one. A merged factory image or a bootloader would ruin a device; a gzip, as "
+        "published as one. A merged factory image, a bootloader or one part of a "
+        "build would ruin a device; a gzip, as "
         "board_build.gzip_fw builds it, is not accepted by an ESP32 or an old core; a signed image "
         "must be stamped already, because stamping would invalidate the signature.",
         judge=_wrong_kind,

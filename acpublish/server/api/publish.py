@@ -36,7 +36,7 @@ from acpublish.errors import (
 from acpublish.release import names
 from acpublish.release.checks.registry import allowed_skips
 from acpublish.release.declared import Declared
-from acpublish.release.names import IMAGE_KINDS
+from acpublish.release.names import IMAGE_KINDS, ImageKind
 from acpublish.release.placement import Candidate
 from acpublish.release.secrets import SecretRules
 from acpublish.release.signatures import from_header
@@ -228,12 +228,20 @@ def read_submission(request: Request) -> Submission:
     kind = query.get("kind", "firmware")
     if kind not in IMAGE_KINDS:
         raise RequestError("there is no such kind", hint="Send kind=firmware or kind=filesystem.")
+    try:
+        return _submission(request, "filesystem" if kind == "filesystem" else "firmware")
+    except SettingsError as error:
+        raise RequestError(error.problem, hint=error.hint) from error
+
+
+def _submission(request: Request, kind: ImageKind) -> Submission:
+    query = request.query_params
     return Submission(
         product=names.product(request.path_params["product"]),
         version=Version.parse(request.path_params["version"]),
         board=names.board(request.path_params["board"]),
         channel=names.channel(query.get("channel", names.STABLE)),
-        kind="filesystem" if kind == "filesystem" else "firmware",
+        kind=kind,
         chip=query.get("chip"),
         provenance=_strings(request, PROVENANCE_HEADER, '{"commit": "abc1234"}'),
         private=_strings(request, PRIVATE_HEADER, '{"remote": "https://git.example/lamp"}'),
@@ -241,7 +249,7 @@ def read_submission(request: Request) -> Submission:
         declared=_declared(request),
         skipped_checks=_skipped_checks(request),
         signatures=from_header(request.headers.get(SIGNATURE_HEADER, "")),
-        secrets=_secret_rules(request),
+        secrets=SecretRules.from_dict(_json(request, SECRETS_HEADER)),
     )
 
 
@@ -261,18 +269,7 @@ def _declared(request: Request) -> Declared:
 
 
 def _skipped_checks(request: Request) -> dict[str, str]:
-    reasons = _strings(request, SKIP_CHECKS_HEADER, '{"dirty": "built on the bench"}')
-    try:
-        return allowed_skips(reasons)
-    except SettingsError as error:
-        raise RequestError(error.problem, hint=error.hint) from error
-
-
-def _secret_rules(request: Request) -> SecretRules:
-    try:
-        return SecretRules.from_dict(_json(request, SECRETS_HEADER))
-    except SettingsError as error:
-        raise RequestError(error.problem, hint=error.hint) from error
+    return allowed_skips(_strings(request, SKIP_CHECKS_HEADER, '{"dirty": "built on the bench"}'))
 
 
 def _strings(request: Request, header: str, example: str) -> dict[str, str]:

@@ -52,6 +52,8 @@ _CAUSES: Mapping[int, tuple[int, str]] = {
     errno.EROFS: (503, READ_ONLY_CODE),
     errno.EACCES: (503, READ_ONLY_CODE),
     errno.EPERM: (503, READ_ONLY_CODE),
+    # The catalog was unmounted.
+    errno.ESTALE: (503, READ_ONLY_CODE),
 }
 _OTHERWISE = (500, "server")
 #: Every status with its code, besides the two of requests that have no route.

@@ -11,10 +11,9 @@ import pytest
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import WrongKindError
 from acpublish.image.gzip import inflate
-from acpublish.image.stamper import stamp
 from acpublish.release.manifest import ReleaseImage
 from acpublish.release.submission import Outcome
-from tests.support import images
+from tests.support import images, other_images
 from tests.unit.catalog.holding import candidate, files_below, image, put, seen, submission
 
 PLAIN = image()
@@ -93,7 +92,7 @@ def test_repair_takes_the_gzip_for_no_orphan(tmp_path: Path) -> None:
 
 
 def test_one_that_is_no_smaller_is_left_with_a_warning(tmp_path: Path) -> None:
-    dense = stamp(images.esp8266_image(size=5120, eboot=False), "lamp", "1.0.0")
+    dense = other_images.dense_esp8266()
     receipt = DirectoryCatalog(tmp_path).put(candidate(dense), submission(compress=True))
     assert (receipt.outcome, receipt.compressed) == (Outcome.PUBLISHED, None)
     assert any(warning.startswith("compress: ") for warning in receipt.warnings)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -105,17 +106,49 @@ def test_a_glance_opens_a_file_once_per_state(path: Path, monkeypatch: pytest.Mo
     assert files.outline(str(path), status) is seen
 
 
-def test_a_file_that_cannot_be_opened_is_unknown(
+def test_a_file_that_cannot_be_opened_in_its_state_is_nothing(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path.write_bytes(IMAGE)
     status = path.stat()
-    path.unlink()
+    path.write_bytes(IMAGE + IMAGE)
     assert LooseFiles().outline(str(path), status) is None
+    path.unlink()
     monkeypatch.setattr(loose, "SETTLED_S", -1.0)
-    seen = LooseFiles().outline(str(path), status)
-    assert seen is not None
-    assert seen.kind is Kind.UNKNOWN
+    assert LooseFiles().outline(str(path), status) is None
+
+
+@pytest.fixture
+def clock_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock of a machine without a battery, before it hears the time."""
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() - 10_000_000)
+
+
+@pytest.mark.usefixtures("clock_behind")
+def test_a_time_in_the_future_does_not_hide_a_file(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loose, "SETTLED_S", 0.1)
+    path.write_bytes(images.littlefs())
+    files = LooseFiles()
+    assert files.outline(str(path), path.stat()) is None
+    assert files.waits
+    time.sleep(0.15)
+    assert files.outline(str(path), path.stat()) is not None
+    assert files.content(path).image.kind is Kind.FILESYSTEM
+
+
+@pytest.mark.usefixtures("clock_behind")
+def test_a_file_that_still_grows_is_hidden_whatever_the_clock_says(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loose, "SETTLED_S", 0.1)
+    files = LooseFiles()
+    for size in range(4096, 4096 * 6, 4096):
+        path.write_bytes(images.littlefs()[:size])
+        assert files.outline(str(path), path.stat()) is None
+        time.sleep(0.05)
 
 
 def test_memory_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,4 +160,4 @@ def test_memory_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         files.content(path)
         files.outline(str(path), path.stat())
     assert len(files._images) <= 3
-    assert len(files._outlines) <= 3
+    assert len(files._glances) <= 3

@@ -44,12 +44,12 @@ def test_a_dry_run_shows_the_table_and_writes_nothing(
     assert [line.split() for line in said.out.splitlines()] == [
         ["file", "product", "version", "board", "chip", "what", "would", "happen"],
         *(
-            [f"Sensor_v{name}.bin", "sensor", version, "d1_mini", "esp8266", "published,", "stable"]
-            for name, version in (
-                ("1.2", "1.2.0"),
-                ("1.9", "1.9.0"),
-                ("1.10", "1.10.0"),
-                ("2.0-rc1", "2.0.0-rc1"),
+            [f"Sensor_v{name}.bin", "sensor", version, "d1_mini", "esp8266", "published,", channel]
+            for name, version, channel in (
+                ("1.2", "1.2.0", "stable"),
+                ("1.9", "1.9.0", "stable"),
+                ("1.10", "1.10.0", "stable"),
+                ("2.0-rc1", "2.0.0-rc1", "beta"),
             )
         ),
     ]
@@ -70,9 +70,10 @@ def test_releases_hold_the_bytes_of_the_files_and_the_channel_points_at_the_newe
         visible = catalog / "sensor" / f"sensor-{version}_d1_mini.bin"
         assert visible.read_bytes() == path.read_bytes()
         assert found[version].images[0].provenance == {"imported_from": path.name}
-    target = choose(found.values(), "d1_mini", "stable")
-    assert target is not None
-    assert str(target.release.version) == "2.0.0-rc1"
+    for channel, version in (("stable", "1.10.0"), ("beta", "2.0.0-rc1")):
+        target = choose(found.values(), "d1_mini", channel)
+        assert target is not None
+        assert str(target.release.version) == version
 
 
 def test_again_has_nothing_to_do_and_asks_nothing(
@@ -83,7 +84,8 @@ def test_again_has_nothing_to_do_and_asks_nothing(
     before = releases(catalog)
     said = acpublish(*words)
     assert said.status == 0
-    assert said.out.count("nothing (already published), stable") == 4
+    assert said.out.count("nothing (already published), stable") == 3
+    assert said.out.count("nothing (already published), beta") == 1
     assert releases(catalog) == before
 
 
@@ -100,8 +102,13 @@ def test_what_comes_late_is_offered_to_no_device(
     assert f"sensor 1.9.0 for d1_mini ({ARCHIVE}): published" in said.out
     assert set(releases(catalog)["1.9.0"].images[0].channels) == {ARCHIVE}
     assert acpublish(*words).out.count("nothing (already published)") == 4
+    # An import never moves a channel back, whichever it is.
     said = acpublish(*words, "--channel", "beta")
-    assert "sensor 1.9.0 for d1_mini (beta): added to the channel" in said.out
+    assert said.out.count("nothing (already published), stable") == 2
+    assert said.out.count("nothing (already published), archive") == 1
+    assert said.out.count("nothing (already published), beta") == 1
+    said = acpublish(*words, "--channel", "test")
+    assert "sensor 1.9.0 for d1_mini (test): added to the channel" in said.out
 
 
 def test_without_a_terminal_nothing_is_done_before_yes(
@@ -196,7 +203,7 @@ def test_each_problem_is_one_line_and_the_rest_is_imported(
     found = problems(said)
     assert set(found) == set(bad)
     assert "wrong-kind" in found["notes_v1.0.bin"]
-    assert "contains product and version. Use --pattern" in found["sensor.bin"]
+    assert "contains the version. Use --pattern" in found["sensor.bin"]
     assert "bootloader" in found["boot_v1.0.bin"]
     assert "damaged" in found["cut_v1.0.bin"]
     assert "different bytes" in found["sensor_v1.2.0.bin"]

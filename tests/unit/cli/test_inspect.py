@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import images
+from tests.support.images import xor_of
 from tests.unit.cli.invoking import CommandLine
 
 SIGNED_GZIP = images.signed_esp8266(images.gzipped(images.esp8266_image()))
@@ -54,6 +55,24 @@ def test_descriptor_and_signature_are_told_in_full(acpublish: CommandLine, tmp_p
     assert f"device md5  {facts['running']['md5s'][0]}\n" in out
     assert f"device sha  {facts['running']['sha256s'][0]}\n" in out
     assert facts["content"] == "application"
+
+
+def test_fields_that_the_build_did_not_set_are_not_shown(
+    acpublish: CommandLine, tmp_path: Path
+) -> None:
+    unset = bytearray(images.esp32_image("esp32c3", 24576, hash_appended=False))
+    checksum = xor_of(bytes(unset[0xD0:0xD5]))
+    unset[0xD0:0xD5] = bytes(5)
+    unset[-1] ^= checksum
+    out = shown(acpublish, tmp_path, bytes(unset))
+    assert "mmu page" not in out
+    assert "efuses" not in out
+    assert "problems" not in out
+    document = acpublish("inspect", "image.bin", "--json").json()
+    assert document["descriptor"]["mmu_page_size"] == 0
+    out = shown(acpublish, tmp_path, C3)
+    assert "mmu page    65536 bytes\n" in out
+    assert "efuses      block revision v0.0 to v655.35\n" in out
 
 
 def test_the_segments_are_drawn(acpublish: CommandLine, firmware: Path) -> None:

@@ -42,6 +42,13 @@ def test_what_is_missing_is_shown_as_null() -> None:
     assert shown == (Firmware(name="a.bin", date="null", time="null", size=0),)
 
 
+@pytest.mark.parametrize(("length", "caption"), [(101, "Available"), (104, "Invalid")])
+def test_arduinojson_5_holds_shorter_names(length: int, caption: str) -> None:
+    device = Device(DeviceOptions(catalog_timeout_s=0.3, json_version=5))
+    with scripted(listed({**ENTRY, "name": "n" * length, "time": "04:05", "size": 1_000_000})) as s:
+        assert device.catalog(s.url).caption.startswith(caption)
+
+
 def entry_of(cost: int) -> dict[str, object]:
     name = "n" * (cost - entry_cost({**ENTRY, "name": ""}))
     return {**ENTRY, "name": name}

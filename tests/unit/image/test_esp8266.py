@@ -10,6 +10,7 @@ from esptool.targets import CHIP_DEFS
 
 from acpublish.image.model import Integrity, Kind, Stamp
 from acpublish.image.reader import read
+from acpublish.image.stamper import stamp
 from tests.support.images import (
     ESP8266_APP_OFFSET,
     ESP8266_CRC_WORD,
@@ -80,13 +81,39 @@ def test_a_stale_xor_checksum_beside_a_valid_crc_is_told_and_no_damage() -> None
     assert (facts.problems, facts.damaged) == ((), False)
 
 
-@pytest.mark.parametrize("offset", [2, 300, 2000, 4100, ESP8266_CRC_WORD, 5000, 32767])
+@pytest.mark.parametrize("offset", [300, 2000, 4100, ESP8266_CRC_WORD, 5000, 32767])
 def test_any_changed_byte_breaks_the_crc(offset: int) -> None:
     image = bytearray(esp8266_image())
     image[offset] ^= 0x01
     facts = read(bytes(image))
     assert (facts.crc, facts.damaged) == (Integrity.INVALID, True)
     assert facts.problems[0].startswith("the CRC word is 0x")
+
+
+@pytest.mark.parametrize("starts", [(0,), (ESP8266_APP_OFFSET,), (0, ESP8266_APP_OFFSET)])
+@pytest.mark.parametrize(("mode", "size"), [(0, 4), (3, 4), (2, 2), (0, 9)])
+def test_another_flash_mode_or_size_than_at_the_build_is_no_damage(
+    starts: tuple[int, ...], mode: int, size: int
+) -> None:
+    image = bytearray(esp8266_image())
+    for start in starts:
+        image[start + 2 : start + 4] = bytes((mode, size << 4))
+    facts = read(bytes(image))
+    assert (facts.kind, facts.crc, facts.problems) == (Kind.APPLICATION, Integrity.VALID, ())
+    assert facts.description == "its flash mode or size was changed after the build"
+    # The stamp changes the CRC word by the stamp alone, so the image stays sound.
+    stamped = read(stamp(bytes(image), "lamp", "1.2.3"))
+    assert (stamped.crc, stamped.problems) == (Integrity.VALID, ())
+    image[9000] ^= 1
+    assert read(bytes(image)).crc is Integrity.INVALID
+
+
+@pytest.mark.parametrize(("offset", "change"), [(2, 0x10), (2, 0xFF), (3, 0x01), (3, 0x0F)])
+def test_a_header_that_no_tool_writes_is_damage(offset: int, change: int) -> None:
+    image = bytearray(esp8266_image())
+    image[offset] ^= change
+    facts = read(bytes(image))
+    assert (facts.crc, facts.damaged) == (Integrity.INVALID, True)
 
 
 def test_a_segment_too_many_reads_as_truncated() -> None:

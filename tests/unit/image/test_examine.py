@@ -17,6 +17,16 @@ from tests.support.images import (
     signed_esp32,
     signed_esp8266,
 )
+from tests.support.other_images import (
+    behind_eboot,
+    fat,
+    nodemcu,
+    ram_program,
+    rboot_like,
+    sdk_user1,
+    spiffs,
+    split_half,
+)
 
 
 def outline_from(data: bytes) -> Outline:
@@ -29,9 +39,18 @@ def outline_from(data: bytes) -> Outline:
         (esp32_image(), Kind.APPLICATION, "esp32", True),
         (esp32_image("esp32", hash_appended=False), Kind.APPLICATION, "esp32", True),
         (esp8266_image(), Kind.APPLICATION, "esp8266", True),
-        (esp8266_image(eboot=False), Kind.APPLICATION, "esp8266", True),
         (signed_esp32(esp32_image()), Kind.SIGNED, "esp32", True),
         (signed_esp8266(esp8266_image()), Kind.SIGNED, "esp8266", True),
+        (esp8266_image(eboot=False), Kind.PART, "esp8266", False),
+        (split_half(), Kind.PART, "esp8266", False),
+        (sdk_user1(), Kind.PART, "esp8266", False),
+        (nodemcu(), Kind.MERGED, "esp8266", False),
+        (rboot_like(), Kind.BOOTLOADER, None, False),
+        (ram_program("esp32c3", described=True), Kind.PART, "esp32", False),
+        (behind_eboot([(0x40100000, bytes(500))]), Kind.PART, "esp8266", False),
+        (ram_program(28), Kind.BOOTLOADER, "esp32", False),
+        (spiffs(), Kind.FILESYSTEM, None, False),
+        (fat(wear_levelled=True), Kind.FILESYSTEM, None, False),
         # Another kind of file may begin with a bootloader, so it never counts as complete.
         (bootloader(), Kind.BOOTLOADER, "esp32", False),
         (eboot(), Kind.BOOTLOADER, "esp8266", False),
@@ -54,9 +73,8 @@ def test_an_outline_by_headers(data: bytes, kind: Kind, family: str | None, comp
         esp32_image(size=4096),
         esp32_image("esp32", size=4096, hash_appended=False),
         esp8266_image(size=6144),
-        esp8266_image(size=4096, eboot=False),
     ],
-    ids=["esp32c3", "esp32", "esp8266", "esp8266-single"],
+    ids=["esp32c3", "esp32", "esp8266"],
 )
 def test_no_prefix_of_an_image_is_complete(image: bytes) -> None:
     complete = [length for length in range(len(image) + 1) if outline_from(image[:length]).complete]
@@ -121,7 +139,7 @@ def test_a_damaged_image_keeps_its_family(image: bytes) -> None:
 
 
 def ambiguous(inner_size: int) -> bytes:
-    """An ESP8266 image of one segment whose first bytes also end an ESP32 header plausibly.
+    """An ESP8266 boot loader of one segment whose first bytes also end an ESP32 header plausibly.
 
     Read as an ESP32's, the segment's header and first 8 bytes are the extension, and a segment of
     ``inner_size`` bytes begins behind them.
@@ -144,7 +162,7 @@ def test_the_family_whose_chain_is_whole_decides() -> None:
     examined = examine(image)
     assert examined.shape is not None
     assert (examined.shape.family, examined.problems) == ("esp8266", ())
-    expected = Outline(kind=Kind.APPLICATION, family="esp8266", complete=True)
+    expected = Outline(kind=Kind.BOOTLOADER, family="esp8266", complete=False)
     assert outline_of(image) == expected
 
 

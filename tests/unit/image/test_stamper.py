@@ -28,6 +28,7 @@ from tests.support.images import (
     signed_esp8266,
     with_crc_words,
 )
+from tests.support.other_images import nodemcu, sdk_loader, sdk_user1, split_half
 
 
 def changed(before: bytes, after: bytes) -> set[int]:
@@ -47,11 +48,9 @@ def test_a_stamped_image_is_what_a_build_with_these_texts_writes(
     assert stamp(unstamped, "lamp", "1.2.3") == built
 
 
-@pytest.mark.parametrize("eboot", [True, False])
-def test_a_stamped_esp8266_image_is_what_elf2bin_writes(eboot: bool) -> None:
-    unstamped = esp8266_image(eboot=eboot)
-    built = esp8266_image(eboot=eboot, product="lamp", version="1.2.3")
-    assert stamp(unstamped, "lamp", "1.2.3") == built
+def test_a_stamped_esp8266_image_is_what_elf2bin_writes() -> None:
+    built = esp8266_image(product="lamp", version="1.2.3")
+    assert stamp(esp8266_image(), "lamp", "1.2.3") == built
 
 
 def test_only_descriptor_checksum_and_digest_change() -> None:
@@ -104,6 +103,11 @@ def test_the_digest_of_the_unstamped_image_does_not_depend_on_the_stamp() -> Non
         (merged_image("esp32c3"), WrongKindError, "merged"),
         (bootloader(), WrongKindError, "bootloader"),
         (eboot(), WrongKindError, "bootloader"),
+        (sdk_loader(), WrongKindError, "a bootloader other than eboot"),
+        (split_half(), WrongKindError, "in RAM alone"),
+        (sdk_user1(), WrongKindError, "user1 or user2"),
+        (nodemcu(), WrongKindError, "an image of the whole flash"),
+        (esp8266_image(eboot=False), WrongKindError, "without the bootloader eboot"),
         (gzipped(esp8266_image()), WrongKindError, "gzip"),
         (signed_esp32(esp32_image()), WrongKindError, "signed"),
         (signed_esp8266(esp8266_image()), WrongKindError, "signed"),
@@ -163,6 +167,7 @@ def test_several_records_are_refused() -> None:
         ("", "1.2.3", "the product is empty"),
         ("lamp", "", "the version is empty"),
         ("arduino-lib-builder", "1.2.3", "marks unstamped images"),
+        ("esp32-arduino-lib-builder", "1.2.3", "marks unstamped images"),
     ],
 )
 def test_a_text_that_does_not_fit_is_refused_and_never_cut(

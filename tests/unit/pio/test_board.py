@@ -22,11 +22,19 @@ class Platform:
         return str(self._core)
 
 
+def esp8266(script: str, largest: object, *flags: str) -> tuple[int | None, int | None]:
+    """Returns what is declared of an ESP8266 board: its flash, and the part that updates share."""
+    board: dict[str, Any] = {"build.mcu": "esp8266", "build.ldscript": script}
+    board["upload.maximum_size"] = largest
+    declared = declared_by(Env(board, LINKFLAGS=["-Os", *flags]), "d1")
+    return declared.flash_bytes, declared.ota_bytes
+
+
 class Env(dict[str, Any]):
     """SCons' environment, as far as the board is read from it."""
 
     def __init__(
-        self, board: dict[str, str] | None = None, core: Path | None = None, **variables: Any
+        self, board: dict[str, Any] | None = None, core: Path | None = None, **variables: Any
     ) -> None:
         super().__init__({"BUILDERS": {}, **variables})
         self._board = board or {}
@@ -34,7 +42,7 @@ class Env(dict[str, Any]):
         self.made: list[tuple[str, Any]] = []
         self.build_type: str | None = None
 
-    def BoardConfig(self) -> dict[str, str]:
+    def BoardConfig(self) -> dict[str, Any]:
         return self._board
 
     def GetProjectConfig(self) -> Any:
@@ -75,6 +83,51 @@ def test_the_flash_and_the_type_of_build_are_declared() -> None:
     env.build_type = "debug"
     assert declared_by(env, "d1").debug
     assert declared_by(Env(), "d1").flash_bytes is None
+
+
+#: ``_FS_start`` in the core's ``tools/sdk/ld``, without the 0x40200000 of the mapping.
+@pytest.mark.parametrize(
+    ("script", "flash", "filesystem"),
+    [
+        ("eagle.flash.4m1m.ld", 4 << 20, 0x300000),
+        ("eagle.flash.4m2m.ld", 4 << 20, 0x200000),
+        ("eagle.flash.4m3m.ld", 4 << 20, 0x100000),
+        ("eagle.flash.4m.ld", 4 << 20, 0x3FB000),
+        ("eagle.flash.1m64.ld", 1 << 20, 0xEB000),
+        ("eagle.flash.1m256.ld", 1 << 20, 0xBB000),
+        ("eagle.flash.1m.ld", 1 << 20, 0xFB000),
+        ("eagle.flash.512k32.ld", 512 << 10, 0x73000),
+        ("eagle.flash.2m64.ld", 2 << 20, 0x1F0000),
+        ("eagle.flash.16m14m.ld", 16 << 20, 0x200000),
+    ],
+)
+def test_the_layout_of_an_esp8266(script: str, flash: int, filesystem: int) -> None:
+    assert esp8266(script, 1044464) == (flash, filesystem)
+    flag = f'-Wl,-T"/project/{script}"'
+    assert esp8266("eagle.flash.8m.ld", 1044464, flag) == (flash, filesystem)
+
+
+@pytest.mark.parametrize(
+    ("script", "largest", "expected"),
+    [
+        ("own.ld", 958448, (None, 0xEB000)),
+        ("own.ld", "958448", (None, 0xEB000)),
+        ("own.ld", 1044464, (None, None)),
+        ("own.ld", 4 << 20, (4 << 20, None)),
+        ("own.ld", None, (None, None)),
+        ("", "much", (None, None)),
+        ("eagle.flash.1m2m.ld", 1, (1 << 20, None)),
+    ],
+)
+def test_an_esp8266_with_its_own_linker_script(
+    script: str, largest: object, expected: tuple[int | None, int | None]
+) -> None:
+    assert esp8266(script, largest) == expected
+
+
+def test_an_esp32_has_no_such_layout() -> None:
+    board = {"build.mcu": "esp32", "build.ldscript": "eagle.flash.4m1m.ld"}
+    assert declared_by(Env(board), "d1").ota_bytes is None
 
 
 def test_an_esp8266_has_no_partition_table(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from acpublish.errors import SettingsError
+from acpublish.image.esp32 import UNSTAMPED_PROJECTS
 from acpublish.image.stamp_record import ESP8266_RECORD_MAGIC, STAMP_FIELD_BYTES, blank_record
 from acpublish.pio.compiled import RECORD_SYMBOL, compile_in, record_source
 from acpublish.pio.project import Project
@@ -89,6 +90,41 @@ def test_the_header_fits_the_esp32_cores_of_both_ages(
     )
 
     assert done.returncode == 0, done.stderr
+
+
+def test_the_header_knows_the_names_of_unstamped_builds() -> None:
+    header = (PACKAGE / "include" / "acpublish.h").read_text()
+    listed = header.partition("unstamped[] = {")[2].partition("}")[0]
+    assert {name.strip().strip('"') for name in listed.split(",")} == UNSTAMPED_PROJECTS
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="g++ is not installed")
+@pytest.mark.parametrize(
+    ("project", "version", "printed"),
+    [
+        ("lamp", "1.2.3", "lamp 1.2.3"),
+        ("arduino-lib-builder", "v5.1.4-dirty", " "),
+        ("esp32-arduino-lib-builder", "0a1b2c3-dirty", " "),
+    ],
+)
+def test_an_unstamped_build_has_no_version(
+    tmp_path: Path, project: str, version: str, printed: str
+) -> None:
+    (tmp_path / "esp_app_desc.h").write_text(
+        "struct Description { char version[32]; char project_name[32]; };\n"
+        f'static const Description description = {{"{version}", "{project}"}};\n'
+        "static const Description *esp_app_get_description() { return &description; }\n"
+    )
+    (tmp_path / "acpublish_project.h").write_text("")
+    (tmp_path / "main.cpp").write_text(
+        "#include <acpublish.h>\n#include <stdio.h>\n"
+        'int main() { printf("%s %s", ACPUBLISH_PRODUCT, ACPUBLISH_VERSION); }\n'
+    )
+    program = tmp_path / "main"
+    flags = ["-Wall", "-Wextra", "-Werror", f"-I{tmp_path}", f"-I{PACKAGE / 'include'}"]
+    subprocess.run(["g++", *flags, str(tmp_path / "main.cpp"), "-o", str(program)], check=True)
+    ran = subprocess.run([str(program)], capture_output=True, text=True, check=True)
+    assert ran.stdout == printed
 
 
 class Linker(dict[str, Any]):

@@ -23,7 +23,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "folder.ini").mkdir()
-    with pytest.raises(SettingsError, match="cannot be read: Is a directory"):
+    with pytest.raises(SettingsError, match="cannot be read: is a directory"):
         read_if_there(tmp_path / "folder.ini")
     (tmp_path / "latin.ini").write_bytes(b"[env:\xff]")
     with pytest.raises(SettingsError, match="it is not valid UTF-8"):

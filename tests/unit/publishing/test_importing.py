@@ -8,10 +8,11 @@ import pytest
 
 from acpublish import api
 from acpublish.catalog.directory import DirectoryCatalog
-from acpublish.errors import CatalogError, CheckError, NotAnImageError
-from acpublish.publishing.importing import ARCHIVE, carry_out, plan_import
+from acpublish.errors import CatalogError, CheckError, NotAnImageError, SettingsError
+from acpublish.publishing.importing import ARCHIVE, BETA, carry_out, plan_import
 from acpublish.publishing.options import Destination, ImportOptions
 from acpublish.release import names
+from acpublish.release.decision import choose
 from acpublish.release.filenames import NamePattern
 from acpublish.release.placement import Candidate
 from acpublish.release.submission import Outcome, Receipt, Submission
@@ -61,6 +62,15 @@ def channels(catalog: DirectoryCatalog) -> dict[str, list[str]]:
     return {str(one.version): list(one.images[0].channels) for one in catalog.releases("lamp")}
 
 
+def pointed_at(catalog: DirectoryCatalog) -> dict[str, str]:
+    """Returns the version that each channel of devices points at for the board."""
+    targets = {
+        channel: choose(catalog.releases("lamp"), "d1", channel)
+        for channel in ("stable", "beta", "dev")
+    }
+    return {channel: str(target.release.version) for channel, target in targets.items() if target}
+
+
 def test_a_fault_names_the_file_and_the_next_run_completes(
     folder: Path, catalog: DirectoryCatalog
 ) -> None:
@@ -105,6 +115,71 @@ def test_what_is_older_than_what_is_offered_goes_to_the_archive_for_its_board_al
     other = options(catalog, board=names.board("nodemcu"))
     planned = plan_import(folder, other, catalog)
     assert {one.publication.submission.channel for one in planned if one.publication} == {"stable"}
+
+
+def test_what_comes_before_a_release_is_not_on_stable(
+    folder: Path, catalog: DirectoryCatalog
+) -> None:
+    for seed, version in enumerate(
+        ("1.2-rc1", "1.3-rc.2", "1.3-dev.4", "1.2-7-gabc1234", "1.3-rc.1")
+    ):
+        (folder / f"lamp_v{version}.bin").write_bytes(images.esp8266_image(seed=10 + seed))
+    for _ in range(2):
+        list(carry_out(plan_import(folder, options(catalog), catalog), catalog))
+        assert channels(catalog) == {
+            "1.0.0": ["stable"],
+            "1.1.0": ["stable"],
+            "1.2.0-rc1": [ARCHIVE],
+            "1.2.0": ["stable"],
+            "1.2.1-dev.7+gabc1234": ["dev"],
+            "1.3.0-dev.4": ["dev"],
+            "1.3.0-rc.1": [BETA],
+            "1.3.0-rc.2": [BETA],
+        }
+        assert pointed_at(catalog) == {
+            "stable": "1.2.0",
+            "beta": "1.3.0-rc.2",
+            "dev": "1.3.0-dev.4",
+        }
+
+
+def test_what_an_earlier_version_put_on_stable_stays_there(
+    folder: Path, catalog: DirectoryCatalog
+) -> None:
+    (folder / "lamp_v1.3-rc1.bin").write_bytes(images.esp8266_image(seed=10))
+    stable = options(catalog, channel=names.STABLE)
+    list(carry_out(plan_import(folder, stable, catalog), catalog))
+    before = catalog.releases("lamp")
+    plan = plan_import(folder, options(catalog), catalog)
+    outcomes = {entry.publication.receipt.outcome for entry in plan if entry.publication}
+    assert outcomes == {Outcome.ALREADY_PUBLISHED}
+    list(carry_out(plan, catalog))
+    assert catalog.releases("lamp") == before
+
+
+def test_no_channel_is_moved_back(folder: Path, catalog: DirectoryCatalog) -> None:
+    for channel in (names.STABLE, names.channel("beta")):
+        list(carry_out(plan_import(folder, options(catalog, channel=channel), catalog), catalog))
+        name = folder / "lamp_v1.1.0.9.bin"
+        name.write_bytes(images.esp8266_image(seed=20))
+        list(carry_out(plan_import(folder, options(catalog, channel=channel), catalog), catalog))
+        assert pointed_at(catalog)[channel] == "1.2.0"
+
+
+def test_a_name_in_doubt_is_left_out_with_what_decides(
+    folder: Path, catalog: DirectoryCatalog
+) -> None:
+    for path in folder.iterdir():
+        path.unlink()
+    (folder / "lamp_d1_mini_v1.2.bin").write_bytes(images.esp8266_image())
+    (entry,) = plan_import(folder, options(catalog, board=None), catalog)
+    assert isinstance(entry.error, SettingsError)
+    assert "lamp_d1_mini 1.2.0, or as lamp 1.2.0 for d1_mini" in entry.error.problem
+    assert "--product lamp_d1_mini or --product lamp," in entry.error.hint
+    (folder / "v1.2_a_lamp_of_many_words.bin").write_bytes(images.esp8266_image())
+    entry = plan_import(folder, options(catalog, board=None), catalog)[-1]
+    assert entry.error is not None
+    assert "other ways" in str(entry.error)
 
 
 def test_a_product_that_trusts_keys_takes_signed_images_only(

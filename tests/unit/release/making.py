@@ -11,10 +11,9 @@ from acpublish.keys import PublicKey
 from acpublish.release import names
 from acpublish.release.checks.facts import Finding
 from acpublish.release.checks.registry import examine, findings_of
-from acpublish.release.coordinates import visible_name
 from acpublish.release.manifest import Release, ReleaseImage
 from acpublish.release.names import ImageKind
-from acpublish.release.submission import Submission
+from acpublish.release.submission import Submission, visible_name
 from acpublish.release.version import Version
 from acpublish.wire import Family
 

@@ -6,7 +6,8 @@ import pytest
 
 from acpublish.errors import SettingsError
 from acpublish.release import names
-from acpublish.release.coordinates import CompleteCoordinates, Coordinates
+from acpublish.release.coordinates import Coordinates
+from acpublish.release.submission import CompleteCoordinates
 from acpublish.release.version import Version
 
 PRODUCT, BOARD = names.product("lamp"), names.board("d1")
@@ -15,7 +16,7 @@ VERSION = Version.parse("1.2.3")
 
 def test_what_is_known_is_completed() -> None:
     known = Coordinates(product=PRODUCT, board=BOARD, kind="filesystem", chip="esp8266")
-    complete = known.complete(version=VERSION, channel=names.STABLE)
+    complete = CompleteCoordinates(**known.complete(version=VERSION, channel=names.STABLE))
     assert complete == CompleteCoordinates(
         product=PRODUCT,
         version=VERSION,
@@ -25,13 +26,13 @@ def test_what_is_known_is_completed() -> None:
         chip="esp8266",
     )
     assert complete.file == "lamp-1.2.3_d1.fs.bin"
-    assert complete.complete() == complete
+    assert complete.complete() == complete.as_arguments()
 
 
 def test_what_is_given_comes_before_what_is_known() -> None:
     known = CompleteCoordinates(product=PRODUCT, version=VERSION, board=BOARD, channel=names.STABLE)
     other = Version.parse("2.0.0")
-    complete = known.complete(version=other, channel=names.DEVELOPMENT)
+    complete = CompleteCoordinates(**known.complete(version=other, channel=names.DEVELOPMENT))
     assert (complete.version, complete.channel) == (other, names.DEVELOPMENT)
 
 
@@ -53,7 +54,7 @@ def test_the_arguments_are_those_of_any_value_that_has_them() -> None:
     complete = CompleteCoordinates(
         product=PRODUCT, version=VERSION, board=BOARD, channel=names.STABLE
     )
-    assert Coordinates(**complete.as_arguments()).complete() == complete
+    assert Coordinates(**complete.as_arguments()).complete() == complete.as_arguments()
     assert set(complete.as_arguments()) == {
         *("product", "version", "board", "channel", "kind", "chip"),
     }

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from acpublish.image.model import ReportedDigests
@@ -13,7 +15,7 @@ from acpublish.release.decision import (
     kind_wanted,
 )
 from acpublish.release.manifest import Release
-from acpublish.wire import NO_REPORT, Mode, Report
+from acpublish.wire import NO_REPORT, Family, Mode, Report, read_report
 from tests.unit.release.making import md5, release, sha256
 
 ONE = release("1.0.0", channels={"stable": 1})
@@ -106,7 +108,7 @@ def test_firmware(report: Report, expected: Verdict) -> None:
         pytest.param(esp(Mode.FILESYSTEM, digest=RUNS_TWO), SAME, id="a digest is no version"),
         pytest.param(esp(Mode.FILESYSTEM, "1.0.0"), SAME, id="equal"),
         pytest.param(esp(Mode.FILESYSTEM, "1.0.1"), SAME, id="never lower"),
-        pytest.param(esp(Mode.FILESYSTEM, "kitchen"), SAME, id="cannot be compared"),
+        pytest.param(esp(Mode.FILESYSTEM, "kitchen"), OFFER, id="uncomparable is older"),
     ],
 )
 def test_filesystem(report: Report, expected: Verdict) -> None:
@@ -152,10 +154,15 @@ class TestRules:
             (Report(family="esp32", updater=True), [ONE], Rule.OTHER_FAMILY),
             (esp(version="2.0.0"), [ONE], Rule.LOWER_THAN_REPORTED),
             (esp(digest=md5("3.0.0-rc.1 d1 firmware")), [ONE, BETA], Rule.LOWER_THAN_RUNNING),
+            (esp(version="9.0.0", digest=md5("x")), [ONE, TWO], Rule.NEVER_UPDATED),
+            (esp(version="9.0.0", sha=sha256("x")), [ONE, TWO], Rule.NEVER_UPDATED),
+            (esp(version="9.0.0", digest=RUNS_ONE), [ONE, TWO], Rule.LOWER_THAN_REPORTED),
+            (esp(version="2.5.0", digest=md5("x")), [TWO, BETA], Rule.LOWER_THAN_REPORTED),
+            (esp(Mode.FILESYSTEM, "9.0.0", md5("x")), [FILES_ONE], Rule.LOWER_THAN_REPORTED),
             (esp(digest=RUNS_ONE), [ONE], Rule.SAME_DIGEST),
             (esp(version="1.0.0"), [ONE], Rule.SAME_VERSION),
             (esp(Mode.FILESYSTEM), [FILES_ONE], Rule.FILESYSTEM_VERSION_MISSING),
-            (esp(Mode.FILESYSTEM, "kitchen"), [FILES_ONE], Rule.FILESYSTEM_VERSION_UNREADABLE),
+            (esp(Mode.FILESYSTEM, "kitchen"), [FILES_ONE], Rule.NEWEST_ON_CHANNEL),
             (esp(Mode.FILESYSTEM, "1.0.0"), [FILES_ONE], Rule.SAME_FILESYSTEM),
             (esp(digest=RUNS_ONE), [ONE, TWO], Rule.NEWEST_ON_CHANNEL),
         ],
@@ -236,6 +243,13 @@ class TestFilesByName:
         )
         assert decision.verdict is expected
 
+    def test_a_gateway_gets_the_image_of_the_other_family(self) -> None:
+        gateway = read_report([(b"user-agent", b"ESP8266HTTPClient")])
+        decision = decide_file(
+            gateway, family="esp32", kind="firmware", running=ReportedDigests(), version="1.0.0"
+        )
+        assert decision.verdict is OFFER
+
     @pytest.mark.parametrize(
         ("report", "expected"),
         [
@@ -272,3 +286,65 @@ class TestFilesByName:
                 report, family=None, kind=None, running=ReportedDigests(), flashable=False
             )
             assert decision.verdict is expected
+
+
+class TestWhatADeviceWillRefuse:
+    """It is offered all the same, so that the device reports the error; the reason says it."""
+
+    @staticmethod
+    def sized(flash_size: str | None, size: int = 1000, family: Family = "esp8266") -> Release:
+        made = release("1.0.0", family=family)
+        return replace(made, images=(replace(made.images[0], flash_size=flash_size, size=size),))
+
+    @pytest.mark.parametrize("family", ["esp8266", "esp32"])
+    def test_too_little_space(self, family: Family) -> None:
+        report = replace(esp(), family=family, free_space=235_999)
+        made = self.sized(None, 400_001, family)
+        decision = decided(report, made)
+        assert (decision.verdict, decision.rule) == (OFFER, Rule.DOES_NOT_FIT)
+        assert decision.reason == (
+            "1.0.0 does not fit: the device has 235 kB free, the image needs 401 kB"
+        )
+        exact = decided(replace(report, free_space=400_001), made)
+        assert exact.rule is Rule.NEWEST_ON_CHANNEL
+
+    @pytest.mark.parametrize(
+        ("chip_size", "flash_size", "words"),
+        [
+            (1 << 20, "16MB", "1.0.0 is for 16MB of flash, but the device has 1MB, so"),
+            (512 << 10, "1MB", "1.0.0 is for 1MB of flash, but the device has 512KB, so"),
+            (1 << 20, "1MB", "newest on stable"),
+            (4 << 20, "2MB-c1", "newest on stable"),
+            (None, "16MB", "newest on stable"),
+            (1 << 20, None, "newest on stable"),
+        ],
+    )
+    def test_a_smaller_flash(
+        self, chip_size: int | None, flash_size: str | None, words: str
+    ) -> None:
+        decision = decided(replace(esp(), chip_size=chip_size), self.sized(flash_size))
+        assert decision.verdict is OFFER
+        assert words in decision.reason
+        assert (decision.rule is Rule.FLASH_TOO_SMALL) == words.endswith("so")
+
+    def test_an_esp32_does_not_compare_the_header(self) -> None:
+        report = Report(family="esp32", updater=True, chip_size=4 << 20)
+        made = self.sized("16MB", family="esp32")
+        assert decided(report, made).rule is Rule.NEWEST_ON_CHANNEL
+
+    def test_space_counts_for_sketches_only(self) -> None:
+        report = replace(esp(Mode.FILESYSTEM, "0.9.0"), free_space=1, chip_size=1)
+        assert decided(report, FILES_ONE).rule is Rule.NEWEST_ON_CHANNEL
+
+    @pytest.mark.parametrize(("compressed", "expected"), [(False, OFFER), (True, REFUSE)])
+    def test_a_file_by_its_name(self, compressed: bool, expected: Verdict) -> None:
+        decision = decide_file(
+            replace(esp(), chip_size=1 << 20),
+            family="esp8266",
+            kind="firmware",
+            running=ReportedDigests(),
+            flash_size="4MB",
+            compressed=compressed,
+        )
+        assert (decision.verdict, decision.rule) == (expected, Rule.FLASH_TOO_SMALL)
+        assert "requested by name, but the image is for 4MB of flash" in decision.reason

@@ -7,7 +7,7 @@ import pytest
 from acpublish.errors import ManifestError
 from acpublish.release.declared import Declared
 
-ALL = Declared(slot_bytes=1, layout="a" * 64, flash_bytes=0, changed=False, debug=True)
+ALL = Declared(slot_bytes=1, layout="a" * 64, flash_bytes=0, ota_bytes=2, changed=False, debug=True)
 
 
 @pytest.mark.parametrize("declared", [Declared(), ALL, Declared(changed=True)])

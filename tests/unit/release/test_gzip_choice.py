@@ -29,9 +29,12 @@ IMAGE_BYTES = 400_000
 MODES = tuple(md5(f"1.0.0 as {mode}") for mode in ("dio", "qio", "qout", "dout"))
 
 
+USUAL: dict[str, Any] = {"flash_mode": "dio", "flash_size": "4MB", "size": IMAGE_BYTES}
+
+
 def made(version: str, **changes: Any) -> Release:
     one = release(version)
-    image = replace(one.images[0], flash_mode="dio", size=IMAGE_BYTES, **changes)
+    image = replace(one.images[0], **{**USUAL, **changes})
     return replace(one, images=(image,))
 
 
@@ -46,6 +49,7 @@ def device(**changes: Any) -> Report:
         sketch_md5=MODES[0],
         sketch_size=380_000,
         free_space=1_000_000,
+        chip_size=4 * 1024 * 1024,
     )
     return replace(said, **changes)
 
@@ -73,6 +77,8 @@ def test_where_all_is_known_and_fits_it_is_the_gzip() -> None:
         (device(sketch_md5=md5("else")), "the release that the device runs is not known"),
         (device(sketch_md5=None, version="1.0.0"), "runs is not known"),
         (device(sketch_md5=MODES[1]), "flash modes of the device and the image may differ"),
+        (device(chip_size=None), "does not report the size of its flash"),
+        (device(chip_size=1024 * 1024), "is for 4MB of flash, more than the device has"),
         (device(sketch_size=None), "does not report how much space"),
         (device(free_space=None), "does not report how much space"),
         (device(free_space=250_000), "has 250000 bytes of free space"),
@@ -95,6 +101,11 @@ def test_the_core_of_the_running_release_counts(core: str | None, words: str) ->
     runs = made("1.0.0", provenance=provenance, running=ReportedDigests(md5s=MODES))
     offered = made("2.0.0", compressed=GZIP, provenance={"core": "3.1.2"})
     assert words in form(device(), runs, offered)
+
+
+@pytest.mark.parametrize("size", [None, "size-15", "8MB"])
+def test_a_flash_size_that_is_larger_or_not_known_is_never_put_into_flash(size: str | None) -> None:
+    assert "flash" in form(device(), RUNS, made("2.0.0", compressed=GZIP, flash_size=size))
 
 
 @pytest.mark.parametrize("mode", [None, "qio"])
@@ -141,23 +152,23 @@ def decided(report: Report, *releases: Release, channel: str = "stable") -> Deci
 def test_a_decision_names_the_form() -> None:
     decision = decided(device(), RUNS, OFFERED)
     assert decision.verdict is Verdict.OFFER
-    assert (decision.compressed, decision.has_forms) == (GZIP, True)
+    assert decision.compressed == GZIP
     assert decision.reason == (
         "2.0.0 is the newest on stable; compressed: it runs 1.0.0, built with core 3.1.2, and has "
         "enough free space"
     )
-    plain = decided(device(free_space=1), RUNS, OFFERED)
-    assert (plain.verdict, plain.compressed, plain.has_forms) == (Verdict.OFFER, None, True)
+    plain = decided(device(free_space=IMAGE_BYTES, sketch_size=1), RUNS, OFFERED)
+    assert (plain.verdict, plain.compressed) == (Verdict.OFFER, None)
     assert plain.reason.startswith("2.0.0 is the newest on stable; plain: ")
 
 
-def test_only_a_sketch_is_offered_compressed_and_only_an_offer_has_forms() -> None:
+def test_only_a_sketch_is_offered_compressed() -> None:
     version = decided(device(mode=Mode.VERSION), RUNS, OFFERED)
     assert version.compressed is None
     same = decided(device(sketch_md5=md5("2.0.0 d1 firmware")), RUNS, OFFERED)
-    assert (same.verdict, same.has_forms) == (Verdict.UP_TO_DATE, False)
+    assert same.verdict is Verdict.UP_TO_DATE
     alone = decided(device(), RUNS, channel="beta")
-    assert (alone.verdict, alone.has_forms) == (Verdict.NOTHING, False)
+    assert alone.verdict is Verdict.NOTHING
 
 
 @pytest.mark.parametrize(

@@ -126,11 +126,32 @@ def test_any_value_gives_a_release_or_the_one_error(key: str, value: Any) -> Non
     assert Release.from_json(read.to_json()) == read
 
 
-def test_a_provenance_that_is_no_utf_8_survives() -> None:
+def test_a_provenance_that_is_no_utf_8_is_read_without_it() -> None:
+    """An earlier version stored it, and no response could be encoded from then on."""
     document = changed(["images", 0, "provenance"], {"branch": "caf\udce9", "who": "Zoë"})
     written = Release.from_dict(document).to_json()
     assert "Zoë".encode() in written
-    assert Release.from_json(written).images[0].provenance["branch"] == "caf\udce9"
+    read = Release.from_json(written)
+    assert read.images[0].provenance["branch"] == "caf?"
+    assert json.dumps(read.to_dict(), ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize("value", [-1, 2**63, 10**4000])
+def test_impossible_numbers_are_refused(value: int) -> None:
+    for path in (["images", 0, "size"], ["images", 0, "channels", "stable"]):
+        if value > 0 or path[-1] == "size":
+            with pytest.raises(ManifestError):
+                Release.from_dict(changed(path, value))
+
+
+def test_unknown_fields_may_be_nested_but_not_without_end() -> None:
+    assert Release.from_dict(changed(["later"], [[{"x": [1]}]])).extra
+    deep: Any = []
+    for _ in range(50):
+        deep = [deep]
+    for path in (["later"], ["images", 0, "later"]):
+        with pytest.raises(ManifestError, match="nested too deeply"):
+            Release.from_dict(changed(path, deep))
 
 
 def test_a_board_may_have_firmware_and_a_filesystem() -> None:

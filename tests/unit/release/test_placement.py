@@ -10,15 +10,14 @@ from acpublish.image.model import Stamp
 from acpublish.image.reader import read
 from acpublish.keys import create_key
 from acpublish.release import names, placement
-from acpublish.release.coordinates import visible_name
 from acpublish.release.declared import Declared
 from acpublish.release.manifest import Compressed, Release
 from acpublish.release.names import ImageKind
 from acpublish.release.placement import Candidate, Prepared, gzip_beside, place, prepare
 from acpublish.release.signatures import sign, signed_by, statement, submitted_statement
-from acpublish.release.submission import Outcome, Submission
+from acpublish.release.submission import Outcome, Submission, visible_name
 from acpublish.release.version import Version
-from tests.support import images
+from tests.support import images, other_images
 from tests.unit.release.making import NOW
 
 KEY = create_key()
@@ -109,7 +108,7 @@ def test_versions_that_differ_in_their_build_are_two_releases() -> None:
 
 def test_a_gzip_that_is_no_smaller_is_not_kept() -> None:
     wanted = replace(submission(), compress=True)
-    dense = Candidate.of(images.esp8266_image(size=5120, record=False, eboot=False))
+    dense = Candidate.of(other_images.dense_esp8266())
     loose = Candidate.of(images.esp8266_image(compressible=True))
     gzip, warnings = gzip_beside(dense, wanted)
     assert gzip == b""

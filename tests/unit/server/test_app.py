@@ -79,7 +79,7 @@ def test_a_decision_is_remembered_until_a_release_is_new(
     asyncio.run(main())
 
 
-def test_space_counts_only_where_a_compressed_image_is_offered(
+def test_space_counts_only_where_an_image_is_offered(
     catalog: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from acpublish.server import updates
@@ -103,7 +103,12 @@ def test_space_counts_only_where_a_compressed_image_is_offered(
     app = make(catalog)
 
     async def asked(md5: str, free_space: int) -> tuple[int, bytes]:
-        said = {"sketch-md5": md5, "sketch-size": "32768", "free-space": str(free_space)}
+        said = {
+            "sketch-md5": md5,
+            "sketch-size": "32768",
+            "free-space": str(free_space),
+            "chip-size": "4194304",
+        }
         headers = [(b"x-esp8266-" + key.encode(), said[key].encode()) for key in said]
         return await ask(app, b"/update/lamp/d1", headers)
 

@@ -47,14 +47,23 @@ def test_a_body_is_whole_and_ends_with_an_empty_part(
 
 def test_a_part_of_a_file() -> None:
     data, sent = bytes(range(256)) * 5000, Sent()
-    asyncio.run(send_file(None, sent, io.BytesIO(data), 1000, 900_000))
+    asyncio.run(send_file(None, sent, io.BytesIO(data), 1000, 900_000, lambda: True))
     assert sent.body == data[1000:901_000]
     assert sent.complete
 
 
+def test_a_file_that_was_written_to_is_never_complete() -> None:
+    data, sent = bytes(900_000), Sent()
+    assert not asyncio.run(
+        send_file(None, sent, io.BytesIO(data), 0, len(data), lambda: len(sent.body) < 300_000)
+    )
+    assert len(sent.body) < len(data)
+    assert not sent.complete
+
+
 def test_a_file_that_got_shorter_is_left_incomplete() -> None:
     sent = Sent()
-    asyncio.run(send_file(None, sent, io.BytesIO(b"abc"), 0, 10))
+    asyncio.run(send_file(None, sent, io.BytesIO(b"abc"), 0, 10, lambda: True))
     assert sent.body == b"abc"
     assert not sent.complete
 
@@ -124,7 +133,7 @@ def test_a_file_is_not_read_on_for_a_client_that_left() -> None:
 
     file, gone = Counted(bytes(10_000_000)), connection(Transport(closing=True))
     gone.on_lost(None)
-    assert not asyncio.run(send_file(gone, Sent(), file, 0, 10_000_000))
+    assert not asyncio.run(send_file(gone, Sent(), file, 0, 10_000_000, lambda: True))
     assert file.reads == 0
 
 

@@ -17,7 +17,7 @@ from acpublish.catalog.contents import CatalogFiles
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.server import listing
 from acpublish.server.listing import _paths
-from tests.support.images import esp32_image, esp8266_image
+from tests.support.images import esp32_image, esp8266_image, gzipped
 from tests.unit.server.in_memory import ask, lamp_catalog, make
 
 ESP32 = [(b"user-agent", b"ESP32HTTPClient")]
@@ -142,12 +142,65 @@ def test_a_device_sees_the_newest_images_only(catalog: Path) -> None:
 def test_an_entry_that_would_disable_a_devices_page_is_omitted(
     catalog: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (catalog / ("n" * 125 + ".bin")).write_bytes(esp8266_image())
-    (catalog / ("n" * 126 + ".bin")).write_bytes(esp8266_image())
+    # ArduinoJson 5 needs the most: 106 bytes with a size of six digits, 102 with one of seven.
+    for length, size in ((106, 32768), (107, 32768), (102, 1_000_000), (103, 1_000_000)):
+        name = f"{size}".ljust(length - 4, "n") + ".bin"
+        (catalog / name).write_bytes(esp8266_image(size))
     with caplog.at_level(logging.WARNING):
-        shown = [name for name in names(listed(catalog, ESP8266)) if name.startswith("n")]
-    assert shown == ["n" * 125 + ".bin"]
-    assert "omitted from a device's list, its name is too long: 'nnn" in caplog.text
+        shown = {len(name) for name in names(listed(catalog, ESP8266)) if name.endswith("n.bin")}
+    assert shown == {106, 102}
+    assert "omitted from a device's list, its name is too long: '32768nnn" in caplog.text
+
+
+def test_a_damaged_file_is_no_firmware_for_anybody(catalog: Path) -> None:
+    image = bytearray(esp8266_image())
+    image[20000] ^= 1
+    (catalog / "damaged.bin").write_bytes(image)
+    (catalog / "sound.bin").write_bytes(esp8266_image())
+    for headers in (ESP8266, None):
+        types = {entry["name"]: entry["type"] for entry in listed(catalog, headers)}
+        assert (types.get("damaged.bin", "file"), types["sound.bin"]) == ("file", "bin")
+
+
+def test_a_list_reads_files_for_a_short_time_only(
+    catalog: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (catalog / "sound.bin").write_bytes(esp8266_image())
+    with caplog.at_level(logging.INFO), monkeypatch.context() as patch:
+        patch.setattr("acpublish.catalog.contents._READING_S", -1.0)
+        assert {entry["type"] for entry in listed(catalog)} == {"file", "directory"}
+    assert "1 files of a list have not been read yet" in caplog.text
+    assert {entry["type"] for entry in listed(catalog)} == {"bin", "directory"}
+
+
+def test_a_gzip_is_not_shown_to_an_esp32(catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("acpublish.catalog.loose.SETTLED_S", -1.0)
+    (catalog / "packed.bin").write_bytes(gzipped(esp8266_image()))
+    assert "packed.bin" in names(listed(catalog, ESP8266))
+    assert "packed.bin" not in names(listed(catalog, ESP32))
+
+
+def test_images_that_are_cut_off_a_list_are_logged_once(
+    catalog: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(30):
+        (catalog / f"{number:02}.bin").write_bytes(esp8266_image(seed=number))
+    with caplog.at_level(logging.WARNING):
+        listed(catalog, ESP8266)
+    (line,) = caplog.messages
+    assert "the newest 25 images and omits 5 older ones" in line
+
+
+@pytest.mark.parametrize("character", ["\t", "\n", "\r", "\x01", "\x7f", "\x85"])
+def test_a_name_that_no_device_can_request_is_not_listed_to_one(
+    catalog: Path, character: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = f"a{character}b.bin"
+    (catalog / name).write_bytes(esp8266_image())
+    with caplog.at_level(logging.WARNING):
+        assert name not in names(listed(catalog, ESP8266))
+    assert "no device can request it" in caplog.text
+    assert name in names(listed(catalog))
 
 
 def test_a_device_never_gets_an_empty_list(tmp_path: Path) -> None:

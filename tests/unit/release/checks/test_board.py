@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -114,3 +115,74 @@ def test_more_flash_in_the_header_than_on_the_board() -> None:
     assert not result("flash-size", facts(Declared(flash_bytes=4 * 1024 * 1024))).findings
     odd = replace(facts(Declared(flash_bytes=1)), image=replace(IMAGE, flash_size="size-15"))
     assert result("flash-size", odd).lacks == "the flash size in the image's header"
+
+
+class TestOtaSpace:
+    """An ESP8266 of which the flash before the filesystem is shared by two images."""
+
+    IMAGE = read(images.esp8266_image(size=400_000))
+    SECTORS = 98 * 4096
+
+    def facts(self, *earlier: tuple[str, int], space: int | None, **more: Any) -> Facts:
+        releases = []
+        for version, size in earlier:
+            made = release(version)
+            image = replace(made.images[0], size=size, provenance={"core": "3.1.2"})
+            releases.append(replace(made, images=(image,)))
+        declared = Declared(ota_bytes=space)
+        return replace(facts(declared, tuple(releases)), image=self.IMAGE, **more)
+
+    def test_it_fits(self) -> None:
+        given = self.facts(("0.9.0", 400_000), space=2 * self.SECTORS)
+        assert result("ota-space", given).outcome == "ok"
+
+    def test_not_next_to_itself(self) -> None:
+        (found,) = result("ota-space", self.facts(space=2 * self.SECTORS - 4096)).findings
+        assert found.severity is Severity.WARNING
+        assert "cannot receive one of the same size over the air: 4096 bytes" in found.problem
+        assert "--compress" in found.hint
+        given = self.facts(("0.9.0", 300_000), space=2 * self.SECTORS - 4096)
+        assert result("ota-space", given).findings == (found,)
+
+    def test_not_next_to_the_smallest_release(self) -> None:
+        given = self.facts(("0.8.0", 399_000), ("0.9.0", 390_000), space=700_000)
+        (found,) = result("ota-space", given).findings
+        assert found.severity is Severity.ERROR
+        excess = self.SECTORS + 96 * 4096 - 700_000
+        assert "next to 0.9.0, the release that leaves the most space" in found.problem
+        assert f": {excess} bytes too many" in found.problem
+        assert "--compress" in found.hint
+
+    def test_a_gzip_needs_less_if_the_running_release_can_inflate_it(self) -> None:
+        given = self.facts(
+            ("0.9.0", 390_000), space=700_000, gzip=True, gzip_bytes=250_000, core="3.1.2"
+        )
+        assert result("ota-space", given).outcome == "ok"
+        (unknown,) = result("ota-space", replace(given, core=None)).findings
+        assert unknown.severity is Severity.WARNING
+        assert "--core" in unknown.hint
+        (large,) = result("ota-space", replace(given, gzip_bytes=320_000)).findings
+        assert (large.severity, "--compress" in large.hint) == (Severity.ERROR, False)
+        old = replace(
+            given,
+            releases=tuple(
+                replace(one, images=(replace(one.images[0], provenance={}),))
+                for one in given.releases or ()
+            ),
+        )
+        assert result("ota-space", old).outcome == "error"
+
+    def test_publishing_the_only_release_again_is_no_error(self) -> None:
+        given = self.facts(("1.0.0", 400_000), space=700_000)
+        assert result("ota-space", given).outcome == "warning"
+
+    def test_an_earlier_release_knows_the_layout(self) -> None:
+        given = self.facts(("0.9.0", 390_000), space=None)
+        assert result("ota-space", given).lacks == "the layout of the board's flash"
+        made = (given.releases or ())[0]
+        image = replace(made.images[0], declared=Declared(ota_bytes=700_000))
+        given = replace(given, releases=(replace(made, images=(image,)),))
+        assert result("ota-space", given).outcome == "error"
+
+    def test_an_esp32_has_slots(self) -> None:
+        assert result("ota-space", replace(self.facts(space=1), image=IMAGE)).outcome == "ok"

@@ -1,0 +1,56 @@
+"""Text that is stored with a release: what it may contain, checked where it comes in.
+
+Half a surrogate pair, as Python reads a file name that is not UTF-8, cannot be encoded, so no
+response could contain it. A control character could change what a terminal or a log shows.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+
+__all__ = ["MAX_NAME_CHARACTERS", "MAX_VALUE_CHARACTERS", "cleaned", "mapping_fault", "text_fault"]
+
+MAX_NAME_CHARACTERS = 64
+#: The hook shortens lists of libraries and flags to a quarter of this.
+MAX_VALUE_CHARACTERS = 4096
+#: As much as fits into the head of an upload.
+MAX_MAPPING_CHARACTERS = 16 * 1024
+_UNFIT = frozenset({"Cc", "Cs"})
+
+
+def text_fault(text: str, limit: int = MAX_VALUE_CHARACTERS) -> str:
+    """Returns what is wrong with a text, as in "it is too long"; empty if nothing is.
+
+    Args:
+        text: The text.
+        limit: How many characters it may have.
+    """
+    if len(text) > limit:
+        return f"is {len(text)} characters long; the limit is {limit}"
+    for character in text:
+        category = unicodedata.category(character)
+        if category in _UNFIT:
+            what = "is not valid Unicode" if category == "Cs" else "contains a control character"
+            return f"{what} ({ascii(character)[1:-1]})"
+    return ""
+
+
+def mapping_fault(mapping: Mapping[str, str]) -> str:
+    """Returns what is wrong with texts and their names, as a phrase; empty if nothing is."""
+    for name, value in mapping.items():
+        fault = text_fault(name, MAX_NAME_CHARACTERS)
+        if fault:
+            return f"the name {name[:MAX_NAME_CHARACTERS]!a} {fault}"
+        fault = text_fault(value)
+        if fault:
+            return f"{name} {fault}"
+    total = sum(len(name) + len(value) for name, value in mapping.items())
+    if total > MAX_MAPPING_CHARACTERS:
+        return f"all texts are {total} characters long; the limit is {MAX_MAPPING_CHARACTERS}"
+    return ""
+
+
+def cleaned(text: str) -> str:
+    """Returns a text that nobody typed with every unfit character replaced by a question mark."""
+    return "".join("?" if unicodedata.category(each) in _UNFIT else each for each in text)
