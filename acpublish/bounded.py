@@ -1,8 +1,8 @@
-"""A dictionary that cannot grow without limit."""
+"""Dictionaries that cannot grow without limit."""
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
@@ -29,3 +29,57 @@ class BoundedDict(dict[_Key, _Value]):
         if len(self) >= self._limit and key not in self:
             self.clear()
         super().__setitem__(key, value)
+
+
+class SharedMemory(Generic[_Value]):
+    """A bounded dictionary of values by product and key, in which no product displaces another."""
+
+    def __init__(self, limit: int, limit_of_product: int | None = None) -> None:
+        """Creates an empty memory.
+
+        Args:
+            limit: The most values of all products together.
+            limit_of_product: The most values of one product; None for no such limit.
+        """
+        self._limit = limit
+        self._limit_of_product = limit if limit_of_product is None else limit_of_product
+        self._size = 0
+        self._products: dict[str, dict[object, _Value]] = {}
+
+    def __len__(self) -> int:
+        """Returns how many values there are."""
+        return self._size
+
+    def get(self, product: str, key: object) -> _Value | None:
+        """Returns a value, None if there is none."""
+        values = self._products.get(product)
+        return None if values is None else values.get(key)
+
+    def values(self, product: str) -> list[_Value]:
+        """Returns the values of a product, the latest last; may be called from another thread."""
+        # Copying a dictionary's values is one step for other threads.
+        return list(self._products.get(product, {}).values())
+
+    def put(self, product: str, key: object, value: _Value) -> None:
+        """Remembers a value as the latest one.
+
+        Beyond its limit, a product forgets its oldest value. If there are too many in all, the
+        product with the most values does.
+        """
+        values = self._products.get(product)
+        if values is None:
+            values = self._products[product] = {}
+        if values.pop(key, None) is None:
+            self._size += 1
+        values[key] = value
+        if len(values) > self._limit_of_product:
+            self._forget_oldest(product)
+        elif self._size > self._limit:
+            self._forget_oldest(max(self._products, key=lambda name: len(self._products[name])))
+
+    def _forget_oldest(self, product: str) -> None:
+        values = self._products[product]
+        del values[next(iter(values))]
+        self._size -= 1
+        if not values:
+            del self._products[product]

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import NamedTuple
 
+from acpublish.bounded import SharedMemory
 from acpublish.release.adoption import Adoption, RunningVersions
 from acpublish.release.decision import Decision, Rule
 from acpublish.release.manifest import Release
@@ -128,12 +129,9 @@ MAX_DEVICES_OF_PRODUCT = 20_000
 MAX_ROWS = 1000
 _FILESYSTEM = Mode.FILESYSTEM
 
-#: What the last decision showed about a device whose image is in no release.
-_MARKS = frozenset({Rule.RECEIVED_UNVERIFIED, Rule.NEVER_UPDATED})
-
-#: What a device runs: its board, the MD5 and SHA-256 that it reports, the version it claims, and a
-#: rule of ``_MARKS`` that applied.
-Running = tuple[str | None, str | None, str | None, str | None, Rule | None]
+#: What a device runs: its board, the rule that was applied to it, and from its report the MD5, the
+#: SHA-256 and the version.
+Running = tuple[str | None, Rule, str | None, str | None, str | None]
 
 
 class DeviceCounts:
@@ -162,10 +160,7 @@ class DeviceCounts:
             max_of_product: The most devices of one product that are remembered.
         """
         self._has_board = has_board
-        self._max_devices = max_devices
-        self._max_of_product = max_of_product
-        self._products: dict[str, dict[str, Running]] = {}
-        self._count = 0
+        self._devices: SharedMemory[Running] = SharedMemory(max_devices, max_of_product)
         self.since = datetime.fromtimestamp(int(time.time()), timezone.utc)
 
     def __call__(self, event: Event) -> None:
@@ -182,33 +177,15 @@ class DeviceCounts:
             return
         if event.decision.rule is Rule.NO_TARGET and not self._knows(product, event.board):
             return
-        devices = self._products.get(product)
-        if devices is None:
-            devices = self._products[product] = {}
-        # The latest report goes to the end, so that the first entry is the one to forget.
-        if devices.pop(device, None) is None:
-            self._count += 1
-        mark = event.decision.rule if event.decision.rule in _MARKS else None
-        devices[device] = (
-            *(event.board, report.sketch_md5, report.sketch_sha256, report.version),
-            mark,
-        )
-        if len(devices) > self._max_of_product:
-            self._forget_oldest(devices)
-        elif self._count > self._max_devices:
-            self._forget_oldest(max(self._products.values(), key=len))
+        reported = (report.sketch_md5, report.sketch_sha256, report.version)
+        self._devices.put(product, device, (event.board, event.decision.rule, *reported))
 
     def _knows(self, product: str, board: str | None) -> bool:
         return self._has_board is not None and board is not None and self._has_board(product, board)
 
-    def _forget_oldest(self, devices: dict[str, Running]) -> None:
-        del devices[next(iter(devices))]
-        self._count -= 1
-
     def running(self, product: str) -> list[Running]:
         """Returns what each device of a product runs; may be called from another thread."""
-        # Copying a dictionary's values is one step for other threads.
-        return list(self._products.get(product, {}).values())
+        return self._devices.values(product)
 
 
 def adoptions(running: Iterable[Running], releases: Iterable[Release]) -> list[Adoption]:
@@ -220,13 +197,13 @@ def adoptions(running: Iterable[Running], releases: Iterable[Release]) -> list[A
     """
     versions = RunningVersions(releases)
     counts: Counter[tuple[str, str | None, bool, bool]] = Counter()
-    for (board, md5, sha256, claim, mark), count in Counter(running).items():
+    for (board, rule, md5, sha256, claim), count in Counter(running).items():
         version = versions.of(board or "", md5, sha256, claim)
         unknown = version is None
-        unverified = unknown and mark is Rule.RECEIVED_UNVERIFIED
+        unverified = unknown and rule is Rule.RECEIVED_UNVERIFIED
         if unverified:
             version = str(Version.or_none(claim) or "") or None
-        never_updated = unknown and mark is Rule.NEVER_UPDATED
+        never_updated = unknown and rule is Rule.NEVER_UPDATED
         counts[board or "", version, unverified, never_updated] += count
     return [
         Adoption(

@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import Generic, TypeVar
 
+from acpublish.bounded import SharedMemory
 from acpublish.release.decision import Decision, Rule, kind_wanted
 from acpublish.release.manifest import Release
 from acpublish.release.names import ImageKind
@@ -25,7 +25,7 @@ from acpublish.release.received import Received, after_receiving
 from acpublish.server.checkins import CheckIn, Delivered, Event
 from acpublish.wire import NO_MAC, Mode, Report
 
-__all__ = ["DeviceMemory", "SharedMemory"]
+__all__ = ["DeviceMemory"]
 
 _log = logging.getLogger(__name__)
 
@@ -37,44 +37,6 @@ _MAC = re.compile(r"[0-9A-Fa-f]{2}(?:[:-]?[0-9A-Fa-f]{2}){5}\Z")
 _SHOWN_CHARACTERS = 40
 
 _Key = tuple[str, str]
-_Value = TypeVar("_Value")
-
-
-class SharedMemory(Generic[_Value]):
-    """A bounded dictionary of values by product and key, in which no product displaces another."""
-
-    def __init__(self, limit: int) -> None:
-        """Creates an empty memory.
-
-        Args:
-            limit: The most values of all products together.
-        """
-        self._limit = limit
-        self._size = 0
-        self._products: dict[str, dict[object, _Value]] = {}
-
-    def __len__(self) -> int:
-        """Returns how many values there are."""
-        return self._size
-
-    def get(self, product: str, key: object) -> _Value | None:
-        """Returns a value, None if there is none."""
-        values = self._products.get(product)
-        return None if values is None else values.get(key)
-
-    def put(self, product: str, key: object, value: _Value) -> None:
-        """Remembers a value; at the limit, the largest product forgets its oldest one."""
-        values = self._products.setdefault(product, {})
-        if values.pop(key, None) is None:
-            self._size += 1
-        values[key] = value
-        if self._size > self._limit:
-            largest = max(self._products, key=lambda name: len(self._products[name]))
-            oldest = self._products[largest]
-            del oldest[next(iter(oldest))]
-            self._size -= 1
-            if not oldest:
-                del self._products[largest]
 
 
 class DeviceMemory:

@@ -311,7 +311,8 @@ class DecisionCache:
         key = (id(target), device)
         decision = snapshot.decisions.get(key) if target is not None else None
         if decision is None or _depends_on_space(decision, report):
-            decision = decide_update(report, releases, target, board=board, channel=channel)
+            relevant = snapshot.relevant(report)
+            decision = decide_update(report, relevant, target, board=board, channel=channel)
             if target is not None and not _depends_on_space(decision, report):
                 snapshot.decisions[key] = decision
                 self._limit_all()
@@ -347,6 +348,25 @@ class _Snapshot:
             for image in release.images
             for channel in image.channels
         }
+
+        #: The positions of the releases whose images have a digest.
+        self._by_digest: dict[str, list[int]] = {}
+        for position, release in enumerate(releases):
+            for image in release.images:
+                for digest in (*image.running.md5s, *image.running.sha256s):
+                    self._by_digest.setdefault(digest, []).append(position)
+        positions = range(len(releases))
+        highest = max(positions, key=lambda at: releases[at].version.precedence, default=None)
+        self._highest = () if highest is None else (highest,)
+
+    def relevant(self, report: Report) -> tuple[Release, ...]:
+        """Returns the releases that count for a device: those that it may run, and the highest.
+
+        Searching thousands of releases for each device would let forged ones stop the server.
+        """
+        digests = (report.sketch_md5 or "", report.sketch_sha256 or "")
+        positions = {at for digest in digests for at in self._by_digest.get(digest, ())}
+        return tuple(self.releases[at] for at in sorted(positions.union(self._highest)))
 
     def target(self, report: Report, board: str, channel: str) -> Target | None:
         """Returns what a device is to run: for every device, what its channel points at."""

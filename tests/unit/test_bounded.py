@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from acpublish.bounded import BoundedDict
+from acpublish.bounded import BoundedDict, SharedMemory
 
 
 def test_it_never_holds_more_than_its_limit() -> None:
@@ -23,3 +23,26 @@ def test_a_new_key_above_the_limit_drops_all_others() -> None:
     cache["a"], cache["b"] = 1, 2
     cache["c"] = 3
     assert cache == {"c": 3}
+
+
+def test_the_largest_product_forgets_its_oldest() -> None:
+    memory: SharedMemory[int] = SharedMemory(10)
+    memory.put("quiet", "first", 1)
+    for number in range(1000):
+        memory.put("loud", number, number)
+    assert (len(memory), memory.get("quiet", "first")) == (10, 1)
+    assert (memory.get("loud", 999), memory.get("loud", 990)) == (999, None)
+    memory.put("quiet", "first", 2)
+    assert (len(memory), memory.get("quiet", "first")) == (10, 2)
+    assert memory.get("none", 1) is None
+
+
+def test_a_product_forgets_its_own_oldest_beyond_its_limit() -> None:
+    memory: SharedMemory[int] = SharedMemory(100, 3)
+    for number in range(5):
+        memory.put("lamp", number, number)
+        memory.put("plug", number, number)
+    assert memory.values("lamp") == [2, 3, 4]
+    memory.put("lamp", 3, 33)
+    assert memory.values("lamp") == [2, 4, 33]
+    assert (len(memory), memory.values("none")) == (6, [])

@@ -125,6 +125,7 @@ def test_an_answer_that_may_change_without_its_stamp_is_made_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(cache, "_SHORTEST_LIFE_S", 0.01)
+    monkeypatch.setattr(cache, "_LIFE_PER_COST", 0)
     calls: list[int] = []
 
     async def main() -> None:

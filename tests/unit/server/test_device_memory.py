@@ -10,7 +10,7 @@ import pytest
 
 from acpublish.release.decision import Decision, Rule, Verdict
 from acpublish.server.checkins import CheckIn, Delivered
-from acpublish.server.device_memory import DeviceMemory, SharedMemory
+from acpublish.server.device_memory import DeviceMemory
 from acpublish.wire import NO_MAC, Mode, Report
 from tests.unit.release.making import md5, release
 
@@ -98,18 +98,6 @@ def test_a_device_that_will_never_be_updated_is_logged_once(
     assert len(line) < 300
     memory(check_in(replace(device, mac="24:0A:C4:00:00:02"), STUCK))
     assert len(caplog.messages) == 2
-
-
-def test_the_largest_product_forgets_its_oldest() -> None:
-    memory: SharedMemory[int] = SharedMemory(10)
-    memory.put("quiet", "first", 1)
-    for number in range(1000):
-        memory.put("loud", number, number)
-    assert (len(memory), memory.get("quiet", "first")) == (10, 1)
-    assert (memory.get("loud", 999), memory.get("loud", 990)) == (999, None)
-    memory.put("quiet", "first", 2)
-    assert (len(memory), memory.get("quiet", "first")) == (10, 2)
-    assert memory.get("none", 1) is None
 
 
 def test_memory_is_bounded_whatever_is_sent() -> None:

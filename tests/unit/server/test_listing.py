@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pytest
 
 import acpublish
 from acpublish.catalog.contents import CatalogFiles
+from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.server import listing
 from acpublish.server.listing import _paths
 from tests.support.images import esp32_image, esp8266_image, gzipped
 from tests.unit.server.in_memory import ask, lamp_catalog, make
@@ -73,6 +76,31 @@ def test_a_long_directory_is_scanned_once_for_all_who_ask(
 
     asyncio.run(main())
     assert len(calls) == 1
+
+
+@pytest.mark.parametrize("limit_s", [-1.0, 60.0])
+def test_a_slow_look_at_the_disk_is_left_to_a_thread(
+    catalog: Path, monkeypatch: pytest.MonkeyPatch, limit_s: float
+) -> None:
+    monkeypatch.setattr(listing, "_SLOW_STAMP_S", limit_s)
+    threads: list[bool] = []
+    products = DirectoryCatalog.products
+
+    def noted(self: DirectoryCatalog) -> Any:
+        threads.append(threading.current_thread() is threading.main_thread())
+        return products(self)
+
+    monkeypatch.setattr(DirectoryCatalog, "products", noted)
+
+    async def main() -> None:
+        app = make(catalog)
+        first = await ask(app, ROOT, ESP32)
+        threads.clear()
+        assert await ask(app, ROOT, ESP32) == first
+
+    asyncio.run(main())
+    assert threads
+    assert any(threads) == (limit_s > 0)
 
 
 def test_a_devices_root_offers_the_stable_image_of_each_product(catalog: Path) -> None:

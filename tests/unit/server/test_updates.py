@@ -448,17 +448,28 @@ def test_strangers_cannot_fill_the_memory(tmp_path: Path, monkeypatch: pytest.Mo
     assert list(cache._snapshots) == ["lamp"]
 
 
-def test_a_gateway_gets_an_image_for_another_chip(catalog: Path) -> None:
-    async def main() -> None:
-        app = make(catalog)
-        gateway = [(b"user-agent", b"ESP8266HTTPClient")]
-        updater = [(b"user-agent", b"ESP8266-http-Update")]
-        # The one that is not an updater, asking first, does not decide for the other.
-        for headers, status in ((gateway, 200), (updater, 403), (gateway, 200)):
-            for target in (b"/lamp/lamp-1.0.0_c3.bin", b"/update/lamp/c3"):
-                assert (await ask(app, target, headers))[0] == status
+def test_a_decision_looks_only_at_releases_that_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "decisions").mkdir()
+    releases, cache = releases_of(tmp_path, "1.0.0", "2.0.0", "1.1.0"), DecisionCache()
+    md5 = {str(release.version): release.images[0].md5 for release in releases}
+    passed: list[list[str]] = []
+    decide_update = updates.decide_update
 
-    asyncio.run(main())
+    def noted(report: Any, relevant: Any, *arguments: Any, **named: Any) -> Any:
+        passed.append([str(release.version) for release in relevant])
+        decision = decide_update(report, relevant, *arguments, **named)
+        assert decision == decide_update(report, releases, *arguments, **named)
+        return decision
+
+    monkeypatch.setattr(updates, "decide_update", noted)
+    for said in (md5["1.0.0"], md5["2.0.0"], "0" * 32, None):
+        for version in (None, "1.0.0", "3.0.0"):
+            decided(cache, releases, sketch_md5=said, version=version)
+    assert max(map(len, passed)) == 2
+    assert ["1.0.0", "2.0.0"] in passed
+    assert all("2.0.0" in versions for versions in passed)
 
 
 def test_decisions_are_limited_in_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -494,3 +505,16 @@ def test_devices_with_the_same_report_and_different_targets_get_their_own_decisi
             report = Report(family="esp8266", updater=True, mac=mac)
             decision = cache.decide(report, releases, "lamp", "d1", "stable")
             assert decision.release == target.release
+
+
+def test_a_gateway_gets_an_image_for_another_chip(catalog: Path) -> None:
+    async def main() -> None:
+        app = make(catalog)
+        gateway = [(b"user-agent", b"ESP8266HTTPClient")]
+        updater = [(b"user-agent", b"ESP8266-http-Update")]
+        # The one that is not an updater, asking first, does not decide for the other.
+        for headers, status in ((gateway, 200), (updater, 403), (gateway, 200)):
+            for target in (b"/lamp/lamp-1.0.0_c3.bin", b"/update/lamp/c3"):
+                assert (await ask(app, target, headers))[0] == status
+
+    asyncio.run(main())
