@@ -11,8 +11,7 @@ import errno
 import logging
 import os
 import stat
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -39,9 +38,6 @@ _MAX_PATH_BYTES = 1024
 _MAX_ENCODED_BYTES = 3 * _MAX_PATH_BYTES
 #: The kinds that a device can flash as firmware.
 _FIRMWARE = frozenset({Kind.APPLICATION, Kind.GZIP, Kind.SIGNED})
-#: How long one list may read files that it does not know yet: a device waits 5 s for a list. The
-#: rest is not listed as firmware until the next list has read it.
-_READING_S = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,27 +208,15 @@ class CatalogFiles:
                 by_name = {**self._of_products(), **by_name}
             entries = sorted(by_name.values(), key=lambda entry: entry.name)
         # Sorting keeps the order of publishing within one second.
-        newest_first = sorted(entries, key=lambda entry: -entry.modified)
-        return tuple(newest_first if directory.product else self._read(directory, newest_first))
+        return tuple(sorted(entries, key=lambda entry: -entry.modified))
 
-    def _read(self, directory: Directory, entries: Iterable[Entry]) -> Iterator[Entry]:
-        """Reads the files that look like firmware: a damaged one is only a file."""
-        until = time.monotonic() + _READING_S
-        unread = 0
-        for entry in entries:
-            if entry.type != "bin":
-                yield entry
-                continue
-            path = directory.path / entry.name
-            image = self.loose.image(path) if time.monotonic() < until else None
-            if image is None or image.is_broken or not image.is_application:
-                unread += image is None
-                yield replace(entry, type="file")
-                continue
-            # Only the ESP8266 accepts gzip (arduino-esp32's HTTPUpdate.cpp requires 0xE9).
-            yield replace(entry, family="esp8266" if image.kind is Kind.GZIP else image.family)
-        if unread:
-            _log.info("%d files of a list have not been read yet", unread)
+    def examined(self, directory: Directory, entry: Entry) -> Entry:
+        """Reads a hand-copied file that looks like firmware: a damaged one is only a file."""
+        image = self.loose.image(directory.path / entry.name)
+        if image is None or image.is_broken or not image.is_application:
+            return replace(entry, type="file")
+        # Only the ESP8266 accepts gzip (arduino-esp32's HTTPUpdate.cpp requires 0xE9).
+        return replace(entry, family="esp8266" if image.kind is Kind.GZIP else image.family)
 
     def _of_products(self) -> dict[str, Entry]:
         """Returns the folders of all products, even those that have not been made yet."""

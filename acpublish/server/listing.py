@@ -42,6 +42,10 @@ _log = logging.getLogger(__name__)
 _MAX_QUERIES = 256
 #: If it took longer to find out whether a list has changed, a thread does it from then on.
 _SLOW_STAMP_S = 0.001
+#: How long a list may read files that the server does not know yet: a device waits 5 s for the
+#: first byte, and lists for others must not keep the server busy. Once read, a file is remembered.
+_DEVICE_READING_S = 2.0
+_READING_S = 0.2
 #: 9999-12-31, the last day that :mod:`datetime` knows.
 _LAST_TIME_S = 253_402_214_400.0
 
@@ -120,7 +124,8 @@ class Listing:
     def _make(self, directory: Directory, family: Family | None) -> bytes:
         entries = self._files.entries(directory)
         if family is None:
-            rows = [_row(entry) for entry in entries]
+            until = time.monotonic() + _READING_S
+            rows = [_row(self._examined(directory, entry, until) or entry) for entry in entries]
         else:
             rows = list(self._for_device(directory, entries, family))
         return json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode()
@@ -133,8 +138,16 @@ class Listing:
                 [*entries, *self._of_products(family)],
                 key=lambda entry: (-entry.modified, entry.name),
             )
-        bins = rows = cut = 0
-        for entry in entries:
+        bins = rows = cut = unread = 0
+        until = time.monotonic() + _DEVICE_READING_S
+        for listed in entries:
+            if listed.type == "bin" and bins >= DEVICE_LIST_BINS:
+                cut += listed.family in (None, family)
+                continue
+            entry = self._examined(directory, listed, until)
+            if entry is None:
+                unread += 1
+                continue
             row = _row(entry)
             # The device cuts the seconds off, and each byte of its document counts.
             row["time"] = str(row["time"])[:5]
@@ -142,9 +155,6 @@ class Listing:
                 continue
             if entry.type == "bin":
                 bins += 1
-                if bins > DEVICE_LIST_BINS:
-                    cut += 1
-                    continue
             rows += 1
             yield row
         if cut:
@@ -154,10 +164,22 @@ class Listing:
                 DEVICE_LIST_BINS,
                 cut,
             )
+        if unread:
+            _log.warning("a list for devices omits %d images that are not read yet", unread)
         if not rows:
             # A device shows an empty array as an error, and an entry that is not a bin as
             # "No available firmwares".
             yield _row(Entry(name=".", type="directory", size=0, modified=time.time()))
+
+    def _examined(self, directory: Directory, entry: Entry, until: float) -> Entry | None:
+        """Reads a file that looks like firmware, so that a damaged one is none.
+
+        Returns:
+            The entry as it is to be listed, None if there is no time left to read its file.
+        """
+        if entry.type != "bin" or directory.product or "/" in entry.name:
+            return entry
+        return self._files.examined(directory, entry) if time.monotonic() < until else None
 
     def _of_products(self, family: Family) -> Iterator[Entry]:
         """Returns the newest image for each product and board."""

@@ -167,10 +167,13 @@ def test_a_list_reads_files_for_a_short_time_only(
 ) -> None:
     (catalog / "sound.bin").write_bytes(esp8266_image())
     with caplog.at_level(logging.INFO), monkeypatch.context() as patch:
-        patch.setattr("acpublish.catalog.contents._READING_S", -1.0)
-        assert {entry["type"] for entry in listed(catalog)} == {"file", "directory"}
-    assert "1 files of a list have not been read yet" in caplog.text
-    assert {entry["type"] for entry in listed(catalog)} == {"bin", "directory"}
+        patch.setattr("acpublish.server.listing._DEVICE_READING_S", -1.0)
+        patch.setattr("acpublish.server.listing._READING_S", -1.0)
+        assert "sound.bin" not in names(listed(catalog, ESP8266))
+        # Others are shown what the headers say.
+        assert {entry["type"] for entry in listed(catalog)} == {"bin", "directory"}
+    assert "omits 1 images that are not read yet" in caplog.text
+    assert "sound.bin" in names(listed(catalog, ESP8266))
 
 
 def test_a_gzip_is_not_shown_to_an_esp32(catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
