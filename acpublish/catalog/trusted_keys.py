@@ -191,7 +191,7 @@ class TrustStore:
     def _changing(self, product: str) -> Iterator[tuple[PublicKey, ...]]:
         names.product(product)
         with (
-            atomic.wrapped(self._root, "cannot change the catalog"),
+            atomic.as_catalog_error(self._root, "cannot change the catalog"),
             atomic.exclusive(self._root / layout.HIDDEN),
         ):
             yield read_trusted_keys(self._root, product)

@@ -163,7 +163,7 @@ def _write(file: FileChange) -> None:
     if file.after is not None:
         write_file(file.path, file.after.encode(), hint=f"Make it writable: chmod u+w {file.path}")
         return
-    with atomic.explained(file.path, hint="Make its folder writable."):
+    with atomic.as_settings_error(file.path, hint="Make its folder writable."):
         file.path.unlink(missing_ok=True)
 
 

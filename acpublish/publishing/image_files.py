@@ -57,7 +57,7 @@ def write_file(path: Path, content: bytes, *, hint: str = _OTHER_FILE) -> None:
             f"{path} cannot be written: there is no directory {target.parent}",
             hint=f"Create it first: mkdir -p {target.parent}",
         )
-    with atomic.explained(path, hint=hint):
+    with atomic.as_settings_error(path, hint=hint):
         atomic.write(target, content)
 
 
@@ -69,5 +69,5 @@ def write_secret(path: Path, content: bytes) -> None:
     """
     from acpublish import atomic
 
-    with atomic.explained(path, hint=_OTHER_FILE):
+    with atomic.as_settings_error(path, hint=_OTHER_FILE):
         atomic.create(path, content, mode=0o600)
