@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from acpublish.emulator.connection import Response
+from acpublish.emulator.connection import DeviceResponse
 from acpublish.wire import ENTRY_DOCUMENT_BYTES, entry_cost
 
 _MAX_LIST_BYTES = 4 * 1024 * 1024
@@ -45,7 +45,7 @@ class _ListError(Exception):
     """ArduinoJson's error for an entry, in the words of ``DeserializationError::c_str``."""
 
 
-def read_page(response: Response, pause_s: float) -> CatalogPage:
+def read_page(response: DeviceResponse, pause_s: float) -> CatalogPage:
     """Reads the response to a catalog request.
 
     Args:
