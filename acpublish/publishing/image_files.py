@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from acpublish.errors import NotAnImageError, SettingsError, reason_of
+from acpublish.errors import NotAnImageError, SettingsError, reading
 
 #: Twice the largest flash chip that the image header knows (``esp_image_format.h``).
 _LARGEST_BYTES = 256 * 1024 * 1024
@@ -18,14 +18,9 @@ def read_file(path: Path) -> bytes:
     Raises:
         NotAnImageError: It cannot be read, or is larger than any flash chip.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(_LARGEST_BYTES + 1)
-    except OSError as error:
-        raise NotAnImageError(
-            f"{path} cannot be read: {reason_of(error)}",
-            hint="Use the file of an image, such as PlatformIO's firmware.bin.",
-        ) from error
+    hint = "Use the file of an image, such as PlatformIO's firmware.bin."
+    with reading(str(path), NotAnImageError, hint=hint), path.open("rb") as file:
+        data = file.read(_LARGEST_BYTES + 1)
     if len(data) > _LARGEST_BYTES:
         raise NotAnImageError(
             f"{path} is larger than {_LARGEST_BYTES // 2**20} MiB, more than any flash chip holds",
