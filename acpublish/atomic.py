@@ -10,7 +10,7 @@ keeps this order:
 Whatever fails, the temporary file is removed and an older file stays as it was.
 
 The writers raise ``OSError``. A caller turns it once into one of acpublish's errors, with its own
-hint: :func:`explained` for a single file, :func:`wrapped` for a catalog.
+hint: :func:`as_settings_error` for a single file, :func:`as_catalog_error` for a catalog.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _RANDOM_BYTES = 16
 
 
 @contextlib.contextmanager
-def explained(path: Path, *, hint: str) -> Iterator[None]:
+def as_settings_error(path: Path, *, hint: str) -> Iterator[None]:
     """Turns an error of the operating system into one that names the file and why.
 
     Args:
@@ -57,7 +57,7 @@ def explained(path: Path, *, hint: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def wrapped(root: Path, doing: str) -> Iterator[None]:
+def as_catalog_error(root: Path, doing: str) -> Iterator[None]:
     """Turns an error of the operating system into a catalog error with a hint.
 
     Args:

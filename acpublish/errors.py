@@ -31,6 +31,12 @@ errors. One table maps errors to exit statuses (``acpublish.cli.exit_status``), 
 
 from __future__ import annotations
 
+import contextlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 __all__ = [
     "AcpublishError",
     "AuthenticationError",
@@ -189,3 +195,21 @@ class RequestError(AcpublishError):
 def reason_of(error: OSError) -> str:
     """Returns why the operating system refused something, in lower case and without a path."""
     return (error.strerror or str(error) or type(error).__name__).lower()
+
+
+@contextlib.contextmanager
+def reading(what: str, kind: type[AcpublishError], *, hint: str) -> Iterator[None]:
+    """Turns an error of the operating system into one that says what cannot be read, and why.
+
+    Args:
+        what: The file, for the message.
+        kind: The class of the error to raise.
+        hint: What to do next, as a sentence.
+
+    Raises:
+        AcpublishError: The block raised an ``OSError``.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"{what} cannot be read: {reason_of(error)}", hint=hint) from error

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from acpublish.errors import AcpublishError, SettingsError, reason_of
+from acpublish.errors import AcpublishError, SettingsError, reading
 from acpublish.keys import (
     PrivateKey,
     PublicKey,
@@ -74,10 +74,6 @@ def _read(source: KeySource, reader: Callable[[bytes], _Key]) -> _Key:
 
 def _content(path: Path) -> bytes:
     refuse_key_itself(str(path))
-    try:
+    hint = "Use the PEM file of a key; 'acpublish key create' creates one."
+    with reading(f"the key {path}", SettingsError, hint=hint):
         return path.read_bytes()
-    except OSError as error:
-        raise SettingsError(
-            f"the key {path} cannot be read: {reason_of(error)}",
-            hint="Use the PEM file of a key; 'acpublish key create' creates one.",
-        ) from error

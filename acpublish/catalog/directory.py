@@ -53,7 +53,7 @@ class DirectoryCatalog:
         Raises:
             CatalogError: It is missing or not a directory.
         """
-        with atomic.wrapped(root, "cannot open the catalog"):
+        with atomic.as_catalog_error(root, "cannot open the catalog"):
             # For circular links, Path.resolve raises an error that is not an OSError.
             self.root = Path(os.path.realpath(root, strict=True))
             if not self.root.is_dir():
@@ -86,7 +86,7 @@ class DirectoryCatalog:
             MissingExtraError: There are keys, and cryptography is not installed.
             CatalogError: The directory cannot be read.
         """
-        with atomic.wrapped(self.root, "cannot read the catalog"):
+        with atomic.as_catalog_error(self.root, "cannot read the catalog"):
             return read_trusted_keys(self.root, names.product(product))
 
     def url_of(self, file: str) -> str:
@@ -160,7 +160,7 @@ class DirectoryCatalog:
             ManifestError: A manifest of this product cannot be read.
         """
         now = now or datetime.now(timezone.utc)
-        with atomic.wrapped(self.root, "cannot publish to the catalog"):
+        with atomic.as_catalog_error(self.root, "cannot publish to the catalog"):
             self._lock.need_catalog()
             if not (self.root / layout.HIDDEN).is_dir():
                 # The lock needs this directory, which a refused image must not leave behind.
@@ -232,7 +232,7 @@ class DirectoryCatalog:
             return ()
         recreated = []
         with (
-            atomic.wrapped(self.root, "cannot repair the catalog"),
+            atomic.as_catalog_error(self.root, "cannot repair the catalog"),
             self._lock.exclusive(),
         ):
             self._clear_temporary(older_than_s)

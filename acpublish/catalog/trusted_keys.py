@@ -215,7 +215,7 @@ class TrustStore:
     def _changing(self, product: str) -> Iterator[tuple[PublicKey, ...]]:
         names.product(product)
         with (
-            atomic.wrapped(self._root, "cannot change the catalog"),
+            atomic.as_catalog_error(self._root, "cannot change the catalog"),
             self._lock.exclusive(),
         ):
             yield read_trusted_keys(self._root, product)

@@ -10,7 +10,7 @@ import click
 
 from acpublish.cli import exit_status
 from acpublish.cli.ui import json_option, print_json, printable
-from acpublish.emulator.profile import DeviceOptions, Outcome, Result
+from acpublish.emulator.profile import DeviceOptions, UpdateOutcome, UpdateResult
 from acpublish.emulator.updater import Device, run
 from acpublish.errors import SettingsError
 from acpublish.image.reader import read
@@ -73,7 +73,7 @@ def command(
         print_json(document(outcome))
     else:
         click.echo(printable(_line(outcome)))
-    if outcome.result is not Result.FAILED:
+    if outcome.result is not UpdateResult.FAILED:
         return exit_status.OK
     where = f"{url.rstrip('/')}/{request_path.lstrip('/')}"
     click.echo(
@@ -84,7 +84,7 @@ def command(
     return exit_status.NO
 
 
-def document(outcome: Outcome) -> dict[str, Any]:
+def document(outcome: UpdateOutcome) -> dict[str, Any]:
     """Returns the outcome of an update as JSON types."""
     image = outcome.image
     stamp = read(image).stamp if image is not None else None
@@ -112,14 +112,14 @@ def _request_path(path: str | None, auto: str | None, channel: str | None) -> st
     )
 
 
-def _line(outcome: Outcome) -> str:
-    if outcome.result is Result.UPDATED:
+def _line(outcome: UpdateOutcome) -> str:
+    if outcome.result is UpdateResult.UPDATED:
         facts = document(outcome)
         runs = f"now runs {facts['product']} {facts['version']}, " if facts["version"] else ""
         return f"updated: {runs}{facts['size']} bytes, sha256 {facts['sha256']}"
-    if outcome.result is Result.FAILED:
+    if outcome.result is UpdateResult.FAILED:
         return f"failed: {outcome.reason}"
-    if outcome.result is Result.AVAILABLE:
+    if outcome.result is UpdateResult.AVAILABLE:
         return f"available: {outcome.available}"
     return "no update: the server has nothing newer"
 

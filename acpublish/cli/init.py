@@ -14,7 +14,13 @@ from acpublish.cli import exit_status
 from acpublish.cli.common_options import ANY_PATH
 from acpublish.errors import SettingsError, reason_of
 from acpublish.init.arduino_core import arduino_change, build_property
-from acpublish.init.platformio import DEFAULT_TO, Change, FileChange, project_change, undo_change
+from acpublish.init.platformio import (
+    DEFAULT_TO,
+    FileChange,
+    ProjectChange,
+    project_change,
+    undo_change,
+)
 from acpublish.publishing.image_files import write_file
 from acpublish.redact import redact
 from acpublish.release.secrets import masked_option
@@ -96,13 +102,13 @@ def _check(to: str | None, version: str | None) -> None:
         settings.checked("version", validators.version_source)
 
 
-def _arduino(core: Path, *, undo: bool) -> Change:
+def _arduino(core: Path, *, undo: bool) -> ProjectChange:
     change = arduino_change(core, undo=undo)
     file = FileChange(path=change.path, before=change.before, after=change.after)
-    return Change(files=(file,) if change.before != change.after else ())
+    return ProjectChange(files=(file,) if change.before != change.after else ())
 
 
-def _apply(change: Change, *, yes: bool) -> bool:
+def _apply(change: ProjectChange, *, yes: bool) -> bool:
     """Shows what changes, asks, and writes it; returns whether the user agreed."""
     if change.environments:
         click.echo(f"environments: {', '.join(change.environments)}")
@@ -163,7 +169,7 @@ def _write(file: FileChange) -> None:
     if file.after is not None:
         write_file(file.path, file.after.encode(), hint=f"Make it writable: chmod u+w {file.path}")
         return
-    with atomic.explained(file.path, hint="Make its folder writable."):
+    with atomic.as_settings_error(file.path, hint="Make its folder writable."):
         file.path.unlink(missing_ok=True)
 
 

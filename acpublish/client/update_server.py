@@ -263,7 +263,9 @@ def _incoming(path: Path) -> Iterator[Callable[[bytes], None]]:
     """
 
     def explained() -> contextlib.AbstractContextManager[None]:
-        return atomic.explained(path, hint="Use a file in a directory that you can write to.")
+        return atomic.as_settings_error(
+            path, hint="Use a file in a directory that you can write to."
+        )
 
     with contextlib.ExitStack() as stack:
         with explained():

@@ -20,7 +20,7 @@ from acpublish.doctor.probe import Probe, Reply
 from acpublish.doctor.response_headers import check_clock, check_digest, check_framing, check_size
 from acpublish.emulator.autoconnect import CatalogPage
 from acpublish.emulator.connection import Endpoint, parse_url
-from acpublish.emulator.profile import Result
+from acpublish.emulator.profile import UpdateResult
 from acpublish.errors import SettingsError
 from acpublish.wire import DEVICE_LIST_BINS, ENTRY_DOCUMENT_BYTES, Family
 
@@ -44,14 +44,14 @@ def check_server(url: str) -> list[Finding]:
     Raises:
         SettingsError: A device could not use the URL.
     """
-    place = _place(url)
+    endpoint = _endpoint(url)
     examination = Examination()
-    probes = [Probe(chip, place) for chip in _FAMILIES]
+    probes = [Probe(chip, endpoint) for chip in _FAMILIES]
     before_s = time.time()
     replies = [probe.list() for probe in probes]
     first = replies[0][0]
-    fine = f"{place.host} responds on port {place.port}"
-    if not examination.record("connection", fine, _no_connection(first, place)):
+    fine = f"{endpoint.host} responds on port {endpoint.port}"
+    if not examination.record("connection", fine, _no_connection(first, endpoint)):
         return examination.findings()
     if first.answer is not None:
         clock = check_clock(first.answer, before_s, time.time())
@@ -64,31 +64,31 @@ def check_server(url: str) -> list[Finding]:
     ]
     digests = _examine_images(examination, listed)
     for probe in probes:
-        _examine_requests(examination, probe, listed[0][1] if listed else _NOWHERE[1:], place)
+        _examine_requests(examination, probe, listed[0][1] if listed else _NOWHERE[1:], endpoint)
     hidden = _readable(probes[0], digests)
     examination.record("hidden", f"{_HIDDEN} is not public", hidden)
     return examination.findings()
 
 
-def _place(url: str) -> Endpoint:
+def _endpoint(url: str) -> Endpoint:
     if not url.lower().startswith("http://"):
         raise SettingsError(
             "the doctor sends the requests of devices, over plain http",
             hint="Use the URL that devices use, such as http://192.168.1.10:8000.",
         )
-    place = parse_url(url)
-    if place.target not in (b"", b"/"):
+    endpoint = parse_url(url)
+    if endpoint.target not in (b"", b"/"):
         raise SettingsError(
             "the URL has a path, but AutoConnectUpdate uses only the root of a host",
             hint="Use the URL up to the port, such as http://192.168.1.10:8000, and serve devices "
             "from a separate host or port.",
         )
-    return replace(place, target=b"/")
+    return replace(endpoint, target=b"/")
 
 
-def _no_connection(reply: Reply, place: Endpoint) -> Iterator[Finding]:
+def _no_connection(reply: Reply, endpoint: Endpoint) -> Iterator[Finding]:
     if reply.answer is None:
-        where = f"{place.host}, port {place.port}"
+        where = f"{endpoint.host}, port {endpoint.port}"
         yield error(
             "connection",
             f"no response from {where} that a device would accept: {reply.fault}",
@@ -183,7 +183,7 @@ def _install(examination: Examination, probe: Probe, name: bytes) -> None:
     shown = name.decode("utf-8", "surrogateescape")
     outcome = probe.install(shown)
     fine = "updaters install what is listed"
-    if outcome.result is not Result.UPDATED or outcome.image is None:
+    if outcome.result is not UpdateResult.UPDATED or outcome.image is None:
         failed = error(
             "image",
             f"{_FAMILIES[probe.chip]} does not install {shown}: "
@@ -217,7 +217,9 @@ def _not_304(reply: Reply) -> Iterator[Finding]:
     )
 
 
-def _examine_requests(examination: Examination, probe: Probe, name: bytes, place: Endpoint) -> None:
+def _examine_requests(
+    examination: Examination, probe: Probe, name: bytes, endpoint: Endpoint
+) -> None:
     checks = (
         ("slash-less", name, b"/" + name, _SLASH_LESS, "requests without a leading slash"),
         ("raw-names", _RAW, _NOWHERE, _RAW_NAMES, "spaces and letters beyond ASCII"),
@@ -226,7 +228,7 @@ def _examine_requests(examination: Examination, probe: Probe, name: bytes, place
         usual, reply = probe.update(usual_target), probe.update(target)
         if usual.status is not None:
             refused = reply.status != usual.status
-            problems = [_refused(check, form, reply, place)] if refused else []
+            problems = [_refused(check, form, reply, endpoint)] if refused else []
             examination.record(check, f"{accepted} are accepted", problems)
 
 
@@ -234,7 +236,7 @@ _SLASH_LESS = "requests without a leading slash, which AutoConnect sends if uri 
 _RAW_NAMES = "requests with raw spaces or letters beyond ASCII, which updaters send for such names"
 
 
-def _refused(name: str, form: str, reply: Reply, place: Endpoint) -> Finding:
+def _refused(name: str, form: str, reply: Reply, endpoint: Endpoint) -> Finding:
     server = reply.answer.header("Server") if reply.answer else ""
     by_nginx = server.lower().startswith("nginx")
     who = "nginx" if by_nginx else "the server or a proxy"
@@ -244,7 +246,7 @@ def _refused(name: str, form: str, reply: Reply, place: Endpoint) -> Finding:
         name,
         f"{who} refuses ({result}) {form}{no_fix}",
         "Pass TCP through to acpublish (nginx: load libnginx-mod-stream, and outside of http: "
-        f"stream {{ server {{ listen {place.port}; proxy_pass 127.0.0.1:8000; }} }}).",
+        f"stream {{ server {{ listen {endpoint.port}; proxy_pass 127.0.0.1:8000; }} }}).",
     )
 
 

@@ -6,9 +6,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from acpublish.emulator.autoconnect import CatalogPage, read_page
-from acpublish.emulator.connection import Endpoint, HttpError, Response, exchange
+from acpublish.emulator.connection import DeviceResponse, Endpoint, HttpError, exchange
 from acpublish.emulator.flash import FACTORY, running
-from acpublish.emulator.profile import DeviceOptions, Outcome
+from acpublish.emulator.profile import DeviceOptions, UpdateOutcome
 from acpublish.emulator.request import catalog_request, update_request
 from acpublish.emulator.updater import Device
 from acpublish.wire import MAX_IMAGE_BYTES, NO_MAC, Family
@@ -28,7 +28,7 @@ class Reply:
         fault: Why there is no response, in the words of a device.
     """
 
-    answer: Response | None = None
+    answer: DeviceResponse | None = None
     body: bytes = b""
     fault: str = ""
 
@@ -41,29 +41,29 @@ class Reply:
 class Probe:
     """A device of one family in front of one server."""
 
-    def __init__(self, chip: Family, place: Endpoint) -> None:
+    def __init__(self, chip: Family, endpoint: Endpoint) -> None:
         """Prepares the requests; nothing is sent yet.
 
         Args:
             chip: The family.
-            place: Where the server is.
+            endpoint: Where the server is.
         """
         self.chip = chip
-        self._place = place
+        self._endpoint = endpoint
         self._options = DeviceOptions(
             chip=chip,
             mac=NO_MAC,
             chip_size=_CHIP_BYTES,
             free_space=MAX_IMAGE_BYTES,
             stall_s=_STALL_S,
-            user=place.user,
-            password=place.password,
+            user=endpoint.user,
+            password=endpoint.password,
         )
 
     def list(self) -> tuple[Reply, CatalogPage | None]:
         """Requests the list that AutoConnectUpdate shows; there is no page if it is chunked."""
-        options, place = self._options, self._place
-        request = catalog_request(options, place.host, place.port, ".")
+        options, endpoint = self._options, self._endpoint
+        request = catalog_request(options, endpoint.host, endpoint.port, ".")
         try:
             with self._response(request, options.catalog_timeout_s) as answer:
                 if answer.header("Transfer-Encoding"):
@@ -82,9 +82,9 @@ class Probe:
             runs: The image that the device runs; None for an image that is in no catalog.
             whole: Whether to also read the image.
         """
-        options, place = self._options, self._place
+        options, endpoint = self._options, self._endpoint
         reported = FACTORY if runs is None else running(runs)
-        request = update_request(options, reported, place.host, place.port, target)
+        request = update_request(options, reported, endpoint.host, endpoint.port, target)
         try:
             with self._response(request, options.timeout_s) as answer:
                 readable = whole and answer.status == 200 and not answer.header("Transfer-Encoding")
@@ -93,18 +93,18 @@ class Probe:
         except HttpError as fault:
             return Reply(fault=str(fault))
 
-    def _response(self, request: bytes, timeout_s: float) -> AbstractContextManager[Response]:
+    def _response(self, request: bytes, timeout_s: float) -> AbstractContextManager[DeviceResponse]:
         return exchange(
-            self._place,
+            self._endpoint,
             request,
             chip=self.chip,
             timeout_s=timeout_s,
             segment_bytes=self._options.segment_bytes,
         )
 
-    def install(self, name: str) -> Outcome:
+    def install(self, name: str) -> UpdateOutcome:
         """Installs a listed image, as AutoConnectUpdate does with HTTPUpdate."""
-        url = f"http://{_bracketed(self._place.host)}:{self._place.port}"
+        url = f"http://{_bracketed(self._endpoint.host)}:{self._endpoint.port}"
         return Device(self._options).install(url, name)
 
 

@@ -13,7 +13,7 @@ from datetime import timezone
 from email.utils import parsedate_to_datetime
 
 from acpublish.doctor.findings import Finding, error, warning
-from acpublish.emulator.connection import Response
+from acpublish.emulator.connection import DeviceResponse
 from acpublish.wire import MAX_IMAGE_HEADER_BYTES
 
 _MD5 = re.compile(r"[0-9a-fA-F]{32}\Z")
@@ -26,7 +26,7 @@ _KEEP_LENGTH = (
 CLOCK_S = 60.0
 
 
-def check_framing(what: str, answer: Response) -> Iterator[Finding]:
+def check_framing(what: str, answer: DeviceResponse) -> Iterator[Finding]:
     """Finds what prevents a device from reading a body at all.
 
     Args:
@@ -56,7 +56,7 @@ def check_framing(what: str, answer: Response) -> Iterator[Finding]:
         yield error("length", f"{what} is sent without a Content-Length", _KEEP_LENGTH)
 
 
-def _redirected(what: str, answer: Response) -> Finding:
+def _redirected(what: str, answer: DeviceResponse) -> Finding:
     to = answer.header("Location").split("?")[0]
     where = "https" if to.lower().startswith("https:") else "another URL"
     return error(
@@ -68,7 +68,7 @@ def _redirected(what: str, answer: Response) -> Finding:
     )
 
 
-def check_digest(answer: Response, body: bytes) -> Iterator[Finding]:
+def check_digest(answer: DeviceResponse, body: bytes) -> Iterator[Finding]:
     """Checks that a device can detect a damaged download.
 
     Args:
@@ -104,7 +104,7 @@ def check_digest(answer: Response, body: bytes) -> Iterator[Finding]:
         )
 
 
-def check_size(answer: Response) -> Iterator[Finding]:
+def check_size(answer: DeviceResponse) -> Iterator[Finding]:
     """Checks that the headers of an image fit in the first TCP segment with room to spare.
 
     Args:
@@ -120,7 +120,7 @@ def check_size(answer: Response) -> Iterator[Finding]:
         )
 
 
-def check_clock(answer: Response, before_s: float, after_s: float) -> Iterator[Finding]:
+def check_clock(answer: DeviceResponse, before_s: float, after_s: float) -> Iterator[Finding]:
     """Compares the server's clock with this machine's.
 
     Args:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from acpublish.emulator.connection import Response
+from acpublish.emulator.connection import DeviceResponse
 from acpublish.wire import ENTRY_DOCUMENT_BYTES, JsonVersion, entry_cost
 
 _MAX_LIST_BYTES = 4 * 1024 * 1024
@@ -45,7 +45,9 @@ class _ListError(Exception):
     """ArduinoJson's error for an entry, in the words of ``DeserializationError::c_str``."""
 
 
-def read_page(response: Response, pause_s: float, json_version: JsonVersion = 6) -> CatalogPage:
+def read_page(
+    response: DeviceResponse, pause_s: float, json_version: JsonVersion = 6
+) -> CatalogPage:
     """Reads the response to a catalog request.
 
     Args:

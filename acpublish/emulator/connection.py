@@ -61,7 +61,7 @@ def parse_url(url: str) -> Endpoint:
     )
 
 
-class Response:
+class DeviceResponse:
     """The head of a response, and its body on the socket.
 
     Attributes:
@@ -168,7 +168,7 @@ class Response:
 @contextmanager
 def exchange(
     endpoint: Endpoint, request: bytes, *, chip: str, timeout_s: float, segment_bytes: int
-) -> Iterator[Response]:
+) -> Iterator[DeviceResponse]:
     """Sends a request and yields its response, with the head read.
 
     Args:
@@ -188,7 +188,7 @@ def exchange(
         name = "connection failed" if chip == "esp8266" else "connection refused"
         raise HttpError(name) from None
     with link:
-        response = Response(link, segment_bytes)
+        response = DeviceResponse(link, segment_bytes)
         try:
             link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             link.sendall(request)

@@ -123,5 +123,5 @@ def store(path: Path, content: bytes) -> None:
     Raises:
         SettingsError: It cannot be written.
     """
-    with atomic.explained(path, hint="Use a file in a directory that you can write to."):
+    with atomic.as_settings_error(path, hint="Use a file in a directory that you can write to."):
         atomic.write(path, content, mode=0o666)

@@ -135,7 +135,7 @@ def _check(what: str, valid: object, hint: str) -> None:
         raise SettingsError(f"{what} is not a value that a device can have", hint=hint)
 
 
-class Result(str, Enum):
+class UpdateResult(str, Enum):
     """The result of an update, in one word."""
 
     UPDATED = "updated"
@@ -145,7 +145,7 @@ class Result(str, Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class UpdateOutcome:
     """The outcome of a request for an update.
 
     Attributes:
@@ -156,7 +156,7 @@ class Outcome:
         status: The HTTP status, None if there was no response.
     """
 
-    result: Result
+    result: UpdateResult
     reason: str = ""
     image: bytes | None = field(default=None, repr=False)
     available: str | None = None

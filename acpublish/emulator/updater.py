@@ -12,8 +12,8 @@ from dataclasses import replace
 
 from acpublish.emulator import flash
 from acpublish.emulator.autoconnect import CatalogPage, read_page
-from acpublish.emulator.connection import Endpoint, HttpError, Response, exchange, parse_url
-from acpublish.emulator.profile import DeviceOptions, Outcome, Result
+from acpublish.emulator.connection import DeviceResponse, Endpoint, HttpError, exchange, parse_url
+from acpublish.emulator.profile import DeviceOptions, UpdateOutcome, UpdateResult
 from acpublish.emulator.request import Running, catalog_request, update_request
 
 #: What a status other than 200 and 304 is called.
@@ -45,7 +45,7 @@ class Device:
         """
         self.options = options
 
-    def check_for_update(self, url: str) -> Outcome:
+    def check_for_update(self, url: str) -> UpdateOutcome:
         """Requests an update from a URL and installs it, as a sketch with HTTPUpdate does.
 
         Args:
@@ -81,7 +81,7 @@ class Device:
         except HttpError as error:
             return CatalogPage(caption=f"Update server responds ({error})")
 
-    def install(self, url: str, name: str, folder: str = ".") -> Outcome:
+    def install(self, url: str, name: str, folder: str = ".") -> UpdateOutcome:
         """Installs an image that :meth:`catalog` lists, as AutoConnectUpdate does.
 
         Args:
@@ -97,7 +97,7 @@ class Device:
         target = f"{prefix}/{name}".encode("utf-8", "surrogateescape")
         return self._update(parse_url(url), target)
 
-    def _update(self, endpoint: Endpoint, target: bytes) -> Outcome:
+    def _update(self, endpoint: Endpoint, target: bytes) -> UpdateOutcome:
         options = self.options
         if options.user is None and endpoint.user is not None:
             options = replace(options, user=endpoint.user, password=endpoint.password)
@@ -116,20 +116,24 @@ class Device:
                 if options.mode == "version":
                     return _available(response)
                 if status == 304:
-                    return Outcome(result=Result.NO_UPDATE, status=status)
+                    return UpdateOutcome(result=UpdateResult.NO_UPDATE, status=status)
                 image = _received(options, running, response)
         except HttpError as error:
-            return Outcome(result=Result.FAILED, reason=f"HTTP error: {error}", status=status)
+            return UpdateOutcome(
+                result=UpdateResult.FAILED, reason=f"HTTP error: {error}", status=status
+            )
         except _UpdateError as error:
-            return Outcome(result=Result.FAILED, reason=str(error), status=status)
+            return UpdateOutcome(result=UpdateResult.FAILED, reason=str(error), status=status)
         except flash.BootError as error:
-            return Outcome(result=Result.FAILED, reason=f"Update error: {error}", status=status)
+            return UpdateOutcome(
+                result=UpdateResult.FAILED, reason=f"Update error: {error}", status=status
+            )
         if options.flash is not None:
             flash.store(options.flash, image)
-        return Outcome(result=Result.UPDATED, image=image, status=status)
+        return UpdateOutcome(result=UpdateResult.UPDATED, image=image, status=status)
 
 
-def run(options: DeviceOptions, url: str, path: str) -> Outcome:
+def run(options: DeviceOptions, url: str, path: str) -> UpdateOutcome:
     """Runs one update of a device.
 
     Args:
@@ -143,18 +147,18 @@ def run(options: DeviceOptions, url: str, path: str) -> Outcome:
     return Device(options).check_for_update(f"{url.rstrip('/')}/{path.lstrip('/')}")
 
 
-def _available(response: Response) -> Outcome:
+def _available(response: DeviceResponse) -> UpdateOutcome:
     """Does what ``getAvailableVersion`` does."""
     version = response.header("x-version")
     if response.status == 304:
-        return Outcome(result=Result.NO_UPDATE, status=304)
+        return UpdateOutcome(result=UpdateResult.NO_UPDATE, status=304)
     if response.status == 200 and version:
-        return Outcome(result=Result.AVAILABLE, available=version, status=200)
+        return UpdateOutcome(result=UpdateResult.AVAILABLE, available=version, status=200)
     reason = _STATUSES.get(response.status, "Wrong HTTP Code")
-    return Outcome(result=Result.FAILED, reason=reason, status=response.status)
+    return UpdateOutcome(result=UpdateResult.FAILED, reason=reason, status=response.status)
 
 
-def _received(options: DeviceOptions, running: Running, response: Response) -> bytes:
+def _received(options: DeviceOptions, running: Running, response: DeviceResponse) -> bytes:
     """Reads an image from the response, and returns the content of the flash afterwards."""
     if response.status != 200:
         raise _UpdateError(_STATUSES.get(response.status, "Wrong HTTP Code"))
@@ -182,7 +186,7 @@ def _received(options: DeviceOptions, running: Running, response: Response) -> b
     return flash.flashed(options, running, body)
 
 
-def _check_header(options: DeviceOptions, response: Response) -> None:
+def _check_header(options: DeviceOptions, response: DeviceResponse) -> None:
     """Checks the first bytes, which must not arrive in a segment with fewer than 4 of them."""
     if options.chip == "esp32":
         if response.peek(1) != bytes([_MAGIC]):

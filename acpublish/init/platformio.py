@@ -38,7 +38,7 @@ class FileChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class ProjectChange:
     """What is to be written.
 
     Attributes:
@@ -56,7 +56,7 @@ class Change:
 
 def project_change(
     root: Path, to: str | None, version: str | None, *, elsewhere: Collection[str] = ()
-) -> Change:
+) -> ProjectChange:
     """Determines what to write into a project; nothing is written yet.
 
     Args:
@@ -93,7 +93,7 @@ def project_change(
     if scripts or missing:
         editor.set(section, [*scripts, *missing])
     files.append(FileChange(path=root / "platformio.ini", before=before, after=editor.text))
-    return Change(
+    return ProjectChange(
         files=_changed(files),
         directories=_directories(root, editor),
         environments=tuple(_described(project, name) for name in environments),
@@ -101,7 +101,7 @@ def project_change(
     )
 
 
-def undo_change(root: Path) -> Change:
+def undo_change(root: Path) -> ProjectChange:
     """Determines what :func:`project_change` wrote that still exists.
 
     Raises:
@@ -127,7 +127,7 @@ def undo_change(root: Path) -> Change:
             files.append(FileChange(path=root / name, before=content, after=None))
         elif content is not None:
             notes.append(f"{name} is kept, because it was edited")
-    return Change(files=_changed(files), notes=tuple(notes))
+    return ProjectChange(files=_changed(files), notes=tuple(notes))
 
 
 def _directories(root: Path, editor: IniEditor) -> tuple[Path, ...]:

@@ -14,6 +14,6 @@ def replace(path: Path, content: bytes) -> None:
     # Only a run that writes loads this.
     from acpublish import atomic
 
-    with atomic.explained(path, hint="Check the file system it is on, then build again."):
+    with atomic.as_settings_error(path, hint="Check the file system it is on, then build again."):
         # Flushing would make each build wait for the disk; after a power cut it is built again.
         atomic.write(path, content, mode=0o666, durable=False)

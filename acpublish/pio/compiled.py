@@ -88,6 +88,6 @@ def _write(path: Path, text: str) -> None:
     # Most runs return above, and need not load this.
     from acpublish import atomic
 
-    with atomic.explained(path, hint="Make the build directory writable."):
+    with atomic.as_settings_error(path, hint="Make the build directory writable."):
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic.write(path, content, mode=0o666, durable=False)

@@ -21,7 +21,7 @@ _Files = Callable[[], tuple[Layer, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class BuildPlan:
     """What is published where, and under which version."""
 
     options: PublishOptions
@@ -117,7 +117,7 @@ class Project:
             return None
         return self.settings.checked("version", lambda _: resolve(version, self.directory))
 
-    def plan(self, source: VersionSource | None) -> Plan:
+    def plan(self, source: VersionSource | None) -> BuildPlan:
         """Returns what to publish.
 
         Raises:
@@ -139,7 +139,7 @@ class Project:
 
             read_table(options.partitions)
         # A missing version is an error of the options, so one is set here.
-        return Plan(
+        return BuildPlan(
             options=options, source=source or resolve(options.version_source, self.directory)
         )
 
@@ -165,7 +165,7 @@ class Project:
                     f"{options.board}-{self.environment.lower()} in [env:{self.environment}].",
                 )
 
-    def complete(self, plan: Plan) -> PublishOptions:
+    def complete(self, plan: BuildPlan) -> PublishOptions:
         """Returns the options of a plan, completed with the provenance of the build.
 
         It runs git and the compiler, so only runs that publish call it.

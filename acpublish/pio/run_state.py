@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TextIO
 
-from acpublish.pio.project import Plan, Project
+from acpublish.pio.project import BuildPlan, Project
 from acpublish.publishing.versions import VersionSource
 
 #: The hook's key in SCons' environment.
@@ -26,9 +26,9 @@ class Hook:
     project: Project
     source: VersionSource | None
     on_build: bool = False
-    _plan: Plan | None = field(default=None, repr=False)
+    _plan: BuildPlan | None = field(default=None, repr=False)
 
-    def plan(self) -> Plan:
+    def plan(self) -> BuildPlan:
         """Returns what to publish; the first call checks it.
 
         Raises:

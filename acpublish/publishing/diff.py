@@ -12,9 +12,9 @@ from acpublish.publishing.destinations import open_catalog
 from acpublish.publishing.image_files import read_file
 from acpublish.publishing.options import Destination
 from acpublish.release import names
-from acpublish.release.history import Size, build_changes, sizes
 from acpublish.release.manifest import Release, ReleaseImage
 from acpublish.release.names import ImageKind
+from acpublish.release.sizes import Size, build_changes, sizes
 from acpublish.release.version import Version
 
 

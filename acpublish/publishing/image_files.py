@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from acpublish.errors import NotAnImageError, SettingsError, reason_of
+from acpublish.errors import NotAnImageError, SettingsError, reading
 
 #: Twice the largest flash chip that the image header knows (``esp_image_format.h``).
 _LARGEST_BYTES = 256 * 1024 * 1024
@@ -18,14 +18,9 @@ def read_file(path: Path) -> bytes:
     Raises:
         NotAnImageError: It cannot be read, or is larger than any flash chip.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(_LARGEST_BYTES + 1)
-    except OSError as error:
-        raise NotAnImageError(
-            f"{path} cannot be read: {reason_of(error)}",
-            hint="Use the file of an image, such as PlatformIO's firmware.bin.",
-        ) from error
+    hint = "Use the file of an image, such as PlatformIO's firmware.bin."
+    with reading(str(path), NotAnImageError, hint=hint), path.open("rb") as file:
+        data = file.read(_LARGEST_BYTES + 1)
     if len(data) > _LARGEST_BYTES:
         raise NotAnImageError(
             f"{path} is larger than {_LARGEST_BYTES // 2**20} MiB, more than any flash chip holds",
@@ -57,7 +52,7 @@ def write_file(path: Path, content: bytes, *, hint: str = _OTHER_FILE) -> None:
             f"{path} cannot be written: there is no directory {target.parent}",
             hint=f"Create it first: mkdir -p {target.parent}",
         )
-    with atomic.explained(path, hint=hint):
+    with atomic.as_settings_error(path, hint=hint):
         atomic.write(target, content)
 
 
@@ -69,5 +64,5 @@ def write_secret(path: Path, content: bytes) -> None:
     """
     from acpublish import atomic
 
-    with atomic.explained(path, hint=_OTHER_FILE):
+    with atomic.as_settings_error(path, hint=_OTHER_FILE):
         atomic.create(path, content, mode=0o600)

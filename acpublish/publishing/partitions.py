@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
-from acpublish.errors import PartitionError, reason_of
+from acpublish.errors import PartitionError, reading
 from acpublish.image.partition_table import PartitionTable, read_partitions
 from acpublish.release.declared import Declared
 from acpublish.release.names import ImageKind
@@ -18,13 +18,11 @@ def read_table(path: Path) -> PartitionTable:
     Raises:
         PartitionError: It cannot be read, or is not a partition table.
     """
+    hint = "Use the project's partitions.csv, or the partitions.bin of its build."
+    with reading(str(path), PartitionError, hint=hint):
+        content = path.read_bytes()
     try:
-        return read_partitions(path.read_bytes())
-    except OSError as error:
-        raise PartitionError(
-            f"{path} cannot be read: {reason_of(error)}",
-            hint="Use the project's partitions.csv, or the partitions.bin of its build.",
-        ) from error
+        return read_partitions(content)
     except PartitionError as error:
         raise PartitionError(f"{path}: {error.problem}", hint=error.hint) from error
 

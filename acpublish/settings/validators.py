@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from acpublish import keys
-from acpublish.errors import SettingsError, VersionError, reason_of
+from acpublish.errors import SettingsError, VersionError, reading
 from acpublish.redact import has_bare_password, is_token
 from acpublish.release.names import IMAGE_KINDS, ImageKind
 from acpublish.release.version import Version
@@ -159,16 +159,10 @@ def token_from_file(path: Path) -> str:
             "it is a token itself, not the path of its file",
             hint="Set the token in ACPUBLISH_TOKEN, or write it to a file and pass its path.",
         )
-    try:
-        with path.open("rb") as file:
-            content = file.read(_MAX_BYTES + 1)
-    except OSError as fault:
-        why = reason_of(fault)
-        raise SettingsError(
-            f"the token file {path} cannot be read: {why}",
-            hint="Use a file that contains only the token.",
-        ) from fault
-    return _token(content, f"the token file {path}")
+    name, hint = f"the token file {path}", "Use a file that contains only the token."
+    with reading(name, SettingsError, hint=hint), path.open("rb") as file:
+        content = file.read(_MAX_BYTES + 1)
+    return _token(content, name)
 
 
 def token_from_stdin() -> str:

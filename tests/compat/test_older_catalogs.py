@@ -15,7 +15,7 @@ import acpublish
 from acpublish import api
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.client.remote import RemoteCatalog
-from acpublish.emulator.profile import DeviceOptions, Result
+from acpublish.emulator.profile import DeviceOptions, UpdateResult
 from acpublish.emulator.updater import run
 from acpublish.errors import CheckError, ConflictError
 from acpublish.release.submission import Outcome
@@ -82,9 +82,9 @@ def test_it_is_served_and_published_into(old: Old, tmp_path: Path) -> None:
     with running_server(old.catalog, tmp_path, *options) as server:
         flash.write_bytes(old.bytes_of(0))
         outcome = run(device, server.url, "/update/lamp/d1_mini")
-        assert (outcome.result, outcome.image) == (Result.UPDATED, old.bytes_of(1))
+        assert (outcome.result, outcome.image) == (UpdateResult.UPDATED, old.bytes_of(1))
         outcome = run(device, server.url, "/update/lamp/d1_mini")
-        assert outcome.result is Result.NO_UPDATE
+        assert outcome.result is UpdateResult.NO_UPDATE
         assert b'"copied.bin"' in server.get("/_catalog?op=list&path=/").body
         before = {one: RemoteCatalog(server.url).releases(one) for one in ("lamp", "plain")}
         done = acpublish.publish(
@@ -92,7 +92,7 @@ def test_it_is_served_and_published_into(old: Old, tmp_path: Path) -> None:
         )
         assert done.receipt.outcome is Outcome.PUBLISHED
         outcome = run(device, server.url, "/update/lamp/d1_mini")
-        assert outcome.result is Result.UPDATED
+        assert outcome.result is UpdateResult.UPDATED
         after = {one: RemoteCatalog(server.url).releases(one) for one in before}
     assert after["plain"] == before["plain"]
     kept = {one.version: one for one in after["lamp"] if str(one.version) != "2.0.0"}

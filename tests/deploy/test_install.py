@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import acpublish
-from acpublish.emulator.profile import DeviceOptions, Result
+from acpublish.emulator.profile import DeviceOptions, UpdateResult
 from acpublish.emulator.updater import run
 from tests.deploy.machine import DOCUMENT, UNIT, Machine, documented
 from tests.docs.documents import ROOT
@@ -72,7 +72,7 @@ def test_an_upgrade_keeps_catalog_and_state(machine: Machine, tmp_path: Path) ->
     with running_command(machine.started(), tmp_path) as server:
         assert "copied.bin" in machine.run(listing.replace("http://192.168.1.10:8000", server.url))
         device = DeviceOptions(chip="esp8266", flash=flash)
-        assert run(device, server.url, "/update/lamp/d1_mini").result is Result.UPDATED
+        assert run(device, server.url, "/update/lamp/d1_mini").result is UpdateResult.UPDATED
         new = tmp_path / "new.bin"
         new.write_bytes(images.esp8266_image(seed=9))
         acpublish.publish(
@@ -83,7 +83,7 @@ def test_an_upgrade_keeps_catalog_and_state(machine: Machine, tmp_path: Path) ->
             board="d1_mini",
             token=old["token"],
         )
-        assert run(device, server.url, "/update/lamp/d1_mini").result is Result.UPDATED
+        assert run(device, server.url, "/update/lamp/d1_mini").result is UpdateResult.UPDATED
     assert (firmware.with_name("firmware.before") / "copied.bin").is_file()
     assert not (firmware.with_name("firmware.before") / "lamp" / "lamp-3.0.0_d1_mini.bin").exists()
 

@@ -13,7 +13,7 @@ import pytest
 
 import acpublish
 from acpublish.emulator import flash
-from acpublish.emulator.profile import DeviceOptions, Outcome, Result
+from acpublish.emulator.profile import DeviceOptions, UpdateOutcome, UpdateResult
 from acpublish.emulator.request import update_request
 from acpublish.emulator.updater import run
 from acpublish.image.gzip import inflate
@@ -63,7 +63,7 @@ def publish(catalog: Path, tmp_path: Path) -> Publish:
     return publish
 
 
-def asked(server: RunningServer, held: Path, **more: Any) -> Outcome:
+def asked(server: RunningServer, held: Path, **more: Any) -> UpdateOutcome:
     return run(DeviceOptions(flash=held, **more), server.url, AUTOMATIC)
 
 
@@ -96,17 +96,17 @@ def test_a_known_device_gets_the_gzip_flashes_it_and_is_up_to_date(
     old = publish("1.0.0", core="3.1.2", compress=True)
     held = tmp_path / "flash.bin"
     held.write_bytes(old)
-    assert asked(server, held).result is Result.NO_UPDATE
+    assert asked(server, held).result is UpdateResult.NO_UPDATE
     new = publish("2.0.0", seed=2, core="3.1.2", compress=True)
     packed = sent_to(server, old)
     assert packed.startswith(b"\x1f\x8b")
     assert len(packed) < len(new) // 10
     assert inflate(packed).data == new
     outcome = asked(server, held)
-    assert (outcome.result, outcome.image) == (Result.UPDATED, new)
+    assert (outcome.result, outcome.image) == (UpdateResult.UPDATED, new)
     assert held.read_bytes() == new
     again = asked(server, held)
-    assert (again.result, again.status) == (Result.NO_UPDATE, 304)
+    assert (again.result, again.status) == (UpdateResult.NO_UPDATE, 304)
     # What runs after a gzip is known as well, so that the next update is compressed again.
     third = publish("3.0.0", seed=3, compress=True)
     assert sent_to(server, new).startswith(b"\x1f\x8b")

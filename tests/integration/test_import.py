@@ -12,7 +12,7 @@ import pytest
 
 import acpublish
 from acpublish.catalog.directory import DirectoryCatalog
-from acpublish.emulator.profile import DeviceOptions, Result
+from acpublish.emulator.profile import DeviceOptions, UpdateResult
 from acpublish.emulator.updater import run
 from acpublish.server.tokens import create_token
 from tests.support import images
@@ -54,7 +54,9 @@ def imported(folder: Path, server: RunningServer, token: str) -> dict[str, str]:
     return {one["version"]: one["outcome"] for one in json.loads(done.stdout)}
 
 
-def asks(chip: str, runs: bytes, server: RunningServer, flash: Path) -> tuple[Result, bytes | None]:
+def asks(
+    chip: str, runs: bytes, server: RunningServer, flash: Path
+) -> tuple[UpdateResult, bytes | None]:
     """Lets a device ask that runs an image and says no version, as old sketches do."""
     flash.write_bytes(runs)
     outcome = run(DeviceOptions(chip=chip, flash=flash), server.url, "/update/sensor/board")  # type: ignore[arg-type]
@@ -75,16 +77,16 @@ def test_a_device_that_runs_an_old_image_is_known_and_gets_the_newer_one(
         token = create_token(tmp_path / "state", "sensor")
         first = imported(folder, server, token)
         assert first == dict.fromkeys(("1.9.0", "1.10.0", "1.11.0"), "published")
-        assert asks(chip, old["1.9"], server, flash) == (Result.UPDATED, old["1.11"])
-        assert asks(chip, old["1.11"], server, flash) == (Result.NO_UPDATE, None)
+        assert asks(chip, old["1.9"], server, flash) == (UpdateResult.UPDATED, old["1.11"])
+        assert asks(chip, old["1.11"], server, flash) == (UpdateResult.NO_UPDATE, None)
         # From here on the product goes on with stamps, and an older file that turns up is kept,
         # and is offered to nobody.
         late = built(chip, 8)
         (folder / "sensor_v1.8.bin").write_bytes(late)
         again = imported(folder, server, token)
         assert again == {**dict.fromkeys(first, "already published"), "1.8.0": "published"}
-        assert asks(chip, old["1.11"], server, flash) == (Result.NO_UPDATE, None)
-        assert asks(chip, late, server, flash) == (Result.UPDATED, old["1.11"])
+        assert asks(chip, old["1.11"], server, flash) == (UpdateResult.NO_UPDATE, None)
+        assert asks(chip, late, server, flash) == (UpdateResult.UPDATED, old["1.11"])
         new = tmp_path / "new.bin"
         new.write_bytes(built(chip, 20, record=True))
         acpublish.publish(
@@ -92,7 +94,7 @@ def test_a_device_that_runs_an_old_image_is_known_and_gets_the_newer_one(
         )
         for runs in (*old.values(), late):
             result, image = asks(chip, runs, server, flash)
-            assert result is Result.UPDATED
+            assert result is UpdateResult.UPDATED
             assert acpublish.read_image(flash).stamp is not None
             assert image == flash.read_bytes()
 
@@ -122,4 +124,4 @@ def test_an_import_that_is_killed_is_completed_by_the_next(tmp_path: Path) -> No
         assert {one for one in outcomes if outcomes[one] == "already published"} == held
         assert len(outcomes) == 12
         result, image = asks("esp8266", built("esp8266", 0), server, tmp_path / "flash.bin")
-        assert (result, image) == (Result.UPDATED, built("esp8266", 11))
+        assert (result, image) == (UpdateResult.UPDATED, built("esp8266", 11))

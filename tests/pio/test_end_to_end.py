@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from acpublish.emulator.profile import DeviceOptions, Outcome, Result
+from acpublish.emulator.profile import DeviceOptions, UpdateOutcome, UpdateResult
 from acpublish.emulator.updater import run
 from acpublish.wire import Family
 from tests.pio.conftest import MakeProject
@@ -58,7 +58,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
         yield Site(server=server, catalog=catalog, env=env)
 
 
-def update(site: Site, name: str, flash: Path) -> Outcome:
+def update(site: Site, name: str, flash: Path) -> UpdateOutcome:
     """Lets the device of an environment ask for its update."""
     options = DeviceOptions(chip=CHIPS[name], flash=flash)
     return run(options, site.server.url, f"/update/lamp/{BOTH[name]}")
@@ -80,9 +80,9 @@ def test_what_pio_run_publishes_is_what_the_devices_hold(
         for name in BOTH:
             flash = tmp_path / f"{name}.flash"
             outcome = update(site, name, flash)
-            assert outcome.result is Result.UPDATED, outcome
+            assert outcome.result is UpdateResult.UPDATED, outcome
             assert flash.read_bytes() == project.image(name).read_bytes()
-            assert update(site, name, flash).result is Result.NO_UPDATE
+            assert update(site, name, flash).result is UpdateResult.NO_UPDATE
             held[name].append(flash.read_bytes())
 
     assert all(old != new for old, new in held.values())
@@ -114,10 +114,10 @@ def test_each_build_reaches_the_devices_of_the_development_channel(
     assert re.search(r"lamp 1\.0\.1-dev\.\d for d1_mini \(dev\): published", second.stdout)
     assert again.ok, again.stdout
     assert "Publishing" not in again.stdout
-    assert outcome.result is Result.UPDATED
+    assert outcome.result is UpdateResult.UPDATED
     assert flash.read_bytes() == project.image("d1").read_bytes()
     stable = tmp_path / "stable.flash"
-    assert update(site, "d1", stable).result is Result.UPDATED
+    assert update(site, "d1", stable).result is UpdateResult.UPDATED
     assert stable.read_bytes() == (site.catalog / "lamp/lamp-1.0.0_d1_mini.bin").read_bytes()
 
 

@@ -28,7 +28,10 @@ from tests.support.flushes import recorded
     ],
 )
 def test_each_fault_has_its_hint(number: int, hint: str) -> None:
-    with pytest.raises(CatalogError) as caught, atomic.wrapped(Path("/c"), "cannot publish to"):
+    with (
+        pytest.raises(CatalogError) as caught,
+        atomic.as_catalog_error(Path("/c"), "cannot publish to"),
+    ):
         raise OSError(number, os.strerror(number), "/c/x")
     assert caught.value.problem == f"cannot publish to /c: {os.strerror(number).lower()} (/c/x)"
     assert hint in caught.value.hint
@@ -36,7 +39,7 @@ def test_each_fault_has_its_hint(number: int, hint: str) -> None:
 
 
 def test_other_errors_pass() -> None:
-    with pytest.raises(KeyError), atomic.wrapped(Path("/c"), "cannot publish to"):
+    with pytest.raises(KeyError), atomic.as_catalog_error(Path("/c"), "cannot publish to"):
         raise KeyError("x")
 
 
@@ -162,7 +165,7 @@ def test_a_file_that_cannot_be_created_whole_is_not_there(
 def test_an_error_of_the_system_names_the_file_and_has_the_hint_of_the_caller() -> None:
     with (
         pytest.raises(SettingsError) as caught,
-        atomic.explained(Path("x.bin"), hint="Use another file."),
+        atomic.as_settings_error(Path("x.bin"), hint="Use another file."),
     ):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     assert str(caught.value) == (

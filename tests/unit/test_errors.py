@@ -57,3 +57,18 @@ def test_a_failed_check_has_its_name() -> None:
     error = errors.CheckError("slot: too large", hint="Shrink it.", check="slot")
     again = pickle.loads(pickle.dumps(error))
     assert (again.check, again.problem, again.hint) == ("slot", error.problem, error.hint)
+
+
+def test_what_cannot_be_read_is_named_with_the_reason() -> None:
+    with (
+        pytest.raises(errors.PartitionError) as caught,
+        errors.reading("the table x.csv", errors.PartitionError, hint="Use another."),
+    ):
+        raise PermissionError(errno.EACCES, "Permission denied", "x.csv")
+    assert str(caught.value) == "the table x.csv cannot be read: permission denied. Use another."
+    assert isinstance(caught.value.__cause__, PermissionError)
+    with (
+        pytest.raises(ValueError, match="mine"),
+        errors.reading("x", errors.SettingsError, hint="."),
+    ):
+        raise ValueError("mine")

@@ -13,17 +13,17 @@ from dataclasses import replace
 from acpublish.errors import CheckError, SettingsError
 from acpublish.image.model import Image
 from acpublish.keys import PublicKey
-from acpublish.release.checks import board, course, identity, sound, trust
+from acpublish.release.checks import board, build, identity, integrity, trust
 from acpublish.release.checks.facts import Check, Facts, Finding, Lacks, Result, Severity
 from acpublish.release.manifest import Release
 from acpublish.release.secret_search import SecretFound
 from acpublish.release.submission import Submission
 
 CHECKS: tuple[Check, ...] = (
-    *sound.CHECKS,
+    *integrity.CHECKS,
     *identity.CHECKS,
     *board.CHECKS,
-    *course.CHECKS,
+    *build.CHECKS,
     *trust.CHECKS,
 )
 

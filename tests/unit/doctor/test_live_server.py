@@ -191,7 +191,7 @@ def clock(seconds: float) -> Fault:
         (two_md5s, "md5", "two x-MD5 headers"),
         (strange_md5, "md5", "not 32 hex digits"),
         (wrong_md5, "md5", "does not match the bytes"),
-        (endless, "up-to-date", "installs it at each check"),
+        (endless, "up-to-date", "reinstalls the image at every check"),
         (no_304, "up-to-date", "does not get 304, but: status 204"),
         (folder_readable, "hidden", "anyone can read /.acpublish/"),
         (objects_readable, "hidden", "anyone can read /.acpublish/"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from acpublish.doctor.probe import Probe
 from acpublish.emulator.connection import parse_url
-from acpublish.emulator.profile import Result
+from acpublish.emulator.profile import UpdateResult
 from tests.unit.client.scripted import head, image_answer, json_answer, scripted
 from tests.unit.doctor.faulty import IMAGES, NAME, faulty
 
@@ -55,5 +55,5 @@ def test_no_response_is_a_fault_in_the_words_of_a_device() -> None:
 def test_a_listed_image_is_installed() -> None:
     with faulty(lambda request, answer: None) as url:
         outcome = probe(url).install(NAME)
-    assert outcome.result is Result.UPDATED
+    assert outcome.result is UpdateResult.UPDATED
     assert outcome.image == IMAGE

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acpublish.emulator.connection import HttpError, Response, parse_url
+from acpublish.emulator.connection import DeviceResponse, HttpError, parse_url
 from acpublish.errors import SettingsError
 
 lines = st.lists(
@@ -31,12 +31,12 @@ lines = st.lists(
 )
 
 
-def answer_to(sent: bytes, chip: str = "esp8266") -> Response:
+def answer_to(sent: bytes, chip: str = "esp8266") -> DeviceResponse:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.sendall(sent)
         theirs.shutdown(socket.SHUT_WR)
-        answer = Response(ours, 536)
+        answer = DeviceResponse(ours, 536)
         answer.read_head(chip, 1.0)
         answer.peek(4)
         return answer

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from acpublish.emulator.profile import DeviceOptions, Outcome, Result
+from acpublish.emulator.profile import DeviceOptions, UpdateOutcome, UpdateResult
 from acpublish.emulator.updater import Device, run
 from acpublish.errors import SettingsError
 from tests.support import images
@@ -28,14 +28,14 @@ def esp32(**options: object) -> DeviceOptions:
     return DeviceOptions(chip="esp32", timeout_s=1.0, stall_s=0.3, **options)  # type: ignore[arg-type]
 
 
-def asked(options: DeviceOptions, script: Script) -> Outcome:
+def asked(options: DeviceOptions, script: Script) -> UpdateOutcome:
     with scripted(script) as server:
         return run(options, server.url, "a.bin")
 
 
 def failed(options: DeviceOptions, script: Script) -> str:
     outcome = asked(options, script)
-    assert outcome.result is Result.FAILED
+    assert outcome.result is UpdateResult.FAILED
     assert outcome.image is None
     return outcome.reason
 
@@ -60,22 +60,22 @@ def with_usual_port(server: ScriptedServer, request: bytes) -> bytes:
 @pytest.mark.parametrize(("options", "image"), [(esp8266(), ESP8266), (esp32(), ESP32)])
 def test_an_update(options: DeviceOptions, image: bytes) -> None:
     outcome = asked(options, image_answer(image))
-    assert (outcome.result, outcome.reason, outcome.status) == (Result.UPDATED, "", 200)
+    assert (outcome.result, outcome.reason, outcome.status) == (UpdateResult.UPDATED, "", 200)
     assert outcome.image == image
 
 
 def test_an_update_without_a_digest_is_installed() -> None:
     script: Script = [head(Content_Length=len(ESP8266)), ESP8266]
-    assert asked(esp8266(), script).result is Result.UPDATED
+    assert asked(esp8266(), script).result is UpdateResult.UPDATED
 
 
 def test_what_was_flashed_is_reported_next_time(tmp_path: Path) -> None:
     flash = tmp_path / "flash.bin"
     with scripted(image_answer(ESP8266), [head("304 Not Modified")]) as server:
-        assert run(esp8266(flash=flash), server.url, "a").result is Result.UPDATED
+        assert run(esp8266(flash=flash), server.url, "a").result is UpdateResult.UPDATED
         outcome = run(esp8266(flash=flash), server.url, "a")
         second = server.requests[1]
-    assert (outcome.result, outcome.status) == (Result.NO_UPDATE, 304)
+    assert (outcome.result, outcome.status) == (UpdateResult.NO_UPDATE, 304)
     assert flash.read_bytes() == ESP8266
     assert b"x-ESP8266-sketch-md5: %s\r\n" % hashlib.md5(ESP8266).hexdigest().encode() in second
     assert b"x-ESP8266-sketch-size: %d\r\n" % len(ESP8266) in second
@@ -189,7 +189,7 @@ def test_none_or_enough_body_bytes_in_the_head_segment_are_fine(count: int) -> N
     first = image_answer(ESP8266)[0]
     assert isinstance(first, bytes)
     script: Script = [first + ESP8266[:count], 0.1, ESP8266[count:]]
-    assert asked(esp8266(), script).result is Result.UPDATED
+    assert asked(esp8266(), script).result is UpdateResult.UPDATED
 
 
 def test_slow_bytes_are_fine() -> None:
@@ -219,7 +219,7 @@ def test_nobody_listens(options: DeviceOptions, words: str) -> None:
 def test_an_image_for_a_larger_flash_does_not_fit() -> None:
     image = bytearray(ESP8266)
     image[3] = 0x40 | (image[3] & 0x0F)
-    assert asked(esp8266(), image_answer(bytes(image))).result is Result.UPDATED
+    assert asked(esp8266(), image_answer(bytes(image))).result is UpdateResult.UPDATED
     image[3] = 0x80 | (image[3] & 0x0F)
     assert failed(esp8266(), image_answer(bytes(image))) == "New Binary Does Not Fit Flash Size"
 
@@ -243,7 +243,7 @@ def test_a_gzip_that_its_own_image_would_overwrite_does_not_start(tmp_path: Path
     assert failed(esp8266(flash=flash, free_space=3 * 4096), image_answer(packed)) == (
         "Update error: eboot overwrites the gzip before it has read it"
     )
-    assert asked(fits, image_answer(packed)).result is Result.UPDATED
+    assert asked(fits, image_answer(packed)).result is UpdateResult.UPDATED
 
 
 def test_a_broken_gzip_does_not_start() -> None:
@@ -252,7 +252,7 @@ def test_a_broken_gzip_does_not_start() -> None:
 
 
 def test_an_exact_esp32_refuses_another_chips_image() -> None:
-    assert asked(esp32(model="esp32c3"), image_answer(ESP32)).result is Result.UPDATED
+    assert asked(esp32(model="esp32c3"), image_answer(ESP32)).result is UpdateResult.UPDATED
     assert "Activate" in failed(esp32(model="esp32"), image_answer(ESP32))
 
 
@@ -264,8 +264,8 @@ def test_a_filesystem_may_begin_with_any_byte(options: DeviceOptions) -> None:
 
 def test_the_available_version() -> None:
     outcome = asked(esp8266(mode="version"), [head(x_version="1.2.3", Content_Length=0)])
-    assert (outcome.result, outcome.available) == (Result.AVAILABLE, "1.2.3")
-    assert asked(esp8266(mode="version"), [head("304 Same")]).result is Result.NO_UPDATE
+    assert (outcome.result, outcome.available) == (UpdateResult.AVAILABLE, "1.2.3")
+    assert asked(esp8266(mode="version"), [head("304 Same")]).result is UpdateResult.NO_UPDATE
     assert failed(esp8266(mode="version"), [head(Content_Length=0)]) == "Wrong HTTP Code"
 
 

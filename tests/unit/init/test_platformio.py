@@ -7,19 +7,19 @@ from pathlib import Path
 import pytest
 
 from acpublish.errors import SettingsError
-from acpublish.init.platformio import Change, project_change, undo_change
+from acpublish.init.platformio import ProjectChange, project_change, undo_change
 from acpublish.platformio_ini.extra_script import packaged_script
 
 SINGLE = "[env:d1]\nplatform = espressif8266\nboard = d1_mini\nframework = arduino\n"
 
 
-def change_of(root: Path, text: str, **wanted: object) -> Change:
+def change_of(root: Path, text: str, **wanted: object) -> ProjectChange:
     (root / "platformio.ini").write_text(text)
     to, version = wanted.pop("to", None), wanted.pop("version", None)
     return project_change(root, to, version, **wanted)  # type: ignore[arg-type]
 
 
-def after(change: Change, name: str) -> str | None:
+def after(change: ProjectChange, name: str) -> str | None:
     return {file.path.name: file.after for file in change.files}.get(name)
 
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from acpublish.image.comparison import Change
-from acpublish.release.history import build_changes, sizes
 from acpublish.release.manifest import Release, ReleaseImage
+from acpublish.release.sizes import build_changes, sizes
 from tests.unit.release.making import release
 
 
