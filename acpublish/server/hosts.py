@@ -6,7 +6,8 @@ shows more than AutoConnect's original server would, or changes something, is gi
 
 1. under a name or an address of this server: ``localhost``, the names and addresses of this
    machine, what the server was told to listen on, and what ``--host`` names;
-2. to whoever has a valid token, which such a page does not have;
+2. to whoever has a valid token, which such a page does not have; publishing requires one anyway,
+   and whoever publishes with a wrong one hears of that;
 3. to a request without a Host (HTTP/1.0), because every browser sends one.
 
 Devices, files and ``/_catalog`` are never checked.
@@ -29,6 +30,8 @@ __all__ = ["MISDIRECTED", "HostGuard", "OwnHosts", "host_of"]
 
 #: Status and code of a response to a request for another host (RFC 9110, section 15.5.20).
 MISDIRECTED = (421, "misdirected")
+#: The method of the one request that changes something. Its route serves nobody without a token.
+PUBLISHING_METHOD = "PUT"
 #: The most characters of a name in DNS (RFC 1035, section 2.3.4).
 _MAX_NAME = 253
 _BRACKETS = re.compile(r"\[([0-9a-f:.]+)(?:%[^\]]*)?\](?::[0-9]*)?\Z")
@@ -116,6 +119,8 @@ class HostGuard:
         Returns:
             None if it may be served; NAME for what is not a host at all.
         """
+        if request.method == PUBLISHING_METHOD:
+            return None
         for key, value in request.headers:
             if key == b"host" and value.strip():
                 host = host_of(value.decode("latin-1"))

@@ -24,7 +24,7 @@ from acpublish.server.api.read import ReadRoutes
 from acpublish.server.api.uploads import BusyError
 from acpublish.server.cache import AnswerCache
 from acpublish.server.checkins import DeviceCounts
-from acpublish.server.hosts import MISDIRECTED
+from acpublish.server.hosts import MISDIRECTED, PUBLISHING_METHOD
 from acpublish.server.http import App
 from acpublish.server.tokens import Tokens, TokensError
 from acpublish.wire import READ_ONLY_CODE, TOKENS_CODE
@@ -125,7 +125,11 @@ def create_api(
             Route("/api/v1/products/{product}", read.releases, methods=["GET"]),
             Route("/api/v1/products/{product}/devices", read.devices, methods=["GET"]),
             Route("/api/v1/products/{product}/keys", read.keys, methods=["GET"]),
-            Route("/api/v1/releases/{product}/{version}/{board}", publish.put, methods=["PUT"]),
+            Route(
+                "/api/v1/releases/{product}/{version}/{board}",
+                publish.put,
+                methods=[PUBLISHING_METHOD],
+            ),
         ],
         exception_handlers={
             AcpublishError: _on_error,

@@ -21,11 +21,12 @@ from acpublish.errors import RequestError
 
 __all__ = ["BusyError", "Upload", "Uploads"]
 
-#: Each upload is in memory until it has been checked: with images of 32 MiB these are 256 MiB.
-PARALLEL_UPLOADS = 8
+#: Each upload is in memory until it has been checked: at most 512 MiB with images of 32 MiB, of
+#: which one token can cause half.
+PARALLEL_UPLOADS = 16
 #: Enough for the boards of one product that a pipeline builds in parallel; the client repeats the
 #: rest. Half of the places remain for other tokens.
-UPLOADS_PER_TOKEN = 4
+UPLOADS_PER_TOKEN = 8
 #: The least progress of an upload: 1 KiB/s. At that rate even a small image of 300 KiB would need
 #: the whole time that an upload may take.
 STALL_BYTES = 5 * 1024

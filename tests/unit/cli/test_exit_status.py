@@ -20,6 +20,7 @@ EXPECTED = {
     "ImageError": 7,
     "ManifestError": 8,
     "MissingExtraError": 2,
+    "UnconfirmedError": 2,
     "NotAnImageError": 7,
     "NotFoundError": 8,
     "PartitionError": 7,

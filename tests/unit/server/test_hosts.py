@@ -66,11 +66,16 @@ def test_a_page_whose_name_was_rebound_learns_nothing(catalog: Path, target: byt
     assert status(app, target, b"localhost", b"rebound.example") == 421
 
 
-def test_a_page_whose_name_was_rebound_changes_nothing(catalog: Path) -> None:
+@pytest.mark.parametrize(("method", "status"), [("PUT", 403), ("POST", 421), ("DELETE", 421)])
+def test_a_page_whose_name_was_rebound_changes_nothing(
+    catalog: Path, method: str, status: int
+) -> None:
+    """Publishing requires a token, whatever the host, and names what is wrong with it."""
     target = b"/api/v1/releases/lamp/2.0.0/c3"
-    app = application(catalog)
-    answer = asyncio.run(ask(app, target, [(b"host", b"rebound.example")], method="PUT"))
-    assert answer[0] == 421
+    headers = [(b"host", b"rebound.example"), (b"expect", b"100-continue")]
+    answer = asyncio.run(ask(application(catalog), target, headers, method=method))
+    assert answer[0] == status
+    assert [release.version.minor for release in DirectoryCatalog(catalog).releases("lamp")] == [0]
 
 
 @pytest.mark.parametrize("target", OPEN)

@@ -87,7 +87,9 @@ def test_one_token_does_not_take_all_places(clock: Clock) -> None:
     run(main)
 
 
-@pytest.mark.parametrize(("token", "taken"), [("lamp", UPLOADS_PER_TOKEN), ("bell", 8)])
+@pytest.mark.parametrize(
+    ("token", "taken"), [("lamp", UPLOADS_PER_TOKEN), ("bell", PARALLEL_UPLOADS)]
+)
 def test_the_upload_that_is_stalled_for_longest_gives_way(
     clock: Clock, token: str, taken: int
 ) -> None:
