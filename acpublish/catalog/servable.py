@@ -4,7 +4,7 @@ Someone may serve a folder in which other things are as well, such as a project 
 
 1. A name that begins with a dot is never served, nor anything below such a folder.
 2. A private key is never served, by its name or by its content.
-3. An image or a filesystem is served and listed. So is a short text that updates need.
+3. An image or a filesystem is served and listed. So is a text that updates need.
 4. A filesystem without a mark (SPIFFS, FAT) looks like anything. It is not listed, but a device
    that asks for it by its name, as a filesystem, gets it.
 5. Anything else is not served.
@@ -37,8 +37,9 @@ class Use(Enum):
 
 _TEXTS = (".json", ".txt", ".version", ".md5", ".sha256", ".sig")
 _FILESYSTEMS = (".bin", ".img", ".fs", ".spiffs", ".littlefs", ".fatfs", ".fat", ".ffat")
-#: Far longer than any text that updates need; a text is searched for keys as a whole.
-LARGEST_TEXT_BYTES = 1024 * 1024
+#: Far longer than any text that updates need; a text is searched for keys as a whole, once.
+LARGEST_TEXT_BYTES = 64 * 1024 * 1024
+_PIECE_BYTES = 1024 * 1024
 _KEY_NAME = re.compile(
     r".*\.(?:pem|key|p8|pk8|p12|pfx|ppk|der|jks|keystore|kdbx)\Z"
     r"|id_(?:rsa|dsa|ecdsa|ed25519)(?:_sk)?(?:[._-].*)?\Z",
@@ -47,6 +48,8 @@ _KEY_NAME = re.compile(
 #: A word of a name that says what is in a file without a mark, as in flash_encryption_key.bin.
 _KEY_WORD = re.compile(r"(?:\A|[._-])keys?(?:[._-]|\Z)", re.IGNORECASE)
 _KEY_TEXT = re.compile(rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY|PuTTY-User-Key-File")
+#: As long as what the expression matches at most.
+_KEY_TEXT_BYTES = 64
 #: PKCS #1, PKCS #8 and SEC 1 begin with a sequence (0x30), its length, and the version 0 or 1.
 _KEY_DER = re.compile(rb"\x30(?:[\x00-\x7f]|\x81.|\x82..)\x02\x01[\x00\x01]", re.DOTALL)
 #: Keys of AES and HMAC, and of flash encryption (espefuse): nothing but their bytes.
@@ -99,8 +102,13 @@ def use_of(name: str, size: int, seen: Outline, read_at: ReadAt) -> Use:
 def _use_of_text(size: int, read_at: ReadAt) -> Use:
     if size > LARGEST_TEXT_BYTES:
         return Use.WITHHELD
-    text = read_at(0, size)
-    return Use.WITHHELD if _KEY_TEXT.search(text) or _KEY_DER.match(text) else Use.TEXT
+    if _KEY_DER.match(read_at(0, _HEAD_BYTES)):
+        return Use.WITHHELD
+    for offset in range(0, size, _PIECE_BYTES):
+        # A key may begin at the end of a piece.
+        if _KEY_TEXT.search(read_at(offset, _PIECE_BYTES + _KEY_TEXT_BYTES)):
+            return Use.WITHHELD
+    return Use.TEXT
 
 
 def _has_image(read_at: ReadAt) -> bool:

@@ -45,7 +45,8 @@ def use(name: str, data: bytes) -> Use:
         ("x.bin.sig", b"\x00\xff" * 128, Use.TEXT),
         ("NOTES.TXT", b"hello", Use.TEXT),
         ("x.version", b"1.0.0", Use.TEXT),
-        ("long.txt", b"x" * (LARGEST_TEXT_BYTES + 1), Use.WITHHELD),
+        ("long.txt", b"x" * 5_000_000, Use.TEXT),
+        ("long.txt", b"x" * (1024 * 1024 - 10) + PEM + b"x" * 5_000_000, Use.WITHHELD),
         ("account.json", b'{"private_key": "-----BEGIN PRIVATE KEY-----\\n"}', Use.WITHHELD),
         ("note.txt", b"x" * 100_000 + PEM, Use.WITHHELD),
         ("spiffs.bin", b"\xff" * 4096, Use.UNMARKED),
@@ -72,6 +73,14 @@ def use(name: str, data: bytes) -> Use:
 )
 def test_use(name: str, data: bytes, expected: Use) -> None:
     assert use(name, data) is expected
+
+
+def test_a_text_that_is_too_long_to_be_searched_is_withheld() -> None:
+    def read_at(offset: int, length: int) -> bytes:
+        raise AssertionError("read")
+
+    seen = outline(lambda offset, length: b"x" * length, 4096)
+    assert use_of("x.txt", LARGEST_TEXT_BYTES + 1, seen, read_at) is Use.WITHHELD
 
 
 def test_hidden_paths() -> None:
