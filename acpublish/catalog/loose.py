@@ -120,8 +120,8 @@ def settled(status: os.stat_result) -> bool:
 def _proves_complete(image: Image) -> bool:
     """Returns whether the bytes themselves prove that nothing is missing.
 
-    Merged files begin with a bootloader, but one that is being copied hardly ever ends exactly where
-    the bootloader does.
+    Merged files begin with a bootloader, but one that is being copied hardly ever ends where the
+    bootloader does.
     """
     if image.damaged:
         return False
