@@ -28,6 +28,8 @@ LARGEST_READ_BYTES = 64 * 1024 * 1024
 #: Limits memory; someone who copies files by hand has fewer.
 _CACHED_FILES = 20_000
 _ATTEMPTS = 5
+#: What follows the last segment of an image: the block of its checksum, then a SHA-256 or a CRC.
+_LONGEST_ENDING_BYTES = 16 + 32
 
 Identity = tuple[int, int, int, int, int]
 
@@ -185,9 +187,17 @@ class LooseFiles:
 
 
 def _proves_complete(image: Image) -> bool:
-    """Returns whether the bytes themselves prove that nothing is missing."""
-    provable = image.kind in (Kind.APPLICATION, Kind.SIGNED, Kind.GZIP)
-    return provable and not image.damaged
+    """Returns whether the bytes themselves prove that nothing is missing.
+
+    Merged files begin with a bootloader, but one that is being copied hardly ever ends where the
+    bootloader does.
+    """
+    if image.damaged:
+        return False
+    if image.kind in (Kind.BOOTLOADER, Kind.PART) and image.segments:
+        last = image.segments[-1]
+        return image.size - last.offset - last.size <= _LONGEST_ENDING_BYTES
+    return image.kind in (Kind.APPLICATION, Kind.SIGNED, Kind.GZIP)
 
 
 def _not_there() -> NotFoundError:

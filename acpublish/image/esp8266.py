@@ -268,12 +268,12 @@ def _kind(read_at: ReadAt, size: int, chain: Chain, *, behind_eboot: bool) -> tu
     in_flash = any(segment.address in _FLASH_WINDOW for segment in chain.segments)
     if behind_eboot:
         return (Kind.APPLICATION, "") if in_flash else (Kind.PART, _RAM_ONLY)
-    if _is_eboot(chain):
-        return Kind.BOOTLOADER, ""
     if in_flash:
         return Kind.PART, "an image without the bootloader eboot in front of it"
     if _continues(read_at, chain.end, size):
         return Kind.MERGED, _WHOLE_FLASH
+    if _is_eboot(chain):
+        return Kind.BOOTLOADER, ""
     if chain.end <= _APP_OFFSET:
         return Kind.BOOTLOADER, "a bootloader other than eboot, such as the SDK's or rBoot"
     return Kind.PART, _RAM_ONLY
@@ -296,9 +296,8 @@ def is_plausible(chain: Chain) -> bool:
 
 
 def _is_eboot(chain: Chain) -> bool:
-    return bool(chain.segments) and all(
-        segment.address in _EBOOT_MEMORY for segment in chain.segments
-    )
+    """Judges by the entry: elf2bin may put eboot's constants into data memory."""
+    return chain.entry in _EBOOT_MEMORY
 
 
 def _md5_with(view: memoryview, mode: int, size_frequency: int) -> str:

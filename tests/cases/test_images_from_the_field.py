@@ -90,6 +90,15 @@ def test_a_loader_or_a_part_is_neither_listed_nor_served(tmp_path: Path, name: s
         asyncio.run(main())
 
 
+@pytest.mark.parametrize("name", ["sdk-loader", "rboot", "half", "user1", "esp32h4"])
+def test_one_that_was_just_copied_is_refused_at_once(tmp_path: Path, name: str) -> None:
+    catalog = tmp_path / "catalog"
+    catalog.mkdir()
+    (catalog / "loader.bin").write_bytes(NEVER[name])
+    updater = [(b"user-agent", UPDATERS["esp8266"])]
+    assert asyncio.run(ask(make(catalog), b"/loader.bin", updater))[0] == 403
+
+
 @pytest.mark.parametrize("project", ["esp32-arduino-lib-builder", "arduino-lib-builder"])
 def test_the_name_of_every_arduino_build_is_no_stamp(acpublish: CommandLine, project: str) -> None:
     Path("catalog").mkdir()

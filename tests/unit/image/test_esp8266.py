@@ -22,6 +22,7 @@ from tests.support.images import (
     signed_esp8266,
     with_crc_words,
 )
+from tests.support.other_images import single_esp8266
 
 
 def md5(data: bytes) -> str:
@@ -114,6 +115,14 @@ def test_a_header_that_no_tool_writes_is_damage(offset: int, change: int) -> Non
     image[offset] ^= change
     facts = read(bytes(image))
     assert (facts.crc, facts.damaged) == (Integrity.INVALID, True)
+
+
+def test_eboot_may_have_constants_in_data_memory() -> None:
+    boot = single_esp8266([(0x4010F000, bytes(24)), (0x3FFE8000, bytes(20))], 0x4010F004)
+    assert read(boot).kind is Kind.BOOTLOADER
+    image = with_crc_words(boot.ljust(ESP8266_APP_OFFSET, b"\xaa") + esp8266_image()[4096:])
+    facts = read(image)
+    assert (facts.kind, facts.crc, facts.problems) == (Kind.APPLICATION, Integrity.VALID, ())
 
 
 def test_a_segment_too_many_reads_as_truncated() -> None:

@@ -171,7 +171,7 @@ def test_where_both_chains_are_whole_the_sums_decide_and_headers_cannot() -> Non
     examined = examine(image)
     assert examined.shape is not None
     assert (examined.shape.family, examined.problems) == ("esp8266", ())
-    assert outline_of(image) == Outline(kind=Kind.APPLICATION, family=None, complete=True)
+    assert outline_of(image) == Outline(kind=Kind.BOOTLOADER, family=None, complete=False)
 
 
 def test_a_prefix_that_ends_before_a_segments_header_is_not_complete() -> None:
