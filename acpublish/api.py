@@ -321,6 +321,7 @@ def trust_keys(
     add: KeySource | None = None,
     remove: KeySource | None = None,
     force: bool = False,
+    confirmed: bool = False,
 ) -> tuple[tuple[PublicKey, ...], tuple[str, ...]]:
     """Changes which keys a product trusts; without a key, only returns them.
 
@@ -330,11 +331,13 @@ def trust_keys(
         add: The public key to trust from now on: its PEM, or the path of the PEM file.
         remove: The public key to stop trusting: its id, its PEM, or the path of the PEM file.
         force: Remove it even if releases are valid only because of it.
+        confirmed: Add a first key even if that withholds releases, or remove the last key.
 
     Returns:
         The keys that are trusted now, and what is withheld as a result, one phrase each.
 
     Raises:
+        UnconfirmedError: The consequences need ``confirmed``; the message names them.
         AcpublishError: The keys cannot be changed; nothing was.
 
     Example:
@@ -347,15 +350,17 @@ def trust_keys(
     opened = _directory(catalog)
     withheld: tuple[str, ...] = ()
     if add is not None:
-        withheld = opened.trust.trust(product, public_key(add))
+        withheld = opened.trust.trust(product, public_key(add), confirmed=confirmed)
     if remove is not None:
         key_id = str(remove) if is_key_id(remove) else public_key(remove).id
-        withheld = opened.trust.distrust(product, key_id, force=force)
+        withheld = opened.trust.distrust(product, key_id, force=force, confirmed=confirmed)
     return opened.trusted_keys(product), withheld
 
 
 def resign(catalog: _Path, *, product: str, key: KeySource) -> Resigned:
     """Signs a product's valid releases with another key as well.
+
+    If the product trusts no key yet, all its releases are valid.
 
     Args:
         catalog: The catalog's directory.
@@ -363,7 +368,7 @@ def resign(catalog: _Path, *, product: str, key: KeySource) -> Resigned:
         key: The private key: its PEM, or the path of the PEM file.
 
     Raises:
-        AcpublishError: The product does not trust any key, or the key or catalog cannot be used.
+        AcpublishError: The key or the catalog cannot be used.
 
     Example:
         >>> import acpublish

@@ -1,6 +1,7 @@
 """The safe writers: no reader ever sees a file half written. And the lock between writers.
 
-This is the only module whose calls differ between operating systems. Each writer keeps this order:
+Only here and in :mod:`acpublish.ownership` do calls differ between operating systems. Each writer
+keeps this order:
 
 1. the content goes to a temporary file, which is flushed to the disk;
 2. the temporary file takes its final name, which replaces an older file atomically;
@@ -24,6 +25,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from acpublish import ownership
 from acpublish.errors import CatalogError, SettingsError, reason_of
 
 _log = logging.getLogger(__name__)
@@ -86,15 +88,21 @@ def wrapped(root: Path, doing: str) -> Iterator[None]:
 
 
 def _why(error: OSError, root: Path) -> str:
-    why = reason_of(error)
+    why, where = reason_of(error), _path_of(error)
+    return f"{why} ({where})" if where and where != str(root) else why
+
+
+def _path_of(error: OSError) -> str | None:
     where = error.filename2 or error.filename
-    return f"{why} ({where})" if isinstance(where, str) and where != str(root) else why
+    return where if isinstance(where, str) else None
 
 
 def _hint(error: OSError, root: Path) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "Free some space on its file system; nothing was published."
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return ownership.permission_hint(Path(_path_of(error) or root), root)
+    if error.errno == errno.EROFS:
         return "Make it writable for this user, or use another directory."
     if error.errno == errno.ENOENT:
         return f"Create it first: mkdir -p {root}"
@@ -138,6 +146,8 @@ def incoming(
 ) -> Iterator[BinaryIO]:
     """Opens a file that takes its name only when the block ends without an error.
 
+    In the folder of another user it belongs to that user, if possible (acpublish.ownership).
+
     Args:
         path: The file; one that exists is replaced.
         temporary: An existing directory on the same file system for the temporary file, by default
@@ -156,6 +166,7 @@ def incoming(
     fresh = (temporary or path.parent) / f".{os.urandom(_RANDOM_BYTES).hex()}.part"
     try:
         with _created(fresh, mode) as file:
+            ownership.follow(file.fileno(), path.parent, mode)
             yield file
             file.flush()
             if durable:
@@ -254,17 +265,27 @@ def _refuse_blocked(path: Path) -> None:
         raise OSError(number, os.strerror(number), str(path))
 
 
-def make_directory(path: Path) -> None:
-    """Makes a directory and its missing parents, and flushes each new name."""
+def make_directory(path: Path, *, private: bool = False) -> None:
+    """Makes a directory and its missing parents, and flushes each new name.
+
+    Args:
+        path: The directory.
+        private: Whether what is made is closed to other users.
+
+    Raises:
+        OSError: It cannot be made.
+    """
     if path.is_dir():
         return
-    make_directory(path.parent)
+    make_directory(path.parent, private=private)
     try:
-        path.mkdir()
+        path.mkdir(mode=0o700 if private else 0o777)
+        ownership.follow_made(path, private=private)
     except FileExistsError:
         # Another writer may have made it a moment ago, but a file of that name is an error.
         if not path.is_dir():
-            raise
+            number = errno.ENOTDIR
+            raise NotADirectoryError(number, os.strerror(number), str(path)) from None
     flush_directory(path.parent)
 
 

@@ -15,7 +15,8 @@
     │   └── NotFoundError          no such release, image or directory
     ├── CheckError                 a pre-flight check failed
     ├── SettingsError              an option, variable or settings file
-    │   └── MissingExtraError      a package that an optional part needs is not installed
+    │   ├── MissingExtraError      a package that an optional part needs is not installed
+    │   └── UnconfirmedError       a change with consequences that nobody has confirmed
     ├── TransferError              communication with a server failed
     │   ├── UnreachableError       no connection, or no response in time
     │   ├── AuthenticationError    the token is missing or wrong
@@ -49,6 +50,7 @@ __all__ = [
     "SettingsError",
     "StampError",
     "TransferError",
+    "UnconfirmedError",
     "UnreachableError",
     "VerificationError",
     "VersionError",
@@ -145,6 +147,10 @@ class SettingsError(AcpublishError):
 
 class MissingExtraError(SettingsError):
     """A package that an optional part needs is not installed."""
+
+
+class UnconfirmedError(SettingsError):
+    """The change has consequences, which the message names, and has to be confirmed."""
 
 
 class TransferError(AcpublishError):

@@ -29,6 +29,8 @@ SIGNATURE_HEADER = "X-Acpublish-Signature"
 SECRETS_HEADER = "X-Acpublish-Secrets"
 #: The API's code for a catalog that the server cannot write: sending it again does not help.
 READ_ONLY_CODE = "read-only"
+#: The same for a server that cannot read its tokens.
+TOKENS_CODE = "tokens"
 #: The chip family of each User-Agent that AutoConnect and HTTPUpdate send.
 USER_AGENTS: Mapping[str, Family] = {
     "ESP8266HTTPClient": "esp8266",

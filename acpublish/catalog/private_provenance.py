@@ -36,11 +36,14 @@ class PrivateProvenance:
 
         The release is published by now, so a failure to write is logged and not an error.
         """
-        path = self._path(submission)
-        if not submission.private or path.exists():
+        if not submission.private:
             return
+        path = self._path(submission)
         text = json.dumps(dict(submission.private), indent=1, sort_keys=True) + "\n"
         try:
+            # A folder that this user may not enter raises here.
+            if path.exists():
+                return
             ensure_private(path.parent)
             atomic.write(path, text.encode(), mode=0o600)
         except (OSError, AcpublishError) as error:

@@ -220,7 +220,7 @@ def _snapshot(releases: tuple[Release, ...], *, owned: bool) -> ProductSnapshot:
                 f"{release.product}-{release.version}_"
             ):
                 files[image.file] = (release, image)
-    boards = frozenset(image.board for release in releases for image in release.images)
+    boards = frozenset(image.board for _, image in files.values())
     return ProductSnapshot(releases=releases, files=files, owned=owned, boards=boards)
 
 

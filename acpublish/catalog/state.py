@@ -33,11 +33,16 @@ def state_dir(catalog: Path, environ: Mapping[str, str]) -> Path:
 def ensure_private(directory: Path) -> None:
     """Creates a directory that only its owner may enter; an existing one stays as it is.
 
+    It belongs to whom the folder around it belongs, if possible (acpublish.ownership).
+
     Raises:
         SettingsError: It cannot be created.
     """
+    # The hook imports this module in every build, but only a publish writes.
+    from acpublish import atomic
+
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        atomic.make_directory(directory, private=True)
     except OSError as error:
         raise SettingsError(
             f"the state folder {directory} cannot be created: {reason_of(error)}",

@@ -1,5 +1,9 @@
 """The keys that a product trusts: reading, changing and rotating them. All of it is public.
 
+A first key is trusted after all releases have been signed with it (:meth:`TrustStore.resign`, then
+:meth:`TrustStore.trust`): otherwise they are withheld, which has to be confirmed. The removal of
+the last key, which admits every release, has to be confirmed as well.
+
 A key is rotated in three steps, and each of them keeps every valid release valid, and no other:
 
 1. also trust the new key (:meth:`TrustStore.trust`);
@@ -19,7 +23,7 @@ from typing import Any
 from acpublish import atomic
 from acpublish.catalog import layout
 from acpublish.catalog.lock import CatalogLock
-from acpublish.errors import ManifestError, NotFoundError, SettingsError
+from acpublish.errors import ManifestError, NotFoundError, SettingsError, UnconfirmedError
 from acpublish.keys import PrivateKey, PublicKey, read_public_key
 from acpublish.release import names
 from acpublish.release.manifest import Release, ReleaseImage
@@ -46,11 +50,14 @@ class Resigned:
         signed: The images that were signed.
         already: How many were already signed with this key.
         left_out: The images without a valid signature, and why.
+        verified: Whether a trusted key had signed what was signed; False if the product trusts
+            no key, so that every release is valid.
     """
 
     signed: tuple[str, ...]
     already: int
     left_out: tuple[str, ...]
+    verified: bool
 
 
 def read_trusted_keys(root: Path, product: str) -> tuple[PublicKey, ...]:
@@ -105,14 +112,20 @@ class TrustStore:
         self._root = root
         self._releases = releases
 
-    def trust(self, product: str, key: PublicKey) -> tuple[str, ...]:
+    def trust(self, product: str, key: PublicKey, *, confirmed: bool = False) -> tuple[str, ...]:
         """Trusts a key.
+
+        Args:
+            product: The product.
+            key: The key.
+            confirmed: Whether to do so even if that withholds releases.
 
         Returns:
             The releases that are withheld as a result because no trusted key signed them, one
             phrase each.
 
         Raises:
+            UnconfirmedError: Releases would be withheld, and ``confirmed`` is not set.
             SettingsError: The key cannot sign releases, or two others are trusted already.
             AcpublishError: The catalog cannot be read or written.
         """
@@ -125,17 +138,22 @@ class TrustStore:
                         f"{product} already trusts two keys, {ids}",
                         hint="Remove one first: acpublish key trust DIR --product P --remove ID.",
                     )
-                keys = (*keys, key)
+                keys, before = (*keys, key), keys
+                if not confirmed:
+                    _need_no_confirmation(product, self._releases(product), before, keys)
                 self._write(product, keys)
             return admitted(self._releases(product), keys)[1]
 
-    def distrust(self, product: str, key_id: str, *, force: bool = False) -> tuple[str, ...]:
+    def distrust(
+        self, product: str, key_id: str, *, force: bool = False, confirmed: bool = False
+    ) -> tuple[str, ...]:
         """Stops trusting a key.
 
         Args:
             product: The product.
             key_id: The key's id.
             force: Whether to do so even if releases are signed with this key alone.
+            confirmed: Whether to do so even if it is the last key.
 
         Returns:
             The releases that are withheld as a result, one phrase each.
@@ -143,6 +161,7 @@ class TrustStore:
         Raises:
             NotFoundError: The key is not trusted.
             SettingsError: Releases would be withheld, and ``force`` is not set.
+            UnconfirmedError: It is the last key, and ``confirmed`` is not set.
             AcpublishError: The catalog cannot be read or written.
         """
         with self._changing(product) as keys:
@@ -160,24 +179,22 @@ class TrustStore:
                     hint="Sign them with the other key first (acpublish key resign), or add "
                     "--force to withhold them.",
                 )
+            if not remaining and not confirmed:
+                raise _admits_everything(product, key_id, releases, keys)
             self._write(product, remaining)
             return withheld
 
     def resign(self, product: str, key: PrivateKey) -> Resigned:
-        """Also signs every release that has a signature of a trusted key with another key.
+        """Also signs every valid release with another key.
+
+        Valid is what a trusted key signed; if the product trusts no key, every release is.
 
         Raises:
-            SettingsError: The product does not trust any key, or this key cannot sign releases.
+            SettingsError: This key cannot sign releases.
             AcpublishError: The catalog cannot be read or written.
         """
         need_release_key(key.public)
         with self._changing(product) as keys:
-            if not keys:
-                raise SettingsError(
-                    f"{product} does not trust any key, so there is no way to tell which releases "
-                    "are valid",
-                    hint="Trust one first: acpublish key trust DIR --product P PUBLIC.pem.",
-                )
             releases = self._releases(product)
             signed: list[str] = []
             already = 0
@@ -190,7 +207,9 @@ class TrustStore:
                     pairs = zip(release.images, fresh.images, strict=True)
                     signed += [f"{product}/{new.file}" for old, new in pairs if old != new]
             left_out = admitted(releases, keys)[1]
-            return Resigned(signed=tuple(signed), already=already, left_out=left_out)
+            return Resigned(
+                signed=tuple(signed), already=already, left_out=left_out, verified=bool(keys)
+            )
 
     @contextmanager
     def _changing(self, product: str) -> Iterator[tuple[PublicKey, ...]]:
@@ -212,6 +231,41 @@ class TrustStore:
         atomic.write(path, text, layout.temporary(self._root))
 
 
+def _need_no_confirmation(
+    product: str,
+    releases: tuple[Release, ...],
+    before: tuple[PublicKey, ...],
+    after: tuple[PublicKey, ...],
+) -> None:
+    """Raises the error that says how many releases other keys would withhold."""
+    offered = admitted(releases, before)[0]
+    count = _incomplete(offered, admitted(offered, after)[0])
+    if count:
+        raise UnconfirmedError(
+            f"this withholds {count} of {len(offered)} releases of {product}, because key "
+            f"{after[-1].id} did not sign them",
+            hint="Sign them first (acpublish key resign DIR --product P --key PEM), or add --yes "
+            "to withhold them.",
+        )
+
+
+def _admits_everything(
+    product: str, key_id: str, releases: tuple[Release, ...], keys: tuple[PublicKey, ...]
+) -> UnconfirmedError:
+    count = _incomplete(releases, admitted(releases, keys)[0])
+    return UnconfirmedError(
+        f"{key_id} is the last key that {product} trusts: without it, no release has to be signed, "
+        f"and all {len(releases)} are offered, {count} of which are withheld now",
+        hint="Add --yes if you want that. To replace the key, trust the new one first.",
+    )
+
+
+def _incomplete(releases: tuple[Release, ...], kept: tuple[Release, ...]) -> int:
+    """Returns how many releases are not kept, or not with all their images."""
+    by_version = {str(release.version): release for release in kept}
+    return sum(by_version.get(str(release.version)) != release for release in releases)
+
+
 def _resigned(
     release: Release, keys: tuple[PublicKey, ...], key: PrivateKey
 ) -> tuple[Release, int]:
@@ -220,7 +274,7 @@ def _resigned(
     already = 0
     for image in release.images:
         stated = statement(release.product, release.version, image)
-        if signed_by(stated, image.signatures, keys) is None:
+        if keys and signed_by(stated, image.signatures, keys) is None:
             images.append(image)
         elif signed_by(stated, image.signatures, (key.public,)) is not None:
             already += 1

@@ -151,7 +151,7 @@ def _agreed() -> bool:
 
 def _create(directory: Path) -> None:
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        atomic.make_directory(directory)
     except OSError as error:
         raise SettingsError(
             f"the directory {directory} cannot be created: {reason_of(error)}",

@@ -6,6 +6,8 @@ RSA signature inside an ESP8266 image, which the device itself verifies.
 
 from __future__ import annotations
 
+import sys
+from functools import partial
 from pathlib import Path
 
 import click
@@ -14,7 +16,7 @@ from acpublish import api
 from acpublish.cli import exit_status
 from acpublish.cli.common_options import ANY_PATH
 from acpublish.cli.ui import json_option, print_json, warn
-from acpublish.errors import SettingsError
+from acpublish.errors import SettingsError, UnconfirmedError
 
 DEFAULT_FILE = Path("signing-key.pem")
 
@@ -67,6 +69,9 @@ def show(file: Path, as_json: bool) -> None:
     "--remove", metavar="ID|PUBLIC.pem", help="Stop trusting this key, given by its id or its file."
 )
 @click.option("--force", is_flag=True, help="Remove the key even if that withholds releases.")
+@click.option(
+    "--yes", "-y", is_flag=True, help="Withhold or admit releases without asking for confirmation."
+)
 @json_option
 def trust(
     directory: Path,
@@ -74,33 +79,47 @@ def trust(
     product: str,
     remove: str | None,
     force: bool,
+    yes: bool,
     as_json: bool,
-) -> None:
+) -> int:
     """Trust a key, or show which keys are trusted.
 
     The product of the catalog DIR then accepts only releases signed with the key in PUBLIC.pem. Up
     to two keys can be trusted at a time. The command prints the keys that the product trusts;
     without PUBLIC.pem and --remove, it changes nothing. A running server applies the change
-    immediately.
+    immediately. A first key that withholds releases, and the removal of the last key, have to be
+    confirmed.
     """
     if public is not None and remove is not None:
         raise SettingsError(
             "PUBLIC.pem and --remove cannot be combined",
             hint="Run acpublish key trust once for each of them.",
         )
-    keys, withheld = api.trust_keys(
-        directory, product=product, add=public, remove=remove, force=force
+    change = partial(
+        api.trust_keys, directory, product=product, add=public, remove=remove, force=force
     )
+    try:
+        keys, withheld = change(confirmed=yes)
+    except UnconfirmedError as error:
+        # Scripts get the error, which names the option.
+        if as_json or not sys.stdin.isatty():
+            raise
+        warn(error.problem)
+        if not click.confirm("Continue?", err=True):
+            click.echo("nothing was changed")
+            return exit_status.NO
+        keys, withheld = change(confirmed=True)
     for release in withheld:
         warn(f"withheld from now on: {release}")
     if as_json:
         shown = [{"key": key.id, "public": key.pem} for key in keys]
         print_json({"product": product, "keys": shown, "withheld": list(withheld)})
-        return
+        return exit_status.OK
     for key in keys:
         click.echo(f"{product} trusts key {key.id}")
     if not keys:
         click.echo(f"{product} trusts no keys: it accepts unsigned releases")
+    return exit_status.OK
 
 
 @command.command("resign")
@@ -114,11 +133,17 @@ def resign(directory: Path, product: str, key: Path, as_json: bool) -> None:
     """Sign releases with another key as well.
 
     This signs every release of the product that a trusted key has signed. All others are left out,
-    with a warning.
+    with a warning. If the product trusts no key yet, this signs all its releases: trusting the key
+    afterwards withholds none of them.
     """
     result = api.resign(directory, product=product, key=key)
     for release in result.left_out:
         warn(f"left out: {release}")
+    if result.signed and not result.verified:
+        warn(
+            f"{product} trusts no key yet, so nothing shows who made its releases, and all were "
+            "signed: check them before you trust the key"
+        )
     if as_json:
         document = {"product": product, "signed": list(result.signed), "already": result.already}
         print_json({**document, "left_out": list(result.left_out)})

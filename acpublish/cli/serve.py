@@ -22,6 +22,13 @@ LEVELS = ("critical", "fatal", "error", "warning", "warn", "info", "debug", "not
 )
 @click.option("--bind", "-b", metavar="ADDR", help="The address to listen on.  [this host's own]")
 @click.option(
+    "--host",
+    "hosts",
+    metavar="NAME",
+    multiple=True,
+    help="Another name of the server, such as that of a proxy. May be repeated.",
+)
+@click.option(
     "--catalog",
     "-d",
     default=".",
@@ -51,7 +58,13 @@ LEVELS = ("critical", "fatal", "error", "warning", "warn", "info", "debug", "not
     help="How long downloads in progress may continue after Ctrl-C or SIGTERM.",
 )
 def command(
-    port: int, bind: str | None, catalog: Path, log: str, state: Path | None, grace: float
+    port: int,
+    bind: str | None,
+    hosts: tuple[str, ...],
+    catalog: Path,
+    log: str,
+    state: Path | None,
+    grace: float,
 ) -> int:
     """Serve a catalog directory to AutoConnectUpdate, ESPhttpUpdate and HTTPUpdate sketches.
 
@@ -65,6 +78,12 @@ def command(
         raise click.BadParameter("nan is not a number of seconds.", param_hint="--grace")
     return serve(
         ServerOptions(
-            catalog=catalog, bind=bind, port=port, log=log.upper(), state=state, grace_s=grace
+            catalog=catalog,
+            bind=bind,
+            hosts=hosts,
+            port=port,
+            log=log.upper(),
+            state=state,
+            grace_s=grace,
         )
     )

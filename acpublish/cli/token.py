@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from acpublish.cli.ui import warn
+
 
 @click.group("token", no_args_is_help=False)
 def command() -> None:
@@ -40,6 +42,7 @@ def create(publish: str, catalog: Path, state: Path | None) -> None:
     """
     from acpublish.catalog.directory import DirectoryCatalog
     from acpublish.catalog.state import state_dir
+    from acpublish.ownership import other_owner
     from acpublish.release import names
     from acpublish.server.tokens import create_token
 
@@ -47,6 +50,13 @@ def create(publish: str, catalog: Path, state: Path | None) -> None:
         publish = names.product(publish)
     if state is None:
         # The state folder depends on the catalog's path, so a mistyped path must be an error.
-        state = state_dir(DirectoryCatalog(catalog).root, os.environ)
+        root = DirectoryCatalog(catalog).root
+        state = state_dir(root, os.environ)
+        owner = other_owner(root)
+        if owner is not None:
+            warn(
+                f"the catalog belongs to {owner}: if the server runs as that user, create tokens "
+                "as that user as well, or name its state folder with --state"
+            )
     click.echo(create_token(state, publish))
     click.echo(f"acpublish: the server stores its digest in {state}", err=True)

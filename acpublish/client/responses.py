@@ -16,7 +16,7 @@ from acpublish.errors import (
     RefusedError,
     UnreachableError,
 )
-from acpublish.wire import READ_ONLY_CODE
+from acpublish.wire import READ_ONLY_CODE, TOKENS_CODE
 
 _ERROR_BYTES = 64 * 1024
 _SHOWN = 300
@@ -87,8 +87,8 @@ def raise_refusal(response: Response, what: str) -> None:
         AcpublishError: It will not.
     """
     final, code = _refusal(response, what)
-    # A catalog that cannot be written stays so: waiting does not help.
-    if not response.may_succeed_later or code == READ_ONLY_CODE:
+    # Waiting does not help if the catalog cannot be written, or the tokens cannot be read.
+    if not response.may_succeed_later or code in (READ_ONLY_CODE, TOKENS_CODE):
         raise final
     wait_s = response.retry_after_s
     if response.status == 429 or wait_s is not None:

@@ -82,7 +82,7 @@ class UpdateServer:
         token: str | None = None,
         insecure_http: bool = False,
         patience: Patience | None = None,
-        trusted_keys: KeySource | Iterable[KeySource] = (),
+        trusted_keys: KeySource | Iterable[KeySource] | None = None,
     ) -> None:
         """Prepares the exchanges with a server; nothing is sent yet.
 
@@ -92,16 +92,16 @@ class UpdateServer:
             token: The server's token, if it requires one.
             insecure_http: Send the token or password over plain http even to another machine.
             patience: How long to try in all.
-            trusted_keys: Public keys, each a PEM or the path of its file; with any, only files of
-                releases that are signed with one of them are downloaded.
+            trusted_keys: Public keys, each a PEM or the path of its file: only files of releases
+                that are signed with one of them are downloaded. None if nothing has to be signed.
 
         Raises:
-            SettingsError: The URL or a key cannot be used.
+            SettingsError: The URL or a key cannot be used, or ``trusted_keys`` is empty.
             MissingExtraError: There are keys, and cryptography is not installed.
         """
         address = parse_address(url, token=token, insecure_http=insecure_http)
         self._transport = Transport(address, timeout_s=timeout_s, patience=patience)
-        self._trusted_keys = TrustedKeys.of(trusted_keys)
+        self._trusted_keys = None if trusted_keys is None else TrustedKeys.of(trusted_keys)
 
     def catalog(self, path: str = ".") -> tuple[Entry, ...]:
         """Lists a directory of the catalog, in the server's order.
@@ -312,20 +312,26 @@ class TrustedKeys:
     keys: tuple[PublicKey, ...]
 
     @classmethod
-    def of(cls, sources: KeySource | Iterable[KeySource]) -> TrustedKeys | None:
-        """Reads public keys; None if there are none, so nothing has to be signed.
+    def of(cls, sources: KeySource | Iterable[KeySource]) -> TrustedKeys:
+        """Reads public keys.
 
         Raises:
-            SettingsError: One of them is not a key that can sign releases.
+            SettingsError: There are none, or one of them is not a key that can sign releases.
             MissingExtraError: cryptography is not installed.
         """
         # A string is an iterable as well, of its characters.
         if isinstance(sources, (str, bytes, Path)):
             sources = (sources,)
         keys = tuple(public_key(source) for source in sources)
+        if not keys:
+            # Whoever passes keys wants signatures; a list that came out empty must not skip them.
+            raise SettingsError(
+                "trusted_keys is empty, so no file could be trusted",
+                hint="Pass at least one public key, or leave trusted_keys out to accept any file.",
+            )
         for key in keys:
             need_release_key(key)
-        return cls(keys) if keys else None
+        return cls(keys)
 
     def sha256_of(self, transport: Transport, path: str) -> str:
         """Returns the digest that a trusted key signed for a file.

@@ -6,6 +6,9 @@
 ``/api/v1/...``              publishing, and what is published, as JSON
 everything else              a file of the catalog, or its ``.md5`` or ``.sha256``
 ===========================  ====================================================================
+
+Whatever is not a device route is given only under the server's own names
+(:mod:`acpublish.server.hosts`).
 """
 
 from __future__ import annotations
@@ -16,13 +19,14 @@ from collections.abc import Sequence
 from acpublish.catalog.contents import CatalogFiles
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import AcpublishError, reason_of
-from acpublish.server import http
+from acpublish.server import hosts, http
 from acpublish.server.accesslog import AccessLog
 from acpublish.server.api.routes import create_api, status_of
 from acpublish.server.cache import AnswerCache, LocationCache
 from acpublish.server.checkins import CheckIns, DeviceCounts, Listener
 from acpublish.server.config import ServerOptions
 from acpublish.server.device_memory import DeviceMemory
+from acpublish.server.hosts import HostGuard, OwnHosts
 from acpublish.server.http import App, Message, Receive, Request, Scope, Send
 from acpublish.server.images import ImageSender
 from acpublish.server.listing import Listing
@@ -52,6 +56,9 @@ def create_app(
         tokens: Who may publish.
         listeners: Called with every check-in, and with what became of every offer.
         log: Where each response is logged; None for nowhere.
+
+    Raises:
+        SettingsError: One of the server's hosts is neither a name nor an address.
     """
     files = CatalogFiles(catalog, hidden=options.state)
     locations = LocationCache(files)
@@ -63,6 +70,7 @@ def create_app(
         listing=Listing(files, locations, answers),
         updates=Updates(catalog, locations, images, check_ins, memory),
         api=create_api(catalog, tokens, counts, options.upload_bytes, answers),
+        guard=HostGuard(OwnHosts(options.hosts, options.bind), tokens),
         log=log or AccessLog(None),
     )
 
@@ -70,10 +78,13 @@ def create_app(
 class Application:
     """Passes each request to its route, and turns errors into responses."""
 
-    def __init__(self, *, listing: Listing, updates: Updates, api: App, log: AccessLog) -> None:
+    def __init__(
+        self, *, listing: Listing, updates: Updates, api: App, guard: HostGuard, log: AccessLog
+    ) -> None:
         self._listing = listing
         self._updates = updates
         self._api = api
+        self._guard = guard
         self._log = log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,7 +93,12 @@ class Application:
             return
         request = Request(scope)
         if request.path.startswith(_API):
-            status = await self._call_api(scope, receive, send)
+            foreign = self._guard.foreign_host(request)
+            if foreign is None:
+                status = await self._call_api(scope, receive, send)
+            else:
+                request.note = f"{foreign} is not a name of this server; see --host"
+                status = await hosts.refuse(send, foreign)
         else:
             status = await self._respond(request, send)
         self._log.note(request, status)

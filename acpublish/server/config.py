@@ -19,6 +19,7 @@ class ServerOptions:
     Attributes:
         catalog: The catalog's directory.
         bind: The address to listen on; None for the host's own, or loopback if it has none.
+        hosts: Further names and addresses of the server (:mod:`acpublish.server.hosts`).
         port: The port to listen on; 0 for a free one.
         log: The name of a level of :mod:`logging`, in either case.
         state: Where tokens are; None for the user's state folder.
@@ -29,6 +30,7 @@ class ServerOptions:
 
     catalog: Path
     bind: str | None = None
+    hosts: tuple[str, ...] = ()
     port: int = DEFAULT_PORT
     log: str = "INFO"
     state: Path | None = None

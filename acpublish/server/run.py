@@ -88,6 +88,7 @@ def _serve(options: ServerOptions, listeners: Sequence[Listener], writer: LogWri
     _repair(catalog)
     _warn_of_project(catalog)
     tokens = Tokens(state)
+    _check_tokens(tokens)
     listener = listen(options.bind or own_address(), options.port)
     raise_open_files()
     access = AccessLog(writer if _log.isEnabledFor(logging.INFO) else None)
@@ -134,6 +135,14 @@ def _warn_of_project(catalog: DirectoryCatalog) -> None:
             catalog.root,
             ", ".join(map(ascii, signs[:_MAX_SIGNS])),
         )
+
+
+def _check_tokens(tokens: Tokens) -> None:
+    try:
+        tokens.find("")
+    except AcpublishError as error:
+        # Devices are served all the same.
+        _log.error("nobody can publish: %s", error)
 
 
 def _run(main: Coroutine[Any, Any, None]) -> None:

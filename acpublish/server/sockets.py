@@ -1,4 +1,4 @@
-"""The listening socket, the limit of open files, and what the kernel counts of a connection."""
+"""The listening socket, the names and addresses of this machine, and what the kernel counts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import contextlib
 import ipaddress
 import socket
 import struct
+import threading
+from collections.abc import Set
+from functools import lru_cache
 from typing import Any
 
 from acpublish.errors import SettingsError, reason_of
@@ -17,6 +20,8 @@ BACKLOG = 2048
 #: TEST-NET-1 (RFC 5737): connecting a UDP socket sends nothing, it only selects the own address.
 _ANYWHERE = ("192.0.2.1", 9)
 LOOPBACK = "127.0.0.1"
+#: How long the start waits for the resolver, which may not respond at all without a network.
+_NAMES_WAIT_S = 1.0
 
 
 def own_address() -> str:
@@ -28,6 +33,48 @@ def own_address() -> str:
     except OSError:
         return LOOPBACK
     return LOOPBACK if address == "0.0.0.0" else address  # noqa: S104
+
+
+@lru_cache(maxsize=1)
+def machine_names() -> Set[str]:
+    """Returns what this machine is called, in lower case.
+
+    A resolver that is slow adds its names later.
+    """
+    hostname = socket.gethostname().lower()
+    short = hostname.partition(".")[0]
+    # Multicast DNS finds a machine under this name (RFC 6762, section 3).
+    names = {hostname, short, f"{short}.local"} if short else set()
+
+    def look_up() -> None:
+        with contextlib.suppress(OSError, UnicodeError):
+            name, aliases, _ = socket.gethostbyaddr(hostname)
+            names.update(known.lower() for known in (name, *aliases))
+
+    resolver = threading.Thread(target=look_up, daemon=True)
+    resolver.start()
+    resolver.join(_NAMES_WAIT_S)
+    return names
+
+
+def is_own_address(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Returns whether an address belongs to this machine."""
+    text = str(address)
+    if address.version == 4:
+        return _can_bind(socket.AF_INET, (text, 0))
+    # A link-local address exists once for each interface.
+    scopes = [scope for scope, _ in socket.if_nameindex()] if address.is_link_local else [0]
+    return any(_can_bind(socket.AF_INET6, (text, 0, 0, scope)) for scope in scopes)
+
+
+def _can_bind(family: socket.AddressFamily, address: tuple[Any, ...]) -> bool:
+    """A datagram socket that is bound sends nothing; the system binds only its own addresses."""
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind(address)
+    except OSError:
+        return False
+    return True
 
 
 def listen(bind: str, port: int) -> socket.socket:

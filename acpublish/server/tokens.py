@@ -6,6 +6,7 @@ token has 256 random bits, so a fast digest is enough: it cannot be guessed.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import hmac
 import json
@@ -17,7 +18,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from acpublish import atomic
+from acpublish import atomic, ownership
 from acpublish.catalog.state import ensure_private
 from acpublish.errors import SettingsError, reason_of
 from acpublish.release import names
@@ -26,6 +27,10 @@ FILE = "tokens.json"
 PREFIX = "acp_"
 EVERY_PRODUCT = "*"
 _RANDOM_BYTES = 32
+
+
+class TokensError(SettingsError):
+    """The tokens file cannot be read or written."""
 
 
 class Access(Enum):
@@ -76,7 +81,8 @@ def create_token(state: Path, publish: str) -> str:
 
     Raises:
         BadNameError: ``publish`` is not a valid product name.
-        SettingsError: The state folder cannot be written, or its file cannot be read.
+        SettingsError: The state folder cannot be created.
+        TokensError: The tokens file cannot be read or written.
     """
     if publish != EVERY_PRODUCT:
         names.product(publish)
@@ -92,11 +98,11 @@ def create_token(state: Path, publish: str) -> str:
         # Two commands at the same time must not lose each other's token.
         with atomic.exclusive(state):
             _write(state / FILE, [*_read(state / FILE), token])
-    except OSError as fault:
-        raise SettingsError(
-            f"the tokens in {state} cannot be written: {reason_of(fault)}",
-            hint="Use another state folder with --state.",
-        ) from fault
+    except OSError as error:
+        raise TokensError(
+            f"the tokens in {state} cannot be written: {reason_of(error)}",
+            hint=_hint(error, state / FILE),
+        ) from error
     return text
 
 
@@ -116,21 +122,31 @@ class Tokens:
             product: The product's name.
 
         Raises:
-            SettingsError: The tokens file cannot be read.
+            TokensError: The tokens file cannot be read.
         """
-        tokens = self._current()
-        if not tokens:
+        if not self._current():
             return Access.NO_TOKENS
         if text is None:
             return Access.MISSING
-        digest = _digest(text)
-        # Every token is compared, so that the time does not show which one came close.
-        matches = [token for token in tokens if hmac.compare_digest(token.sha256, digest)]
+        matches = self._matches(text)
         if not matches:
             return Access.WRONG
         if any(token.publish in (EVERY_PRODUCT, product) for token in matches):
             return Access.ALLOWED
         return Access.OTHER_PRODUCT
+
+    def find(self, text: str | None) -> Token | None:
+        """Returns the token that a text is, whichever product it is for; None if it is none.
+
+        Raises:
+            TokensError: The tokens file cannot be read.
+        """
+        return next(iter(self._matches(text)), None) if text is not None else None
+
+    def _matches(self, text: str) -> list[Token]:
+        digest = _digest(text)
+        # Every token is compared, so that the time does not show which one came close.
+        return [token for token in self._current() if hmac.compare_digest(token.sha256, digest)]
 
     def _current(self) -> tuple[Token, ...]:
         try:
@@ -138,12 +154,18 @@ class Tokens:
         except FileNotFoundError:
             return ()
         except OSError as error:
-            raise _unreadable(self._path) from error
+            raise _unreadable(self._path, error) from error
         seen = (status.st_ino, status.st_size, status.st_mtime_ns)
         if seen != self._seen:
             self._tokens = tuple(_read(self._path))
             self._seen = seen
         return self._tokens
+
+
+def bearer(authorization: str) -> str | None:
+    """Returns the token in the value of an Authorization header, None if there is none."""
+    scheme, _, credentials = authorization.partition(" ")
+    return (credentials.strip() or None) if scheme.lower() == "bearer" else None
 
 
 def _digest(text: str) -> str:
@@ -164,8 +186,15 @@ def _read(path: Path) -> list[Token]:
         ]
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _unreadable(path) from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        # The file may hold the only record of valid tokens, so nobody is told to remove it.
+        raise TokensError(
+            f"the tokens in {path} cannot be read: the file is damaged",
+            hint="Restore it from a backup. If there is none, rename it and create new tokens "
+            "(acpublish token create); the old ones are no longer valid then.",
+        ) from error
 
 
 def _write(path: Path, tokens: list[Token]) -> None:
@@ -173,8 +202,15 @@ def _write(path: Path, tokens: list[Token]) -> None:
     atomic.write(path, f"{text}\n".encode(), mode=0o600)
 
 
-def _unreadable(path: Path) -> SettingsError:
-    return SettingsError(
-        f"the tokens in {path} cannot be read",
-        hint="Remove that file, then create new tokens with 'acpublish token create'.",
+def _unreadable(path: Path, error: OSError) -> TokensError:
+    return TokensError(
+        f"the tokens in {path} cannot be read: {reason_of(error)}", hint=_hint(error, path)
     )
+
+
+def _hint(error: OSError, path: Path) -> str:
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return ownership.permission_hint(path, path.parent)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "Free some space on its file system."
+    return "Check the file system it is on, or use another state folder with --state."

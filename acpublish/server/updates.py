@@ -267,9 +267,10 @@ class DecisionCache:
     """Decisions about automatic updates: most devices of a fleet send the same report.
 
     1. All that is remembered of a product belongs to one snapshot of its releases.
-    2. Board, channel and kind have one target, chosen once. What has none is not remembered.
-    3. A decision about a target also depends on the report's family, mode, version and digests,
-       and on whether the client is an updater.
+    2. A device has one target (:meth:`_Snapshot.target`). What has none is not remembered.
+    3. A decision belongs to its target, and also depends on the report's family, mode, version and
+       digests, and on whether the client is an updater. So devices that send the same report and
+       have different targets get different decisions.
     4. In an offer of firmware the device's flash and the space in it count as well. They would keep
        up-to-date checks of one release apart, so such an offer is decided each time: a device that
        gets an image can wait for this.
@@ -305,10 +306,11 @@ class DecisionCache:
             report.sketch_md5,
             report.sketch_sha256,
         )
-        key = (board, channel, device)
-        decision = snapshot.decisions.get(key)
+        target = snapshot.target(report, board, channel)
+        # A target lives as long as its snapshot, so its id stands for it, at no cost of hashing.
+        key = (id(target), device)
+        decision = snapshot.decisions.get(key) if target is not None else None
         if decision is None or _depends_on_space(decision, report):
-            target = snapshot.target(board, channel, kind_wanted(report))
             relevant = snapshot.relevant(report)
             decision = decide_update(report, relevant, target, board=board, channel=channel)
             if target is not None and not _depends_on_space(decision, report):
@@ -366,11 +368,12 @@ class _Snapshot:
         positions = {at for digest in digests for at in self._by_digest.get(digest, ())}
         return tuple(self.releases[at] for at in sorted(positions.union(self._highest)))
 
-    def target(self, board: str, channel: str, kind: ImageKind) -> Target | None:
-        key = (board, channel, kind)
+    def target(self, report: Report, board: str, channel: str) -> Target | None:
+        """Returns what a device is to run: for every device, what its channel points at."""
+        key = (board, channel, kind_wanted(report))
         if key not in self._targets:
             return None
         target = self._targets[key]
         if target is None:
-            target = self._targets[key] = choose(self.releases, board, channel, kind)
+            target = self._targets[key] = choose(self.releases, *key)
         return target

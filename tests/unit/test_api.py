@@ -22,6 +22,7 @@ from acpublish.errors import (
     NotAnImageError,
     SettingsError,
     StampError,
+    UnconfirmedError,
     VersionError,
 )
 from acpublish.image.model import Kind
@@ -134,8 +135,16 @@ def test_keys_are_paths_or_pem_everywhere(
     assert acpublish.resign(catalog, product="lamp", key=form(private)).already == 1
     acpublish.UpdateServer("http://h", trusted_keys=[form(public)])
     acpublish.UpdateServer("http://h", trusted_keys=form(public))
-    keys, _ = acpublish.trust_keys(catalog, product="lamp", remove=form(public), force=True)
+    for nobody in ([], (), iter(())):
+        # A list of keys that came out empty must not mean that nothing is verified.
+        with pytest.raises(SettingsError, match="trusted_keys is empty"):
+            acpublish.UpdateServer("http://h", trusted_keys=nobody)
+    with pytest.raises(UnconfirmedError, match="the last key"):
+        acpublish.trust_keys(catalog, product="lamp", remove=form(public))
+    keys, _ = acpublish.trust_keys(catalog, product="lamp", remove=form(public), confirmed=True)
     assert keys == ()
+    with pytest.raises(UnconfirmedError, match="withholds 1 of 1 releases"):
+        acpublish.trust_keys(catalog, product="lamp", add=acpublish.create_key(folder / "x").pem)
     rsa, rsa_public = folder / "rsa.pem", folder / "rsa-public.pem"
     rsa_public.write_text(acpublish.create_key(rsa, "rsa").pem)
     signed = folder / "signed.bin"

@@ -294,5 +294,5 @@ def test_a_file_in_the_place_of_a_directory_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"")
     with pytest.raises(OSError, match="x"):
         atomic.make_directory(tmp_path / "x/y")
-    with pytest.raises(FileExistsError):
+    with pytest.raises(NotADirectoryError):
         atomic.make_directory(tmp_path / "x")

@@ -4,8 +4,8 @@ The steps, in order; the first that fails ends the request:
 
 1. The token may publish the product.
 2. The address, the query and the headers are a valid submission.
-3. Fewer than :data:`PARALLEL_UPLOADS` uploads are in memory.
-4. The body arrives in time and is not too large.
+3. There is a place for it (:mod:`acpublish.server.api.uploads`).
+4. The body arrives in time and is not too large, and the upload keeps its place meanwhile.
 5. The catalog runs the same checks as for a publish to a directory, because the client's word is
    not enough. It also makes the gzip.
 
@@ -42,7 +42,8 @@ from acpublish.release.secrets import SecretRules
 from acpublish.release.signatures import from_header
 from acpublish.release.submission import Outcome, Receipt, Submission
 from acpublish.release.version import Version
-from acpublish.server.tokens import Access, Tokens
+from acpublish.server.api.uploads import Upload, Uploads
+from acpublish.server.tokens import Access, Token, Tokens, bearer
 from acpublish.wire import (
     DECLARED_HEADER,
     PRIVATE_HEADER,
@@ -53,7 +54,6 @@ from acpublish.wire import (
 )
 
 __all__ = [
-    "BusyError",
     "ForbiddenError",
     "PublishRoute",
     "TooLargeError",
@@ -63,8 +63,6 @@ __all__ = [
 #: One upload may take this long in all, and pause this long.
 UPLOAD_DEADLINE_S = 300.0
 UPLOAD_PAUSE_S = 30.0
-#: Each upload is in memory until it has been checked, so only this many run at the same time.
-PARALLEL_UPLOADS = 8
 #: The catalog has one writer at a time anyway; a second publish can run its checks meanwhile.
 PARALLEL_PUBLISHES = 2
 #: How long a refused client may go on sending before it is cut off.
@@ -77,10 +75,6 @@ class ForbiddenError(RequestError):
 
 class TooLargeError(RequestError):
     """The body is larger than the largest image."""
-
-
-class BusyError(RequestError):
-    """The server is already handling as many uploads as it can."""
 
 
 _CREATE_TOKEN = "Create one on the server with 'acpublish token create'."  # noqa: S105
@@ -115,7 +109,7 @@ class PublishRoute:
         self._tokens = tokens
         self._upload_bytes = upload_bytes
         self._publishes = asyncio.Semaphore(PARALLEL_PUBLISHES)
-        self._uploads = 0
+        self._uploads = Uploads()
 
     async def put(self, request: Request) -> Response:
         """Publishes the image in the body.
@@ -123,39 +117,34 @@ class PublishRoute:
         Raises:
             AcpublishError: The request is refused, or the catalog is.
         """
-        try:
-            self._check_token(request)
-            submission = read_submission(request)
-            if self._uploads >= PARALLEL_UPLOADS:
-                raise BusyError(
-                    "the server is already handling as many uploads as it can",
-                    hint="Send it again in a moment.",
-                )
-        except AcpublishError:
-            await self._drop_body(request)
-            raise
-        self._uploads += 1
-        try:
-            data = await self._body(request)
+        with contextlib.ExitStack() as places:
+            try:
+                token = self._check_token(request)
+                submission = read_submission(request)
+                upload = places.enter_context(self._uploads.place(token.id))
+            except AcpublishError:
+                await self._drop_body(request)
+                raise
+            data = await upload.receive(self._body(request, upload))
             async with self._publishes:
                 receipt = await asyncio.to_thread(self._publish, data, submission)
-        finally:
-            self._uploads -= 1
         return _response(request, submission, receipt)
 
     def _publish(self, data: bytes, submission: Submission) -> Receipt:
         candidate = Candidate.of(data, submission.secrets.accepted)
         return self._catalog.put(candidate, submission)
 
-    def _check_token(self, request: Request) -> None:
-        scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
-        token = credentials.strip() if scheme.lower() == "bearer" else ""
-        access = self._tokens.allows(token or None, request.path_params["product"])
-        if access is not Access.ALLOWED:
-            kind, problem, hint = _REFUSALS[access]
+    def _check_token(self, request: Request) -> Token:
+        text = bearer(request.headers.get("authorization", ""))
+        access = self._tokens.allows(text, request.path_params["product"])
+        token = self._tokens.find(text)
+        if access is not Access.ALLOWED or token is None:
+            # A token that was removed this very moment is wrong.
+            kind, problem, hint = _REFUSALS.get(access, _REFUSALS[Access.WRONG])
             raise kind(problem, hint=hint)
+        return token
 
-    async def _body(self, request: Request) -> bytes:
+    async def _body(self, request: Request, upload: Upload) -> bytes:
         length = request.headers.get("content-length", "0")
         if length.isdigit() and int(length) > self._upload_bytes:
             raise self._too_large()
@@ -167,7 +156,9 @@ class PublishRoute:
             while True:
                 # A limit for each part is not enough: a client may send a byte now and then.
                 wait_s = min(UPLOAD_PAUSE_S, end - clock())
-                body += await asyncio.wait_for(anext(stream), wait_s)
+                part = await asyncio.wait_for(anext(stream), wait_s)
+                body += part
+                upload.note_progress(len(part))
                 if len(body) > self._upload_bytes:
                     raise self._too_large()
         except StopAsyncIteration:

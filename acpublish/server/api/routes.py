@@ -18,13 +18,15 @@ from starlette.routing import Route
 from acpublish import errors
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import AcpublishError
-from acpublish.server.api.publish import BusyError, ForbiddenError, PublishRoute, TooLargeError
+from acpublish.server.api.publish import ForbiddenError, PublishRoute, TooLargeError
 from acpublish.server.api.read import ReadRoutes
+from acpublish.server.api.uploads import BusyError
 from acpublish.server.cache import AnswerCache
 from acpublish.server.checkins import DeviceCounts
+from acpublish.server.hosts import MISDIRECTED
 from acpublish.server.http import App
-from acpublish.server.tokens import Tokens
-from acpublish.wire import READ_ONLY_CODE
+from acpublish.server.tokens import Tokens, TokensError
+from acpublish.wire import READ_ONLY_CODE, TOKENS_CODE
 
 __all__ = ["CODES", "create_api", "status_of"]
 
@@ -56,9 +58,17 @@ _CAUSES: Mapping[int, tuple[int, str]] = {
     errno.ESTALE: (503, READ_ONLY_CODE),
 }
 _OTHERWISE = (500, "server")
+#: Whatever the operating system refused, the tokens are not the catalog.
+_TOKENS = (503, TOKENS_CODE)
 #: Every status with its code, besides the two of requests that have no route.
 CODES = frozenset(
-    {*((status, code) for _, status, code in _STATUSES), *_CAUSES.values(), _OTHERWISE}
+    {
+        *((status, code) for _, status, code in _STATUSES),
+        *_CAUSES.values(),
+        _OTHERWISE,
+        _TOKENS,
+        MISDIRECTED,
+    }
 )
 
 _RETRY_AFTER_S = 5
@@ -71,6 +81,7 @@ _HEADERS: Mapping[str, Mapping[str, str]] = {
 #: The client gets these words instead of the error's own, which may contain paths of the server.
 _INTERNAL: Mapping[str, str] = {
     READ_ONLY_CODE: "the server cannot write its catalog",
+    TOKENS_CODE: "the server cannot read its tokens",
     "full": "the server's disk is full",
     "server": "internal error in the server",
 }
@@ -78,6 +89,8 @@ _INTERNAL: Mapping[str, str] = {
 
 def status_of(error: AcpublishError) -> tuple[int, str]:
     """Returns the HTTP status of an error, and its code."""
+    if isinstance(error, TokensError):
+        return _TOKENS
     cause = error.__cause__
     if isinstance(cause, OSError) and cause.errno is not None and cause.errno in _CAUSES:
         return _CAUSES[cause.errno]

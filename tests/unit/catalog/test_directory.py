@@ -21,6 +21,7 @@ from acpublish.release.declared import Declared
 from acpublish.release.manifest import Release
 from acpublish.release.submission import Outcome
 from tests.support import images
+from tests.support.users import SERVER, acting_as, folder_of, needs_root
 from tests.unit.catalog.holding import candidate, files_below, image, put, seen, submission
 
 VISIBLE = "lamp/lamp-1.0.0_d1.bin"
@@ -243,10 +244,10 @@ def test_what_goes_wrong_after_the_commit_says_that_it_is_published(
 ) -> None:
     make = atomic.make_directory
 
-    def refuse(path: Path) -> None:
+    def refuse(path: Path, *, private: bool = False) -> None:
         if path.name == "lamp" and path.parent == tmp_path:
             raise OSError(28, "No space left on device")
-        make(path)
+        make(path, private=private)
 
     with monkeypatch.context() as patch:
         patch.setattr(atomic, "make_directory", refuse)
@@ -439,3 +440,26 @@ def test_a_publish_reads_one_manifest_of_many(
 
     assert len(catalog.releases("lamp")) == 6
     assert [Path(path).name for path in read] == ["2.0.0.json"]
+
+
+@needs_root
+def test_what_root_publishes_the_server_can_add_to() -> None:
+    with folder_of(SERVER) as root:
+        put(root, "1.0.0")
+        paths = [root, *root.rglob("*")]
+        assert len(paths) > 8
+        assert {(path.stat().st_uid, path.stat().st_gid) for path in paths} == {(SERVER, SERVER)}
+        with acting_as(SERVER):
+            put(root, "1.1.0")
+            assert DirectoryCatalog(root).repair() == ()
+        assert len(DirectoryCatalog(root).releases("lamp")) == 2
+
+
+@needs_root
+def test_what_root_owns_in_the_catalog_is_named_with_the_way_out() -> None:
+    with folder_of(SERVER) as root:
+        put(root, "1.0.0")
+        os.chown(root / ".acpublish" / "releases" / "lamp", 0, 0)
+        with acting_as(SERVER), pytest.raises(CatalogError, match="permission denied") as error:
+            put(root, "1.1.0")
+        assert f"sudo chown -R {SERVER}:{SERVER} {root}" in error.value.hint

@@ -9,6 +9,7 @@ import pytest
 
 from acpublish.catalog.private_provenance import PrivateProvenance
 from acpublish.release.submission import Submission
+from tests.support.users import SERVER, acting_as, folder_of, needs_root
 from tests.unit.catalog import holding
 
 
@@ -36,3 +37,24 @@ def test_private_provenance_that_cannot_be_written_is_only_logged(
     PrivateProvenance(tmp_path / "state").keep(with_private(user="ann.smith"))
     assert "the private provenance of lamp-1.0.0_d1.bin is not kept" in caplog.text
     assert "ann.smith" not in caplog.text
+
+
+@needs_root
+def test_a_folder_that_may_not_be_entered_does_not_fail_the_publish(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with folder_of(SERVER, mode=0o700) as state:
+        (state / "provenance").mkdir(mode=0o700)
+        with acting_as(SERVER):
+            PrivateProvenance(state).keep(with_private(user="ann"))
+        assert "is not kept: [Errno 13] Permission denied" in caplog.text
+
+
+@needs_root
+def test_private_provenance_that_root_keeps_is_the_servers() -> None:
+    with folder_of(SERVER, mode=0o700) as state:
+        PrivateProvenance(state).keep(with_private(user="ann"))
+        with acting_as(SERVER):
+            (file,) = (state / "provenance" / "lamp").iterdir()
+            assert json.loads(file.read_bytes()) == {"user": "ann"}
+            assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700

@@ -19,6 +19,7 @@ from acpublish.errors import (
     MissingExtraError,
     NotFoundError,
     SettingsError,
+    UnconfirmedError,
 )
 from acpublish.image.reader import read
 from acpublish.keys import PrivateKey, create_key
@@ -68,7 +69,13 @@ def test_a_product_takes_only_what_its_keys_signed(catalog: DirectoryCatalog) ->
 def test_trusting_a_key_withholds_what_it_did_not_sign(catalog: DirectoryCatalog) -> None:
     put(catalog, "1.0.0")
     put_signed(catalog, "1.1.0", OLD)
-    withheld = catalog.trust.trust("lamp", OLD.public)
+    with pytest.raises(UnconfirmedError, match="withholds 1 of 2 releases of lamp") as error:
+        catalog.trust.trust("lamp", OLD.public)
+    assert "key resign" in error.value.hint
+    assert "--yes" in error.value.hint
+    assert catalog.trusted_keys("lamp") == ()
+    assert offered(catalog) == ["1.0.0", "1.1.0"]
+    withheld = catalog.trust.trust("lamp", OLD.public, confirmed=True)
     assert withheld == ("lamp/lamp-1.0.0_d1.bin: it is not signed",)
     assert offered(catalog) == ["1.1.0"]
     files = CatalogFiles(catalog)
@@ -112,7 +119,7 @@ def test_a_reason_is_logged_once(
     catalog: DirectoryCatalog, caplog: pytest.LogCaptureFixture
 ) -> None:
     put(catalog, "1.0.0")
-    catalog.trust.trust("lamp", OLD.public)
+    catalog.trust.trust("lamp", OLD.public, confirmed=True)
     with caplog.at_level(logging.ERROR):
         for _ in range(5):
             catalog.releases("lamp")
@@ -129,8 +136,11 @@ def test_at_most_two_keys(catalog: DirectoryCatalog) -> None:
         catalog.trust.trust("lamp", create_key("rsa").public)
     with pytest.raises(NotFoundError):
         catalog.trust.distrust("lamp", OTHER.public.id)
-    for key in (OLD, NEW):
-        catalog.trust.distrust("lamp", key.public.id)
+    catalog.trust.distrust("lamp", OLD.public.id)
+    with pytest.raises(UnconfirmedError, match="the last key"):
+        catalog.trust.distrust("lamp", NEW.public.id, force=True)
+    assert catalog.trusted_keys("lamp") == (NEW.public,)
+    catalog.trust.distrust("lamp", NEW.public.id, confirmed=True)
     assert catalog.trusted_keys("lamp") == ()
     put(catalog)
 
@@ -179,10 +189,37 @@ def test_a_lost_key_is_removed_by_force(catalog: DirectoryCatalog) -> None:
     assert offered(catalog) == ["1.1.0"]
 
 
-def test_resigning_needs_to_know_what_is_valid(catalog: DirectoryCatalog) -> None:
-    put(catalog)
-    with pytest.raises(SettingsError, match="does not trust any key"):
-        catalog.trust.resign("lamp", NEW)
+def test_without_a_trusted_key_every_release_is_signed_so_that_trusting_withholds_nothing(
+    catalog: DirectoryCatalog,
+) -> None:
+    put(catalog, "1.0.0")
+    put_signed(catalog, "1.1.0", OTHER)
+    put_signed(catalog, "1.2.0", NEW)
+    result = catalog.trust.resign("lamp", NEW)
+    assert (len(result.signed), result.already, result.left_out) == (2, 1, ())
+    assert not result.verified
+    # Nothing has to be confirmed.
+    assert catalog.trust.trust("lamp", NEW.public) == ()
+    assert offered(catalog) == ["1.0.0", "1.1.0", "1.2.0"]
+    put_signed(catalog, "1.3.0", NEW)
+    assert catalog.trust.resign("lamp", NEW).verified
+
+
+def test_without_the_last_key_everything_is_offered(
+    catalog: DirectoryCatalog, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    catalog.trust.trust("lamp", OLD.public)
+    put_signed(catalog, "1.0.0", OLD)
+    elsewhere = DirectoryCatalog(tmp_path_factory.mktemp("elsewhere"))
+    put_signed(elsewhere, "2.0.0", OTHER)
+    version = submission("2.0.0").version
+    copied = layout.manifest(elsewhere.root, "lamp", version).read_bytes()
+    layout.manifest(catalog.root, "lamp", version).write_bytes(copied)
+    with pytest.raises(UnconfirmedError, match="all 2 are offered, 1 of which are withheld now"):
+        catalog.trust.distrust("lamp", OLD.public.id)
+    assert offered(catalog) == ["1.0.0"]
+    catalog.trust.distrust("lamp", OLD.public.id, confirmed=True)
+    assert offered(catalog) == ["1.0.0", "2.0.0"]
 
 
 @pytest.mark.parametrize(

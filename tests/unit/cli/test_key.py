@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import stat
 from pathlib import Path
 
@@ -171,7 +172,7 @@ def test_what_is_withheld_is_a_warning(
     publish = ("publish", firmware, "--to", catalog, *names)
     trust = ("key", "trust", catalog, "--product", "lamp")
     assert acpublish(*publish).status == 0
-    said = acpublish(*trust, "old.pub")
+    said = acpublish(*trust, "old.pub", "--yes")
     assert said.status == 0
     assert "warning: withheld from now on: lamp/lamp-1.2.3_d1_mini.bin: it is not" in said.err
     assert acpublish("list", catalog, "--path", "lamp", "--json").json() == []
@@ -181,7 +182,7 @@ def test_what_is_withheld_is_a_warning(
     acpublish(*trust, "new.pub")
     forced = acpublish(*trust, "--remove", keys["new"], "--force")
     assert forced.status == 0
-    none = acpublish(*trust, "--remove", "old.pub")
+    none = acpublish(*trust, "--remove", "old.pub", "-y")
     assert "it accepts unsigned releases" in none.out
 
 
@@ -193,10 +194,11 @@ def test_wrong_keys_are_one_line(
     assert (said.status, "private key" in said.error()) == (2, True)
     assert acpublish(*trust, "old.pub", "--remove", keys["old"]).status == 2
     assert acpublish(*trust, "--remove", "0" * 16).status == 8
+    assert acpublish(*trust, "--remove", "0" * 16, "--yes").status == 8
     assert acpublish("key", "trust", "missing", "--product", "lamp", "old.pub").status == 8
     assert acpublish("key", "trust", catalog, "--product", "../x", "old.pub").status == 7
     resign = ("key", "resign", catalog, "--product", "lamp", "--key")
-    assert acpublish(*resign, "old.pem").status == 2
+    assert acpublish(*resign, "old.pub").status == 2
     names = ("--product", "lamp", "--version", "1.2.3", "--board", "d1_mini")
     publish = ("publish", firmware, "--to", catalog, *names, "--key")
     for wrong in ("missing.pem", firmware, "old.pub"):
@@ -205,3 +207,57 @@ def test_wrong_keys_are_one_line(
         assert refused.error()
     assert not list(catalog.rglob("*.bin"))
     assert not any(line in said.err for line in secret_lines(tmp_path / "old.pem"))
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def published(acpublish: CommandLine, firmware: Path, catalog: Path) -> None:
+    names = ("--product", "lamp", "--version", "1.2.3", "--board", "d1_mini")
+    assert acpublish("publish", firmware, "--to", catalog, *names).status == 0
+
+
+@pytest.mark.usefixtures("published")
+def test_the_first_key_withholds_nothing_unasked(
+    acpublish: CommandLine, catalog: Path, keys: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trust = ("key", "trust", catalog, "--product", "lamp")
+    refused = acpublish(*trust, "old.pub")
+    assert refused.status == 2
+    assert f"withholds 1 of 1 releases of lamp, because key {keys['old']}" in refused.error()
+    assert "--yes" in refused.error()
+    assert acpublish(*trust, "old.pub", "--json").status == 2
+    monkeypatch.setattr("sys.stdin", Terminal("n\n"))
+    declined = acpublish(*trust, "old.pub")
+    assert (declined.status, declined.out) == (1, "nothing was changed\n")
+    assert "warning: this withholds 1 of 1 releases" in declined.err
+    assert "trusts no keys" in acpublish(*trust).out
+    monkeypatch.setattr("sys.stdin", Terminal("y\n"))
+    agreed = acpublish(*trust, "old.pub")
+    assert (agreed.status, agreed.out) == (0, f"lamp trusts key {keys['old']}\n")
+
+
+@pytest.mark.usefixtures("published")
+def test_releases_are_signed_before_the_first_key_is_trusted(
+    acpublish: CommandLine, catalog: Path, keys: dict[str, str]
+) -> None:
+    said = acpublish("key", "resign", catalog, "--product", "lamp", "--key", "old.pem")
+    assert said.out == "lamp: images signed 1, signed before 0\n"
+    assert "warning: lamp trusts no key yet" in said.err
+    said = acpublish("key", "trust", catalog, "--product", "lamp", "old.pub")
+    assert (said.status, said.err) == (0, "")
+    assert len(acpublish("list", catalog, "--path", "lamp", "--json").json()) == 1
+
+
+def test_the_last_key_stays_until_that_is_confirmed(
+    acpublish: CommandLine, catalog: Path, keys: dict[str, str]
+) -> None:
+    trust = ("key", "trust", catalog, "--product", "lamp")
+    acpublish(*trust, "old.pub")
+    refused = acpublish(*trust, "--remove", "old.pub", "--force")
+    assert refused.status == 2
+    assert f"{keys['old']} is the last key that lamp trusts" in refused.error()
+    assert keys["old"] in acpublish(*trust).out

@@ -33,11 +33,13 @@ def test_the_defaults(acpublish: CommandLine, started: list[Any]) -> None:
 
 def test_each_option(acpublish: CommandLine, started: list[Any], tmp_path: Path) -> None:
     words = ("-p", 0, "-b", "127.0.0.1", "-d", tmp_path, "-l", "Debug", "--grace", "0.5")
-    assert acpublish("serve", *words, "--state", tmp_path / "s").status == 7
+    more = ("--host", "updates.example.com", "--host", "192.0.2.1", "--state", tmp_path / "s")
+    assert acpublish("serve", *words, *more).status == 7
     assert started == [
         ServerOptions(
             catalog=tmp_path,
             bind="127.0.0.1",
+            hosts=("updates.example.com", "192.0.2.1"),
             port=0,
             log="DEBUG",
             state=tmp_path / "s",

@@ -6,6 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
+from tests.support.users import SERVER, folder_of, needs_root
 from tests.unit.cli.invoking import CommandLine
 
 
@@ -41,3 +42,15 @@ def test_a_token_for_no_product_is_refused(acpublish: CommandLine, catalog: Path
     said = acpublish("token", "create", "--publish", "a/b", "-d", catalog)
     assert said.status == 7
     assert said.error()
+
+
+@needs_root
+def test_a_token_for_the_server_of_another_user_is_a_warning(acpublish: CommandLine) -> None:
+    with folder_of(SERVER) as catalog:
+        said = acpublish("token", "create", "--publish", "lamp", "-d", catalog)
+        assert said.status == 0
+        assert f"warning: the catalog belongs to {SERVER}" in said.err
+        said = acpublish(
+            "token", "create", "--publish", "lamp", "-d", catalog, "--state", catalog / "state"
+        )
+        assert "warning" not in said.err

@@ -39,10 +39,11 @@ def test_what_will_not_pass_is_not_tried_again(status: str) -> None:
         assert len(server.requests) == 1
 
 
-def test_a_read_only_server_is_not_asked_again() -> None:
-    said = '{"error": "the server cannot write its catalog", "hint": "x", "code": "read-only"}'
+@pytest.mark.parametrize("code", ["read-only", "tokens"])
+def test_a_server_that_somebody_has_to_repair_is_not_asked_again(code: str) -> None:
+    said = f'{{"error": "the server cannot do it", "hint": "x", "code": "{code}"}}'
     with scripted(json_answer(said, "503 Service Unavailable")) as server:
-        with pytest.raises(RefusedError, match="503 to it: the server cannot write") as caught:
+        with pytest.raises(RefusedError, match="503 to it: the server cannot do it") as caught:
             transport(server.url).exchange("GET", "/x", judged)
         assert exit_status.status_of(caught.value) == 5
         assert len(server.requests) == 1

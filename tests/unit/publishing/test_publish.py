@@ -346,7 +346,7 @@ def test_a_refused_version_is_not_tried_again(
     for seed in range(4):
         publish(catalog, built(seed), on_build=True)
     assert on(catalog, "dev") == "1.0.1-dev.3"
-    api.trust_keys(catalog, product="lamp", add=public.pem)
+    api.trust_keys(catalog, product="lamp", add=public.pem, confirmed=True)
     assert DirectoryCatalog(catalog).releases("lamp") == ()
     done = publish(catalog, built(5), on_build=True, signing_key=key)
     assert version_of(done) == "1.0.1-dev.4"

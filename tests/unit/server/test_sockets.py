@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 import resource
 import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -110,3 +113,43 @@ def test_listening_sockets(listener: Callable[[str], Any]) -> None:
 
 def test_the_own_address_can_be_listened_on(listener: Callable[[str], Any]) -> None:
     assert listener(sockets.own_address()).getsockname()[0] == sockets.own_address()
+
+
+def test_the_names_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "Pi.fritz.box")
+    monkeypatch.setattr(socket, "gethostbyaddr", lambda name: ("Pi.Home", ["updates"], []))
+    names = sockets.machine_names.__wrapped__()
+    assert names == {"pi", "pi.fritz.box", "pi.local", "pi.home", "updates"}
+
+
+def test_a_resolver_that_does_not_respond_delays_the_start_only_a_little(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    responds = threading.Event()
+
+    def wait(name: str) -> None:
+        assert responds.wait(10.0)
+        raise socket.gaierror
+
+    monkeypatch.setattr(sockets, "_NAMES_WAIT_S", 0.05)
+    monkeypatch.setattr(socket, "gethostname", lambda: "pi")
+    monkeypatch.setattr(socket, "gethostbyaddr", wait)
+    begin = time.monotonic()
+    assert sockets.machine_names.__wrapped__() == {"pi", "pi.local"}
+    assert time.monotonic() - begin < 5.0
+    responds.set()
+
+
+@pytest.mark.parametrize(
+    ("address", "own"),
+    [
+        ("127.0.0.1", True),
+        ("127.0.0.53", True),
+        (sockets.own_address(), True),
+        ("192.0.2.1", False),
+        ("2001:db8::1", False),
+        ("fe80::1:2:3:4", False),
+    ],
+)
+def test_the_addresses_of_this_machine(address: str, own: bool) -> None:
+    assert sockets.is_own_address(ipaddress.ip_address(address)) is own

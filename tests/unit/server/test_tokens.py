@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import stat
 import threading
 from pathlib import Path
@@ -11,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from acpublish.errors import BadNameError, SettingsError
-from acpublish.server.tokens import Access, Tokens, create_token
+from acpublish.server.tokens import FILE, Access, Tokens, TokensError, bearer, create_token
 from tests.support.flushes import recorded
+from tests.support.users import SERVER, acting_as, folder_of, needs_root
 
 
 def test_a_token_is_kept_as_its_digest_only(tmp_path: Path) -> None:
@@ -64,9 +66,12 @@ def test_a_pattern_is_a_product_or_a_star(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"tokens": [1]}', '{"tokens": [{"id": "x"}]}'])
 def test_a_damaged_file_lets_nobody_in(tmp_path: Path, text: str) -> None:
     (tmp_path / "tokens.json").write_text(text)
-    with pytest.raises(SettingsError, match="cannot be read"):
+    with pytest.raises(TokensError, match="cannot be read: the file is damaged") as error:
         Tokens(tmp_path).allows("acp_x", "lamp")
-    with pytest.raises(SettingsError, match="cannot be read"):
+    # The advice must not cost the tokens that may still be in the file.
+    assert not re.search(r"\b(remove|delete|rm)\b", str(error.value), re.IGNORECASE)
+    assert "backup" in error.value.hint
+    with pytest.raises(TokensError, match="cannot be read: the file is damaged"):
         create_token(tmp_path, "*")
     assert (tmp_path / "tokens.json").read_text() == text
 
@@ -99,3 +104,83 @@ def test_a_write_that_fails_keeps_the_old_tokens_and_leaves_nothing_else(
             create_token(tmp_path, "*")
     assert [path.name for path in tmp_path.iterdir()] == ["tokens.json"]
     assert Tokens(tmp_path).allows(lamp, "lamp") is Access.ALLOWED
+
+
+@needs_root
+def test_a_token_that_root_creates_is_the_servers() -> None:
+    with folder_of(SERVER, mode=0o700) as state:
+        first = create_token(state, "lamp")
+        with acting_as(SERVER):
+            second = create_token(state, "lamp")
+        third = create_token(state, "lamp")
+        with acting_as(SERVER):
+            tokens = Tokens(state)
+            assert all(
+                tokens.allows(text, "lamp") is Access.ALLOWED for text in (first, second, third)
+            )
+        status = (state / FILE).stat()
+        assert (status.st_uid, stat.S_IMODE(status.st_mode)) == (SERVER, 0o600)
+
+
+@needs_root
+def test_a_state_folder_that_root_creates_follows_the_folder_around_it() -> None:
+    with folder_of(SERVER) as home:
+        text = create_token(home / ".local" / "state", "lamp")
+        with acting_as(SERVER):
+            assert Tokens(home / ".local" / "state").allows(text, "lamp") is Access.ALLOWED
+        assert stat.S_IMODE((home / ".local" / "state").stat().st_mode) == 0o700
+
+
+@needs_root
+def test_tokens_that_may_not_be_read_are_not_called_damaged() -> None:
+    with folder_of(SERVER, mode=0o700) as state:
+        text = create_token(state, "lamp")
+        os.chown(state / FILE, 0, 0)
+        before = (state / FILE).read_bytes()
+        with acting_as(SERVER):
+            for action in (
+                lambda: Tokens(state).allows(text, "lamp"),
+                lambda: create_token(state, "lamp"),
+            ):
+                with pytest.raises(TokensError, match="cannot be read: permission denied") as error:
+                    action()
+                assert f"sudo chown -R {SERVER}:{SERVER} {state}" in error.value.hint
+                assert "damaged" not in str(error.value)
+        with acting_as(54321):
+            with pytest.raises(TokensError, match="permission denied") as error:
+                create_token(state, "lamp")
+            assert f"run this as {SERVER}" in error.value.hint
+            with pytest.raises(TokensError, match="cannot be read: permission denied"):
+                Tokens(state).allows(text, "lamp")
+        assert (state / FILE).read_bytes() == before
+
+
+def test_a_disk_that_fails_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_token(tmp_path, "lamp")
+
+    def fail(path: Path) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    with pytest.raises(TokensError, match="cannot be read: input/output error") as error:
+        Tokens(tmp_path).allows("acp_x", "lamp")
+    assert "file system" in error.value.hint
+
+
+def test_a_token_is_found_whatever_it_is_for(tmp_path: Path) -> None:
+    text = create_token(tmp_path, "lamp")
+    token = Tokens(tmp_path).find(text)
+    assert token is not None
+    assert token.publish == "lamp"
+    assert Tokens(tmp_path).find("acp_x") is None
+    assert Tokens(tmp_path).find(None) is None
+
+
+@pytest.mark.parametrize(
+    ("header", "token"),
+    [("Bearer acp_x", "acp_x"), ("bearer  acp_x ", "acp_x"), ("Bearer", None), ("Basic x", None)],
+)
+def test_the_token_in_a_header(header: str, token: str | None) -> None:
+    assert bearer(header) == token

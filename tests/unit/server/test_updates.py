@@ -19,7 +19,7 @@ from uvicorn.server import ServerState
 
 import acpublish
 from acpublish.catalog.directory import DirectoryCatalog
-from acpublish.release.decision import Rule, Verdict
+from acpublish.release.decision import Rule, Target, Verdict
 from acpublish.release.manifest import Release
 from acpublish.server import updates
 from acpublish.server.app import create_app
@@ -448,6 +448,19 @@ def test_strangers_cannot_fill_the_memory(tmp_path: Path, monkeypatch: pytest.Mo
     assert list(cache._snapshots) == ["lamp"]
 
 
+def test_a_gateway_gets_an_image_for_another_chip(catalog: Path) -> None:
+    async def main() -> None:
+        app = make(catalog)
+        gateway = [(b"user-agent", b"ESP8266HTTPClient")]
+        updater = [(b"user-agent", b"ESP8266-http-Update")]
+        # The one that is not an updater, asking first, does not decide for the other.
+        for headers, status in ((gateway, 200), (updater, 403), (gateway, 200)):
+            for target in (b"/lamp/lamp-1.0.0_c3.bin", b"/update/lamp/c3"):
+                assert (await ask(app, target, headers))[0] == status
+
+    asyncio.run(main())
+
+
 def test_a_decision_looks_only_at_releases_that_count(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -488,14 +501,20 @@ def test_decisions_are_limited_in_all(tmp_path: Path, monkeypatch: pytest.Monkey
     assert kept["honest"] == 10
 
 
-def test_a_gateway_gets_an_image_for_another_chip(catalog: Path) -> None:
-    async def main() -> None:
-        app = make(catalog)
-        gateway = [(b"user-agent", b"ESP8266HTTPClient")]
-        updater = [(b"user-agent", b"ESP8266-http-Update")]
-        # The one that is not an updater, asking first, does not decide for the other.
-        for headers, status in ((gateway, 200), (updater, 403), (gateway, 200)):
-            for target in (b"/lamp/lamp-1.0.0_c3.bin", b"/update/lamp/c3"):
-                assert (await ask(app, target, headers))[0] == status
-
-    asyncio.run(main())
+def test_devices_with_the_same_report_and_different_targets_get_their_own_decisions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "decisions").mkdir()
+    releases, cache = releases_of(tmp_path, "1.0.0", "2.0.0"), DecisionCache()
+    targets = {
+        mac: Target(release, release.images[0])
+        for mac, release in zip(("first", "second"), releases, strict=True)
+    }
+    monkeypatch.setattr(
+        updates._Snapshot, "target", lambda self, report, board, channel: targets[report.mac]
+    )
+    for _ in range(2):
+        for mac, target in targets.items():
+            report = Report(family="esp8266", updater=True, mac=mac)
+            decision = cache.decide(report, releases, "lamp", "d1", "stable")
+            assert decision.release == target.release

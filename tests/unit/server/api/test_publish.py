@@ -13,7 +13,7 @@ from starlette.requests import Request
 
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import CatalogError, RequestError
-from acpublish.server.api import publish
+from acpublish.server.api import publish, uploads
 from acpublish.server.api.publish import read_submission
 from acpublish.server.api.routes import create_api
 from acpublish.server.checkins import DeviceCounts
@@ -79,7 +79,7 @@ async def drop_by_drop() -> AsyncIterator[bytes]:
 def test_one_upload_more_than_fits_is_turned_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publish, "PARALLEL_UPLOADS", 2)
+    monkeypatch.setattr(uploads, "PARALLEL_UPLOADS", 2)
     client = Client(tmp_path)
 
     async def main() -> None:
@@ -96,6 +96,50 @@ def test_one_upload_more_than_fits_is_turned_away(
         assert [result[0] for result in await asyncio.gather(*running)] == [201, 201]
         # Those that have ended make way again.
         assert (await client.put(app, whole(), "c"))[0] == 201
+
+    asyncio.run(main())
+
+
+def test_eight_stalled_uploads_with_one_token_do_not_stop_another_product(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publish, "DRAIN_S", 0.05)
+    client = Client(tmp_path)
+    lamp = create_token(tmp_path / "state", "lamp")
+
+    async def main() -> None:
+        app, gate, every = client.app(), asyncio.Event(), client.token
+        client.token = lamp
+        stalled = [asyncio.ensure_future(client.put(app, gated(gate), f"b{i}")) for i in range(8)]
+        await asyncio.sleep(0.2)
+        refused = [upload.result() for upload in stalled if upload.done()]
+        assert [(status, document["code"]) for status, document, _ in refused] == [
+            (503, "busy")
+        ] * 4
+        client.token = every
+        assert (await client.put(app, whole(), "c3"))[0] == 201
+        gate.set()
+        await asyncio.gather(*stalled)
+
+    asyncio.run(main())
+
+
+def test_a_stalled_upload_gives_its_place_to_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "PARALLEL_UPLOADS", 1)
+    monkeypatch.setattr(uploads, "STALL_S", 0.1)
+    client = Client(tmp_path)
+
+    async def main() -> None:
+        app = client.app()
+        trickle = asyncio.ensure_future(client.put(app, drop_by_drop(), "a"))
+        await asyncio.sleep(0.2)
+        assert (await client.put(app, whole(), "b"))[0] == 201
+        status, document, headers = await asyncio.wait_for(trickle, 3.0)
+        assert (status, document["code"]) == (503, "busy")
+        assert document["error"] == "the upload stalled, and another one needed its place"
+        assert headers["retry-after"].isdigit()
 
     asyncio.run(main())
 
@@ -156,6 +200,23 @@ def test_a_read_only_catalog_is_not_the_clients_fault(
     assert (status, document["code"]) == (503, "read-only")
     assert str(tmp_path) not in json.dumps(document)
     assert "retry-after" not in headers
+
+
+def test_tokens_that_cannot_be_read_are_not_called_a_read_only_catalog(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = Client(tmp_path)
+
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    status, document, headers = asyncio.run(client.put(client.app(), whole()))
+    assert (status, document["code"]) == (503, "tokens")
+    assert document["error"] == "the server cannot read its tokens"
+    assert str(tmp_path) not in json.dumps(document)
+    assert "retry-after" not in headers
+    assert f"the tokens in {tmp_path}/state/tokens.json cannot be read: permission" in caplog.text
 
 
 def request(query: bytes = b"", **headers: str) -> Request:

@@ -1,0 +1,144 @@
+"""The names and addresses of this server, against DNS rebinding.
+
+A web page can let its own name point at a server in the visitor's network, and then read from that
+server whatever its browser can reach. The browser still sends the page's name as Host. So whatever
+shows more than AutoConnect's original server would, or changes something, is given only:
+
+1. under a name or an address of this server: ``localhost``, the names and addresses of this
+   machine, what the server was told to listen on, and what ``--host`` names;
+2. to whoever has a valid token, which such a page does not have;
+3. to a request without a Host (HTTP/1.0), because every browser sends one.
+
+Devices, files and ``/_catalog`` are never checked.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from collections.abc import Iterable
+
+from acpublish.errors import AcpublishError, SettingsError
+from acpublish.server import http
+from acpublish.server.http import Request, Send
+from acpublish.server.sockets import is_own_address, machine_names
+from acpublish.server.tokens import Tokens, bearer
+
+__all__ = ["MISDIRECTED", "HostGuard", "OwnHosts", "host_of"]
+
+#: Status and code of a response to a request for another host (RFC 9110, section 15.5.20).
+MISDIRECTED = (421, "misdirected")
+#: The most characters of a name in DNS (RFC 1035, section 2.3.4).
+_MAX_NAME = 253
+_BRACKETS = re.compile(r"\[([0-9a-f:.]+)(?:%[^\]]*)?\](?::[0-9]*)?\Z")
+_NAME = re.compile(r"([a-z0-9._-]+)(?::[0-9]*)?\Z")
+
+
+def host_of(value: str) -> str | None:
+    """Returns the host in the value of a Host header: lower case, without port and brackets.
+
+    Returns:
+        None if the value is neither a name nor an address.
+    """
+    text = value.strip().lower()
+    if text.startswith("["):
+        match = _BRACKETS.match(text)
+        return _address(match[1]) if match else None
+    match = _NAME.match(text)
+    host = match[1].removesuffix(".") if match else ""
+    return host if 0 < len(host) <= _MAX_NAME else None
+
+
+def _address(text: str) -> str | None:
+    """Returns an address in its one short form, None if it is none."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return None
+
+
+class OwnHosts:
+    """The hosts under which this server gives more than the original would."""
+
+    def __init__(self, hosts: Iterable[str] = (), bind: str | None = None) -> None:
+        """Prepares the check.
+
+        Args:
+            hosts: Further names and addresses, from ``--host``.
+            bind: The name or address to listen on.
+
+        Raises:
+            SettingsError: One of the hosts is neither a name nor an address.
+        """
+        self._machine = machine_names()
+        self._hosts = {"localhost", *map(_checked, hosts)}
+        if bind is not None:
+            self._hosts.add(_address(bind) or bind.lower())
+
+    def has(self, host: str) -> bool:
+        """Returns whether a host, as :func:`host_of` returns it, is one of this server."""
+        if host in self._hosts or host in self._machine:
+            return True
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            return False
+        # Addresses come and go, so the system is asked each time; it answers without waiting.
+        return is_own_address(address)
+
+
+def _checked(text: str) -> str:
+    host = _address(text) or host_of(text)
+    if host is None:
+        raise SettingsError(
+            f"{text!a} is not a host", hint="Use only the name, as in --host updates.example.com."
+        )
+    return host
+
+
+class HostGuard:
+    """Finds the requests that were meant for another host."""
+
+    def __init__(self, hosts: OwnHosts, tokens: Tokens) -> None:
+        """Prepares the check.
+
+        Args:
+            hosts: The hosts of this server.
+            tokens: Whoever has one of these is not checked.
+        """
+        self._hosts = hosts
+        self._tokens = tokens
+
+    def foreign_host(self, request: Request) -> str | None:
+        """Returns the host that a request is for if it is not this server, and may not be served.
+
+        Returns:
+            None if it may be served; NAME for what is not a host at all.
+        """
+        for key, value in request.headers:
+            if key == b"host" and value.strip():
+                host = host_of(value.decode("latin-1"))
+                if host is None or not self._hosts.has(host):
+                    return None if self._has_token(request) else host or "NAME"
+        return None
+
+    def _has_token(self, request: Request) -> bool:
+        text = bearer((request.header(b"authorization") or b"").decode("latin-1"))
+        try:
+            return self._tokens.find(text) is not None
+        except AcpublishError:
+            # Whoever publishes hears of tokens that cannot be read; here nobody has one.
+            return False
+
+
+async def refuse(send: Send, host: str) -> int:
+    """Responds to a request for a foreign host, with the option that would admit it."""
+    status, code = MISDIRECTED
+    document = {
+        "error": f"{host} is not a name of this server",
+        "hint": f"If it should be, start the server with: --host {host}",
+        "code": code,
+    }
+    body = json.dumps(document).encode()
+    return await http.whole(send, status, http.length_and_type(body, b"application/json"), body)
