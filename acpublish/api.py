@@ -37,21 +37,6 @@ if TYPE_CHECKING:
     from acpublish.catalog.directory import DirectoryCatalog
     from acpublish.catalog.trusted_keys import Resigned
 
-__all__ = [
-    "check_with",
-    "create_key",
-    "publish",
-    "publish_with",
-    "read_image",
-    "read_partition_table",
-    "resign",
-    "show_key",
-    "sign",
-    "stamp",
-    "trust_keys",
-    "verify",
-]
-
 _Path = str | Path
 
 

@@ -29,8 +29,6 @@ from acpublish.settings.layers import environment
 from acpublish.settings.values import Settings, files_of
 from acpublish.unexpected import describe_fault
 
-__all__ = ["main"]
-
 #: As in the table of exit statuses, which belongs to the command line.
 _INTERRUPTED = 130
 
@@ -77,8 +75,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _publish(image: Path, sketch: Path, fqbn: str, mcu: str) -> None:
     settings = Settings(environment(os.environ, sketch), files=files_of(sketch, os.environ))
-    for warning in settings.warnings():
-        _print(f"acpublish: warning: {warning}")
+    for value in settings.ignored():
+        _print(f"acpublish: warning: {value}")
     if settings.text("to") is None or (settings.text("on_build") and not settings.flag("on_build")):
         return
     options = _options(settings, sketch, fqbn, mcu)

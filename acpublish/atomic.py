@@ -1,4 +1,4 @@
-"""The safe writers: no reader ever sees a file half written. And the lock between writers.
+"""The safe writers: no reader ever sees a partly written file. And the lock between writers.
 
 Only here and in :mod:`acpublish.ownership` do calls differ between operating systems. Each writer
 keeps this order:
@@ -29,19 +29,6 @@ from acpublish import ownership
 from acpublish.errors import CatalogError, SettingsError, reason_of
 
 _log = logging.getLogger(__name__)
-
-__all__ = [
-    "clear_leftovers",
-    "create",
-    "exclusive",
-    "explained",
-    "flush_directory",
-    "incoming",
-    "make_directory",
-    "prepared_link",
-    "wrapped",
-    "write",
-]
 
 #: How long a writer waits for the lock of a directory.
 LOCK_WAIT_S = 60.0
@@ -278,6 +265,11 @@ def make_directory(path: Path, *, private: bool = False) -> None:
     if path.is_dir():
         return
     make_directory(path.parent, private=private)
+    _make_one(path, private=private)
+
+
+def _make_one(path: Path, *, private: bool = False) -> None:
+    """Makes a directory in an existing one, which it follows, and flushes its name."""
     try:
         path.mkdir(mode=0o700 if private else 0o777)
         ownership.follow_made(path, private=private)
@@ -353,9 +345,7 @@ def exclusive(directory: Path) -> Iterator[None]:
         OSError: The directory cannot be created or opened.
     """
     if not directory.is_dir():
-        with contextlib.suppress(FileExistsError):
-            directory.mkdir()
-        flush_directory(directory.parent)
+        _make_one(directory)
     descriptor = _open_lock(directory)
     try:
         _wait_for_lock(descriptor, directory)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
-__all__ = ["BoundedDict", "SharedMemory"]
-
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 

@@ -133,12 +133,21 @@ class NotFoundError(CatalogError):
 
 
 class CheckError(AcpublishError):
-    """A pre-flight check failed; the message begins with the check's name."""
+    """A pre-flight check failed, here or on the server.
 
-    @property
-    def check(self) -> str:
-        """The name of the check that failed."""
-        return self.problem.partition(":")[0]
+    Args:
+        problem: As for every error; it begins with the check's name, or the server's URL.
+        hint: As for every error.
+        check: The name of the check that failed; empty if the server did not name it.
+    """
+
+    def __init__(self, problem: str, *, hint: str, check: str = "") -> None:
+        super().__init__(problem, hint=hint)
+        self.check = check
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Keeps the check as well when an error crosses a process boundary."""
+        return (*super().__reduce__(), {"check": self.check})
 
 
 class SettingsError(AcpublishError):

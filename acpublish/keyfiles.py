@@ -20,8 +20,6 @@ from acpublish.keys import (
     refuse_key_itself,
 )
 
-__all__ = ["KeySource", "any_key", "is_pem", "private_key", "public_key"]
-
 #: A path, or the content of a PEM file.
 KeySource = str | bytes | Path
 

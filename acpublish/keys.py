@@ -18,19 +18,6 @@ from typing import Any, Literal
 
 from acpublish.errors import MissingExtraError, SettingsError
 
-__all__ = [
-    "Algorithm",
-    "PrivateKey",
-    "PublicKey",
-    "create_key",
-    "is_key_id",
-    "is_private",
-    "read_private_key",
-    "read_public_key",
-    "refuse_key_itself",
-    "require",
-]
-
 Algorithm = Literal["ecdsa-p256", "rsa"]
 
 #: A key's id is this many hex digits of the SHA-256 of its DER SubjectPublicKeyInfo.

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import traceback
 
-__all__ = ["describe_fault"]
-
 
 def describe_fault(error: Exception) -> str:
     """Returns a line on an error outside acpublish's tree, without its message.

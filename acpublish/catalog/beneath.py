@@ -20,7 +20,7 @@ import stat
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-__all__ = ["Beneath", "Parts", "parts_of"]
+__all__ = ["MAX_PARTS", "Beneath", "Parts", "parts_of"]
 
 Parts = tuple[str, ...]
 Result = TypeVar("Result")

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 from urllib.parse import unquote_to_bytes
 
-from acpublish.catalog.beneath import Beneath, Parts, parts_of
+from acpublish.catalog.beneath import MAX_PARTS, Beneath, Parts, parts_of
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.catalog.loose import LooseFiles
 from acpublish.catalog.servable import Use, is_hidden
@@ -138,7 +138,7 @@ class CatalogFiles:
             published = self.catalog.find_file(parts[0], parts[1])
             if published is not None:
                 return ReleaseFile(release=published[0], image=published[1])
-        if is_hidden(part for part in parts if part not in (os.curdir, os.pardir)):
+        if len(parts) > MAX_PARTS or is_hidden(set(parts) - {os.curdir, os.pardir}):
             return None
         status: os.stat_result | None
         try:
@@ -262,40 +262,43 @@ class CatalogFiles:
                 # The path may lead elsewhere by now.
                 if not self._may_be_shown(below) or (below and self.catalog.owns(below[0])):
                     return
+                folder = os.path.join(self._root, *below)
                 for item in items:
-                    entry = self._entry(below, item)
+                    entry = self._entry(below, folder, item)
                     if entry is not None:
                         yield entry
         except OSError as error:
             _log.warning("a directory cannot be listed: %s", reason_of(error))
 
-    def _entry(self, folder: Parts, item: os.DirEntry[str]) -> Entry | None:
-        below = (*folder, item.name)
+    def _entry(self, below: Parts, folder: str, item: os.DirEntry[str]) -> Entry | None:
+        name = item.name
+        if name.startswith(".") or (*below, name) == self._hidden:
+            return None
+        path = f"{folder}{os.sep}{name}"
         try:
-            item.name.encode()
+            name.encode()
             if item.is_symlink():
-                below, status = self._beneath.status("/".join(below))
+                target, status = self._beneath.status("/".join((*below, name)))
+                if not self._may_be_shown(target):
+                    return None
+                path = os.path.join(self._root, *target)
             else:
                 status = item.stat(follow_symlinks=False)
         except (OSError, UnicodeEncodeError):
             return None
-        if item.name.startswith(".") or not self._may_be_shown(below):
-            return None
         if stat.S_ISDIR(status.st_mode):
-            return Entry(name=item.name, type="directory", size=0, modified=status.st_mtime)
-        if not stat.S_ISREG(status.st_mode):
-            return None
-        return self._file(item.name, os.path.join(self._root, *below), status)
+            return Entry(name=name, type="directory", size=0, modified=status.st_mtime)
+        return self._file(name, path, status) if stat.S_ISREG(status.st_mode) else None
 
     def _file(self, name: str, path: str, status: os.stat_result) -> Entry | None:
-        kind: EntryType = "file"
-        family: Family | None = None
         glance = self.loose.glance(path, status)
         if glance is None or glance.use not in (Use.IMAGE, Use.TEXT):
             return None
+        kind: EntryType = "file"
+        family: Family | None = None
         if name.lower().endswith(".bin"):
-            outline = self.loose.outline(path, status)
-            if outline is None:
+            outline = glance.outline
+            if not outline.complete and not self.loose.settled(path, status):
                 return None
             family = outline.family
             # A device cannot flash a file that is cut off and no longer being copied.

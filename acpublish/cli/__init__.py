@@ -18,8 +18,6 @@ from acpublish.cli.ui import LogWarnings
 from acpublish.errors import AcpublishError, reason_of
 from acpublish.unexpected import describe_fault
 
-__all__ = ["main"]
-
 #: Each command and its one line of help, kept here so that `--help` loads no command.
 COMMANDS = {
     "check": "Run the pre-flight checks, and explain them.",

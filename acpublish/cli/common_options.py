@@ -18,21 +18,6 @@ from acpublish.settings.layers import flags
 from acpublish.settings.setting_names import LISTS
 from acpublish.settings.values import Settings, command_settings
 
-__all__ = [
-    "ANY_PATH",
-    "OptionValue",
-    "environment_option",
-    "insecure_http_option",
-    "kind_option",
-    "release_options",
-    "set_volume",
-    "settings_for",
-    "signing_key_option",
-    "to_option",
-    "token_option",
-    "volume_options",
-]
-
 #: The value of an option as click passes it: None, False or empty if the option is missing.
 OptionValue = str | bool | tuple[str, ...] | None
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -166,8 +151,8 @@ def settings_for(
         defaults=defaults,
         without=without,
     )
-    for warning in settings.warnings():
-        warn(warning)
+    for value in settings.ignored():
+        warn(str(value))
     return settings
 
 

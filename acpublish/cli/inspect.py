@@ -103,7 +103,7 @@ def _stamp(image: Image) -> str | None:
         return f"{image.stamp.product} {image.stamp.version}"
     if image.kind is not Kind.APPLICATION:
         return None
-    return "blank" if image.stampable else "no place for one"
+    return "blank" if image.stampable else "none; the image has no room for one"
 
 
 def _checks(image: Image) -> str | None:

@@ -138,7 +138,7 @@ def resign(directory: Path, product: str, key: Path, as_json: bool) -> None:
     """
     result = api.resign(directory, product=product, key=key)
     for release in result.left_out:
-        warn(f"left out: {release}")
+        warn(f"not signed: {release}")
     if result.signed and not result.verified:
         warn(
             f"{product} trusts no key yet, so nothing shows who made its releases, and all were "
@@ -148,7 +148,9 @@ def resign(directory: Path, product: str, key: Path, as_json: bool) -> None:
         document = {"product": product, "signed": list(result.signed), "already": result.already}
         print_json({**document, "left_out": list(result.left_out)})
         return
-    click.echo(f"{product}: images signed {len(result.signed)}, signed before {result.already}")
+    count = len(result.signed)
+    images = "1 image" if count == 1 else f"{count} images"
+    click.echo(f"{product}: {images} signed, {result.already} already signed with this key")
 
 
 @click.command("sign")

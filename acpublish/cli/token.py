@@ -38,7 +38,7 @@ def command() -> None:
 def create(publish: str, catalog: Path, state: Path | None) -> None:
     """Create a token, print it once, and store only its SHA-256.
 
-    A running server accepts the token immediately. Whoever publishes sets it as ACPUBLISH_TOKEN.
+    A running server accepts the token immediately. Set it as ACPUBLISH_TOKEN where you publish.
     """
     from acpublish.catalog.directory import DirectoryCatalog
     from acpublish.catalog.state import state_dir

@@ -23,20 +23,6 @@ from acpublish.publishing.destinations import Sent
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-__all__ = [
-    "LogWarnings",
-    "bars",
-    "facts",
-    "gauge",
-    "json_option",
-    "print_json",
-    "printable",
-    "shows_blocks",
-    "table",
-    "upload_bar",
-    "warn",
-]
-
 _FULL = "█"
 #: From one to seven eighths of a character.
 _EIGHTHS = "▏▎▍▌▋▊▉"

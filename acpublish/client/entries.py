@@ -81,7 +81,7 @@ def _entry(item: Any, below: str) -> Entry | None:
 
 
 def _is_safe(name: str) -> bool:
-    """Tells whether a listed name can neither lead elsewhere nor hide anything."""
+    """Returns whether a listed name can neither lead elsewhere nor hide anything."""
     parts = name.split("/")
     return name == "." or (
         "\0" not in name and "\\" not in name and not set(parts) & {"", ".", ".."}

@@ -14,8 +14,6 @@ from typing import Any
 
 from requests.adapters import HTTPAdapter
 
-__all__ = ["HeadDeadline"]
-
 
 class HeadDeadline(HTTPAdapter):
     """The adapter that requests sends with; a server that dribbles is as late as one that hangs."""

@@ -48,8 +48,6 @@ from acpublish.wire import (
     SKIP_CHECKS_HEADER,
 )
 
-__all__ = ["RemoteCatalog", "read_releases", "read_running", "read_trusted_keys"]
-
 _MAX_RECEIPT_BYTES = 64 * 1024
 _MAX_RELEASES_BYTES = 64 * 1024 * 1024
 _MAX_DEVICES_BYTES = 4 * 1024 * 1024

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from acpublish.client.address import Address
@@ -20,6 +23,9 @@ from acpublish.wire import READ_ONLY_CODE, TOKENS_CODE
 
 _ERROR_BYTES = 64 * 1024
 _SHOWN = 300
+#: The code of a failed check, and how its name is written.
+_CHECK_CODE = "check"
+_CHECK_NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _UNEXPECTED = "Check the URL, and that client and server have the same acpublish version."
 #: The statuses of a web server that has nothing at the URL, or does not accept images there.
 _NOT_THERE = frozenset({404, 405})
@@ -28,6 +34,23 @@ _WEB_PAGE = "Look at the logs of the server, and of a proxy in front of it."
 _PAGE_HINTS = {
     413: "Raise the limit of the proxy in front of the server (nginx: client_max_body_size).",
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ServerError:
+    """What our own server says about an error; empty from another server.
+
+    Attributes:
+        message: What is wrong, as it continues a sentence.
+        hint: What to do next.
+        code: The code by which our servers name the error.
+        check: The name of the check that failed.
+    """
+
+    message: str = ""
+    hint: str = ""
+    code: str = ""
+    check: str = ""
 
 
 def refusal(response: Response, what: str) -> AcpublishError:
@@ -43,12 +66,12 @@ def refusal(response: Response, what: str) -> AcpublishError:
 def _refusal(response: Response, what: str) -> tuple[AcpublishError, str]:
     """Returns the error, and the code by which our servers name it."""
     body = b"" if 300 <= response.status < 400 else response.body(_ERROR_BYTES)
-    message, hint, code = _error_of_server(response, body)
-    return _error(response, what, body, message, hint), code
+    reported = _error_of_server(response, body)
+    return _error(response, what, body, reported), reported.code
 
 
-def _error(response: Response, what: str, body: bytes, message: str, hint: str) -> AcpublishError:
-    where = response.address.base
+def _error(response: Response, what: str, body: bytes, reported: _ServerError) -> AcpublishError:
+    where, message, hint = response.address.base, reported.message, reported.hint
     if 300 <= response.status < 400:
         target = response.address.redacted(response.header("Location") or "nowhere")
         return RefusedError(
@@ -67,7 +90,9 @@ def _error(response: Response, what: str, body: bytes, message: str, hint: str) 
         )
     if response.status == 422:
         return CheckError(
-            f"{where} refuses {what}{message}", hint=hint or "Fix what the check found."
+            f"{where} refuses {what}{message}",
+            hint=hint or "Fix what the check found.",
+            check=reported.check,
         )
     if looks_like_html(response, body):
         if response.status in _NOT_THERE:
@@ -129,24 +154,34 @@ def unexpected(address: Address, what: str) -> RefusedError:
 
 
 def looks_like_html(response: Response, body: bytes) -> bool:
-    """Tells whether the response is a web page."""
+    """Returns whether the response is a web page."""
     kind = (response.header("Content-Type") or "").lower()
     return kind.startswith(("text/html", "application/xhtml")) or body.lstrip()[:1] == b"<"
 
 
-def _error_of_server(response: Response, body: bytes) -> tuple[str, str, str]:
-    """Returns message, hint and code of our own server's error; empty from another server."""
+def _error_of_server(response: Response, body: bytes) -> _ServerError:
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict) or not isinstance(document.get("error"), str):
-        return "", "", ""
+        return _ServerError()
     hint, code = document.get("hint"), document.get("code")
     # Redact first: half a secret at the end of a cut line would not be recognised.
     message = _line(response.address.redacted(document["error"])).rstrip(".")
     shown_hint = _line(response.address.redacted(hint)) if isinstance(hint, str) else ""
-    return f": {message}", shown_hint, code if isinstance(code, str) else ""
+    return _ServerError(
+        message=f": {message}",
+        hint=shown_hint,
+        code=code if isinstance(code, str) else "",
+        check=_check_of(document) if code == _CHECK_CODE else "",
+    )
+
+
+def _check_of(document: Mapping[str, object]) -> str:
+    """Returns the name of the failed check; earlier servers only begin the message with it."""
+    name = document.get("check", str(document["error"]).partition(":")[0])
+    return name if isinstance(name, str) and _CHECK_NAME.fullmatch(name) else ""
 
 
 def _line(text: str) -> str:

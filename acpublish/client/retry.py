@@ -23,15 +23,6 @@ from acpublish.client.address import Address
 from acpublish.client.tracing import trace_wait
 from acpublish.errors import SettingsError, UnreachableError
 
-__all__ = [
-    "RETRIED_STATUSES",
-    "Patience",
-    "Retry",
-    "retry_after_s",
-    "retrying",
-    "translated_errors",
-]
-
 #: Not 507: a full disk stays full.
 RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
 #: A longer number of seconds is not a wait that anybody means.

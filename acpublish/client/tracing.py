@@ -11,8 +11,6 @@ from collections.abc import Callable
 
 from acpublish.client.address import Address
 
-__all__ = ["listen", "trace_response", "trace_wait"]
-
 _LOGGER = logging.getLogger("acpublish.client")
 
 

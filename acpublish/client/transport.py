@@ -32,8 +32,6 @@ from acpublish.errors import SettingsError, UnreachableError, VerificationError
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["Outgoing", "Response", "Sent", "Transport"]
-
 _T = TypeVar("_T")
 
 _PART_BYTES = 64 * 1024

@@ -36,8 +36,6 @@ from acpublish.keys import PublicKey
 from acpublish.release.signatures import need_release_key, signed_by, statement
 from acpublish.wire import CATALOG_PATH, MAX_IMAGE_BYTES, NO_MAC
 
-__all__ = ["TrustedKeys", "UpdateServer"]
-
 Progress = Callable[[int, "int | None"], None]
 
 #: More than 10,000 entries with long names.

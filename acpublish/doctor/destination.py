@@ -18,12 +18,8 @@ from acpublish.publishing.versions import resolve
 from acpublish.settings.layers import arguments
 from acpublish.settings.values import Settings, command_settings
 
-__all__ = ["check_destinations"]
-
 #: Files that are usually in a repository.
 _SHARED = ("platformio.ini", "acpublish.toml", "pyproject.toml")
-#: The beginning of a settings warning about a token.
-_TOKEN_WARNING = re.compile(r"(custom_ota_|the )token\b")
 #: The output of acpublish token create.
 _TOKEN = re.compile(r"\bacp_[A-Za-z0-9_-]{40,64}")
 
@@ -53,7 +49,7 @@ def check_destinations(
         return examination.findings()
     if environments:
         _examine_settings(examination, directory, settings)
-    _examine_warnings(examination, directory, settings.values())
+    _examine_ignored(examination, directory, settings.values())
     destinations = list(_destinations(settings.values()))
     for destination in destinations:
         _examine_destination(examination, destination)
@@ -97,20 +93,17 @@ def _faults(name: str, faults: Mapping[str, AcpublishError], count: int) -> Iter
         yield error(name, f"{where}{fault.problem}", fault.hint)
 
 
-def _examine_warnings(
+def _examine_ignored(
     examination: Examination, directory: Path, settings: Iterable[Settings]
 ) -> None:
-    texts = dict.fromkeys(text for each in settings for text in each.warnings())
-    tokens = [text for text in texts if _TOKEN_WARNING.match(text)]
-    examination.add(_warning("settings", text) for text in texts if text not in tokens)
-    written = list(_written_tokens(directory))
+    ignored = dict.fromkeys(value for each in settings for value in each.ignored())
+    findings = {"settings": list[Finding](), "token": list[Finding]()}
+    for value in ignored:
+        name = "token" if value.name == "token" else "settings"
+        findings[name].append(warning(name, value.problem, value.hint))
+    examination.add(findings["settings"])
     fine = "no settings file contains a token"
-    examination.record("token", fine, written or [_warning("token", text) for text in tokens])
-
-
-def _warning(name: str, text: str) -> Finding:
-    what, _, change = text.partition(". ")
-    return warning(name, what.removesuffix("."), change)
+    examination.record("token", fine, list(_written_tokens(directory)) or findings["token"])
 
 
 def _written_tokens(directory: Path) -> Iterator[Finding]:

@@ -92,7 +92,8 @@ def _no_connection(reply: Reply, place: Endpoint) -> Iterator[Finding]:
         yield error(
             "connection",
             f"no response from {where} that a device would accept: {reply.fault}",
-            "Start acpublish serve --bind 0.0.0.0 there, and open the port in the firewall.",
+            "Start acpublish serve --catalog DIR --bind 0.0.0.0 there, and open the port in the "
+            "firewall.",
         )
 
 
@@ -201,7 +202,10 @@ def _not_304(reply: Reply) -> Iterator[Finding]:
     if reply.status == 304:
         return
     if reply.status == 200:
-        what = "a device is sent the image that it already runs, so it installs it at each check"
+        what = (
+            "a device is sent the image that it already runs, so it reinstalls the image at every "
+            "check"
+        )
     else:
         result = reply.fault or f"status {reply.status}"
         what = f"a device that already runs an image does not get 304, but: {result}"

@@ -12,8 +12,6 @@ from acpublish.doctor.machine import check_machine
 from acpublish.errors import SettingsError
 from acpublish.platformio_ini.reader import BuiltinReader
 
-__all__ = ["check_local"]
-
 
 def check_local(directory: Path, environ: Mapping[str, str]) -> list[Finding]:
     """Examines this machine, the project in a folder, and its destinations.

@@ -14,8 +14,6 @@ from typing import Any
 
 from acpublish.doctor.findings import Finding, error, not_checked, ok, warning
 
-__all__ = ["check_machine"]
-
 #: The versions that the tests run, from the first up to but not including the second.
 _SUPPORTED = ((6, 1, 18), (6, 3))
 _TIMEOUT_S = 60.0

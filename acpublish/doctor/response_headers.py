@@ -143,7 +143,7 @@ def check_clock(answer: Response, before_s: float, after_s: float) -> Iterator[F
         yield error(
             "clock",
             f"the server's clock is {_span(abs(ahead_s))} {'ahead of' if ahead_s > 0 else 'behind'}"
-            " this machine's, so dates and newest releases are not what they seem",
+            " this machine's, so dates are wrong, and the newest release may not be listed first",
             "Synchronise the one that is wrong: timedatectl set-ntp true.",
         )
 

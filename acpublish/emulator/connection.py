@@ -49,9 +49,9 @@ def parse_url(url: str) -> Endpoint:
         parts = urlsplit(f"http://{authority}/")
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise SettingsError("the address has an invalid host or port", hint=hint) from None
+        raise SettingsError("the URL has an invalid host or port", hint=hint) from None
     if not host or port == 0 or any(mark in authority for mark in "?# "):
-        raise SettingsError("the address has no host", hint=hint)
+        raise SettingsError("the URL has no host", hint=hint)
     return Endpoint(
         host=host,
         port=port or 80,

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -189,34 +188,38 @@ class Esp8266Shape(Shape):
             return Integrity.INVALID, [problem], ""
         if length != self.end:
             return Integrity.ABSENT, [], ""
-        if stored ^ computed in self._header_changes(data):
+        if self._has_changed_header(data, stored ^ computed):
             return Integrity.VALID, [], _CHANGED_HEADER
         return Integrity.INVALID, [f"the CRC word is {stored:#010x}, computed {computed:#010x}"], ""
 
-    def _header_changes(self, data: bytes) -> Iterator[int]:
-        """Yields what the CRC differs by if a header had another flash mode or size at the build.
+    def _has_changed_header(self, data: bytes, difference: int) -> bool:
+        """Returns whether the CRC matches with another flash mode or size, as at the build.
 
         esptool and the updater write these into the first header and leave the CRC word as it is;
-        some tools write them into the application's header, which elf2bin makes equal, as well.
-        There are 108 values at most, each computed from the changed bytes alone.
+        other tools write them into the application's header as well, which elf2bin makes equal.
         """
-        for mode in _FLASH_MODES:
-            for size in _SIZES:
-                changes = [
-                    self._header_change(data, start, mode, size) for start in (0, _APP_OFFSET)
-                ]
-                if None not in changes:
-                    first, second = (change or 0 for change in changes)
-                    yield from (first, second, first ^ second)
+        first, second = (self._header_changes(data, start) for start in (0, _APP_OFFSET))
+        both = (left ^ right for left, right in zip(first, second, strict=False))
+        return difference in (*first, *second, *both)
 
-    def _header_change(self, data: bytes, start: int, mode: int, size: int) -> int | None:
-        """Returns None if the header itself has a mode or size that no tool writes."""
+    def _header_changes(self, data: bytes, start: int) -> list[int]:
+        """Returns what each flash mode and size of a header would change the CRC by.
+
+        They are at most 36 values, computed from the changed bytes alone, and none if the header
+        has a mode or size that no tool writes.
+        """
         offset = start + _FLASH_MODE_OFFSET
-        before = data[offset : offset + 2]
-        if before[0] not in _FLASH_MODES or before[1] >> 4 not in _SIZES:
-            return None
-        after = bytes((mode, size << 4 | before[1] & 0x0F))
-        return crc32_change([(offset, before, after)], self.end)
+        mode, byte = data[offset : offset + 2]
+        if mode not in _FLASH_MODES or byte >> 4 not in _SIZES:
+            return []
+
+        def change(place: int, before: int, after: int) -> int:
+            return crc32_change([(place, bytes((before,)), bytes((after,)))], self.end)
+
+        # A CRC is linear, so the changes of two bytes combine by XOR.
+        modes = [change(offset, mode, other) for other in _FLASH_MODES]
+        sizes = [change(offset + 1, byte, code << 4 | byte & 0x0F) for code in _SIZES]
+        return [by_mode ^ by_size for by_mode in modes for by_size in sizes]
 
     def _crc(self, data: bytes) -> int:
         return crc32_msb_first((data[: _WORDS.start], bytes(8), data[_WORDS.stop : self.end]))

@@ -14,8 +14,6 @@ from pathlib import Path
 from acpublish.errors import SettingsError
 from acpublish.platformio_ini.files import read_if_there
 
-__all__ = ["ArduinoChange", "arduino_change", "build_property"]
-
 _HOOK = "recipe.hooks.objcopy.postobjcopy.90.pattern"
 _MODULE = "-m acpublish.arduino"
 _COMMENT = "# acpublish publishes each image that is built; see acpublish init --arduino."

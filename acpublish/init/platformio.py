@@ -8,25 +8,17 @@ they were written here, so ``--undo`` removes no others; the script's entry goes
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from acpublish.errors import AcpublishError, SettingsError
 from acpublish.init.scripts import with_script
 from acpublish.platformio_ini.editor import SCRIPTS, IniEditor
-from acpublish.platformio_ini.extra_script import ENTRY, SCRIPT, packaged_script
+from acpublish.platformio_ini.extra_script import ENTRY, SCRIPT, is_unedited, packaged_script
 from acpublish.platformio_ini.files import read, read_if_there
 from acpublish.platformio_ini.reader import BuiltinReader
 from acpublish.publishing.git import git_state
-
-__all__ = [
-    "DEFAULT_TO",
-    "Change",
-    "FileChange",
-    "project_change",
-    "undo_change",
-]
 
 DEFAULT_TO = "~/firmware"
 _TO, _VERSION = "custom_ota_to", "custom_ota_version"
@@ -126,10 +118,12 @@ def undo_change(root: Path) -> Change:
     for entry in (ENTRY, SCRIPT, f"pre:{SCRIPT}"):
         editor.remove_entry(SCRIPTS, entry)
     files = [FileChange(path=root / "platformio.ini", before=before, after=editor.text)]
-    written = {SCRIPT: packaged_script(), **({_VERSION_FILE: _FIRST_VERSION} if with_file else {})}
-    for name, text in written.items():
+    unedited: dict[str, Callable[[str], bool]] = {SCRIPT: is_unedited}
+    if with_file:
+        unedited[_VERSION_FILE] = _FIRST_VERSION.__eq__
+    for name, is_ours in unedited.items():
         content = read_if_there(root / name)
-        if content == text:
+        if content is not None and is_ours(content):
             files.append(FileChange(path=root / name, before=content, after=None))
         elif content is not None:
             notes.append(f"{name} is kept, because it was edited")
@@ -157,7 +151,7 @@ def _is_missing(
     elsewhere: Collection[str],
     project: BuiltinReader,
 ) -> bool:
-    """Tells whether an option is to be written; adds a note if a wanted value is not."""
+    """Returns whether an option is to be written; adds a note if a wanted value is not."""
     if all(project.option(name, option) for name in project.environments()):
         if wanted is not None:
             notes.append(f"{option} is kept as it is: change it in platformio.ini")

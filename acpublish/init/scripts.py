@@ -12,8 +12,6 @@ from acpublish.platformio_ini.editor import SCRIPTS, IniEditor
 from acpublish.platformio_ini.extra_script import ENTRY, SCRIPT, is_script
 from acpublish.platformio_ini.reader import BuiltinReader
 
-__all__ = ["with_script"]
-
 
 def with_script(root: Path, before: str, environments: Sequence[str], notes: list[str]) -> str:
     """Returns platformio.ini with the script added to each ``extra_scripts`` that is used.
@@ -56,7 +54,7 @@ def _by_hand(root: Path, project: BuiltinReader, section: str) -> str:
 
 
 def _is_own(root: Path, project: BuiltinReader, section: str) -> bool:
-    """Tells whether platformio.ini provides a section's scripts, not a file of extra_configs."""
+    """Returns whether platformio.ini provides a section's scripts, not a file of extra_configs."""
     return project.file_of(section, SCRIPTS) == root / "platformio.ini"
 
 

@@ -16,8 +16,6 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["setup"]
-
 
 def setup(env: Any) -> None:
     """Sets up the hook. The extra script that calls it must be a ``post:`` one.

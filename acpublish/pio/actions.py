@@ -17,16 +17,6 @@ from acpublish.errors import AcpublishError
 from acpublish.pio.run_state import KEY, Hook, print_error
 from acpublish.unexpected import describe_fault
 
-__all__ = [
-    "ota_check",
-    "ota_status",
-    "publish_build",
-    "publish_new_image",
-    "stamp_image",
-    "upload_ota",
-    "uploadfs_ota",
-]
-
 Action = Callable[[Any, Any, Any], int]
 
 

@@ -13,8 +13,6 @@ from typing import Any
 from acpublish.errors import PartitionError, SettingsError
 from acpublish.release.declared import Declared, flash_bytes
 
-__all__ = ["board_partitions", "declared_by", "filesystem_image"]
-
 _ESP32_CORE = "framework-arduinoespressif32"
 
 

@@ -1,10 +1,8 @@
-"""Files of the build directory: replaced whole, so that a build that is killed leaves no half."""
+"""Files of the build directory: replaced whole, so a killed build leaves no partial file."""
 
 from __future__ import annotations
 
 from pathlib import Path
-
-__all__ = ["replace"]
 
 
 def replace(path: Path, content: bytes) -> None:

@@ -14,8 +14,6 @@ from typing import Any
 from acpublish.image.stamp_record import blank_record
 from acpublish.pio.project import Project
 
-__all__ = ["RECORD_SYMBOL", "compile_in", "project_environment", "record_source", "show_headers"]
-
 #: The same name as in ``acpublish.h``.
 RECORD_SYMBOL = "acpublish_stamp_record"
 #: The folder of ``acpublish.h``.

@@ -43,8 +43,6 @@ from acpublish.pio.run_state import KEY, Hook, print_error, print_line
 from acpublish.publishing.destinations import refuse_unusable
 from acpublish.unexpected import describe_fault
 
-__all__ = ["install"]
-
 #: A signed or encrypted image has another name; the project's own script then publishes it.
 _IMAGE = "$BUILD_DIR/${PROGNAME}.bin"
 _ON_BUILD = "acpublish_on_build"
@@ -147,8 +145,8 @@ def _refuse_before_build(hook: Hook, request: RunRequest, *, publishes_build: bo
 
 
 def _warn(project: Project) -> None:
-    for warning in project.settings.warnings():
-        print_line(f"acpublish: warning: {warning}", sys.stderr)
+    for value in project.settings.ignored():
+        print_line(f"acpublish: warning: {value}", sys.stderr)
 
 
 def _print_requests_when_verbose() -> None:

@@ -22,8 +22,6 @@ from acpublish.publishing.image_files import read_file
 if TYPE_CHECKING:
     from acpublish.image.model import Image
 
-__all__ = ["publish_once", "read_record", "write_record"]
-
 #: The record's name in the build directory.
 _RECORD = "acpublish.json"
 

@@ -17,8 +17,6 @@ from acpublish.release.declared import Declared
 from acpublish.settings.layers import Layer, environment, ini
 from acpublish.settings.values import Settings, files_of
 
-__all__ = ["Plan", "Project"]
-
 _Files = Callable[[], tuple[Layer, ...]]
 
 

@@ -20,8 +20,6 @@ from acpublish.release.gzip_choice import core_of_framework
 from acpublish.release.secrets import looks_secret, masked_macros
 from acpublish.release.text import cleaned
 
-__all__ = ["build_flags", "built_by", "compiler", "elf_digest", "secret_macros"]
-
 _CORE_PACKAGE = "framework-arduinoespressif8266"
 _COMPILER_TIMEOUT_S = 10
 #: Enough for some thirty libraries; all of it is sent in the headers of one request.

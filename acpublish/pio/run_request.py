@@ -14,16 +14,6 @@ from acpublish.errors import SettingsError
 from acpublish.settings.layers import Layer, flags
 from acpublish.settings.setting_names import LISTS
 
-__all__ = [
-    "OTA_CHECK",
-    "OTA_STATUS",
-    "OWN_TARGETS",
-    "UPLOADFS_OTA",
-    "UPLOAD_OTA",
-    "RunRequest",
-    "program_arguments",
-]
-
 UPLOAD_OTA, UPLOADFS_OTA = "upload_ota", "uploadfs_ota"
 OTA_CHECK, OTA_STATUS = "ota_check", "ota_status"
 #: The targets that the hook adds.

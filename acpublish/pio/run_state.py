@@ -9,8 +9,6 @@ from typing import TextIO
 from acpublish.pio.project import Plan, Project
 from acpublish.publishing.versions import VersionSource
 
-__all__ = ["KEY", "Hook", "print_error", "print_line"]
-
 #: The hook's key in SCons' environment.
 KEY = "ACPUBLISH_HOOK"
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from acpublish.errors import CheckError
 from acpublish.pio.run_state import Hook, print_line
 from acpublish.publishing.destinations import open_catalog, running_devices
 from acpublish.publishing.image_files import read_file
 from acpublish.publishing.overview import never_updated_lines, release_lines, running_line
 from acpublish.publishing.publish import preflight
-from acpublish.release.checks.facts import Severity
-
-__all__ = ["check", "show_status"]
+from acpublish.release.checks.registry import findings_of, raise_errors
 
 
 def check(hook: Hook, path: Path) -> None:
@@ -34,15 +31,7 @@ def check(hook: Hook, path: Path) -> None:
     )
     for outcome, name, text in (row for result in results for row in result.rows()):
         print_line(f"{outcome:<12} {name:<17} {text}".rstrip(), sys.stdout)
-    errors = [
-        finding
-        for result in results
-        for finding in result.findings
-        if finding.severity is Severity.ERROR
-    ]
-    if errors:
-        first = errors[0]
-        raise CheckError(f"{first.check}: {first.problem}", hint=first.hint)
+    raise_errors(findings_of(results))
 
 
 def show_status(hook: Hook) -> None:

@@ -21,8 +21,6 @@ from acpublish.publishing.result import Publication, describe
 from acpublish.release.names import ImageKind
 from acpublish.release.placement import stamped
 
-__all__ = ["publish", "rewrite", "stamp_built"]
-
 
 def stamp_built(hook: Hook, path: Path) -> None:
     """Stamps the image that was just built, in place.

@@ -11,8 +11,6 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["SCRIPTS", "IniEditor", "entries_of"]
-
 SCRIPTS = "extra_scripts"
 _HEADER = re.compile(r"\[(?P<name>[^\]]+)\]")
 _OPTION = re.compile(r"(?P<name>[^\s=:;#\[][^=:]*?)\s*[=:](?P<value>.*)")

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from acpublish.errors import SettingsError, reason_of
 
-__all__ = ["read", "read_if_there", "refuse_broken"]
-
 
 def read(path: Path) -> str:
     """Returns the text of a project's file.

@@ -32,8 +32,6 @@ from acpublish.errors import SettingsError
 from acpublish.platformio_ini.editor import SCRIPTS, entries_of
 from acpublish.platformio_ini.files import read, refuse_broken
 
-__all__ = ["BuiltinReader", "ProjectOptions", "has_reference", "read_project"]
-
 _CONFIG, _EXCEPTIONS = "platformio.project.config", "platformio.exception"
 #: The sections and options that are being resolved, so a reference that leads back is noticed.
 _Path = tuple[tuple[str, str], ...]
@@ -115,7 +113,7 @@ def read_project(directory: Path, environ: Mapping[str, str]) -> ProjectOptions:
 
 
 def has_reference(value: str) -> bool:
-    """Tells whether a value contains a reference that could not be resolved."""
+    """Returns whether a value contains a reference that could not be resolved."""
     return "${" in value
 
 

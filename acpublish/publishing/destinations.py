@@ -16,15 +16,6 @@ if TYPE_CHECKING:
     from acpublish.release.placement import Candidate
     from acpublish.release.submission import Receipt, Submission
 
-__all__ = [
-    "Catalog",
-    "Sent",
-    "open_catalog",
-    "refuse_unusable",
-    "running_devices",
-    "trace_requests",
-]
-
 #: Takes the bytes of an image sent so far, and the bytes in all.
 Sent = Callable[[int, int], None]
 

@@ -17,8 +17,6 @@ from acpublish.release.manifest import Release, ReleaseImage
 from acpublish.release.names import ImageKind
 from acpublish.release.version import Version
 
-__all__ = ["Difference", "Side", "difference"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     # Listing a server does not need these.
     from acpublish.catalog.contents import CatalogFiles, Directory, Entry
 
-__all__ = ["ListedFile", "list_directory"]
-
 #: A little longer than a file must have been left alone (:mod:`acpublish.catalog.loose`).
 _SECOND_LOOK_S = 2.1
 

@@ -16,8 +16,6 @@ from acpublish.errors import AcpublishError, VersionError
 from acpublish.release.text import cleaned
 from acpublish.release.version import Version
 
-__all__ = ["GitState", "git_state", "of_git", "of_tools", "private_of_git", "remote", "state_of"]
-
 _GIT_TIMEOUT_S = 20
 #: Where PlatformIO looks for sources: untracked files there are also built into the image. The
 #: sources of an Arduino sketch are in its folder itself.

@@ -14,8 +14,6 @@ from pathlib import Path
 from acpublish.errors import reason_of
 from acpublish.publishing.result import Publication, describe, outcome
 
-__all__ = ["report_to_workflow"]
-
 _SUMMARY, _OUTPUT = "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"
 #: Other characters could begin a tag, a link, a cell or a mention.
 _PLAIN = frozenset("/.:,+ ")

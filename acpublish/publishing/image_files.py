@@ -7,8 +7,6 @@ from pathlib import Path
 
 from acpublish.errors import NotAnImageError, SettingsError, reason_of
 
-__all__ = ["read_file", "write_file", "write_secret"]
-
 #: Twice the largest flash chip that the image header knows (``esp_image_format.h``).
 _LARGEST_BYTES = 256 * 1024 * 1024
 _OTHER_FILE = "Use another file with -o."

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from acpublish.keys import PrivateKey
     from acpublish.release.filenames import NamePattern
 
-__all__ = ["CheckOptions", "Destination", "ImportOptions", "PublishOptions"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Sequence
 from acpublish.release.adoption import Adoption
 from acpublish.release.manifest import Release, ReleaseImage
 
-__all__ = ["never_updated_lines", "release_lines", "running_line"]
-
 _SHOWN = 20
 
 

@@ -11,8 +11,6 @@ from acpublish.image.partition_table import PartitionTable, read_partitions
 from acpublish.release.declared import Declared
 from acpublish.release.names import ImageKind
 
-__all__ = ["read_table", "with_partitions"]
-
 
 def read_table(path: Path) -> PartitionTable:
     """Reads a partition table, CSV or binary.

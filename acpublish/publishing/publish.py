@@ -17,9 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from acpublish.errors import CheckError, ConflictError
-from acpublish.image.model import Image, Kind
-from acpublish.image.reader import read
-from acpublish.image.stamper import stamp
+from acpublish.image.model import Image
 from acpublish.keyfiles import private_key
 from acpublish.keys import PrivateKey, PublicKey
 from acpublish.publishing.destinations import Catalog
@@ -34,12 +32,9 @@ from acpublish.release.checks.registry import run
 from acpublish.release.decision import choose
 from acpublish.release.manifest import PROVENANCE_CORE, Release
 from acpublish.release.placement import Candidate
-from acpublish.release.secret_search import find_secrets
 from acpublish.release.signatures import signed, submitted_statement
 from acpublish.release.submission import Submission
 from acpublish.release.version import Version
-
-__all__ = ["preflight", "publish_image"]
 
 #: How often a development version is chosen again when others publish at the same time.
 _RACES = 20
@@ -223,31 +218,25 @@ def preflight(
         PartitionError: The file of the partition table cannot be read.
         SettingsError: The signing key cannot be read, or cannot sign releases.
     """
-    image = read(data)
+    built = Candidate.of(data, options.secrets.accepted, options.secret_values)
     declared = with_partitions(options.declared, options.partitions, options.kind)
+    options = replace(options, declared=declared)
     if source:
         options = replace(
             options,
-            version=source.version(image.unstamped_sha256),
+            version=source.version(built.image.unstamped_sha256),
             channel=options.channel or source.channel,
+            declared=source.declared(declared),
         )
-        declared = source.declared(declared)
-    facts = Facts(
-        **options.as_arguments(),
-        image=_stamped(data, image, options),
-        declared=declared,
-        releases=releases,
-        secrets=find_secrets(data, options.secret_values, options.secrets.accepted),
-        secrets_stop=options.secrets.severity == "error",
-        skipped=options.skipped_checks,
-        trusted_keys=trusted_keys,
-    )
+    # A damaged image cannot be stamped; a check reports it.
+    final = built if built.image.damaged else built.stamped(options)
+    facts = Facts.so_far(final.image, options, releases, trusted_keys)
+    facts = replace(facts, secrets=final.secrets)
     if isinstance(options, PublishOptions):
-        candidate = Candidate(data=data, image=image, secrets=())
         facts = replace(
             facts,
             gzip=options.compress,
-            gzip_bytes=candidate.gzip_bytes if options.compress else None,
+            gzip_bytes=final.gzip_bytes if options.compress else None,
             core=options.provenance.get(PROVENANCE_CORE),
         )
     return run(_as_signed(facts, options))
@@ -267,15 +256,3 @@ def _as_signed(facts: Facts, options: CheckOptions) -> Facts:
         signatures=signed(unsigned, facts.image, signer).signatures,
         stated=submitted_statement(facts.image, unsigned),
     )
-
-
-def _stamped(data: bytes, image: Image, options: CheckOptions) -> Image:
-    stamps = (
-        options.kind == "firmware"
-        and image.kind is Kind.APPLICATION
-        and image.stampable
-        and not image.damaged
-    )
-    if not stamps or options.product is None or options.version is None:
-        return image
-    return read(stamp(data, options.product, str(options.version)))

@@ -10,8 +10,6 @@ from acpublish.release.manifest import Release
 from acpublish.release.placement import Candidate, prepare
 from acpublish.release.submission import Receipt, Submission
 
-__all__ = ["Rehearsal"]
-
 
 class Rehearsal:
     """Stands in for a catalog, which is read once for each product and never written.

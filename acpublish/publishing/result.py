@@ -11,8 +11,6 @@ from acpublish.release.names import ChannelName
 from acpublish.release.submission import Outcome, Receipt, Submission
 from acpublish.release.version import Version
 
-__all__ = ["Plan", "Publication", "describe", "outcome"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:

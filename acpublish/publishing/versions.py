@@ -25,8 +25,6 @@ from acpublish.release.declared import Declared
 from acpublish.release.names import ChannelName
 from acpublish.release.version import Version, from_git, next_development
 
-__all__ = ["VersionSource", "parse_toml", "resolve", "version_from_file"]
-
 #: More development builds of one version than anybody publishes.
 _MANY_BUILDS = 9999
 #: Digits of the unstamped digest that distinguish one changed working tree from another.

@@ -10,8 +10,6 @@ from acpublish.errors import ManifestError
 from acpublish.release.manifest import Release
 from acpublish.release.version import Version
 
-__all__ = ["Adoption", "RunningVersions"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adoption:

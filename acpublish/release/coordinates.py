@@ -9,8 +9,6 @@ from acpublish.errors import SettingsError
 from acpublish.release.names import BoardName, ChannelName, ImageKind, ProductName
 from acpublish.release.version import Version
 
-__all__ = ["Coordinates"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coordinates:

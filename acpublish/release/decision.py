@@ -44,7 +44,7 @@ __all__ = [
 
 
 class Verdict(str, Enum):
-    """What the response is."""
+    """What the response is: OFFER is 200, UP_TO_DATE is 304, NOTHING is 404, REFUSE is 403."""
 
     OFFER = "offer"
     UP_TO_DATE = "up to date"

@@ -13,8 +13,6 @@ from typing import Any
 
 from acpublish.errors import ManifestError
 
-__all__ = ["Declared", "flash_bytes"]
-
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 #: How esptool spells sizes; a suffix, as in ``2MB-c1``, says how the flash is divided.
 _FLASH_SIZE = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>KB|MB)")

@@ -10,8 +10,6 @@ from acpublish.release.manifest import Release, ReleaseImage
 from acpublish.release.names import ImageKind
 from acpublish.release.version import Version
 
-__all__ = ["Size", "build_changes", "sizes"]
-
 #: The provenance that lists libraries as ``Name 1.2.3, Other 4.5.6``.
 _LIBRARIES = "libraries"
 

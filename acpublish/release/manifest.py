@@ -32,8 +32,9 @@ _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _DIGESTS = {"md5": _MD5, "sha256": _SHA256}
 #: DER of two numbers of 256 bits has at most 72 bytes.
 _SIGNATURE = re.compile(r"[A-Za-z0-9+/]{1,128}={0,2}\Z")
-#: The name of a visible file: one part of a path, with the characters of names and versions.
-_FILE = re.compile(r"[a-z0-9][a-z0-9._+-]*\Z")
+#: The name of a visible file: one part of a path, with the characters of names and versions, and
+#: no longer than file systems allow.
+_FILE = re.compile(r"[a-z0-9][a-z0-9._+-]{0,254}\Z")
 #: Deeper than any field of ours; a response adds a few levels to it.
 _MAX_NESTING = 32
 _FIX = "Restore it from a backup, or remove the file and publish this version again."
@@ -100,7 +101,7 @@ class ReleaseSignature:
 
     @classmethod
     def of(cls, key: Any, signature: Any) -> ReleaseSignature | None:
-        """Returns the signature, None if the strings do not have the right form."""
+        """Returns the signature, None if the strings are malformed."""
         if not isinstance(key, str) or not isinstance(signature, str):
             return None
         if not is_key_id(key) or not _SIGNATURE.match(signature):
@@ -341,7 +342,7 @@ class _Fields:
         """Reads a string that becomes a part of a path, or a header."""
         text: str = self.get(key, str)
         if not shape.match(text):
-            raise ManifestError(f"{self._path}.{key} does not have the right form", hint=_FIX)
+            raise ManifestError(f"{self._path}.{key} is malformed", hint=_FIX)
         return text
 
     def strings(self, key: str) -> tuple[str, ...]:
@@ -369,7 +370,7 @@ class _Fields:
             fields = _Fields(item, path)
             signature = ReleaseSignature.of(fields.get("key", str), fields.get("signature", str))
             if signature is None:
-                raise ManifestError(f"{path} does not have the right form", hint=_FIX)
+                raise ManifestError(f"{path} is malformed", hint=_FIX)
             signatures.append(signature)
         return tuple(signatures)
 

@@ -12,19 +12,6 @@ from typing import Literal, NewType
 
 from acpublish.errors import BadNameError
 
-__all__ = [
-    "IMAGE_KINDS",
-    "BoardName",
-    "ChannelName",
-    "ImageKind",
-    "ProductName",
-    "board",
-    "channel",
-    "is_name",
-    "product",
-    "product_from",
-]
-
 ProductName = NewType("ProductName", str)
 BoardName = NewType("BoardName", str)
 ChannelName = NewType("ChannelName", str)

@@ -24,12 +24,11 @@ from acpublish.image.stamper import stamp
 from acpublish.keys import PublicKey
 from acpublish.release.checks.facts import Result
 from acpublish.release.checks.registry import examine, findings_of, not_run, raise_errors
+from acpublish.release.coordinates import Coordinates
 from acpublish.release.manifest import PROVENANCE_CORE, Compressed, Release, ReleaseImage
 from acpublish.release.secret_search import SecretFound, find_secrets
 from acpublish.release.signatures import merged, statement
-from acpublish.release.submission import CompleteCoordinates, Outcome, Receipt, Submission
-
-__all__ = ["Candidate", "Placement", "Prepared", "gzip_beside", "place", "prepare", "stamped"]
+from acpublish.release.submission import Outcome, Receipt, Submission
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,7 +82,7 @@ class Candidate:
             return None
         return size if size < len(self.data) else None
 
-    def stamped(self, coordinates: CompleteCoordinates) -> Candidate:
+    def stamped(self, coordinates: Coordinates) -> Candidate:
         """Returns the candidate with product and version stamped in, if it has a place for them.
 
         Stamping moves nothing, so the secrets stay where they were found.
@@ -95,8 +94,10 @@ class Candidate:
         return self if data == self.data else replace(self, data=data, image=read(data))
 
 
-def stamped(data: bytes, image: Image, coordinates: CompleteCoordinates) -> bytes:
+def stamped(data: bytes, image: Image, coordinates: Coordinates) -> bytes:
     """Returns the exact bytes to publish: stamped, if the image has a place for a stamp.
+
+    They are unchanged if the product or the version is not known.
 
     Args:
         data: The bytes of the image.
@@ -107,9 +108,10 @@ def stamped(data: bytes, image: Image, coordinates: CompleteCoordinates) -> byte
         ImageError: The image is damaged.
     """
     firmware = coordinates.kind == "firmware" and image.kind is Kind.APPLICATION
-    if not firmware or not image.stampable:
+    product, version = coordinates.product, coordinates.version
+    if not firmware or not image.stampable or product is None or version is None:
         return data
-    return stamp(data, coordinates.product, str(coordinates.version))
+    return stamp(data, product, str(version))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

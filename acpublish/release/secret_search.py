@@ -16,8 +16,6 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-__all__ = ["SecretFound", "find_secrets"]
-
 #: A shorter value may be in an image by chance, or as a part of another word.
 MIN_VALUE_BYTES = 6
 #: Digits of the digest that are shown.
@@ -92,7 +90,7 @@ _SHAPES = (
         re.compile(rb"(?<=[0-9]{8}):AA[A-Za-z0-9_-]{33}(?![A-Za-z0-9_-])"),
     ),
     _Shape(
-        "password in an address",
+        "password in a URL",
         (b"://",),
         # A placeholder of printf or of a template is not a password.
         re.compile(

@@ -11,15 +11,6 @@ from typing import Any, Literal
 
 from acpublish.errors import SettingsError
 
-__all__ = [
-    "SecretRules",
-    "looks_secret",
-    "masked_macros",
-    "masked_option",
-    "masked_query",
-    "parse_accepted",
-]
-
 #: The fewest digits of a digest that are accepted.
 MIN_DIGITS = 8
 _MAX_ACCEPTED = 200
@@ -125,6 +116,7 @@ def parse_accepted(text: str) -> tuple[str, ...]:
             )
     if len(digests) > _MAX_ACCEPTED:
         raise SettingsError(
-            f"more than {_MAX_ACCEPTED} secrets are accepted", hint="Remove some from the image."
+            f"accept_secrets has more than {_MAX_ACCEPTED} digests",
+            hint="Shorten the list, or remove secrets from the image.",
         )
     return digests

@@ -24,20 +24,6 @@ from acpublish.keys import PrivateKey, PublicKey
 from acpublish.release.manifest import PROVENANCE_CORE, Release, ReleaseImage, ReleaseSignature
 from acpublish.release.submission import Submission
 
-__all__ = [
-    "MAX_TRUSTED_KEYS",
-    "admitted",
-    "from_header",
-    "merged",
-    "need_release_key",
-    "sign",
-    "signed",
-    "signed_by",
-    "statement",
-    "submitted_statement",
-    "to_header",
-]
-
 #: The old and the new one, while a key is rotated.
 MAX_TRUSTED_KEYS = 2
 #: The layout of statements; a different layout needs a different signature.

@@ -16,8 +16,6 @@ from acpublish.release.secrets import SecretRules
 from acpublish.release.text import mapping_fault
 from acpublish.release.version import Version
 
-__all__ = ["CompleteCoordinates", "Outcome", "Receipt", "Submission", "visible_name"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompleteCoordinates(Coordinates):

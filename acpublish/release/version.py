@@ -12,8 +12,6 @@ from dataclasses import dataclass
 
 from acpublish.errors import VersionError
 
-__all__ = ["STAMP_TEXT_BYTES", "Version", "from_git", "next_development"]
-
 #: A text field of ``esp_app_desc_t`` has 32 bytes with its final NUL (``esp_app_desc.h``).
 STAMP_TEXT_BYTES = 31
 

@@ -270,7 +270,9 @@ class ImageSender:
             return await http.whole(send, status, headers)
         if served.size > self._objects.largest_bytes:
             if served.inflated is not None:
-                raise CatalogError("the gzip is too large to read", hint="Use a larger cache.")
+                raise CatalogError(
+                    "the gzip is too large to read", hint="Publish without --compress."
+                )
             file, state = await asyncio.to_thread(self._open, served)
             with file:
                 transfer.status = status

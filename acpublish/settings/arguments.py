@@ -21,8 +21,6 @@ from acpublish.release.secrets import SecretRules, parse_accepted
 from acpublish.settings import validators
 from acpublish.settings.setting_names import EXAMPLES, SPELLED
 
-__all__ = ["publish_options"]
-
 _Value = TypeVar("_Value")
 
 

@@ -10,10 +10,8 @@ from typing import Any
 
 from acpublish.errors import SettingsError, reason_of
 from acpublish.publishing.versions import parse_toml
-from acpublish.settings.layers import MOVE_IT, Layer, layer
+from acpublish.settings.layers import MOVE_IT, IgnoredValue, Layer, layer
 from acpublish.settings.setting_names import LISTS, NAMES, SWITCHES, nearest
-
-__all__ = ["file_layers", "user_file"]
 
 _FOLDER = "acpublish"
 _TYPES = {bool: "a yes or no", int: "a number", float: "a number", list: "a list", dict: "a table"}
@@ -97,15 +95,13 @@ def _layer(table: Mapping[str, Any], source: str, base: Path) -> Layer:
     for name in table:
         if name not in NAMES:
             raise SettingsError(f"{source}: {name!a} is not a setting", hint=nearest(name))
-    warnings: tuple[str, ...] = ()
+    ignored: tuple[IgnoredValue, ...] = ()
     if "token" in table:
-        warnings = (
-            f"the token in {source} is not used, because settings files get copied and shared. "
-            f"{MOVE_IT} token_file.",
-        )
+        problem = f"the token in {source} is not used, because settings files get copied and shared"
+        ignored = (IgnoredValue("token", problem, f"{MOVE_IT} token_file."),)
     values = {name: _text(name, value, source) for name, value in table.items() if name != "token"}
     file_layer = layer(values, lambda name: f"{name} in {source}", base=base)
-    return replace(file_layer, proposed=False, warnings=warnings)
+    return replace(file_layer, proposed=False, ignored=ignored)
 
 
 def _text(name: str, value: object, source: str) -> str:

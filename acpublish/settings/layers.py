@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from acpublish.errors import SettingsError
 from acpublish.settings.setting_names import NAMES, NOT_IN_INI, OPTIONS, nearest
-
-__all__ = ["Layer", "arguments", "environment", "flags", "ini", "layer"]
 
 _INI = "custom_ota_"
 #: What to do with a token in a settings file; the name of a setting completes the sentence.
@@ -17,6 +15,25 @@ MOVE_IT = (
     "Move it to the environment variable ACPUBLISH_TOKEN, or to a private file whose path you set "
     "as"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoredValue:
+    """A value in a source that is not used.
+
+    Attributes:
+        name: The name of the setting, or of an option that is not one.
+        problem: Why it is not used, as a phrase without a final full stop.
+        hint: What to do next, as a sentence.
+    """
+
+    name: str
+    problem: str
+    hint: str
+
+    def __str__(self) -> str:
+        """One line."""
+        return f"{self.problem}. {self.hint}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +49,7 @@ class Layer:
         variables: All environment variables, for settings that name some; never shown.
         proposed: Whether a hint proposes this source for a missing setting.
         stdin: Whether ``-`` as its token file is standard input.
-        warnings: Values in the source that are not used, each as a sentence.
+        ignored: The values in the source that are not used.
         environments: The environments of platformio.ini, if one must be chosen to see all options.
     """
 
@@ -43,7 +60,7 @@ class Layer:
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     proposed: bool = True
     stdin: bool = False
-    warnings: tuple[str, ...] = ()
+    ignored: tuple[IgnoredValue, ...] = ()
     environments: tuple[str, ...] = ()
 
     def in_full(self, name: str) -> str:
@@ -118,19 +135,23 @@ def ini(option: Callable[[str], str | None], project: Path, options: Iterable[st
         full_origin=lambda name: f"{_INI}{name} in platformio.ini",
         base=project,
     )
-    return replace(ini_layer, warnings=tuple(_ini_warnings(option, options)))
+    return replace(ini_layer, ignored=tuple(_ignored_options(option, options)))
 
 
-def _ini_warnings(option: Callable[[str], str | None], options: Iterable[str]) -> Iterable[str]:
+def _ignored_options(
+    option: Callable[[str], str | None], options: Iterable[str]
+) -> Iterator[IgnoredValue]:
     if (option(f"{_INI}token") or "").strip():
-        yield (
-            f"{_INI}token is not used, because platformio.ini is usually shared. "
-            f"{MOVE_IT} {_INI}token_file."
+        yield IgnoredValue(
+            "token",
+            f"{_INI}token is not used, because platformio.ini is usually shared",
+            f"{MOVE_IT} {_INI}token_file.",
         )
     for name in options:
         bare = name.removeprefix(_INI)
         if bare != name and bare not in NAMES:
-            yield f"{name} in platformio.ini is not a setting of acpublish. {nearest(bare, _INI)}"
+            problem = f"{name} in platformio.ini is not a setting of acpublish"
+            yield IgnoredValue(bare, problem, nearest(bare, _INI))
 
 
 def layer(

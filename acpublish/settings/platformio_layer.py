@@ -9,9 +9,7 @@ from pathlib import Path
 from acpublish.errors import SettingsError
 from acpublish.platformio_ini.reader import has_reference, read_project
 from acpublish.release import names
-from acpublish.settings.layers import Layer, ini, layer
-
-__all__ = ["project_layers"]
+from acpublish.settings.layers import IgnoredValue, Layer, ini, layer
 
 
 def project_layers(
@@ -50,15 +48,17 @@ def project_layers(
             else "Add one to platformio.ini, such as [env:d1_mini].",
         )
     selected = [environment] if environment else project.default_environments() or environments
-    unresolved: dict[str, str] = {}
+    unresolved: dict[str, IgnoredValue] = {}
 
     def option(key: str) -> str | None:
         values = {project.option(name, key) for name in selected}
         value = values.pop() if len(values) == 1 else None
         if value and has_reference(value):
-            unresolved[key] = (
+            unresolved[key] = IgnoredValue(
+                key.removeprefix("custom_ota_"),
                 f"{key} in platformio.ini is ignored: it contains ${{…}}, which only PlatformIO "
-                "can expand. Install acpublish alongside PlatformIO, or set the option elsewhere."
+                "can expand",
+                "Install acpublish alongside PlatformIO, or set the option elsewhere.",
             )
             return None
         return value
@@ -67,7 +67,7 @@ def project_layers(
     settings = ini(option, directory, options)
     settings = replace(
         settings,
-        warnings=(*settings.warnings, *unresolved.values()),
+        ignored=(*settings.ignored, *unresolved.values()),
         environments=tuple(selected) if len(selected) > 1 else (),
     )
     return (settings, _defaults(directory, option)) if defaults else (settings,)

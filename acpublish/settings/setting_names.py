@@ -2,19 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = [
-    "DEFAULTS",
-    "EXAMPLES",
-    "LISTS",
-    "NAMES",
-    "NOT_IN_INI",
-    "OPTIONS",
-    "PER_ENVIRONMENT",
-    "SPELLED",
-    "SWITCHES",
-    "nearest",
-]
-
 #: The names of the settings, without ``ACPUBLISH_``, ``custom_ota_`` and ``--``.
 NAMES = (
     "to",

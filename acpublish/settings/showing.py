@@ -8,8 +8,6 @@ from acpublish.redact import MASK, redact, redact_broken, without_query
 from acpublish.settings.setting_names import DEFAULTS, NAMES
 from acpublish.settings.values import Settings
 
-__all__ = ["Shown", "shown"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:

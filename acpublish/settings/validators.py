@@ -18,21 +18,6 @@ from acpublish.redact import has_bare_password, is_token
 from acpublish.release.names import IMAGE_KINDS, ImageKind
 from acpublish.release.version import Version
 
-__all__ = [
-    "SCAN_OFF",
-    "STDIN",
-    "address",
-    "boolean",
-    "chip",
-    "key_file",
-    "kind",
-    "secret_scan",
-    "token_from_file",
-    "token_from_stdin",
-    "version_source",
-    "version_variable",
-]
-
 #: A host with a port; a Windows drive has one letter.
 _WITHOUT_SCHEME = re.compile(
     r"(?:(?:[A-Za-z0-9-]+\.)+[A-Za-z0-9-]+|[A-Za-z0-9-]{2,}):\d{2,5}(?:/[\w/.-]*)?\Z"
@@ -82,7 +67,7 @@ def key_file(path: Path) -> Path:
     """Returns the file of a private key."""
     keys.refuse_key_itself(str(path))
     keys.require()
-    hint = "Use the PEM file of a private key: acpublish key create FILE creates one."
+    hint = "Use the PEM file of a private key: acpublish key create -o FILE creates one."
     if not path.is_file():
         raise SettingsError(f"there is no key file {path}", hint=hint)
     with contextlib.suppress(OSError), path.open("rb") as file:

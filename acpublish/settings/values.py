@@ -25,14 +25,12 @@ from acpublish.release.names import ImageKind
 from acpublish.release.secrets import SecretRules, parse_accepted
 from acpublish.settings import validators
 from acpublish.settings.config_files import file_layers
-from acpublish.settings.layers import Layer, environment
+from acpublish.settings.layers import IgnoredValue, Layer, environment
 from acpublish.settings.setting_names import DEFAULTS, EXAMPLES, PER_ENVIRONMENT, SPELLED
 from acpublish.settings.validators import SCAN_OFF, STDIN, token_from_file, token_from_stdin
 
 if TYPE_CHECKING:
     from acpublish.release.filenames import NamePattern
-
-__all__ = ["Settings", "command_settings", "files_of"]
 
 T = TypeVar("T")
 
@@ -55,9 +53,9 @@ class Settings:
         """All layers, in order of precedence."""
         return (*self._first, *self._files())
 
-    def warnings(self) -> tuple[str, ...]:
-        """Returns a sentence on each value in a layer that is not used."""
-        return tuple(dict.fromkeys(text for layer in self.layers for text in layer.warnings))
+    def ignored(self) -> tuple[IgnoredValue, ...]:
+        """Returns each value in a layer that is not used, once."""
+        return tuple(dict.fromkeys(value for layer in self.layers for value in layer.ignored))
 
     def origin(self, name: str) -> str | None:
         """Returns where a setting comes from, None if no layer has it."""

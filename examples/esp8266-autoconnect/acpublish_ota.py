@@ -1,4 +1,4 @@
-"""acpublish's hook: copy it next to platformio.ini, with extra_scripts = post:acpublish_ota.py."""
+"""acpublish's hook: copy it beside platformio.ini, then extra_scripts = post:acpublish_ota.py."""
 
 import sys
 

@@ -80,6 +80,7 @@ def test_the_server_refuses_with_the_name_of_the_clients_check(
     (finding, *_) = findings_of(examine(read(body), submission, ()))
     assert finding.check == name
     assert document["error"] == f"{name}: {finding.problem}"
+    assert document["check"] == name
     assert live.server.get("/update/lamp/c3").status == 404
 
 
@@ -129,6 +130,7 @@ def test_curl_is_held_to_the_slot_that_the_last_release_was_published_with(
     file.write_bytes(larger)
     status, document = curl(live, file, "slots/1.1.0/c3")
     assert (status, document["error"].partition(":")[0]) == (422, "slot")
+    assert document["check"] == "slot"
 
 
 def test_another_chip_than_an_earlier_release(live: Live) -> None:

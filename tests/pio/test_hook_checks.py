@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from acpublish.release.gzip_choice import sectors
 from tests.pio.conftest import MakeProject
 from tests.pio.hooked import C3, D1, ON_BUILD, edit_sketch, errors, hooked, published, visible
 from tests.pio.test_hook_versions import git
 
 pytestmark = pytest.mark.pio
 
+SUPPORT = Path(__file__).resolve().parents[1] / "support"
 ROOMY = "app0, app, ota_0, 0x10000, 1M\napp1, app, ota_1, , 1M\n"
 TIGHT = "app0, app, ota_0, 0x10000, 1M\napp1, app, ota_1, , 4K\n"
 
@@ -51,6 +53,29 @@ def test_the_partition_table_of_the_board_is_found_and_judged(
     assert (image.declared.slot_bytes, image.declared.debug) == (1024 * 1024, True)
     assert image.declared.flash_bytes == 4 * 1024 * 1024
     assert image.declared.layout
+
+
+def test_the_flash_that_an_esp8266_shares_is_found_and_judged(
+    make_project: MakeProject, catalog: Path
+) -> None:
+    # The core's scripts have such names; this one leaves 12 KiB in front of the filesystem.
+    script = "eagle.flash.512k480.ld"
+    content = (SUPPORT / "platform" / "ldscripts" / "esp8266.ld").read_text()
+    project = hooked(
+        *(make_project, catalog, D1, f"board_build.ldscript = ${{PROJECT_DIR}}/{script}"),
+        sources={script: content},
+    )
+
+    done = project.run("-t", "upload_ota")
+
+    assert done.ok, done.stdout
+    (image,) = published(catalog).values()
+    space = (512 - 480 - 20) * 1024
+    assert image.declared.ota_bytes == space
+    excess = 2 * sectors(image.size) - space
+    assert excess > 0
+    assert "acpublish: warning: ota-space: " in done.stdout
+    assert f"over the air: {excess} bytes too many" in done.stdout
 
 
 def test_changes_that_are_not_committed_do_not_get_to_stable(

@@ -163,6 +163,47 @@ def test_no_package_imports_another_that_imports_it() -> None:
     assert circles(packages) == []
 
 
+def defined_in(tree: ast.Module) -> set[str]:
+    """Returns the names that a module defines itself, as opposed to those that it imports."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+    return names
+
+
+def imported_past_the_definition(tree: ast.AST, defined: Mapping[str, Collection[str]]) -> set[str]:
+    """Returns the names that a module imports from another than the one that defines them."""
+    return {
+        f"{node.module}.{alias.name}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module in defined
+        for alias in node.names
+        if f"{node.module}.{alias.name}" not in defined
+        if alias.name not in defined[str(node.module)]
+    }
+
+
+def test_an_import_past_the_definition_is_noticed() -> None:
+    defined = {"p": {"f"}, "p.q": {"g"}}
+    tree = ast.parse("from p import f, g, q\nfrom p.q import f, g\nfrom other import x")
+    assert imported_past_the_definition(tree, defined) == {"p.g", "p.q.f"}
+    assert defined_in(ast.parse("import a\nfrom b import c\nD: int = 1\ndef e(): ...")) == {
+        "D",
+        "e",
+    }
+
+
+def test_names_are_imported_from_the_module_that_defines_them() -> None:
+    """Only acpublish/__init__.py passes names on, and it is for users."""
+    trees = {module_name(path): ast.parse(path.read_text()) for path in MODULES}
+    defined = {name: defined_in(tree) for name, tree in trees.items()}
+    past = {name: imported_past_the_definition(tree, defined) for name, tree in trees.items()}
+    assert {name: imports for name, imports in past.items() if imports} == {}
+
+
 def test_a_name_of_a_module_occurs_once() -> None:
     names = Counter(path.stem for path in MODULES if path.stem != "__init__")
     repeated = {name for name, count in names.items() if count > 1}

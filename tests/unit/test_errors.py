@@ -53,4 +53,7 @@ def test_a_reason_is_lower_case_and_has_no_path() -> None:
 
 
 def test_a_failed_check_has_its_name() -> None:
-    assert errors.CheckError("slot: too large", hint="Shrink it.").check == "slot"
+    assert errors.CheckError("it failed", hint="Shrink it.").check == ""
+    error = errors.CheckError("slot: too large", hint="Shrink it.", check="slot")
+    again = pickle.loads(pickle.dumps(error))
+    assert (again.check, again.problem, again.hint) == ("slot", error.problem, error.hint)

@@ -6,8 +6,6 @@ from acpublish.release.checks.facts import Check, Facts, Judgement, Lacks, Sever
 from acpublish.release.declared import flash_bytes
 from acpublish.release.gzip_choice import inflates, sectors
 
-__all__ = ["CHECKS"]
-
 #: From this share of the slot on, the next release may no longer fit.
 _NEARLY_FULL_PERCENT = 90
 

@@ -6,8 +6,6 @@ from acpublish.release import names
 from acpublish.release.checks.facts import Check, Facts, Judgement, Lacks, Severity, error, warning
 from acpublish.release.decision import choose
 
-__all__ = ["CHECKS"]
-
 
 def _dirty(facts: Facts) -> Judgement:
     if facts.channel is None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import Any, Protocol
 
 from acpublish.image.model import Image, Stamp
 from acpublish.keys import PublicKey
@@ -18,20 +19,9 @@ from acpublish.release.manifest import (
 )
 from acpublish.release.names import IMAGE_KINDS, ImageKind
 from acpublish.release.secret_search import SecretFound
+from acpublish.release.secrets import SecretRules
 from acpublish.release.signatures import submitted_statement
 from acpublish.release.submission import Submission
-
-__all__ = [
-    "Check",
-    "Facts",
-    "Finding",
-    "Judgement",
-    "Lacks",
-    "Result",
-    "Severity",
-    "error",
-    "warning",
-]
 
 
 class Severity(str, Enum):
@@ -72,6 +62,25 @@ class Lacks:
     what: str
 
 
+class Described(Protocol):
+    """What checks take from a submission, or from the options before there is one."""
+
+    @property
+    def declared(self) -> Declared:
+        """What only the client knows about the board and the build."""
+
+    @property
+    def secrets(self) -> SecretRules:
+        """How to treat secrets in the image."""
+
+    @property
+    def skipped_checks(self) -> Mapping[str, str]:
+        """The checks that are switched off, each with the reason."""
+
+    def as_arguments(self) -> dict[str, Any]:
+        """Returns the coordinates as keyword arguments."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts(Coordinates):
     """Everything that checks judge by; each None is a fact that is not known.
@@ -105,6 +114,25 @@ class Facts(Coordinates):
     skipped: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
+    def so_far(
+        cls,
+        image: Image,
+        described: Described,
+        releases: Iterable[Release] | None,
+        trusted_keys: Iterable[PublicKey] | None = None,
+    ) -> Facts:
+        """Returns what is known before an image is handed in; None is what is not known."""
+        return cls(
+            **described.as_arguments(),
+            image=image,
+            releases=None if releases is None else tuple(releases),
+            secrets_stop=described.secrets.severity == "error",
+            declared=described.declared,
+            skipped=described.skipped_checks,
+            trusted_keys=None if trusted_keys is None else tuple(trusted_keys),
+        )
+
+    @classmethod
     def of(
         cls,
         image: Image,
@@ -113,18 +141,12 @@ class Facts(Coordinates):
         trusted_keys: Iterable[PublicKey] | None = None,
     ) -> Facts:
         """Returns what is known when an image is published."""
-        return cls(
-            **submission.as_arguments(),
-            image=image,
-            releases=tuple(releases),
-            secrets_stop=submission.secrets.severity == "error",
+        return replace(
+            cls.so_far(image, submission, releases, trusted_keys),
             gzip=submission.compress,
             core=submission.provenance.get(PROVENANCE_CORE),
-            declared=submission.declared,
-            skipped=submission.skipped_checks,
             signatures=submission.signatures,
             stated=submitted_statement(image, submission),
-            trusted_keys=None if trusted_keys is None else tuple(trusted_keys),
         )
 
     @property

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from acpublish.release.checks.facts import Check, Facts, Judgement, Lacks, Severity, error, warning
 
-__all__ = ["CHECKS"]
-
 
 def _chip(facts: Facts) -> Judgement:
     image = facts.image
     if image.chip is None:
-        yield Lacks("the image's chip, which the image does not say")
+        yield Lacks("the image's chip, which its header does not show")
         return
     if facts.chip and facts.chip != image.chip:
         board = f"the board {facts.board}" if facts.board else "the board"

@@ -19,19 +19,6 @@ from acpublish.release.manifest import Release
 from acpublish.release.secret_search import SecretFound
 from acpublish.release.submission import Submission
 
-__all__ = [
-    "CHECKS",
-    "MAX_REASON_CHARACTERS",
-    "allowed_skips",
-    "examine",
-    "find_check",
-    "findings_of",
-    "not_run",
-    "parse_skips",
-    "raise_errors",
-    "run",
-]
-
 CHECKS: tuple[Check, ...] = (
     *sound.CHECKS,
     *identity.CHECKS,
@@ -117,12 +104,13 @@ def raise_errors(findings: Iterable[Finding]) -> tuple[str, ...]:
         The warnings, one line each, if there is no error.
 
     Raises:
-        CheckError: A finding is an error; the message begins with the check's name.
+        CheckError: A finding is an error.
     """
     warnings = []
     for finding in findings:
         if finding.severity is Severity.ERROR:
-            raise CheckError(f"{finding.check}: {finding.problem}", hint=finding.hint)
+            problem = f"{finding.check}: {finding.problem}"
+            raise CheckError(problem, hint=finding.hint, check=finding.check)
         warnings.append(str(finding))
     return tuple(warnings)
 

@@ -6,8 +6,6 @@ from acpublish.image.model import Image, Kind
 from acpublish.release.checks.facts import Check, Facts, Judgement, Severity, error
 from acpublish.wire import MAX_IMAGE_BYTES
 
-__all__ = ["CHECKS"]
-
 #: What each kind other than a plain application is, and what to do instead.
 _WRONG_KINDS: dict[Kind, tuple[str, str]] = {
     Kind.MERGED: (

@@ -6,8 +6,6 @@ from acpublish.release.checks.facts import Check, Facts, Finding, Judgement, Lac
 from acpublish.release.manifest import ReleaseSignature
 from acpublish.release.signatures import signed_by
 
-__all__ = ["CHECKS"]
-
 
 def _secrets(facts: Facts) -> Judgement:
     if facts.secrets is None:
@@ -122,9 +120,8 @@ _SIGNATURES = (
     Check(
         name="unsigned",
         severity=Severity.ERROR,
-        explanation="A release is signed if the last one for the same board was. A forgotten key "
-        "is found here, and not by a client that trusts it. This check needs the earlier "
-        "releases.",
+        explanation="A release is signed if the last one for the same board was. This finds "
+        "a forgotten key before clients reject the release. This check needs the earlier releases.",
         judge=_unsigned,
     ),
 )

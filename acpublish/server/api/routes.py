@@ -1,6 +1,7 @@
 """``/api/v1``: its routes, and the one table from errors to HTTP statuses.
 
-Every error is JSON: ``error``, ``hint`` and ``code``, which scripts may compare.
+Every error is JSON: ``error``, ``hint`` and ``code``, which scripts may compare; ``check`` is the
+name of a failed check.
 """
 
 from __future__ import annotations
@@ -142,7 +143,8 @@ async def _on_error(request: Request, error: Exception) -> Response:
         raise error
     status, code = status_of(error)
     if code not in _INTERNAL:
-        return _problem(status, error.problem, error.hint, code)
+        check = error.check if isinstance(error, errors.CheckError) else ""
+        return _problem(status, error.problem, error.hint, code, check)
     _log.error("%s", error)
     hint = "Check the server's log, or ask whoever runs it."
     return _problem(status, _INTERNAL[code], hint, code)
@@ -157,6 +159,8 @@ async def _on_wrong_method(request: Request, error: Exception) -> Response:
     return _problem(405, "this address does not accept this method", hint, "method")
 
 
-def _problem(status: int, problem: str, hint: str, code: str) -> Response:
+def _problem(status: int, problem: str, hint: str, code: str, check: str = "") -> Response:
     document = {"error": problem, "hint": hint, "code": code}
+    if check:
+        document["check"] = check
     return JSONResponse(document, status, headers=dict(_HEADERS.get(code, {})))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from acpublish.catalog import loose
+from acpublish.catalog import contents, loose
 from acpublish.catalog.beneath import Beneath, Parts
 from acpublish.catalog.contents import CatalogFiles, Directory, Entry, LooseFile, ReleaseFile
 from acpublish.catalog.directory import DirectoryCatalog
@@ -213,7 +213,7 @@ def test_what_is_being_copied_is_not_listed(
     assert listed(files)["cut.bin"].type == "file"
 
 
-def test_ten_thousand_files_are_opened_once(
+def test_ten_thousand_files_are_read_once(
     root: Path, files: CatalogFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (root / "0.bin").write_bytes(IMAGE)
@@ -227,15 +227,18 @@ def test_ten_thousand_files_are_opened_once(
         return real(beneath, name)
 
     monkeypatch.setattr(Beneath, "open", counting)
+    # A busy machine may need more than the usual time to read them.
+    monkeypatch.setattr(contents, "_READING_S", 600.0)
     assert len(listed(files)) == 10_000
-    assert len(opened) == 10_000
+    # Once for the headers, and once to read the image.
+    assert len(opened) == 20_000
     assert len(listed(files)) == 10_000
-    assert len(opened) == 10_000
+    assert len(opened) == 20_000
     (root / "1.bin").unlink()
     (root / "1.bin").write_bytes(images.esp32_image())
     assert listed(files)["1.bin"].family == "esp32"
     # The link that went away changed what the file system says of the other names' file.
-    assert len(opened) > 10_000
+    assert len(opened) > 20_000
 
 
 def test_the_state_is_not_shown_even_if_it_is_inside_and_settled(

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from acpublish.catalog import layout, snapshot
+from acpublish.catalog.contents import CatalogFiles, Directory
+from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.catalog.snapshot import ProductSnapshots
 from acpublish.errors import ManifestError
+from acpublish.keys import create_key
 from tests.unit.catalog.holding import put, submission
 
 
@@ -153,3 +160,82 @@ def test_what_is_withheld_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptu
             assert snapshots.product("lamp").releases == ()
     assert caplog.text.count("withheld: all releases of lamp: ") == 1
     assert snapshots.product("lamp").owned
+
+
+NASTY: tuple[Any, ...] = (
+    *(None, True, -1, 2**70, 10**4000, 1.5, float("inf"), float("nan"), "", "x" * 300),
+    *("\ud800", "a\0b\r\n", "../../x", "lamp-1.0.0_d1.bin", "9999-12-31T23:59:59Z", "0001-01-01"),
+    *([], ["\udfff"], {}, {"\ud800": "\ud800"}, {"stable": -(2**70)}, {"x": [[[[]]]]}),
+)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every place of a document."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, content in inner:
+        yield (*path, key)
+        if isinstance(content, (dict, list)):
+            yield from places(content, (*path, key))
+
+
+@pytest.mark.parametrize("trusting", [False, True])
+def test_whatever_is_in_one_manifest_hurts_that_release_alone(
+    tmp_path: Path, trusting: bool
+) -> None:
+    put(tmp_path, "1.0.0")
+    put(tmp_path, "2.0.0", compress=True)
+    path = manifest(tmp_path, "2.0.0")
+    whole = json.loads(path.read_bytes())
+    whole["later"] = "unknown"
+    if trusting:
+        DirectoryCatalog(tmp_path).trust.trust("lamp", create_key().public)
+    for place in [*places(whole), ("images", 0, "provenance", "core")]:
+        for value in NASTY if not trusting else ("\ud800", {"\ud800": "\ud800"}):
+            document = json.loads(json.dumps(whole))
+            target = document
+            for step in place[:-1]:
+                target = target[step]
+            target[place[-1]] = value
+            path.write_text(json.dumps(document))
+            catalog = DirectoryCatalog(tmp_path)
+            releases = catalog.releases("lamp")
+            catalog.repair()
+            for release in releases:
+                assert json.dumps(release.to_dict(), ensure_ascii=False, allow_nan=False).encode()
+            if trusting:
+                assert not [image for release in releases for image in release.images]
+                continue
+            assert "1.0.0" in {str(release.version) for release in releases}
+            first = catalog.find_file("lamp", "lamp-1.0.0_d1.bin")
+            assert first is not None
+            assert str(first[0].version) == "1.0.0"
+            files = CatalogFiles(catalog)
+            listed = files.entries(Directory(path=catalog.root / "lamp", product="lamp"))
+            assert "lamp-1.0.0_d1.bin" in {entry.name for entry in listed}
+
+
+def test_half_a_surrogate_pair_in_a_stored_manifest_stops_no_publish(tmp_path: Path) -> None:
+    put(tmp_path, "1.0.0")
+    path = manifest(tmp_path, "1.0.0")
+    document = json.loads(path.read_bytes())
+    document["images"][0]["provenance"] = {"imported_from": "caf\udce9.bin", "core": "\ud800"}
+    path.write_text(json.dumps(document))
+    put(tmp_path, "1.0.0", board="d2")
+    put(tmp_path, "2.0.0")
+    assert versions(ProductSnapshots(tmp_path)) == ["1.0.0", "2.0.0"]
+
+
+def test_with_a_clock_that_is_behind_manifests_are_still_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path)
+    real = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: real() - 10**15)
+    snapshots = ProductSnapshots(tmp_path)
+    before = snapshots.product("lamp")
+    assert snapshots.product("lamp") is not before
+    time.sleep(0.15)
+    settled = snapshots.product("lamp")
+    assert snapshots.product("lamp") is settled
+    put(tmp_path, "2.0.0")
+    assert versions(snapshots) == ["1.0.0", "2.0.0"]

@@ -214,7 +214,7 @@ def test_what_is_logged_is_a_warning_said_once(
     done = python(
         f"from acpublish.cli import main\nmain(['list', {str(catalog)!r}, '--path', 'lamp'])\n"
     )
-    assert done.stderr.startswith("acpublish: warning: left out: .acpublish/releases/lamp/")
+    assert done.stderr.startswith("acpublish: warning: not signed: .acpublish/releases/lamp/")
     assert len(done.stderr.splitlines()) == 1
 
 

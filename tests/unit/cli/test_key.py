@@ -130,7 +130,7 @@ def test_a_key_is_rotated_with_commands(
     assert early.status == 2
     assert "acpublish key resign" in early.error()
     resign = ("key", "resign", catalog, "--product", "lamp", "--key", "new.pem")
-    assert acpublish(*resign).out == "lamp: images signed 1, signed before 0\n"
+    assert acpublish(*resign).out == "lamp: 1 image signed, 0 already signed with this key\n"
     assert acpublish(*resign, "--json").json()["already"] == 1
     assert acpublish(*trust, "--remove", keys["old"]).out == f"lamp trusts key {keys['new']}\n"
     (entry,) = acpublish("list", catalog, "--path", "lamp", "--json").json()

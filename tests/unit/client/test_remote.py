@@ -139,6 +139,29 @@ def test_what_the_server_holds_is_compared(change: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("document", "check"),
+    [
+        ({"code": "check", "check": "slot"}, "slot"),
+        ({"code": "check"}, "dirty"),
+        ({"code": "check", "check": ["slot"]}, ""),
+        ({"code": "check", "check": "Not A Name"}, ""),
+        ({"code": "image"}, ""),
+        ({"code": "check", "error": "no name in front"}, ""),
+    ],
+)
+def test_the_check_that_failed_on_the_server_is_known(
+    document: dict[str, object], check: str
+) -> None:
+    answer = json.dumps({"error": "dirty: uncommitted changes", "hint": "Commit.", **document})
+    with (
+        scripted(json_answer(answer, "422 Check")) as server,
+        pytest.raises(CheckError) as caught,
+    ):
+        catalog(server.url).upload(IMAGE, SUBMISSION)
+    assert caught.value.check == check
+
+
+@pytest.mark.parametrize(
     ("script", "error", "words"),
     [
         (refused("409 Conflict", "1.0.0 has aa, not bb"), ConflictError, "1.0.0 has aa, not bb"),

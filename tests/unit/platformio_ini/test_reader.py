@@ -157,7 +157,7 @@ def builtin() -> BuiltinReader:
 
 
 def is_refused(reader: BuiltinReader, environment: str, name: str) -> bool:
-    """Tells whether our reader refuses an option, or shows the reference that leads nowhere."""
+    """Returns whether our reader refuses an option, or shows the reference that leads nowhere."""
     try:
         return has_reference(reader.option(environment, name) or "")
     except SettingsError:

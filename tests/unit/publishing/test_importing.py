@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,20 @@ def test_a_fault_names_the_file_and_the_next_run_completes(
     done = list(carry_out(plan_import(folder, options(catalog), catalog), catalog))
     outcomes = [one.publication.receipt.outcome for one in done if one.publication]
     assert outcomes == [Outcome.ALREADY_PUBLISHED, Outcome.PUBLISHED, Outcome.PUBLISHED]
+
+
+@pytest.mark.parametrize("name", [b"lamp_v2.0_caf\xe9.bin", b"lamp_v2.0_\x1b[2J.bin"])
+def test_a_name_that_no_response_could_contain_is_left_out_with_the_reason(
+    folder: Path, catalog: DirectoryCatalog, name: bytes
+) -> None:
+    (folder / os.fsdecode(name)).write_bytes(images.esp8266_image(seed=9))
+    given = options(catalog, product=names.product("lamp"))
+    plan = plan_import(folder, given, catalog)
+    refused = [entry for entry in plan if entry.error]
+    assert len(refused) == 1
+    assert "the name of the file" in str(refused[0].error)
+    assert "Rename the file" in str(refused[0].error)
+    assert len(list(carry_out(plan, catalog))) == len(VERSIONS)
 
 
 def test_a_file_that_goes_away_meanwhile(folder: Path, catalog: DirectoryCatalog) -> None:

@@ -350,3 +350,18 @@ def test_a_refused_version_is_not_tried_again(
     assert DirectoryCatalog(catalog).releases("lamp") == ()
     done = publish(catalog, built(5), on_build=True, signing_key=key)
     assert version_of(done) == "1.0.1-dev.4"
+
+
+def test_a_refused_version_from_git_is_not_tried_again(tmp_path: Path) -> None:
+    """A stamp without room for a whole digest has a number, which moves on past each refusal."""
+    key = tmp_path / "key.pem"
+    public = api.create_key(key)
+    catalog = tmp_path / "catalog"
+    catalog.mkdir()
+    source = git("10.20.30-beta.10", 100, changed=True)
+    unseen = [version_of(publish(catalog, built(seed), source, on_build=True)) for seed in range(4)]
+    api.trust_keys(catalog, product="lamp", add=public.pem)
+    assert DirectoryCatalog(catalog).releases("lamp") == ()
+    done = publish(catalog, built(5), source, on_build=True, signing_key=key)
+    assert version_of(done) not in unseen
+    assert on(catalog, "dev") == version_of(done)

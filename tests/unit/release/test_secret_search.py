@@ -63,7 +63,7 @@ def test_a_known_shape_is_found_and_masked(kind: str) -> None:
     ("text", "kind"),
     [
         (f"1234567890:AA{letters(33)}", "Telegram bot token"),
-        (f"mqtt://lamp:{letters(8)}@broker.example", "password in an address"),
+        (f"mqtt://lamp:{letters(8)}@broker.example", "password in a URL"),
         (f"-----BEGIN PRIVATE KEY-----\\n{KEY_BODY}\\n-----END PRIVATE KEY-----", "private key"),
         (f"-----BEGIN PRIVATE KEY-----{KEY_BODY}-----END PRIVATE KEY-----", "private key"),
         (f"-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n{KEY_BODY}", "private key"),

@@ -53,8 +53,8 @@ def test_variables_are_kept_but_never_shown() -> None:
 
 def test_options_that_are_no_settings_draw_a_warning() -> None:
     options = {"custom_ota_chanel": "x", "custom_other": "y", "custom_ota_chip": "z"}
-    (warning,) = ini(options.get, Path(), options).warnings
-    assert warning == (
+    (warning,) = ini(options.get, Path(), options).ignored
+    assert str(warning) == (
         "custom_ota_chanel in platformio.ini is not a setting of acpublish. "
         "Write custom_ota_channel, if that is what you mean."
     )
@@ -63,9 +63,9 @@ def test_options_that_are_no_settings_draw_a_warning() -> None:
 def test_a_token_in_platformio_ini_draws_a_warning_and_is_not_a_value() -> None:
     found = ini({"custom_ota_token": "s3cret"}.get, Path())
     assert found.values == {}
-    assert found.warnings == (
+    assert tuple(map(str, found.ignored)) == (
         "custom_ota_token is not used, because platformio.ini is usually shared. Move it to the "
         "environment variable ACPUBLISH_TOKEN, or to a private file whose path you set as "
         "custom_ota_token_file.",
     )
-    assert ini({"custom_ota_token": " "}.get, Path()).warnings == ()
+    assert ini({"custom_ota_token": " "}.get, Path()).ignored == ()

@@ -74,8 +74,10 @@ def test_what_is_filled_in(project: Path) -> None:
     assert found.text("product") == "attic"
     # Only a build knows a variable of SCons.
     assert found.text("core") is None
-    (warning,) = found.warnings()
-    assert "custom_ota_core in platformio.ini is ignored: it contains ${…}, which only" in warning
+    (warning,) = found.ignored()
+    assert "custom_ota_core in platformio.ini is ignored: it contains ${…}, which only" in str(
+        warning
+    )
     assert found.check_options().partitions == project / "attic.csv"
 
 
@@ -106,7 +108,7 @@ def test_an_option_that_is_no_setting_draws_a_warning(tmp_path: Path) -> None:
     (tmp_path / "platformio.ini").write_text(
         "[env:d1]\ncustom_ota_chanel = beta\ncustom_other = x\ncustom_ota_token = abcd1234\n"
     )
-    token, name = Settings(*project_layers(tmp_path)).warnings()
+    token, name = map(str, Settings(*project_layers(tmp_path)).ignored())
     assert "custom_ota_token is not used" in token
     assert "abcd1234" not in token
     assert "custom_ota_chanel in platformio.ini is not a setting" in name

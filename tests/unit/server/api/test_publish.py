@@ -270,6 +270,13 @@ def test_a_submission_without_anything_is_firmware_on_stable() -> None:
         (b"", {"declared": '{"slot_bytes": "x"}'}, "the header X-Acpublish-Declared"),
         (b"", {"skip_checks": '{"nonsense checks": ""}'}, "nonsense checks"),
         (b"", {"secrets": "[]"}, "secret"),
+        (b"", {"provenance": '{"branch": "caf\\udce9"}'}, "branch is not valid Unicode"),
+        (b"", {"provenance": '{"core": "2.7.4\\u0000"}'}, "core contains a control character"),
+        (b"", {"private": '{"\\ud800": "x"}'}, "private provenance: the name"),
+        (b"", {"private": '{"remote": "%s"}' % ("x" * 5000)}, "the limit is 4096"),
+        (b"", {"skip_checks": '{"dirty": "\\udce9"}'}, "the reason for dirty"),
+        (b"chip=%1b[2J", {}, "chip contains a control character"),
+        (b"chip=" + b"x" * 5000, {}, "chip is 5000 characters long"),
     ],
 )
 def test_an_invalid_part_is_named(query: bytes, headers: dict[str, str], problem: str) -> None:
