@@ -129,9 +129,12 @@ MAX_DEVICES_OF_PRODUCT = 20_000
 MAX_ROWS = 1000
 _FILESYSTEM = Mode.FILESYSTEM
 
-#: What a device runs: its board, the rule that was applied to it, and from its report the MD5, the
-#: SHA-256 and the version.
-Running = tuple[str | None, Rule, str | None, str | None, str | None]
+#: What the last decision showed about a device whose image is in no release.
+_MARKS = frozenset({Rule.RECEIVED_UNVERIFIED, Rule.NEVER_UPDATED})
+
+#: What a device runs: its board, the MD5 and SHA-256 that it reports, the version it claims, and a
+#: rule of ``_MARKS`` that applied.
+Running = tuple[str | None, str | None, str | None, str | None, Rule | None]
 
 
 class DeviceCounts:
@@ -177,8 +180,9 @@ class DeviceCounts:
             return
         if event.decision.rule is Rule.NO_TARGET and not self._knows(product, event.board):
             return
+        mark = event.decision.rule if event.decision.rule in _MARKS else None
         reported = (report.sketch_md5, report.sketch_sha256, report.version)
-        self._devices.put(product, device, (event.board, event.decision.rule, *reported))
+        self._devices.put(product, device, (event.board, *reported, mark))
 
     def _knows(self, product: str, board: str | None) -> bool:
         return self._has_board is not None and board is not None and self._has_board(product, board)
@@ -197,13 +201,13 @@ def adoptions(running: Iterable[Running], releases: Iterable[Release]) -> list[A
     """
     versions = RunningVersions(releases)
     counts: Counter[tuple[str, str | None, bool, bool]] = Counter()
-    for (board, rule, md5, sha256, claim), count in Counter(running).items():
+    for (board, md5, sha256, claim, mark), count in Counter(running).items():
         version = versions.of(board or "", md5, sha256, claim)
         unknown = version is None
-        unverified = unknown and rule is Rule.RECEIVED_UNVERIFIED
+        unverified = unknown and mark is Rule.RECEIVED_UNVERIFIED
         if unverified:
             version = str(Version.or_none(claim) or "") or None
-        never_updated = unknown and rule is Rule.NEVER_UPDATED
+        never_updated = unknown and mark is Rule.NEVER_UPDATED
         counts[board or "", version, unverified, never_updated] += count
     return [
         Adoption(

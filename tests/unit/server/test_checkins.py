@@ -110,7 +110,7 @@ def test_a_board_without_a_release_is_not_remembered() -> None:
     assert devices.running("lamp") == []
     # Its board is known, but its channel has nothing for it yet.
     heard(devices, "B", decision=NO_TARGET, version="1.0.0")
-    assert devices.running("lamp") == [("d1", Rule.NO_TARGET, None, None, "1.0.0")]
+    assert devices.running("lamp") == [("d1", None, None, "1.0.0", None)]
 
 
 def test_many_devices_are_aggregated_without_searching_all_releases(
