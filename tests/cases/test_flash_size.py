@@ -16,7 +16,7 @@ import pytest
 
 import acpublish
 from acpublish.emulator import flash
-from acpublish.emulator.profile import DeviceOptions, Result
+from acpublish.emulator.profile import DeviceOptions, UpdateResult
 from acpublish.emulator.request import update_request
 from acpublish.emulator.updater import run
 from tests.support import images
@@ -96,7 +96,7 @@ def test_case_10_the_log_says_what_the_device_refuses(
     publish("1.0.0", "16MB", compress=compress)
     outcome = run(DeviceOptions(chip_size=MEGABYTE), server.url, AUTOMATIC)
     assert (outcome.result, outcome.reason) == (
-        Result.FAILED,
+        UpdateResult.FAILED,
         "New Binary Does Not Fit Flash Size",
     )
     (line,) = reasons(server)
@@ -107,7 +107,7 @@ def test_case_10_the_log_says_what_the_device_refuses(
 def test_an_image_that_does_not_fit_is_said_to(server: RunningServer, publish: Publish) -> None:
     publish("1.0.0", "4MB")
     outcome = run(DeviceOptions(free_space=61_440), server.url, AUTOMATIC)
-    assert (outcome.result, outcome.reason) == (Result.FAILED, "Not Enough space")
+    assert (outcome.result, outcome.reason) == (UpdateResult.FAILED, "Not Enough space")
     esp32 = images.esp32_image("esp32", size=65_536)
     (Path(server.log_path).parent / "c3.bin").write_bytes(esp32)
     acpublish.publish(
@@ -118,7 +118,7 @@ def test_an_image_that_does_not_fit_is_said_to(server: RunningServer, publish: P
         version="1.0.0",
     )
     outcome = run(DeviceOptions(chip="esp32", free_space=0), server.url, "/update/plug/dev")
-    assert outcome.result is Result.FAILED
+    assert outcome.result is UpdateResult.FAILED
     first, second = reasons(server)
     assert "1.0.0 does not fit: the device has 61 kB free, the image needs 80 kB" in first
     assert "1.0.0 does not fit: the device has 0 kB free, the image needs 66 kB" in second

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import acpublish
-from acpublish.emulator.profile import DeviceOptions, Result
+from acpublish.emulator.profile import DeviceOptions, UpdateResult
 from acpublish.emulator.request import Running, update_request
 from acpublish.emulator.updater import run
 from acpublish.publishing.destinations import Destination, running_devices
@@ -52,7 +52,7 @@ def ended(server: RunningServer) -> str:
     return server.log()
 
 
-def poll(server: RunningServer, tmp_path: Path, claim: str, **more: Any) -> Result:
+def poll(server: RunningServer, tmp_path: Path, claim: str, **more: Any) -> UpdateResult:
     """Lets the software device request its filesystem once."""
     options = DeviceOptions(mode="spiffs", version=claim, flash=tmp_path / "fs.bin", **more)
     return run(options, server.url, FILES).result
@@ -65,16 +65,16 @@ def test_a_filesystem_is_written_once_whatever_is_claimed(
     files = {"board": "d1", "kind": "filesystem"}
     publish("1.0.0", images.littlefs(seed=1), **files)
     polls = [poll(server, tmp_path, claim) for _ in range(4)]
-    assert polls == [Result.UPDATED, *[Result.NO_UPDATE] * 3]
+    assert polls == [UpdateResult.UPDATED, *[UpdateResult.NO_UPDATE] * 3]
     # Another device, another release, another claim: each is sent.
-    assert poll(server, tmp_path, claim, mac="24:0A:C4:00:00:02") is Result.UPDATED
-    assert poll(server, tmp_path, "0.9.1") is Result.UPDATED
-    assert poll(server, tmp_path, "0.9.1") is Result.NO_UPDATE
+    assert poll(server, tmp_path, claim, mac="24:0A:C4:00:00:02") is UpdateResult.UPDATED
+    assert poll(server, tmp_path, "0.9.1") is UpdateResult.UPDATED
+    assert poll(server, tmp_path, "0.9.1") is UpdateResult.NO_UPDATE
     publish("1.1.0", images.littlefs(seed=2), **files)
     polls = [poll(server, tmp_path, "0.9.1") for _ in range(3)]
-    assert polls == [Result.UPDATED, *[Result.NO_UPDATE] * 2]
+    assert polls == [UpdateResult.UPDATED, *[UpdateResult.NO_UPDATE] * 2]
     # One that says what it has is never sent it again.
-    assert poll(server, tmp_path, "1.1.0") is Result.NO_UPDATE
+    assert poll(server, tmp_path, "1.1.0") is UpdateResult.NO_UPDATE
     log = ended(server)
     assert "received filesystem 1.1.0 and reports the same version as before" in log
     assert "it is sent again 24 hours later" in log
