@@ -21,8 +21,6 @@ import stat
 import sys
 from pathlib import Path
 
-__all__ = ["follow", "follow_made", "other_owner", "permission_hint"]
-
 _READ = 0o044
 _ENTER = 0o050
 

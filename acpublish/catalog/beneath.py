@@ -20,8 +20,6 @@ import stat
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-__all__ = ["MAX_PARTS", "Beneath", "Parts", "parts_of"]
-
 Parts = tuple[str, ...]
 Result = TypeVar("Result")
 

@@ -19,8 +19,6 @@ from acpublish import atomic
 from acpublish.catalog import layout
 from acpublish.errors import CatalogError
 
-__all__ = ["CatalogLock"]
-
 
 class CatalogLock:
     """The lock of one catalog directory."""

@@ -15,8 +15,6 @@ from acpublish.catalog.state import ensure_private
 from acpublish.errors import AcpublishError
 from acpublish.release.submission import Submission
 
-__all__ = ["PrivateProvenance"]
-
 _log = logging.getLogger(__name__)
 
 

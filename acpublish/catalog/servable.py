@@ -22,8 +22,6 @@ from acpublish.image.chain import ReadAt
 from acpublish.image.examine import GZIP_MAGIC, outline
 from acpublish.image.model import Kind, Outline
 
-__all__ = ["Use", "is_hidden", "signs_of_a_project", "use_of"]
-
 
 class Use(Enum):
     """What a hand-copied file may be used for."""

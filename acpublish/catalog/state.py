@@ -13,8 +13,6 @@ from pathlib import Path
 
 from acpublish.errors import SettingsError, reason_of
 
-__all__ = ["ensure_private", "state_dir"]
-
 
 def state_dir(catalog: Path, environ: Mapping[str, str]) -> Path:
     """Returns the default state folder of a catalog, by the XDG Base Directory Specification.

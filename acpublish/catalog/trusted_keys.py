@@ -36,8 +36,6 @@ from acpublish.release.signatures import (
     statement,
 )
 
-__all__ = ["Resigned", "TrustStore", "read_trusted_keys"]
-
 _FORMAT = 1
 _RESTORE = "Restore it from a backup, or remove it and trust the keys again (acpublish key trust)."
 

@@ -13,8 +13,6 @@ from acpublish.image.gzip import inflate
 from acpublish.image.model import Image, Kind
 from acpublish.image.reader import read
 
-__all__ = ["Change", "Comparison", "SegmentChange", "changes", "compare", "differing_bytes"]
-
 #: What is compared of an image as a whole; digests and sizes always differ and are shown elsewhere.
 _FACTS = ("kind", "chip", "flash_mode", "flash_size", "flash_frequency", "entry")
 _COUNT_BYTES = 1024 * 1024

@@ -19,8 +19,6 @@ from acpublish.image.model import Integrity, Kind
 from acpublish.image.shape import Findings
 from acpublish.image.sums import Digests
 
-__all__ = ["SdkShape", "parse"]
-
 #: The magic, and a count of segments that is always 4 (``IMAGE_V2_MAGIC``, ``IMAGE_V2_SEGMENT``).
 _MAGIC = b"\xea\x04"
 _CRC_BYTES = 4

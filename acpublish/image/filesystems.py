@@ -10,8 +10,6 @@ import struct
 
 from acpublish.image.chain import ReadAt
 
-__all__ = ["filesystem_name"]
-
 #: In the superblock of LittleFS (its ``SPEC.md``).
 _LITTLEFS_OFFSET = 8
 _LITTLEFS_TEXT = b"littlefs"

@@ -8,8 +8,6 @@ from __future__ import annotations
 from acpublish.errors import PartitionError
 from acpublish.image.partition_table import TABLE_BYTES, read_partitions
 
-__all__ = ["foreign_name"]
-
 #: The first bytes of formats that lie beside images in build folders and downloads.
 _MAGICS = (
     (b"\x7fELF", "an ELF file, which the linker makes"),

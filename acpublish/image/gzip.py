@@ -16,8 +16,6 @@ from acpublish.errors import WrongKindError
 from acpublish.image.model import Image, Kind, Signature
 from acpublish.image.signature_blocks import describe_esp8266
 
-__all__ = ["MAX_INFLATED_BYTES", "Inflated", "compress", "inflate"]
-
 #: The largest flash that either family maps for one image; a gzip of more bytes is refused.
 MAX_INFLATED_BYTES = 16 * 1024 * 1024
 #: Tells zlib to expect a gzip header and trailer.

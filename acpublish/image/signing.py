@@ -14,8 +14,6 @@ from acpublish.image.model import Image, Kind
 from acpublish.image.reader import read
 from acpublish.keys import PrivateKey, PublicKey
 
-__all__ = ["sign", "split_signed", "verify"]
-
 _LENGTH_BYTES = 4
 #: RSA keys of 2048 to 4096 bits (:data:`acpublish.keys.RSA_BITS`).
 _SIGNATURE_BYTES = range(256, 513)

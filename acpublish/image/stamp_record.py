@@ -5,8 +5,6 @@ Every build links the record in, so this module imports nothing else.
 
 from __future__ import annotations
 
-__all__ = ["ESP8266_RECORD_MAGIC", "STAMP_FIELD_BYTES", "blank_record", "fits"]
-
 #: Both the app descriptor and the record have 32 bytes for each string, with a NUL at the end
 #: (``esp_app_desc.h``).
 STAMP_FIELD_BYTES = 32

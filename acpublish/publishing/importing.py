@@ -45,8 +45,6 @@ from acpublish.release.names import ChannelName, ImageKind
 from acpublish.release.text import text_fault
 from acpublish.release.version import Version
 
-__all__ = ["ARCHIVE", "BETA", "Imported", "carry_out", "plan_import"]
-
 #: Where images go that are older than the one that is offered.
 ARCHIVE = ChannelName("archive")
 #: Where pre-releases go.

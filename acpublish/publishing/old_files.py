@@ -32,8 +32,6 @@ from acpublish.release.names import ImageKind
 from acpublish.release.version import Version
 from acpublish.release.written_versions import version_in
 
-__all__ = ["OldFile", "old_files", "read_old_file", "version_order"]
-
 _T = TypeVar("_T")
 
 #: ESP-IDF gives a project without a version "1" (``project.cmake``): a version has two numbers.

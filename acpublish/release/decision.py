@@ -28,20 +28,6 @@ from acpublish.release.names import ImageKind
 from acpublish.release.version import Version
 from acpublish.wire import Family, Mode, Report
 
-__all__ = [
-    "Decision",
-    "Rule",
-    "Target",
-    "Verdict",
-    "choose",
-    "decide_file",
-    "decide_update",
-    "is_known",
-    "kind_wanted",
-    "reports_version",
-    "runs",
-]
-
 
 class Verdict(str, Enum):
     """What the response is: OFFER is 200, UP_TO_DATE is 304, NOTHING is 404, REFUSE is 403."""

@@ -9,8 +9,6 @@ import json
 import math
 from typing import Any
 
-__all__ = ["LARGEST_NUMBER", "loads", "nesting"]
-
 #: What other programs can read as a number; a longer one takes quadratic time to write.
 LARGEST_NUMBER = 2**63 - 1
 

@@ -8,18 +8,6 @@ from __future__ import annotations
 
 import re
 
-__all__ = [
-    "FILESYSTEM",
-    "HARDWARE",
-    "MAYBE_PRERELEASE",
-    "PRERELEASE",
-    "first_date",
-    "is_hardware",
-    "is_prerelease",
-    "is_stray",
-    "without_dates",
-]
-
 #: Words that only versions before a release have.
 PRERELEASE = "alpha|beta|rc|pre|preview|prerelease|dev|devel|nightly|snapshot|canary|unstable|dirty"
 #: Words that a version before a release may have, but a board or a variant as well.

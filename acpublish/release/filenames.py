@@ -20,8 +20,6 @@ from acpublish.release import names
 from acpublish.release.version import Version
 from acpublish.release.written_versions import FIELD, Written, version_in, written_versions
 
-__all__ = ["SUFFIXES", "NamePattern", "Named", "hardware_in", "narrowed", "says_filesystem"]
-
 #: The names of images end in one of these, in any case of letters.
 SUFFIXES = (".bin", ".bin.gz", ".littlefs", ".spiffs")
 _SUFFIX = ".bin"

@@ -30,15 +30,6 @@ if TYPE_CHECKING:
     from acpublish.release.version import Version
     from acpublish.wire import Report
 
-__all__ = [
-    "Form",
-    "choose_form",
-    "core",
-    "core_of_framework",
-    "inflates",
-    "sectors",
-]
-
 #: The first core whose eboot inflates a gzip (release notes of core 2.7.0).
 _FIRST_THAT_INFLATES = (2, 7)
 _CORE = re.compile(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})\Z", re.ASCII)

@@ -27,8 +27,6 @@ from acpublish.release.manifest import Release
 from acpublish.release.names import ImageKind
 from acpublish.wire import Mode, Report
 
-__all__ = ["RETRY_AFTER_S", "Received", "after_receiving", "same_claim"]
-
 #: A filesystem that did not arrive is sent again after this time. Writing one a day is far from
 #: wearing out a flash chip, which takes 10,000 writes and more.
 RETRY_AFTER_S = 24 * 60 * 60.0

@@ -9,8 +9,6 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping
 
-__all__ = ["MAX_NAME_CHARACTERS", "MAX_VALUE_CHARACTERS", "cleaned", "mapping_fault", "text_fault"]
-
 MAX_NAME_CHARACTERS = 64
 #: The hook shortens lists of libraries and flags to a quarter of this.
 MAX_VALUE_CHARACTERS = 4096

@@ -17,8 +17,6 @@ from acpublish.errors import VersionError
 from acpublish.release import filename_words as words
 from acpublish.release.version import Version
 
-__all__ = ["FIELD", "VersionReading", "Written", "version_in", "written_versions"]
-
 #: Not after a letter or digit, nor in the middle of a dotted number.
 _START = r"(?<![^\W_])(?<![0-9]\.)"
 _END = r"(?![^\W_])"

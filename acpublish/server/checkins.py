@@ -25,17 +25,6 @@ from acpublish.release.manifest import Release
 from acpublish.release.version import Version
 from acpublish.wire import NO_MAC, Mode, Report
 
-__all__ = [
-    "MAX_ROWS",
-    "CheckIn",
-    "CheckIns",
-    "Delivered",
-    "DeviceCounts",
-    "Event",
-    "Listener",
-    "adoptions",
-]
-
 _log = logging.getLogger(__name__)
 
 

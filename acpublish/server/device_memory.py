@@ -25,8 +25,6 @@ from acpublish.release.received import Received, after_receiving
 from acpublish.server.checkins import CheckIn, Delivered, Event
 from acpublish.wire import NO_MAC, Mode, Report
 
-__all__ = ["DeviceMemory"]
-
 _log = logging.getLogger(__name__)
 
 #: About 10 MB of deliveries, and 5 MB of devices that were reported.

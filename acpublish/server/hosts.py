@@ -26,8 +26,6 @@ from acpublish.server.http import Request, Send
 from acpublish.server.sockets import is_own_address, machine_names
 from acpublish.server.tokens import Tokens, bearer
 
-__all__ = ["MISDIRECTED", "HostGuard", "OwnHosts", "host_of"]
-
 #: Status and code of a response to a request for another host (RFC 9110, section 15.5.20).
 MISDIRECTED = (421, "misdirected")
 #: The method of the one request that changes something. Its route serves nobody without a token.

@@ -13,8 +13,6 @@ from urllib.parse import quote
 from acpublish.server.http import Headers, Request
 from acpublish.wire import MAX_IMAGE_HEADER_BYTES
 
-__all__ = ["head_bytes", "image_headers", "part_headers", "requested_range"]
-
 #: Status line (200), Date, Connection and the empty line, which uvicorn adds.
 _ADDED_BYTES = 17 + 37 + 19 + 2
 _RANGE = re.compile(rb"bytes=(\d{0,18})-(\d{0,18})\Z")

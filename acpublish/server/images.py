@@ -38,8 +38,6 @@ from acpublish.server.image_headers import (
 )
 from acpublish.wire import Family
 
-__all__ = ["ImageSender", "Served", "Transfer", "of_compressed", "of_image", "of_release"]
-
 _MAX_SERVED = 10_000
 _MAX_COMPARED = 10_000
 _NOT_FIRMWARE = (Kind.UNKNOWN, Kind.FILESYSTEM)

@@ -16,8 +16,6 @@ import time
 from collections import deque
 from typing import TextIO
 
-__all__ = ["LogHandler", "LogWriter"]
-
 #: What may wait to be written: seconds of the access log of a busy server.
 QUEUE_BYTES = 1024 * 1024
 #: How long the end of the server waits for the rest of the log.

@@ -44,8 +44,6 @@ except ImportError as error:
         hint="Install it: pip install 'acpublish[server]'.",
     ) from error
 
-__all__ = ["configure", "level_of", "serve"]
-
 _log = logging.getLogger("acpublish.server")
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)

@@ -36,8 +36,6 @@ from acpublish.server.http import Request, Send
 from acpublish.server.images import ImageSender, Served, Transfer
 from acpublish.wire import UPDATE_PREFIX, Mode, Report
 
-__all__ = ["DecisionCache", "Updates"]
-
 _log = logging.getLogger(__name__)
 
 _PREFIX = UPDATE_PREFIX.encode()

@@ -53,13 +53,6 @@ from acpublish.wire import (
     SKIP_CHECKS_HEADER,
 )
 
-__all__ = [
-    "ForbiddenError",
-    "PublishRoute",
-    "TooLargeError",
-    "read_submission",
-]
-
 #: One upload may take this long in all, and pause this long.
 UPLOAD_DEADLINE_S = 300.0
 UPLOAD_PAUSE_S = 30.0

@@ -16,8 +16,6 @@ from acpublish.release.manifest import Release
 from acpublish.server.cache import AnswerCache
 from acpublish.server.checkins import MAX_ROWS, DeviceCounts, adoptions
 
-__all__ = ["ReadRoutes"]
-
 
 class ReadRoutes:
     """Responds with documents about products."""

@@ -29,8 +29,6 @@ from acpublish.server.http import App
 from acpublish.server.tokens import Tokens, TokensError
 from acpublish.wire import READ_ONLY_CODE, TOKENS_CODE
 
-__all__ = ["CODES", "create_api", "status_of"]
-
 _log = logging.getLogger(__name__)
 
 #: The first class that matches decides, so a narrower one comes before its family.

@@ -19,8 +19,6 @@ from typing import Any
 
 from acpublish.errors import RequestError
 
-__all__ = ["BusyError", "Upload", "Uploads"]
-
 #: Each upload is in memory until it has been checked: at most 512 MiB with images of 32 MiB, of
 #: which one token can cause half.
 PARALLEL_UPLOADS = 16
