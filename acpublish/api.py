@@ -20,8 +20,9 @@ from acpublish.image.stamper import stamp as stamp_bytes
 from acpublish.keyfiles import KeySource, any_key, private_key, public_key
 from acpublish.keys import Algorithm, PublicKey, is_key_id
 from acpublish.keys import create_key as new_key
+from acpublish.output_files import write_file, write_secret
 from acpublish.publishing.destinations import open_catalog
-from acpublish.publishing.image_files import read_file, write_file, write_secret
+from acpublish.publishing.image_files import read_file
 from acpublish.publishing.options import CheckOptions, PublishOptions
 from acpublish.publishing.partitions import read_table
 from acpublish.publishing.publish import preflight, publish_image

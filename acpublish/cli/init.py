@@ -21,7 +21,7 @@ from acpublish.init.platformio import (
     project_change,
     undo_change,
 )
-from acpublish.publishing.image_files import write_file
+from acpublish.output_files import write_file
 from acpublish.redact import redact
 from acpublish.release.secrets import masked_option
 from acpublish.settings import validators

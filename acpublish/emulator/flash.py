@@ -10,12 +10,12 @@ import hashlib
 import zlib
 from pathlib import Path
 
-from acpublish import atomic
 from acpublish.emulator.profile import FLASH_MODES, DeviceOptions
 from acpublish.emulator.request import Running
 from acpublish.errors import SettingsError, reason_of
 from acpublish.image.model import Kind
 from acpublish.image.reader import read
+from acpublish.output_files import write_file
 
 _MODE_OFFSET = 2
 _SECTOR_BYTES = 4096
@@ -123,5 +123,4 @@ def store(path: Path, content: bytes) -> None:
     Raises:
         SettingsError: It cannot be written.
     """
-    with atomic.as_settings_error(path, hint="Use a file in a directory that you can write to."):
-        atomic.write(path, content, mode=0o666)
+    write_file(path, content, hint="Use another file with --flash.")
