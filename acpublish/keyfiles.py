@@ -6,6 +6,7 @@ name the file and never show any of its content.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -17,8 +18,8 @@ from acpublish.keys import (
     is_private,
     read_private_key,
     read_public_key,
-    refuse_key_itself,
 )
+from acpublish.redact import may_be_key
 
 #: A path, or the content of a PEM file.
 KeySource = str | bytes | Path
@@ -48,6 +49,24 @@ def public_key(source: KeySource | PublicKey) -> PublicKey:
 def any_key(source: KeySource) -> PublicKey:
     """Reads the public half of a private or public key; raises as :func:`private_key` does."""
     return _read(source, _public_half)
+
+
+def is_key_itself(path: str) -> bool:
+    """Returns whether the path of a key's file may be a key, so that it must not be shown."""
+    return may_be_key(path) and not os.path.isfile(path)  # noqa: PTH113 - it never raises an error
+
+
+def refuse_key_itself(path: str) -> None:
+    """Refuses a key that was passed instead of the path of its file, and shows nothing of it.
+
+    Raises:
+        SettingsError: The path may be a key.
+    """
+    if is_key_itself(path):
+        raise SettingsError(
+            "there is no such key file, and this may be a key itself, not the path of its file",
+            hint="Write the key to a file that only you can read (chmod 600), and use its path.",
+        )
 
 
 def is_pem(source: object) -> bool:

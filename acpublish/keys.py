@@ -118,19 +118,6 @@ def is_private(pem: bytes) -> bool:
     return _PRIVATE in pem
 
 
-def refuse_key_itself(path: str) -> None:
-    """Refuses a key that was passed instead of the path of its file, and shows nothing of it.
-
-    Raises:
-        SettingsError: The path is a key.
-    """
-    if "-----BEGIN" in path:
-        raise SettingsError(
-            "it is a key itself, not the path of its file",
-            hint="Write the key to a file that only you can read (chmod 600), and use its path.",
-        )
-
-
 def read_private_key(pem: bytes) -> PrivateKey:
     """Reads a private key.
 

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from acpublish import keys
+from acpublish import keyfiles, keys
 from acpublish.errors import SettingsError, VersionError, reading
 from acpublish.redact import has_bare_password, is_token
 from acpublish.release.names import IMAGE_KINDS, ImageKind
@@ -65,7 +65,7 @@ def address(text: str) -> str:
 
 def key_file(path: Path) -> Path:
     """Returns the file of a private key."""
-    keys.refuse_key_itself(str(path))
+    keyfiles.refuse_key_itself(str(path))
     keys.require()
     hint = "Use the PEM file of a private key: acpublish key create -o FILE creates one."
     if not path.is_file():
