@@ -17,7 +17,7 @@ from acpublish.image.model import Image
 from acpublish.image.partition_table import PartitionTable
 from acpublish.image.reader import read
 from acpublish.image.stamper import stamp as stamp_bytes
-from acpublish.keyfiles import KeySource, any_key, private_key, public_key
+from acpublish.keyfiles import KeySource, any_key, private_key, public_key, refuse_overwriting
 from acpublish.keys import Algorithm, PublicKey, is_key_id
 from acpublish.keys import create_key as new_key
 from acpublish.output_files import write_file, write_secret
@@ -230,6 +230,7 @@ def sign(path: _Path, *, key: KeySource, output: _Path) -> tuple[Image, str]:
     """
     data = read_file(Path(path))
     signer = private_key(key)
+    refuse_overwriting(key, Path(output))
     signed = signing.sign(data, signer)
     write_file(Path(output), signed)
     return read(signed), signer.public.id
@@ -334,12 +335,18 @@ def trust_keys(
         (True, ())
     """
     opened = _directory(catalog)
-    withheld: tuple[str, ...] = ()
-    if add is not None:
-        withheld = opened.trust.trust(product, public_key(add), confirmed=confirmed)
+    # Everything is read before the first change, so that a mistake changes nothing.
+    added = None if add is None else public_key(add)
+    removed = None
     if remove is not None:
-        key_id = str(remove) if is_key_id(remove) else public_key(remove).id
-        withheld = opened.trust.distrust(product, key_id, force=force, confirmed=confirmed)
+        removed = str(remove) if is_key_id(remove) else public_key(remove).id
+        if added is None or removed != added.id:
+            opened.trust.need_trusted(product, removed)
+    withheld: tuple[str, ...] = ()
+    if added is not None:
+        withheld = opened.trust.trust(product, added, confirmed=confirmed)
+    if removed is not None:
+        withheld = opened.trust.distrust(product, removed, force=force, confirmed=confirmed)
     return opened.trusted_keys(product), withheld
 
 

@@ -6,6 +6,7 @@ name the file and never show any of its content.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -72,6 +73,22 @@ def refuse_key_itself(path: str) -> None:
 def is_pem(source: object) -> bool:
     """Returns whether this is the content of a PEM file, not the path of one."""
     return isinstance(source, bytes) or (isinstance(source, str) and _PEM_BEGINS in source)
+
+
+def refuse_overwriting(source: KeySource, output: Path) -> None:
+    """Refuses an output that is the file of a key, even under another name.
+
+    Raises:
+        SettingsError: It is.
+    """
+    same = False
+    # The output need not exist, and a PEM is not a file.
+    with contextlib.suppress(OSError, ValueError):
+        same = not isinstance(source, bytes) and Path(source).samefile(output)
+    if same:
+        raise SettingsError(
+            f"{output} is the file of the key, which would be lost", hint="Write to another file."
+        )
 
 
 def _public_half(pem: bytes) -> PublicKey:

@@ -14,7 +14,7 @@ import importlib.util
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from acpublish.errors import MissingExtraError, SettingsError
 
@@ -98,8 +98,14 @@ def create_key(algorithm: Algorithm = "ecdsa-p256") -> PrivateKey:
     """Creates a new key.
 
     Raises:
+        SettingsError: There is no such algorithm.
         MissingExtraError: cryptography is not installed.
     """
+    known = get_args(Algorithm)
+    if algorithm not in known:
+        raise SettingsError(
+            f"{algorithm!a} is not an algorithm of keys", hint=f"Use {' or '.join(known)}."
+        )
     require()
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
