@@ -47,11 +47,11 @@ def as_settings_error(path: Path, *, hint: str) -> Iterator[None]:
         hint: What to do next, as a sentence.
 
     Raises:
-        SettingsError: The block raised an ``OSError``.
+        SettingsError: The block raised an ``OSError``, or a ``ValueError`` because of the path.
     """
     try:
         yield
-    except OSError as error:
+    except (OSError, ValueError) as error:
         problem = f"{path} cannot be written: {reason_of(error)}"
         raise SettingsError(problem, hint=hint) from error
 

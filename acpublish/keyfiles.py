@@ -12,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from acpublish.errors import AcpublishError, SettingsError, reading
+from acpublish.errors import AcpublishError, SettingsError
+from acpublish.input_files import read_bounded
 from acpublish.keys import (
     PrivateKey,
     PublicKey,
@@ -25,6 +26,9 @@ from acpublish.redact import may_be_key
 #: A path, or the content of a PEM file.
 KeySource = str | bytes | Path
 
+#: Many times the longest RSA key, with the lines that openssl may write above a key.
+_MAX_KEY_BYTES = 64 * 1024
+_OTHER_KEY = "Use the PEM file of a key; 'acpublish key create' creates one."
 _PEM_BEGINS = "-----BEGIN "
 _Key = TypeVar("_Key", PrivateKey, PublicKey)
 
@@ -101,15 +105,18 @@ def _read(source: KeySource, reader: Callable[[bytes], _Key]) -> _Key:
     if isinstance(source, str) and is_pem(source):
         return reader(source.encode())
     path = Path(source)
-    data = _content(path)
+    data = content(path)
     try:
         return reader(data)
     except AcpublishError as error:
         raise type(error)(f"{path}: {error.problem}", hint=error.hint) from error
 
 
-def _content(path: Path) -> bytes:
+def content(path: Path, *, hint: str = _OTHER_KEY) -> bytes:
+    """Returns the bytes of a key's file.
+
+    Raises:
+        SettingsError: It cannot be read, is too large, or the path may be a key itself.
+    """
     refuse_key_itself(str(path))
-    hint = "Use the PEM file of a key; 'acpublish key create' creates one."
-    with reading(f"the key {path}", SettingsError, hint=hint):
-        return path.read_bytes()
+    return read_bounded(path, _MAX_KEY_BYTES, SettingsError, hint=hint, name=f"the key {path}")

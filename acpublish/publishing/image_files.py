@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from acpublish.errors import NotAnImageError, reading
+from acpublish.errors import NotAnImageError
+from acpublish.input_files import read_bounded
 
 #: Twice the largest flash chip that the image header knows (``esp_image_format.h``).
 _LARGEST_BYTES = 256 * 1024 * 1024
@@ -17,11 +18,4 @@ def read_file(path: Path) -> bytes:
         NotAnImageError: It cannot be read, or is larger than any flash chip.
     """
     hint = "Use the file of an image, such as PlatformIO's firmware.bin."
-    with reading(str(path), NotAnImageError, hint=hint), path.open("rb") as file:
-        data = file.read(_LARGEST_BYTES + 1)
-    if len(data) > _LARGEST_BYTES:
-        raise NotAnImageError(
-            f"{path} is larger than {_LARGEST_BYTES // 2**20} MiB, more than any flash chip holds",
-            hint="Use the file of an image, such as PlatformIO's firmware.bin.",
-        )
-    return data
+    return read_bounded(path, _LARGEST_BYTES, NotAnImageError, hint=hint)

@@ -86,3 +86,12 @@ def test_a_file_may_have_a_name_like_a_key(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     Path("MIGRATED.pem").write_bytes(PRIVATE)
     assert private_key("MIGRATED.pem").public.id == KEY.public.id
+
+
+def test_a_key_file_is_read_up_to_a_limit(tmp_path: Path) -> None:
+    (tmp_path / "endless").write_bytes(PRIVATE + b" " * 70_000)
+    for read in (private_key, public_key, any_key, key_file):
+        with pytest.raises(SettingsError, match="larger than 64 KiB"):
+            read(tmp_path / "endless")
+        with pytest.raises(SettingsError, match="cannot be read: embedded null byte"):
+            read(Path("a\0b"))

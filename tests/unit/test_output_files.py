@@ -82,3 +82,9 @@ def test_a_secret_never_replaces_a_file(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be written: file exists"):
         write_secret(path, b"secret")
     assert path.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a\0b"])
+def test_a_path_that_cannot_be_is_an_ordinary_error(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SettingsError, match="cannot be written"):
+        write_file(tmp_path / name, b"new")

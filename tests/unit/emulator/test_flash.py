@@ -56,3 +56,11 @@ def test_only_a_file_is_replaced_by_what_was_flashed(tmp_path: Path) -> None:
     store(tmp_path / "link", b"image")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "flash.bin").read_bytes() == b"image"
+
+
+def test_a_flash_file_is_no_larger_than_the_chip(tmp_path: Path) -> None:
+    (tmp_path / "flash").write_bytes(b"x" * (1 << 20))
+    with pytest.raises(SettingsError, match=r"the flash file .* is larger than 512 KiB"):
+        load(DeviceOptions(flash=tmp_path / "flash", chip_size=512 * 1024))
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load(DeviceOptions(flash=tmp_path / ("a" * 300)))
