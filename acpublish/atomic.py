@@ -86,7 +86,7 @@ def _path_of(error: OSError) -> str | None:
 
 def _hint(error: OSError, root: Path) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "Free some space on its file system; nothing was published."
+        return "Free some space on its file system; nothing was changed."
     if error.errno in (errno.EACCES, errno.EPERM):
         return ownership.permission_hint(Path(_path_of(error) or root), root)
     if error.errno == errno.EROFS:
@@ -95,7 +95,7 @@ def _hint(error: OSError, root: Path) -> str:
         return f"Create it first: mkdir -p {root}"
     if error.errno in (errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
         return "Use a directory, and move away whatever blocks the path inside it."
-    return "Check the file system it is on; nothing was published."
+    return "Check the file system it is on; nothing was changed."
 
 
 def write(

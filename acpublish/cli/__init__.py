@@ -168,4 +168,6 @@ def _drop_output() -> None:
 def _usage(error: click.UsageError) -> str:
     command = error.ctx.command_path if error.ctx else "acpublish"
     message = " ".join(error.format_message().split()).rstrip(".")
-    return f"{message}. See {command} --help."
+    # A question that click asks, as in "Did you mean '--to'?", already ends its sentence.
+    end = "" if message.endswith("?") else "."
+    return f"{message}{end} See {command} --help."

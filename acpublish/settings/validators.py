@@ -110,6 +110,11 @@ def version_variable(name: str, text: str) -> str:
         name: The variable.
         text: Its value; empty if it is not set.
     """
+    if not name.strip():
+        raise VersionError(
+            "env: does not name an environment variable",
+            hint="Write the name after it, as in env:VERSION.",
+        )
     # CI systems pass a tag unchanged, such as v1.2.3.
     bare = text.strip().removeprefix("v")
     if not bare:

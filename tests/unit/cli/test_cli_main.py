@@ -280,3 +280,17 @@ def test_an_error_without_a_file_is_not_taken_for_the_output(
     said = acpublish("inspect", firmware)
     assert said.status == 70
     assert "internal error in acpublish (OSError)" in said.error()
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("publish x --too y", "Did you mean '--to'? See acpublish publish --help."),
+        ("device http://h:1?a=b /x", "the URL has a query without a path. Write a /"),
+        ("init --arduino-cli --undo", "--arduino-cli cannot be combined with other options."),
+        ("init --arduino x --to y", "--arduino can be combined only with --undo."),
+        ("check x --skip-check signature=no", "It protects devices; see acpublish check"),
+    ],
+)
+def test_what_a_wrong_call_is_told(acpublish: CommandLine, words: str, line: str) -> None:
+    assert line in acpublish(*shlex.split(words)).error()
