@@ -74,7 +74,7 @@ def read_partition_table(path: _Path) -> PartitionTable:
     return read_table(Path(path))
 
 
-def stamp(path: _Path, *, product: str, version: str, output: _Path) -> Image:
+def stamp(path: _Path, *, product: str, version: str | Version, output: _Path) -> Image:
     """Writes a copy of an image with product and version stamped into it.
 
     Args:
@@ -101,7 +101,7 @@ def stamp(path: _Path, *, product: str, version: str, output: _Path) -> Image:
         lamp 1.2.3
     """
     data = read_file(Path(path))
-    stamped = stamp_bytes(data, names.product(product), str(Version.parse(version)))
+    stamped = stamp_bytes(data, names.product(product), str(Version.parse(str(version))))
     write_file(Path(output), stamped)
     return read(stamped)
 

@@ -335,3 +335,25 @@ def test_a_folder_without_releases_stays_as_it_is(tmp_path: Path, catalog: Path)
     result = acpublish.resign(catalog, product="lamp", key=tmp_path / "key.pem")
     assert (result.signed, result.already, result.verified) == ((), 0, False)
     assert list(catalog.iterdir()) == []
+
+
+@pytest.mark.parametrize("url", ["http://host:8000", "HTTPS://host"])
+def test_a_url_is_not_taken_for_a_directory(url: str) -> None:
+    with pytest.raises(CatalogError, match="is a URL, but only a directory can be used here"):
+        acpublish.trust_keys(url, product="lamp")
+
+
+def test_a_version_may_be_an_object(firmware: Path, tmp_path: Path) -> None:
+    version = acpublish.Version.parse("1.2.3")
+    output = tmp_path / "stamped.bin"
+    image = acpublish.stamp(firmware, product="lamp", version=version, output=output)
+    assert image.stamp is not None
+    assert image.stamp.version == "1.2.3"
+
+
+def test_checks_to_skip_are_a_dictionary(firmware: Path, catalog: Path) -> None:
+    with pytest.raises(SettingsError, match="skip_checks: it is not a dictionary"):
+        acpublish.publish(
+            firmware, to=catalog, product="lamp", version="1.0.0", board="d1_mini",
+            skip_checks=["dirty"],  # type: ignore[arg-type]
+        )  # fmt: skip
