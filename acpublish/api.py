@@ -17,11 +17,12 @@ from acpublish.image.model import Image
 from acpublish.image.partition_table import PartitionTable
 from acpublish.image.reader import read
 from acpublish.image.stamper import stamp as stamp_bytes
-from acpublish.keyfiles import KeySource, any_key, private_key, public_key
+from acpublish.keyfiles import KeySource, any_key, private_key, public_key, refuse_overwriting
 from acpublish.keys import Algorithm, PublicKey, is_key_id
 from acpublish.keys import create_key as new_key
+from acpublish.output_files import write_file, write_secret
 from acpublish.publishing.destinations import open_catalog
-from acpublish.publishing.image_files import read_file, write_file, write_secret
+from acpublish.publishing.image_files import read_file
 from acpublish.publishing.options import CheckOptions, PublishOptions
 from acpublish.publishing.partitions import read_table
 from acpublish.publishing.publish import preflight, publish_image
@@ -73,7 +74,7 @@ def read_partition_table(path: _Path) -> PartitionTable:
     return read_table(Path(path))
 
 
-def stamp(path: _Path, *, product: str, version: str, output: _Path) -> Image:
+def stamp(path: _Path, *, product: str, version: str | Version, output: _Path) -> Image:
     """Writes a copy of an image with product and version stamped into it.
 
     Args:
@@ -100,7 +101,7 @@ def stamp(path: _Path, *, product: str, version: str, output: _Path) -> Image:
         lamp 1.2.3
     """
     data = read_file(Path(path))
-    stamped = stamp_bytes(data, names.product(product), str(Version.parse(version)))
+    stamped = stamp_bytes(data, names.product(product), str(Version.parse(str(version))))
     write_file(Path(output), stamped)
     return read(stamped)
 
@@ -229,6 +230,7 @@ def sign(path: _Path, *, key: KeySource, output: _Path) -> tuple[Image, str]:
     """
     data = read_file(Path(path))
     signer = private_key(key)
+    refuse_overwriting(key, Path(output))
     signed = signing.sign(data, signer)
     write_file(Path(output), signed)
     return read(signed), signer.public.id
@@ -333,12 +335,18 @@ def trust_keys(
         (True, ())
     """
     opened = _directory(catalog)
-    withheld: tuple[str, ...] = ()
-    if add is not None:
-        withheld = opened.trust.trust(product, public_key(add), confirmed=confirmed)
+    # Everything is read before the first change, so that a mistake changes nothing.
+    added = None if add is None else public_key(add)
+    removed = None
     if remove is not None:
-        key_id = str(remove) if is_key_id(remove) else public_key(remove).id
-        withheld = opened.trust.distrust(product, key_id, force=force, confirmed=confirmed)
+        removed = str(remove) if is_key_id(remove) else public_key(remove).id
+        if added is None or removed != added.id:
+            opened.trust.need_trusted(product, removed)
+    withheld: tuple[str, ...] = ()
+    if added is not None:
+        withheld = opened.trust.trust(product, added, confirmed=confirmed)
+    if removed is not None:
+        withheld = opened.trust.distrust(product, removed, force=force, confirmed=confirmed)
     return opened.trusted_keys(product), withheld
 
 

@@ -14,10 +14,11 @@ from pathlib import Path
 
 from acpublish.errors import AcpublishError
 from acpublish.image.reader import read
+from acpublish.output_files import write_file
 from acpublish.publishing import git
 from acpublish.publishing.destinations import open_catalog
 from acpublish.publishing.github import report_to_workflow
-from acpublish.publishing.image_files import read_file, write_file
+from acpublish.publishing.image_files import read_file
 from acpublish.publishing.options import PublishOptions
 from acpublish.publishing.publish import publish_image
 from acpublish.publishing.result import describe

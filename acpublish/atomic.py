@@ -47,11 +47,11 @@ def as_settings_error(path: Path, *, hint: str) -> Iterator[None]:
         hint: What to do next, as a sentence.
 
     Raises:
-        SettingsError: The block raised an ``OSError``.
+        SettingsError: The block raised an ``OSError``, or a ``ValueError`` because of the path.
     """
     try:
         yield
-    except OSError as error:
+    except (OSError, ValueError) as error:
         problem = f"{path} cannot be written: {reason_of(error)}"
         raise SettingsError(problem, hint=hint) from error
 
@@ -86,7 +86,7 @@ def _path_of(error: OSError) -> str | None:
 
 def _hint(error: OSError, root: Path) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "Free some space on its file system; nothing was published."
+        return "Free some space on its file system; nothing was changed."
     if error.errno in (errno.EACCES, errno.EPERM):
         return ownership.permission_hint(Path(_path_of(error) or root), root)
     if error.errno == errno.EROFS:
@@ -95,7 +95,7 @@ def _hint(error: OSError, root: Path) -> str:
         return f"Create it first: mkdir -p {root}"
     if error.errno in (errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
         return "Use a directory, and move away whatever blocks the path inside it."
-    return "Check the file system it is on; nothing was published."
+    return "Check the file system it is on; nothing was changed."
 
 
 def write(

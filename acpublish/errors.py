@@ -192,9 +192,13 @@ class RequestError(AcpublishError):
     """A client sent our server an invalid request."""
 
 
-def reason_of(error: OSError) -> str:
-    """Returns why the operating system refused something, in lower case and without a path."""
-    return (error.strerror or str(error) or type(error).__name__).lower()
+def reason_of(error: OSError | ValueError) -> str:
+    """Returns why the operating system refused something, in lower case and without a path.
+
+    A ValueError comes from Python, which passes no path with a null byte to the system.
+    """
+    reason = error.strerror if isinstance(error, OSError) else None
+    return (reason or str(error) or type(error).__name__).lower()
 
 
 @contextlib.contextmanager
@@ -207,9 +211,9 @@ def reading(what: str, kind: type[AcpublishError], *, hint: str) -> Iterator[Non
         hint: What to do next, as a sentence.
 
     Raises:
-        AcpublishError: The block raised an ``OSError``.
+        AcpublishError: The block raised an ``OSError``, or a ``ValueError`` because of the path.
     """
     try:
         yield
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise kind(f"{what} cannot be read: {reason_of(error)}", hint=hint) from error

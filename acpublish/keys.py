@@ -14,7 +14,7 @@ import importlib.util
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from acpublish.errors import MissingExtraError, SettingsError
 
@@ -98,8 +98,14 @@ def create_key(algorithm: Algorithm = "ecdsa-p256") -> PrivateKey:
     """Creates a new key.
 
     Raises:
+        SettingsError: There is no such algorithm.
         MissingExtraError: cryptography is not installed.
     """
+    known = get_args(Algorithm)
+    if algorithm not in known:
+        raise SettingsError(
+            f"{algorithm!a} is not an algorithm of keys", hint=f"Use {' or '.join(known)}."
+        )
     require()
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
@@ -116,19 +122,6 @@ def is_key_id(value: object) -> bool:
 def is_private(pem: bytes) -> bool:
     """Returns whether a PEM is labelled as a private key."""
     return _PRIVATE in pem
-
-
-def refuse_key_itself(path: str) -> None:
-    """Refuses a key that was passed instead of the path of its file, and shows nothing of it.
-
-    Raises:
-        SettingsError: The path is a key.
-    """
-    if "-----BEGIN" in path:
-        raise SettingsError(
-            "it is a key itself, not the path of its file",
-            hint="Write the key to a file that only you can read (chmod 600), and use its path.",
-        )
 
 
 def read_private_key(pem: bytes) -> PrivateKey:

@@ -19,6 +19,14 @@ _BARE = re.compile(r"\A[^\s/\\@][^\s/\\@:]*:[^\s/\\]*@(?=[^\s/\\])")
 #: A token that ``acpublish token create`` made, wherever it appears.
 _TOKEN = re.compile(r"acp_[A-Za-z0-9_-]{20,}")
 _PEM = re.compile(r"-----BEGIN .*?(?:-----END [A-Z0-9 ]+-----|\Z)", re.DOTALL)
+#: How the base64 of a key begins: of PKCS#8 and RSA in DER, of SEC1 in DER, and of a whole PEM.
+_KEY_BEGINS = "MIG", "MII", "MHc", "LS0tLS1CRUdJ"
+#: The lines of such a base64, of which the last may be short.
+_KEY = re.compile(
+    rf"\b(?:{'|'.join(_KEY_BEGINS)})[A-Za-z0-9+/=_-]{{37,}}(?:\s+[A-Za-z0-9+/=_-]{{16,}})*"
+)
+#: Longer than paths that people type, and shorter than any private key.
+_LONG_CHARACTERS = 200
 
 
 def redact(text: str, secrets: Iterable[str | None] = ()) -> str:
@@ -31,13 +39,13 @@ def redact(text: str, secrets: Iterable[str | None] = ()) -> str:
 
     Returns:
         The text without these secrets, without ``user:password@`` in URLs, the credentials of
-        ``Authorization`` headers, acpublish's own tokens and PEM keys.
+        ``Authorization`` headers, acpublish's own tokens, and keys in PEM or base64.
     """
     for secret in secrets:
         if secret and len(secret) >= 4:
             for form in (secret, quote(secret), quote(secret, safe="")):
                 text = text.replace(form, MASK)
-    text = _PEM.sub(MASK, text)
+    text = _KEY.sub(MASK, _PEM.sub(MASK, text))
     text = _TOKEN.sub(MASK, _CREDENTIALS.sub(f"://{MASK}@", text))
     return _SCHEMES.sub(rf"\g<scheme> {MASK}", text)
 
@@ -64,6 +72,12 @@ def has_bare_password(text: str) -> bool:
 def is_token(text: str) -> bool:
     """Returns whether the text is one of acpublish's own tokens."""
     return _TOKEN.fullmatch(text) is not None
+
+
+def may_be_key(text: str) -> bool:
+    """Returns whether a text that should be the path of a key's file may be the key itself."""
+    whole = len(text) <= _LONG_CHARACTERS and len(text.splitlines()) <= 1
+    return not whole or "-----" in text or text.lstrip().startswith(_KEY_BEGINS)
 
 
 def without_query(url: str) -> str:

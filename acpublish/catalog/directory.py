@@ -53,6 +53,12 @@ class DirectoryCatalog:
         Raises:
             CatalogError: It is missing or not a directory.
         """
+        # A path has lost one slash of the URL.
+        if str(root).lower().startswith(("http:/", "https:/")) and not os.path.isdir(root):  # noqa: PTH112
+            raise CatalogError(
+                "the catalog is a URL, but only a directory can be used here",
+                hint="Pass the catalog's directory, on the machine that has it.",
+            )
         with atomic.as_catalog_error(root, "cannot open the catalog"):
             # For circular links, Path.resolve raises an error that is not an OSError.
             self.root = Path(os.path.realpath(root, strict=True))

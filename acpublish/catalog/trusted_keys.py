@@ -139,7 +139,10 @@ class TrustStore:
                 keys, before = (*keys, key), keys
                 if not confirmed:
                     _need_no_confirmation(product, self._releases(product), before, keys)
+                # All releases are read first: a broken manifest must not leave half a change.
+                withheld = admitted(self._releases(product), keys)[1]
                 self._write(product, keys)
+                return withheld
             return admitted(self._releases(product), keys)[1]
 
     def distrust(
@@ -165,10 +168,7 @@ class TrustStore:
         with self._changing(product) as keys:
             remaining = tuple(key for key in keys if key.id != key_id)
             if remaining == keys:
-                raise NotFoundError(
-                    f"{product} does not trust key {key_id}",
-                    hint="List the keys that it trusts: acpublish key trust DIR --product P.",
-                )
+                raise _not_trusted(product, key_id)
             releases = self._releases(product)
             withheld = admitted(admitted(releases, keys)[0], remaining)[1]
             if withheld and not force:
@@ -182,6 +182,17 @@ class TrustStore:
             self._write(product, remaining)
             return withheld
 
+    def need_trusted(self, product: str, key_id: str) -> None:
+        """Refuses the id of a key that a product does not trust.
+
+        Raises:
+            NotFoundError: The key is not trusted.
+            AcpublishError: The catalog cannot be read.
+        """
+        with self._reading(product):
+            if all(key.id != key_id for key in read_trusted_keys(self._root, product)):
+                raise _not_trusted(product, key_id)
+
     def resign(self, product: str, key: PrivateKey) -> Resigned:
         """Also signs every valid release with another key.
 
@@ -192,6 +203,11 @@ class TrustStore:
             AcpublishError: The catalog cannot be read or written.
         """
         need_release_key(key.public)
+        with self._reading(product):
+            if not self._releases(product):
+                # A folder that is not a catalog must not become one.
+                keys = read_trusted_keys(self._root, product)
+                return Resigned(signed=(), already=0, left_out=(), verified=bool(keys))
         with self._changing(product) as keys:
             releases = self._releases(product)
             signed: list[str] = []
@@ -210,12 +226,14 @@ class TrustStore:
             )
 
     @contextmanager
-    def _changing(self, product: str) -> Iterator[tuple[PublicKey, ...]]:
+    def _reading(self, product: str, doing: str = "cannot read the catalog") -> Iterator[None]:
         names.product(product)
-        with (
-            atomic.as_catalog_error(self._root, "cannot change the catalog"),
-            self._lock.exclusive(),
-        ):
+        with atomic.as_catalog_error(self._root, doing):
+            yield
+
+    @contextmanager
+    def _changing(self, product: str) -> Iterator[tuple[PublicKey, ...]]:
+        with self._reading(product, "cannot change the catalog"), self._lock.exclusive():
             yield read_trusted_keys(self._root, product)
 
     def _write(self, product: str, keys: tuple[PublicKey, ...]) -> None:
@@ -227,6 +245,13 @@ class TrustStore:
         document = {"format": _FORMAT, "keys": [key.pem for key in keys]}
         text = json.dumps(document, indent=1).encode() + b"\n"
         atomic.write(path, text, layout.temporary(self._root))
+
+
+def _not_trusted(product: str, key_id: str) -> NotFoundError:
+    return NotFoundError(
+        f"{product} does not trust key {key_id}",
+        hint="List the keys that it trusts: acpublish key trust DIR --product P.",
+    )
 
 
 def _need_no_confirmation(

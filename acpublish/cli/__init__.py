@@ -95,6 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Used unless a command sets up its own logging, as the server does.
     logging.lastResort = LogWarnings()
     try:
+        _refuse_empty(words)
         result = acpublish.main(words, prog_name="acpublish", standalone_mode=False)
     except AcpublishError as error:
         return _fail(str(error), exit_status.status_of(error))
@@ -110,11 +111,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _drop_output()
         return exit_status.OK
     except Exception as error:
-        # An error of a file names the file, and errors of connections never get here.
-        if isinstance(error, OSError) and error.filename is None:
+        if isinstance(error, OSError) and _is_of_output(error):
             return _no_output(error)
         return _fail(describe_fault(error), exit_status.INTERNAL)
     return result if isinstance(result, int) else exit_status.OK
+
+
+def _refuse_empty(words: Sequence[str]) -> None:
+    """Refuses an empty word: no option or argument may be one, so a variable was not set.
+
+    Raises:
+        click.ClickException: A word is empty.
+    """
+    for before, word in zip(("", *words), words, strict=False):
+        option, _, value = word.partition("=")
+        if word.startswith("--") and option != word and not value.strip():
+            before = option
+        elif word.strip():
+            continue
+        if before.startswith("-"):
+            raise click.ClickException(f"{before} is empty. Pass a value, or omit the option.")
+        raise click.ClickException("an argument is empty. Pass a value, or omit the argument.")
 
 
 def _fail(text: str, code: int) -> int:
@@ -123,6 +140,16 @@ def _fail(text: str, code: int) -> int:
 
     click.echo(f"acpublish: error: {redact(text)}", err=True)
     return code
+
+
+def _is_of_output(error: OSError) -> bool:
+    """Returns whether an error is of stdout: those of files name the file."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    # Only click writes there, and flushes what it writes.
+    module = last.tb_frame.f_globals.get("__name__", "") if last else ""
+    return error.filename is None and module.partition(".")[0] == "click"
 
 
 def _no_output(error: OSError) -> int:
@@ -141,4 +168,6 @@ def _drop_output() -> None:
 def _usage(error: click.UsageError) -> str:
     command = error.ctx.command_path if error.ctx else "acpublish"
     message = " ".join(error.format_message().split()).rstrip(".")
-    return f"{message}. See {command} --help."
+    # A question that click asks, as in "Did you mean '--to'?", already ends its sentence.
+    end = "" if message.endswith("?") else "."
+    return f"{message}{end} See {command} --help."

@@ -97,7 +97,8 @@ def _import(
     if as_json:
         print_json([document(file) for file in plan])
     elif not dry_run:
-        click.echo(f"{len(plan) - len(errors)} of {len(plan)} files are in the catalog")
+        files = "1 file is" if len(plan) == 1 else f"{len(plan)} files are"
+        click.echo(f"{len(plan) - len(errors)} of {files} in the catalog")
         click.echo(options.destination.to)
     return exit_status.status_of(errors[0]) if errors else exit_status.OK
 

@@ -21,7 +21,7 @@ from acpublish.init.platformio import (
     project_change,
     undo_change,
 )
-from acpublish.publishing.image_files import write_file
+from acpublish.output_files import write_file
 from acpublish.redact import redact
 from acpublish.release.secrets import masked_option
 from acpublish.settings import validators
@@ -65,8 +65,10 @@ def command(
     nothing.
     """
     project = to is not None or version is not None
-    if ((arduino or arduino_cli) and project) or (arduino_cli and (arduino or undo)):
-        raise click.UsageError("--arduino and --arduino-cli can be combined only with --undo")
+    if arduino_cli and (arduino or undo or project):
+        raise click.UsageError("--arduino-cli cannot be combined with other options")
+    if arduino and project:
+        raise click.UsageError("--arduino can be combined only with --undo")
     if arduino_cli:
         click.echo(f"--build-property {_quoted(build_property())}")
         return exit_status.OK
@@ -135,7 +137,7 @@ def _apply(change: ProjectChange, *, yes: bool) -> bool:
 def _diff(file: FileChange) -> str:
     name = str(file.path)
     if file.after is None:
-        return f"removed file {name}\n"
+        return f"remove file {name}\n"
     if file.before is None:
         return f"new file {name}\n" + "".join(f"+{line}\n" for line in file.after.splitlines())
     before, after = (text.splitlines(keepends=True) for text in (file.before, file.after))
@@ -167,7 +169,8 @@ def _create(directory: Path) -> None:
 
 def _write(file: FileChange) -> None:
     if file.after is not None:
-        write_file(file.path, file.after.encode(), hint=f"Make it writable: chmod u+w {file.path}")
+        hint = f"Make it and its folder writable: chmod u+w {file.path} {file.path.parent}"
+        write_file(file.path, file.after.encode(), hint=hint)
         return
     with atomic.as_settings_error(file.path, hint="Make its folder writable."):
         file.path.unlink(missing_ok=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from acpublish import atomic
+from acpublish import atomic, output_files
 from acpublish.client.address import parse_address
 from acpublish.client.entries import Entry, read_list
 from acpublish.client.remote import read_releases
@@ -261,15 +261,14 @@ def _incoming(path: Path) -> Iterator[Callable[[bytes], None]]:
     Raises:
         SettingsError: The file cannot be written.
     """
+    hint = "Use a file in a directory that you can write to."
 
     def explained() -> contextlib.AbstractContextManager[None]:
-        return atomic.as_settings_error(
-            path, hint="Use a file in a directory that you can write to."
-        )
+        return atomic.as_settings_error(path, hint=hint)
 
     with contextlib.ExitStack() as stack:
         with explained():
-            file = stack.enter_context(atomic.incoming(path, mode=0o666))
+            file = stack.enter_context(output_files.incoming(path, hint=hint))
 
         def write(part: bytes) -> None:
             with explained():

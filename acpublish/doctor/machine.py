@@ -29,7 +29,7 @@ def check_machine(environ: Mapping[str, str]) -> list[Finding]:
     """
     programs = _programs(environ)
     if not programs:
-        where = "on PATH and in PlatformIO's own folder"
+        where = "on PATH or in PlatformIO's own folder"
         hint = "Run this where you run pio; in VS Code, in PlatformIO's own terminal."
         return [not_checked("platformio", f"there is no pio {where}", hint)]
     return [finding for program in programs for finding in _findings(program, environ)]

@@ -50,7 +50,11 @@ def parse_url(url: str) -> Endpoint:
         host, port = parts.hostname, parts.port
     except ValueError:
         raise SettingsError("the URL has an invalid host or port", hint=hint) from None
-    if not host or port == 0 or any(mark in authority for mark in "?# "):
+    if "?" in authority or "#" in authority:
+        raise SettingsError(
+            "the URL has a query without a path", hint="Write a / between the host and the query."
+        )
+    if not host or port == 0 or " " in authority:
         raise SettingsError("the URL has no host", hint=hint)
     return Endpoint(
         host=host,

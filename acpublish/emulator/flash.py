@@ -10,12 +10,13 @@ import hashlib
 import zlib
 from pathlib import Path
 
-from acpublish import atomic
 from acpublish.emulator.profile import FLASH_MODES, DeviceOptions
 from acpublish.emulator.request import Running
-from acpublish.errors import SettingsError, reason_of
+from acpublish.errors import SettingsError
 from acpublish.image.model import Kind
 from acpublish.image.reader import read
+from acpublish.input_files import read_bounded
+from acpublish.output_files import write_file
 
 _MODE_OFFSET = 2
 _SECTOR_BYTES = 4096
@@ -40,15 +41,17 @@ def load(options: DeviceOptions) -> Running:
     if options.flash is None or options.mode == "spiffs":
         return FACTORY
     try:
-        content = options.flash.read_bytes()
-    except FileNotFoundError:
-        return FACTORY
-    except OSError as error:
-        why = reason_of(error)
-        raise SettingsError(
-            f"the flash file {options.flash} cannot be read: {why}",
+        content = read_bounded(
+            options.flash,
+            options.chip_size,
+            SettingsError,
             hint="Use another file with --flash.",
-        ) from error
+            name=f"the flash file {options.flash}",
+        )
+    except SettingsError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return FACTORY
+        raise
     return running(content) if content else FACTORY
 
 
@@ -123,5 +126,4 @@ def store(path: Path, content: bytes) -> None:
     Raises:
         SettingsError: It cannot be written.
     """
-    with atomic.as_settings_error(path, hint="Use a file in a directory that you can write to."):
-        atomic.write(path, content, mode=0o666)
+    write_file(path, content, hint="Use another file with --flash.")

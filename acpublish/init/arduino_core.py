@@ -7,6 +7,7 @@ build hooks" and "platform.local.txt" in Arduino's "Platform specification".
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +48,7 @@ def arduino_change(core: Path, *, undo: bool = False) -> ArduinoChange:
     Raises:
         SettingsError: It is not a core's folder, or another hook has the same name.
     """
-    if not (core / "platform.txt").is_file():
+    if not os.path.isfile(core / "platform.txt"):  # noqa: PTH113 - it never raises an error
         raise SettingsError(
             f"there is no platform.txt in {core.resolve()}",
             hint="Use the folder of the core, such as "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -97,7 +98,7 @@ def refuse_unusable(destination: Destination, *, publishing: bool) -> None:
     if destination.is_server:
         unusable = publishing and not destination.token
     else:
-        unusable = not Path(destination.to).is_dir()
+        unusable = not os.path.isdir(destination.to)  # noqa: PTH112 - it never raises an error
     if unusable:
         open_catalog(destination, publishing=publishing)
 

@@ -251,7 +251,7 @@ def _ambiguous(file: OldFile) -> SettingsError:
 def _missing(file: OldFile) -> SettingsError:
     known = {"product": file.product, "version": file.version, "board": file.board}
     missing = [name for name, value in known.items() if value is None]
-    what = f"the {missing[0]}" if len(missing) == 1 else " and ".join(missing)
+    what = f"the {missing[0]}" if len(missing) == 1 else " or ".join(missing)
     hint = (
         "Use --pattern, such as '{product}_v{version}_{board}.bin', or --product and --board for "
         "all files."

@@ -6,10 +6,14 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
-from acpublish.errors import PartitionError, reading
+from acpublish.errors import PartitionError
 from acpublish.image.partition_table import PartitionTable, read_partitions
+from acpublish.input_files import read_bounded
 from acpublish.release.declared import Declared
 from acpublish.release.names import ImageKind
+
+#: Many times a table of ESP-IDF, of which the binary has 3 KiB, with comments in the CSV.
+_MAX_TABLE_BYTES = 64 * 1024
 
 
 def read_table(path: Path) -> PartitionTable:
@@ -19,8 +23,7 @@ def read_table(path: Path) -> PartitionTable:
         PartitionError: It cannot be read, or is not a partition table.
     """
     hint = "Use the project's partitions.csv, or the partitions.bin of its build."
-    with reading(str(path), PartitionError, hint=hint):
-        content = path.read_bytes()
+    content = read_bounded(path, _MAX_TABLE_BYTES, PartitionError, hint=hint)
     try:
         return read_partitions(content)
     except PartitionError as error:

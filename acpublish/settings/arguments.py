@@ -89,6 +89,10 @@ def _signing_key(source: KeySource | None) -> Path | PrivateKey | None:
 
 def _skipped_checks(reasons: Mapping[str, str], scan: str) -> dict[str, str]:
     def skipped() -> dict[str, str]:
+        if not isinstance(reasons, Mapping):
+            raise SettingsError(
+                "it is not a dictionary", hint='Use {"NAME": "REASON"}, the name of each check.'
+            )
         known = {find_check(name.strip()).name: reason for name, reason in reasons.items()}
         return allowed_skips({name: _stripped(reason) for name, reason in known.items()})
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from acpublish.errors import SettingsError
+from acpublish.platformio_ini.files import read_if_there
 from acpublish.platformio_ini.reader import has_reference, read_project
 from acpublish.release import names
 from acpublish.settings.layers import IgnoredValue, Layer, ini, layer
@@ -31,7 +32,8 @@ def project_layers(
     Raises:
         SettingsError: There is no such environment, or the file cannot be read.
     """
-    if not (directory / "platformio.ini").is_file():
+    # PlatformIO's reader takes a file that it cannot open for an empty one.
+    if read_if_there(directory / "platformio.ini") is None:
         if environment is None:
             return ()
         raise SettingsError(

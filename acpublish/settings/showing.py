@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from acpublish.keyfiles import is_key_itself
 from acpublish.redact import MASK, redact, redact_broken, without_query
 from acpublish.settings.setting_names import DEFAULTS, NAMES
 from acpublish.settings.values import Settings
@@ -29,6 +30,9 @@ def _setting(settings: Settings, name: str) -> Shown:
     text, origin = settings.text(name), settings.origin(name)
     if text is None and name in DEFAULTS:
         return Shown(name=name, value=DEFAULTS[name], origin="default")
+    if name == "signing_key" and text and is_key_itself(text):
+        # A user who set a key instead of its path must not find it in a log.
+        return Shown(name=name, value=MASK, origin=origin)
     return Shown(name=name, value=text and _masked(text, settings.text("token")), origin=origin)
 
 
@@ -43,8 +47,5 @@ def _token(settings: Settings) -> Shown:
 
 
 def _masked(text: str, token: str | None) -> str:
-    # A user who set a key instead of its path must not find it in a log.
-    if "-----BEGIN" in text:
-        return MASK
     masked = redact(redact_broken(text), (token,))
     return without_query(masked) if "://" in masked else masked

@@ -6,14 +6,14 @@ that it never appears in a command line; no error shows any of it.
 
 from __future__ import annotations
 
-import contextlib
 import re
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from acpublish import keys
+from acpublish import keyfiles, keys
 from acpublish.errors import SettingsError, VersionError, reading
+from acpublish.keys import is_private
 from acpublish.redact import has_bare_password, is_token
 from acpublish.release.names import IMAGE_KINDS, ImageKind
 from acpublish.release.version import Version
@@ -22,8 +22,6 @@ from acpublish.release.version import Version
 _WITHOUT_SCHEME = re.compile(
     r"(?:(?:[A-Za-z0-9-]+\.)+[A-Za-z0-9-]+|[A-Za-z0-9-]{2,}):\d{2,5}(?:/[\w/.-]*)?\Z"
 )
-#: The beginning of a key file, including lines that openssl may write above the key.
-_KEY_BYTES = 16384
 _YES = frozenset({"1", "yes", "true", "on"})
 _NO = frozenset({"0", "no", "false", "off"})
 #: The public reason that a manifest has for the check ``secrets`` if nothing was searched.
@@ -65,15 +63,10 @@ def address(text: str) -> str:
 
 def key_file(path: Path) -> Path:
     """Returns the file of a private key."""
-    keys.refuse_key_itself(str(path))
     keys.require()
     hint = "Use the PEM file of a private key: acpublish key create -o FILE creates one."
-    if not path.is_file():
-        raise SettingsError(f"there is no key file {path}", hint=hint)
-    with contextlib.suppress(OSError), path.open("rb") as file:
-        # A file that cannot be read is reported when it is used.
-        if b"PRIVATE KEY-----" not in file.read(_KEY_BYTES):
-            raise SettingsError(f"{path} does not contain a private key", hint=hint)
+    if not is_private(keyfiles.content(path, hint=hint)):
+        raise SettingsError(f"{path} does not contain a private key", hint=hint)
     return path
 
 
@@ -117,6 +110,11 @@ def version_variable(name: str, text: str) -> str:
         name: The variable.
         text: Its value; empty if it is not set.
     """
+    if not name.strip():
+        raise VersionError(
+            "env: does not name an environment variable",
+            hint="Write the name after it, as in env:VERSION.",
+        )
     # CI systems pass a tag unchanged, such as v1.2.3.
     bare = text.strip().removeprefix("v")
     if not bare:

@@ -20,6 +20,7 @@ from acpublish.errors import (
     CheckError,
     DamagedImageError,
     NotAnImageError,
+    NotFoundError,
     SettingsError,
     StampError,
     UnconfirmedError,
@@ -302,3 +303,57 @@ def test_what_the_checks_are_told(tmp_path: Path) -> None:
     told: dict[str, Any] = {"partitions": table, "skip_checks": skipped, "secret_scan": "error"}
     done = acpublish.publish(image, **words, **told)
     assert done.submission.skipped_checks == skipped
+
+
+def test_a_signed_image_never_replaces_the_key(firmware: Path, tmp_path: Path) -> None:
+    path = tmp_path / "rsa.pem"
+    acpublish.create_key(path, "rsa")
+    before = path.read_bytes()
+    (tmp_path / "link").symlink_to(path)
+    for output in (path, tmp_path / "link"):
+        with pytest.raises(SettingsError, match="is the file of the key, which would be lost"):
+            acpublish.sign(firmware, key=path, output=output)
+    assert path.read_bytes() == before
+
+
+def test_an_unknown_algorithm_creates_no_key(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="'foo' is not an algorithm") as caught:
+        acpublish.create_key(tmp_path / "key.pem", "foo")  # type: ignore[arg-type]
+    assert caught.value.hint == "Use ecdsa-p256 or rsa."
+    assert not (tmp_path / "key.pem").exists()
+
+
+def test_a_key_to_remove_that_is_not_trusted_changes_nothing(tmp_path: Path, catalog: Path) -> None:
+    key = acpublish.create_key(tmp_path / "key.pem")
+    with pytest.raises(NotFoundError, match="does not trust key"):
+        acpublish.trust_keys(catalog, product="lamp", add=key.pem, remove="0" * 16)
+    assert acpublish.trust_keys(catalog, product="lamp") == ((), ())
+
+
+def test_a_folder_without_releases_stays_as_it_is(tmp_path: Path, catalog: Path) -> None:
+    acpublish.create_key(tmp_path / "key.pem")
+    result = acpublish.resign(catalog, product="lamp", key=tmp_path / "key.pem")
+    assert (result.signed, result.already, result.verified) == ((), 0, False)
+    assert list(catalog.iterdir()) == []
+
+
+@pytest.mark.parametrize("url", ["http://host:8000", "HTTPS://host"])
+def test_a_url_is_not_taken_for_a_directory(url: str) -> None:
+    with pytest.raises(CatalogError, match="is a URL, but only a directory can be used here"):
+        acpublish.trust_keys(url, product="lamp")
+
+
+def test_a_version_may_be_an_object(firmware: Path, tmp_path: Path) -> None:
+    version = acpublish.Version.parse("1.2.3")
+    output = tmp_path / "stamped.bin"
+    image = acpublish.stamp(firmware, product="lamp", version=version, output=output)
+    assert image.stamp is not None
+    assert image.stamp.version == "1.2.3"
+
+
+def test_checks_to_skip_are_a_dictionary(firmware: Path, catalog: Path) -> None:
+    with pytest.raises(SettingsError, match="skip_checks: it is not a dictionary"):
+        acpublish.publish(
+            firmware, to=catalog, product="lamp", version="1.0.0", board="d1_mini",
+            skip_checks=["dirty"],  # type: ignore[arg-type]
+        )  # fmt: skip

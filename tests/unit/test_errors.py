@@ -68,7 +68,7 @@ def test_what_cannot_be_read_is_named_with_the_reason() -> None:
     assert str(caught.value) == "the table x.csv cannot be read: permission denied. Use another."
     assert isinstance(caught.value.__cause__, PermissionError)
     with (
-        pytest.raises(ValueError, match="mine"),
+        pytest.raises(KeyError, match="mine"),
         errors.reading("x", errors.SettingsError, hint="."),
     ):
-        raise ValueError("mine")
+        raise KeyError("mine")

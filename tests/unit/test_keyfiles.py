@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,10 @@ import pytest
 from acpublish.errors import SettingsError
 from acpublish.keyfiles import any_key, is_pem, private_key, public_key
 from acpublish.keys import create_key
+from acpublish.settings.layers import flags
+from acpublish.settings.showing import shown as all_shown
+from acpublish.settings.validators import key_file
+from acpublish.settings.values import Settings
 
 KEY = create_key()
 PRIVATE, PUBLIC = KEY.to_pem(), KEY.public.pem.encode()
@@ -53,8 +58,40 @@ def test_an_error_names_the_file_and_nothing_of_its_content(files: tuple[Path, P
         any_key(private.with_name("missing.pem"))
 
 
-def test_a_key_in_the_place_of_a_path_is_refused_and_not_shown() -> None:
-    with pytest.raises(SettingsError) as caught:
-        private_key(Path(PRIVATE.decode()))
-    assert "a key itself" in str(caught.value)
-    assert PRIVATE.decode().splitlines()[1] not in str(caught.value)
+LINES = PRIVATE.decode().splitlines()
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        PRIVATE.decode(),
+        "\n".join(LINES[1:]),
+        "\n".join(LINES[1:-1]),
+        LINES[1],
+        base64.b64encode(PRIVATE).decode(),
+        "a" * 300,
+    ],
+)
+def test_a_key_in_the_place_of_a_path_is_refused_and_not_shown(key: str) -> None:
+    for read in (private_key, public_key, any_key, key_file):
+        with pytest.raises(SettingsError) as caught:
+            read(Path(key))
+        assert "a key itself" in str(caught.value)
+        assert not any(line in str(caught.value) for line in key.splitlines())
+    values = {row.name: row.value for row in all_shown(Settings(flags({"signing_key": key})))}
+    assert values["signing_key"] == "***"
+
+
+def test_a_file_may_have_a_name_like_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("MIGRATED.pem").write_bytes(PRIVATE)
+    assert private_key("MIGRATED.pem").public.id == KEY.public.id
+
+
+def test_a_key_file_is_read_up_to_a_limit(tmp_path: Path) -> None:
+    (tmp_path / "endless").write_bytes(PRIVATE + b" " * 70_000)
+    for read in (private_key, public_key, any_key, key_file):
+        with pytest.raises(SettingsError, match="larger than 64 KiB"):
+            read(tmp_path / "endless")
+        with pytest.raises(SettingsError, match="cannot be read: embedded null byte"):
+            read(Path("a\0b"))

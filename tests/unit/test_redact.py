@@ -51,6 +51,9 @@ def test_no_text_around_a_secret_brings_it_back(secret: str, before: str, after:
         ("no file " + "acp_" + "a1-_" * 10, "no file ***"),
         ("-----BEGIN PRIVATE KEY-----\nab\n-----END PRIVATE KEY-----\n is none", "***\n is none"),
         ("-----BEGIN RSA PRIVATE KEY-----\nab", "***"),
+        ("no file MIGHAgEAMBMG" + "aB3/+" * 8 + "\n" + "x9" * 20 + "= on", "no file *** on"),
+        ("no file " + "LS0tLS1CRUdJ" + "Tk4x" * 20 + " here", "no file *** here"),
+        ("no file MIGRATED.pem here", "no file MIGRATED.pem here"),
     ],
 )
 def test_masks_what_was_given_by_mistake(text: str, shown: str) -> None:

@@ -168,7 +168,7 @@ def allowed_skips(skips: Mapping[str, str]) -> dict[str, str]:
         if name in protected:
             raise SettingsError(
                 f"the check {name} cannot be switched off",
-                hint=f"No device could run what it rejects; see acpublish check --explain {name}.",
+                hint=f"It protects devices; see acpublish check --explain {name}.",
             )
         if not reason:
             raise SettingsError(f"the check {name} is switched off without a reason", hint=_FORM)

@@ -25,6 +25,7 @@ from acpublish.image.reader import read
 from acpublish.keys import PrivateKey, create_key
 from acpublish.release.signatures import sign, submitted_statement
 from acpublish.release.submission import Outcome, Receipt
+from acpublish.release.version import Version
 from tests.unit.catalog.holding import candidate, image, put, submission
 
 OLD, NEW, OTHER = create_key(), create_key(), create_key()
@@ -265,3 +266,11 @@ def test_a_product_of_which_nothing_is_signed_hides_what_lies_there(
     assert files.locate(b"lamp/loose.bin") is not None
     catalog.trust.trust("lamp", OLD.public)
     assert files.locate(b"lamp/loose.bin") is None
+
+
+def test_a_key_is_not_trusted_while_a_manifest_is_broken(catalog: DirectoryCatalog) -> None:
+    put_signed(catalog, "1.0.0")
+    layout.manifest(catalog.root, "lamp", Version.parse("1.0.0")).write_bytes(b"{")
+    with pytest.raises(ManifestError):
+        catalog.trust.trust("lamp", OLD.public, confirmed=True)
+    assert not layout.trusted_keys(catalog.root, "lamp").exists()

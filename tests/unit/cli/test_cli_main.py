@@ -246,3 +246,51 @@ def test_a_file_that_may_not_be_read_is_no_wrong_usage(
     assert said.status in (2, 7)
     assert "cannot be read: permission denied" in said.error()
     assert "--help" not in said.err
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("serve --bind ''", "--bind"),
+        ("serve --catalog=", "--catalog"),
+        ("import ''", "an argument"),
+        ("token create --publish lamp --state ' '", "--state"),
+        ("doctor ''", "an argument"),
+        ("publish x.bin --skip-check ''", "--skip-check"),
+        ("publish x.bin --accept-secret ''", "--accept-secret"),
+        ("config -e ''", "-e"),
+        ("key create -o ''", "-o"),
+    ],
+)
+def test_no_option_and_no_argument_may_be_empty(
+    acpublish: CommandLine, words: str, name: str
+) -> None:
+    said = acpublish(*shlex.split(words))
+    assert said.status == 2
+    assert said.error().startswith(f"acpublish: error: {name} is empty. Pass a value, or omit the")
+
+
+def test_an_error_without_a_file_is_not_taken_for_the_output(
+    acpublish: CommandLine, monkeypatch: pytest.MonkeyPatch, firmware: Path
+) -> None:
+    def wrong(path: Path) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("acpublish.api.read_image", wrong)
+    said = acpublish("inspect", firmware)
+    assert said.status == 70
+    assert "internal error in acpublish (OSError)" in said.error()
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("publish x --too y", "Did you mean '--to'? See acpublish publish --help."),
+        ("device http://h:1?a=b /x", "the URL has a query without a path. Write a /"),
+        ("init --arduino-cli --undo", "--arduino-cli cannot be combined with other options."),
+        ("init --arduino x --to y", "--arduino can be combined only with --undo."),
+        ("check x --skip-check signature=no", "It protects devices; see acpublish check"),
+    ],
+)
+def test_what_a_wrong_call_is_told(acpublish: CommandLine, words: str, line: str) -> None:
+    assert line in acpublish(*shlex.split(words)).error()

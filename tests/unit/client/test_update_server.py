@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -231,7 +232,7 @@ def test_a_download_is_flushed_before_it_takes_its_name(
 def test_a_download_into_a_directory_that_is_missing_is_one_clear_error(tmp_path: Path) -> None:
     with (
         scripted(image_answer(IMAGE)) as server,
-        pytest.raises(SettingsError, match="cannot be written: no such file"),
+        pytest.raises(SettingsError, match="cannot be written: there is no directory"),
     ):
         client(server.url).download("a.bin", tmp_path / "missing" / "got.bin")
     assert names(tmp_path) == []
@@ -258,3 +259,18 @@ def test_what_a_progress_bar_raises_is_not_taken_for_a_failure_to_write(tmp_path
     with scripted(image_answer(IMAGE)) as server, pytest.raises(BrokenPipeError):
         client(server.url).download("a.bin", tmp_path / "got.bin", progress=progress)
     assert names(tmp_path) == []
+
+
+def test_only_a_file_is_replaced_by_a_download(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("real.bin")
+    catalog = tmp_path / "catalog"
+    catalog.mkdir()
+    (catalog / "a.bin").write_bytes(IMAGE)
+    with original_server(catalog) as server:
+        with pytest.raises(SettingsError, match="pipe is not a regular file"):
+            client(server.url).download("a.bin", tmp_path / "pipe")
+        client(server.url).download("a.bin", tmp_path / "link")
+    assert (tmp_path / "pipe").is_fifo()
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real.bin").read_bytes() == IMAGE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -113,3 +114,18 @@ def test_an_option_that_is_no_setting_draws_a_warning(tmp_path: Path) -> None:
     assert "abcd1234" not in token
     assert "custom_ota_chanel in platformio.ini is not a setting" in name
     assert "Write custom_ota_channel" in name
+
+
+def test_a_file_that_cannot_be_read_is_an_error_and_not_ignored(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = Path.open
+
+    def refuse(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path.name == "platformio.ini":
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(SettingsError, match=r"platformio\.ini cannot be read: permission denied"):
+        project_layers(project)

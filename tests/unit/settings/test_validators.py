@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from acpublish.errors import SettingsError
+from acpublish.errors import SettingsError, VersionError
 from acpublish.settings.layers import environment, flags
-from acpublish.settings.validators import token_from_file, token_from_stdin
+from acpublish.settings.validators import token_from_file, token_from_stdin, version_variable
 from acpublish.settings.values import Settings
 
 TOKEN = "acp_abcdefgh1234"
@@ -114,3 +114,8 @@ def test_a_password_in_an_address_without_its_scheme_is_not_shown() -> None:
     with pytest.raises(SettingsError, match="does not begin with http:// or https://") as caught:
         Settings(flags({"to": "me:s3cret@host:8000"})).destination()
     assert "s3cret" not in str(caught.value)
+
+
+def test_a_variable_without_a_name_is_said_to_have_none() -> None:
+    with pytest.raises(VersionError, match=r"env: does not name .* as in env:VERSION"):
+        version_variable("", "")
