@@ -14,6 +14,7 @@ import acpublish as package
 from acpublish import errors
 from acpublish.cli import COMMANDS
 from acpublish.cli import acpublish as group
+from tests.support import images
 from tests.unit.cli.invoking import CommandLine, python
 
 HEAVY = ("requests", "rich", "starlette", "uvicorn", "httptools", "uvloop", "esptool")
@@ -163,8 +164,11 @@ def test_ctrl_c_is_status_130_and_no_traceback(
 
 
 def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
-    for number in range(3000):
-        (tmp_path / f"a-rather-long-name-of-a-file-{number}").touch()
+    # More than a pipe holds (64 KiB): the listing is still being written when head ends.
+    image = tmp_path / "lamp.bin"
+    image.write_bytes(images.esp8266_image(size=8192))
+    for number in range(600):
+        (tmp_path / f"a-rather-long-name-of-a-file-{number}.bin").hardlink_to(image)
     done = subprocess.run(
         f"{shlex.quote(sys.executable)} -m acpublish list . --json | head -1",
         shell=True,

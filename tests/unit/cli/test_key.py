@@ -245,7 +245,7 @@ def test_releases_are_signed_before_the_first_key_is_trusted(
     acpublish: CommandLine, catalog: Path, keys: dict[str, str]
 ) -> None:
     said = acpublish("key", "resign", catalog, "--product", "lamp", "--key", "old.pem")
-    assert said.out == "lamp: images signed 1, signed before 0\n"
+    assert said.out == "lamp: 1 image signed, 0 already signed with this key\n"
     assert "warning: lamp trusts no key yet" in said.err
     said = acpublish("key", "trust", catalog, "--product", "lamp", "old.pub")
     assert (said.status, said.err) == (0, "")
