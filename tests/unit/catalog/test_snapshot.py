@@ -188,7 +188,7 @@ def test_whatever_is_in_one_manifest_hurts_that_release_alone(
     whole = json.loads(path.read_bytes())
     whole["later"] = "unknown"
     if trusting:
-        DirectoryCatalog(tmp_path).trust.trust("lamp", create_key().public)
+        DirectoryCatalog(tmp_path).trust.trust("lamp", create_key().public, confirmed=True)
     for place in [*places(whole), ("images", 0, "provenance", "core")]:
         for value in NASTY if not trusting else ("\ud800", {"\ud800": "\ud800"}):
             document = json.loads(json.dumps(whole))

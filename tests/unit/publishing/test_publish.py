@@ -360,7 +360,7 @@ def test_a_refused_version_from_git_is_not_tried_again(tmp_path: Path) -> None:
     catalog.mkdir()
     source = git("10.20.30-beta.10", 100, changed=True)
     unseen = [version_of(publish(catalog, built(seed), source, on_build=True)) for seed in range(4)]
-    api.trust_keys(catalog, product="lamp", add=public.pem)
+    api.trust_keys(catalog, product="lamp", add=public.pem, confirmed=True)
     assert DirectoryCatalog(catalog).releases("lamp") == ()
     done = publish(catalog, built(5), source, on_build=True, signing_key=key)
     assert version_of(done) not in unseen
