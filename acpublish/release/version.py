@@ -176,7 +176,7 @@ def _suggestion(text: str) -> str:
     guess = _corrected(text)
     if guess:
         return f"Use {guess!r}."
-    return "Use three numbers, for example '1.0.0', or 'git' or 'file:PATH' as its source."
+    return "Use three numbers, for example '1.0.0'."
 
 
 def _corrected(text: str) -> str:

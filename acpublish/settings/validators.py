@@ -99,7 +99,11 @@ def secret_scan(text: str) -> str:
 def version_source(text: str) -> str:
     """Returns where a version comes from, or the version itself."""
     if text != "git" and not text.startswith(("git:", "file:")):
-        Version.parse(text)
+        try:
+            Version.parse(text)
+        except VersionError as fault:
+            hint = f"{fault.hint} Or name its source: git, git:PREFIX or file:PATH."
+            raise VersionError(fault.problem, hint=hint) from fault
     return text
 
 

@@ -72,7 +72,7 @@ def test_a_server_gets_the_token() -> None:
         ({"skip_checks": {"dity": "why"}}, SettingsError, "skip_checks: there is no check"),
         ({"skip_checks": {"dirty": " "}}, SettingsError, "skip_checks: "),
         ({"skip_checks": {"dirty": "a\nslot=b"}}, SettingsError, "skip_checks: "),
-        ({"signing_key": "missing.pem"}, SettingsError, "signing_key: there is no key"),
+        ({"signing_key": "missing.pem"}, SettingsError, "signing_key: the key missing.pem cannot"),
         ({"to": "ftp://h"}, SettingsError, "to: "),
         ({"to": " "}, SettingsError, "no destination is given"),
         ({"version": ""}, SettingsError, "no version is given"),

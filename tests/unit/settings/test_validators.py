@@ -7,8 +7,14 @@ from pathlib import Path
 import pytest
 
 from acpublish.errors import SettingsError, VersionError
+from acpublish.release.version import Version
 from acpublish.settings.layers import environment, flags
-from acpublish.settings.validators import token_from_file, token_from_stdin, version_variable
+from acpublish.settings.validators import (
+    token_from_file,
+    token_from_stdin,
+    version_source,
+    version_variable,
+)
 from acpublish.settings.values import Settings
 
 TOKEN = "acp_abcdefgh1234"
@@ -119,3 +125,11 @@ def test_a_password_in_an_address_without_its_scheme_is_not_shown() -> None:
 def test_a_variable_without_a_name_is_said_to_have_none() -> None:
     with pytest.raises(VersionError, match=r"env: does not name .* as in env:VERSION"):
         version_variable("", "")
+
+
+def test_a_source_is_proposed_only_where_one_can_be_used() -> None:
+    with pytest.raises(VersionError) as caught:
+        Version.parse("git")
+    assert caught.value.hint == "Use three numbers, for example '1.0.0'."
+    with pytest.raises(VersionError, match="Or name its source: git, git:PREFIX or file:PATH"):
+        version_source("gitt")
