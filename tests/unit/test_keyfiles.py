@@ -71,6 +71,8 @@ LINES = PRIVATE.decode().splitlines()
         base64.b64encode(PRIVATE).decode(),
         "a" * 300,
     ],
+    # The key is new in each process, and names of tests must be the same in all of them.
+    ids=["pem", "no-first-line", "body", "line", "base64", "long"],
 )
 def test_a_key_in_the_place_of_a_path_is_refused_and_not_shown(key: str) -> None:
     for read in (private_key, public_key, any_key, key_file):
