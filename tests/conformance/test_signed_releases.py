@@ -325,6 +325,7 @@ def test_a_gzip_of_something_else_is_not_sent(
         "User-Agent: ESP8266-http-Update",
         "x-ESP8266-free-space: 2000000",
         "x-ESP8266-sketch-size: 65536",
+        "x-ESP8266-chip-size: 4194304",
         f"x-ESP8266-sketch-md5: {read(data['1.0.0']).running.md5s[0]}",
         "x-ESP8266-mode: sketch",
     )
