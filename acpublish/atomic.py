@@ -285,7 +285,7 @@ def clear_leftovers(paths: Iterable[Path], older_than_s: float) -> None:
     """Removes the files that are older: writers that were killed have left them behind."""
     limit = time.time() - older_than_s
     for path in paths:
-        # Another user's file stays, and is no reason to fail.
+        # Another user's file cannot be removed. It does no harm, so it stays.
         with contextlib.suppress(OSError):
             if path.is_file() and path.stat().st_mtime <= limit:
                 path.unlink()

@@ -1,4 +1,4 @@
-"""Options that several commands share, and the settings that stand in for missing ones.
+"""Options that several commands share, and the settings used when one is missing.
 
 Each option is defined once, so its name and help are the same in every command. This module also
 defines the type of all path arguments and does what ``--verbose`` asks for.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from acpublish.cli.common_options import (
     to_option,
     token_option,
 )
-from acpublish.cli.ui import json_option, print_json, printable, table, warn
+from acpublish.cli.ui import confirm, json_option, print_json, printable, table, warn
 from acpublish.errors import AcpublishError, SettingsError
 from acpublish.publishing.destinations import open_catalog
 from acpublish.publishing.importing import ARCHIVE, Imported, carry_out, plan_import
@@ -91,7 +90,6 @@ def _import(
     errors = _print_problems(plan)
     if not dry_run and any(map(_is_new, plan)):
         if ask and not _agreed():
-            click.echo("nothing was imported")
             return exit_status.NO
         plan = _carried_out(plan, options, quiet=as_json)
     if as_json:
@@ -118,12 +116,7 @@ def _print_problems(plan: Sequence[Imported]) -> list[AcpublishError]:
 
 
 def _agreed() -> bool:
-    if not sys.stdin.isatty():
-        raise SettingsError(
-            "nothing was imported, because there is no terminal to ask for confirmation",
-            hint="Review the table above, then run it again with --yes.",
-        )
-    return click.confirm("Import these files?")
+    return confirm("Import these files?", shown="the table", otherwise="nothing was imported")
 
 
 def _carried_out(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import sys
 from pathlib import Path
 
 import click
@@ -12,6 +11,7 @@ import click
 from acpublish import atomic
 from acpublish.cli import exit_status
 from acpublish.cli.common_options import ANY_PATH
+from acpublish.cli.ui import confirm
 from acpublish.errors import SettingsError, reason_of
 from acpublish.init.arduino_core import arduino_change, build_property
 from acpublish.init.platformio import (
@@ -124,7 +124,6 @@ def _apply(change: ProjectChange, *, yes: bool) -> bool:
     for directory in change.directories:
         click.echo(f"new directory {directory}")
     if not (yes or _agreed()):
-        click.echo("nothing was written")
         return False
     for directory in change.directories:
         _create(directory)
@@ -149,12 +148,9 @@ def _diff(file: FileChange) -> str:
 
 
 def _agreed() -> bool:
-    if not sys.stdin.isatty():
-        raise SettingsError(
-            "nothing was written, because there is no terminal to ask for confirmation",
-            hint="Review the changes above, then run it again with --yes.",
-        )
-    return click.confirm("Write these changes?", default=True)
+    return confirm(
+        "Write these changes?", shown="the changes", otherwise="nothing was written", default=True
+    )
 
 
 def _create(directory: Path) -> None:

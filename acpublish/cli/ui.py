@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from acpublish.errors import SettingsError
 from acpublish.publishing.destinations import Sent
 
 if TYPE_CHECKING:
@@ -69,6 +70,32 @@ def warn(text: str) -> None:
     if context is not None and context.params.get("quiet"):
         return
     click.echo(f"acpublish: warning: {printable(text)}", err=True)
+
+
+def confirm(question: str, *, shown: str, otherwise: str, default: bool = False) -> bool:
+    """Asks a question on the terminal, and prints what a no means.
+
+    Args:
+        question: The question, with its question mark.
+        shown: What the user should look at first, as in "the table".
+        otherwise: What a no means, as in "nothing was imported".
+        default: The answer of an empty line.
+
+    Returns:
+        Whether the user agreed.
+
+    Raises:
+        SettingsError: There is no terminal.
+    """
+    if not sys.stdin.isatty():
+        raise SettingsError(
+            f"{otherwise}, because there is no terminal to ask for confirmation",
+            hint=f"Review {shown} above, then run it again with --yes.",
+        )
+    agreed = click.confirm(question, default=default)
+    if not agreed:
+        click.echo(otherwise)
+    return agreed
 
 
 def facts(rows: Mapping[str, object]) -> None:

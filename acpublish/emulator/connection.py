@@ -183,7 +183,7 @@ def exchange(
         segment_bytes: The size of the largest TCP segment.
 
     Raises:
-        HttpError: There is no response that the C++ code would accept.
+        HttpError: No response arrived, or the C++ code would not accept it.
     """
     try:
         link = socket.create_connection((endpoint.host, endpoint.port), timeout_s)

@@ -127,7 +127,7 @@ def filesystem_image(env: Any, chip: str, *, build: bool) -> Any:
         build: Whether this run has to build the image, and no other target does.
 
     Raises:
-        SettingsError: There are no files to build it from, or the platform cannot build it.
+        SettingsError: The files to build it from are missing, or the platform cannot build it.
     """
     variable = "ESP8266_FS_IMAGE_NAME" if chip == "esp8266" else "ESP32_FS_IMAGE_NAME"
     name = f"$BUILD_DIR/${{{variable}}}"

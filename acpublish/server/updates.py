@@ -346,7 +346,6 @@ class _Snapshot:
             for image in release.images
             for channel in image.channels
         }
-
         #: The positions of the releases whose images have a digest.
         self._by_digest: dict[str, list[int]] = {}
         for position, release in enumerate(releases):
