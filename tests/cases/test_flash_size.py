@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gzip
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from acpublish.emulator.profile import DeviceOptions, UpdateResult
 from acpublish.emulator.request import update_request
 from acpublish.emulator.updater import run
 from tests.support import images
-from tests.support.server import Answer, RunningServer, running_server
+from tests.support.server import Answer, RunningServer
 
 AUTOMATIC = "/update/plug/esp01"
 #: The upper half of the header's byte 3.
@@ -35,13 +35,6 @@ def image_for(flash_size: str, seed: int) -> bytes:
     for header in (0, images.ESP8266_APP_OFFSET):
         image[header + 3] = FLASH_CODES[flash_size]
     return images.with_crc_words(bytes(image))
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[RunningServer]:
-    (tmp_path / "catalog").mkdir()
-    with running_server(tmp_path / "catalog", tmp_path) as running:
-        yield running
 
 
 @pytest.fixture

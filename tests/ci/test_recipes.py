@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from acpublish.server.tokens import create_token
 from tests.ci import runner
 from tests.docs.documents import ROOT
 from tests.support import images
-from tests.support.server import RunningServer, running_server
+from tests.support.server import RunningServer
 
 if not shutil.which("bash") or not shutil.which("git"):
     pytest.skip("bash or git is not installed", allow_module_level=True)
@@ -36,14 +35,6 @@ def work(tmp_path: Path) -> Path:
     for words in (("init", "-q"), ("add", "."), ("commit", "-qm", "x"), ("tag", "v1.4.0")):
         subprocess.run(["git", *who, *words], cwd=work, check=True, capture_output=True)
     return work
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[RunningServer]:
-    """A server with an empty catalog."""
-    (tmp_path / "catalog").mkdir()
-    with running_server(tmp_path / "catalog", tmp_path) as running:
-        yield running
 
 
 @pytest.fixture

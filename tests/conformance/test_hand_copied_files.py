@@ -128,6 +128,15 @@ def test_a_link_that_is_swapped_never_leads_out(tmp_path: Path) -> None:
     assert all(answer.body == ESP8266_SKETCH for answer in answers if answer.status == 200)
 
 
+def begin_slowly(slow: socket.socket, server: RunningServer) -> bytes:
+    """Requests the large file, and returns the first part; the rest waits in the server."""
+    slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    slow.settimeout(20)
+    slow.connect((server.host, server.port))
+    slow.sendall(b"GET /large.bin HTTP/1.0\r\n\r\n")
+    return slow.recv(65536)
+
+
 def test_a_file_overwritten_during_a_slow_download_is_never_complete(tmp_path: Path) -> None:
     catalog = tmp_path / "catalog"
     catalog.mkdir()
@@ -136,11 +145,7 @@ def test_a_file_overwritten_during_a_slow_download_is_never_complete(tmp_path: P
     path.write_bytes(littlefs(65536) + bytes(size - 65536))
     time.sleep(SETTLE_S)
     with running_server(catalog, tmp_path) as server, socket.socket() as slow:
-        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-        slow.settimeout(20)
-        slow.connect((server.host, server.port))
-        slow.sendall(b"GET /large.bin HTTP/1.0\r\n\r\n")
-        begin = slow.recv(65536)
+        begin = begin_slowly(slow, server)
         assert begin.startswith(b"HTTP/1.1 200")
         with path.open("r+b") as file:
             file.seek(size // 2)
@@ -162,11 +167,7 @@ def test_a_file_that_is_replaced_by_another_is_sent_to_its_end(tmp_path: Path) -
     path.write_bytes(content)
     time.sleep(SETTLE_S)
     with running_server(catalog, tmp_path) as server, socket.socket() as slow:
-        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-        slow.settimeout(20)
-        slow.connect((server.host, server.port))
-        slow.sendall(b"GET /large.bin HTTP/1.0\r\n\r\n")
-        begin = slow.recv(65536)
+        begin = begin_slowly(slow, server)
         (catalog / "fresh.bin").write_bytes(b"\xff" * size)
         (catalog / "fresh.bin").replace(path)
         body = (begin + read_all(slow)).partition(b"\r\n\r\n")[2]

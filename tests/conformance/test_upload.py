@@ -7,24 +7,16 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.images import esp32_image, esp8266_image, littlefs
-from tests.support.server import Answer, RunningServer, running_server
+from tests.support.server import Answer, RunningServer
 
 IMAGE = esp32_image("esp32c3", project="lamp", version="1.0.0", seed=1)
 TARGET = "/api/v1/releases/lamp/1.0.0/c3"
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[RunningServer]:
-    (tmp_path / "catalog").mkdir()
-    with running_server(tmp_path / "catalog", tmp_path) as running:
-        yield running
 
 
 def token(tmp_path: Path, publish: str = "*") -> str:

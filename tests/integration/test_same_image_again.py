@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +17,11 @@ from acpublish.emulator.updater import run
 from acpublish.publishing.destinations import Destination, running_devices
 from acpublish.publishing.overview import never_updated_lines, running_line
 from tests.support import images
-from tests.support.server import RunningServer, running_server
+from tests.support.server import RunningServer
 
 Publish = Callable[..., None]
 FILES = "/update/lamp/d1"
 FIRMWARE = "/update/lamp/dev"
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[RunningServer]:
-    (tmp_path / "catalog").mkdir()
-    with running_server(tmp_path / "catalog", tmp_path) as running:
-        yield running
 
 
 @pytest.fixture
