@@ -125,11 +125,11 @@ def _within(what: str, took_ms: Sequence[float], limit_ms: float) -> Goal:
 
 def _imports(imports: str, times: int, first: str = "") -> list[float]:
     command = [sys.executable, "-c", f"{first}\n{_TIMED.format(imports=imports)}"]
-    times = [
+    outputs = [
         subprocess.run(command, capture_output=True, text=True, check=True).stdout
         for _ in range(times)
     ]
-    return [float(text) for text in times]
+    return [float(text) for text in outputs]
 
 
 def _build(project: Project, number: int) -> float:

@@ -137,10 +137,11 @@ class TrustStore:
                         hint="Remove one first: acpublish key trust DIR --product P --remove ID.",
                     )
                 keys, before = (*keys, key), keys
-                if not confirmed:
-                    _need_no_confirmation(product, self._releases(product), before, keys)
                 # All releases are read first: a broken manifest must not leave half a change.
-                withheld = admitted(self._releases(product), keys)[1]
+                releases = self._releases(product)
+                if not confirmed:
+                    _need_no_confirmation(product, releases, before, keys)
+                withheld = admitted(releases, keys)[1]
                 self._write(product, keys)
                 return withheld
             return admitted(self._releases(product), keys)[1]

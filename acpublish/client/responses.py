@@ -53,23 +53,6 @@ class _ServerError:
     check: str = ""
 
 
-def refusal(response: Response, what: str) -> AcpublishError:
-    """Returns the error for a response that is not a success.
-
-    Args:
-        response: The response; its body is read.
-        what: What was requested, for the message.
-    """
-    return _refusal(response, what)[0]
-
-
-def _refusal(response: Response, what: str) -> tuple[AcpublishError, str]:
-    """Returns the error, and the code by which our servers name it."""
-    body = b"" if 300 <= response.status < 400 else response.body(_ERROR_BYTES)
-    reported = _error_of_server(response, body)
-    return _error(response, what, body, reported), reported.code
-
-
 def _error(response: Response, what: str, body: bytes, reported: _ServerError) -> AcpublishError:
     where, message, hint = response.address.base, reported.message, reported.hint
     if 300 <= response.status < 400:
@@ -107,13 +90,19 @@ def _error(response: Response, what: str, body: bytes, reported: _ServerError) -
 def raise_refusal(response: Response, what: str) -> None:
     """Raises the error for a response that is not a success, or asks for another attempt.
 
+    Args:
+        response: The response; its body is read.
+        what: What was requested, for the message.
+
     Raises:
         Retry: The same request may succeed later.
         AcpublishError: It will not.
     """
-    final, code = _refusal(response, what)
+    body = b"" if 300 <= response.status < 400 else response.body(_ERROR_BYTES)
+    reported = _error_of_server(response, body)
+    final = _error(response, what, body, reported)
     # Waiting does not help if the catalog cannot be written, or the tokens cannot be read.
-    if not response.may_succeed_later or code in (READ_ONLY_CODE, TOKENS_CODE):
+    if not response.may_succeed_later or reported.code in (READ_ONLY_CODE, TOKENS_CODE):
         raise final
     wait_s = response.retry_after_s
     if response.status == 429 or wait_s is not None:

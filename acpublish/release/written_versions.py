@@ -78,14 +78,12 @@ class Written:
     Attributes:
         start: Where it begins, with its ``v``.
         labelled: Whether a ``v`` or the like marks it as a version.
-        joined: Whether ``_`` or ``-`` replaces its dots.
         count: How many numbers it has.
         readings: The ways to read it, the most probable one first.
     """
 
     start: int
     labelled: bool
-    joined: bool
     count: int
     readings: tuple[VersionReading, ...]
 
@@ -134,7 +132,6 @@ def _described(match: re.Match[str]) -> Written:
     return Written(
         start=match.start(),
         labelled=True,
-        joined=False,
         count=len(_split(match["base"])),
         readings=(VersionReading(_description(match), match.end()),),
     )
@@ -162,7 +159,6 @@ def _plain(match: re.Match[str], text: str) -> Written:
     return Written(
         start=match.start(),
         labelled=labelled,
-        joined=joined,
         count=len(numbers),
         readings=tuple(readings),
     )

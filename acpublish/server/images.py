@@ -235,9 +235,7 @@ class ImageSender:
         served = of_image(path, state, image)
         return replace(served, unmarked=True) if unmarked else served
 
-    async def send(
-        self, request: Request, served: Served, send: Send, transfer: Transfer | None = None
-    ) -> int:
+    async def send(self, request: Request, served: Served, send: Send, transfer: Transfer) -> int:
         """Responds with the file, or with the part of it that the client requests.
 
         Args:
@@ -250,7 +248,6 @@ class ImageSender:
             NotFoundError: The file is gone or has changed; nothing has been sent yet.
             CatalogError: An object is not what was published; nothing has been sent yet.
         """
-        transfer = transfer or Transfer()
         transfer.file_bytes, transfer.file_sha256 = served.size, served.sha256
         if served.size == 0 and request.report.updater:
             return await http.missing(send)

@@ -124,11 +124,12 @@ class Tokens:
         Raises:
             TokensError: The tokens file cannot be read.
         """
-        if not self._current():
+        tokens = self._current()
+        if not tokens:
             return Access.NO_TOKENS
         if text is None:
             return Access.MISSING
-        matches = self._matches(text)
+        matches = _matches(text, tokens)
         if not matches:
             return Access.WRONG
         if any(token.publish in (EVERY_PRODUCT, product) for token in matches):
@@ -141,12 +142,7 @@ class Tokens:
         Raises:
             TokensError: The tokens file cannot be read.
         """
-        return next(iter(self._matches(text)), None) if text is not None else None
-
-    def _matches(self, text: str) -> list[Token]:
-        digest = _digest(text)
-        # Every token is compared, so that the time does not show which one came close.
-        return [token for token in self._current() if hmac.compare_digest(token.sha256, digest)]
+        return next(iter(_matches(text, self._current())), None) if text is not None else None
 
     def _current(self) -> tuple[Token, ...]:
         try:
@@ -166,6 +162,12 @@ def bearer(authorization: str) -> str | None:
     """Returns the token in the value of an Authorization header, None if there is none."""
     scheme, _, credentials = authorization.partition(" ")
     return (credentials.strip() or None) if scheme.lower() == "bearer" else None
+
+
+def _matches(text: str, tokens: tuple[Token, ...]) -> list[Token]:
+    digest = _digest(text)
+    # Every token is compared, so that the time does not show which one came close.
+    return [token for token in tokens if hmac.compare_digest(token.sha256, digest)]
 
 
 def _digest(text: str) -> str:
