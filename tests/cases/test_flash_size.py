@@ -8,7 +8,6 @@ such an update every further one fails (``Updater::begin``: ``checkFlashConfig``
 from __future__ import annotations
 
 import gzip
-import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,10 +60,7 @@ def ask(server: RunningServer, running: bytes, options: DeviceOptions) -> Answer
 
 
 def reasons(server: RunningServer) -> list[str]:
-    """Returns the lines of the log of a server that is ended, which writes the last of them."""
-    server.signal(signal.SIGTERM)
-    assert server.wait() == 0
-    return [line for line in server.log().splitlines() if " GET " in line]
+    return [line for line in server.end().splitlines() if " GET " in line]
 
 
 def test_case_09_a_gzip_is_not_sent_to_a_smaller_chip(

@@ -155,7 +155,7 @@ def test_a_file_overwritten_during_a_slow_download_is_never_complete(tmp_path: P
         head, _, body = (begin + rest).partition(b"\r\n\r\n")
         assert f"content-length: {size}".encode() in head
         assert len(body) < size
-        assert "was written to while it was being sent" in server.log()
+        assert server.logs("was written to while it was being sent")
 
 
 def test_a_file_that_is_replaced_by_another_is_sent_to_its_end(tmp_path: Path) -> None:

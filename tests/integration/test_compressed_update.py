@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -79,13 +78,6 @@ def sent_to(server: RunningServer, running: bytes, **more: Any) -> bytes:
     return answer.body
 
 
-def logged(server: RunningServer) -> str:
-    """Returns the log of a server that is ended, which writes its last lines then."""
-    server.signal(signal.SIGTERM)
-    assert server.wait() == 0
-    return server.log()
-
-
 def md5_of(data: bytes) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
@@ -111,7 +103,7 @@ def test_a_known_device_gets_the_gzip_flashes_it_and_is_up_to_date(
     third = publish("3.0.0", seed=3, compress=True)
     assert sent_to(server, new).startswith(b"\x1f\x8b")
     assert asked(server, held).image == third
-    assert "compressed: it runs 1.0.0, built with core 3.1.2" in logged(server)
+    assert "compressed: it runs 1.0.0, built with core 3.1.2" in server.end()
 
 
 def test_from_the_plain_release_to_the_gzip_when_compression_is_added_later(
@@ -178,7 +170,7 @@ def test_a_gzip_that_is_lost_or_spoilt_costs_no_device_its_update(
     assert sent_to(server, old) == new
     path.unlink()
     assert sent_to(server, old) == new
-    assert "is sent uncompressed" in server.log()
+    assert server.logs("is sent uncompressed")
 
 
 def test_over_http_the_server_makes_the_gzip(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,12 +38,6 @@ def publish(tmp_path: Path) -> Publish:
     return publish
 
 
-def ended(server: RunningServer) -> str:
-    server.signal(signal.SIGTERM)
-    assert server.wait() == 0
-    return server.log()
-
-
 def poll(server: RunningServer, tmp_path: Path, claim: str, **more: Any) -> UpdateResult:
     """Lets the software device request its filesystem once."""
     options = DeviceOptions(mode="spiffs", version=claim, flash=tmp_path / "fs.bin", **more)
@@ -68,7 +61,7 @@ def test_a_filesystem_is_written_once_whatever_is_claimed(
     assert polls == [UpdateResult.UPDATED, *[UpdateResult.NO_UPDATE] * 2]
     # One that says what it has is never sent it again.
     assert poll(server, tmp_path, "1.1.0") is UpdateResult.NO_UPDATE
-    log = ended(server)
+    log = server.end()
     assert "received filesystem 1.1.0 and reports the same version as before" in log
     assert "it is sent again 24 hours later" in log
 
@@ -97,7 +90,7 @@ def test_flash_encryption_changes_every_digest(
     assert running_line([adoption]).endswith("1 dev with 1.1.0 (unverified)")
     publish("1.2.0", images.esp32_image("esp32", seed=3), board="dev")
     assert encrypted(server, "1.1.0", "b") == 200
-    assert "which is unverified" in ended(server)
+    assert "which is unverified" in server.end()
 
 
 def test_a_restarted_server_sends_it_once_more_at_most(
@@ -117,7 +110,7 @@ def test_a_claim_that_is_higher_than_every_release(server: RunningServer, publis
     assert (adoption.version, adoption.count, adoption.never_updated) == (None, 2, True)
     (line,) = never_updated_lines([adoption])
     assert line.startswith("warning: 2 dev will never be updated")
-    log = ended(server)
+    log = server.end()
     warnings = [entry for entry in log.splitlines() if " WARNING " in entry]
     assert len([entry for entry in warnings if "never be updated" in entry]) == 2
     assert "304 (the device reports 5.1.4, higher than every release" in log

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,21 @@ class RunningServer:
     def log(self) -> str:
         """Returns what the server wrote to stderr."""
         return self.log_path.read_text()
+
+    def logs(self, text: str) -> bool:
+        """Returns whether the log contains a string; a thread may write it after the response."""
+        end = time.monotonic() + PATIENCE_S
+        while text not in self.log():
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.02)
+        return True
+
+    def end(self) -> str:
+        """Ends the server, which writes the last lines of its log then, and returns the log."""
+        self.signal(signal.SIGTERM)
+        assert self.wait() == 0
+        return self.log()
 
     def connect(self) -> socket.socket:
         """Opens a connection."""
