@@ -7,7 +7,6 @@ its PEM file, or the PEM itself, wherever one is accepted.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from acpublish.image.model import Image
 from acpublish.image.partition_table import PartitionTable
 from acpublish.image.reader import read
 from acpublish.image.stamper import stamp as stamp_bytes
+from acpublish.input_files import expanded
 from acpublish.keyfiles import KeySource, any_key, private_key, public_key, refuse_overwriting
 from acpublish.keys import Algorithm, PublicKey, is_key_id
 from acpublish.keys import create_key as new_key
@@ -380,5 +380,4 @@ def resign(catalog: _Path, *, product: str, key: KeySource) -> Resigned:
 def _directory(catalog: _Path) -> DirectoryCatalog:
     from acpublish.catalog.directory import DirectoryCatalog
 
-    # Path.expanduser raises a RuntimeError for an unknown user.
-    return DirectoryCatalog(Path(os.path.expanduser(catalog)))  # noqa: PTH111
+    return DirectoryCatalog(expanded(catalog))

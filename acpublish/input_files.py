@@ -5,9 +5,16 @@ A path may lead to a device that never ends, or to a file of another kind that f
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from acpublish.errors import AcpublishError, reading
+
+
+def expanded(path: str | Path) -> Path:
+    """Returns a path with ``~`` replaced by the home directory; an unknown user's ``~`` stays."""
+    # Path.expanduser raises a RuntimeError for an unknown user.
+    return Path(os.path.expanduser(path))  # noqa: PTH111
 
 
 def read_bounded(

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from acpublish.errors import AcpublishError, SettingsError
 from acpublish.init.scripts import with_script
+from acpublish.input_files import expanded
 from acpublish.platformio_ini.editor import SCRIPTS, IniEditor
 from acpublish.platformio_ini.extra_script import ENTRY, SCRIPT, is_unedited, packaged_script
 from acpublish.platformio_ini.files import read, read_if_there
@@ -140,7 +141,7 @@ def _directories(root: Path, editor: IniEditor) -> tuple[Path, ...]:
         for section in editor.sections()
         if editor.comment(section, _TO) == _OURS
     }
-    local = [root / Path(to).expanduser() for to in sorted(destinations) if "://" not in to]
+    local = [root / expanded(to) for to in sorted(destinations) if "://" not in to]
     return tuple(path for path in local if not path.is_dir())
 
 

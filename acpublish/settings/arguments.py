@@ -5,12 +5,12 @@ Each argument is checked as the setting of its name is; an error names the argum
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from acpublish.errors import AcpublishError, SettingsError
+from acpublish.input_files import expanded
 from acpublish.keyfiles import KeySource, is_pem, private_key
 from acpublish.keys import PrivateKey
 from acpublish.publishing.options import Destination, PublishOptions
@@ -62,7 +62,7 @@ def publish_options(
         signing_key=_signing_key(signing_key),
         provenance={**provenance, **({"core": built_with} if built_with else {})},
         compress=compress,
-        partitions=_checked("partitions", partitions, _path),
+        partitions=_checked("partitions", partitions, expanded),
         skipped_checks=_skipped_checks(skip_checks, scan),
         secrets=SecretRules(
             severity="error" if scan == "error" else "warning",
@@ -76,7 +76,7 @@ def _destination(to: str | Path, token: str | None, *, insecure_http: bool) -> D
     destination = Destination(
         to=address, token=_checked("token", token, str), insecure_http=insecure_http
     )
-    return destination if destination.is_server else Destination(to=str(_path(address)))
+    return destination if destination.is_server else Destination(to=str(expanded(address)))
 
 
 def _signing_key(source: KeySource | None) -> Path | PrivateKey | None:
@@ -84,7 +84,7 @@ def _signing_key(source: KeySource | None) -> Path | PrivateKey | None:
         return None
     if is_pem(source):
         return _named("signing_key", lambda: private_key(source))
-    return _checked("signing_key", source, lambda text: validators.key_file(_path(text)))
+    return _checked("signing_key", source, lambda text: validators.key_file(expanded(text)))
 
 
 def _skipped_checks(reasons: Mapping[str, str], scan: str) -> dict[str, str]:
@@ -135,8 +135,3 @@ def _named(name: str, made: Callable[[], _Value]) -> _Value:
 
 def _stripped(value: Any) -> str:
     return "" if value is None else str(value).strip()
-
-
-def _path(text: str) -> Path:
-    # Path.expanduser raises a RuntimeError for an unknown user.
-    return Path(os.path.expanduser(text))  # noqa: PTH111

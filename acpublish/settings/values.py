@@ -8,7 +8,6 @@ Arduino.
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from acpublish.catalog.state import state_dir
 from acpublish.errors import AcpublishError, SettingsError
+from acpublish.input_files import expanded
 from acpublish.publishing.options import CheckOptions, Destination, ImportOptions, PublishOptions
 from acpublish.release import names
 from acpublish.release.declared import Declared
@@ -59,14 +59,13 @@ class Settings:
 
     def origin(self, name: str) -> str | None:
         """Returns where a setting comes from, None if no layer has it."""
-        return next((layer.in_full(name) for layer in self.layers if name in layer.values), None)
+        layer = self._holder(name)
+        return None if layer is None else layer.in_full(name)
 
     def text(self, name: str) -> str | None:
         """Returns a setting as a string, None if no layer has it."""
-        for layer in self.layers:
-            if name in layer.values:
-                return layer.values[name]
-        return None
+        layer = self._holder(name)
+        return None if layer is None else layer.values[name]
 
     def checked(self, name: str, check: Callable[[str], T], default: str | None = None) -> T:
         """Returns a setting after its check.
@@ -75,13 +74,13 @@ class Settings:
             AcpublishError: There is none, or it does not pass the check; the message says where it
                 came from.
         """
-        for layer in self.layers:
-            if name in layer.values:
-                try:
-                    return check(layer.values[name])
-                except AcpublishError as fault:
-                    problem = f"{layer.origin(name)}: {fault.problem}"
-                    raise type(fault)(problem, hint=fault.hint) from fault
+        layer = self._holder(name)
+        if layer is not None:
+            try:
+                return check(layer.values[name])
+            except AcpublishError as fault:
+                problem = f"{layer.origin(name)}: {fault.problem}"
+                raise type(fault)(problem, hint=fault.hint) from fault
         if default is not None:
             return check(default)
         raise SettingsError(f"no {SPELLED.get(name, name)} is given", hint=self._how_to_set(name))
@@ -267,18 +266,19 @@ class Settings:
         return {f"${name}": variables[name] for name in names if variables.get(name)}
 
     def _path(self, name: str) -> Path | None:
-        for layer in self.layers:
-            if name in layer.values:
-                return _path_of(layer.values[name], layer)
-        return None
+        layer = self._holder(name)
+        return None if layer is None else _path_of(layer.values[name], layer)
+
+    def _holder(self, name: str) -> Layer | None:
+        """Returns the first layer that has a setting."""
+        return next((layer for layer in self.layers if name in layer.values), None)
 
     def _given(self, name: str, check: Callable[[str], T]) -> T | None:
         return self.checked(name, check) if self.text(name) else None
 
 
 def _path_of(text: str, layer: Layer) -> Path:
-    # Path.expanduser raises a RuntimeError for an unknown user.
-    path = Path(os.path.expanduser(text))  # noqa: PTH111
+    path = expanded(text)
     return path if layer.base is None else layer.base / path
 
 

@@ -209,6 +209,16 @@ def test_whoever_says_no_finds_nothing_written(
     assert (project / "platformio.ini").read_text() == INI
 
 
+def test_the_home_of_an_unknown_user_is_no_reason_to_stop(
+    acpublish: CommandLine, project: Path
+) -> None:
+    said = acpublish(
+        "init", "-d", project, "--to", "~nosuchuser9/fw", "--version", "1.0.0", "--yes"
+    )
+    assert (said.status, said.err) == (0, "")
+    assert (project / "~nosuchuser9" / "fw").is_dir()
+
+
 def test_line_ends_of_a_core_stay(acpublish: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "platform.txt").write_text("name=x\n")
     local = tmp_path / "platform.local.txt"
