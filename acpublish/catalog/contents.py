@@ -230,7 +230,7 @@ class CatalogFiles:
         if directory.path != self.catalog.root / product:
             return
         images = [image for release in self.catalog.releases(product) for image in release.images]
-        for image in sorted(images, key=_order, reverse=True):
+        for image in sorted(images, key=lambda image: image.order, reverse=True):
             yield Entry(
                 name=image.file,
                 type="bin" if image.kind == "firmware" else "file",
@@ -294,10 +294,6 @@ class CatalogFiles:
             modified=status.st_mtime,
             family=family,
         )
-
-
-def _order(image: ReleaseImage) -> int:
-    return max(image.channels.values(), default=0)
 
 
 def _seconds(published_at: str) -> float:

@@ -18,7 +18,7 @@ def release_lines(releases: Sequence[Release]) -> list[str]:
     images = [(release.version, image) for release in releases for image in release.images]
     if not images:
         return ["nothing is published yet"]
-    images.sort(key=lambda entry: max(entry[1].channels.values(), default=0), reverse=True)
+    images.sort(key=lambda entry: entry[1].order, reverse=True)
     newest = _newest_orders(image for _, image in images)
     rows = [
         (

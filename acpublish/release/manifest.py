@@ -161,6 +161,11 @@ class ReleaseImage:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def order(self) -> int:
+        """Its highest number in the order of publishing; 0 if no channel points at it."""
+        return max(self.channels.values(), default=0)
+
+    @property
     def core(self) -> str | None:
         """The ESP8266 Arduino core that it was built with, None if that is not known."""
         return self.provenance.get(PROVENANCE_CORE)

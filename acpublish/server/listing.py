@@ -199,7 +199,7 @@ class Listing:
 
 def _newest_at_all(releases: Iterable[Release], board: str) -> Target | None:
     targets = [
-        (max(image.channels.values()), Target(release, image))
+        (image.order, Target(release, image))
         for release in releases
         if (image := release.image_for(board, "firmware")) is not None and image.channels
     ]

@@ -167,7 +167,7 @@ class Facts(Coordinates):
         return tuple(
             sorted(
                 images,
-                key=lambda entry: max(entry[1].channels.values(), default=0),
+                key=lambda entry: entry[1].order,
                 reverse=True,
             )
         )
