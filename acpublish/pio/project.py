@@ -10,6 +10,8 @@ from typing import Any
 
 from acpublish.errors import AcpublishError, SettingsError
 from acpublish.pio.board import board_partitions, declared_by
+from acpublish.pio.provenance import build_flags, built_by, compiler
+from acpublish.publishing import git
 from acpublish.publishing.options import PublishOptions
 from acpublish.publishing.versions import VersionSource, resolve
 from acpublish.release import names
@@ -88,8 +90,8 @@ class Project:
             settings=_settings(config, name, directory, files, arguments),
             default_product=names.product_from(directory.name),
             default_board=str(env["BOARD"]).lower(),
-            built=lambda: _built(env),
-            flags=lambda secrets: _flags(env, secrets),
+            built=lambda: {**built_by(env), **compiler(env)},
+            flags=lambda secrets: build_flags(env, secrets),
             declared=declared_by(env, name),
             partitions=board_partitions(env, chip, directory),
             rivals=_rivals(config, name, directory, files),
@@ -104,11 +106,6 @@ class Project:
     def board(self) -> names.BoardName:
         """The board."""
         return self.settings.checked("board", names.board, self.default_board)
-
-    @property
-    def environ(self) -> Mapping[str, str]:
-        """The environment variables of this run."""
-        return os.environ
 
     def version_source(self) -> VersionSource | None:
         """Determines the version, before the build; returns None if none is set."""
@@ -170,8 +167,6 @@ class Project:
 
         It runs git and the compiler, so only runs that publish call it.
         """
-        from acpublish.publishing import git
-
         options, state = plan.options, plan.source.git or git.state_of(self.directory)
         return replace(
             options,
@@ -185,18 +180,6 @@ class Project:
             private={**git.private_of_git(self.directory), **self.flags(self.secret_values)},
             declared=replace(options.declared, changed=state.changed if state else None),
         )
-
-
-def _built(env: Any) -> dict[str, str]:
-    from acpublish.pio import provenance
-
-    return {**provenance.built_by(env), **provenance.compiler(env)}
-
-
-def _flags(env: Any, secrets: Mapping[str, str]) -> dict[str, str]:
-    from acpublish.pio import provenance
-
-    return provenance.build_flags(env, secrets)
 
 
 def _settings(

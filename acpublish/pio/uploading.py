@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import replace as replaced
 from pathlib import Path
@@ -67,7 +68,7 @@ def publish(
     publication = publish_image(data, options, plan.source, catalog, on_build=on_build)
     # A serial upload then flashes the published image, whatever its version became.
     rewrite(path, data, stamped(data, read(data), publication.submission))
-    workflow = report_to_workflow(publication, hook.project.environ)
+    workflow = report_to_workflow(publication, os.environ)
     for warning in (*publication.receipt.warnings, *workflow):
         # On the same stream as the rest, so that the URL stays the last line.
         print_line(f"acpublish: warning: {warning}", sys.stdout)

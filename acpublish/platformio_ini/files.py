@@ -65,8 +65,12 @@ def refuse_broken(path: Path, text: str) -> configparser.ConfigParser:
     try:
         parser.read_file(io.StringIO(text, newline=None), path.name)
     except configparser.Error as fault:
-        why = " ".join(fault.message.split())
-        raise SettingsError(
-            f"{path} cannot be read: {why}", hint="Run pio project config to look at it."
-        ) from fault
+        raise unreadable(path, " ".join(fault.message.split())) from fault
     return parser
+
+
+def unreadable(path: Path, why: str) -> SettingsError:
+    """Returns the error for a file that PlatformIO could not read either."""
+    return SettingsError(
+        f"{path} cannot be read: {why.rstrip('.')}", hint="Run pio project config to look at it."
+    )

@@ -28,9 +28,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from acpublish.errors import SettingsError
 from acpublish.platformio_ini.editor import SCRIPTS, entries_of
-from acpublish.platformio_ini.files import read, refuse_broken
+from acpublish.platformio_ini.files import read, refuse_broken, unreadable
 
 _CONFIG, _EXCEPTIONS = "platformio.project.config", "platformio.exception"
 #: The sections and options that are being resolved, so a reference that leads back is noticed.
@@ -132,7 +131,7 @@ class _PlatformioReader:
         try:
             return call()
         except self._errors as fault:
-            raise _unreadable(self._path, str(fault)) from fault
+            raise unreadable(self._path, str(fault)) from fault
 
     def environments(self) -> Sequence[str]:
         return tuple(self._config.envs())
@@ -280,7 +279,7 @@ class BuiltinReader:
             return self._parser.get(section, name)
         except configparser.Error as fault:
             path = self._files.get((section, name), self._directory / "platformio.ini")
-            raise _unreadable(path, " ".join(fault.message.split())) from fault
+            raise unreadable(path, " ".join(fault.message.split())) from fault
 
     def _resolved(self, section: str, name: str, resolving: _Path) -> str | None:
         """Returns an option of a section as a reference to it sees it; None if it has no value."""
@@ -361,9 +360,3 @@ def _is_list(section: str, name: str) -> bool:
 
 def _short_hash(text: str) -> str:
     return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:10]
-
-
-def _unreadable(path: Path, why: str) -> SettingsError:
-    return SettingsError(
-        f"{path} cannot be read: {why.rstrip('.')}", hint="Run pio project config to look at it."
-    )
