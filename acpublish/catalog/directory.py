@@ -26,7 +26,14 @@ from acpublish.catalog.lock import CatalogLock
 from acpublish.catalog.private_provenance import PrivateProvenance
 from acpublish.catalog.snapshot import ProductSnapshots
 from acpublish.catalog.trusted_keys import TrustStore, read_trusted_keys
-from acpublish.errors import AcpublishError, CatalogError, ManifestError, NotFoundError, reason_of
+from acpublish.errors import (
+    AcpublishError,
+    CatalogError,
+    ConflictError,
+    ManifestError,
+    NotFoundError,
+    reason_of,
+)
 from acpublish.keys import PublicKey
 from acpublish.release import names
 from acpublish.release.manifest import Compressed, Release, ReleaseImage
@@ -161,9 +168,9 @@ class DirectoryCatalog:
 
         Raises:
             CheckError: A pre-flight check found an error.
-            ConflictError: The version already has different bytes.
+            ConflictError: The version already has different bytes, or its manifest cannot be read.
             CatalogError: The directory cannot be read or written.
-            ManifestError: A manifest of this product cannot be read.
+            ManifestError: The product's trusted-keys file is damaged.
         """
         now = now or datetime.now(timezone.utc)
         with atomic.as_catalog_error(self.root, "cannot publish to the catalog"):
@@ -189,9 +196,17 @@ class DirectoryCatalog:
         return receipt
 
     def _prepared(self, candidate: Candidate, submission: Submission, now: datetime) -> Prepared:
-        releases = self._snapshots.fresh(submission.product)
-        keys = read_trusted_keys(self.root, submission.product)
-        return prepare(candidate, submission, releases, keys, now)
+        releases, unreadable = self._snapshots.readable(submission.product)
+        product, version = submission.product, submission.version
+        fault = unreadable.get(layout.manifest(self.root, product, version).name)
+        if fault is not None:
+            raise ConflictError(
+                f"{product} {version} is already published, but its manifest cannot be read: "
+                f"{fault.problem if isinstance(fault, AcpublishError) else reason_of(fault)}",
+                hint="Raise the version, or restore the manifest from a backup.",
+            )
+        keys = read_trusted_keys(self.root, product)
+        return prepare(candidate, submission, releases, keys, now, unreadable=len(unreadable))
 
     def _write(self, data: bytes, prepared: Prepared) -> None:
         placement = prepared.placement
@@ -242,7 +257,7 @@ class DirectoryCatalog:
             self._lock.exclusive(),
         ):
             self._clear_temporary(older_than_s)
-            with contextlib.suppress(ManifestError):
+            with contextlib.suppress(ManifestError, OSError):
                 atomic.clear_leftovers(self._orphans(), older_than_s)
             for product in self.products():
                 for _, image in self._snapshots.product(product).files.values():
@@ -275,6 +290,7 @@ class DirectoryCatalog:
 
         Raises:
             ManifestError: A manifest cannot be read, so the objects that it names are not known.
+            OSError: Likewise.
         """
         named = self._snapshots.named_objects()
         return tuple(path for path in layout.objects(self.root).glob("*") if path.name not in named)

@@ -131,7 +131,10 @@ class ProductSnapshots:
             # Without the keys any release could be forged, so none is served.
             self._log_withheld(name, (f"all releases of {name}: {error}",))
             return ProductSnapshot(owned=True)
-        releases, withheld = admitted(self._releases(paths, strict=False), keys)
+        readable, unreadable = self._releases(paths)
+        for fault in unreadable.values():
+            _log.error("left out: %s", fault)
+        releases, withheld = admitted(readable, keys)
         self._log_withheld(name, withheld)
         return _snapshot(releases, owned=bool(paths or keys))
 
@@ -149,7 +152,15 @@ class ProductSnapshots:
             ManifestError: A manifest cannot be read.
             OSError: A manifest's file cannot be read.
         """
-        return self._releases(_manifests(layout.manifests(self._root, name)), strict=True)
+        return self._all_of(_manifests(layout.manifests(self._root, name)))
+
+    def readable(self, name: str) -> tuple[tuple[Release, ...], dict[str, Exception]]:
+        """Reads those of a product's current releases, signed or not, that can be read.
+
+        Returns:
+            The releases, and what is wrong with the other manifests, by the names of their files.
+        """
+        return self._releases(_manifests(layout.manifests(self._root, name)))
 
     def named_objects(self) -> frozenset[str]:
         """Returns the objects that the current manifests of all products name.
@@ -161,22 +172,27 @@ class ProductSnapshots:
         return frozenset(
             content.sha256
             for directory in layout.manifests(self._root).glob("*")
-            for release in self._releases(_manifests(directory), strict=True)
+            for release in self._all_of(_manifests(directory))
             for image in release.images
             for content in (image, image.compressed)
             if content is not None
         )
 
-    def _releases(self, paths: Iterable[str], *, strict: bool) -> tuple[Release, ...]:
-        releases = []
+    def _all_of(self, paths: Iterable[str]) -> tuple[Release, ...]:
+        releases, unreadable = self._releases(paths)
+        for fault in unreadable.values():
+            raise fault
+        return releases
+
+    def _releases(self, paths: Iterable[str]) -> tuple[tuple[Release, ...], dict[str, Exception]]:
+        releases: list[Release] = []
+        unreadable: dict[str, Exception] = {}
         for path in paths:
             try:
                 releases.append(self._release(path))
             except (AcpublishError, OSError) as error:
-                if strict:
-                    raise
-                _log.error("left out: %s", error)
-        return tuple(releases)
+                unreadable[os.path.basename(path)] = error
+        return tuple(releases), unreadable
 
     def _release(self, path: str) -> Release:
         """Returns a release; a manifest that was read before is read again only if it changed.

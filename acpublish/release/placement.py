@@ -30,6 +30,10 @@ from acpublish.release.secret_search import SecretFound, find_secrets
 from acpublish.release.signatures import merged, statement
 from acpublish.release.submission import Outcome, Receipt, Submission
 
+#: More than the images of a release times their channels; each has one number in the order of
+#: publishing.
+_LARGEST_RELEASE = 10_000
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Candidate:
@@ -170,6 +174,8 @@ def prepare(
     releases: Sequence[Release],
     trusted_keys: Iterable[PublicKey],
     now: datetime,
+    *,
+    unreadable: int = 0,
 ) -> Prepared:
     """Checks an image, compresses it if asked to, and places it among a product's releases.
 
@@ -179,6 +185,7 @@ def prepare(
         releases: The product's releases so far.
         trusted_keys: The keys that the product trusts.
         now: The time of publishing, in UTC.
+        unreadable: How many manifests of the product cannot be read.
 
     Raises:
         CheckError: A check found an error.
@@ -191,7 +198,15 @@ def prepare(
     warnings = raise_errors(findings_of(results))
     gzip, gzip_warnings = gzip_beside(candidate, submission)
     compressed = Compressed.of(gzip) if gzip else None
-    placement = place(candidate.image, submission, releases, now, compressed, trusted_keys=keys)
+    placement = place(
+        candidate.image,
+        submission,
+        releases,
+        now,
+        compressed,
+        trusted_keys=keys,
+        unreadable=unreadable,
+    )
     return Prepared(
         placement=placement,
         gzip=gzip,
@@ -228,6 +243,7 @@ def place(
     compressed: Compressed | None = None,
     *,
     trusted_keys: Iterable[PublicKey] = (),
+    unreadable: int = 0,
 ) -> Placement:
     """Places an image among a product's releases.
 
@@ -238,6 +254,7 @@ def place(
         now: The time of publishing, in UTC.
         compressed: The image's gzip, if there is to be one; an existing one is kept.
         trusted_keys: The keys that the product trusts.
+        unreadable: How many manifests of the product cannot be read.
 
     Raises:
         ConflictError: The version already has different bytes; the message has both digests.
@@ -266,7 +283,7 @@ def place(
     if submission.channel not in placed.channels:
         placed = replace(
             placed,
-            channels={**placed.channels, submission.channel: _next_order(releases)},
+            channels={**placed.channels, submission.channel: _next_order(releases, unreadable)},
             # A reason may apply only to the channel, such as uncommitted changes on stable.
             skipped_checks={**placed.skipped_checks, **submission.skipped_checks},
         )
@@ -334,11 +351,16 @@ def _flash_size(image: Image, submission: Submission) -> str | None:
     return image.flash_size if submission.kind == "firmware" else None
 
 
-def _next_order(releases: Iterable[Release]) -> int:
+def _next_order(releases: Iterable[Release], unreadable: int) -> int:
+    """Returns a number that is higher than every other of the product.
+
+    The numbers in an unreadable manifest are not known. If it is restored, its channels must not
+    move back to it.
+    """
     orders = [
         order
         for release in releases
         for image in release.images
         for order in image.channels.values()
     ]
-    return max(orders, default=0) + 1
+    return max(orders, default=0) + 1 + unreadable * _LARGEST_RELEASE

@@ -110,7 +110,7 @@ def test_fields_of_a_newer_acpublish_survive_a_publish(tmp_path: Path) -> None:
 
 class TestBrokenManifest:
     @pytest.mark.parametrize("text", [b"{", b"[" * 100_000, b'{"format": 2}', None])
-    def test_readers_leave_it_out_and_writers_stop(
+    def test_it_hurts_no_other_release(
         self, tmp_path: Path, text: bytes | None, caplog: pytest.LogCaptureFixture
     ) -> None:
         put(tmp_path, "1.0.0")
@@ -126,11 +126,33 @@ class TestBrokenManifest:
             assert [str(release.version) for release in catalog.releases("lamp")] == ["2.0.0"]
         assert "1.0.0.json" in caplog.text
         assert CatalogFiles(catalog).locate(VISIBLE.encode()) is None
-        expected = CatalogError if text is None else ManifestError
-        with pytest.raises(expected) as caught:
-            put(catalog, "3.0.0")
-        assert "1.0.0.json" in str(caught.value)
+        assert put(catalog, "3.0.0").outcome is Outcome.PUBLISHED
+        assert put(catalog, "2.0.0", board="d2").outcome is Outcome.PUBLISHED
+        # Its own version stays taken, whatever it contains.
+        for board in ("d1", "d2"):
+            with pytest.raises(ConflictError, match="its manifest cannot be read: ") as caught:
+                put(catalog, "1.0.0", board=board)
         assert str(caught.value).isprintable()
+
+    def test_when_it_is_restored_its_channels_do_not_move_back(self, tmp_path: Path) -> None:
+        put(tmp_path, "1.0.0")
+        for channel in ("stable", "beta"):
+            put(tmp_path, "2.0.0", channel=channel)
+        text = manifest(tmp_path, "2.0.0").read_bytes()
+        manifest(tmp_path, "2.0.0").write_bytes(text[:-9])
+        for channel in ("stable", "beta"):
+            put(tmp_path, "2.0.1", channel=channel)
+        manifest(tmp_path, "2.0.0").write_bytes(text)
+        catalog = DirectoryCatalog(tmp_path)
+        for channel in ("stable", "beta"):
+            target = choose(catalog.releases("lamp"), "d1", channel)
+            assert target is not None
+            assert str(target.release.version) == "2.0.1"
+        assert [str(release.version) for release in catalog.releases("lamp")] == [
+            "1.0.0",
+            "2.0.0",
+            "2.0.1",
+        ]
 
     def test_one_under_another_name(self, tmp_path: Path) -> None:
         put(tmp_path)
@@ -138,14 +160,23 @@ class TestBrokenManifest:
         catalog = DirectoryCatalog(tmp_path)
         assert catalog.releases("lamp") == ()
         assert CatalogFiles(catalog).locate(VISIBLE.encode()) is None
-        with pytest.raises(ManifestError, match="describes a different release"):
-            put(catalog, "3.0.0")
+        with pytest.raises(ConflictError, match="describes a different release"):
+            put(catalog, "9.0.0")
+        put(catalog, "3.0.0")
 
     def test_repair_takes_no_object_while_one_is_broken(self, tmp_path: Path) -> None:
         receipt = put(tmp_path)
         manifest(tmp_path).write_bytes(b"{")
         DirectoryCatalog(tmp_path).repair(older_than_s=0)
         assert DirectoryCatalog(tmp_path).read_object(receipt.sha256) == image()
+
+    def test_repair_makes_the_files_of_the_others(self, tmp_path: Path) -> None:
+        put(tmp_path)
+        put(tmp_path, "2.0.0")
+        manifest(tmp_path, "2.0.0").unlink()
+        manifest(tmp_path, "2.0.0").mkdir()
+        (tmp_path / VISIBLE).unlink()
+        assert DirectoryCatalog(tmp_path).repair() == (VISIBLE,)
 
 
 class TestRepair:
