@@ -30,6 +30,9 @@ _log = logging.getLogger(__name__)
 #: Far longer than the tick of file times (4 ms with 250 Hz); FAT with its 2 s is not supported.
 _SETTLED_NS = 100_000_000
 
+#: Why a manifest cannot be read.
+Fault = AcpublishError | OSError
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductSnapshot:
@@ -154,7 +157,7 @@ class ProductSnapshots:
         """
         return self._all_of(_manifests(layout.manifests(self._root, name)))
 
-    def readable(self, name: str) -> tuple[tuple[Release, ...], dict[str, Exception]]:
+    def readable(self, name: str) -> tuple[tuple[Release, ...], dict[str, Fault]]:
         """Reads those of a product's current releases, signed or not, that can be read.
 
         Returns:
@@ -184,9 +187,9 @@ class ProductSnapshots:
             raise fault
         return releases
 
-    def _releases(self, paths: Iterable[str]) -> tuple[tuple[Release, ...], dict[str, Exception]]:
+    def _releases(self, paths: Iterable[str]) -> tuple[tuple[Release, ...], dict[str, Fault]]:
         releases: list[Release] = []
-        unreadable: dict[str, Exception] = {}
+        unreadable: dict[str, Fault] = {}
         for path in paths:
             try:
                 releases.append(self._release(path))
