@@ -55,7 +55,8 @@ class DirectoryCatalog:
 
         Args:
             root: The catalog's directory; it may be empty.
-            state: The folder of what must not be public; None if that is not kept.
+            state: The folder of what must not be public, which also remembers that there was a
+                catalog here; None if neither is kept.
 
         Raises:
             CatalogError: It is missing or not a directory.
@@ -73,12 +74,21 @@ class DirectoryCatalog:
                 raise CatalogError(
                     f"the catalog {root} is not a directory", hint="Use a directory."
                 )
-            self._lock = CatalogLock(self.root)
+            self._lock = CatalogLock(self.root, state)
         self._objects = Beneath(os.path.realpath(layout.objects(self.root)))
         self._snapshots = ProductSnapshots(self.root)
         self._private = None if state is None else PrivateProvenance(state)
         #: Changes which keys a product trusts.
         self.trust = TrustStore(self.root, self._snapshots.fresh, self._lock)
+
+    def need_present(self) -> None:
+        """Refuses a directory in which there was a catalog that is gone now.
+
+        Raises:
+            CatalogError: It is gone, or the directory cannot be read.
+        """
+        with atomic.as_catalog_error(self.root, "cannot read the catalog"):
+            self._lock.need_catalog()
 
     def products(self) -> tuple[str, ...]:
         """Returns the names of the products that have releases, sorted."""
@@ -249,6 +259,7 @@ class DirectoryCatalog:
         Raises:
             CatalogError: The directory cannot be read or written.
         """
+        self.need_present()
         if not (self.root / layout.HIDDEN).is_dir():
             return ()
         recreated = []

@@ -60,7 +60,7 @@ def open_catalog(
 
     Raises:
         AuthenticationError: There is no token to publish to the server with.
-        CatalogError: The directory is missing or not a directory.
+        CatalogError: The directory is missing or not a directory, or its catalog is gone.
         SettingsError: The URL cannot be used, or the token must not be sent there.
     """
     if destination.is_server:
@@ -78,7 +78,10 @@ def open_catalog(
         return server
     from acpublish.catalog.directory import DirectoryCatalog
 
-    return DirectoryCatalog(Path(destination.to), destination.state)
+    catalog = DirectoryCatalog(Path(destination.to), destination.state)
+    if publishing:
+        catalog.need_present()
+    return catalog
 
 
 def refuse_unusable(destination: Destination, *, publishing: bool) -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,78 @@ def test_a_catalog_that_was_restored_from_a_backup_is_accepted(root: Path, tmp_p
     (tmp_path / "backup").rename(root)
     put(catalog, "2.0.0")
     assert {str(release.version) for release in catalog.releases("lamp")} == {"1.0.0", "2.0.0"}
+
+
+@pytest.mark.parametrize("left", ["an empty directory", "other files"])
+def test_a_process_that_starts_before_the_disk_is_mounted_begins_no_new_catalog(
+    root: Path, tmp_path: Path, left: str
+) -> None:
+    state = tmp_path / "state"
+    put(DirectoryCatalog(root, state), "1.0.0")
+    root.rename(tmp_path / "unmounted")
+    root.mkdir()
+    if left == "other files":
+        (root / "lost+found").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    catalog = DirectoryCatalog(root, state)
+    with pytest.raises(CatalogError, match=r"is gone: it was unmounted.* Mount it again"):
+        put(catalog, "2.0.0")
+    with pytest.raises(CatalogError, match="is gone"):
+        catalog.repair()
+    assert sorted(tmp_path.rglob("*")) == before
+    shutil.rmtree(root)
+    (tmp_path / "unmounted").rename(root)
+    # The same process goes on as soon as the disk is mounted.
+    assert put(catalog, "2.0.0").outcome is Outcome.PUBLISHED
+    assert len(DirectoryCatalog(root, state).releases("lamp")) == 2
+
+
+def test_a_catalog_of_an_earlier_acpublish_is_remembered_by_the_start_of_a_server(
+    root: Path, tmp_path: Path
+) -> None:
+    put(root, "1.0.0")
+    DirectoryCatalog(root, tmp_path / "state").repair()
+    shutil.rmtree(root / ".acpublish")
+    with pytest.raises(CatalogError, match="is gone"):
+        put(DirectoryCatalog(root, tmp_path / "state"), "2.0.0")
+
+
+def test_the_hint_begins_a_new_catalog(root: Path, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    put(DirectoryCatalog(root, state), "1.0.0")
+    shutil.rmtree(root)
+    root.mkdir()
+    with pytest.raises(CatalogError, match="is gone") as caught:
+        put(DirectoryCatalog(root, state), "2.0.0")
+    command = caught.value.hint.partition("To begin a new catalog there: ")[2]
+    subprocess.run(shlex.split(command), check=True)
+    put(DirectoryCatalog(root, state), "2.0.0")
+    assert len(DirectoryCatalog(root, state).releases("lamp")) == 1
+
+
+def test_a_catalog_may_move_and_keep_its_state_folder(root: Path, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    put(DirectoryCatalog(root, state), "1.0.0")
+    other = tmp_path / "other"
+    other.mkdir()
+    put(DirectoryCatalog(other, state), "1.0.0")
+    shutil.rmtree(other / ".acpublish")
+    with pytest.raises(CatalogError, match="is gone"):
+        put(DirectoryCatalog(other, state), "1.0.0")
+
+
+@pytest.mark.parametrize("record", [b"", b"[1", b"[" * 99_999, b"\xff", b"{}", None])
+def test_a_record_that_cannot_be_read_stops_nobody(
+    root: Path, tmp_path: Path, record: bytes | None
+) -> None:
+    path = tmp_path / "state/catalog.json"
+    path.parent.mkdir()
+    if record is None:
+        path.mkdir()
+    else:
+        path.write_bytes(record)
+    put(DirectoryCatalog(root, path.parent), "1.0.0")
+    put(DirectoryCatalog(root, path.parent), "2.0.0")
 
 
 def test_what_was_written_to_a_directory_that_is_gone_is_not_acknowledged(
