@@ -1,14 +1,18 @@
-"""The names and addresses of this server, against DNS rebinding.
+"""The names of this server, against DNS rebinding.
 
 A web page can let its own name point at a server in the visitor's network, and then read from that
 server whatever its browser can reach. The browser still sends the page's name as Host. So whatever
 shows more than AutoConnect's original server would, or changes something, is given only:
 
-1. under a name or an address of this server: ``localhost``, the names and addresses of this
-   machine, what the server was told to listen on, and what ``--host`` names;
-2. to whoever has a valid token, which such a page does not have; publishing requires one anyway,
-   and whoever publishes with a wrong one hears of that;
-3. to a request without a Host (HTTP/1.0), because every browser sends one.
+1. under a name of this server: ``localhost``, the names of this machine, what the server was told
+   to listen on, and what ``--host`` names;
+2. under any IP address, as behind a router that forwards a port or in a container: there is no name
+   that could point elsewhere;
+3. to whoever has a valid token, which such a page does not have;
+4. to a request without a Host (HTTP/1.0), because every browser sends one.
+
+A request to publish is refused for its token and not for its host: it changes nothing without a
+valid token, and ``--host`` would not help whoever sent a wrong one.
 
 Devices, files and ``/_catalog`` are never checked.
 """
@@ -23,7 +27,7 @@ from collections.abc import Iterable
 from acpublish.errors import AcpublishError, SettingsError
 from acpublish.server import http
 from acpublish.server.http import Request, Send
-from acpublish.server.sockets import is_own_address, machine_names
+from acpublish.server.sockets import machine_names
 from acpublish.server.tokens import Tokens, bearer
 
 #: Status and code of a response to a request for another host (RFC 9110, section 15.5.20).
@@ -60,7 +64,7 @@ def _address(text: str) -> str | None:
 
 
 class OwnHosts:
-    """The hosts under which this server gives more than the original would."""
+    """The names and addresses under which this server gives more than the original would."""
 
     def __init__(self, hosts: Iterable[str] = (), bind: str | None = None) -> None:
         """Prepares the check.
@@ -75,18 +79,11 @@ class OwnHosts:
         self._machine = machine_names()
         self._hosts = {"localhost", *map(_checked, hosts)}
         if bind is not None:
-            self._hosts.add(_address(bind) or bind.lower())
+            self._hosts.add(bind.lower())
 
     def has(self, host: str) -> bool:
-        """Returns whether a host, as :func:`host_of` returns it, is one of this server."""
-        if host in self._hosts or host in self._machine:
-            return True
-        try:
-            address = ipaddress.ip_address(host)
-        except ValueError:
-            return False
-        # Addresses come and go, so the system is asked each time; it answers without waiting.
-        return is_own_address(address)
+        """Returns whether a host, as :func:`host_of` returns it, may be one of this server."""
+        return host in self._hosts or host in self._machine or _address(host) is not None
 
 
 def _checked(text: str) -> str:

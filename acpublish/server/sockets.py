@@ -1,4 +1,4 @@
-"""The listening socket, the names and addresses of this machine, and what the kernel counts."""
+"""The listening socket, the address and names of this machine, and what the kernel counts."""
 
 from __future__ import annotations
 
@@ -55,26 +55,6 @@ def machine_names() -> Set[str]:
     resolver.start()
     resolver.join(_NAMES_WAIT_S)
     return names
-
-
-def is_own_address(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Returns whether an address belongs to this machine."""
-    text = str(address)
-    if address.version == 4:
-        return _can_bind(socket.AF_INET, (text, 0))
-    # A link-local address exists once for each interface.
-    scopes = [scope for scope, _ in socket.if_nameindex()] if address.is_link_local else [0]
-    return any(_can_bind(socket.AF_INET6, (text, 0, 0, scope)) for scope in scopes)
-
-
-def _can_bind(family: socket.AddressFamily, address: tuple[Any, ...]) -> bool:
-    """A datagram socket that is bound sends nothing; the system binds only its own addresses."""
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.bind(address)
-    except OSError:
-        return False
-    return True
 
 
 def listen(bind: str, port: int) -> socket.socket:

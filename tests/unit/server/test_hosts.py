@@ -104,9 +104,16 @@ def test_devices_files_and_the_list_are_never_checked(catalog: Path, target: byt
     ],
 )
 def test_the_server_knows_its_own_names(catalog: Path, host: str) -> None:
+    # An address as an argument is not needed, but is accepted.
     hosts = ("Updates.Example.com", "203.0.113.7:8000", "2001:DB8:0::7")
     app = application(catalog, hosts, bind="listens.example")
     assert status(app, GUARDED[0], host.encode()) == 200
+
+
+@pytest.mark.parametrize("host", ["192.0.2.9", "192.0.2.9:8000", "[2001:db8::8]:8000", "[::]"])
+def test_an_address_cannot_be_rebound(catalog: Path, host: str) -> None:
+    """As behind a router that forwards a port, or in a container, which knows only its own."""
+    assert status(application(catalog), GUARDED[0], host.encode()) == 200
 
 
 @pytest.mark.parametrize(
@@ -114,9 +121,14 @@ def test_the_server_knows_its_own_names(catalog: Path, host: str) -> None:
     [
         b"updates.example",
         b"updates.example.com.evil.example",
-        b"192.0.2.9",
-        b"[2001:db8::8]:8000",
+        b"192.0.2.9.evil.example",
+        b"192.0.2",
+        b"192.0.2.256",
+        b"0xc0000209",
+        b"192.0.2.9.nip.example",
+        b"2001:db8::8",
         b"[2001:db8::7",
+        b"[localhost]",
         b"localhost.evil.example",
         b"user@localhost",
         b"localhost/..",
