@@ -335,18 +335,15 @@ def trust_keys(
         (True, ())
     """
     opened = _directory(catalog)
-    # Everything is read before the first change, so that a mistake changes nothing.
+    if add is None and remove is None:
+        return opened.trusted_keys(product), ()
     added = None if add is None else public_key(add)
     removed = None
     if remove is not None:
         removed = str(remove) if is_key_id(remove) else public_key(remove).id
-        if added is None or removed != added.id:
-            opened.trust.need_trusted(product, removed)
-    withheld: tuple[str, ...] = ()
-    if added is not None:
-        withheld = opened.trust.trust(product, added, confirmed=confirmed)
-    if removed is not None:
-        withheld = opened.trust.distrust(product, removed, force=force, confirmed=confirmed)
+    withheld = opened.trust.change(
+        product, add=added, remove=removed, force=force, confirmed=confirmed
+    )
     return opened.trusted_keys(product), withheld
 
 

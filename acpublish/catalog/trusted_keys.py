@@ -111,85 +111,72 @@ class TrustStore:
         self._releases = releases
 
     def trust(self, product: str, key: PublicKey, *, confirmed: bool = False) -> tuple[str, ...]:
-        """Trusts a key.
+        """Trusts a key; see :meth:`change`."""
+        return self.change(product, add=key, confirmed=confirmed)
+
+    def distrust(
+        self, product: str, key_id: str, *, force: bool = False, confirmed: bool = False
+    ) -> tuple[str, ...]:
+        """Stops trusting a key; see :meth:`change`."""
+        return self.change(product, remove=key_id, force=force, confirmed=confirmed)
+
+    def change(
+        self,
+        product: str,
+        *,
+        add: PublicKey | None = None,
+        remove: str | None = None,
+        force: bool = False,
+        confirmed: bool = False,
+    ) -> tuple[str, ...]:
+        """Trusts a key, stops trusting another, or both; either everything is done or nothing.
 
         Args:
             product: The product.
-            key: The key.
-            confirmed: Whether to do so even if that withholds releases.
+            add: The key to trust.
+            remove: The id of the key to stop trusting.
+            force: Whether to remove it even if releases are signed with it alone.
+            confirmed: Whether to add a key even if that withholds releases, or to remove the last.
 
         Returns:
             The releases that are withheld as a result because no trusted key signed them, one
             phrase each.
 
         Raises:
-            UnconfirmedError: Releases would be withheld, and ``confirmed`` is not set.
-            SettingsError: The key cannot sign releases, or two others are trusted already.
+            NotFoundError: The key to remove is not trusted.
+            UnconfirmedError: Releases would be withheld by the new key, or it is the last key that
+                is to be removed, and ``confirmed`` is not set.
+            SettingsError: The key cannot sign releases, two others are trusted already, or
+                releases would be withheld without the old key, and ``force`` is not set.
             AcpublishError: The catalog cannot be read or written.
         """
-        need_release_key(key)
-        with self._changing(product) as keys:
-            if key not in keys:
-                if len(keys) == MAX_TRUSTED_KEYS:
-                    ids = " and ".join(trusted.id for trusted in keys)
-                    raise SettingsError(
-                        f"{product} already trusts two keys, {ids}",
-                        hint="Remove one first: acpublish key trust DIR --product P --remove ID.",
-                    )
-                keys, before = (*keys, key), keys
-                # All releases are read first: a broken manifest must not leave half a change.
-                releases = self._releases(product)
+        if add is not None:
+            need_release_key(add)
+        if remove is not None and (add is None or add.id != remove):
+            # A folder that is not a catalog must not become one.
+            self._need_trusted(product, remove)
+        with self._changing(product) as before:
+            # All releases are read first: a broken manifest must not leave half a change.
+            releases = self._releases(product)
+            keys, withheld = before, tuple[str, ...]()
+            if add is not None:
+                keys = keys if add in keys else (*keys, add)
                 if not confirmed:
                     _need_no_confirmation(product, releases, before, keys)
                 withheld = admitted(releases, keys)[1]
+            if remove is not None:
+                remaining = tuple(key for key in keys if key.id != remove)
+                withheld = _withheld_without(product, remove, releases, keys, remaining, force)
+                if not remaining and not confirmed:
+                    raise _admits_everything(product, remove, releases, keys)
+                keys = remaining
+            if len(keys) > MAX_TRUSTED_KEYS:
+                raise _too_many(product, before)
+            if keys != before:
                 self._write(product, keys)
-                return withheld
-            return admitted(self._releases(product), keys)[1]
-
-    def distrust(
-        self, product: str, key_id: str, *, force: bool = False, confirmed: bool = False
-    ) -> tuple[str, ...]:
-        """Stops trusting a key.
-
-        Args:
-            product: The product.
-            key_id: The key's id.
-            force: Whether to do so even if releases are signed with this key alone.
-            confirmed: Whether to do so even if it is the last key.
-
-        Returns:
-            The releases that are withheld as a result, one phrase each.
-
-        Raises:
-            NotFoundError: The key is not trusted.
-            SettingsError: Releases would be withheld, and ``force`` is not set.
-            UnconfirmedError: It is the last key, and ``confirmed`` is not set.
-            AcpublishError: The catalog cannot be read or written.
-        """
-        with self._changing(product) as keys:
-            remaining = tuple(key for key in keys if key.id != key_id)
-            if remaining == keys:
-                raise _not_trusted(product, key_id)
-            releases = self._releases(product)
-            withheld = admitted(admitted(releases, keys)[0], remaining)[1]
-            if withheld and not force:
-                raise SettingsError(
-                    f"{len(withheld)} images of {product} are signed only with key {key_id}",
-                    hint="Sign them with the other key first (acpublish key resign), or add "
-                    "--force to withhold them.",
-                )
-            if not remaining and not confirmed:
-                raise _admits_everything(product, key_id, releases, keys)
-            self._write(product, remaining)
             return withheld
 
-    def need_trusted(self, product: str, key_id: str) -> None:
-        """Refuses the id of a key that a product does not trust.
-
-        Raises:
-            NotFoundError: The key is not trusted.
-            AcpublishError: The catalog cannot be read.
-        """
+    def _need_trusted(self, product: str, key_id: str) -> None:
         with self._reading(product):
             if all(key.id != key_id for key in read_trusted_keys(self._root, product)):
                 raise _not_trusted(product, key_id)
@@ -252,6 +239,34 @@ def _not_trusted(product: str, key_id: str) -> NotFoundError:
     return NotFoundError(
         f"{product} does not trust key {key_id}",
         hint="List the keys that it trusts: acpublish key trust DIR --product P.",
+    )
+
+
+def _withheld_without(
+    product: str,
+    key_id: str,
+    releases: tuple[Release, ...],
+    before: tuple[PublicKey, ...],
+    after: tuple[PublicKey, ...],
+    force: bool,
+) -> tuple[str, ...]:
+    """Returns the releases that are valid only because of a key, if that is forced."""
+    if after == before:
+        raise _not_trusted(product, key_id)
+    withheld = admitted(admitted(releases, before)[0], after)[1]
+    if withheld and not force:
+        raise SettingsError(
+            f"{len(withheld)} images of {product} are signed only with key {key_id}",
+            hint="Sign them with the other key first (acpublish key resign), or add --force to "
+            "withhold them.",
+        )
+    return withheld
+
+
+def _too_many(product: str, keys: tuple[PublicKey, ...]) -> SettingsError:
+    return SettingsError(
+        f"{product} already trusts two keys, {' and '.join(key.id for key in keys)}",
+        hint="Remove one first: acpublish key trust DIR --product P --remove ID.",
     )
 
 

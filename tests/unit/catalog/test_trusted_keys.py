@@ -190,6 +190,30 @@ def test_a_lost_key_is_removed_by_force(catalog: DirectoryCatalog) -> None:
     assert offered(catalog) == ["1.1.0"]
 
 
+def test_a_key_is_replaced_as_a_whole_or_not_at_all(catalog: DirectoryCatalog) -> None:
+    catalog.trust.trust("lamp", OLD.public)
+    put_signed(catalog, "1.0.0", OLD)
+    # Without the old key, a release would be withheld: the new one is not trusted either.
+    with pytest.raises(SettingsError, match="1 images of lamp are signed only with key"):
+        catalog.trust.change("lamp", add=NEW.public, remove=OLD.public.id)
+    assert catalog.trusted_keys("lamp") == (OLD.public,)
+    catalog.trust.trust("lamp", NEW.public)
+    catalog.trust.resign("lamp", NEW)
+    with pytest.raises(NotFoundError):
+        catalog.trust.change("lamp", add=OLD.public, remove=OTHER.public.id)
+    assert catalog.trusted_keys("lamp") == (OLD.public, NEW.public)
+    # Two keys at a time are the limit after the change.
+    assert catalog.trust.change("lamp", add=OTHER.public, remove=OLD.public.id) == ()
+    assert catalog.trusted_keys("lamp") == (NEW.public, OTHER.public)
+
+
+def test_a_key_that_is_not_trusted_cannot_be_replaced(catalog: DirectoryCatalog) -> None:
+    for key, expected in ((OLD, NotFoundError), (NEW, UnconfirmedError)):
+        with pytest.raises(expected):
+            catalog.trust.change("lamp", add=NEW.public, remove=key.public.id)
+        assert catalog.trusted_keys("lamp") == ()
+
+
 def test_without_a_trusted_key_every_release_is_signed_so_that_trusting_withholds_nothing(
     catalog: DirectoryCatalog,
 ) -> None:
