@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -156,9 +157,9 @@ class UpdateServer:
         """
         path = (entry.path if isinstance(entry, Entry) else entry).lstrip("/")
         target = Path(destination)
-        if target.is_dir():
+        if os.path.isdir(target):  # noqa: PTH112 - it never raises an error
             target = target / path.rpartition("/")[2]
-        if not path or path.endswith("/") or target.is_dir():
+        if not path or path.endswith("/") or os.path.isdir(target):  # noqa: PTH112 - it never raises an error
             raise SettingsError(
                 f"{path!a} is not a file that can be downloaded to {destination}",
                 hint="Use the path of a file in the catalog, and a file or directory to write to.",

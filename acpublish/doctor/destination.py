@@ -11,7 +11,7 @@ from pathlib import Path
 
 from acpublish.doctor.findings import Examination, Finding, error, not_checked, warning
 from acpublish.doctor.live_server import check_server
-from acpublish.errors import AcpublishError, AuthenticationError, SettingsError
+from acpublish.errors import AcpublishError, AuthenticationError, SettingsError, reason_of
 from acpublish.publishing.destinations import open_catalog
 from acpublish.publishing.options import Destination
 from acpublish.publishing.versions import resolve
@@ -157,11 +157,18 @@ def _unusable(destination: Destination) -> Iterator[Finding]:
 
 
 def _no_state(state: Path) -> Iterator[Finding]:
-    there = next((folder for folder in (state, *state.parents) if folder.exists()), state)
-    if not there.is_dir() or not _writable(there):
+    why, there = "", state
+    try:
+        while not there.exists():
+            there = there.parent
+        if not there.is_dir() or not _writable(there):
+            why = f"{there} is not writable"
+    except OSError as fault:
+        why = f"{there} cannot be used: {reason_of(fault)}"
+    if why:
         yield warning(
             "state",
-            f"{there} is not writable, so the private details of a build are not kept",
+            f"{why}, so the private details of a build are not kept",
             "Make it writable, or set XDG_STATE_HOME to a writable folder.",
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def check_local(directory: Path, environ: Mapping[str, str]) -> list[Finding]:
 
 
 def _project(directory: Path, environ: Mapping[str, str]) -> list[Finding]:
-    if not (directory / "platformio.ini").is_file():
+    if not os.path.isfile(directory / "platformio.ini"):  # noqa: PTH113 - it never raises an error
         hint = "Run this in the folder of a PlatformIO project."
         missing = not_checked("project", "there is no platformio.ini in this folder", hint)
         return [missing, *check_destinations(directory, [], environ)]

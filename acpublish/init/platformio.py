@@ -7,6 +7,7 @@ they were written here, so ``--undo`` removes no others; the script's entry goes
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -142,7 +143,7 @@ def _directories(root: Path, editor: IniEditor) -> tuple[Path, ...]:
         if editor.comment(section, _TO) == _OURS
     }
     local = [root / expanded(to) for to in sorted(destinations) if "://" not in to]
-    return tuple(path for path in local if not path.is_dir())
+    return tuple(path for path in local if not os.path.isdir(path))  # noqa: PTH112
 
 
 def _is_missing(

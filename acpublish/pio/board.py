@@ -6,6 +6,7 @@ which PlatformIO builds only for its own targets.
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -139,7 +140,7 @@ def filesystem_image(env: Any, chip: str, *, build: bool) -> Any:
             hint="Build the image yourself, and use acpublish publish FILE --kind filesystem.",
         )
     folder = Path(env.subst("$PROJECT_DATA_DIR"))
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # noqa: PTH112 - it never raises an error
         raise SettingsError(
             f"there is no folder {folder} for the filesystem",
             hint="Put the files of the filesystem there, or set data_dir in platformio.ini.",

@@ -199,6 +199,14 @@ def test_a_destination_that_cannot_be_written(tmp_path: Path) -> None:
         client(server.url).download("a.bin", tmp_path / "missing" / "a.bin")
 
 
+@pytest.mark.parametrize("destination", ["x" * 300, "a\0b", "x" * 300 + "/a.bin"])
+def test_a_destination_that_no_system_accepts(tmp_path: Path, destination: str) -> None:
+    with scripted(image_answer(IMAGE)) as server, pytest.raises(SettingsError) as caught:
+        client(server.url).download("a.bin", tmp_path / destination)
+    assert "cannot be written" in caught.value.problem
+    assert names(tmp_path) == []
+
+
 def test_a_progress_that_fails_leaves_nothing(tmp_path: Path) -> None:
     def fails(done: int, size: int | None) -> None:
         raise KeyboardInterrupt

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from pathlib import Path
 
 import pytest
 
+from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.catalog.state import state_dir
 from acpublish.doctor.findings import State
+from tests.unit.catalog.holding import put
 from tests.unit.doctor.faulty import Answer, Request, faulty
 from tests.unit.doctor.projects import COMMON, ENV, TOKEN, Check, ini, the_trouble, troubles
 
@@ -89,6 +93,22 @@ def test_a_state_folder_that_is_a_file(check: Check, tmp_path: Path) -> None:
     (tmp_path / "home" / "acpublish").write_text("")
     found = the_trouble(check(ini(tmp_path)))
     assert (found.name, found.state) == ("state", State.WARNING)
+
+
+def test_a_state_folder_whose_name_is_too_long(check: Check, tmp_path: Path) -> None:
+    found = the_trouble(check(ini(tmp_path), XDG_STATE_HOME=f"/{'x' * 300}"))
+    assert (found.name, found.state) == ("state", State.WARNING)
+    assert "cannot be used: file name too long" in found.what
+
+
+def test_a_catalog_that_is_gone(check: Check, tmp_path: Path) -> None:
+    folder = tmp_path / "catalog"
+    put(DirectoryCatalog(folder, state_dir(folder, {"XDG_STATE_HOME": str(tmp_path / "home")})))
+    shutil.rmtree(folder)
+    folder.mkdir()
+    found = the_trouble(check(ini(tmp_path)))
+    assert (found.name, found.state) == ("destination", State.ERROR)
+    assert "is gone" in found.what
 
 
 def test_the_server_that_is_set_is_looked_at(check: Check) -> None:

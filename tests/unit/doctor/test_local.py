@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from acpublish.doctor.findings import State
+from acpublish.doctor.local import check_local
+from tests.support.users import SERVER, acting_as, folder_of, needs_root
 from tests.unit.doctor.projects import Check, ini, the_trouble
 
 
@@ -31,6 +33,13 @@ def test_a_project_that_is_as_it_should_be(check: Check, tmp_path: Path) -> None
 def test_no_project_is_not_checked(check: Check) -> None:
     found = the_trouble(check(None))
     assert (found.name, found.state) == ("project", State.NOT_CHECKED)
+
+
+@needs_root
+def test_a_folder_that_may_not_be_entered() -> None:
+    with folder_of(SERVER, mode=0o700) as folder, acting_as(SERVER + 1):
+        findings = check_local(folder, {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder)})
+    assert ("project", State.NOT_CHECKED) in [(found.name, found.state) for found in findings]
 
 
 @pytest.mark.parametrize(
