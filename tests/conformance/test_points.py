@@ -293,7 +293,7 @@ def test_point_19_clients_that_leave_disturb_nobody(server: RunningServer) -> No
             linger = struct.pack("ii", 1, 0)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
     assert server.get("/for32.bin", *ESP32_UPDATER).body == SMALL32
-    assert "Traceback" not in server.log()
+    assert "Traceback" not in server.log_so_far()
 
 
 def test_point_19_a_slow_reader_gets_all(server: RunningServer) -> None:

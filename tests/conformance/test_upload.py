@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support.images import esp32_image, esp8266_image, littlefs
-from tests.support.server import Answer, RunningServer
+from tests.support.server import Answer, RunningServer, running_server
 
 IMAGE = esp32_image("esp32c3", project="lamp", version="1.0.0", seed=1)
 TARGET = "/api/v1/releases/lamp/1.0.0/c3"
@@ -79,6 +79,25 @@ def test_a_catalog_that_was_unmounted_is_not_made_anew(
     assert put(server, "/api/v1/releases/lamp/1.0.0/c3x", IMAGE, key)[0].status == 201
 
 
+def test_a_server_that_starts_before_the_disk_is_mounted(tmp_path: Path) -> None:
+    key, catalog = token(tmp_path), tmp_path / "catalog"
+    catalog.mkdir()
+    with running_server(catalog, tmp_path) as server:
+        assert put(server, TARGET, IMAGE, key)[0].status == 201
+    catalog.rename(tmp_path / "unmounted")
+    catalog.mkdir()
+    with running_server(catalog, tmp_path) as server:
+        assert server.logs("could not be repaired: the catalog")
+        answer, document = put(server, "/api/v1/releases/lamp/1.0.0/c3x", IMAGE, key)
+        assert (answer.status, document["code"]) == (503, "read-only")
+        assert server.logs(f"To begin a new catalog there: mkdir -p {catalog}/.acpublish")
+        assert list(catalog.iterdir()) == []
+        catalog.rmdir()
+        (tmp_path / "unmounted").rename(catalog)
+        assert put(server, "/api/v1/releases/lamp/1.0.0/c3x", IMAGE, key)[0].status == 201
+        assert server.get("/lamp/lamp-1.0.0_c3.bin").body == IMAGE
+
+
 def test_publishing_twice(server: RunningServer, tmp_path: Path) -> None:
     key = token(tmp_path)
     provenance = 'X-Acpublish-Provenance: {"commit": "abc1234"}'
@@ -107,7 +126,7 @@ def test_publishing_twice(server: RunningServer, tmp_path: Path) -> None:
     (release,) = listed["releases"]
     assert release["images"][0]["provenance"] == {"commit": "abc1234"}
     assert json.loads(server.get("/api/v1/products").body) == {"products": ["lamp"]}
-    assert key not in server.log()
+    assert key not in server.log_so_far()
 
 
 def test_the_same_version_with_other_bytes(server: RunningServer, tmp_path: Path) -> None:
@@ -167,7 +186,7 @@ def test_what_is_refused(
     assert not answer.all("location")
     assert list((tmp_path / "catalog").glob("*")) in ([], [tmp_path / "catalog" / ".acpublish"])
     assert not list((tmp_path / "catalog").rglob("*.bin"))
-    assert "Traceback" not in server.log()
+    assert "Traceback" not in server.log_so_far()
 
 
 @pytest.mark.parametrize("header", ["[1]", '{"a": 1}', "not json", "[" * 5000])
@@ -218,7 +237,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(server: RunningServer, tmp_pat
         connection.sendall(f"{raw}Content-Length: {len(IMAGE)}\r\n\r\n".encode() + IMAGE[:9999])
     assert server.get("/api/v1/products/lamp").status == 404
     assert not list((tmp_path / "catalog").rglob("*.bin"))
-    assert "Traceback" not in server.log()
+    assert "Traceback" not in server.log_so_far()
 
 
 def test_several_uploads_at_once(server: RunningServer, tmp_path: Path) -> None:

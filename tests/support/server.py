@@ -79,6 +79,13 @@ class RunningServer:
             time.sleep(0.02)
         return True
 
+    def log_so_far(self) -> str:
+        """Returns the log with all lines up to now, which a thread writes in their order."""
+        mark = f"/end-of-log-{os.urandom(8).hex()}"
+        self.get(mark)
+        assert self.logs(mark)
+        return self.log()
+
     def end(self) -> str:
         """Ends the server, which writes the last lines of its log then, and returns the log."""
         self.signal(signal.SIGTERM)
