@@ -45,9 +45,13 @@ _KEY_NAME = re.compile(
 )
 #: A word of a name that says what is in a file without a mark, as in flash_encryption_key.bin.
 _KEY_WORD = re.compile(r"(?:\A|[._-])keys?(?:[._-]|\Z)", re.IGNORECASE)
-_KEY_TEXT = re.compile(rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY|PuTTY-User-Key-File")
-#: As long as what the expression matches at most.
-_KEY_TEXT_BYTES = 64
+#: PEM, PuTTY, age, the private part of a JSON Web Key, and a token of this server.
+_KEY_TEXT = re.compile(
+    rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY|PuTTY-User-Key-File|AGE-SECRET-KEY-1"
+    rb'|"d"\s{0,4}:\s{0,4}"[A-Za-z0-9_-]{43}(?:"|[A-Za-z0-9_-]{22})|\bacp_[A-Za-z0-9_-]{40}'
+)
+#: As long as what the expression matches at most, in UTF-16.
+_KEY_TEXT_BYTES = 256
 #: PKCS #1, PKCS #8 and SEC 1 begin with a sequence (0x30), its length, and the version 0 or 1.
 _KEY_DER = re.compile(rb"\x30(?:[\x00-\x7f]|\x81.|\x82..)\x02\x01[\x00\x01]", re.DOTALL)
 #: Keys of AES and HMAC, and of flash encryption (espefuse): nothing but their bytes.
@@ -92,7 +96,7 @@ def use_of(name: str, size: int, seen: Outline, read_at: ReadAt) -> Use:
     if suffix not in _FILESYSTEMS or size == 0 or size in _RAW_KEY_BYTES:
         return Use.WITHHELD
     head = read_at(0, _HEAD_BYTES)
-    if _KEY_WORD.search(name) or _KEY_TEXT.search(head) or _KEY_DER.match(head):
+    if _KEY_WORD.search(name) or _has_key(head) or _KEY_DER.match(head):
         return Use.WITHHELD
     return Use.UNMARKED
 
@@ -104,9 +108,14 @@ def _use_of_text(size: int, read_at: ReadAt) -> Use:
         return Use.WITHHELD
     for offset in range(0, size, _PIECE_BYTES):
         # A key may begin at the end of a piece.
-        if _KEY_TEXT.search(read_at(offset, _PIECE_BYTES + _KEY_TEXT_BYTES)):
+        if _has_key(read_at(offset, _PIECE_BYTES + _KEY_TEXT_BYTES)):
             return Use.WITHHELD
     return Use.TEXT
+
+
+def _has_key(text: bytes) -> bool:
+    """Returns whether a text contains a key, in UTF-8 or, as Windows writes it, in UTF-16."""
+    return _KEY_TEXT.search(text.replace(b"\0", b"")) is not None
 
 
 def _has_image(read_at: ReadAt) -> bool:
