@@ -73,7 +73,7 @@ class CatalogLock:
         """Refuses a directory that is not there, or that is not the catalog that was there before.
 
         Raises:
-            CatalogError: It is not.
+            CatalogError: It is not, or the disk of its objects is not there.
             OSError: The directory cannot be read.
         """
         try:
@@ -84,7 +84,20 @@ class CatalogLock:
             raise self._gone(
                 "it was unmounted or replaced, and an empty directory is in its place"
             ) from _stale()
+        self._need_objects()
         self._identity = identity
+
+    def _need_objects(self) -> None:
+        """Refuses an empty folder of objects that is a link: the disk it is on is not mounted."""
+        objects = layout.objects(self._root)
+        if not objects.is_symlink() or any(objects.glob("*")):
+            return
+        if any(layout.manifests(self._root).glob("*/*.json")):
+            raise CatalogError(
+                f"the objects of the catalog {self._root} are gone: {objects} leads to an empty "
+                "folder",
+                hint=f"Mount {os.path.realpath(objects)} again, then publish again.",
+            ) from _stale()
 
     def _gone(self, why: str) -> CatalogError:
         return CatalogError(

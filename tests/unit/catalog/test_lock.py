@@ -127,6 +127,26 @@ def test_a_record_that_cannot_be_read_stops_nobody(
     put(DirectoryCatalog(root, path.parent), "2.0.0")
 
 
+def test_objects_on_a_disk_that_was_unmounted_are_not_written_to_its_mount_point(
+    root: Path, tmp_path: Path
+) -> None:
+    disk, objects = tmp_path / "disk", root / ".acpublish/objects"
+    disk.mkdir()
+    objects.parent.mkdir()
+    objects.symlink_to(disk)
+    catalog = DirectoryCatalog(root)
+    # An empty folder is right for a new catalog.
+    put(catalog, "1.0.0")
+    disk.rename(tmp_path / "unmounted")
+    disk.mkdir()
+    with pytest.raises(CatalogError, match=f"are gone: .* Mount {disk} again"):
+        put(catalog, "2.0.0")
+    assert list(disk.iterdir()) == []
+    disk.rmdir()
+    (tmp_path / "unmounted").rename(disk)
+    assert put(catalog, "2.0.0").outcome is Outcome.PUBLISHED
+
+
 def test_what_was_written_to_a_directory_that_is_gone_is_not_acknowledged(
     root: Path, tmp_path: Path
 ) -> None:
