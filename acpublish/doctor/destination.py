@@ -168,7 +168,8 @@ def _no_state(state: Path) -> Iterator[Finding]:
     if why:
         yield warning(
             "state",
-            f"{why}, so the private details of a build are not kept",
+            f"{why}, so the private details of a build are not kept, and an unmounted "
+            "catalog is not noticed",
             "Make it writable, or set XDG_STATE_HOME to a writable folder.",
         )
 
