@@ -50,7 +50,10 @@ ARCHIVE = ChannelName("archive")
 #: Where pre-releases go.
 BETA = ChannelName("beta")
 #: The words in a pre-release that mark a build between releases.
-_DEVELOPMENT = re.compile(r"(?:dev|devel|nightly|snapshot|canary|unstable|dirty)(?![a-z])")
+_DEVELOPMENT = re.compile(
+    r"(?:dev|devel|develop|development|nightly|daily|snapshot|canary|unstable|dirty|main|master)"
+    r"(?![a-z])"
+)
 #: As many readings of a name as an error message lists.
 _SHOWN_READINGS = 4
 #: The newest release of each product, board and kind.
