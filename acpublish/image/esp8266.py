@@ -47,6 +47,10 @@ _LAST_CODE_OFFSET = 0x40000
 _RAM_ONLY = "a program that lies in RAM alone, such as half of a split build"
 _CHANGED_HEADER = "its flash mode or size was changed after the build"
 _WHOLE_FLASH = "an image of the whole flash, such as NodeMCU's"
+_WITHOUT_EBOOT = "an image without the bootloader eboot, such as the RTOS SDK's"
+#: The images of the RTOS SDK, its bootloader included, may end with a SHA-256 (esptool
+#: ``bin_image.py``: ``ESP8266V3FirmwareImage``); no header says so.
+_DIGEST_BYTES = 32
 
 #: esptool's ``ESP8266ROM.FLASH_SIZES`` and ``FLASH_FREQUENCY``.
 _SIZES = {
@@ -82,11 +86,13 @@ class Esp8266Shape(Shape):
 
     Attributes:
         eboot: The chain of the bootloader before the application, None if there is none.
+        hash_appended: Whether the image ends with a SHA-256 of all bytes before it.
     """
 
     family: ClassVar[Family] = "esp8266"
 
     eboot: Chain | None = None
+    hash_appended: bool = False
 
     @property
     def header(self) -> Chain:
@@ -116,9 +122,16 @@ class Esp8266Shape(Shape):
             problems.append(f"the checksum is {stored:#04x}, computed {computed:#04x}")
         elif self.eboot and data[self.eboot.end - 1] != checksum_of(data, self.eboot.segments):
             problems.append("the checksum of eboot is wrong")
+        digest = Integrity.ABSENT
+        if self.hash_appended:
+            matches = digests.sha256(self.chain.end) == data[self.chain.end : self.end]
+            digest = Integrity.VALID if matches else Integrity.INVALID
+            if not matches:
+                problems.append("the appended SHA-256 does not match the image")
         return Findings(
             checksum=Integrity.VALID if stored == computed else Integrity.INVALID,
             crc=crc,
+            digest=digest,
             signature=describe_esp8266(self.size - self.end - 4) if self.signed else None,
             problems=tuple(problems),
             description=description,
@@ -243,10 +256,12 @@ def parse(read_at: ReadAt, size: int) -> Esp8266Shape | None:
     missing = chain.missing
     if eboot is None and _is_eboot(first) and first.end < size < _APP_OFFSET + HEADER_BYTES:
         missing = "the application after eboot is missing"
+    hash_appended = not missing and eboot is None and _hash_appended(read_at, chain.end, size)
+    end = chain.end + (_DIGEST_BYTES if hash_appended else 0)
     kind, description = Kind.APPLICATION, ""
     # The segments of a truncated image are not all known.
     if not missing:
-        kind, description = _kind(read_at, size, chain, behind_eboot=eboot is not None)
+        kind, description = _kind(read_at, size, chain, end, behind_eboot=eboot is not None)
     signed = not missing and signed_esp8266(read_at, chain.end, size)
     if signed and kind is Kind.APPLICATION:
         kind = Kind.SIGNED
@@ -255,22 +270,33 @@ def parse(read_at: ReadAt, size: int) -> Esp8266Shape | None:
         chip="esp8266",
         chain=chain,
         size=size,
-        end=chain.end,
+        end=end,
         missing=missing,
         signed=signed,
         description=description,
         eboot=eboot,
+        hash_appended=hash_appended,
     )
 
 
-def _kind(read_at: ReadAt, size: int, chain: Chain, *, behind_eboot: bool) -> tuple[Kind, str]:
+def _hash_appended(read_at: ReadAt, end: int, size: int) -> bool:
+    """Returns whether a digest may follow the image: its bytes, and not padding."""
+    if size != end + _DIGEST_BYTES:
+        return False
+    trailing = read_at(end, _DIGEST_BYTES)
+    return bool(trailing.strip(b"\xff") and trailing.strip(b"\0"))
+
+
+def _kind(
+    read_at: ReadAt, size: int, chain: Chain, end: int, *, behind_eboot: bool
+) -> tuple[Kind, str]:
     """Returns the kind of a complete image, and a phrase if the kind does not say enough."""
     in_flash = any(segment.address in _FLASH_WINDOW for segment in chain.segments)
     if behind_eboot:
         return (Kind.APPLICATION, "") if in_flash else (Kind.PART, _RAM_ONLY)
     if in_flash:
-        return Kind.PART, "an image without the bootloader eboot in front of it"
-    if _continues(read_at, chain.end, size):
+        return Kind.PART, _WITHOUT_EBOOT
+    if _continues(read_at, end, size):
         return Kind.MERGED, _WHOLE_FLASH
     if _is_eboot(chain):
         return Kind.BOOTLOADER, ""
