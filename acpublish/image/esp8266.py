@@ -45,7 +45,7 @@ _SAMPLE_BYTES = 16
 _LAST_CODE_OFFSET = 0x40000
 #: What an image is; each phrase leaves room for its label in a line of 80 characters.
 _RAM_ONLY = "a program that lies in RAM alone, such as half of a split build"
-_CHANGED_HEADER = "its flash mode or size was changed after the build"
+_CHANGED_HEADER = "its flash mode, size or frequency was changed after the build"
 _WHOLE_FLASH = "an image of the whole flash, such as NodeMCU's"
 _WITHOUT_EBOOT = "an image without the bootloader eboot, such as the RTOS SDK's"
 #: The images of the RTOS SDK, its bootloader included, may end with a SHA-256 (esptool
@@ -65,6 +65,8 @@ _SIZES = {
     0x9: "16MB",
 }
 _FREQUENCIES = {0x0: "40m", 0x1: "26m", 0x2: "20m", 0xF: "80m"}
+#: Every value that header byte 3 may have.
+_SIZE_FREQUENCIES = [size << 4 | frequency for size in _SIZES for frequency in _FREQUENCIES]
 _FLASH_MODES = range(4)
 _FLASH_MODE_OFFSET = 2
 #: The sizes in bytes that esptool can detect (``DETECTED_FLASH_SIZES``) and an ESP8266's header can
@@ -206,7 +208,7 @@ class Esp8266Shape(Shape):
         return Integrity.INVALID, [f"the CRC word is {stored:#010x}, computed {computed:#010x}"], ""
 
     def _has_changed_header(self, data: bytes, difference: int) -> bool:
-        """Returns whether the CRC matches with another flash mode or size, as at the build.
+        """Returns whether the CRC matches with the flash settings of the build.
 
         esptool and the updater write these into the first header and leave the CRC word as it is;
         other tools write them into the application's header as well, which elf2bin makes equal.
@@ -216,14 +218,14 @@ class Esp8266Shape(Shape):
         return difference in (*first, *second, *both)
 
     def _header_changes(self, data: bytes, start: int) -> list[int]:
-        """Returns what each flash mode and size of a header would change the CRC by.
+        """Returns what each flash mode, size and frequency of a header would change the CRC by.
 
-        They are at most 36 values, computed from the changed bytes alone, and none if the header
-        has a mode or size that no tool writes.
+        They are at most 144 values, computed from the changed bytes alone, and none if the header
+        has a setting that no tool writes.
         """
         offset = start + _FLASH_MODE_OFFSET
         mode, byte = data[offset : offset + 2]
-        if mode not in _FLASH_MODES or byte >> 4 not in _SIZES:
+        if mode not in _FLASH_MODES or byte not in _SIZE_FREQUENCIES:
             return []
 
         def change(place: int, before: int, after: int) -> int:
@@ -231,8 +233,8 @@ class Esp8266Shape(Shape):
 
         # A CRC is linear, so the changes of two bytes combine by XOR.
         modes = [change(offset, mode, other) for other in _FLASH_MODES]
-        sizes = [change(offset + 1, byte, code << 4 | byte & 0x0F) for code in _SIZES]
-        return [by_mode ^ by_size for by_mode in modes for by_size in sizes]
+        others = [change(offset + 1, byte, other) for other in _SIZE_FREQUENCIES]
+        return [by_mode ^ by_other for by_mode in modes for by_other in others]
 
     def _crc(self, data: bytes) -> int:
         return crc32_msb_first((data[: _WORDS.start], bytes(8), data[_WORDS.stop : self.end]))
