@@ -237,7 +237,11 @@ def _ambiguous(file: OldFile) -> SettingsError:
         shown.append(f"{len(file.readings) - _SHOWN_READINGS} other ways")
     choices = [
         *(Named(product=reading.product) for reading in file.readings if reading.product),
-        *(Named(board=reading.board) for reading in file.readings if reading.board),
+        *(
+            Named(board=reading.board)
+            for reading in file.readings
+            if names.is_name(reading.board or "")
+        ),
     ]
     decisive = [choice for choice in choices if len(narrowed(file.readings, choice)) == 1]
     flags = [
