@@ -20,11 +20,12 @@ from acpublish.publishing.destinations import open_catalog
 from acpublish.publishing.github import report_to_workflow
 from acpublish.publishing.image_files import read_file
 from acpublish.publishing.options import PublishOptions
+from acpublish.publishing.partitions import is_table
 from acpublish.publishing.publish import publish_image
 from acpublish.publishing.result import describe
 from acpublish.publishing.versions import resolve
 from acpublish.release import names
-from acpublish.release.declared import Declared
+from acpublish.release.declared import Declared, esp8266_layout
 from acpublish.release.placement import stamped
 from acpublish.settings.layers import environment
 from acpublish.settings.values import Settings, files_of
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        _publish(options.image, options.sketch, options.fqbn, options.mcu)
+        _publish(options)
     except AcpublishError as error:
         return _fail(str(error))
     except KeyboardInterrupt:
@@ -71,16 +72,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--sketch", type=Path, required=True, help="the folder of the sketch")
     parser.add_argument("--fqbn", required=True, help="package:architecture:board[:options]")
     parser.add_argument("--mcu", default="", help="the chip, as the core spells it")
+    # A core without this property passes its placeholder on, and an older hook passes nothing.
+    parser.add_argument("--ldscript", default="", help="the linker script of an ESP8266's flash")
     return parser
 
 
-def _publish(image: Path, sketch: Path, fqbn: str, mcu: str) -> None:
+def _publish(build: argparse.Namespace) -> None:
+    image, sketch = build.image, build.sketch
     settings = Settings(environment(os.environ, sketch), files=files_of(sketch, os.environ))
     for value in settings.ignored():
         _print(f"acpublish: warning: {value}")
     if settings.text("to") is None or (settings.text("on_build") and not settings.flag("on_build")):
         return
-    options = _options(settings, sketch, fqbn, mcu)
+    options = _options(settings, build)
     source = resolve(options.version_source, sketch)
     catalog = open_catalog(options.destination, publishing=True)
     data = read_file(image)
@@ -96,8 +100,12 @@ def _publish(image: Path, sketch: Path, fqbn: str, mcu: str) -> None:
             _print(line)
 
 
-def _options(settings: Settings, sketch: Path, fqbn: str, mcu: str) -> PublishOptions:
+def _options(settings: Settings, build: argparse.Namespace) -> PublishOptions:
+    sketch, fqbn, mcu = build.sketch, build.fqbn, build.mcu
     state = git.state_of(sketch)
+    flash, before_filesystem = esp8266_layout(build.ldscript)
+    # The core for the ESP32 builds the table beside the image (platform.txt of arduino-esp32).
+    table = build.image.with_suffix(".partitions.bin")
     board = fqbn.split(":")[2] if fqbn.count(":") >= 2 else fqbn
     return settings.publish_options(
         product=names.product_from(sketch.name),
@@ -110,7 +118,12 @@ def _options(settings: Settings, sketch: Path, fqbn: str, mcu: str) -> PublishOp
             **git.of_git(state),
         },
         private=git.private_of_git(sketch),
-        declared=Declared(changed=state.changed if state else None),
+        declared=Declared(
+            flash_bytes=flash,
+            ota_bytes=before_filesystem,
+            changed=state.changed if state else None,
+        ),
+        partitions=table if is_table(table) else None,
     )
 
 

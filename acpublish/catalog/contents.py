@@ -212,11 +212,18 @@ class CatalogFiles:
 
     def examined(self, directory: Directory, entry: Entry) -> Entry:
         """Reads a hand-copied file that looks like firmware: a damaged one is only a file."""
+        if not self.is_unread(directory, entry):
+            return entry
         image = self.loose.image(directory.path / entry.name)
         if image is None or image.is_broken or not image.is_application:
             return replace(entry, type="file")
         # Only the ESP8266 accepts gzip (arduino-esp32's HTTPUpdate.cpp requires 0xE9).
         return replace(entry, family="esp8266" if image.kind is Kind.GZIP else image.family)
+
+    @staticmethod
+    def is_unread(directory: Directory, entry: Entry) -> bool:
+        """Returns whether only the headers of an entry's file have been read."""
+        return entry.type == "bin" and directory.product is None
 
     def _of_products(self) -> dict[str, Entry]:
         """Returns the folders of all products, even those that have not been made yet."""

@@ -86,14 +86,6 @@ class LooseFiles:
         """Whether there were files that may be settled, but have not been seen for long enough."""
         return bool(self._waiting)
 
-    def outline(self, path: str, status: os.stat_result) -> Outline | None:
-        """Returns what a file is by its headers, None while it is still being copied."""
-        glance = self.glance(path, status)
-        if glance is None:
-            return None
-        complete = glance.outline.complete or self.settled(path, status)
-        return glance.outline if complete else None
-
     def seen(self, path: str, status: os.stat_result) -> Glance | None:
         """Returns what is known of a file in exactly this state, None if it must be opened."""
         cached = self._glances.get(path)

@@ -45,8 +45,12 @@ _SAMPLE_BYTES = 16
 _LAST_CODE_OFFSET = 0x40000
 #: What an image is; each phrase leaves room for its label in a line of 80 characters.
 _RAM_ONLY = "a program that lies in RAM alone, such as half of a split build"
-_CHANGED_HEADER = "its flash mode or size was changed after the build"
+_CHANGED_HEADER = "its flash mode, size or frequency was changed after the build"
 _WHOLE_FLASH = "an image of the whole flash, such as NodeMCU's"
+_WITHOUT_EBOOT = "an image without the bootloader eboot, such as the RTOS SDK's"
+#: The images of the RTOS SDK, its bootloader included, may end with a SHA-256 (esptool
+#: ``bin_image.py``: ``ESP8266V3FirmwareImage``); no header says so.
+_DIGEST_BYTES = 32
 
 #: esptool's ``ESP8266ROM.FLASH_SIZES`` and ``FLASH_FREQUENCY``.
 _SIZES = {
@@ -61,6 +65,8 @@ _SIZES = {
     0x9: "16MB",
 }
 _FREQUENCIES = {0x0: "40m", 0x1: "26m", 0x2: "20m", 0xF: "80m"}
+#: Every value that header byte 3 may have.
+_SIZE_FREQUENCIES = [size << 4 | frequency for size in _SIZES for frequency in _FREQUENCIES]
 _FLASH_MODES = range(4)
 _FLASH_MODE_OFFSET = 2
 #: The sizes in bytes that esptool can detect (``DETECTED_FLASH_SIZES``) and an ESP8266's header can
@@ -82,11 +88,13 @@ class Esp8266Shape(Shape):
 
     Attributes:
         eboot: The chain of the bootloader before the application, None if there is none.
+        hash_appended: Whether the image ends with a SHA-256 of all bytes before it.
     """
 
     family: ClassVar[Family] = "esp8266"
 
     eboot: Chain | None = None
+    hash_appended: bool = False
 
     @property
     def header(self) -> Chain:
@@ -116,9 +124,16 @@ class Esp8266Shape(Shape):
             problems.append(f"the checksum is {stored:#04x}, computed {computed:#04x}")
         elif self.eboot and data[self.eboot.end - 1] != checksum_of(data, self.eboot.segments):
             problems.append("the checksum of eboot is wrong")
+        digest = Integrity.ABSENT
+        if self.hash_appended:
+            matches = digests.sha256(self.chain.end) == data[self.chain.end : self.end]
+            digest = Integrity.VALID if matches else Integrity.INVALID
+            if not matches:
+                problems.append("the appended SHA-256 does not match the image")
         return Findings(
             checksum=Integrity.VALID if stored == computed else Integrity.INVALID,
             crc=crc,
+            digest=digest,
             signature=describe_esp8266(self.size - self.end - 4) if self.signed else None,
             problems=tuple(problems),
             description=description,
@@ -193,7 +208,7 @@ class Esp8266Shape(Shape):
         return Integrity.INVALID, [f"the CRC word is {stored:#010x}, computed {computed:#010x}"], ""
 
     def _has_changed_header(self, data: bytes, difference: int) -> bool:
-        """Returns whether the CRC matches with another flash mode or size, as at the build.
+        """Returns whether the CRC matches with the flash settings of the build.
 
         esptool and the updater write these into the first header and leave the CRC word as it is;
         other tools write them into the application's header as well, which elf2bin makes equal.
@@ -203,14 +218,14 @@ class Esp8266Shape(Shape):
         return difference in (*first, *second, *both)
 
     def _header_changes(self, data: bytes, start: int) -> list[int]:
-        """Returns what each flash mode and size of a header would change the CRC by.
+        """Returns what each flash mode, size and frequency of a header would change the CRC by.
 
-        They are at most 36 values, computed from the changed bytes alone, and none if the header
-        has a mode or size that no tool writes.
+        They are at most 144 values, computed from the changed bytes alone, and none if the header
+        has a setting that no tool writes.
         """
         offset = start + _FLASH_MODE_OFFSET
         mode, byte = data[offset : offset + 2]
-        if mode not in _FLASH_MODES or byte >> 4 not in _SIZES:
+        if mode not in _FLASH_MODES or byte not in _SIZE_FREQUENCIES:
             return []
 
         def change(place: int, before: int, after: int) -> int:
@@ -218,8 +233,8 @@ class Esp8266Shape(Shape):
 
         # A CRC is linear, so the changes of two bytes combine by XOR.
         modes = [change(offset, mode, other) for other in _FLASH_MODES]
-        sizes = [change(offset + 1, byte, code << 4 | byte & 0x0F) for code in _SIZES]
-        return [by_mode ^ by_size for by_mode in modes for by_size in sizes]
+        others = [change(offset + 1, byte, other) for other in _SIZE_FREQUENCIES]
+        return [by_mode ^ by_other for by_mode in modes for by_other in others]
 
     def _crc(self, data: bytes) -> int:
         return crc32_msb_first((data[: _WORDS.start], bytes(8), data[_WORDS.stop : self.end]))
@@ -243,10 +258,12 @@ def parse(read_at: ReadAt, size: int) -> Esp8266Shape | None:
     missing = chain.missing
     if eboot is None and _is_eboot(first) and first.end < size < _APP_OFFSET + HEADER_BYTES:
         missing = "the application after eboot is missing"
+    hash_appended = not missing and eboot is None and _hash_appended(read_at, chain.end, size)
+    end = chain.end + (_DIGEST_BYTES if hash_appended else 0)
     kind, description = Kind.APPLICATION, ""
     # The segments of a truncated image are not all known.
     if not missing:
-        kind, description = _kind(read_at, size, chain, behind_eboot=eboot is not None)
+        kind, description = _kind(read_at, size, chain, end, behind_eboot=eboot is not None)
     signed = not missing and signed_esp8266(read_at, chain.end, size)
     if signed and kind is Kind.APPLICATION:
         kind = Kind.SIGNED
@@ -255,22 +272,33 @@ def parse(read_at: ReadAt, size: int) -> Esp8266Shape | None:
         chip="esp8266",
         chain=chain,
         size=size,
-        end=chain.end,
+        end=end,
         missing=missing,
         signed=signed,
         description=description,
         eboot=eboot,
+        hash_appended=hash_appended,
     )
 
 
-def _kind(read_at: ReadAt, size: int, chain: Chain, *, behind_eboot: bool) -> tuple[Kind, str]:
+def _hash_appended(read_at: ReadAt, end: int, size: int) -> bool:
+    """Returns whether a digest may follow the image: its bytes, and not padding."""
+    if size != end + _DIGEST_BYTES:
+        return False
+    trailing = read_at(end, _DIGEST_BYTES)
+    return bool(trailing.strip(b"\xff") and trailing.strip(b"\0"))
+
+
+def _kind(
+    read_at: ReadAt, size: int, chain: Chain, end: int, *, behind_eboot: bool
+) -> tuple[Kind, str]:
     """Returns the kind of a complete image, and a phrase if the kind does not say enough."""
     in_flash = any(segment.address in _FLASH_WINDOW for segment in chain.segments)
     if behind_eboot:
         return (Kind.APPLICATION, "") if in_flash else (Kind.PART, _RAM_ONLY)
     if in_flash:
-        return Kind.PART, "an image without the bootloader eboot in front of it"
-    if _continues(read_at, chain.end, size):
+        return Kind.PART, _WITHOUT_EBOOT
+    if _continues(read_at, end, size):
         return Kind.MERGED, _WHOLE_FLASH
     if _is_eboot(chain):
         return Kind.BOOTLOADER, ""

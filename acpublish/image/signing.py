@@ -28,6 +28,10 @@ _WRONG_KINDS = {
         "Sign the application image alone.",
     ),
     Kind.BOOTLOADER: ("the file is a bootloader", "Sign the application image."),
+    Kind.PART: (
+        "the file is one part of a build, which no updater installs",
+        "Sign the application image.",
+    ),
     Kind.SIGNED: (
         "the image is already signed",
         "Sign the unsigned image; 'acpublish verify' shows whether a key matches the signature.",
@@ -88,8 +92,12 @@ def split_signed(data: bytes) -> tuple[bytes, bytes]:
 def _refuse_unsuitable(image: Image) -> None:
     if image.family == "esp32":
         raise _of_esp32()
-    if image.kind in _WRONG_KINDS:
-        problem, hint = _WRONG_KINDS[image.kind]
+    kind = image.content if image.kind is Kind.GZIP and image.content else image.kind
+    if kind in _WRONG_KINDS:
+        problem, hint = _WRONG_KINDS[kind]
+        # The description of a signed image says what was changed in it.
+        if image.description and kind is not Kind.SIGNED:
+            problem = f"the file is {image.description}"
         raise WrongKindError(problem, hint=hint)
     if image.damaged:
         raise DamagedImageError(

@@ -111,7 +111,8 @@ def _field(name: str, text: str) -> bytes:
 def _sound_application(examined: Examined) -> Shape:
     if examined.kind in _WRONG_KINDS:
         problem, hint = _WRONG_KINDS[examined.kind]
-        if examined.description:
+        # The description of a signed image says what was changed in it.
+        if examined.description and examined.kind is not Kind.SIGNED:
             problem = f"the file is {examined.description}"
         raise WrongKindError(problem, hint=hint)
     if examined.shape is None:

@@ -35,6 +35,7 @@ def build_property() -> str:
     return (
         f'{_HOOK}="{python}" {_MODULE} "{{build.path}}/{{build.project_name}}.bin"'
         ' --sketch "{build.source.path}" --fqbn "{build.fqbn}" --mcu "{build.mcu}"'
+        ' --ldscript "{build.flash_ld}"'
     )
 
 

@@ -7,28 +7,13 @@ which PlatformIO builds only for its own targets.
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import Any
 
-from acpublish.errors import PartitionError, SettingsError
-from acpublish.release.declared import Declared, flash_bytes
+from acpublish.errors import SettingsError
+from acpublish.release.declared import Declared, esp8266_layout, flash_bytes
 
 _ESP32_CORE = "framework-arduinoespressif32"
-
-
-#: The linker scripts of the ESP8266 Arduino core: flash, and the filesystem in it
-#: (``tools/boards.txt.py``: ``flash_map``). Without a unit the filesystem is in KiB.
-_LINKER_SCRIPT = re.compile(
-    r"eagle\.flash\.(?P<flash>\d{1,4})(?P<unit>[km])(?:(?P<fs>\d{1,4})(?P<fs_unit>m?))?\.ld\Z"
-)
-_UNIT_BYTES = {"": 1024, "k": 1024, "m": 1024 * 1024}
-#: Behind the filesystem: the emulated EEPROM, the radio's calibration, the SDK's settings.
-_RESERVED_BYTES = (4 + 4 + 12) * 1024
-#: In front of the program's code: eboot and the headers (``reserved`` in ``flash_map``).
-_BEFORE_PROGRAM_BYTES = 4112
-#: An ESP8266 maps this much of its flash for programs.
-_MAPPED_BYTES = 1024 * 1024
 
 
 def declared_by(env: Any, environment: str) -> Declared:
@@ -37,7 +22,7 @@ def declared_by(env: Any, environment: str) -> Declared:
     size = flash_bytes(str(board.get("upload.flash_size", "")))
     layout: tuple[int | None, int | None] = (None, None)
     if str(board.get("build.mcu", "")) == "esp8266":
-        layout = _esp8266_layout(_linker_script(env), board.get("upload.maximum_size", None))
+        layout = esp8266_layout(_linker_script(env), board.get("upload.maximum_size", None))
     build_type = env.GetProjectConfig().get(f"env:{environment}", "build_type", None)
     return Declared(
         flash_bytes=size or layout[0],
@@ -54,33 +39,6 @@ def _linker_script(env: Any) -> str:
     return Path(str(env.BoardConfig().get("build.ldscript", "") or "")).name
 
 
-def _esp8266_layout(script: str, largest_program: Any) -> tuple[int | None, int | None]:
-    """Returns the size of an ESP8266's flash, and where the filesystem in it begins.
-
-    Args:
-        script: The name of the linker script.
-        largest_program: ``upload.maximum_size``, in bytes. In many boards it is the size of the
-            flash, a power of two. Otherwise, if it is less than what can be mapped, the filesystem
-            begins behind it.
-
-    Returns:
-        None for what is not known.
-    """
-    match = _LINKER_SCRIPT.match(script)
-    if match is None:
-        largest = int(largest_program) if str(largest_program).isdecimal() else 0
-        if largest & (largest - 1) == 0:
-            return largest or None, None
-        before = largest + _BEFORE_PROGRAM_BYTES
-        return None, before if before < _MAPPED_BYTES else None
-    flash = int(match["flash"]) * _UNIT_BYTES[match["unit"]]
-    filesystem = int(match["fs"] or 0) * _UNIT_BYTES[match["fs_unit"] or ""]
-    # Up to 1 MB, and without a filesystem, what is reserved comes off as well.
-    shared = flash <= _MAPPED_BYTES or not filesystem
-    start = flash - filesystem - (_RESERVED_BYTES if shared else 0)
-    return flash, start if start > 0 else None
-
-
 def board_partitions(env: Any, chip: str, project: Path) -> Path | None:
     """Returns the board's partition table; None for an ESP8266, or if there is no readable one.
 
@@ -90,29 +48,21 @@ def board_partitions(env: Any, chip: str, project: Path) -> Path | None:
     """
     if chip == "esp8266":
         return None
+    from acpublish.publishing.partitions import is_table
+
     configured = str(env.BoardConfig().get("build.partitions", "") or "")
     resolved = str(env.get("PARTITIONS_TABLE_CSV", "") or "")
     candidates = [Path(env.subst(resolved))] if resolved else []
     if configured:
         candidates += [project / configured, *_in_core(env, configured)]
-    return next(filter(_is_table, candidates), None)
+    # The build reports a table that it cannot use; the check then does not run.
+    return next(filter(is_table, candidates), None)
 
 
 def _in_core(env: Any, name: str) -> list[Path]:
     platform = env.PioPlatform()
     folder = platform.get_package_dir(_ESP32_CORE) if _ESP32_CORE in platform.packages else None
     return [Path(folder, "tools", "partitions", name)] if folder else []
-
-
-def _is_table(path: Path) -> bool:
-    from acpublish.publishing.partitions import read_table
-
-    # The build reports a table that it cannot use; the check then does not run.
-    try:
-        read_table(path)
-    except PartitionError:
-        return False
-    return True
 
 
 def filesystem_image(env: Any, chip: str, *, build: bool) -> Any:

@@ -20,6 +20,8 @@ from acpublish.settings.layers import Layer, environment, ini
 from acpublish.settings.values import Settings, files_of
 
 _Files = Callable[[], tuple[Layer, ...]]
+#: Another environment: its name, its board and its settings.
+_Rival = tuple[str, str, Settings]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +47,8 @@ class Project:
         default_board: The value of the option ``board``.
         declared: What is known of the board and the build, but not from the image.
         partitions: The board's partition table; None if there is no readable one.
-        rivals: The other environments that may be published: name, board and settings.
         secret_values: The values to search an image for, by the names to show.
+        rivals: Returns the other environments that may be published; only publishing asks.
         built: Returns what the build is made with, for the provenance.
         flags: Returns the build flags, given the secrets to mask.
     """
@@ -61,8 +63,8 @@ class Project:
     default_board: str
     declared: Declared
     partitions: Path | None
-    rivals: tuple[tuple[str, str, Settings], ...]
     secret_values: Mapping[str, str] = field(default_factory=dict, repr=False)
+    rivals: Callable[[], tuple[_Rival, ...]] = tuple
     built: Callable[[], dict[str, str]] = dict
     flags: Callable[[Mapping[str, str]], dict[str, str]] = lambda secrets: {}
 
@@ -94,7 +96,7 @@ class Project:
             flags=lambda secrets: build_flags(env, secrets),
             declared=declared_by(env, name),
             partitions=board_partitions(env, chip, directory),
-            rivals=_rivals(config, name, directory, files),
+            rivals=lambda: _rivals(config, name, directory, files),
         )
 
     @property
@@ -142,7 +144,7 @@ class Project:
 
     def _refuse_rivals(self, options: PublishOptions) -> None:
         """Refuses to publish what devices of another environment would receive."""
-        for name, board, settings in self.rivals:
+        for name, board, settings in self.rivals():
             try:
                 theirs = settings.publish_options(product=self.default_product, board=board)
             except AcpublishError:
@@ -198,9 +200,7 @@ def _option(config: Any, name: str) -> Callable[[str], str | None]:
     return option
 
 
-def _rivals(
-    config: Any, name: str, directory: Path, files: _Files
-) -> tuple[tuple[str, str, Settings], ...]:
+def _rivals(config: Any, name: str, directory: Path, files: _Files) -> tuple[_Rival, ...]:
     """Returns the other environments with the same extra script that may also be published.
 
     Each environment is built by its own process, which does not know which others are built. An

@@ -85,11 +85,11 @@ def _list_local(destination: Destination, path: str) -> tuple[ListedFile, ...]:
 
 def _entries(files: CatalogFiles, directory: Directory) -> tuple[Entry, ...]:
     entries = files.entries(directory)
-    if not files.loose.waits:
-        return entries
-    # With a clock that is behind, only a second look shows that a file is not being copied.
-    time.sleep(_SECOND_LOOK_S)
-    return files.entries(directory)
+    if files.loose.waits:
+        # With a clock that is behind, only a second look shows that a file is not being copied.
+        time.sleep(_SECOND_LOOK_S)
+        entries = files.entries(directory)
+    return tuple(files.examined(directory, entry) for entry in entries)
 
 
 def _time(seconds: float) -> datetime | None:

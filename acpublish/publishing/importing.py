@@ -50,7 +50,10 @@ ARCHIVE = ChannelName("archive")
 #: Where pre-releases go.
 BETA = ChannelName("beta")
 #: The words in a pre-release that mark a build between releases.
-_DEVELOPMENT = re.compile(r"(?:dev|devel|nightly|snapshot|canary|unstable|dirty)(?![a-z])")
+_DEVELOPMENT = re.compile(
+    r"(?:dev|devel|develop|development|nightly|daily|snapshot|canary|unstable|dirty|main|master)"
+    r"(?![a-z])"
+)
 #: As many readings of a name as an error message lists.
 _SHOWN_READINGS = 4
 #: The newest release of each product, board and kind.
@@ -234,7 +237,11 @@ def _ambiguous(file: OldFile) -> SettingsError:
         shown.append(f"{len(file.readings) - _SHOWN_READINGS} other ways")
     choices = [
         *(Named(product=reading.product) for reading in file.readings if reading.product),
-        *(Named(board=reading.board) for reading in file.readings if reading.board),
+        *(
+            Named(board=reading.board)
+            for reading in file.readings
+            if names.is_name(reading.board or "")
+        ),
     ]
     decisive = [choice for choice in choices if len(narrowed(file.readings, choice)) == 1]
     flags = [

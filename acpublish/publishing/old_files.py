@@ -146,7 +146,7 @@ def _identified(path: Path, directory: Path, options: ImportOptions) -> OldFile:
     kind = _kind(image, name)
     stamped = image.stamp.product if image.stamp else None
     known = Named(
-        product=options.product or (stamped and names.product_from(stamped)),
+        product=options.product or names.product_or_none(stamped or ""),
         version=_stamped_version(image),
         board=options.board,
     )

@@ -30,6 +30,15 @@ def read_table(path: Path) -> PartitionTable:
         raise PartitionError(f"{path}: {error.problem}", hint=error.hint) from error
 
 
+def is_table(path: Path) -> bool:
+    """Returns whether a file is a partition table that can be read."""
+    try:
+        read_table(path)
+    except PartitionError:
+        return False
+    return True
+
+
 def with_partitions(known: Declared, path: Path | None, kind: ImageKind) -> Declared:
     """Returns what is known of a board, with what its partition table says.
 

@@ -17,6 +17,18 @@ _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 #: How esptool spells sizes; a suffix, as in ``2MB-c1``, says how the flash is divided.
 _FLASH_SIZE = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>KB|MB)")
 _UNIT_BYTES = {"KB": 1024, "MB": 1024 * 1024}
+#: The linker scripts of the ESP8266 Arduino core: flash, and the filesystem in it
+#: (``tools/boards.txt.py``: ``flash_map``). Without a unit the filesystem is in KiB.
+_LINKER_SCRIPT = re.compile(
+    r"eagle\.flash\.(?P<flash>\d{1,4})(?P<unit>[km])(?:(?P<fs>\d{1,4})(?P<fs_unit>m?))?\.ld\Z"
+)
+_SCRIPT_UNIT_BYTES = {"": 1024, "k": 1024, "m": 1024 * 1024}
+#: Behind the filesystem: the emulated EEPROM, the radio's calibration, the SDK's settings.
+_RESERVED_BYTES = (4 + 4 + 12) * 1024
+#: In front of the program's code: eboot and the headers (``reserved`` in ``flash_map``).
+_BEFORE_PROGRAM_BYTES = 4112
+#: An ESP8266 maps this much of its flash for programs.
+_MAPPED_BYTES = 1024 * 1024
 _TYPES: Mapping[str, type] = {
     "slot_bytes": int,
     "layout": str,
@@ -81,6 +93,33 @@ def flash_bytes(text: str) -> int | None:
     """Returns the bytes of a flash size as esptool spells it (``4MB``), None for anything else."""
     match = _FLASH_SIZE.match(text)
     return int(match["number"]) * _UNIT_BYTES[match["unit"]] if match else None
+
+
+def esp8266_layout(script: str, largest_program: object = None) -> tuple[int | None, int | None]:
+    """Returns the size of an ESP8266's flash, and where the filesystem in it begins.
+
+    Args:
+        script: The name of the linker script, by which a board's flash is divided.
+        largest_program: ``upload.maximum_size``, in bytes. In many boards it is the size of the
+            flash, a power of two. Otherwise, if it is less than what can be mapped, the filesystem
+            begins behind it.
+
+    Returns:
+        None for what is not known.
+    """
+    match = _LINKER_SCRIPT.match(script)
+    if match is None:
+        largest = int(str(largest_program)) if str(largest_program).isdecimal() else 0
+        if largest & (largest - 1) == 0:
+            return largest or None, None
+        before = largest + _BEFORE_PROGRAM_BYTES
+        return None, before if before < _MAPPED_BYTES else None
+    flash = int(match["flash"]) * _SCRIPT_UNIT_BYTES[match["unit"]]
+    filesystem = int(match["fs"] or 0) * _SCRIPT_UNIT_BYTES[match["fs_unit"] or ""]
+    # Up to 1 MB, and without a filesystem, what is reserved comes off as well.
+    shared = flash <= _MAPPED_BYTES or not filesystem
+    start = flash - filesystem - (_RESERVED_BYTES if shared else 0)
+    return flash, start if start > 0 else None
 
 
 def _spelled(kind: type) -> str:

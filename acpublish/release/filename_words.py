@@ -9,9 +9,15 @@ from __future__ import annotations
 import re
 
 #: Words that only versions before a release have.
-PRERELEASE = "alpha|beta|rc|pre|preview|prerelease|dev|devel|nightly|snapshot|canary|unstable|dirty"
+PRERELEASE = (
+    "alpha|beta|rc|pre|prealpha|preview|prerelease|candidate|milestone|unreleased"
+    "|dev|devel|develop|development|nightly|daily|snapshot|canary|unstable|dirty"
+)
 #: Words that a version before a release may have, but a board or a variant as well.
-MAYBE_PRERELEASE = "a|b|test|testing|debug|dbg|exp|experimental|trial|wip|hotfix|fix|patch"
+MAYBE_PRERELEASE = (
+    "a|b|test|testing|tst|qa|debug|dbg|exp|experimental|trial|wip|hotfix|fix|patch"
+    "|edge|next|insiders?|internal|staging|ea|main|master"
+)
 #: The words that boards and chips of the ESP family begin with, or consist of.
 HARDWARE = (
     r"esp\d*[a-z0-9]*|d1|d1r\d|d1mini\w*|nodemcu\w*|wemos\w*|lolin\w*|heltec\w*|ttgo\w*|lilygo\w*"

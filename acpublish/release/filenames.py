@@ -25,12 +25,13 @@ SUFFIXES = (".bin", ".bin.gz", ".littlefs", ".spiffs")
 _SUFFIX = ".bin"
 _FIELD = re.compile(r"\{([^{}]*)\}|(\*)")
 _FIELDS = {"product": "[^/]+?", "version": FIELD, "board": "[^/]+?"}
-_GAPS = "-_ .()[]+,"
-_WORD = re.compile(r"[^-_ .()\[\]+,]+")
+_GAPS = "-_ .()[]+,~"
+_WORD = re.compile(r"[^-_ .()\[\]+,~]+")
 #: Words with their dots, so that no number is cut.
-_WHOLE_WORD = re.compile(r"[^-_ ()\[\]+,]+")
+_WHOLE_WORD = re.compile(r"[^-_ ()\[\]+,~]+")
 _FLAGS = re.IGNORECASE | re.ASCII
-_END = re.compile(r"(?:\.bin)?(?:\.gz)?\Z", _FLAGS)
+#: A download that is saved twice may end in ``.bin.bin``.
+_END = re.compile(r"(?:\.bin){0,2}(?:\.gz)?\Z", _FLAGS)
 _FILESYSTEM = re.compile(rf"(?<![^\W_])(?:{words.FILESYSTEM})(?![^\W_])|\.fs(?=\.bin)", _FLAGS)
 #: The Arduino IDE writes ``sketch.ino.bin``, and with several boards ``sketch.ino.nodemcu.bin``.
 _SKETCH = re.compile(r"\.ino(?:\.(?P<board>[^.]+))?\Z", _FLAGS)
@@ -157,7 +158,7 @@ def narrowed(readings: Iterable[Named], known: Named) -> tuple[Named, ...]:
             _fit(reading.board, known.board, exact=1),
         )
         filled = Named(
-            product=known.product or (reading.product and names.product_from(reading.product)),
+            product=known.product or names.product_or_none(reading.product or ""),
             version=known.version or reading.version,
             board=known.board or (reading.board and reading.board.lower()),
         )

@@ -85,6 +85,19 @@ def product_from(text: str) -> ProductName:
     return ProductName(name)
 
 
+def product_or_none(text: str) -> ProductName | None:
+    """Returns the product that a text names, such as an old file; None if it might be another's.
+
+    A name from which letters are dropped, or which is cut, may be that of several products, and a
+    device would get the image of another one. Accents, spaces and signs may be lost.
+    """
+    plain = unicodedata.normalize("NFKD", text)
+    lost = any(character.isalnum() and not character.isascii() for character in plain)
+    if lost or len(plain) > PRODUCT_BYTES or not _made_valid(text, PRODUCT_BYTES):
+        return None
+    return product_from(text)
+
+
 def _check(what: str, text: str, limit: int) -> None:
     if not text:
         raise BadNameError(f"the {what} is empty", hint="Use letters, digits, '-' and '_'.")

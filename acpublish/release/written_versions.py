@@ -20,7 +20,7 @@ from acpublish.release.version import Version
 #: Not after a letter or digit, nor in the middle of a dotted number.
 _START = r"(?<![^\W_])(?<![0-9]\.)"
 _END = r"(?![^\W_])"
-_GAP = "[-_. ]"
+_GAP = "[-_.~ ]"
 #: What marks a number as the firmware's version; ``fw`` and ``sw`` only directly before it.
 _LABEL = rf"(?:(?:version|ver|v){_GAP}?|(?:fw|sw)v?)"
 #: Numbers after ``_`` or ``-`` have three digits at most: ``20220628`` and ``8266`` do not belong
@@ -176,7 +176,7 @@ def _readings(numbers: list[str], text: str, end: int) -> Iterator[VersionReadin
         yield VersionReading(_version(numbers, attached[0].lower()), attached.end())
         yield VersionReading(_version(numbers, build=attached[0].lower()), attached.end())
     elif more := _MORE_NUMBERS.match(text, end):
-        number = str(int(more[0].strip("-_. ")))
+        number = str(int(more[0].strip("-_.~ ")))
         yield VersionReading(_version(numbers, number), more.end())
         yield VersionReading(_version([*numbers, number]), more.end())
         yield VersionReading(_version(numbers), end)
@@ -200,7 +200,7 @@ def _with_build(
 
 def _identifiers(text: str) -> str:
     """Returns a pre-release as SemVer writes it: ``_rc_02`` is ``rc.2``."""
-    parts = re.sub("[-_. ]+", ".", text.lower()).strip(".").split(".")
+    parts = re.sub("[-_.~ ]+", ".", text.lower()).strip(".").split(".")
     return ".".join(str(int(part)) if part.isdigit() else part for part in parts)
 
 

@@ -20,7 +20,6 @@ Devices, files and ``/_catalog`` are never checked.
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
 from collections.abc import Iterable
 
@@ -140,5 +139,5 @@ async def refuse(send: Send, host: str) -> int:
         "hint": f"If it should be, start the server with: --host {host}",
         "code": code,
     }
-    body = json.dumps(document).encode()
+    body = http.json_body(document)
     return await http.whole(send, status, http.length_and_type(body, b"application/json"), body)

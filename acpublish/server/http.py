@@ -13,6 +13,7 @@ follows:
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -120,6 +121,11 @@ async def whole(send: Send, status: int, headers: Headers, body: bytes = b"") ->
     await start_response(send, status, headers)
     await _part(send, body, last=True)
     return status
+
+
+def json_body(document: object) -> bytes:
+    """Returns a document as compact JSON in UTF-8, because some devices do not decode escapes."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def length_and_type(body: bytes, content_type: bytes) -> Headers:

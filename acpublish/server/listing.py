@@ -10,7 +10,6 @@ that grows does not change its directory (:class:`acpublish.server.cache.AnswerC
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import time
@@ -128,7 +127,7 @@ class Listing:
             rows = [_row(self._examined(directory, entry, until) or entry) for entry in entries]
         else:
             rows = list(self._for_device(directory, entries, family))
-        return json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode()
+        return http.json_body(rows)
 
     def _for_device(
         self, directory: Directory, entries: Iterable[Entry], family: Family
@@ -177,7 +176,7 @@ class Listing:
         Returns:
             The entry as it is to be listed, None if there is no time left to read its file.
         """
-        if entry.type != "bin" or directory.product or "/" in entry.name:
+        if "/" in entry.name or not self._files.is_unread(directory, entry):
             return entry
         return self._files.examined(directory, entry) if time.monotonic() < until else None
 

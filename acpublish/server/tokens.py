@@ -33,10 +33,9 @@ class TokensError(SettingsError):
     """The tokens file cannot be read or written."""
 
 
-class Access(Enum):
-    """What a token may do."""
+class Refusal(Enum):
+    """Why nothing may be published with a token."""
 
-    ALLOWED = "allowed"
     NO_TOKENS = "no tokens"
     MISSING = "missing"
     WRONG = "wrong"
@@ -114,8 +113,8 @@ class Tokens:
         self._seen: tuple[int, int, int] | None = None
         self._tokens: tuple[Token, ...] = ()
 
-    def allows(self, text: str | None, product: str) -> Access:
-        """Returns whether a token may publish a product, or why not.
+    def allowed(self, text: str | None, product: str) -> Token | Refusal:
+        """Returns the token that a text is, if it may publish a product; otherwise why not.
 
         Args:
             text: The token, None if none was sent.
@@ -126,15 +125,14 @@ class Tokens:
         """
         tokens = self._current()
         if not tokens:
-            return Access.NO_TOKENS
+            return Refusal.NO_TOKENS
         if text is None:
-            return Access.MISSING
+            return Refusal.MISSING
         matches = _matches(text, tokens)
         if not matches:
-            return Access.WRONG
-        if any(token.publish in (EVERY_PRODUCT, product) for token in matches):
-            return Access.ALLOWED
-        return Access.OTHER_PRODUCT
+            return Refusal.WRONG
+        allowed = (token for token in matches if token.publish in (EVERY_PRODUCT, product))
+        return next(allowed, Refusal.OTHER_PRODUCT)
 
     def find(self, text: str | None) -> Token | None:
         """Returns the token that a text is, whichever product it is for; None if it is none.

@@ -59,6 +59,7 @@ def test_a_build_ends_in_the_catalog_and_a_failing_publish_fails_the_build(desk:
     held = published(desk.catalog)
     assert set(held) == {"1.0.0 d1_mini"}
     assert held["1.0.0 d1_mini"].chip == "esp8266"
+    assert held["1.0.0 d1_mini"].declared.ota_bytes == 2 * 1024 * 1024
     assert (desk.catalog / "lamp/lamp-1.0.0_d1_mini.bin").read_bytes() == run.image.read_bytes()
     again = desk.build(**settings)
     assert (again.returncode, "already published" in again.output) == (0, True), again.output

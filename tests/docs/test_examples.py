@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from tests.support import images, pio
 from tests.support.server import running_server
 
 DEMO = ROOT / "examples" / "demo.py"
+#: Of the processor, because other tests may run at the same time.
 DEMO_LIMIT_S = 60
 
 
@@ -30,10 +30,11 @@ def run(*words: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_demonstration_updates_every_device() -> None:
-    began = time.monotonic()
+    before = os.times()
     done = run(DEMO)
+    after = os.times()
     assert done.returncode == 0, done.stdout + done.stderr
-    assert time.monotonic() - began < DEMO_LIMIT_S
+    assert after.children_user - before.children_user < DEMO_LIMIT_S
     assert done.stderr == ""
     assert done.stdout.count("updated: now runs lamp 1.0.0") == 2
     assert done.stdout.count("updated: now runs lamp 1.1.0") == 3

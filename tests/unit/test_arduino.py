@@ -9,6 +9,7 @@ import pytest
 
 from acpublish import arduino
 from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.image.partition_table import read_partitions
 from acpublish.image.reader import read
 from tests.support import images
 
@@ -114,6 +115,42 @@ def test_the_chip_of_the_core_is_checked_and_a_cpu_name_is_no_chip(
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("acpublish: error: chip: ")
     assert build(sketch, "--mcu", "riscv") == 0
+
+
+def test_the_layout_of_the_flash_is_that_of_the_linker_script(
+    sketch: Path, catalog: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (sketch / "image.bin").write_bytes(images.esp8266_image(size=520_000))
+    assert build(sketch, "--mcu", "esp8266", "--ldscript", "eagle.flash.1m64.ld") == 0
+    said = capsys.readouterr().err
+    assert "flash-size: the image's header says 4MB of flash, but the board has 1024 KiB" in said
+    assert "ota-space: devices that run this image cannot receive one of the same size" in said
+    (release,) = DirectoryCatalog(catalog).releases("hall-lamp")
+    declared = release.images[0].declared
+    assert (declared.flash_bytes, declared.ota_bytes) == (1024 * 1024, 962_560)
+
+
+@pytest.mark.parametrize("more", [(), ("--ldscript", "{build.flash_ld}")])
+def test_a_core_without_a_linker_script_for_the_flash(
+    sketch: Path, catalog: Path, more: tuple[str, ...]
+) -> None:
+    assert build(sketch, *more) == 0
+    (release,) = DirectoryCatalog(catalog).releases("hall-lamp")
+    assert release.images[0].declared.ota_bytes is None
+
+
+def test_the_partition_table_is_beside_the_image(
+    sketch: Path, catalog: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (sketch / "image.bin").write_bytes(images.esp32_image(size=70_000))
+    table = images.partition_table()
+    (sketch / "image.partitions.bin").write_bytes(table)
+    assert build(sketch, "--mcu", "esp32c3") == 0
+    (release,) = DirectoryCatalog(catalog).releases("hall-lamp")
+    assert release.images[0].declared.slot_bytes == read_partitions(table).smallest_ota_slot.size
+    (sketch / "image.partitions.bin").write_bytes(b"no table")
+    (sketch / "image.bin").write_bytes(images.esp32_image(size=70_000, seed=2))
+    assert build(sketch, "--mcu", "esp32c3") == 0
 
 
 @pytest.mark.parametrize("problem", ["missing", "not-an-image"])

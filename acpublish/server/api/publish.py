@@ -43,7 +43,7 @@ from acpublish.release.signatures import from_header
 from acpublish.release.submission import Outcome, Receipt, Submission
 from acpublish.release.version import Version
 from acpublish.server.api.uploads import Upload, Uploads
-from acpublish.server.tokens import Access, Token, Tokens, bearer
+from acpublish.server.tokens import Refusal, Token, Tokens, bearer
 from acpublish.wire import (
     DECLARED_HEADER,
     PRIVATE_HEADER,
@@ -71,19 +71,19 @@ class TooLargeError(RequestError):
 
 
 _CREATE_TOKEN = "Create one on the server with 'acpublish token create'."  # noqa: S105
-_REFUSALS: Mapping[Access, tuple[type[AcpublishError], str, str]] = {
-    Access.NO_TOKENS: (
+_REFUSALS: Mapping[Refusal, tuple[type[AcpublishError], str, str]] = {
+    Refusal.NO_TOKENS: (
         ForbiddenError,
         "this server is read-only, because no token has been created",
         _CREATE_TOKEN,
     ),
-    Access.MISSING: (
+    Refusal.MISSING: (
         AuthenticationError,
         "publishing needs a token",
         "Set it in the environment variable ACPUBLISH_TOKEN.",
     ),
-    Access.WRONG: (AuthenticationError, "the server does not know this token", _CREATE_TOKEN),
-    Access.OTHER_PRODUCT: (ForbiddenError, "the token is for another product", _CREATE_TOKEN),
+    Refusal.WRONG: (AuthenticationError, "the server does not know this token", _CREATE_TOKEN),
+    Refusal.OTHER_PRODUCT: (ForbiddenError, "the token is for another product", _CREATE_TOKEN),
 }
 
 
@@ -129,11 +129,9 @@ class PublishRoute:
 
     def _check_token(self, request: Request) -> Token:
         text = bearer(request.headers.get("authorization", ""))
-        access = self._tokens.allows(text, request.path_params["product"])
-        token = self._tokens.find(text)
-        if access is not Access.ALLOWED or token is None:
-            # A token that was removed this very moment is wrong.
-            kind, problem, hint = _REFUSALS.get(access, _REFUSALS[Access.WRONG])
+        token = self._tokens.allowed(text, request.path_params["product"])
+        if isinstance(token, Refusal):
+            kind, problem, hint = _REFUSALS[token]
             raise kind(problem, hint=hint)
         return token
 

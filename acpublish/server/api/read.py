@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 
 from starlette.requests import Request
@@ -14,6 +13,7 @@ from acpublish.release import names
 from acpublish.release.manifest import Release
 from acpublish.server.cache import AnswerCache
 from acpublish.server.checkins import MAX_ROWS, DeviceCounts, adoptions
+from acpublish.server.http import json_body
 
 
 class ReadRoutes:
@@ -36,7 +36,7 @@ class ReadRoutes:
     async def products(self, request: Request) -> Response:
         """Lists the products."""
         body = await self._answers.get(
-            "products", None, lambda: _dumped({"products": self._catalog.products()})
+            "products", None, lambda: json_body({"products": self._catalog.products()})
         )
         return _json(body)
 
@@ -67,7 +67,7 @@ class ReadRoutes:
 
         def document() -> bytes:
             rows = adoptions(self._counts.running(product), releases)
-            return _dumped(
+            return json_body(
                 {
                     "product": product,
                     "since": since,
@@ -97,12 +97,8 @@ class ReadRoutes:
 def _releases(product: str, releases: Iterable[Release]) -> bytes:
     ordered = sorted(releases, key=lambda release: release.version.precedence)
     # One release at a time, because other threads wait while one call writes JSON.
-    manifests = b",".join(_dumped(release.to_dict()) for release in ordered)
-    return b'{"product":%s,"releases":[%s]}' % (_dumped(product), manifests)
-
-
-def _dumped(document: object) -> bytes:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    manifests = b",".join(json_body(release.to_dict()) for release in ordered)
+    return b'{"product":%s,"releases":[%s]}' % (json_body(product), manifests)
 
 
 def _json(body: bytes) -> Response:

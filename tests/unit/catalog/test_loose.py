@@ -98,12 +98,12 @@ def test_what_is_gone_or_no_file(tmp_path: Path) -> None:
 def test_a_glance_opens_a_file_once_per_state(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path.write_bytes(IMAGE)
     files = LooseFiles()
-    seen = files.outline(str(path), path.stat())
+    seen = files.glance(str(path), path.stat())
     assert seen is not None
-    assert (seen.kind, seen.family) == (Kind.APPLICATION, "esp32")
+    assert (seen.outline.kind, seen.outline.family) == (Kind.APPLICATION, "esp32")
     status = path.stat()
     path.rename(path.with_suffix(".old"))
-    assert files.outline(str(path), status) is seen
+    assert files.glance(str(path), status) is seen
 
 
 def test_a_file_that_cannot_be_opened_in_its_state_is_nothing(
@@ -112,10 +112,10 @@ def test_a_file_that_cannot_be_opened_in_its_state_is_nothing(
     path.write_bytes(IMAGE)
     status = path.stat()
     path.write_bytes(IMAGE + IMAGE)
-    assert LooseFiles().outline(str(path), status) is None
+    assert LooseFiles().glance(str(path), status) is None
     path.unlink()
     monkeypatch.setattr(loose, "SETTLED_S", -1.0)
-    assert LooseFiles().outline(str(path), status) is None
+    assert LooseFiles().glance(str(path), status) is None
 
 
 @pytest.fixture
@@ -132,10 +132,10 @@ def test_a_time_in_the_future_does_not_hide_a_file(
     monkeypatch.setattr(loose, "SETTLED_S", 0.1)
     path.write_bytes(images.littlefs())
     files = LooseFiles()
-    assert files.outline(str(path), path.stat()) is None
+    assert not files.settled(str(path), path.stat())
     assert files.waits
     time.sleep(0.15)
-    assert files.outline(str(path), path.stat()) is not None
+    assert files.settled(str(path), path.stat())
     assert files.content(path).image.kind is Kind.FILESYSTEM
 
 
@@ -147,7 +147,7 @@ def test_a_file_that_still_grows_is_hidden_whatever_the_clock_says(
     files = LooseFiles()
     for size in range(4096, 4096 * 6, 4096):
         path.write_bytes(images.littlefs()[:size])
-        assert files.outline(str(path), path.stat()) is None
+        assert not files.settled(str(path), path.stat())
         time.sleep(0.05)
 
 
@@ -158,6 +158,6 @@ def test_memory_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         path = tmp_path / f"{number}.bin"
         path.write_bytes(IMAGE)
         files.content(path)
-        files.outline(str(path), path.stat())
+        files.glance(str(path), path.stat())
     assert len(files._images) <= 3
     assert len(files._glances) <= 3

@@ -8,12 +8,17 @@ import sys
 from pathlib import Path
 
 import pytest
-from esptool.bin_image import ESP8266V2FirmwareImage, ImageSegment, LoadFirmwareImage
+from esptool.bin_image import (
+    ESP8266V2FirmwareImage,
+    ESP8266V3FirmwareImage,
+    ImageSegment,
+    LoadFirmwareImage,
+)
 
 from acpublish.image.model import Integrity, Kind
 from acpublish.image.reader import read
 from acpublish.image.stamper import stamp
-from tests.support.images import CHIPS, bootloader, eboot, esp32_image, esp8266_image
+from tests.support.images import CHIPS, bootloader, eboot, esp32_image, esp8266_image, filler
 from tests.support.other_images import sdk_loader, sdk_user1, split_half
 
 
@@ -42,6 +47,32 @@ def test_single_esp8266_images_are_valid() -> None:
     assert_valid("esp8266", eboot())
     assert_valid("esp8266", sdk_loader())
     assert_valid("esp8266", split_half())
+
+
+@pytest.mark.parametrize("digest", [True, False])
+@pytest.mark.parametrize(
+    ("segments", "kind"),
+    [
+        ([(0x40210010, 30000), (0x40100000, 9000), (0x3FFE8000, 2000)], Kind.PART),
+        # Of the bootloader's two, the second ends at the end of a sector.
+        ([(0x40100000, 9000), (0x3FFE8000, 12288 - 9008 - 24)], Kind.PART),
+        ([(0x40100000, 2000), (0x3FFE8000, 400)], Kind.BOOTLOADER),
+    ],
+)
+def test_an_image_of_the_rtos_sdk_is_healthy_and_no_application(
+    segments: list[tuple[int, int]], kind: Kind, digest: bool
+) -> None:
+    made = ESP8266V3FirmwareImage(None, append_digest=digest)
+    made.entrypoint, made.flash_mode, made.flash_size_freq = 0x40100004, 2, 0x40
+    made.segments = [ImageSegment(address, filler(size, 1)) for address, size in segments]
+    data = made.save(None)
+    assert data is not None
+    facts = read(data)
+    assert (facts.kind, facts.problems, facts.chip) == (kind, (), "esp8266")
+    assert facts.digest is (Integrity.VALID if digest else Integrity.ABSENT)
+    if digest:
+        broken = read(data[:-1] + bytes((data[-1] ^ 1,)))
+        assert broken.problems == ("the appended SHA-256 does not match the image",)
 
 
 def test_esptool_checks_an_image_of_the_sdk_as_we_do() -> None:

@@ -106,10 +106,10 @@ def test_one_changed_byte_of_an_arduino_image_is_found(offset: int, change: int)
 
 
 def is_flash_setting(image: bytearray, offset: int) -> bool:
-    """Returns whether a byte is the flash mode or size of a header, as tools write them."""
+    """Returns whether a byte is a flash setting of a header, with a value that tools write."""
     if offset in (2, 4098):
         return image[offset] < 4
-    return offset in (3, 4099) and image[offset] & 0x0F == 0 and image[offset] >> 4 < 10
+    return offset in (3, 4099) and image[offset] & 0x0F in (0, 1, 2, 15) and image[offset] >> 4 < 10
 
 
 @pytest.mark.parametrize(

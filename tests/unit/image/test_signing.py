@@ -12,12 +12,14 @@ from acpublish.image.reader import read
 from acpublish.image.signing import sign, split_signed, verify
 from acpublish.image.stamper import stamp
 from acpublish.keys import create_key
-from tests.support import images
+from tests.support import images, other_images
 from tests.support.openssl import needs_openssl, verifies
 
 KEY = create_key("rsa")
 IMAGE = images.esp8266_image(seed=3)
 GZIP = images.gzipped(IMAGE)
+#: esptool wrote another flash mode.
+CHANGED = IMAGE[:2] + b"\0" + IMAGE[3:]
 
 
 @needs_openssl
@@ -92,6 +94,27 @@ def test_what_is_refused(data: bytes, hint: str) -> None:
     with pytest.raises(AcpublishError) as caught:
         sign(data, KEY)
     assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (other_images.split_half(), "half of a split build"),
+        (other_images.sdk_user1(), "a user1 or user2 image"),
+        (images.esp8266_image(eboot=False), "without the bootloader eboot"),
+        (images.gzipped(other_images.sdk_loader()), "the SDK's or rBoot"),
+        (sign(images.gzipped(IMAGE), KEY), "the image is already signed"),
+        (sign(CHANGED, KEY), "the image is already signed"),
+    ],
+)
+def test_what_is_no_application_is_called_what_it_is(data: bytes, what: str) -> None:
+    with pytest.raises(WrongKindError, match=what):
+        sign(data, KEY)
+
+
+def test_a_changed_header_does_not_hide_a_signature() -> None:
+    with pytest.raises(WrongKindError, match="the image is signed"):
+        stamp(sign(CHANGED, KEY), "lamp", "1.0.0")
 
 
 def test_a_damaged_image_is_called_so() -> None:

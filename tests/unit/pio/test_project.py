@@ -79,7 +79,7 @@ def test_an_environment_for_the_firmware_and_one_for_the_filesystem_do_not_confl
 
     options = project.plan(project.version_source()).options
 
-    ((_, _, rival),) = project.rivals
+    ((_, _, rival),) = project.rivals()
     theirs = rival.publish_options(product=options.product, board=options.board)
     assert (theirs.product, theirs.board) == (options.product, options.board)
     assert (options.kind, theirs.kind) == kinds
@@ -95,13 +95,13 @@ def test_another_version_on_the_same_channel_is_refused_too(tmp_path: Path) -> N
 def test_one_outside_the_plain_run_looks_at_all_others(tmp_path: Path) -> None:
     project = read_project(tmp_path, environment(), environment(), default=["other"])
 
-    assert [name for name, _, _ in project.rivals] == ["b"]
+    assert [name for name, _, _ in project.rivals()] == ["b"]
 
 
 def test_only_the_environments_of_a_plain_run_are_rivals(tmp_path: Path) -> None:
     project = read_project(tmp_path, environment(), environment(), default=["a"])
 
-    assert project.rivals == ()
+    assert project.rivals() == ()
 
 
 def test_a_board_without_an_espressif_chip_is_left_alone(tmp_path: Path) -> None:

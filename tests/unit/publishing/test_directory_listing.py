@@ -32,6 +32,9 @@ def catalog(tmp_path: Path) -> Path:
         signing_key=str(tmp_path / "key.pem"),
     )
     (path / "loose.bin").write_bytes(esp8266_image(seed=1))
+    damaged = bytearray(esp8266_image(seed=2))
+    damaged[6000] ^= 1
+    (path / "damaged.bin").write_bytes(damaged)
     return path
 
 
@@ -45,6 +48,8 @@ def test_a_directory_and_its_server_are_listed_alike(catalog: Path, tmp_path: Pa
             here = [replace(entry, modified=None) for entry in list_directory(local, path)]
             assert [replace(entry, modified=None) for entry in there] == here
         (image,) = there
+    types = {entry.name: entry.type for entry in list_directory(local)}
+    assert types == {"lamp": "directory", "loose.bin": "bin", "damaged.bin": "file"}
     assert (image.name, image.type) == ("lamp-1.0.0_d1.bin", "bin")
     assert image.signed_with == (api.show_key(tmp_path / "key.pem").id,)
     (entry,) = list_directory(local, "lamp")

@@ -191,6 +191,10 @@ def test_a_name_in_doubt_is_left_out_with_what_decides(
     assert isinstance(entry.error, SettingsError)
     assert "lamp_d1_mini 1.2.0, or as lamp 1.2.0 for d1_mini" in entry.error.problem
     assert "--product lamp_d1_mini or --product lamp," in entry.error.hint
+    (folder / "lamp_v1.2_d1 (1).bin").write_bytes(images.esp8266_image())
+    entry = plan_import(folder, options(catalog, board=None), catalog)[-1]
+    assert entry.error is not None
+    assert entry.error.hint.startswith("Use --board d1, or say how")
     (folder / "v1.2_a_lamp_of_many_words.bin").write_bytes(images.esp8266_image())
     entry = plan_import(folder, options(catalog, board=None), catalog)[-1]
     assert entry.error is not None

@@ -67,6 +67,7 @@ def test_names_as_people_write_them(name: str, mark: str, reading: str) -> None:
         ("lamp_1.4.0_d1_beta.bin", Named(board="d1"), "lamp 1.4.0-beta for d1"),
         ("lamp_1.2.0_d1_ota.bin", Named(board="d1"), "lamp 1.2.0 for d1"),
         ("lamp_1.2.0_esp32.bin", Named(board="other"), "lamp 1.2.0 for other"),
+        ("lamp_1.2.0-next.bin", Named(board="d1"), "lamp 1.2.0-next for d1"),
         ("lamp_1.2b.bin", Named(version=version("1.3.0"), board="d1"), "lamp 1.3.0 for d1"),
     ],
 )
@@ -91,6 +92,27 @@ def test_what_is_known_decides(name: str, known: Named, expected: str) -> None:
 )
 def test_what_is_known_does_not_decide_everything(name: str, known: Named) -> None:
     assert len(narrowed(NamePattern().read(name), known)) > 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "\u706f_v1.2_d1.bin",
+        "lamp\u706f_v1.2_d1.bin",
+        "stra\u00dfe_v1.2_d1.bin",
+        "lamp_with_some_very_long_name_upstairs_v1.2_d1.bin",
+    ],
+)
+def test_a_product_that_its_name_would_not_tell_apart(name: str) -> None:
+    (reading,) = narrowed(NamePattern().read(name), Named())
+    assert str(reading) == "no product 1.2.0 for d1"
+    (reading,) = narrowed(NamePattern().read(name), Named(product="lamp"))
+    assert str(reading) == "lamp 1.2.0 for d1"
+
+
+def test_accents_and_signs_are_left_out_of_a_product() -> None:
+    (reading,) = narrowed(NamePattern().read("L\u00e1mpa+_v1.2.bin"), Named())
+    assert reading.product == "lampa"
 
 
 def test_nothing_is_read_from_nothing() -> None:

@@ -51,6 +51,27 @@ def test_a_channel_may_be_called_as_a_product_may_not() -> None:
         names.channel("Stable")
 
 
+@pytest.mark.parametrize(
+    ("text", "product"),
+    [
+        ("L\u00e1mpa+", "lampa"),
+        ("My Lamp", "my-lamp"),
+        ("api", "api-firmware"),
+        ("x" * 31, "x" * 31),
+        ("x" * 32, None),
+        ("\u706f", None),
+        ("lamp\u706f", None),
+        ("stra\u00dfe", None),
+        ("+", None),
+        ("", None),
+    ],
+)
+def test_a_name_that_may_be_that_of_several_products_is_none(
+    text: str, product: str | None
+) -> None:
+    assert names.product_or_none(text) == product
+
+
 @given(st.text(max_size=80))
 def test_any_text_can_be_made_a_product(text: str) -> None:
     made = names.product_from(text)

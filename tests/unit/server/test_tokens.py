@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from acpublish.errors import BadNameError, SettingsError
-from acpublish.server.tokens import FILE, Access, Tokens, TokensError, bearer, create_token
+from acpublish.server.tokens import FILE, Refusal, Token, Tokens, TokensError, bearer, create_token
 from tests.support.flushes import recorded
 from tests.support.users import SERVER, acting_as, folder_of, needs_root
 
@@ -31,17 +31,17 @@ def test_a_token_is_kept_as_its_digest_only(tmp_path: Path) -> None:
 
 def test_who_is_allowed_what(tmp_path: Path) -> None:
     tokens = Tokens(tmp_path)
-    assert tokens.allows(None, "lamp") is Access.NO_TOKENS
-    assert tokens.allows("acp_x", "lamp") is Access.NO_TOKENS
+    assert tokens.allowed(None, "lamp") is Refusal.NO_TOKENS
+    assert tokens.allowed("acp_x", "lamp") is Refusal.NO_TOKENS
     lamp = create_token(tmp_path, "lamp")
-    assert tokens.allows(None, "lamp") is Access.MISSING
-    assert tokens.allows("acp_x", "lamp") is Access.WRONG
-    assert tokens.allows("é\udcff", "lamp") is Access.WRONG
-    assert tokens.allows(lamp, "lamp") is Access.ALLOWED
-    assert tokens.allows(lamp, "lamps") is Access.OTHER_PRODUCT
+    assert tokens.allowed(None, "lamp") is Refusal.MISSING
+    assert tokens.allowed("acp_x", "lamp") is Refusal.WRONG
+    assert tokens.allowed("é\udcff", "lamp") is Refusal.WRONG
+    assert isinstance(tokens.allowed(lamp, "lamp"), Token)
+    assert tokens.allowed(lamp, "lamps") is Refusal.OTHER_PRODUCT
     every = create_token(tmp_path, "*")
-    assert tokens.allows(every, "lamps") is Access.ALLOWED
-    assert tokens.allows(lamp, "lamp") is Access.ALLOWED
+    assert isinstance(tokens.allowed(every, "lamps"), Token)
+    assert isinstance(tokens.allowed(lamp, "lamp"), Token)
 
 
 def test_tokens_made_at_once_are_all_kept(tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_tokens_made_at_once_are_all_kept(tmp_path: Path) -> None:
         worker.join()
     tokens = Tokens(tmp_path)
     assert len(set(made)) == 8
-    assert all(tokens.allows(text, "x") is Access.ALLOWED for text in made)
+    assert all(isinstance(tokens.allowed(text, "x"), Token) for text in made)
 
 
 def test_a_pattern_is_a_product_or_a_star(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_a_pattern_is_a_product_or_a_star(tmp_path: Path) -> None:
 def test_a_damaged_file_lets_nobody_in(tmp_path: Path, text: str) -> None:
     (tmp_path / "tokens.json").write_text(text)
     with pytest.raises(TokensError, match="cannot be read: the file is damaged") as error:
-        Tokens(tmp_path).allows("acp_x", "lamp")
+        Tokens(tmp_path).allowed("acp_x", "lamp")
     # The advice must not cost the tokens that may still be in the file.
     assert not re.search(r"\b(remove|delete|rm)\b", str(error.value), re.IGNORECASE)
     assert "backup" in error.value.hint
@@ -103,7 +103,7 @@ def test_a_write_that_fails_keeps_the_old_tokens_and_leaves_nothing_else(
         with pytest.raises(SettingsError, match="cannot be written: input/output error"):
             create_token(tmp_path, "*")
     assert [path.name for path in tmp_path.iterdir()] == ["tokens.json"]
-    assert Tokens(tmp_path).allows(lamp, "lamp") is Access.ALLOWED
+    assert isinstance(Tokens(tmp_path).allowed(lamp, "lamp"), Token)
 
 
 @needs_root
@@ -116,7 +116,7 @@ def test_a_token_that_root_creates_is_the_servers() -> None:
         with acting_as(SERVER):
             tokens = Tokens(state)
             assert all(
-                tokens.allows(text, "lamp") is Access.ALLOWED for text in (first, second, third)
+                isinstance(tokens.allowed(text, "lamp"), Token) for text in (first, second, third)
             )
         status = (state / FILE).stat()
         assert (status.st_uid, stat.S_IMODE(status.st_mode)) == (SERVER, 0o600)
@@ -127,7 +127,7 @@ def test_a_state_folder_that_root_creates_follows_the_folder_around_it() -> None
     with folder_of(SERVER) as home:
         text = create_token(home / ".local" / "state", "lamp")
         with acting_as(SERVER):
-            assert Tokens(home / ".local" / "state").allows(text, "lamp") is Access.ALLOWED
+            assert isinstance(Tokens(home / ".local" / "state").allowed(text, "lamp"), Token)
         assert stat.S_IMODE((home / ".local" / "state").stat().st_mode) == 0o700
 
 
@@ -139,7 +139,7 @@ def test_tokens_that_may_not_be_read_are_not_called_damaged() -> None:
         before = (state / FILE).read_bytes()
         with acting_as(SERVER):
             for action in (
-                lambda: Tokens(state).allows(text, "lamp"),
+                lambda: Tokens(state).allowed(text, "lamp"),
                 lambda: create_token(state, "lamp"),
             ):
                 with pytest.raises(TokensError, match="cannot be read: permission denied") as error:
@@ -151,7 +151,7 @@ def test_tokens_that_may_not_be_read_are_not_called_damaged() -> None:
                 create_token(state, "lamp")
             assert f"run this as {SERVER}" in error.value.hint
             with pytest.raises(TokensError, match="cannot be read: permission denied"):
-                Tokens(state).allows(text, "lamp")
+                Tokens(state).allowed(text, "lamp")
         assert (state / FILE).read_bytes() == before
 
 
@@ -165,7 +165,7 @@ def test_a_disk_that_fails_is_not_called_damaged(
 
     monkeypatch.setattr(Path, "read_bytes", fail)
     with pytest.raises(TokensError, match="cannot be read: input/output error") as error:
-        Tokens(tmp_path).allows("acp_x", "lamp")
+        Tokens(tmp_path).allowed("acp_x", "lamp")
     assert "file system" in error.value.hint
 
 
