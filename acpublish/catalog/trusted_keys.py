@@ -14,6 +14,7 @@ A key is rotated in three steps, and each of them keeps every valid release vali
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -134,13 +135,14 @@ class TrustStore:
                     ids = " and ".join(trusted.id for trusted in keys)
                     raise SettingsError(
                         f"{product} already trusts two keys, {ids}",
-                        hint="Remove one first: acpublish key trust DIR --product P --remove ID.",
+                        hint=f"Remove one first: {self._command('trust', product)} "
+                        f"--remove {keys[0].id}",
                     )
                 keys, before = (*keys, key), keys
                 # All releases are read first: a broken manifest must not leave half a change.
                 releases = self._releases(product)
                 if not confirmed:
-                    _need_no_confirmation(product, releases, before, keys)
+                    self._need_no_confirmation(product, releases, before, keys)
                 withheld = admitted(releases, keys)[1]
                 self._write(product, keys)
                 return withheld
@@ -169,14 +171,15 @@ class TrustStore:
         with self._changing(product) as keys:
             remaining = tuple(key for key in keys if key.id != key_id)
             if remaining == keys:
-                raise _not_trusted(product, key_id)
+                raise self._not_trusted(product, key_id)
             releases = self._releases(product)
             withheld = admitted(admitted(releases, keys)[0], remaining)[1]
             if withheld and not force:
                 raise SettingsError(
                     f"{len(withheld)} images of {product} are signed only with key {key_id}",
-                    hint="Sign them with the other key first (acpublish key resign), or add "
-                    "--force to withhold them.",
+                    hint="Sign them with the other key first "
+                    f"({self._command('resign', product)} --key PEM), or pass force=True to "
+                    "withhold them.",
                 )
             if not remaining and not confirmed:
                 raise _admits_everything(product, key_id, releases, keys)
@@ -192,7 +195,7 @@ class TrustStore:
         """
         with self._reading(product):
             if all(key.id != key_id for key in read_trusted_keys(self._root, product)):
-                raise _not_trusted(product, key_id)
+                raise self._not_trusted(product, key_id)
 
     def resign(self, product: str, key: PrivateKey) -> Resigned:
         """Also signs every valid release with another key.
@@ -237,6 +240,34 @@ class TrustStore:
         with self._reading(product, "cannot change the catalog"), self._lock.exclusive():
             yield read_trusted_keys(self._root, product)
 
+    def _command(self, name: str, product: str) -> str:
+        """Returns a command of ``acpublish key`` for a product of this catalog."""
+        return f"acpublish key {name} {shlex.quote(str(self._root))} --product {product}"
+
+    def _not_trusted(self, product: str, key_id: str) -> NotFoundError:
+        return NotFoundError(
+            f"{product} does not trust key {key_id}",
+            hint=f"List the keys that it trusts: {self._command('trust', product)}",
+        )
+
+    def _need_no_confirmation(
+        self,
+        product: str,
+        releases: tuple[Release, ...],
+        before: tuple[PublicKey, ...],
+        after: tuple[PublicKey, ...],
+    ) -> None:
+        """Raises the error that says how many releases other keys would withhold."""
+        offered = admitted(releases, before)[0]
+        count = _incomplete(offered, admitted(offered, after)[0])
+        if count:
+            raise UnconfirmedError(
+                f"this withholds {count} of {len(offered)} releases of {product}, because key "
+                f"{after[-1].id} did not sign them",
+                hint=f"Sign them first ({self._command('resign', product)} --key PEM), or pass "
+                "confirmed=True to withhold them.",
+            )
+
     def _write(self, product: str, keys: tuple[PublicKey, ...]) -> None:
         path = layout.trusted_keys(self._root, product)
         if not keys:
@@ -248,39 +279,19 @@ class TrustStore:
         atomic.write(path, text, layout.temporary(self._root))
 
 
-def _not_trusted(product: str, key_id: str) -> NotFoundError:
-    return NotFoundError(
-        f"{product} does not trust key {key_id}",
-        hint="List the keys that it trusts: acpublish key trust DIR --product P.",
-    )
-
-
-def _need_no_confirmation(
-    product: str,
-    releases: tuple[Release, ...],
-    before: tuple[PublicKey, ...],
-    after: tuple[PublicKey, ...],
-) -> None:
-    """Raises the error that says how many releases other keys would withhold."""
-    offered = admitted(releases, before)[0]
-    count = _incomplete(offered, admitted(offered, after)[0])
-    if count:
-        raise UnconfirmedError(
-            f"this withholds {count} of {len(offered)} releases of {product}, because key "
-            f"{after[-1].id} did not sign them",
-            hint="Sign them first (acpublish key resign DIR --product P --key PEM), or add --yes "
-            "to withhold them.",
-        )
-
-
 def _admits_everything(
     product: str, key_id: str, releases: tuple[Release, ...], keys: tuple[PublicKey, ...]
 ) -> UnconfirmedError:
     count = _incomplete(releases, admitted(releases, keys)[0])
+    now = (
+        f"and all {len(releases)} are offered, {count} of which are withheld now"
+        if releases
+        else "and so far there are none"
+    )
     return UnconfirmedError(
         f"{key_id} is the last key that {product} trusts: without it, no release has to be signed, "
-        f"and all {len(releases)} are offered, {count} of which are withheld now",
-        hint="Add --yes if you want that. To replace the key, trust the new one first.",
+        f"{now}",
+        hint="Pass confirmed=True if you want that. To replace the key, trust the new one first.",
     )
 
 

@@ -19,6 +19,8 @@ from acpublish.cli.ui import json_option, print_json, warn
 from acpublish.errors import SettingsError, UnconfirmedError
 
 DEFAULT_FILE = Path("signing-key.pem")
+#: Arguments of the Python API that a hint may name, and the options for them.
+_OPTIONS = {"confirmed=True": "--yes", "force=True": "--force"}
 
 
 @click.group("key", no_args_is_help=False)
@@ -100,10 +102,10 @@ def trust(
     )
     try:
         keys, withheld = change(confirmed=yes)
-    except UnconfirmedError as error:
+    except SettingsError as error:
         # Scripts get the error, which names the option.
-        if as_json or not sys.stdin.isatty():
-            raise
+        if not isinstance(error, UnconfirmedError) or as_json or not sys.stdin.isatty():
+            raise _with_options(error) from error
         warn(error.problem)
         if not click.confirm("Continue?", err=True):
             click.echo("nothing was changed")
@@ -120,6 +122,14 @@ def trust(
     if not keys:
         click.echo(f"{product} trusts no keys: it accepts unsigned releases")
     return exit_status.OK
+
+
+def _with_options(error: SettingsError) -> SettingsError:
+    """Returns the error with options in its hint instead of the API's arguments."""
+    hint = error.hint
+    for argument, option in _OPTIONS.items():
+        hint = hint.replace(argument, option)
+    return type(error)(error.problem, hint=hint)
 
 
 @command.command("resign")

@@ -193,7 +193,9 @@ def test_wrong_keys_are_one_line(
     said = acpublish(*trust, "old.pem")
     assert (said.status, "private key" in said.error()) == (2, True)
     assert acpublish(*trust, "old.pub", "--remove", keys["old"]).status == 2
-    assert acpublish(*trust, "--remove", "0" * 16).status == 8
+    unknown = acpublish(*trust, "--remove", "0" * 16)
+    assert unknown.status == 8
+    assert f"trusts: acpublish key trust {catalog} --product lamp\n" in unknown.error() + "\n"
     assert acpublish(*trust, "--remove", "0" * 16, "--yes").status == 8
     assert acpublish("key", "trust", "missing", "--product", "lamp", "old.pub").status == 8
     assert acpublish("key", "trust", catalog, "--product", "../x", "old.pub").status == 7
@@ -228,7 +230,8 @@ def test_the_first_key_withholds_nothing_unasked(
     refused = acpublish(*trust, "old.pub")
     assert refused.status == 2
     assert f"withholds 1 of 1 releases of lamp, because key {keys['old']}" in refused.error()
-    assert "--yes" in refused.error()
+    command = f"acpublish key resign {catalog} --product lamp --key PEM"
+    assert f"Sign them first ({command}), or pass --yes to withhold them." in refused.error()
     assert acpublish(*trust, "old.pub", "--json").status == 2
     monkeypatch.setattr("sys.stdin", Terminal("n\n"))
     declined = acpublish(*trust, "old.pub")
@@ -260,4 +263,5 @@ def test_the_last_key_stays_until_that_is_confirmed(
     refused = acpublish(*trust, "--remove", "old.pub", "--force")
     assert refused.status == 2
     assert f"{keys['old']} is the last key that lamp trusts" in refused.error()
+    assert "signed, and so far there are none. Pass --yes if you want that." in refused.error()
     assert keys["old"] in acpublish(*trust).out
