@@ -199,6 +199,8 @@ def test_wrong_keys_are_one_line(
     assert acpublish(*trust, "--remove", "0" * 16, "--yes").status == 8
     assert acpublish("key", "trust", "missing", "--product", "lamp", "old.pub").status == 8
     assert acpublish("key", "trust", catalog, "--product", "../x", "old.pub").status == 7
+    missing = acpublish(*trust, "missing.pub").error()
+    assert "Use the PEM file of a public key; 'acpublish key show KEY.pem' prints one." in missing
     resign = ("key", "resign", catalog, "--product", "lamp", "--key")
     assert acpublish(*resign, "old.pub").status == 2
     names = ("--product", "lamp", "--version", "1.2.3", "--board", "d1_mini")
