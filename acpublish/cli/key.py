@@ -148,7 +148,12 @@ def resign(directory: Path, product: str, key: Path, as_json: bool) -> None:
     """
     result = api.resign(directory, product=product, key=key)
     for release in result.left_out:
-        warn(f"not signed: {release}")
+        warn(f"left out: {release}")
+    if result.left_out:
+        warn(
+            f"no key that {product} trusts signed what was left out; if it is yours, publish the "
+            "same files again with such a key (--key PEM)"
+        )
     if result.signed and not result.verified:
         warn(
             f"{product} trusts no key yet, so nothing shows who made its releases, and all were "

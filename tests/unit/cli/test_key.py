@@ -176,6 +176,10 @@ def test_what_is_withheld_is_a_warning(
     assert said.status == 0
     assert "warning: withheld from now on: lamp/lamp-1.2.3_d1_mini.bin: it is not" in said.err
     assert acpublish("list", catalog, "--path", "lamp", "--json").json() == []
+    unsigned = acpublish("key", "resign", catalog, "--product", "lamp", "--key", "old.pem")
+    assert (
+        "if it is yours, publish the same files again with such a key (--key PEM)" in unsigned.err
+    )
     assert "signature added" in acpublish(*publish, "--key", "old.pem").out
     left = acpublish("key", "resign", catalog, "--product", "lamp", "--key", "new.pem")
     assert left.err == ""
