@@ -19,6 +19,7 @@ import contextlib
 import errno
 import logging
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -92,7 +93,9 @@ def _hint(error: OSError, root: Path) -> str:
     if error.errno == errno.EROFS:
         return "Make it writable for this user, or use another directory."
     if error.errno == errno.ENOENT:
-        return f"Create it first: mkdir -p {root}"
+        # A dangling link is in the way of a directory of its name.
+        where = shlex.quote(os.path.realpath(root) if root.is_symlink() else str(root))
+        return f"Check the path, or mount it. Create a new catalog with: mkdir -p {where}"
     if error.errno in (errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
         return "Use a directory, and move away whatever blocks the path inside it."
     return "Check the file system it is on; nothing was changed."

@@ -208,7 +208,7 @@ def reading(what: str, kind: type[AcpublishError], *, hint: str) -> Iterator[Non
     Args:
         what: The file, for the message.
         kind: The class of the error to raise.
-        hint: What to do next, as a sentence.
+        hint: What to do next, as a sentence; not used if permission is denied.
 
     Raises:
         AcpublishError: The block raised an ``OSError``, or a ``ValueError`` because of the path.
@@ -216,4 +216,6 @@ def reading(what: str, kind: type[AcpublishError], *, hint: str) -> Iterator[Non
     try:
         yield
     except (OSError, ValueError) as error:
+        if isinstance(error, PermissionError):
+            hint = "Make it readable for this user, or run this as its owner."
         raise kind(f"{what} cannot be read: {reason_of(error)}", hint=hint) from error

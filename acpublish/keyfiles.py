@@ -29,6 +29,7 @@ KeySource = str | bytes | Path
 #: Many times the longest RSA key, with the lines that openssl may write above a key.
 _MAX_KEY_BYTES = 64 * 1024
 _OTHER_KEY = "Use the PEM file of a key; 'acpublish key create' creates one."
+_OTHER_PUBLIC_KEY = "Use the PEM file of a public key; 'acpublish key show KEY.pem' prints one."
 _PEM_BEGINS = "-----BEGIN "
 _Key = TypeVar("_Key", PrivateKey, PublicKey)
 
@@ -48,7 +49,9 @@ def private_key(source: KeySource | PrivateKey) -> PrivateKey:
 
 def public_key(source: KeySource | PublicKey) -> PublicKey:
     """Reads a public key; takes and raises the same as :func:`private_key`."""
-    return source if isinstance(source, PublicKey) else _read(source, read_public_key)
+    if isinstance(source, PublicKey):
+        return source
+    return _read(source, read_public_key, hint=_OTHER_PUBLIC_KEY)
 
 
 def any_key(source: KeySource) -> PublicKey:
@@ -99,13 +102,13 @@ def _public_half(pem: bytes) -> PublicKey:
     return read_private_key(pem).public if is_private(pem) else read_public_key(pem)
 
 
-def _read(source: KeySource, reader: Callable[[bytes], _Key]) -> _Key:
+def _read(source: KeySource, reader: Callable[[bytes], _Key], *, hint: str = _OTHER_KEY) -> _Key:
     if isinstance(source, bytes):
         return reader(source)
     if isinstance(source, str) and is_pem(source):
         return reader(source.encode())
     path = Path(source)
-    data = content(path)
+    data = content(path, hint=hint)
     try:
         return reader(data)
     except AcpublishError as error:

@@ -115,22 +115,30 @@ else:
             path: The path, which need not exist.
             root: The catalog or the state folder that it is in.
         """
+        blocked_path = _nearest(path)
+        plain = f"Make it {_lacking(blocked_path)} for this user, or use another directory."
         try:
-            owner, blocked = root.stat(), _nearest(path).stat()
+            owner, blocked = root.stat(), blocked_path.stat()
         except OSError:
-            return "Make it writable for this user, or use another directory."
+            return plain
         name, group = _name_of(owner.st_uid), _group_of(owner.st_gid)
         if os.geteuid() != owner.st_uid:
             return (
-                f"Make it writable for this user, run this as {name}, who owns {root}, or use "
-                "another directory."
+                f"Make it {_lacking(blocked_path)} for this user, run this as {name}, who owns "
+                f"{root}, or use another directory."
             )
         if blocked.st_uid != owner.st_uid:
             return (
                 f"Part of it belongs to {_name_of(blocked.st_uid)}; give it back: "
                 f"sudo chown -R {name}:{group} {root}"
             )
-        return "Make it writable for this user, or use another directory."
+        return plain
+
+    def _lacking(path: Path) -> str:
+        """Returns what a path has to be made for this user: readable, or else writable."""
+        mode = os.R_OK | os.X_OK if path.is_dir() else os.R_OK
+        effective = os.access in os.supports_effective_ids
+        return "writable" if os.access(path, mode, effective_ids=effective) else "readable"
 
     def _nearest(path: Path) -> Path:
         """Returns the path, or the first folder around it that can be seen."""

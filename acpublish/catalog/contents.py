@@ -259,7 +259,8 @@ class CatalogFiles:
                     if entry is not None:
                         yield entry
         except OSError as error:
-            _log.warning("a directory cannot be listed: %s", reason_of(error))
+            where = str(directory.path)
+            _log.warning("the directory %a cannot be listed: %s", where, reason_of(error))
 
     def _entry(self, below: Parts, folder: str, item: os.DirEntry[str]) -> Entry | None:
         name = item.name

@@ -14,6 +14,7 @@ A key is rotated in three steps, and each of them keeps every valid release vali
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -162,16 +163,16 @@ class TrustStore:
             if add is not None:
                 keys = keys if add in keys else (*keys, add)
                 if not confirmed:
-                    _need_no_confirmation(product, releases, before, keys)
+                    self._need_no_confirmation(product, releases, before, keys)
                 withheld = admitted(releases, keys)[1]
             if remove is not None:
                 remaining = tuple(key for key in keys if key.id != remove)
-                withheld = _withheld_without(product, remove, releases, keys, remaining, force)
+                withheld = self._withheld_without(product, remove, releases, keys, remaining, force)
                 if not remaining and not confirmed:
                     raise _admits_everything(product, remove, releases, keys)
                 keys = remaining
             if len(keys) > MAX_TRUSTED_KEYS:
-                raise _too_many(product, before)
+                raise self._too_many(product, before)
             if keys != before:
                 self._write(product, keys)
             return withheld
@@ -179,7 +180,7 @@ class TrustStore:
     def _need_trusted(self, product: str, key_id: str) -> None:
         with self._reading(product):
             if all(key.id != key_id for key in read_trusted_keys(self._root, product)):
-                raise _not_trusted(product, key_id)
+                raise self._not_trusted(product, key_id)
 
     def resign(self, product: str, key: PrivateKey) -> Resigned:
         """Also signs every valid release with another key.
@@ -224,6 +225,62 @@ class TrustStore:
         with self._reading(product, "cannot change the catalog"), self._lock.exclusive():
             yield read_trusted_keys(self._root, product)
 
+    def _command(self, name: str, product: str) -> str:
+        """Returns a command of ``acpublish key`` for a product of this catalog."""
+        return f"acpublish key {name} {shlex.quote(str(self._root))} --product {product}"
+
+    def _not_trusted(self, product: str, key_id: str) -> NotFoundError:
+        return NotFoundError(
+            f"{product} does not trust key {key_id}",
+            hint=f"List the keys that it trusts: {self._command('trust', product)}",
+        )
+
+    def _too_many(self, product: str, keys: tuple[PublicKey, ...]) -> SettingsError:
+        return SettingsError(
+            f"{product} already trusts two keys, {' and '.join(key.id for key in keys)}",
+            hint=f"Remove one first: {self._command('trust', product)} --remove {keys[0].id}",
+        )
+
+    def _withheld_without(
+        self,
+        product: str,
+        key_id: str,
+        releases: tuple[Release, ...],
+        before: tuple[PublicKey, ...],
+        after: tuple[PublicKey, ...],
+        force: bool,
+    ) -> tuple[str, ...]:
+        """Returns the releases that are valid only because of a key, if that is forced."""
+        if after == before:
+            raise self._not_trusted(product, key_id)
+        withheld = admitted(admitted(releases, before)[0], after)[1]
+        if withheld and not force:
+            raise SettingsError(
+                f"{len(withheld)} images of {product} are signed only with key {key_id}",
+                hint="Sign them with the other key first "
+                f"({self._command('resign', product)} --key PEM), or pass force=True to "
+                "withhold them.",
+            )
+        return withheld
+
+    def _need_no_confirmation(
+        self,
+        product: str,
+        releases: tuple[Release, ...],
+        before: tuple[PublicKey, ...],
+        after: tuple[PublicKey, ...],
+    ) -> None:
+        """Raises the error that says how many releases other keys would withhold."""
+        offered = admitted(releases, before)[0]
+        count = _incomplete(offered, admitted(offered, after)[0])
+        if count:
+            raise UnconfirmedError(
+                f"this withholds {count} of {len(offered)} releases of {product}, because key "
+                f"{after[-1].id} did not sign them",
+                hint=f"Sign them first ({self._command('resign', product)} --key PEM), or pass "
+                "confirmed=True to withhold them.",
+            )
+
     def _write(self, product: str, keys: tuple[PublicKey, ...]) -> None:
         path = layout.trusted_keys(self._root, product)
         if not keys:
@@ -235,67 +292,19 @@ class TrustStore:
         atomic.write(path, text, layout.temporary(self._root))
 
 
-def _not_trusted(product: str, key_id: str) -> NotFoundError:
-    return NotFoundError(
-        f"{product} does not trust key {key_id}",
-        hint="List the keys that it trusts: acpublish key trust DIR --product P.",
-    )
-
-
-def _withheld_without(
-    product: str,
-    key_id: str,
-    releases: tuple[Release, ...],
-    before: tuple[PublicKey, ...],
-    after: tuple[PublicKey, ...],
-    force: bool,
-) -> tuple[str, ...]:
-    """Returns the releases that are valid only because of a key, if that is forced."""
-    if after == before:
-        raise _not_trusted(product, key_id)
-    withheld = admitted(admitted(releases, before)[0], after)[1]
-    if withheld and not force:
-        raise SettingsError(
-            f"{len(withheld)} images of {product} are signed only with key {key_id}",
-            hint="Sign them with the other key first (acpublish key resign), or add --force to "
-            "withhold them.",
-        )
-    return withheld
-
-
-def _too_many(product: str, keys: tuple[PublicKey, ...]) -> SettingsError:
-    return SettingsError(
-        f"{product} already trusts two keys, {' and '.join(key.id for key in keys)}",
-        hint="Remove one first: acpublish key trust DIR --product P --remove ID.",
-    )
-
-
-def _need_no_confirmation(
-    product: str,
-    releases: tuple[Release, ...],
-    before: tuple[PublicKey, ...],
-    after: tuple[PublicKey, ...],
-) -> None:
-    """Raises the error that says how many releases other keys would withhold."""
-    offered = admitted(releases, before)[0]
-    count = _incomplete(offered, admitted(offered, after)[0])
-    if count:
-        raise UnconfirmedError(
-            f"this withholds {count} of {len(offered)} releases of {product}, because key "
-            f"{after[-1].id} did not sign them",
-            hint="Sign them first (acpublish key resign DIR --product P --key PEM), or add --yes "
-            "to withhold them.",
-        )
-
-
 def _admits_everything(
     product: str, key_id: str, releases: tuple[Release, ...], keys: tuple[PublicKey, ...]
 ) -> UnconfirmedError:
     count = _incomplete(releases, admitted(releases, keys)[0])
+    now = (
+        f"and all {len(releases)} are offered, {count} of which are withheld now"
+        if releases
+        else "and so far there are none"
+    )
     return UnconfirmedError(
         f"{key_id} is the last key that {product} trusts: without it, no release has to be signed, "
-        f"and all {len(releases)} are offered, {count} of which are withheld now",
-        hint="Add --yes if you want that. To replace the key, trust the new one first.",
+        f"{now}",
+        hint="Pass confirmed=True if you want that. To replace the key, trust the new one first.",
     )
 
 

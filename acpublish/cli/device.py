@@ -75,13 +75,18 @@ def command(
         click.echo(printable(_line(outcome)))
     if outcome.result is not UpdateResult.FAILED:
         return exit_status.OK
-    where = f"{url.rstrip('/')}/{request_path.lstrip('/')}"
+    server = url.rstrip("/")
+    where = f"{server}/{request_path.lstrip('/')}"
     click.echo(
-        f"acpublish: error: no update from {printable(redact_broken(masked_query(where)))}. "
-        "Compare the URL with 'acpublish list URL', and check the server's log.",
+        f"acpublish: error: no update from {_shown(where)}. "
+        f"Compare the URL with 'acpublish list {_shown(server)}', and check the server's log.",
         err=True,
     )
     return exit_status.NO
+
+
+def _shown(url: str) -> str:
+    return printable(redact_broken(masked_query(url)))
 
 
 def document(outcome: UpdateOutcome) -> dict[str, Any]:

@@ -19,6 +19,8 @@ from acpublish.cli.ui import json_option, print_json, warn
 from acpublish.errors import SettingsError, UnconfirmedError
 
 DEFAULT_FILE = Path("signing-key.pem")
+#: Arguments of the Python API that a hint may name, and the options for them.
+_OPTIONS = {"confirmed=True": "--yes", "force=True": "--force"}
 
 
 @click.group("key", no_args_is_help=False)
@@ -100,10 +102,10 @@ def trust(
     )
     try:
         keys, withheld = change(confirmed=yes)
-    except UnconfirmedError as error:
+    except SettingsError as error:
         # Scripts get the error, which names the option.
-        if as_json or not sys.stdin.isatty():
-            raise
+        if not isinstance(error, UnconfirmedError) or as_json or not sys.stdin.isatty():
+            raise _with_options(error) from error
         warn(error.problem)
         if not click.confirm("Continue?", err=True):
             click.echo("nothing was changed")
@@ -122,6 +124,14 @@ def trust(
     return exit_status.OK
 
 
+def _with_options(error: SettingsError) -> SettingsError:
+    """Returns the error with options in its hint instead of the API's arguments."""
+    hint = error.hint
+    for argument, option in _OPTIONS.items():
+        hint = hint.replace(argument, option)
+    return type(error)(error.problem, hint=hint)
+
+
 @command.command("resign")
 @click.argument("directory", metavar="DIR", type=ANY_PATH)
 @click.option("--product", required=True, metavar="P", help="The product.")
@@ -138,7 +148,12 @@ def resign(directory: Path, product: str, key: Path, as_json: bool) -> None:
     """
     result = api.resign(directory, product=product, key=key)
     for release in result.left_out:
-        warn(f"not signed: {release}")
+        warn(f"left out: {release}")
+    if result.left_out:
+        warn(
+            f"no key that {product} trusts signed what was left out; if it is yours, publish the "
+            "same files again with such a key (--key PEM)"
+        )
     if result.signed and not result.verified:
         warn(
             f"{product} trusts no key yet, so nothing shows who made its releases, and all were "

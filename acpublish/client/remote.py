@@ -120,7 +120,8 @@ class RemoteCatalog:
         if self._address.token is None and self._address.user is None:
             raise AuthenticationError(
                 f"{self._address.base} accepts releases only with a token, and none is set",
-                hint="Set ACPUBLISH_TOKEN to the output of 'acpublish token create' on the server.",
+                hint="Set ACPUBLISH_TOKEN to the output of 'acpublish token create --publish "
+                "PRODUCT' on the server, in its catalog's directory.",
             )
 
     def url_of(self, file: str) -> str:

@@ -53,7 +53,9 @@ class _ServerError:
     check: str = ""
 
 
-def _error(response: Response, what: str, body: bytes, reported: _ServerError) -> AcpublishError:
+def _error(
+    response: Response, what: str, body: bytes, reported: _ServerError, missing: str
+) -> AcpublishError:
     where, message, hint = response.address.base, reported.message, reported.hint
     if 300 <= response.status < 400:
         target = response.address.redacted(response.header("Location") or "nowhere")
@@ -83,16 +85,18 @@ def _error(response: Response, what: str, body: bytes, reported: _ServerError) -
         message, hint = " with a web page", _PAGE_HINTS.get(response.status, _WEB_PAGE)
     problem = f"{where} responded with {response.status} to {what}{message}"
     if response.status == 404:
-        return RefusedError(problem, hint=hint or "List what exists: acpublish list URL")
+        hint = hint or missing or f"List what exists: acpublish list {where}"
+        return RefusedError(problem, hint=hint)
     return RefusedError(problem, hint=hint or _TRY_LATER)
 
 
-def raise_refusal(response: Response, what: str) -> None:
+def raise_refusal(response: Response, what: str, *, missing: str = "") -> None:
     """Raises the error for a response that is not a success, or asks for another attempt.
 
     Args:
         response: The response; its body is read.
         what: What was requested, for the message.
+        missing: What to do next if the server has no such thing; by default, to list what it has.
 
     Raises:
         Retry: The same request may succeed later.
@@ -100,7 +104,7 @@ def raise_refusal(response: Response, what: str) -> None:
     """
     body = b"" if 300 <= response.status < 400 else response.body(_ERROR_BYTES)
     reported = _error_of_server(response, body)
-    final = _error(response, what, body, reported)
+    final = _error(response, what, body, reported, missing)
     # Waiting does not help if the catalog cannot be written, or the tokens cannot be read.
     if not response.may_succeed_later or reported.code in (READ_ONLY_CODE, TOKENS_CODE):
         raise final

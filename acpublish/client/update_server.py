@@ -41,6 +41,7 @@ Progress = Callable[[int, "int | None"], None]
 
 #: More than 10,000 entries with long names.
 _MAX_LIST_BYTES = 16 * 1024 * 1024
+_NO_CATALOG = "Use the server's URL without the path of a folder, and check the server's log."
 #: Characters that a path contains as they are (RFC 3986, pchar): the original server decodes none.
 _PLAIN = "/!$&'()*+,;=:@"
 _HEX = {"md5": re.compile(r"[0-9a-fA-F]{32}\Z"), "sha256": re.compile(r"[0-9a-fA-F]{64}\Z")}
@@ -121,7 +122,7 @@ class UpdateServer:
             if response.status == 404 and path not in ("", ".", "/"):
                 raise _no_directory(response, path)
             if response.status != 200:
-                raise_refusal(response, "the catalog")
+                raise_refusal(response, "the catalog", missing=_NO_CATALOG)
             document = json_body(response, "the catalog", _MAX_LIST_BYTES)
             return tuple(read_list(document, path, response.address.base))
 

@@ -78,7 +78,7 @@ def _examine_settings(
     fine = "everything that a publish needs is set"
     examination.record("settings", fine, _faults("settings", faults, len(settings)))
     if sources:
-        fine = f"the version comes from {', '.join(sorted(sources))}"
+        fine = f"the version is set to {', '.join(sorted(sources))}"
         examination.record("version", fine, _faults("version", versions, len(settings)))
 
 

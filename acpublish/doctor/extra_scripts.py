@@ -8,7 +8,7 @@ from pathlib import Path
 
 from acpublish.doctor.findings import Examination, Finding, error, warning
 from acpublish.platformio_ini.editor import SCRIPTS
-from acpublish.platformio_ini.extra_script import SCRIPT, is_unedited, path_of
+from acpublish.platformio_ini.extra_script import SCRIPT, SHORT_SCRIPT, is_unedited, path_of
 from acpublish.platformio_ini.reader import BuiltinReader
 
 #: A script that calls the hook contains this, whatever its name.
@@ -76,7 +76,7 @@ def _script(directory: Path, named: set[str]) -> Iterator[Finding]:
         if text is None:
             what = f"{path} is missing, and each build needs it to call acpublish"
             yield error("script", what, "Run acpublish init.")
-        elif not is_unedited(text):
+        elif not is_unedited(text) and text.strip() != SHORT_SCRIPT.strip():
             what = f"{path} is not the extra script of this version of acpublish"
             yield warning(
                 "script",

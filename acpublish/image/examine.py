@@ -113,6 +113,8 @@ def _trailing(shape: Shape, data: bytes) -> tuple[str, ...]:
     trailing = data[shape.end :]
     if not trailing.strip(b"\xff") or not trailing.strip(b"\0"):
         return ()
+    if len(trailing) == 1:
+        return ("1 byte that does not belong to the image follows it",)
     return (f"{len(trailing)} bytes that do not belong to the image follow it",)
 
 

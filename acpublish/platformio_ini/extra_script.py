@@ -8,6 +8,9 @@ from pathlib import Path
 SCRIPT = "acpublish_ota.py"
 ENTRY = f"post:{SCRIPT}"
 
+#: The script of the tutorial, which does the same without the words for a missing acpublish.
+SHORT_SCRIPT = 'Import("env")\nfrom acpublish.pio import setup\n\nsetup(env)\n'
+
 
 def packaged_script() -> str:
     """Returns the text of this version's extra script."""

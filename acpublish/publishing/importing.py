@@ -39,7 +39,7 @@ from acpublish.publishing.result import Publication
 from acpublish.publishing.versions import resolve
 from acpublish.release import names
 from acpublish.release.decision import choose
-from acpublish.release.filenames import Named, narrowed
+from acpublish.release.filenames import Named, NamePattern, narrowed
 from acpublish.release.manifest import Release
 from acpublish.release.names import ChannelName, ImageKind
 from acpublish.release.text import text_fault
@@ -56,6 +56,7 @@ _DEVELOPMENT = re.compile(
 )
 #: As many readings of a name as an error message lists.
 _SHOWN_READINGS = 4
+_EXAMPLE = "'{product}_v{version}_{board}.bin'"
 #: The newest release of each product, board and kind.
 _Newest = dict[tuple[str | None, str | None, ImageKind], Version]
 _REASON = "imported as it was built, so that devices that run it are recognised"
@@ -143,12 +144,12 @@ def _options(
     if file.ambiguous:
         raise _ambiguous(file)
     if file.product is None or file.version is None or file.board is None:
-        raise _missing(file)
+        raise _missing(file, options.pattern)
     fault = text_fault(file.name)
     if fault:
         raise SettingsError(
             f"the name of the file, which is stored with the release, {fault}",
-            hint="Rename the file, with short names in UTF-8.",
+            hint="Rename the file: use a short name of printable UTF-8 characters.",
         )
     product, board = names.product(file.product), names.board(file.board)
     stamp = file.image.stamp if file.image else None
@@ -251,18 +252,23 @@ def _ambiguous(file: OldFile) -> SettingsError:
     hint = f"Use {' or '.join(dict.fromkeys(flags))}, or say" if flags else "Say"
     return SettingsError(
         f"its name can be read as {', or as '.join(shown)}",
-        hint=f"{hint} how the files are named: --pattern '{{product}}_v{{version}}_{{board}}.bin'.",
+        hint=f"{hint} how the files are named: --pattern {_EXAMPLE}.",
     )
 
 
-def _missing(file: OldFile) -> SettingsError:
+def _missing(file: OldFile, pattern: NamePattern) -> SettingsError:
     known = {"product": file.product, "version": file.version, "board": file.board}
     missing = [name for name, value in known.items() if value is None]
     what = f"the {missing[0]}" if len(missing) == 1 else " or ".join(missing)
-    hint = (
-        "Use --pattern, such as '{product}_v{version}_{board}.bin', or --product and --board for "
-        "all files."
-    )
+    flags = " and ".join(f"--{name}" for name in missing if name != "version")
+    if pattern.expression and not pattern.read(file.name, filesystem=file.kind == "filesystem"):
+        return SettingsError(
+            f"its name does not match the pattern, and the image does not contain {what}",
+            hint="Change --pattern, or rename the file.",
+        )
     if file.version is None:
-        hint += " The version must be in the file's name: rename the file."
+        hint = f"Rename the file, such as sensor_v1.2.bin, or use --pattern, such as {_EXAMPLE}"
+        hint += f", and {flags} for all files." if flags else "."
+    else:
+        hint = f"Use --pattern, such as {_EXAMPLE}, or {flags} for all files."
     return SettingsError(f"neither the image nor its file name contains {what}", hint=hint)

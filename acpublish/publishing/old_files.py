@@ -86,7 +86,8 @@ def old_files(directory: Path, options: ImportOptions) -> tuple[OldFile, ...]:
         paths = sorted(directory.glob("/".join(["*"] * (options.pattern.depth + 1))))
         found = [path for path in paths if _is_wanted(path, directory)]
         if not found and not directory.is_dir():
-            raise NotADirectoryError(0, "there is no such folder")
+            why = "it is not a folder" if directory.exists() else "there is no such folder"
+            raise NotADirectoryError(0, why)
     except OSError as error:
         raise SettingsError(
             f"{directory} cannot be read: {reason_of(error)}",

@@ -214,8 +214,13 @@ class ImageSender:
         glance = loose.seen(str(path), status)
         if glance is None:
             glance = await asyncio.to_thread(loose.glance, str(path), status)
-        if glance is None or glance.use is Use.WITHHELD:
+        if glance is None:
             raise _gone()
+        if glance.use is Use.WITHHELD:
+            raise NotFoundError(
+                "the file contains a key, or is not for updates",
+                hint="Only images, filesystems and the texts that updates need are served.",
+            )
         unmarked = glance.use is Use.UNMARKED
         if status.st_size > LARGEST_READ_BYTES:
             if not loose.settled(str(path), status):

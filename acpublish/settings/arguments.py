@@ -93,7 +93,9 @@ def _skipped_checks(reasons: Mapping[str, str], scan: str) -> dict[str, str]:
             raise SettingsError(
                 "it is not a dictionary", hint='Use {"NAME": "REASON"}, the name of each check.'
             )
-        known = {find_check(name.strip()).name: reason for name, reason in reasons.items()}
+        known = {
+            find_check(name.strip(), skipping=True).name: reason for name, reason in reasons.items()
+        }
         return allowed_skips({name: _stripped(reason) for name, reason in known.items()})
 
     checks = _named("skip_checks", skipped)

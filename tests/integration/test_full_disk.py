@@ -171,6 +171,6 @@ def test_a_missing_catalog_is_not_made(tmp_path: Path) -> None:
         put(tmp_path / "a/b")
     assert str(caught.value) == (
         f"cannot open the catalog {tmp_path}/a/b: no such file or directory ({tmp_path}/a). "
-        f"Create it first: mkdir -p {tmp_path}/a/b"
+        f"Check the path, or mount it. Create a new catalog with: mkdir -p {tmp_path}/a/b"
     )
     assert list(tmp_path.iterdir()) == []

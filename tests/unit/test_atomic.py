@@ -38,6 +38,16 @@ def test_each_fault_has_its_hint(number: int, hint: str) -> None:
     assert isinstance(caught.value.__cause__, OSError)
 
 
+def test_a_missing_catalog_is_created_where_a_dangling_link_points(tmp_path: Path) -> None:
+    link = tmp_path / "catalog"
+    link.symlink_to(tmp_path / "on the disk")
+    with pytest.raises(CatalogError) as caught, atomic.as_catalog_error(link, "cannot open"):
+        link.stat()
+    command = caught.value.hint.partition("with: ")[2]
+    assert subprocess.run(["sh", "-c", command], check=True).returncode == 0
+    assert link.is_dir()
+
+
 def test_other_errors_pass() -> None:
     with pytest.raises(KeyError), atomic.as_catalog_error(Path("/c"), "cannot publish to"):
         raise KeyError("x")

@@ -64,8 +64,20 @@ def test_what_cannot_be_read_is_named_with_the_reason() -> None:
         pytest.raises(errors.PartitionError) as caught,
         errors.reading("the table x.csv", errors.PartitionError, hint="Use another."),
     ):
-        raise PermissionError(errno.EACCES, "Permission denied", "x.csv")
-    assert str(caught.value) == "the table x.csv cannot be read: permission denied. Use another."
+        raise OSError(errno.EIO, "Input/output error", "x.csv")
+    assert str(caught.value) == "the table x.csv cannot be read: input/output error. Use another."
+
+
+def test_what_must_not_be_read_needs_no_other_file() -> None:
+    with (
+        pytest.raises(errors.SettingsError) as caught,
+        errors.reading("the key k.pem", errors.SettingsError, hint="Create one."),
+    ):
+        raise PermissionError(errno.EACCES, "Permission denied", "k.pem")
+    assert str(caught.value) == (
+        "the key k.pem cannot be read: permission denied. Make it readable for this user, or run "
+        "this as its owner."
+    )
     assert isinstance(caught.value.__cause__, PermissionError)
     with (
         pytest.raises(KeyError, match="mine"),

@@ -130,4 +130,11 @@ def test_the_hint_names_who_owns_what() -> None:
             hint = ownership.permission_hint(folder / "lamp" / "new", folder)
             assert f"run this as {SERVER}, who owns {folder}" in hint
             assert "sudo" not in hint
+            assert "Make it writable" in ownership.permission_hint(folder / "lamp" / "new", folder)
         assert "another directory" in ownership.permission_hint(folder, folder / "missing")
+
+
+@needs_root
+def test_what_cannot_be_read_is_to_be_made_readable() -> None:
+    with folder_of(SERVER, mode=0o700) as folder, acting_as(54321):
+        assert "Make it readable" in ownership.permission_hint(folder / "lamp", folder)

@@ -28,8 +28,12 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def find_check(name: str) -> Check:
+def find_check(name: str, *, skipping: bool = False) -> Check:
     """Returns the check of a name.
+
+    Args:
+        name: The name.
+        skipping: Whether it is to be switched off, so that the error offers no protected check.
 
     Raises:
         SettingsError: There is no check of this name.
@@ -37,9 +41,10 @@ def find_check(name: str) -> Check:
     for check in CHECKS:
         if check.name == name:
             return check
+    offered = [check.name for check in CHECKS if not (skipping and check.protected)]
     raise SettingsError(
         f"there is no check {name!a}",
-        hint=f"Use one of: {', '.join(check.name for check in CHECKS)}.",
+        hint=f"Use one of: {', '.join(offered)}.",
     )
 
 
@@ -145,7 +150,7 @@ def parse_skips(text: str) -> dict[str, str]:
     skips: dict[str, str] = {}
     for part in filter(None, map(str.strip, _BETWEEN.split(text))):
         name, _, reason = (piece.strip() for piece in part.partition("="))
-        skips[find_check(name).name] = reason
+        skips[find_check(name, skipping=True).name] = reason
     return allowed_skips(skips)
 
 

@@ -70,7 +70,7 @@ class TooLargeError(RequestError):
     """The body is larger than the largest image."""
 
 
-_CREATE_TOKEN = "Create one on the server with 'acpublish token create'."  # noqa: S105
+_CREATE_TOKEN = "Create one on the server, in its catalog's directory: {command}"  # noqa: S105
 _REFUSALS: Mapping[Refusal, tuple[type[AcpublishError], str, str]] = {
     Refusal.NO_TOKENS: (
         ForbiddenError,
@@ -85,6 +85,11 @@ _REFUSALS: Mapping[Refusal, tuple[type[AcpublishError], str, str]] = {
     Refusal.WRONG: (AuthenticationError, "the server does not know this token", _CREATE_TOKEN),
     Refusal.OTHER_PRODUCT: (ForbiddenError, "the token is for another product", _CREATE_TOKEN),
 }
+
+
+def _command(product: str) -> str:
+    """Returns the command that creates a token; the name of a product may be a stranger's."""
+    return f"acpublish token create --publish {product if names.is_name(product) else 'PRODUCT'}"
 
 
 class PublishRoute:
@@ -132,7 +137,7 @@ class PublishRoute:
         token = self._tokens.allowed(text, request.path_params["product"])
         if isinstance(token, Refusal):
             kind, problem, hint = _REFUSALS[token]
-            raise kind(problem, hint=hint)
+            raise kind(problem, hint=hint.format(command=_command(request.path_params["product"])))
         return token
 
     async def _body(self, request: Request, upload: Upload) -> bytes:

@@ -84,6 +84,7 @@ _INTERNAL: Mapping[str, str] = {
     "full": "the server's disk is full",
     "server": "internal error in the server",
 }
+_GONE = "the catalog of the server is gone"
 
 
 def status_of(error: AcpublishError) -> tuple[int, str]:
@@ -97,6 +98,11 @@ def status_of(error: AcpublishError) -> tuple[int, str]:
         if isinstance(error, kind):
             return status, code
     return _OTHERWISE
+
+
+def _is_gone(error: AcpublishError) -> bool:
+    """Returns whether a request failed because the catalog was unmounted, moved or removed."""
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.ESTALE
 
 
 def create_api(
@@ -149,7 +155,8 @@ async def _on_error(request: Request, error: Exception) -> Response:
         return _problem(status, error.problem, error.hint, code, check)
     _log.error("%s", error)
     hint = "Check the server's log, or ask whoever runs it."
-    return _problem(status, _INTERNAL[code], hint, code)
+    problem = _GONE if _is_gone(error) else _INTERNAL[code]
+    return _problem(status, problem, hint, code)
 
 
 async def _on_unknown_address(request: Request, error: Exception) -> Response:

@@ -73,7 +73,10 @@ def test_trusting_a_key_withholds_what_it_did_not_sign(catalog: DirectoryCatalog
     with pytest.raises(UnconfirmedError, match="withholds 1 of 2 releases of lamp") as error:
         catalog.trust.trust("lamp", OLD.public)
     assert "key resign" in error.value.hint
-    assert "--yes" in error.value.hint
+    command = f"acpublish key resign {catalog.root} --product lamp --key PEM"
+    assert error.value.hint == (
+        f"Sign them first ({command}), or pass confirmed=True to withhold them."
+    )
     assert catalog.trusted_keys("lamp") == ()
     assert offered(catalog) == ["1.0.0", "1.1.0"]
     withheld = catalog.trust.trust("lamp", OLD.public, confirmed=True)
@@ -131,8 +134,10 @@ def test_at_most_two_keys(catalog: DirectoryCatalog) -> None:
     for key in (OLD, NEW, OLD):
         catalog.trust.trust("lamp", key.public)
     assert catalog.trusted_keys("lamp") == (OLD.public, NEW.public)
-    with pytest.raises(SettingsError, match="already trusts two keys"):
+    with pytest.raises(SettingsError, match="already trusts two keys") as third:
         catalog.trust.trust("lamp", OTHER.public)
+    command = f"acpublish key trust {catalog.root} --product lamp --remove {OLD.public.id}"
+    assert third.value.hint == f"Remove one first: {command}"
     with pytest.raises(SettingsError, match="RSA key"):
         catalog.trust.trust("lamp", create_key("rsa").public)
     with pytest.raises(NotFoundError):

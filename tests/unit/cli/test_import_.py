@@ -203,7 +203,7 @@ def test_each_problem_is_one_line_and_the_rest_is_imported(
     found = problems(said)
     assert set(found) == set(bad)
     assert "wrong-kind" in found["notes_v1.0.bin"]
-    assert "contains the version. Use --pattern" in found["sensor.bin"]
+    assert "contains the version. Rename the file" in found["sensor.bin"]
     assert "bootloader" in found["boot_v1.0.bin"]
     assert "damaged" in found["cut_v1.0.bin"]
     assert "different bytes" in found["sensor_v1.2.0.bin"]
@@ -223,7 +223,29 @@ def test_what_is_no_file_is_named_and_what_lacks_a_version_is_told_how(
     said = acpublish("import", old, "--to", catalog, "--yes", "--board", "d1")
     assert said.status != 0
     assert "a broken link" in said.err + said.out
-    assert "rename the file" in said.err + said.out
+    assert (
+        "lamp.bin: neither the image nor its file name contains the version. Rename the file, such "
+        "as sensor_v1.2.bin, or use --pattern, such as '{product}_v{version}_{board}.bin'.\n"
+    ) in said.err
+
+
+def test_a_name_that_does_not_match_the_pattern_is_called_that(
+    acpublish: CommandLine, tmp_path: Path, catalog: Path
+) -> None:
+    old = tmp_path / "odd"
+    old.mkdir()
+    (old / "lamp_v1.0_d1.bin").write_bytes(images.esp8266_image())
+    names = ("--product", "lamp", "--board", "d1")
+    said = acpublish("import", old, "--to", catalog, "--yes", *names, "--pattern", "r{version}.bin")
+    assert (
+        "lamp_v1.0_d1.bin: its name does not match the pattern, and the image does not contain the "
+        "version. Change --pattern, or rename the file."
+    ) in said.err
+
+
+def test_a_file_is_not_a_folder(acpublish: CommandLine, firmware: Path, catalog: Path) -> None:
+    said = acpublish("import", firmware, "--to", catalog, "--yes")
+    assert f"{firmware} cannot be read: it is not a folder." in said.error()
 
 
 def test_without_a_board_nothing_is_imported(
@@ -233,7 +255,7 @@ def test_without_a_board_nothing_is_imported(
     assert said.status == 2
     assert set(problems(said).values()) == {
         "neither the image nor its file name contains the board. Use --pattern, such as "
-        "'{product}_v{version}_{board}.bin', or --product and --board for all files."
+        "'{product}_v{version}_{board}.bin', or --board for all files."
     }
     assert list(catalog.iterdir()) == []
 

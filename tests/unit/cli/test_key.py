@@ -176,6 +176,10 @@ def test_what_is_withheld_is_a_warning(
     assert said.status == 0
     assert "warning: withheld from now on: lamp/lamp-1.2.3_d1_mini.bin: it is not" in said.err
     assert acpublish("list", catalog, "--path", "lamp", "--json").json() == []
+    unsigned = acpublish("key", "resign", catalog, "--product", "lamp", "--key", "old.pem")
+    assert (
+        "if it is yours, publish the same files again with such a key (--key PEM)" in unsigned.err
+    )
     assert "signature added" in acpublish(*publish, "--key", "old.pem").out
     left = acpublish("key", "resign", catalog, "--product", "lamp", "--key", "new.pem")
     assert left.err == ""
@@ -193,10 +197,14 @@ def test_wrong_keys_are_one_line(
     said = acpublish(*trust, "old.pem")
     assert (said.status, "private key" in said.error()) == (2, True)
     assert acpublish(*trust, "old.pub", "--remove", keys["old"]).status == 2
-    assert acpublish(*trust, "--remove", "0" * 16).status == 8
+    unknown = acpublish(*trust, "--remove", "0" * 16)
+    assert unknown.status == 8
+    assert f"trusts: acpublish key trust {catalog} --product lamp\n" in unknown.error() + "\n"
     assert acpublish(*trust, "--remove", "0" * 16, "--yes").status == 8
     assert acpublish("key", "trust", "missing", "--product", "lamp", "old.pub").status == 8
     assert acpublish("key", "trust", catalog, "--product", "../x", "old.pub").status == 7
+    missing = acpublish(*trust, "missing.pub").error()
+    assert "Use the PEM file of a public key; 'acpublish key show KEY.pem' prints one." in missing
     resign = ("key", "resign", catalog, "--product", "lamp", "--key")
     assert acpublish(*resign, "old.pub").status == 2
     names = ("--product", "lamp", "--version", "1.2.3", "--board", "d1_mini")
@@ -228,7 +236,8 @@ def test_the_first_key_withholds_nothing_unasked(
     refused = acpublish(*trust, "old.pub")
     assert refused.status == 2
     assert f"withholds 1 of 1 releases of lamp, because key {keys['old']}" in refused.error()
-    assert "--yes" in refused.error()
+    command = f"acpublish key resign {catalog} --product lamp --key PEM"
+    assert f"Sign them first ({command}), or pass --yes to withhold them." in refused.error()
     assert acpublish(*trust, "old.pub", "--json").status == 2
     monkeypatch.setattr("sys.stdin", Terminal("n\n"))
     declined = acpublish(*trust, "old.pub")
@@ -260,4 +269,5 @@ def test_the_last_key_stays_until_that_is_confirmed(
     refused = acpublish(*trust, "--remove", "old.pub", "--force")
     assert refused.status == 2
     assert f"{keys['old']} is the last key that lamp trusts" in refused.error()
+    assert "signed, and so far there are none. Pass --yes if you want that." in refused.error()
     assert keys["old"] in acpublish(*trust).out

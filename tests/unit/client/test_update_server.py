@@ -221,8 +221,10 @@ def test_a_directory_that_is_not_there_is_not_found() -> None:
     with scripted(missing) as server:
         with pytest.raises(NotFoundError, match="there is no directory 'nope' in the catalog"):
             UpdateServer(server.url).catalog("nope")
-        with pytest.raises(RefusedError, match="responded with 404 to the catalog"):
+        with pytest.raises(RefusedError, match="responded with 404 to the catalog") as caught:
             UpdateServer(server.url).catalog()
+        # The advice to list the catalog would not help: this was the attempt.
+        assert "acpublish list" not in caught.value.hint
     page: Script = [head("404 Not Found", Content_Type="text/html"), b"<html>"]
     with scripted(page) as server, pytest.raises(RefusedError, match="responded with HTML"):
         UpdateServer(server.url).catalog("nope")

@@ -192,6 +192,8 @@ def test_padding_behind_the_image_is_in_order_and_other_bytes_are_not() -> None:
     image = esp32_image()
     assert read(image + b"\xff" * 100).problems == ()
     assert read(image + bytes(100)).problems == ()
+    one = "1 byte that does not belong to the image follows it"
+    assert read(image + b"m").problems == (one,)
     facts = read(image + b"more")
     assert facts.problems == ("4 bytes that do not belong to the image follow it",)
     assert facts.damaged

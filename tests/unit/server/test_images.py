@@ -9,6 +9,7 @@ import pytest
 from acpublish.catalog import loose
 from acpublish.catalog.contents import CatalogFiles
 from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.errors import NotFoundError
 from acpublish.server.images import ImageSender
 from tests.support.images import esp8266_image
 from tests.unit.catalog.holding import put
@@ -30,6 +31,15 @@ def test_more_files_than_are_remembered_are_served(
         ]
 
     assert len(asyncio.run(ask())) == 12
+
+
+def test_a_key_is_not_called_gone(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("-----BEGIN EC PRIVATE KEY-----\n")
+    sender = ImageSender(CatalogFiles(DirectoryCatalog(tmp_path)), 64 << 20)
+    with pytest.raises(NotFoundError, match="contains a key, or is not for updates"):
+        asyncio.run(sender.of_loose(tmp_path / "notes.txt"))
+    with pytest.raises(NotFoundError, match="is gone"):
+        asyncio.run(sender.of_loose(tmp_path / "missing.txt"))
 
 
 def test_the_name_of_a_withdrawn_image_may_get_different_bytes(tmp_path: Path) -> None:

@@ -28,6 +28,13 @@ def test_a_check_that_is_not_there_is_answered_with_those_that_are() -> None:
         find_check("chps")
 
 
+def test_a_protected_check_is_not_offered_to_be_switched_off() -> None:
+    with pytest.raises(SettingsError, match="no check 'chps'") as caught:
+        find_check("chps", skipping=True)
+    assert "chip" in caught.value.hint
+    assert not any(f" {one.name}," in caught.value.hint for one in CHECKS if one.protected)
+
+
 def test_a_check_without_its_facts_says_what_it_lacks() -> None:
     lacks = {one.check.name: one.lacks for one in run(Facts(image=read(STAMPED)))}
     assert lacks["stamp"] == "product and version"

@@ -204,6 +204,23 @@ def test_a_read_only_catalog_is_not_the_clients_fault(
     assert "retry-after" not in headers
 
 
+def test_a_catalog_that_is_gone_is_called_that(tmp_path: Path) -> None:
+    client = Client(tmp_path)
+    (tmp_path / "catalog").rename(tmp_path / "elsewhere")
+    status, document, _ = asyncio.run(client.put(client.app(), whole()))
+    assert (status, document["code"]) == (503, "read-only")
+    assert document["error"] == "the catalog of the server is gone"
+    assert str(tmp_path) not in json.dumps(document)
+
+
+def test_the_refusal_of_a_token_has_the_command_that_creates_one(tmp_path: Path) -> None:
+    client = Client(tmp_path)
+    client.token = create_token(tmp_path / "state", "bell")
+    status, document, _ = asyncio.run(client.put(client.app(), whole()))
+    assert (status, document["error"]) == (403, "the token is for another product")
+    assert document["hint"].endswith("directory: acpublish token create --publish lamp")
+
+
 def test_tokens_that_cannot_be_read_are_not_called_a_read_only_catalog(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
