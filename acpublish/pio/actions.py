@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable
 from pathlib import Path
@@ -42,6 +43,19 @@ def stamp_image(target: Any, source: Any, env: Any) -> int:
 
     uploading.stamp_built(env[KEY], _path(target))
     return 0
+
+
+def stamping_line(target: Any, source: Any, env: Any) -> str:
+    """Returns what SCons prints before :func:`stamp_image`; nothing for a gzip, which has no stamp.
+
+    With ``board_build.gzip_fw`` the builder compresses the image itself.
+    """
+    from acpublish.image.examine import GZIP_MAGIC
+
+    with contextlib.suppress(OSError), _path(target).open("rb") as file:
+        if file.read(len(GZIP_MAGIC)) == GZIP_MAGIC:
+            return ""
+    return f"Stamping {target[0]}"
 
 
 @_reported

@@ -23,6 +23,7 @@ from acpublish.pio.actions import (
     publish_build,
     publish_new_image,
     stamp_image,
+    stamping_line,
     upload_ota,
     uploadfs_ota,
 )
@@ -209,7 +210,7 @@ def _stamp_when_built(env: Any, hook: Hook) -> None:
     env.Depends(_IMAGE, env.Value(f"{hook.project.product} {version}"))
     # SCons runs no post-action on an image that comes from a build cache.
     env.NoCache(_IMAGE)
-    env.AddPostAction(_IMAGE, env.VerboseAction(stamp_image, "Stamping $TARGET"))
+    env.AddPostAction(_IMAGE, env.VerboseAction(stamp_image, stamping_line))
     # Publishes the image whatever target it is built for, not only for a plain `pio run`. The
     # actions are part of the image's signature, so they must be the same in every run.
     if hook.project.settings.flag("on_build"):

@@ -377,6 +377,8 @@ def test_a_gzip_image_is_refused_with_what_to_do(make_project: MakeProject, cata
     (line,) = errors(run)
     assert "gzip" in line
     assert "firmware.bin.orig" in line
+    # The builder has compressed the image, so there is nothing that could be stamped.
+    assert "Stamping" not in run.stdout
     assert visible(catalog) == []
 
 
