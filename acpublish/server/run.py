@@ -122,6 +122,11 @@ def _repair(catalog: DirectoryCatalog) -> None:
         return
     for file in repaired:
         _log.info("repaired: %s", file)
+    if repaired:
+        _log.info(
+            "these files were missing or changed; that withdraws no release. To replace one, "
+            "publish a higher version"
+        )
 
 
 def _warn_of_project(catalog: DirectoryCatalog) -> None:

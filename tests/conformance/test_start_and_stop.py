@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+import acpublish
+from tests.support.images import esp32_image
 from tests.support.server import RunningServer, read_all, running_server
 
 BIG = bytes(24 * 1024 * 1024)
@@ -199,3 +201,26 @@ def test_without_the_extra_it_says_what_to_install(catalog: Path, tmp_path: Path
     assert ended.returncode != 0
     assert "pip install 'acpublish[server]'" in ended.stderr
     assert ended.stderr.count("\n") == 1
+
+
+def test_a_visible_file_that_is_removed_withdraws_nothing_and_the_log_says_what_to_do(
+    tmp_path: Path,
+) -> None:
+    root = tmp_path / "catalog"
+    root.mkdir()
+    image = tmp_path / "firmware.bin"
+    image.write_bytes(esp32_image("esp32c3"))
+    published = acpublish.publish(image, to=root, product="lamp", version="1.0.0", board="c3")
+    visible = root / published.file
+    with running_server(root, tmp_path) as running:
+        assert "repaired: " not in running.log()
+        data = visible.read_bytes()
+        visible.unlink()
+        for target in (f"/{published.file}", "/update/lamp/c3"):
+            answer = running.get(target)
+            assert (answer.status, answer.body) == (200, data)
+    assert not visible.exists()
+    with running_server(root, tmp_path) as running:
+        assert running.logs(f"repaired: {published.file}")
+        assert running.logs("that withdraws no release. To replace one, publish a higher version")
+    assert visible.read_bytes() == data
