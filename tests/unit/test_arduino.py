@@ -54,6 +54,22 @@ def test_without_a_destination_nothing_happens(
     assert (sketch / "image.bin").read_bytes() == before
 
 
+def test_settings_of_the_users_file_count_and_those_of_the_environment_win(
+    sketch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An IDE that is started from a menu does not get the variables of a shell."""
+    user = sketch.parent / "config" / "acpublish"
+    user.mkdir(parents=True)
+    (user / "config.toml").write_text('to = "../../catalog"\nversion = "file:VERSION"\n')
+    (sketch / "VERSION").write_text("1.1.0\n")
+    assert build(sketch) == 0
+    monkeypatch.setenv("ACPUBLISH_VERSION", "1.2.0")
+    (sketch / "image.bin").write_bytes(images.esp8266_image(seed=1))
+    assert build(sketch) == 0
+    releases = DirectoryCatalog(sketch.parent / "catalog").releases("hall-lamp")
+    assert {str(release.version) for release in releases} == {"1.1.0", "1.2.0"}
+
+
 def test_product_and_board_come_from_the_folder_and_the_fqbn(
     sketch: Path, catalog: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
