@@ -104,7 +104,7 @@ def create_key(algorithm: Algorithm = "ecdsa-p256") -> PrivateKey:
     known = get_args(Algorithm)
     if algorithm not in known:
         raise SettingsError(
-            f"{algorithm!a} is not an algorithm of keys", hint=f"Use {' or '.join(known)}."
+            f"{algorithm!r} is not an algorithm of keys", hint=f"Use {' or '.join(known)}."
         )
     require()
     from cryptography.hazmat.primitives.asymmetric import ec, rsa

@@ -67,7 +67,7 @@ def _list_local(destination: Destination, path: str) -> tuple[ListedFile, ...]:
     directory = files.locate(os.fsencode(path))
     if not isinstance(directory, Directory):
         raise NotFoundError(
-            f"there is no directory {path!a} in the catalog",
+            f"there is no directory {path!r} in the catalog",
             hint="List the whole catalog, without --path.",
         )
     keys = _signed_with(catalog.releases(directory.product) if directory.product else ())

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from acpublish.errors import AcpublishError, VersionError
 from acpublish.release.text import cleaned
-from acpublish.release.version import Version
+from acpublish.release.version import Version, without_v
 
 _GIT_TIMEOUT_S = 20
 #: Where PlatformIO looks for sources: untracked files there are also built into the image. The
@@ -119,9 +119,10 @@ def _version_of(tag: str, project: Path, prefix: str) -> Version:
         versions.append(Version.parse(_bare(tag, prefix)))
     except VersionError as error:
         if not any(versions):
+            guess = Version.guess(_bare(tag, prefix)) or "1.0.0"
             raise VersionError(
                 f"the git tag {tag!r}: {error.problem}",
-                hint=f"Also tag the commit with a version. {error.hint}",
+                hint=f"Also tag the commit with a version, such as: git tag {prefix}v{guess} {tag}",
             ) from error
     return max(filter(None, versions), key=lambda version: version.precedence)
 
@@ -136,12 +137,12 @@ def _parsed(tag: str, prefix: str) -> Version | None:
 
 
 def _bare(tag: str, prefix: str) -> str:
-    return tag.removeprefix(prefix).removeprefix("v")
+    return without_v(tag.removeprefix(prefix))
 
 
 def _tag_patterns(prefix: str) -> tuple[str, ...]:
     plain = _SPECIAL.sub(r"\\\g<0>", prefix)
-    return ("--match", f"{plain}v[0-9]*", "--match", f"{plain}[0-9]*")
+    return ("--match", f"{plain}[vV][0-9]*", "--match", f"{plain}[0-9]*")
 
 
 def _must(answer: subprocess.CompletedProcess[str], project: Path) -> str:

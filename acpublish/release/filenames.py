@@ -101,7 +101,7 @@ class NamePattern:
         rest = _END.sub("", rest) + _SUFFIX
         expression = "".join([*parts, re.escape(rest), r"\Z"])
         if not fields or len(fields) != len(set(fields)):
-            raise _error(f"the pattern {text!a} has no field, or has a field twice")
+            raise _error(f"the pattern {text!r} has no field, or has a field twice")
         return cls(
             expression=re.compile(expression, _FLAGS),
             depth=text.count("/"),
@@ -356,7 +356,7 @@ def _group(field: re.Match[str], text: str) -> str:
     if field[2]:
         return "[^/]*?"
     if field[1] not in _FIELDS:
-        raise _error(f"the pattern {text!a} has an unknown field {{{field[1]}}}")
+        raise _error(f"the pattern {text!r} has an unknown field {{{field[1]}}}")
     return f"(?P<{field[1]}>{_FIELDS[field[1]]})"
 
 

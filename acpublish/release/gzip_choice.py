@@ -45,7 +45,7 @@ def core(text: str) -> str:
     """
     if not _CORE.match(text):
         raise VersionError(
-            f"{text!a} is not a version of the ESP8266 Arduino core",
+            f"{text!r} is not a version of the ESP8266 Arduino core",
             hint="Use three numbers, such as 3.1.2.",
         )
     return text

@@ -122,7 +122,8 @@ def _made_valid(text: str, limit: int) -> str:
 
 
 def _shown(text: str) -> str:
-    return ascii(text if len(text) <= 40 else text[:37] + "...")
+    # Like ascii(), repr() escapes what could control a terminal, but leaves letters as they are.
+    return repr(text if len(text) <= 40 else text[:37] + "...")
 
 
 ImageKind = Literal["firmware", "filesystem"]

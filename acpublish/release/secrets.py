@@ -111,7 +111,7 @@ def parse_accepted(text: str) -> tuple[str, ...]:
     for digest in digests:
         if not _DIGITS.match(digest):
             raise SettingsError(
-                f"{digest[:64]!a} is not the digest of a secret",
+                f"{digest[:64]!r} is not the digest of a secret",
                 hint=f"Use {MIN_DIGITS} to 64 hex digits, as the finding shows them.",
             )
     if len(digests) > _MAX_ACCEPTED:

@@ -39,7 +39,7 @@ def mapping_fault(mapping: Mapping[str, str]) -> str:
     for name, value in mapping.items():
         fault = text_fault(name, MAX_NAME_CHARACTERS)
         if fault:
-            return f"the name {name[:MAX_NAME_CHARACTERS]!a} {fault}"
+            return f"the name {name[:MAX_NAME_CHARACTERS]!r} {fault}"
         fault = text_fault(value)
         if fault:
             return f"{name} {fault}"

@@ -28,6 +28,11 @@ _CLAIM_BYTES = 256
 _TWO_NUMBERS = re.compile(r"\A(\d+\.\d+)(?![\d.])", re.ASCII)
 _LOOSE = re.compile(r"[vV=\s]*(\d+)(?:\.(\d+))?(?:\.(\d+))?(.*)\Z", re.ASCII | re.DOTALL)
 
+#: A date, with or without leading zeros; numbers from 1990 on are years.
+_DATE = re.compile(r"[vV\s]*((?:199|2\d\d)\d)[-_.](\d\d?)[-_.](\d\d?)(?!\d)", re.ASCII)
+#: Parts that stand for any number, as in ``9.x`` or ``1.2.*``.
+_ANY_NUMBER = re.compile(r"(?<=[\dxX*])\.[xX*](?=[-+.]|\Z)")
+
 Precedence = tuple[int, int, int, int, tuple[tuple[int, int, str], ...]]
 
 
@@ -135,6 +140,11 @@ class Version:
         return Version.parse(f"{bare}+{build}" if build else bare)
 
 
+def without_v(text: str) -> str:
+    """Returns a version's text without the ``v`` or ``V`` that tags have in front of it."""
+    return text[1:] if text[:1] in ("v", "V") else text
+
+
 def next_development(base: Version, published: Iterable[Version]) -> Version:
     """Returns ``base``'s development version whose number is one above the highest published."""
     sibling = base.development(1)
@@ -174,6 +184,8 @@ def from_git(
 
 def _suggestion(text: str) -> str:
     guess = _corrected(text)
+    if guess and _ANY_NUMBER.search(text.strip()):
+        return f"A version is a single one: use numbers only, such as {guess!r}."
     if guess:
         return f"Use {guess!r}."
     return "Use three numbers, for example '1.0.0'."
@@ -182,7 +194,10 @@ def _suggestion(text: str) -> str:
 def _corrected(text: str) -> str:
     """Returns the version that a string probably means, empty if there is none."""
     # A string that is far too long has no corrected form, and Python refuses to read its digits.
-    match = _LOOSE.match(text.strip()) if len(text) <= 2 * STAMP_TEXT_BYTES else None
+    if len(text) > 2 * STAMP_TEXT_BYTES:
+        return ""
+    plain = _DATE.sub(r"\1.\2.\3", _ANY_NUMBER.sub(".0", text.strip()), count=1)
+    match = _LOOSE.match(plain)
     if match is None:
         return ""
     major, minor, patch, rest = match.groups()
@@ -204,4 +219,4 @@ def _corrected(text: str) -> str:
 
 
 def _shown(text: str) -> str:
-    return ascii(text if len(text) <= 60 else text[:57] + "...")
+    return repr(text if len(text) <= 60 else text[:57] + "...")

@@ -94,7 +94,7 @@ def _read(path: Path) -> dict[str, Any] | None:
 def _layer(table: Mapping[str, Any], source: str, base: Path) -> Layer:
     for name in table:
         if name not in NAMES:
-            raise SettingsError(f"{source}: {name!a} is not a setting", hint=nearest(name))
+            raise SettingsError(f"{source}: {name!r} is not a setting", hint=nearest(name))
     ignored: tuple[IgnoredValue, ...] = ()
     if "token" in table:
         problem = f"the token in {source} is not used, because settings files get copied and shared"

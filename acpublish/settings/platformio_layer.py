@@ -37,14 +37,14 @@ def project_layers(
         if environment is None:
             return ()
         raise SettingsError(
-            f"there is no platformio.ini here, and so no environment {environment!a}",
+            f"there is no platformio.ini here, and so no environment {environment!r}",
             hint="Change to the folder of the project.",
         )
     project = read_project(directory, environ or {})
     environments = project.environments()
     if environment is not None and environment not in environments:
         raise SettingsError(
-            f"platformio.ini has no environment {environment!a}",
+            f"platformio.ini has no environment {environment!r}",
             hint=f"Use one of: {', '.join(environments)}."
             if environments
             else "Add one to platformio.ini, such as [env:d1_mini].",

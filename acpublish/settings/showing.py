@@ -2,21 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from acpublish.errors import AcpublishError
 from acpublish.keyfiles import is_key_itself
 from acpublish.redact import MASK, redact, redact_broken, without_query
-from acpublish.settings.setting_names import DEFAULTS, NAMES
+from acpublish.release import names
+from acpublish.release.checks.registry import parse_skips
+from acpublish.release.gzip_choice import core
+from acpublish.release.secrets import parse_accepted
+from acpublish.settings import validators
+from acpublish.settings.setting_names import DEFAULTS, NAMES, SWITCHES
 from acpublish.settings.values import Settings
+
+_CHECKS: Mapping[str, Callable[[str], object]] = {
+    "to": validators.address,
+    "product": names.product,
+    "board": names.board,
+    "channel": names.channel,
+    "kind": validators.kind,
+    "chip": validators.chip,
+    "core": core,
+    "skip_checks": parse_skips,
+    "secret_scan": validators.secret_scan,
+    "accept_secrets": parse_accepted,
+    **dict.fromkeys(SWITCHES, validators.boolean),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A setting as it may be shown; value and origin are None if it is not set."""
+    """A setting as it may be shown.
+
+    Attributes:
+        name: Its name.
+        value: Its value, None if it is not set.
+        origin: Where it comes from, None if it is not set.
+        problem: Why its value is not valid, and what to do; None if it is.
+    """
 
     name: str
     value: str | None
     origin: str | None
+    problem: str | None = None
 
 
 def shown(settings: Settings) -> tuple[Shown, ...]:
@@ -33,7 +62,29 @@ def _setting(settings: Settings, name: str) -> Shown:
     if name == "signing_key" and text and is_key_itself(text):
         # A user who set a key instead of its path must not find it in a log.
         return Shown(name=name, value=MASK, origin=origin)
-    return Shown(name=name, value=text and _masked(text, settings.text("token")), origin=origin)
+    token = settings.text("token")
+    problem = _problem(settings, name) if text else None
+    return Shown(
+        name=name,
+        value=text and _masked(text, token),
+        origin=origin,
+        problem=problem and _masked(problem, token),
+    )
+
+
+def _problem(settings: Settings, name: str) -> str | None:
+    """Returns why the value of a setting is not valid, by the check that a command runs on it."""
+    check = _CHECKS.get(name)
+    try:
+        if name == "version":
+            settings.version_source()
+        elif name == "signing_key":
+            settings.signing_key()
+        elif check is not None:
+            settings.checked(name, check)
+    except AcpublishError as error:
+        return str(error)
+    return None
 
 
 def _token(settings: Settings) -> Shown:

@@ -16,7 +16,7 @@ from acpublish.errors import SettingsError, VersionError, reading
 from acpublish.keys import is_private
 from acpublish.redact import has_bare_password, is_token
 from acpublish.release.names import IMAGE_KINDS, ImageKind
-from acpublish.release.version import Version
+from acpublish.release.version import Version, without_v
 
 #: A host with a port; a Windows drive has one letter.
 _WITHOUT_SCHEME = re.compile(
@@ -37,7 +37,7 @@ def address(text: str) -> str:
         )
     if _WITHOUT_SCHEME.match(text):
         raise SettingsError(
-            f"{text!a} looks like a server, but does not begin with http://",
+            f"{text!r} looks like a server, but does not begin with http://",
             hint=f"Write http://{text}, or ./{text} for a directory of that name.",
         )
     if "://" not in text:
@@ -78,7 +78,7 @@ def chip(text: str) -> str:
     # A chip that is newer than this list is named by its number.
     if text in known or re.fullmatch(r"chip-\d{1,5}", text):
         return text
-    raise SettingsError(f"{text!a} is not a known chip", hint=f"Use one of: {', '.join(known)}.")
+    raise SettingsError(f"{text!r} is not a known chip", hint=f"Use one of: {', '.join(known)}.")
 
 
 def kind(text: str) -> ImageKind:
@@ -86,14 +86,14 @@ def kind(text: str) -> ImageKind:
     for known in IMAGE_KINDS:
         if text == known:
             return known
-    raise SettingsError(f"{text!a} is not a kind of image", hint="Use firmware or filesystem.")
+    raise SettingsError(f"{text!r} is not a kind of image", hint="Use firmware or filesystem.")
 
 
 def secret_scan(text: str) -> str:
     """Returns the secret scan mode."""
     if text in ("warning", "error", "off"):
         return text
-    raise SettingsError(f"{text!a} is not a secret scan mode", hint="Use warning, error or off.")
+    raise SettingsError(f"{text!r} is not a secret scan mode", hint="Use warning, error or off.")
 
 
 def version_source(text: str) -> str:
@@ -120,7 +120,7 @@ def version_variable(name: str, text: str) -> str:
             hint="Write the name after it, as in env:VERSION.",
         )
     # CI systems pass a tag unchanged, such as v1.2.3.
-    bare = text.strip().removeprefix("v")
+    bare = without_v(text.strip())
     if not bare:
         raise VersionError(
             f"the environment variable {name} is not set, but the version is to come from it",
@@ -140,7 +140,7 @@ def boolean(text: str) -> bool:
     """Returns whether the value is yes."""
     if text.lower() in _YES | _NO:
         return text.lower() in _YES
-    raise SettingsError(f"{text!a} is neither yes nor no", hint="Write yes or no.")
+    raise SettingsError(f"{text!r} is neither yes nor no", hint="Write yes or no.")
 
 
 #: The value of ``--token-file`` for standard input.

@@ -43,7 +43,7 @@ def find_check(name: str, *, skipping: bool = False) -> Check:
             return check
     offered = [check.name for check in CHECKS if not (skipping and check.protected)]
     raise SettingsError(
-        f"there is no check {name!a}",
+        f"there is no check {name!r}",
         hint=f"Use one of: {', '.join(offered)}.",
     )
 
@@ -169,7 +169,7 @@ def allowed_skips(skips: Mapping[str, str]) -> dict[str, str]:
     protected = {check.name for check in CHECKS if check.protected}
     for name, reason in skips.items():
         if not _NAME.match(name):
-            raise SettingsError(f"{name[:40]!a} is not the name of a check", hint=_FORM)
+            raise SettingsError(f"{name[:40]!r} is not the name of a check", hint=_FORM)
         if name in protected:
             raise SettingsError(
                 f"the check {name} cannot be switched off",

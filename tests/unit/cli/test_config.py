@@ -75,6 +75,55 @@ def test_no_secret_is_shown(
     assert SECRET not in acpublish("publish", "x.bin").err
 
 
+def test_a_value_that_is_not_valid_is_marked_and_explained(
+    acpublish: CommandLine, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ini = project / "platformio.ini"
+    ini.write_text(ini.read_text() + "custom_ota_version = 9.x\ncustom_ota_board = Größe\n")
+    monkeypatch.setenv("ACPUBLISH_COMPRESS", "maybe")
+    monkeypatch.setenv("ACPUBLISH_SIGNING_KEY", "missing.pem")
+    said = acpublish("config", "-e", "c3")
+    found = rows(said.out)
+    assert said.status == 0
+    marked = [name for name, cells in found.items() if cells[-2:] == ["(not", "valid)"]]
+    assert marked == ["version", "board", "compress", "signing_key"]
+    assert found["version"] == ["9.x", "(not", "valid)"]
+    warnings = said.err.splitlines()
+    assert len(warnings) == len(marked)
+    assert warnings[0].startswith("acpublish: warning: custom_ota_version: '9.x' is not a valid")
+    assert "the board name 'Größe' is invalid" in warnings[1]
+    documents = {row["setting"]: row for row in acpublish("config", "-e", "c3", "--json").json()}
+    assert "'maybe' is neither yes nor no" in documents["compress"]["problem"]
+    assert documents["channel"]["problem"] is None
+    # The other environment has none of these values.
+    assert "9.x" not in acpublish("config", "-e", "d1").out
+
+
+def test_what_marks_a_value_is_what_a_publish_refuses(
+    acpublish: CommandLine, project: Path, firmware: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    invalid = {
+        "TO": "ftp://h", "PRODUCT": "La mp", "VERSION": "1", "BOARD": "D1", "CHANNEL": "a b",
+        "KIND": "disk", "CHIP": "z80", "CORE": "3", "COMPRESS": "?", "SKIP_CHECKS": "slot",
+        "SECRET_SCAN": "?", "ACCEPT_SECRETS": "x", "SIGNING_KEY": "none.pem",
+    }  # fmt: skip
+    (project / "platformio.ini").unlink()
+    options = ("--to", project, "--product", "lamp", "--version", "1.0.0", "--board", "d1")
+    for name, value in invalid.items():
+        monkeypatch.setenv(f"ACPUBLISH_{name}", value)
+        (problem,) = (
+            row["problem"] for row in acpublish("config", "--json").json() if row["problem"]
+        )
+        others = [
+            word
+            for option, text in zip(options[::2], options[1::2], strict=True)
+            if option != f"--{name.lower()}"
+            for word in (option, text)
+        ]
+        assert problem in acpublish("publish", firmware, *others).error()
+        monkeypatch.delenv(f"ACPUBLISH_{name}")
+
+
 def test_a_token_file_is_not_read_to_be_shown(acpublish: CommandLine, project: Path) -> None:
     with (project / "acpublish.toml").open("a") as file:
         file.write('token_file = "missing"\n')

@@ -129,7 +129,7 @@ class TestGit:
         with pytest.raises(VersionError) as caught:
             repository.version()
         assert "the git tag 'v1.2': '1.2' is not a valid SemVer 2.0.0 version" in str(caught.value)
-        assert "Use '1.2.0'." in caught.value.hint
+        assert caught.value.hint.endswith(": git tag v1.2.0 v1.2")
 
     def test_a_tag_that_does_not_fit(self, repository: Repository) -> None:
         repository.git("tag", "v1.2.3-" + "a" * 25)
@@ -286,3 +286,29 @@ class TestFile:
 def test_a_literal_that_is_no_version(tmp_path: Path, source: str) -> None:
     with pytest.raises(VersionError):
         resolve(source, tmp_path)
+
+
+@pytest.mark.parametrize("tag", ["V1.2.3", "v1.2.3", "1.2.3"])
+def test_a_tag_with_a_capital_v_is_seen(repository: Repository, tag: str) -> None:
+    repository.git("tag", tag)
+    assert repository.version() == "1.2.3"
+    repository.git("tag", f"lamp-{tag}")
+    assert str(resolve("git:lamp-", repository.path).version(DIGEST)) == "1.2.3"
+
+
+def test_a_tag_that_is_a_date_has_a_hint_that_helps(repository: Repository) -> None:
+    repository.git("tag", "v2024-01-02")
+    repository.commit()
+    with pytest.raises(VersionError, match="the git tag 'v2024-01-02'") as refused:
+        repository.version()
+    hint, _, command = refused.value.hint.partition(": git ")
+    assert hint == "Also tag the commit with a version, such as"
+    # The command works as it is printed.
+    repository.git(*command.split())
+    assert repository.version() == f"2024.1.3-dev.1+g{repository.head}"
+
+
+def test_a_version_file_with_a_placeholder_has_a_hint_that_helps(tmp_path: Path) -> None:
+    (tmp_path / "VERSION").write_text("9.x\n")
+    with pytest.raises(VersionError, match=r"use numbers only, such as '9\.0\.0'"):
+        resolve("file:VERSION", tmp_path)

@@ -88,3 +88,12 @@ def test_any_text_is_a_name_or_a_bad_one(text: str) -> None:
     assert names.is_name(text)
     assert ".." not in text
     assert "/" not in text
+
+
+def test_a_name_is_shown_as_it_was_typed() -> None:
+    with pytest.raises(BadNameError, match="the product name 'Lämp' is invalid") as refused:
+        names.product("Lämp")
+    assert refused.value.hint == "Use for example 'lamp'."
+    with pytest.raises(BadNameError) as unprintable:
+        names.board("\udce4\x1b\u202e")
+    assert str(unprintable.value).isprintable()

@@ -55,7 +55,8 @@ def test_valid(text: str) -> None:
         ("1.2.3-RC.1", "1.2.3-rc.1"), ("1.2.3beta", "1.2.3-beta"), ("1.2-rc1", "1.2.0-rc1"),
         ("1.2.3-", "1.2.3"), ("1.2.3+", "1.2.3"), ("1.2.3-01", "1.2.3-1"), ("=1.0", "1.0.0"),
         ("1.2.3+a+b", "1.2.3"), ("1.2.3\n", "1.2.3"), ("1.2.3 beta 4", "1.2.3-beta-4"),
-        ("1.2.3-X" + "y" * 40, "1.2.3"),
+        ("1.2.3-X" + "y" * 40, "1.2.3"), ("v2024-01-02", "2024.1.2"), ("2024_11_30", "2024.11.30"),
+        ("2024-01-02-beta", "2024.1.2-beta"), ("2024.01.02", "2024.1.2"), ("V1.2.3", "1.2.3"),
     ],
 )  # fmt: skip
 def test_the_corrected_form_is_suggested(text: str, suggestion: str) -> None:
@@ -63,6 +64,31 @@ def test_the_corrected_form_is_suggested(text: str, suggestion: str) -> None:
         parse(text)
     assert caught.value.hint == f"Use {suggestion!r}."
     assert str(parse(suggestion)) == suggestion
+
+
+@pytest.mark.parametrize(
+    ("text", "example"),
+    [
+        ("9.x", "9.0.0"), ("v9.X", "9.0.0"), ("1.2.x", "1.2.0"), ("1.x.x", "1.0.0"),
+        ("1.x.3", "1.0.3"), ("9.*", "9.0.0"), ("9.x-beta", "9.0.0-beta"),
+    ],
+)  # fmt: skip
+def test_a_placeholder_for_a_number_is_named(text: str, example: str) -> None:
+    with pytest.raises(VersionError) as refused:
+        parse(text)
+    assert refused.value.hint == (
+        f"A version is a single one: use numbers only, such as {example!r}."
+    )
+    assert str(parse(example)) == example
+
+
+def test_what_was_typed_is_shown_as_it_was_typed() -> None:
+    with pytest.raises(VersionError, match="'Größe' is not"):
+        parse("Größe")
+    # What could control a terminal is not: here a line break, an escape and a right-to-left mark.
+    with pytest.raises(VersionError) as refused:
+        parse("1\n\x1b[2J\u202e")
+    assert refused.value.problem.startswith("'1\\n\\x1b[2J\\u202e' is not")
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,11 @@ def test_a_variable_without_a_name_is_said_to_have_none() -> None:
         version_variable("", "")
 
 
+@pytest.mark.parametrize("text", ["v1.2.3", "V1.2.3", " 1.2.3\n"])
+def test_a_variable_may_have_a_tag(text: str) -> None:
+    assert version_variable("GITHUB_REF_NAME", text) == "1.2.3"
+
+
 def test_a_source_is_proposed_only_where_one_can_be_used() -> None:
     with pytest.raises(VersionError) as caught:
         Version.parse("git")
