@@ -21,7 +21,7 @@ from acpublish.cli.common_options import (
 from acpublish.cli.ui import confirm, json_option, print_json, printable, table, warn
 from acpublish.errors import AcpublishError, SettingsError
 from acpublish.publishing.destinations import open_catalog
-from acpublish.publishing.importing import ARCHIVE, Imported, carry_out, plan_import
+from acpublish.publishing.importing import Imported, carry_out, plan_import
 from acpublish.publishing.options import ImportOptions
 from acpublish.publishing.result import describe
 from acpublish.release.filenames import NamePattern
@@ -32,8 +32,6 @@ _OF_EACH_FILE = frozenset({"product", "board", "channel"})
 _HEAD = ("file", "product", "version", "board", "chip", "what would happen")
 #: Old images usually have no place for a stamp, so this warning would appear for every file.
 _EXPECTED = ("unstamped: ",)
-#: No device is offered anything from the archive, so its order does not matter.
-_IN_THE_ARCHIVE = ("version-order: ",)
 #: As many readings of a name as a cell of the table shows.
 _SHOWN = 2
 
@@ -109,8 +107,7 @@ def _print_problems(plan: Sequence[Imported]) -> list[AcpublishError]:
             click.echo(f"acpublish: error: {printable(f'{name}: {imported.error}')}", err=True)
             errors.append(imported.error)
         for warning in publication.receipt.warnings if publication else ():
-            archived = publication is not None and publication.submission.channel == ARCHIVE
-            if not warning.startswith((*_EXPECTED, *(_IN_THE_ARCHIVE if archived else ()))):
+            if not warning.startswith(_EXPECTED):
                 warn(f"{name}: {warning}")
     return errors
 
@@ -172,6 +169,7 @@ def document(imported: Imported) -> dict[str, Any]:
         "chip": file.chip,
         "kind": file.kind,
         "channel": publication.submission.channel if publication else None,
+        "points_at": str(publication.points_at) if publication and publication.points_at else None,
         "sha256": publication.receipt.sha256 if publication else None,
         "outcome": publication.receipt.outcome.value if publication else None,
         "dry_run": publication.dry_run if publication else None,

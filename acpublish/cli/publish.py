@@ -24,7 +24,7 @@ from acpublish.cli.common_options import (
 from acpublish.cli.ui import facts, json_option, print_json, upload_bar, warn
 from acpublish.publishing import git
 from acpublish.publishing.github import report_to_workflow
-from acpublish.publishing.result import Plan, Publication, describe
+from acpublish.publishing.result import Plan, Publication, describe, not_checked
 from acpublish.release.declared import Declared
 from acpublish.settings.values import Settings
 
@@ -85,6 +85,7 @@ def document(publication: Publication, settings: Settings) -> dict[str, Any]:
         "version": str(submission.version),
         "board": submission.board,
         "channel": submission.channel,
+        "points_at": str(receipt.points_at) if receipt.points_at else None,
         "kind": submission.kind,
         "file": receipt.file,
         "size": receipt.size,
@@ -126,7 +127,7 @@ def _print_details(publication: Publication) -> None:
     if receipt.compressed:
         click.echo(f"{receipt.compressed.size} bytes compressed {_share(publication)}")
     if publication.not_checked:
-        click.echo(f"not checked: {', '.join(publication.not_checked)}")
+        click.echo(f"not checked: {not_checked(publication)}")
 
 
 def _plan_rows(publication: Publication, plan: Plan, settings: Settings) -> dict[str, object]:
@@ -143,7 +144,7 @@ def _plan_rows(publication: Publication, plan: Plan, settings: Settings) -> dict
         "gzip": f"{gzip.size} bytes {_share(publication)}" if gzip else "none",
         "channel": f"{submission.channel}: {channel}",
         "signature": ", ".join(plan.signed_by) or "none",
-        "not checked": ", ".join(publication.not_checked) or None,
+        "not checked": not_checked(publication) or None,
         "request": plan.request or "none: the catalog is a directory",
     }
 

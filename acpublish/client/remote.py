@@ -32,6 +32,7 @@ from acpublish.errors import (
     MissingExtraError,
     SettingsError,
     VerificationError,
+    VersionError,
 )
 from acpublish.keys import PublicKey, read_public_key
 from acpublish.release.adoption import Adoption
@@ -39,6 +40,7 @@ from acpublish.release.manifest import Compressed, Release
 from acpublish.release.placement import Candidate, prepare
 from acpublish.release.signatures import to_header
 from acpublish.release.submission import Outcome, Receipt, Submission
+from acpublish.release.version import Version
 from acpublish.wire import (
     DECLARED_HEADER,
     PRIVATE_HEADER,
@@ -155,6 +157,8 @@ class RemoteCatalog:
             receipt,
             warnings=tuple(dict.fromkeys((*ours.warnings, *receipt.warnings))),
             not_checked=ours.not_checked,
+            # An older server does not say it.
+            points_at=receipt.points_at or ours.points_at,
         )
 
     def upload(self, data: bytes, submission: Submission) -> Receipt:
@@ -219,7 +223,16 @@ class RemoteCatalog:
             url=self.url_of(file),
             warnings=tuple(self._address.redacted(str(text)) for text in warnings),
             compressed=self._compressed(document.get("compressed")),
+            points_at=self._version(document.get("points_at")),
         )
+
+    def _version(self, text: Any) -> Version | None:
+        if text is None:
+            return None
+        try:
+            return Version.parse(str(text))
+        except VersionError as fault:
+            raise unexpected(self._address, "something other than a receipt") from fault
 
     def _compressed(self, document: Any) -> Compressed | None:
         if document is None:

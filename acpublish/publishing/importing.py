@@ -41,7 +41,7 @@ from acpublish.release import names
 from acpublish.release.decision import choose
 from acpublish.release.filenames import Named, NamePattern, narrowed
 from acpublish.release.manifest import Release
-from acpublish.release.names import ChannelName, ImageKind
+from acpublish.release.names import ChannelName, ImageKind, ProductName
 from acpublish.release.text import text_fault
 from acpublish.release.version import Version
 
@@ -59,6 +59,7 @@ _SHOWN_READINGS = 4
 _EXAMPLE = "'{product}_v{version}_{board}.bin'"
 #: The newest release of each product, board and kind.
 _Newest = dict[tuple[str | None, str | None, ImageKind], Version]
+_ARCHIVED = "imported to the archive, which no device is offered"
 _REASON = "imported as it was built, so that devices that run it are recognised"
 #: Errors of a single file; any other error is about the catalog or the connection to it.
 _FILE_ERRORS = (ImageError, VersionError, BadNameError, SettingsError, CheckError, ConflictError)
@@ -152,30 +153,37 @@ def _options(
             hint="Rename the file: use a short name of printable UTF-8 characters.",
         )
     product, board = names.product(file.product), names.board(file.board)
-    stamp = file.image.stamp if file.image else None
-    stamped = stamp == Stamp(product=product, version=str(file.version))
-    skipped = (
-        {} if stamped or file.image is None or not file.image.stampable else {"stamp": _REASON}
+    channel = _channel(
+        file,
+        catalog.releases(product),
+        options.channel,
+        newest.get((file.product, file.board, file.kind)),
     )
     return PublishOptions(
         destination=options.destination,
         product=product,
         version_source=str(file.version),
         board=board,
-        channel=_channel(
-            file,
-            catalog.releases(product),
-            options.channel,
-            newest.get((file.product, file.board, file.kind)),
-        ),
+        channel=channel,
         kind=file.kind,
         provenance={"imported_from": file.name},
         secrets=options.secrets,
         secret_values=options.secret_values,
-        skipped_checks={**options.skipped_checks, **skipped},
+        skipped_checks={**options.skipped_checks, **_skipped(file, product, channel)},
         signing_key=options.signing_key,
         stamp=False,
     )
+
+
+def _skipped(file: OldFile, product: ProductName, channel: ChannelName) -> dict[str, str]:
+    """Returns the checks that do not apply to an old image, each with the reason."""
+    skipped = {}
+    stamp = Stamp(product=product, version=str(file.version))
+    if file.image is not None and file.image.stampable and file.image.stamp != stamp:
+        skipped["stamp"] = _REASON
+    if channel == ARCHIVE:
+        skipped["version-order"] = _ARCHIVED
+    return skipped
 
 
 def _newest_releases(files: Iterable[OldFile]) -> _Newest:

@@ -5,8 +5,8 @@
 2. A stamp and a signature depend on the version, so each version that is tried has its own.
 3. The catalog prepares what it is given (:func:`acpublish.release.placement.prepare`): everything
    is checked before the first byte is written or sent.
-4. On a build, a version that is already taken, or uncommitted changes, are not an error: the image
-   gets a development version on the channel ``dev``.
+4. On a build, a version that is already taken or lower than the channel's, or uncommitted changes,
+   are not an error: the image gets a development version on the channel ``dev``.
 
 :func:`preflight` runs only the checks, with as much as is known.
 """
@@ -36,6 +36,11 @@ from acpublish.release.signatures import signed, submitted_statement
 from acpublish.release.submission import Submission
 from acpublish.release.version import Version
 
+#: The checks whose errors do not stop a publish on build, and why it is a development version then.
+_NO_ERROR_ON_BUILD = {
+    "dirty": "the working tree has uncommitted changes",
+    "version-order": "{0.channel} has a higher version than {0.version}",
+}
 #: How often a development version is chosen again when others publish at the same time.
 _RACES = 20
 
@@ -56,8 +61,9 @@ def publish_image(
         options: What is to be published where.
         source: The version, as it was determined before the build.
         catalog: Where to; see :func:`acpublish.publishing.destinations.open_catalog`.
-        on_build: A version that is taken by different bytes, or uncommitted changes, are not an
-            error: the image gets a development version on the channel ``dev``.
+        on_build: A version that is taken by different bytes or lower than the channel's, or
+            uncommitted changes, are not an error: the image gets a development version on the
+            channel ``dev``.
         dry_run: Do everything except write.
 
     Raises:
@@ -82,9 +88,9 @@ def publish_image(
             raise
         why = f"{submission.version} is already published with different bytes"
     except CheckError as error:
-        if not on_build or error.check != "dirty":
+        if not on_build or error.check not in _NO_ERROR_ON_BUILD:
             raise
-        why = "the working tree has uncommitted changes"
+        why = _NO_ERROR_ON_BUILD[error.check].format(submission)
     return publisher.publish_development(submission, why)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from acpublish.release.checks import facts
 from acpublish.release.decision import choose
 from acpublish.release.manifest import Release, ReleaseImage
 from acpublish.release.names import ChannelName
@@ -101,6 +102,14 @@ class Publication:
         return self.submission.channel
 
     @property
+    def points_at(self) -> Version | None:
+        """What the channel points at for the board; for a dry run, what it would.
+
+        It is not this version if an older release was published again: that moves nothing.
+        """
+        return self.receipt.points_at
+
+    @property
     def url(self) -> str:
         """Where to find the image: a URL, or a path for a directory."""
         return self.receipt.url
@@ -125,7 +134,32 @@ def describe(publication: Publication) -> str:
     """Returns one line for a person on what happened."""
     submission = publication.submission
     what = f"{submission.product} {submission.version} for {submission.board}"
-    return f"{what} ({submission.channel}): {_did(publication)}"
+    line = f"{what} ({submission.channel}): {_did(publication)}"
+    if publication.points_at in (None, submission.version):
+        return line
+    return f"{line}; {submission.channel} points at {publication.points_at}"
+
+
+#: What makes a check run that lacked a fact.
+_IN_PLATFORMIO = "known if PlatformIO publishes"
+_REMEDIES = {
+    facts.PARTITION_TABLE: "add --partitions FILE",
+    facts.BOARD_CHIP: "add --chip CHIP",
+    facts.WORKING_TREE: "known if the file is in a git repository",
+    facts.FLASH_SIZE: _IN_PLATFORMIO,
+    facts.FLASH_LAYOUT: _IN_PLATFORMIO,
+    facts.BUILD_TYPE: _IN_PLATFORMIO,
+    facts.EARLIER_LAYOUT: "known from the next release on",
+    facts.EARLIER_FLASH_MODE: "known from the next release on",
+}
+
+
+def not_checked(publication: Publication) -> str:
+    """Returns the checks that were not run, and what each needs; empty if all were."""
+    checks: dict[str, list[str]] = {}
+    for check, lacks in publication.not_checked.items():
+        checks.setdefault(_REMEDIES.get(lacks, f"lacks {lacks}"), []).append(check)
+    return "; ".join(f"{', '.join(names)} ({remedy})" for remedy, names in checks.items())
 
 
 def outcome(publication: Publication) -> str:

@@ -25,10 +25,12 @@ from acpublish.keys import PublicKey
 from acpublish.release.checks.facts import Result
 from acpublish.release.checks.registry import examine, findings_of, not_run, raise_errors
 from acpublish.release.coordinates import Coordinates
+from acpublish.release.decision import choose
 from acpublish.release.manifest import PROVENANCE_CORE, Compressed, Release, ReleaseImage
 from acpublish.release.secret_search import SecretFound, find_secrets
 from acpublish.release.signatures import merged, statement
 from acpublish.release.submission import Outcome, Receipt, Submission
+from acpublish.release.version import Version
 
 #: More than the images of a release times their channels; each has one number in the order of
 #: publishing.
@@ -120,11 +122,19 @@ def stamped(data: bytes, image: Image, coordinates: Coordinates) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """The release and the image as they will be, and what that means."""
+    """The release and the image as they will be, and what that means.
+
+    Attributes:
+        release: The release as it will be.
+        image: Its image.
+        outcome: What is new.
+        points_at: The version that the channel will point at for the board.
+    """
 
     release: Release
     image: ReleaseImage
     outcome: Outcome
+    points_at: Version | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +175,7 @@ class Prepared:
             warnings=self.warnings,
             compressed=image.compressed,
             not_checked=not_run(self.results),
+            points_at=self.placement.points_at,
         )
 
 
@@ -287,9 +298,22 @@ def place(
             # A reason may apply only to the channel, such as uncommitted changes on stable.
             skipped_checks={**placed.skipped_checks, **submission.skipped_checks},
         )
+    release = release.with_image(placed)
     return Placement(
-        release=release.with_image(placed), image=placed, outcome=_outcome(published, placed)
+        release=release,
+        image=placed,
+        outcome=_outcome(published, placed),
+        points_at=_pointed_at(releases, release, submission),
     )
+
+
+def _pointed_at(
+    releases: Iterable[Release], placed: Release, submission: Submission
+) -> Version | None:
+    """Returns what the channel points at once a release is placed."""
+    others = (release for release in releases if release.version != placed.version)
+    target = choose((*others, placed), submission.board, submission.channel, submission.kind)
+    return target.release.version if target else None
 
 
 def _with_core(published: ReleaseImage, submission: Submission) -> ReleaseImage:

@@ -79,7 +79,7 @@ def _need_strings(what: str, mapping: Mapping[Any, Any]) -> None:
     for key, value in mapping.items():
         if not isinstance(key, str) or not isinstance(value, str):
             raise SettingsError(
-                f"{what}: {key!a} is {value!a}, but both must be strings",
+                f"{what}: {key!r} is {value!r}, but both must be strings",
                 hint="Use only strings, such as {'commit': 'abc1234'}.",
             )
     fault = mapping_fault(mapping)
@@ -111,6 +111,8 @@ class Receipt:
         warnings: What the checks found that is not an error.
         compressed: The gzip that the release also has.
         not_checked: The checks that were not run, each with the information that it lacks.
+        points_at: The version that the channel now points at for the board: a higher one if an
+            older release was published again, which moves nothing. None if it is not known.
     """
 
     outcome: Outcome
@@ -122,3 +124,4 @@ class Receipt:
     warnings: tuple[str, ...] = ()
     compressed: Compressed | None = None
     not_checked: Mapping[str, str] = field(default_factory=dict)
+    points_at: Version | None = None

@@ -110,6 +110,7 @@ def test_publishing_twice(server: RunningServer, tmp_path: Path) -> None:
         "board": "c3",
         "kind": "firmware",
         "channel": "beta",
+        "points_at": "1.0.0",
         "file": "lamp/lamp-1.0.0_c3.bin",
         "size": len(IMAGE),
         "md5": hashlib.md5(IMAGE).hexdigest(),

@@ -146,14 +146,32 @@ def stamped(version: str, product: str = "chips") -> bytes:
 
 
 def test_warnings_come_with_the_receipt(live: Live) -> None:
-    put(live.server, "/api/v1/releases/warn/1.1.0/b", stamped("1.1.0", "warn"), live.key)
+    dev = "?channel=dev"
+    put(live.server, f"/api/v1/releases/warn/1.1.0/b{dev}", stamped("1.1.0", "warn"), live.key)
     older = stamped("1.0.0", "warn")
     facts = declared(debug=True, flash_bytes=1024, slot_bytes=len(older) + 1)
-    answer, document = put(live.server, "/api/v1/releases/warn/1.0.0/b", older, live.key, facts)
+    target = f"/api/v1/releases/warn/1.0.0/b{dev}"
+    answer, document = put(live.server, target, older, live.key, facts)
     assert answer.status == 201
     assert [one.partition(":")[0] for one in document["warnings"]] == [
         *("slot", "flash-size", "debug-build", "version-order"),
     ]
+
+
+def test_a_channel_is_not_moved_back_without_a_reason(live: Live) -> None:
+    old, new = (f"/api/v1/releases/order/{version}/b" for version in ("1.0.0", "1.1.0"))
+    assert put(live.server, old, stamped("1.0.0", "order"), live.key)[0].status == 201
+    answer, document = put(live.server, new, stamped("1.1.0", "order"), live.key)
+    assert (answer.status, document["points_at"]) == (201, "1.1.0")
+    answer, document = put(live.server, old, stamped("1.0.0", "order"), live.key)
+    assert (answer.status, document["outcome"]) == (200, "already published")
+    assert document["points_at"] == "1.1.0"
+    lower = "/api/v1/releases/order/0.9.0/b"
+    answer, document = put(live.server, lower, stamped("0.9.0", "order"), live.key)
+    assert (answer.status, document["check"]) == (422, "version-order")
+    reason = 'X-Acpublish-Skip-Checks: {"version-order": "1.1.0 was a mistake"}'
+    answer, document = put(live.server, lower, stamped("0.9.0", "order"), live.key, reason)
+    assert (answer.status, document["points_at"]) == (201, "0.9.0")
 
 
 def test_a_check_that_is_switched_off_is_in_the_manifest(live: Live) -> None:

@@ -351,6 +351,25 @@ def test_a_version_may_be_an_object(firmware: Path, tmp_path: Path) -> None:
     assert image.stamp.version == "1.2.3"
 
 
+def test_an_older_release_again_says_what_the_channel_points_at(
+    firmware: Path, catalog: Path
+) -> None:
+    def publish(version: str, **options: Any) -> acpublish.Publication:
+        names = {"to": catalog, "product": "lamp", "board": "d1"}
+        return acpublish.publish(firmware, version=version, **names, **options)
+
+    assert str(publish("1.0.0").points_at) == "1.0.0"
+    assert str(publish("2.0.0").points_at) == "2.0.0"
+    again = publish("1.0.0")
+    assert (again.outcome.value, str(again.points_at)) == ("already published", "2.0.0")
+    assert again.receipt.points_at == again.points_at
+    with pytest.raises(CheckError, match=r"1\.5\.0 is not higher than 2\.0\.0") as refused:
+        publish("1.5.0")
+    assert refused.value.check == "version-order"
+    reason = {"version-order": "2.0.0 was a mistake"}
+    assert str(publish("1.5.0", skip_checks=reason).points_at) == "1.5.0"
+
+
 def test_checks_to_skip_are_a_dictionary(firmware: Path, catalog: Path) -> None:
     with pytest.raises(SettingsError, match="skip_checks: it is not a dictionary"):
         acpublish.publish(

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from acpublish.release.checks.facts import Check, Facts, Judgement, Lacks, Severity, error, warning
+from acpublish.release.checks.facts import (
+    EARLIER_LAYOUT,
+    FLASH_LAYOUT,
+    FLASH_SIZE,
+    PARTITION_TABLE,
+    Check,
+    Facts,
+    Judgement,
+    Lacks,
+    Severity,
+    error,
+    warning,
+)
 from acpublish.release.declared import flash_bytes
 from acpublish.release.gzip_choice import inflates, sectors
 
@@ -17,7 +29,8 @@ def _slot(facts: Facts) -> Judgement:
         slots = (image.declared.slot_bytes for _, image in facts.earlier())
         space = next(filter(None, slots), None)
     if space is None:
-        yield Lacks("the partition table")
+        if _may_have_partitions(facts):
+            yield Lacks(PARTITION_TABLE)
         return
     where = "the filesystem's partition" if facts.kind == "filesystem" else "the smallest OTA slot"
     if space == 0:
@@ -47,9 +60,10 @@ def _slot(facts: Facts) -> Judgement:
 def _layout(facts: Facts) -> Judgement:
     layout = facts.declared.layout
     if layout is None:
-        yield Lacks("the partition table")
+        if _may_have_partitions(facts):
+            yield Lacks(PARTITION_TABLE)
         return
-    for release, image in facts.earlier():
+    for release, image in facts.before():
         if image.declared.layout is None:
             continue
         if image.declared.layout != layout:
@@ -60,14 +74,19 @@ def _layout(facts: Facts) -> Judgement:
                 "build with the old layout.",
             )
         return
-    yield Lacks("an earlier release with a partition layout")
+    yield Lacks(EARLIER_LAYOUT)
+
+
+def _may_have_partitions(facts: Facts) -> bool:
+    """Returns whether there may be a partition table, which an ESP8266 has not."""
+    return "esp8266" not in (facts.image.family, facts.chip)
 
 
 def _flash_size(facts: Facts) -> Judgement:
     available = facts.declared.flash_bytes
     required = flash_bytes(facts.image.flash_size or "")
     if available is None:
-        yield Lacks("the size of the board's flash")
+        yield Lacks(FLASH_SIZE)
     elif required is None:
         yield Lacks("the flash size in the image's header")
     elif required > available:
@@ -96,7 +115,7 @@ def _ota_space(facts: Facts) -> Judgement:
     known = [facts.declared.ota_bytes, *(image.declared.ota_bytes for _, image in earlier)]
     space = next(filter(None, known), None)
     if space is None:
-        yield Lacks("the layout of the board's flash")
+        yield Lacks(FLASH_LAYOUT)
         return
     lacking = [
         (_needed(facts, image.size, image.core) - (image.declared.ota_bytes or space), version)

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from acpublish.release import names
-from acpublish.release.checks.facts import Check, Facts, Judgement, Lacks, Severity, error, warning
+from acpublish.release.checks.facts import (
+    BUILD_TYPE,
+    EARLIER_FLASH_MODE,
+    WORKING_TREE,
+    Check,
+    Facts,
+    Judgement,
+    Lacks,
+    Severity,
+    error,
+    warning,
+)
 from acpublish.release.decision import choose
 
 
@@ -12,7 +23,7 @@ def _dirty(facts: Facts) -> Judgement:
         yield Lacks("the channel")
     elif facts.channel == names.STABLE:
         if facts.declared.changed is None:
-            yield Lacks("whether the working tree has changes")
+            yield Lacks(WORKING_TREE)
         elif facts.declared.changed and not _is_published(facts):
             yield error(
                 "dirty",
@@ -32,7 +43,7 @@ def _is_published(facts: Facts) -> bool:
 
 def _debug_build(facts: Facts) -> Judgement:
     if facts.declared.debug is None:
-        yield Lacks("the type of the build")
+        yield Lacks(BUILD_TYPE)
     elif facts.declared.debug:
         yield warning(
             "debug-build",
@@ -49,27 +60,53 @@ def _version_order(facts: Facts) -> Judgement:
         yield Lacks("the product's releases so far")
         return
     target = choose(facts.releases, facts.board, facts.channel, facts.kind)
-    if target is None or target.release.version == facts.version:
+    if target is None or _keeps_channel(facts):
         return
     newest, version = target.release.version, facts.version
-    # Builds of one commit with different changes differ only in their build metadata, which
-    # orders nothing.
-    if version.precedence == newest.precedence and facts.channel == names.DEVELOPMENT:
+    if version.precedence > newest.precedence:
         return
-    if version.precedence <= newest.precedence:
+    problem = f"{version} is not higher than {newest}, the newest on {facts.channel}"
+    if version.precedence < newest.precedence and facts.channel != names.DEVELOPMENT:
+        yield error(
+            "version-order",
+            problem,
+            f"Raise the version, or use another channel, as for a backport: devices that run "
+            f"{newest} are not offered this one. To move {facts.channel} back anyway, add "
+            "--skip-check version-order=REASON (in PlatformIO: custom_ota_skip_checks).",
+        )
+    elif version.precedence < newest.precedence:
         yield warning(
             "version-order",
-            f"{version} is not higher than {newest}, the newest on {facts.channel}",
-            "Devices that run the higher version are not offered this one; use a separate channel "
-            "for a backport.",
+            problem,
+            "Devices that run the higher version are not offered this one.",
         )
+    elif facts.channel != names.DEVELOPMENT:
+        # Builds of one commit with different changes differ only in their build metadata, and in
+        # some schemes that is a fourth number: it orders nothing, so it cannot be an error.
+        yield warning(
+            "version-order",
+            problem,
+            "By SemVer, the part after + does not count: devices get whichever was published last.",
+        )
+
+
+def _keeps_channel(facts: Facts) -> bool:
+    """Returns whether the channel stays where it is, because the version is taken already.
+
+    The same bytes on the same channel change nothing, and different bytes are a conflict.
+    """
+    return any(
+        release.version == facts.version
+        and (image.sha256 != facts.image.sha256 or facts.channel in image.channels)
+        for release, image in facts.earlier()
+    )
 
 
 def _flash_mode(facts: Facts) -> Judgement:
     if not facts.gzip:
         return
     mode = facts.image.flash_mode
-    for release, image in facts.earlier():
+    for release, image in facts.before():
         if image.flash_mode is None:
             continue
         if image.flash_mode != mode:
@@ -81,7 +118,7 @@ def _flash_mode(facts: Facts) -> Judgement:
                 "build with the earlier mode, or publish the plain image.",
             )
         return
-    yield Lacks("an earlier release with a flash mode")
+    yield Lacks(EARLIER_FLASH_MODE)
 
 
 CHECKS = (
@@ -103,10 +140,13 @@ CHECKS = (
     ),
     Check(
         name="version-order",
-        severity=Severity.WARNING,
-        explanation="The version is higher than the newest on the channel. A device is not offered "
-        "a lower one than it runs. A backport is a good reason to publish one anyway. This check "
-        "needs version, board, channel and the releases so far.",
+        severity=Severity.ERROR,
+        explanation="The version is higher than the newest on the channel, for the board. A device "
+        "is not offered a lower one than it runs, and a new device would get the old release. On "
+        "dev, where builds of several branches meet, and for versions that differ only after "
+        "the +, it is a warning. Publishing again what the channel already has moves nothing, and "
+        "is always accepted. Publish a backport to its own channel. This check needs version, "
+        "board, channel and the releases so far.",
         judge=_version_order,
     ),
     Check(

@@ -172,6 +172,27 @@ class Facts(Coordinates):
             )
         )
 
+    def before(self) -> tuple[tuple[Release, ReleaseImage], ...]:
+        """Returns the board's images that were published before this one, the last first.
+
+        An image that is published again is compared with the same ones as the first time.
+        """
+        images = self.earlier()
+        for at, (release, _) in enumerate(images):
+            if release.version == self.version:
+                return images[at + 1 :]
+        return images
+
+
+#: Facts that a publish often lacks; what they are called in results.
+PARTITION_TABLE = "the partition table"
+FLASH_SIZE = "the size of the board's flash"
+FLASH_LAYOUT = "the layout of the board's flash"
+BOARD_CHIP = "the board's chip, or an earlier release for the board"
+WORKING_TREE = "whether the working tree has changes"
+BUILD_TYPE = "the type of the build"
+EARLIER_LAYOUT = "an earlier release with a partition layout"
+EARLIER_FLASH_MODE = "an earlier release with a flash mode"
 
 Judgement = Iterable["Finding | Lacks"]
 

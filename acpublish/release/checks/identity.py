@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from acpublish.release.checks.facts import Check, Facts, Judgement, Lacks, Severity, error, warning
+from acpublish.release.checks.facts import (
+    BOARD_CHIP,
+    Check,
+    Facts,
+    Judgement,
+    Lacks,
+    Severity,
+    error,
+    warning,
+)
 
 
 def _chip(facts: Facts) -> Judgement:
@@ -29,7 +38,7 @@ def _chip(facts: Facts) -> Judgement:
             )
             return
     if not facts.chip and not earlier:
-        yield Lacks("the board's chip, or an earlier release for the board")
+        yield Lacks(BOARD_CHIP)
 
 
 def _stamp(facts: Facts) -> Judgement:

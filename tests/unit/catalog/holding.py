@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from acpublish.catalog.contents import CatalogFiles, Directory, ReleaseFile
@@ -15,6 +16,9 @@ from acpublish.release.placement import Candidate
 from acpublish.release.submission import Receipt, Submission
 from acpublish.release.version import Version
 from tests.support import images
+
+#: For tests that publish versions in any order.
+ANY_ORDER = {"version-order": "published in any order"}
 
 
 @functools.lru_cache(maxsize=256)
@@ -35,6 +39,7 @@ def submission(
     channel: str = "stable",
     kind: ImageKind = "firmware",
     compress: bool = False,
+    skipped_checks: Mapping[str, str] | None = None,
 ) -> Submission:
     return Submission(
         product=names.product(product),
@@ -43,6 +48,7 @@ def submission(
         channel=names.channel(channel),
         kind=kind,
         compress=compress,
+        skipped_checks=skipped_checks or {},
     )
 
 
@@ -55,12 +61,20 @@ def put(
     channel: str = "stable",
     seed: int = 0,
     compress: bool = False,
+    skipped_checks: Mapping[str, str] | None = None,
 ) -> Receipt:
     if isinstance(catalog, Path):
         catalog = DirectoryCatalog(catalog)
     return catalog.put(
         candidate(image(version, product, seed)),
-        submission(version, product=product, board=board, channel=channel, compress=compress),
+        submission(
+            version,
+            product=product,
+            board=board,
+            channel=channel,
+            compress=compress,
+            skipped_checks=skipped_checks,
+        ),
     )
 
 
@@ -99,5 +113,6 @@ if __name__ == "__main__":
     # A writer among several: ROOT, what to call its versions, how many.
     writer = DirectoryCatalog(Path(sys.argv[1]))
     for number in range(int(sys.argv[3])):
-        put(writer, f"1.{number}.0-{sys.argv[2]}", board=f"b{sys.argv[2]}")
+        board = f"b{sys.argv[2]}"
+        put(writer, f"1.{number}.0-{sys.argv[2]}", board=board, skipped_checks=ANY_ORDER)
         put(writer, f"2.{number}.0", board=f"b{sys.argv[2]}")

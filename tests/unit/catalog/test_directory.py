@@ -22,7 +22,15 @@ from acpublish.release.manifest import Release
 from acpublish.release.submission import Outcome
 from tests.support import images
 from tests.support.users import SERVER, acting_as, folder_of, needs_root
-from tests.unit.catalog.holding import candidate, files_below, image, put, seen, submission
+from tests.unit.catalog.holding import (
+    ANY_ORDER,
+    candidate,
+    files_below,
+    image,
+    put,
+    seen,
+    submission,
+)
 
 VISIBLE = "lamp/lamp-1.0.0_d1.bin"
 
@@ -60,11 +68,30 @@ def test_another_channel_is_added_and_its_order_is_that_of_publishing(tmp_path: 
     catalog = DirectoryCatalog(tmp_path)
     put(catalog, "2.0.0")
     put(catalog, "1.0.0", channel="beta")
-    assert put(catalog, "1.0.0").outcome is Outcome.ADDED_TO_CHANNEL
+    before = seen(tmp_path)
+    with pytest.raises(CheckError, match=r"version-order: 1\.0\.0 is not higher than 2\.0\.0"):
+        put(catalog, "1.0.0")
+    assert seen(tmp_path) == before
+    receipt = put(catalog, "1.0.0", skipped_checks=ANY_ORDER)
+    assert (receipt.outcome, str(receipt.points_at)) == (Outcome.ADDED_TO_CHANNEL, "1.0.0")
     target = choose(catalog.releases("lamp"), "d1", "stable")
     assert target is not None
     assert str(target.release.version) == "1.0.0"
     assert dict(target.image.channels) == {"beta": 2, "stable": 3}
+
+
+def test_the_same_again_says_what_the_channel_points_at_and_moves_nothing(tmp_path: Path) -> None:
+    catalog = DirectoryCatalog(tmp_path)
+    assert str(put(catalog, "1.0.0").points_at) == "1.0.0"
+    assert str(put(catalog, "2.0.0").points_at) == "2.0.0"
+    before = seen(tmp_path)
+    again = put(catalog, "1.0.0")
+    assert (again.outcome, str(again.points_at)) == (Outcome.ALREADY_PUBLISHED, "2.0.0")
+    assert again.warnings == ()
+    assert seen(tmp_path) == before
+    # Each board and each channel has its own order.
+    assert str(put(catalog, "1.0.0", board="d2").points_at) == "1.0.0"
+    assert str(put(catalog, "1.0.0", channel="beta").points_at) == "1.0.0"
 
 
 def test_other_bytes_are_refused_and_change_nothing(tmp_path: Path) -> None:
@@ -372,7 +399,9 @@ class TestSeveralWriters:
         catalog = DirectoryCatalog(tmp_path)
         versions = [f"1.{number}.0" for number in range(8)]
         with ThreadPoolExecutor(8) as pool:
-            receipts = list(pool.map(lambda version: put(catalog, version), versions))
+            receipts = list(
+                pool.map(lambda version: put(catalog, version, channel="dev"), versions)
+            )
         assert {receipt.outcome for receipt in receipts} == {Outcome.PUBLISHED}
         (orders,) = {tuple(sorted(orders_of(catalog)))}
         assert orders == tuple(range(1, 9))

@@ -17,8 +17,8 @@ def test_each_check_has_its_line(acpublish: CommandLine, firmware: Path) -> None
     lines = {line[13:].split()[0]: line for line in said.out.splitlines()}
     assert set(lines) == {one.name for one in CHECKS}
     assert lines["stamp"].split() == ["ok", "stamp"]
-    assert lines["slot"].startswith("not checked  slot")
-    assert "lacks the partition table" in lines["slot"]
+    assert lines["flash-size"].startswith("not checked  flash-size")
+    assert "lacks the size of the board's flash" in lines["flash-size"]
 
 
 def test_an_error_is_told_and_is_the_status(acpublish: CommandLine, tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_earlier_releases_are_looked_up(
     acpublish("publish", firmware, *where, "--version", "1.1.0")
     said = acpublish("check", firmware, *where, "--version", "1.0.0", "--json")
     found = {one["check"]: one["result"] for one in said.json()}
-    assert (said.status, found["version-order"], found["chip"]) == (0, "warning", "ok")
+    assert (said.status, found["version-order"], found["chip"]) == (7, "error", "ok")
 
 
 def test_a_check_is_switched_off(

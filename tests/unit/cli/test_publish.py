@@ -64,6 +64,7 @@ def test_json_is_the_receipt(acpublish: CommandLine, firmware: Path, catalog: Pa
         "version": "1.2.3",
         "board": "d1_mini",
         "channel": "stable",
+        "points_at": "1.2.3",
         "kind": "firmware",
         "file": FILE,
         "size": len(published),
@@ -75,7 +76,7 @@ def test_json_is_the_receipt(acpublish: CommandLine, firmware: Path, catalog: Pa
         "not_checked": said.json()["not_checked"],
         "plan": None,
     }
-    assert said.json()["not_checked"]["slot"] == "the partition table"
+    assert said.json()["not_checked"]["flash-size"] == "the size of the board's flash"
     assert "stamp" not in said.json()["not_checked"]
 
 
@@ -114,6 +115,72 @@ def test_the_same_again_is_a_success(acpublish: CommandLine, firmware: Path, cat
     assert "already published" in said.out
     said = acpublish("publish", firmware, "--to", catalog, *NAMES, "--json")
     assert said.json()["outcome"] == "already published"
+
+
+def test_an_older_release_again_says_what_the_channel_points_at(
+    acpublish: CommandLine, firmware: Path, catalog: Path
+) -> None:
+    words = ("publish", firmware, "--to", catalog, "--product", "lamp", "--board", "d1")
+    for version in ("1.0.0", "2.0.0"):
+        acpublish(*words, "--version", version)
+    said = acpublish(*words, "--version", "1.0.0")
+    line = "lamp 1.0.0 for d1 (stable): already published; stable points at 2.0.0"
+    assert (said.status, said.err, said.out.splitlines()[0]) == (0, "", line)
+    document = acpublish(*words, "--version", "1.0.0", "--json").json()
+    assert (document["outcome"], document["points_at"]) == ("already published", "2.0.0")
+    planned = acpublish(*words, "--version", "1.0.0", "--dry-run", "--json").json()
+    assert (planned["plan"]["after"], planned["points_at"]) == ("2.0.0", "2.0.0")
+
+
+def test_what_is_given_is_checked(
+    acpublish: CommandLine, firmware: Path, catalog: Path, tmp_path: Path
+) -> None:
+    firmware.write_bytes(images.esp32_image("esp32c3"))
+    (tmp_path / "table.csv").write_text("ota_0, app, ota_0, 0x10000, 1M\n")
+    words = ("publish", firmware, "--to", catalog, "--product", "lamp", "--board", "c3")
+    (line,) = (
+        line
+        for line in acpublish(*words, "--version", "1.0.0").out.splitlines()
+        if line.startswith("not checked: ")
+    )
+    assert "chip (add --chip CHIP); slot, partition-layout (add --partitions FILE); " in line
+    said = acpublish(
+        *words, "--version", "1.1.0", "--chip", "esp32c3", "--partitions", tmp_path / "table.csv"
+    )
+    assert (said.status, "--chip" in said.out, "--partitions" in said.out) == (0, False, False)
+    assert "partition-layout (known from the next release on)" in said.out
+
+
+def test_warnings_are_shown_for_what_is_published_already(
+    acpublish: CommandLine, firmware: Path, catalog: Path, tmp_path: Path
+) -> None:
+    firmware.write_bytes(images.esp32_image("esp32c3"))
+    table = tmp_path / "table.csv"
+    words = ("publish", firmware, "--to", catalog, "--product", "lamp", "--board", "c3")
+    for version, size in (("1.0.0", "1M"), ("1.1.0", "2M")):
+        table.write_text(f"ota_0, app, ota_0, 0x10000, {size}\n")
+        said = acpublish(*words, "--version", version, "--partitions", table)
+    again = acpublish(*words, "--version", "1.1.0", "--partitions", table)
+    assert "already published" in again.out
+    assert again.err == said.err
+    assert "partition-layout: the partition layout differs from that of lamp 1.0.0" in again.err
+
+
+def test_a_lower_version_needs_a_reason(
+    acpublish: CommandLine, firmware: Path, catalog: Path
+) -> None:
+    words = ("publish", firmware, "--to", catalog, "--product", "lamp", "--board", "d1")
+    acpublish(*words, "--version", "2.0.0")
+    lower = (*words, "--version", "1.0.0")
+    refused = acpublish(*lower)
+    assert refused.status == 7
+    assert "version-order: 1.0.0 is not higher than 2.0.0, the newest on stable" in refused.error()
+    assert "--skip-check version-order=REASON" in refused.error()
+    assert acpublish(*lower, "--channel", "legacy").status == 0
+    # The release is there, but that would still move the channel back.
+    assert acpublish(*lower).status == 7
+    said = acpublish(*lower, "--skip-check", "version-order=2.0.0 was a mistake", "--json")
+    assert (said.status, said.json()["points_at"]) == (0, "1.0.0")
 
 
 def test_other_bytes_are_a_conflict_with_both_digests(

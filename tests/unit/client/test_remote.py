@@ -20,6 +20,7 @@ from acpublish.errors import (
     ManifestError,
     RefusedError,
     SettingsError,
+    TransferError,
     UnreachableError,
     VerificationError,
 )
@@ -89,6 +90,23 @@ def test_an_upload_and_its_receipt() -> None:
     assert receipt.file == RECEIPT["file"]
     assert receipt.url == f"{server.url}/{RECEIPT['file']}"
     assert receipt.warnings == ("it is unstamped",)
+
+
+@pytest.mark.parametrize(("points_at", "version"), [("2.0.0", "2.0.0"), (None, "None")])
+def test_what_the_channel_points_at(points_at: str | None, version: str) -> None:
+    receipt = json.dumps({**RECEIPT, "points_at": points_at})
+    with scripted(json_answer(receipt)) as server:
+        assert str(catalog(server.url).upload(IMAGE, SUBMISSION).points_at) == version
+
+
+@pytest.mark.parametrize("points_at", ["newest", 2, ["2.0.0"], "9" * 5000])
+def test_a_channel_that_points_at_no_version_is_no_receipt(points_at: object) -> None:
+    receipt = json.dumps({**RECEIPT, "points_at": points_at})
+    with (
+        scripted(json_answer(receipt)) as server,
+        pytest.raises(TransferError, match="other than a receipt"),
+    ):
+        catalog(server.url).upload(IMAGE, SUBMISSION)
 
 
 def test_where_to_look_is_the_clients_own_address() -> None:
@@ -294,7 +312,9 @@ class TestPut:
         with scripted(NOTHING_YET, NO_KEYS, json_answer(json.dumps(receipt))) as server:
             published = catalog(server.url).put(candidate, SUBMISSION)
         assert published.warnings == (ours, "theirs")
-        assert published.not_checked["slot"] == "the partition table"
+        assert published.not_checked["flash-size"] == "the size of the board's flash"
+        # A server of an earlier version does not say what the channel points at.
+        assert published.points_at == SUBMISSION.version
         assert server.requests[2].endswith(candidate.data)
 
     def test_without_a_token_nothing_is_asked(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,13 @@ import pytest
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import NotAnImageError, StampError
 from acpublish.image.reader import read
+from acpublish.image.stamper import stamp
 from acpublish.pio import uploading
 from acpublish.pio.run_state import Hook
 from acpublish.pio.uploading import publish, rewrite, stamp_built
+from acpublish.release.placement import Candidate
 from acpublish.release.submission import Outcome
+from acpublish.release.version import Version
 from tests.support import images
 from tests.unit.pio.projects import environment, hook_of, read_project
 
@@ -113,3 +117,21 @@ def test_an_image_is_written_only_if_its_bytes_changed(tmp_path: Path) -> None:
     assert not path.exists()
     rewrite(path, b"old", b"new")
     assert path.read_bytes() == b"new"
+
+
+def test_an_older_release_again_says_what_the_channel_points_at(
+    hook: Hook, image: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish(hook, image)
+    later = image.with_name("later.bin")
+    later.write_bytes(images.esp8266_image(seed=1))
+    submission = publish(hook, image).submission
+    newer = replace(submission, version=Version.parse("2.0.0"))
+    candidate = Candidate.of(stamp(later.read_bytes(), "lamp", "2.0.0"))
+    DirectoryCatalog(Path(hook.plan().options.destination.to)).put(candidate, newer)
+    capsys.readouterr()
+
+    publish(hook, image)
+
+    line = "lamp 1.0.0 for d1_mini (stable): already published; stable points at 2.0.0"
+    assert line in capsys.readouterr().out.splitlines()

@@ -127,6 +127,12 @@ def test_what_is_older_than_what_is_offered_goes_to_the_archive_for_its_board_al
     list(carry_out(plan_import(folder, options(catalog), catalog), catalog))
     expected = {"1.0.0": [ARCHIVE], "1.1.0": [ARCHIVE], "1.2.0": ["stable"]}
     assert channels(catalog) == expected
+    archived, stable = (
+        {key for release in catalog.releases("lamp") for image in release.images
+         if channel in image.channels for key in image.skipped_checks}
+        for channel in (ARCHIVE, "stable")
+    )  # fmt: skip
+    assert ("version-order" in archived, "version-order" in stable) == (True, False)
     other = options(catalog, board=names.board("nodemcu"))
     planned = plan_import(folder, other, catalog)
     assert {one.publication.submission.channel for one in planned if one.publication} == {"stable"}

@@ -172,6 +172,30 @@ class TestOnBuild:
         assert version_of(publish(tmp_path, built(2), on_build=True)) == "1.0.1-dev.2"
         assert (on(tmp_path, "stable"), on(tmp_path, "dev")) == ("1.0.0", "1.0.1-dev.2")
 
+    def test_a_version_lower_than_the_channels_becomes_a_development_version(
+        self, tmp_path: Path
+    ) -> None:
+        publish(tmp_path, built(), "2.0.0", on_build=True)
+        # A build of an old commit must neither fail nor move the devices' channel back.
+        old = publish(tmp_path, built(1), "1.0.0", on_build=True)
+        assert (version_of(old), old.channel) == ("1.0.1-dev.1", "dev")
+        assert old.note == "stable has a higher version than 1.0.0, so this build is 1.0.1-dev.1"
+        assert (on(tmp_path, "stable"), on(tmp_path, "dev")) == ("2.0.0", "1.0.1-dev.1")
+        # On dev builds of several branches meet, so a lower one is only a warning.
+        publish(tmp_path, built(2), "2.0.0", on_build=True)
+        lower = publish(tmp_path, built(3), "1.0.0", on_build=True)
+        assert (version_of(lower), str(lower.points_at)) == ("1.0.1-dev.2", "1.0.1-dev.2")
+        assert any(warning.startswith("version-order: ") for warning in lower.warnings)
+
+    def test_a_taken_version_is_one_below_a_higher_release_too(self, tmp_path: Path) -> None:
+        for version in ("1.0.0", "2.0.0"):
+            publish(tmp_path, built(), version, on_build=True)
+        taken = publish(tmp_path, built(1), "1.0.0", on_build=True)
+        assert "already published with different bytes" in taken.note
+        again = publish(tmp_path, built(), "1.0.0", on_build=True)
+        assert (again.outcome, again.note) == (Outcome.ALREADY_PUBLISHED, "")
+        assert (str(again.version), str(again.points_at)) == ("1.0.0", "2.0.0")
+
     def test_the_same_build_gets_no_second_version(self, tmp_path: Path) -> None:
         publish(tmp_path, built(), on_build=True)
         publish(tmp_path, built(1), on_build=True)

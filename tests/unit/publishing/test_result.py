@@ -9,8 +9,9 @@ import pytest
 
 from acpublish.image.reader import read
 from acpublish.keys import create_key
-from acpublish.publishing.result import Plan, Publication, describe, outcome
+from acpublish.publishing.result import Plan, Publication, describe, not_checked, outcome
 from acpublish.release import names
+from acpublish.release.checks import facts
 from acpublish.release.manifest import Release
 from acpublish.release.placement import place
 from acpublish.release.signatures import signed
@@ -70,6 +71,28 @@ def test_one_line_on_what_happened(of: Outcome, done: str, planned: str) -> None
     assert describe(publication(of)) == f"lamp 1.0.0 for d1 (stable): {done}"
     assert describe(publication(of, dry_run=True)) == f"lamp 1.0.0 for d1 (stable): {planned}"
     assert outcome(publication(of)) == of.value
+
+
+def test_an_older_release_again_says_what_the_channel_points_at() -> None:
+    again = publication(Outcome.ALREADY_PUBLISHED)
+    assert again.points_at is None
+    for version, end in (("1.0.0", ""), ("2.0.0", "; stable points at 2.0.0")):
+        receipt = replace(again.receipt, points_at=Version.parse(version))
+        line = f"lamp 1.0.0 for d1 (stable): already published{end}"
+        assert describe(replace(again, receipt=receipt)) == line
+
+
+def test_what_was_not_checked_says_what_it_needs() -> None:
+    lacks = {
+        "chip": facts.BOARD_CHIP, "slot": facts.PARTITION_TABLE, "newer": "the moon",
+        "partition-layout": facts.PARTITION_TABLE,
+    }  # fmt: skip
+    done = publication()
+    assert not_checked(replace(done, receipt=replace(done.receipt, not_checked=lacks))) == (
+        "chip (add --chip CHIP); slot, partition-layout (add --partitions FILE); "
+        "newer (lacks the moon)"
+    )
+    assert not_checked(replace(done, receipt=replace(done.receipt, not_checked={}))) == ""
 
 
 class TestPlan:

@@ -167,7 +167,7 @@ class TestPrepare:
         assert (receipt.size, receipt.sha256) == (self.LOOSE.image.size, self.LOOSE.image.sha256)
         assert receipt.compressed == Compressed.of(prepared.gzip)
         assert receipt.compressed == prepared.placement.image.compressed
-        assert receipt.not_checked["slot"] == "the partition table"
+        assert receipt.not_checked["flash-size"] == "the size of the board's flash"
 
     def test_an_error_stops_it_before_the_gzip_is_made(
         self, monkeypatch: pytest.MonkeyPatch

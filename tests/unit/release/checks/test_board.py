@@ -108,6 +108,27 @@ def test_another_layout_than_the_last_release_had() -> None:
     assert unknown.lacks == "an earlier release with a partition layout"
 
 
+def test_a_release_that_is_published_again_is_compared_with_the_one_before_it() -> None:
+    """Otherwise the second publish would hide a warning that the first one gave."""
+    before = with_layout("b" * 64)
+    itself, later = with_layout("a" * 64, "1.0.0"), with_layout("c" * 64, "1.1.0")
+    for order, made in enumerate((before, itself, later)):
+        made.images[0].channels["stable"] = order  # type: ignore[index]
+    given = facts(Declared(layout="a" * 64), (before, itself, later))
+    (finding,) = result("partition-layout", given).findings
+    assert "differs from that of lamp 0.9.0" in finding.problem
+
+
+def test_an_esp8266_has_no_partition_table_that_could_be_missing() -> None:
+    esp8266 = read(images.esp8266_image())
+    filesystem = read(images.littlefs())
+    for name in ("slot", "partition-layout"):
+        assert result(name, replace(facts(Declared()), image=esp8266)).outcome == "ok"
+        of_disk = replace(facts(Declared()), image=filesystem, kind="filesystem")
+        assert result(name, of_disk).outcome == "not checked"
+        assert result(name, replace(of_disk, chip="esp8266")).outcome == "ok"
+
+
 def test_more_flash_in_the_header_than_on_the_board() -> None:
     assert IMAGE.flash_size == "4MB"
     (found,) = result("flash-size", facts(Declared(flash_bytes=2 * 1024 * 1024))).findings

@@ -71,21 +71,47 @@ def test_a_debug_build() -> None:
 
 
 @pytest.mark.parametrize(
-    ("held", "version", "channel", "warns"),
+    ("newest", "version", "channel", "severities"),
     [
-        ("1.1.0", "1.0.0", "stable", True),
-        ("1.0.0+b", "1.0.0+a", "stable", True),
-        ("1.0.0+b", "1.0.0+a", "dev", False),
-        ("1.0.0", "1.0.0", "stable", False),
-        ("0.9.0", "1.0.0", "stable", False),
-        ("1.0.0-rc.1", "1.0.0", "stable", False),
-        ("1.0.0", "1.0.0-rc.1", "stable", True),
+        ("1.1.0", "1.0.0", "stable", [Severity.ERROR]),
+        ("1.1.0", "1.0.0", "beta", [Severity.ERROR]),
+        ("1.0.0", "1.0.0-rc.1", "stable", [Severity.ERROR]),
+        ("1.1.0", "1.0.0", "dev", [Severity.WARNING]),
+        ("1.0.0+b", "1.0.0+a", "stable", [Severity.WARNING]),
+        ("1.0.0+b", "1.0.0+a", "dev", []),
+        ("1.0.0", "1.0.0", "stable", []),
+        ("0.9.0", "1.0.0", "stable", []),
+        ("1.0.0-rc.1", "1.0.0", "stable", []),
     ],
 )
-def test_a_version_that_is_not_higher(held: str, version: str, channel: str, warns: bool) -> None:
-    before = (release(held, channels={channel: 1}),)
-    found = result("version-order", facts(None, before, version=version, channel=channel)).findings
-    assert [one.severity for one in found] == [Severity.WARNING] * warns
+def test_a_version_that_is_not_higher(
+    newest: str, version: str, channel: str, severities: list[Severity]
+) -> None:
+    before = (release(newest, channels={channel: 1}),)
+    checked = result("version-order", facts(None, before, version=version, channel=channel))
+    assert [finding.severity for finding in checked.findings] == severities
+
+
+def lower(channels: dict[str, int], *, same_bytes: bool) -> Result:
+    """Checks 1.0.0, which is published already, on a channel that points at 1.1.0."""
+    old = release("1.0.0", channels=channels)
+    sha256 = IMAGE.sha256 if same_bytes else "0" * 64
+    old = replace(old, images=tuple(replace(image, sha256=sha256) for image in old.images))
+    return result("version-order", facts(None, (old, release("1.1.0", channels={"stable": 2}))))
+
+
+def test_the_same_again_moves_nothing_and_is_no_matter_of_order() -> None:
+    assert lower({"stable": 1}, same_bytes=True).outcome == "ok"
+    # It would move the channel back, even though the release is there already.
+    assert lower({"beta": 1}, same_bytes=True).outcome == "error"
+    # Different bytes are a conflict, which has its own error.
+    assert lower({"stable": 1}, same_bytes=False).outcome == "ok"
+
+
+def test_the_order_can_be_switched_off_with_a_reason() -> None:
+    before = (release("1.1.0", channels={"stable": 1}),)
+    skipped = replace(facts(None, before), skipped={"version-order": "1.1.0 was a mistake"})
+    assert result("version-order", skipped).outcome == "skipped"
 
 
 def test_the_order_on_another_channel_does_not_matter() -> None:

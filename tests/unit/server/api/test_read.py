@@ -37,7 +37,7 @@ def test_releases_are_in_the_order_of_their_versions(catalog: Path) -> None:
     image = catalog.parent / "image.bin"
     for seed, version in enumerate(("1.10.0", "1.2.0")):
         image.write_bytes(esp32_image(seed=seed + 5))
-        acpublish.publish(image, to=catalog, product="lamp", version=version, board="c3")
+        acpublish.publish(image, to=catalog, product="lamp", version=version, board=f"c{seed}")
     status, shown = document(make(catalog), b"/lamp")
     assert (status, shown["product"]) == (200, "lamp")
     assert [release["version"] for release in shown["releases"]] == ["1.0.0", "1.2.0", "1.10.0"]
