@@ -26,7 +26,8 @@ LEVELS = ("critical", "fatal", "error", "warning", "warn", "info", "debug", "not
     "hosts",
     metavar="NAME",
     multiple=True,
-    help="Another name of the server, such as that of a proxy. May be repeated.",
+    help="Another name of the server, such as that of a proxy; https://NAME if clients reach it by "
+    "https. May be repeated.",
 )
 @click.option(
     "--catalog",

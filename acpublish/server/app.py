@@ -2,7 +2,7 @@
 
 ===========================  ====================================================================
 ``/_catalog``                the list of a directory, for AutoConnect and for clients
-``/update/<product>/<board>``  the newest image of a channel
+``/update/<product>/<board>``  the newest image of a channel, and ``.md5``, ``.sha256``, ``.json``
 ``/api/v1/...``              publishing, and what is published, as JSON
 everything else              a file of the catalog, or its ``.md5`` or ``.sha256``
 ===========================  ====================================================================
@@ -66,11 +66,12 @@ def create_app(
     images = ImageSender(files, options.cache_bytes)
     counts, memory = DeviceCounts(catalog.has_board), DeviceMemory()
     check_ins = CheckIns([counts, memory, *listeners])
+    own_hosts = OwnHosts(options.hosts, options.bind)
     return Application(
         listing=Listing(files, locations, answers),
-        updates=Updates(catalog, locations, images, check_ins, memory),
+        updates=Updates(catalog, locations, images, check_ins, memory, own_hosts),
         api=create_api(catalog, tokens, counts, options.upload_bytes, answers),
-        guard=HostGuard(OwnHosts(options.hosts, options.bind), tokens),
+        guard=HostGuard(own_hosts, tokens),
         log=log or AccessLog(None),
     )
 

@@ -14,7 +14,9 @@ shows more than AutoConnect's original server would, or changes something, is gi
 A request to publish is refused for its token and not for its host: it changes nothing without a
 valid token, and ``--host`` would not help whoever sent a wrong one.
 
-Devices, files and ``/_catalog`` are never checked.
+Devices, files and ``/_catalog`` are never checked. Where a response contains a URL of the server,
+that has one of the same names or an IP address as well (:meth:`OwnHosts.url_for`), namely the one
+by which this client reached the server, and no cache may give it to another client.
 """
 
 from __future__ import annotations
@@ -37,6 +39,9 @@ PUBLISHING_METHOD = "PUT"
 _MAX_NAME = 253
 _BRACKETS = re.compile(r"\[([0-9a-f:.]+)(?:%[^\]]*)?\](?::[0-9]*)?\Z")
 _NAME = re.compile(r"([a-z0-9._-]+)(?::[0-9]*)?\Z")
+_PORT = re.compile(r":([0-9]*)\Z")
+_PORT_DIGITS = 5
+_HTTPS = "https://"
 
 
 def host_of(value: str) -> str | None:
@@ -76,7 +81,14 @@ class OwnHosts:
             SettingsError: One of the hosts is neither a name nor an address.
         """
         self._machine = machine_names()
-        self._hosts = {"localhost", *map(_checked, hosts)}
+        self._hosts = {"localhost"}
+        #: Those that clients reach by https, through a proxy.
+        self._secure: set[str] = set()
+        for text in hosts:
+            host = _checked(text.removeprefix(_HTTPS))
+            self._hosts.add(host)
+            if text.startswith(_HTTPS):
+                self._secure.add(host)
         if bind is not None:
             self._hosts.add(bind.lower())
 
@@ -84,12 +96,37 @@ class OwnHosts:
         """Returns whether a host, as :func:`host_of` returns it, may be one of this server."""
         return host in self._hosts or host in self._machine or _address(host) is not None
 
+    def url_for(self, request: Request) -> str | None:
+        """Returns the URL of the server's root, without a slash, as the client knows it.
+
+        Returns:
+            None if the request is for a name that is not one of this server.
+        """
+        given = request.header(b"host")
+        if given is None or not given.strip():
+            # An old client without a Host; it did reach the address that it is connected to.
+            return _url("http", *request.server) if request.server else None
+        text = given.decode("latin-1").strip()
+        host, match = host_of(text), _PORT.search(text)
+        port = match[1] if match else ""
+        if host is None or not self.has(host) or len(port) > _PORT_DIGITS:
+            return None
+        scheme = "https" if host in self._secure else "http"
+        return _url(scheme, host, int(port) if port else None)
+
+
+def _url(scheme: str, host: str, port: int | None) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{shown}" if port is None else f"{scheme}://{shown}:{port}"
+
 
 def _checked(text: str) -> str:
     host = _address(text) or host_of(text)
     if host is None:
         raise SettingsError(
-            f"{text!a} is not a host", hint="Use only the name, as in --host updates.example.com."
+            f"{text!a} is not a host",
+            hint="Use only the name, as in --host updates.example.com, or the name after https:// "
+            "if clients reach it by https.",
         )
     return host
 

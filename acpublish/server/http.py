@@ -67,6 +67,7 @@ class Request:
         self.headers: list[tuple[bytes, bytes]] = scope["headers"]
         self.connection: Connection | None = scope.get(CONNECTION_KEY)
         self._client = scope.get("client")
+        self._server = scope.get("server")
         self._report: Report | None = None
         self.note = ""
 
@@ -74,6 +75,11 @@ class Request:
     def address(self) -> str | None:
         """The IP address that the client connects from."""
         return self._client[0] if self._client else None
+
+    @property
+    def server(self) -> tuple[str, int] | None:
+        """The IP address and the port of the server that the client is connected to."""
+        return self._server if self._server and self._server[1] else None
 
     @property
     def report(self) -> Report:

@@ -1,13 +1,18 @@
-"""The headers of image responses, and the part of an image that a client requests.
+"""The headers of image responses, and which part of an image a client requests, on what condition.
 
 1. The head stays under 500 bytes, so that a device's first segment never ends just after it.
 2. A part has no digests: they would be over different bytes.
+3. The ETag is the SHA-256 of the whole representation: a gzip has its own. So whoever knows the
+   digest of an image, as from its update manifest, can require exactly these bytes.
+4. Conditions are judged in the order of RFC 9110, section 13.2.2. The decision about an updater
+   comes before them, so If-None-Match counts only for other clients.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from typing import Literal
 from urllib.parse import quote
 
 from acpublish.server.http import Headers, Request
@@ -27,7 +32,7 @@ def image_headers(
         name: The file's name.
         size: The file's size, in bytes.
         md5: The MD5 of the file, if it is known.
-        sha256: The SHA-256 of the file, if it is known.
+        sha256: The SHA-256 of the file, if it is known; also its ETag.
     """
     needed: Headers = [
         (b"content-type", b"application/octet-stream"),
@@ -35,6 +40,8 @@ def image_headers(
     ]
     if md5:
         needed.append((b"x-md5", md5.encode()))
+    if sha256:
+        needed.append((b"etag", etag(sha256)))
     digest = [(b"x-sha256", sha256.encode())] if sha256 else []
     ranges = [(b"accept-ranges", b"bytes")]
     full, plain = _dispositions(name)
@@ -43,6 +50,38 @@ def image_headers(
         if head_bytes(headers) < MAX_IMAGE_HEADER_BYTES:
             return headers
     return [*needed, (b"content-disposition", b"attachment"), *digest]
+
+
+def etag(sha256: str) -> bytes:
+    """Returns the strong ETag of the bytes that have a digest."""
+    return b'"%s"' % sha256.encode()
+
+
+def unmet_condition(request: Request, sha256: str | None) -> Literal[304, 412] | None:
+    """Returns the status by which a request's condition ends it.
+
+    Args:
+        request: The request.
+        sha256: The SHA-256 of what would be sent, if it is known.
+
+    Returns:
+        None if the file may be sent.
+    """
+    tag = etag(sha256) if sha256 else b""
+    for key, value in request.headers:
+        if key == b"if-match" and not _matches(value, tag):
+            return 412
+    for key, value in request.headers:
+        # In a weak comparison, the mark of a weak tag does not count.
+        if key == b"if-none-match" and _matches(value.replace(b"W/", b""), tag):
+            return None if request.report.updater else 304
+    return None
+
+
+def _matches(value: bytes, tag: bytes) -> bool:
+    # Our tags contain no comma, so the parts of one that does cannot be equal to one of them.
+    tags = [part.strip() for part in value.split(b",")]
+    return tags == [b"*"] or (tag != b"" and tag in tags)
 
 
 def head_bytes(headers: Headers) -> int:
@@ -60,31 +99,43 @@ def _dispositions(name: str) -> tuple[bytes, bytes]:
     return plain + b"; filename*=UTF-8''" + extended.encode(), plain
 
 
-def part_headers(first: int, size: int, file_bytes: int) -> Headers:
+def part_headers(first: int, size: int, file_bytes: int, sha256: str | None = None) -> Headers:
     """Returns the headers of a part.
 
     Args:
         first: The offset of its first byte.
         size: Its size, in bytes.
         file_bytes: The size of the whole file.
+        sha256: The SHA-256 of the whole file, if it is known.
     """
-    return [
+    headers = [
         (b"content-type", b"application/octet-stream"),
         (b"content-length", b"%d" % size),
         (b"content-range", b"bytes %d-%d/%d" % (first, first + size - 1, file_bytes)),
     ]
+    return [*headers, (b"etag", etag(sha256))] if sha256 else headers
 
 
-def requested_range(request: Request, file_bytes: int) -> tuple[int, int] | tuple[()] | None:
+def requested_range(
+    request: Request, file_bytes: int, sha256: str | None = None
+) -> tuple[int, int] | tuple[()] | None:
     """Returns the offset and the size of the one range that is requested.
+
+    Args:
+        request: The request.
+        file_bytes: The size of the whole file.
+        sha256: The SHA-256 of the whole file, if it is known.
 
     Returns:
         None for the whole file, which is also the response to several ranges, to one that is
-        malformed (RFC 9110, section 14.2), and to an If-Range, because there is no validator to
-        compare it with; an empty tuple for a range outside the file.
+        malformed (RFC 9110, section 14.2), and to one whose If-Range is not the file's ETag, such
+        as a date; an empty tuple for a range outside the file.
     """
     value = request.header(b"range")
-    if value is None or request.header(b"if-range") is not None:
+    if value is None:
+        return None
+    validator = request.header(b"if-range")
+    if validator is not None and (sha256 is None or validator.strip() != etag(sha256)):
         return None
     match = _RANGE.match(value.strip())
     if not match or match.groups() == (b"", b""):

@@ -4,6 +4,7 @@ Rules of the wire that devices depend on:
 
 1. An exact Content-Length, one ``x-MD5`` over the bytes that are sent, no Transfer-Encoding.
 2. 206 only for a Range, and without digests, because they would be over different bytes.
+3. An ETag with either, so that the parts of a download are parts of the same file.
 
 Nothing is raised once the first byte of a response has been sent.
 """
@@ -31,10 +32,12 @@ from acpublish.server import http
 from acpublish.server.cache import ByteCache
 from acpublish.server.http import CHUNK_BYTES, Headers, Request, Send, send_bytes, send_file
 from acpublish.server.image_headers import (
+    etag,
     head_bytes,
     image_headers,
     part_headers,
     requested_range,
+    unmet_condition,
 )
 from acpublish.wire import Family
 
@@ -256,12 +259,21 @@ class ImageSender:
         transfer.file_bytes, transfer.file_sha256 = served.size, served.sha256
         if served.size == 0 and request.report.updater:
             return await http.missing(send)
-        part = requested_range(request, served.size)
+        unmet = unmet_condition(request, served.sha256)
+        if unmet == 412:
+            request.note = "it is not the file that the client requires by If-Match"
+            return await http.text(send, 412, "The file has changed.")
+        if unmet == 304:
+            request.note = "the client has it already, by If-None-Match"
+            return await http.whole(
+                send, 304, [(b"etag", etag(served.sha256))] if served.sha256 else []
+            )
+        part = requested_range(request, served.size, served.sha256)
         if part is None:
             status, headers, first, size = 200, served.headers, 0, served.size
         elif part:
             first, size = part
-            status, headers = 206, part_headers(first, size, served.size)
+            status, headers = 206, part_headers(first, size, served.size, served.sha256)
         else:
             outside = [(b"content-range", b"bytes */%d" % served.size)]
             return await http.text(send, 416, "The range is outside the file.", outside)

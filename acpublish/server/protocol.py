@@ -27,6 +27,7 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from acpublish.server.response_head import DeviceCycle
 from acpublish.server.sockets import acknowledged_bytes
 
 #: How late a deadline may be noticed.
@@ -164,8 +165,8 @@ _NOT_VISIBLE = re.compile(rb"[^!-~]")
 
 def _plain(status: bytes, text: bytes) -> bytes:
     return (
-        b"HTTP/1.1 %s\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\n"
-        b"connection: close\r\n\r\n%s" % (status, len(text), text)
+        b"HTTP/1.1 %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n"
+        b"Connection: close\r\n\r\n%s" % (status, len(text), text)
     )
 
 
@@ -334,6 +335,14 @@ class DeviceProtocol(HttpToolsProtocol):
         scope = cast("dict[str, Any]", self.scope)
         scope[TARGET_KEY] = self._target
         scope[CONNECTION_KEY] = self._connection
+
+    def on_headers_complete(self) -> None:
+        """Makes the response to come write its own head."""
+        before = self.cycle
+        super().on_headers_complete()
+        if self.cycle is not before:
+            # The response has not begun, because its task runs only after this returns.
+            self.cycle.__class__ = DeviceCycle
 
     def on_message_complete(self) -> None:
         """Counts the messages that the parser has completed."""

@@ -6,39 +6,30 @@ Every request of an updater is reported as a check-in, and what became of an off
 
 from __future__ import annotations
 
+import json
 import logging
 import time
-from collections.abc import Hashable, Sequence
-from functools import lru_cache
-from urllib.parse import unquote_to_bytes
+from collections.abc import Sequence
 
-from acpublish.bounded import BoundedDict
 from acpublish.catalog.contents import LooseFile, ReleaseFile
 from acpublish.catalog.directory import DirectoryCatalog
-from acpublish.errors import AcpublishError
-from acpublish.release import names
-from acpublish.release.decision import (
-    Decision,
-    Target,
-    Verdict,
-    choose,
-    decide_file,
-    decide_update,
-    kind_wanted,
-)
-from acpublish.release.manifest import Release
-from acpublish.release.names import ImageKind
+from acpublish.errors import AcpublishError, NotFoundError
+from acpublish.release.decision import Decision, Verdict, decide_file
+from acpublish.release.update_manifest import update_manifest
 from acpublish.server import http
 from acpublish.server.cache import LocationCache
 from acpublish.server.checkins import CheckIn, CheckIns, Delivered
+from acpublish.server.decision_cache import DecisionCache
 from acpublish.server.device_memory import DeviceMemory
+from acpublish.server.hosts import OwnHosts
 from acpublish.server.http import Request, Send
 from acpublish.server.images import ImageSender, Served, Transfer
-from acpublish.wire import UPDATE_PREFIX, Mode, Report
+from acpublish.server.partial_downloads import PartialDownloads
+from acpublish.server.update_address import Form, UpdateAddress, update_address
+from acpublish.wire import Mode
 
 _log = logging.getLogger(__name__)
 
-_PREFIX = UPDATE_PREFIX.encode()
 _CHECKSUMS = ((b".md5", "md5"), (b".sha256", "sha256"))
 
 
@@ -52,6 +43,7 @@ class Updates:
         images: ImageSender,
         check_ins: CheckIns,
         memory: DeviceMemory,
+        hosts: OwnHosts,
     ) -> None:
         """Prepares to respond.
 
@@ -61,12 +53,15 @@ class Updates:
             images: Sends files.
             check_ins: Gets every check-in, and what became of each offer.
             memory: Knows what devices have received; it is one of the listeners.
+            hosts: The server's own names, for the URLs in update manifests.
         """
         self._catalog = catalog
         self._locations = locations
         self._images = images
         self._check_ins = check_ins
         self._memory = memory
+        self._hosts = hosts
+        self._partial = PartialDownloads()
         self._decisions = DecisionCache()
 
     async def file(self, request: Request, send: Send) -> int:
@@ -80,22 +75,27 @@ class Updates:
                     if target.endswith(suffix):
                         image = self._locations.locate(target[: -len(suffix)])
                         if isinstance(image, (ReleaseFile, LooseFile)):
-                            return await self._checksum(image, digest, send)
+                            return await self._checksum_of(image, digest, send)
         return await http.missing(send)
 
     async def automatic(self, request: Request, send: Send) -> int:
-        """Responds to ``/update/<product>/<board>[?channel=...]``.
+        """Responds to an address below ``/update/`` (:mod:`acpublish.server.update_address`).
 
         A folder of the catalog may also have that name, so what is not a product's is a file's.
         """
-        parts = _update_parts(request.path, request.query)
-        if parts is None:
+        address = update_address(request.path, request.query)
+        if address is None:
+            return await self._file_instead(request, send, "it is not /update/PRODUCT/BOARD")
+        if not address.literal and await self._is_file(request.target):
             return await self.file(request, send)
-        product, board, channel = parts
+        product, channel = address.product, address.channel
+        board, form = self._reading(address)
         releases = self._catalog.releases(product)
         decision = self._decisions.decide(request.report, releases, product, board, channel)
         if decision.verdict is Verdict.NOTHING and not self._catalog.owns(product):
-            return await self.file(request, send)
+            return await self._file_instead(request, send, f"there is no product {product}")
+        if form is not Form.IMAGE:
+            return await self._about(request, decision, product, board, form, send)
         if decision.verdict is Verdict.OFFER and request.report.updater:
             decision = self._memory.reconsider(
                 decision, request.report, request.address, releases, time.time()
@@ -104,11 +104,83 @@ class Updates:
         if decision.verdict is Verdict.UP_TO_DATE:
             return await http.not_modified(send)
         if decision.release is None or decision.image is None:
-            return await _without_image(decision, send)
+            return await self._nothing(request, decision, product, board, send)
         forms = [self._images.of_release(decision.release, decision.image)]
         if decision.compressed is not None:
             forms.insert(0, self._images.of_compressed(decision.image, decision.compressed))
+        if not request.report.updater and self._partial.mixes(
+            request, product, board, channel, forms[0].sha256
+        ):
+            request.note = "the download began with another release"
+            outside = [(b"content-range", b"bytes */%d" % forms[0].size)]
+            line = "Another release was published meanwhile. Start the download again."
+            return await http.text(send, 416, line, outside)
         return await self._respond(request, decision, check_in, forms, send)
+
+    def _reading(self, address: UpdateAddress) -> tuple[str, Form]:
+        """Returns what an address asks for: of several readings, the first whose board there is."""
+        if len(address.readings) > 1:
+            for board, form in address.readings:
+                if self._catalog.has_board(address.product, board):
+                    return board, form
+        return address.readings[-1]
+
+    async def _is_file(self, target: bytes) -> bool:
+        location = self._locations.locate(target)
+        if not isinstance(location, (ReleaseFile, LooseFile)):
+            return False
+        try:
+            await self._served(location)
+        except NotFoundError:
+            return False
+        return True
+
+    async def _file_instead(self, request: Request, send: Send, reason: str) -> int:
+        """Responds with a file of the catalog's own folder ``update``; without one, logs why."""
+        status = await self.file(request, send)
+        if status == 404 and not request.note:
+            request.note = reason
+        return status
+
+    async def _nothing(
+        self, request: Request, decision: Decision, product: str, board: str, send: Send
+    ) -> int:
+        """Responds that there is no image, or that it is refused; logs why there is none."""
+        request.note = decision.reason
+        if not self._catalog.releases(product):
+            request.note = f"no release of {product} may be offered: each is unsigned or damaged"
+        elif not self._catalog.has_board(product, board):
+            request.note = f"{product} has no release for the board {board}"
+        return await _without_image(decision, send)
+
+    async def _about(
+        self,
+        request: Request,
+        decision: Decision,
+        product: str,
+        board: str,
+        form: Form,
+        send: Send,
+    ) -> int:
+        """Responds with a digest or the update manifest of the image that would be offered.
+
+        That is no check-in, because the device asks for the image afterwards.
+        """
+        release, image = decision.release, decision.image
+        if release is None or image is None:
+            return await self._nothing(request, decision, product, board, send)
+        request.note = f"{release.version}"
+        if form is not Form.MANIFEST:
+            digest = image.md5 if form is Form.MD5 else image.sha256
+            return await _checksum(digest, image.file, send)
+        base_url = self._hosts.url_for(request)
+        if base_url is None:
+            request.note += ", without a URL: the Host is not a name of this server; see --host"
+        body = json.dumps(update_manifest(release, image, base_url), separators=(",", ":"))
+        headers = http.length_and_type(body.encode(), b"application/json")
+        # The URL is the client's own, so a cache must not hand it to others.
+        headers.append((b"cache-control", b"no-store"))
+        return await http.whole(send, 200, headers, body.encode())
 
     async def _named(self, request: Request, location: ReleaseFile | LooseFile, send: Send) -> int:
         served = await self._served(location)
@@ -192,17 +264,19 @@ class Updates:
             return self._images.of_release(location.release, location.image)
         return await self._images.of_loose(location.path)
 
-    async def _checksum(self, location: ReleaseFile | LooseFile, digest: str, send: Send) -> int:
+    async def _checksum_of(self, location: ReleaseFile | LooseFile, digest: str, send: Send) -> int:
         served = await self._served(location)
-        if served.unmarked:
-            return await http.missing(send)
         value = served.md5 if digest == "md5" else served.sha256
-        if value is None:
+        if served.unmarked or value is None:
             return await http.missing(send)
-        # The format of md5sum and sha256sum, so that their --check can read it.
-        name = served.name.encode("utf-8", "replace").replace(b"\n", b"?")
-        body = value.encode() + b"  " + name + b"\n"
-        return await http.whole(send, 200, http.length_and_type(body, b"text/plain"), body)
+        return await _checksum(value, served.name, send)
+
+
+async def _checksum(digest: str, file: str, send: Send) -> int:
+    # The format of md5sum and sha256sum, so that their --check can read it.
+    name = file.encode("utf-8", "replace").replace(b"\n", b"?")
+    body = digest.encode() + b"  " + name + b"\n"
+    return await http.whole(send, 200, http.length_and_type(body, b"text/plain"), body)
 
 
 async def _version(served: Served, send: Send) -> int:
@@ -227,150 +301,3 @@ def _delivered(check_in: CheckIn, transfer: Transfer) -> Delivered:
         sent_bytes=transfer.sent_bytes,
         drained=transfer.drained,
     )
-
-
-_MAX_URLS = 1024
-
-
-@lru_cache(_MAX_URLS)
-def _update_parts(path: bytes, query: bytes) -> tuple[str, str, str] | None:
-    """Returns product, board and channel of an update URL; None if it is not one."""
-    parts = unquote_to_bytes(path[len(_PREFIX) :]).decode("latin-1").split("/")
-    parts.append(_channel(query))
-    if len(parts) != 3 or not all(map(names.is_name, parts)):
-        return None
-    product, board, channel = parts
-    return product, board, channel
-
-
-def _channel(query: bytes) -> str:
-    for part in query.split(b"&"):
-        key, _, value = part.partition(b"=")
-        if key == b"channel":
-            return unquote_to_bytes(value).decode("latin-1")
-    return names.STABLE
-
-
-_MAX_PRODUCTS = 1024
-#: For each product, because what strangers send must not push out another product's decisions.
-_MAX_DECISIONS = 1024
-#: For all products. A decision has less than 1.5 KB with its key, as names have at most 32
-#: characters and a version :data:`~acpublish.wire.MAX_REPORTED_BYTES`, so this is 12 MB at most.
-_MAX_DECISIONS_IN_ALL = 8192
-#: The decisions in all are counted only now and then, because that looks at every product.
-_COUNT_EVERY = 64
-
-
-class DecisionCache:
-    """Decisions about automatic updates: most devices of a fleet send the same report.
-
-    1. All that is remembered of a product belongs to one snapshot of its releases.
-    2. A device has one target (:meth:`_Snapshot.target`). What has none is not remembered.
-    3. A decision belongs to its target, and also depends on the report's family, mode, version and
-       digests, and on whether the client is an updater. So devices that send the same report and
-       have different targets get different decisions.
-    4. In an offer of firmware the device's flash and the space in it count as well. They would keep
-       up-to-date checks of one release apart, so such an offer is decided each time: a device that
-       gets an image can wait for this.
-    5. What a single device has received is not known here (:mod:`acpublish.server.device_memory`).
-    """
-
-    def __init__(self) -> None:
-        self._snapshots: BoundedDict[str, _Snapshot] = BoundedDict(_MAX_PRODUCTS)
-        self._added = 0
-
-    def decide(
-        self, report: Report, releases: tuple[Release, ...], product: str, board: str, channel: str
-    ) -> Decision:
-        """Does what :func:`~acpublish.release.decision.decide_update` does, from memory if it can.
-
-        Args:
-            report: What the device sent about itself.
-            releases: The current releases of the product; a change makes a different tuple.
-            product: The product.
-            board: The board in the URL.
-            channel: The channel in the URL.
-        """
-        snapshot = self._snapshots.get(product)
-        if snapshot is None or snapshot.releases is not releases:
-            snapshot = _Snapshot(releases)
-            if releases:
-                self._snapshots[product] = snapshot
-        device = (
-            report.family,
-            report.updater,
-            report.mode,
-            report.version,
-            report.sketch_md5,
-            report.sketch_sha256,
-        )
-        target = snapshot.target(report, board, channel)
-        # A target lives as long as its snapshot, so its id stands for it, at no cost of hashing.
-        key = (id(target), device)
-        decision = snapshot.decisions.get(key) if target is not None else None
-        if decision is None or _depends_on_space(decision, report):
-            relevant = snapshot.relevant(report)
-            decision = decide_update(report, relevant, target, board=board, channel=channel)
-            if target is not None and not _depends_on_space(decision, report):
-                snapshot.decisions[key] = decision
-                self._limit_all()
-        return decision
-
-    def _limit_all(self) -> None:
-        """Drops the decisions of the products with the most, if there are too many in all."""
-        self._added += 1
-        if self._added % _COUNT_EVERY:
-            return
-        decisions = [snapshot.decisions for snapshot in self._snapshots.values()]
-        while sum(map(len, decisions)) > _MAX_DECISIONS_IN_ALL:
-            max(decisions, key=len).clear()
-
-
-def _depends_on_space(decision: Decision, report: Report) -> bool:
-    if decision.verdict is not Verdict.OFFER or report.mode is not Mode.SKETCH:
-        return False
-    space = (report.free_space, report.sketch_size, report.chip_size)
-    return any(value is not None for value in space)
-
-
-class _Snapshot:
-    """What is remembered about a product while its releases stay the same."""
-
-    def __init__(self, releases: tuple[Release, ...]) -> None:
-        self.releases = releases
-        self.decisions: BoundedDict[Hashable, Decision] = BoundedDict(_MAX_DECISIONS)
-        #: None for what has not been chosen yet; strangers cannot add keys.
-        self._targets: dict[tuple[str, str, ImageKind], Target | None] = {
-            (image.board, channel, image.kind): None
-            for release in releases
-            for image in release.images
-            for channel in image.channels
-        }
-        #: The positions of the releases whose images have a digest.
-        self._by_digest: dict[str, list[int]] = {}
-        for position, release in enumerate(releases):
-            for image in release.images:
-                for digest in (*image.running.md5s, *image.running.sha256s):
-                    self._by_digest.setdefault(digest, []).append(position)
-        positions = range(len(releases))
-        highest = max(positions, key=lambda at: releases[at].version.precedence, default=None)
-        self._highest = () if highest is None else (highest,)
-
-    def relevant(self, report: Report) -> tuple[Release, ...]:
-        """Returns the releases that count for a device: those that it may run, and the highest.
-
-        Searching thousands of releases for each device would let forged ones stop the server.
-        """
-        digests = (report.sketch_md5 or "", report.sketch_sha256 or "")
-        positions = {at for digest in digests for at in self._by_digest.get(digest, ())}
-        return tuple(self.releases[at] for at in sorted(positions.union(self._highest)))
-
-    def target(self, report: Report, board: str, channel: str) -> Target | None:
-        """Returns what a device is to run: for every device, what its channel points at."""
-        key = (board, channel, kind_wanted(report))
-        if key not in self._targets:
-            return None
-        target = self._targets[key]
-        if target is None:
-            target = self._targets[key] = choose(self.releases, *key)
-        return target

@@ -17,10 +17,13 @@ from acpublish.redact import has_bare_password, redact, redact_broken, without_q
 from acpublish.release import names
 from acpublish.release.secrets import masked_macros, masked_option, masked_query
 from acpublish.release.version import Version
+from acpublish.server.hosts import OwnHosts
 from acpublish.server.http import Request
-from acpublish.server.image_headers import requested_range
+from acpublish.server.image_headers import requested_range, unmet_condition
 from acpublish.server.listing import _paths
+from acpublish.server.partial_downloads import PartialDownloads
 from acpublish.server.protocol import fix_request_line
+from acpublish.server.update_address import update_address
 from acpublish.wire import read_report
 
 FACTOR = 8
@@ -30,6 +33,7 @@ CHARACTERS = 1000
 #: Below this, the clock and the calls around it count for more than the text.
 SHORTEST_S = 30e-6
 RUNS = 3
+HOSTS = OwnHosts()
 
 
 def request(headers: list[tuple[bytes, bytes]], target: str = "/") -> Request:
@@ -52,6 +56,19 @@ def report(text: str) -> None:
 def range_of(text: str) -> None:
     requested_range(request([(b"range", text.encode())]), 1000)
     requested_range(request([(b"range", b"bytes=" + text.encode())]), 1000)
+    PartialDownloads().mixes(request([(b"range", text.encode())]), "p", "b", "c", "0" * 64)
+    for name in (b"if-match", b"if-none-match", b"if-range"):
+        unmet_condition(request([(name, text.encode())]), "0" * 64)
+
+
+def update(text: str) -> None:
+    update_address(b"/update/" + text.encode(), text.encode())
+    update_address(b"/update/a/b", b"channel=" + text.encode())
+
+
+def host(text: str) -> None:
+    HOSTS.url_for(request([(b"host", text.encode())]))
+    HOSTS.url_for(request([(b"host", b"localhost:" + text.encode())]))
 
 
 def paths(text: str) -> None:
@@ -81,6 +98,8 @@ READERS: dict[str, Callable[[str], object]] = {
     "request line": line,
     "report": report,
     "range": range_of,
+    "update address": update,
+    "host": host,
     "paths of a list": paths,
     "version": version,
     "name": name,

@@ -67,9 +67,7 @@ class Upload:
         except asyncio.CancelledError:
             if not self._gave_way:
                 raise
-            raise BusyError(
-                "the upload stalled, and another one needed its place", hint=_AGAIN
-            ) from None
+            raise self._stalled() from None
         finally:
             self._reading = None
 
@@ -78,11 +76,20 @@ class Upload:
 
         Args:
             size: Its size, in bytes.
+
+        Raises:
+            BusyError: The upload has lost its place.
         """
+        # Before Python 3.12, asyncio.wait_for swallows a cancellation if a part arrives with it.
+        if self._gave_way:
+            raise self._stalled()
         self._bytes += size
         if self._bytes >= STALL_BYTES:
             self._bytes = 0
             self.progress_at = time.monotonic()
+
+    def _stalled(self) -> BusyError:
+        return BusyError("the upload stalled, and another one needed its place", hint=_AGAIN)
 
     def give_way(self) -> bool:
         """Cuts the upload off if it is stalled; returns whether it was."""

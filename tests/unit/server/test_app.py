@@ -52,16 +52,16 @@ def test_listeners_hear_of_each_check_in(catalog: Path) -> None:
 def test_a_decision_is_remembered_until_a_release_is_new(
     catalog: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from acpublish.server import updates
+    from acpublish.server import decision_cache
 
     calls = []
-    decide = updates.decide_update
+    decide = decision_cache.decide_update
 
     def counted(*args: Any, **options: Any) -> Any:
         calls.append(args)
         return decide(*args, **options)
 
-    monkeypatch.setattr(updates, "decide_update", counted)
+    monkeypatch.setattr(decision_cache, "decide_update", counted)
     manifests = catalog / ".acpublish" / "releases" / "lamp"
     os.utime(manifests, (1_700_000_000, 1_700_000_000))
     app = make(catalog)
@@ -82,7 +82,7 @@ def test_a_decision_is_remembered_until_a_release_is_new(
 def test_space_counts_only_where_an_image_is_offered(
     catalog: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from acpublish.server import updates
+    from acpublish.server import decision_cache
 
     image = catalog.parent / "image.bin"
     image.write_bytes(esp8266_image(compressible=True))
@@ -92,13 +92,13 @@ def test_space_counts_only_where_an_image_is_offered(
     acpublish.publish(image, version="2.0.0", compress=True, **target)  # type: ignore[arg-type]
     new = read((catalog / "lamp/lamp-2.0.0_d1.bin").read_bytes()).md5
     calls = []
-    decide = updates.decide_update
+    decide = decision_cache.decide_update
 
     def counted(*args: Any, **options: Any) -> Any:
         calls.append(args)
         return decide(*args, **options)
 
-    monkeypatch.setattr(updates, "decide_update", counted)
+    monkeypatch.setattr(decision_cache, "decide_update", counted)
     os.utime(catalog / ".acpublish" / "releases" / "lamp", (1_700_000_000, 1_700_000_000))
     app = make(catalog)
 

@@ -17,7 +17,7 @@ from acpublish.server.accesslog import AccessLog
 from acpublish.server.app import create_app
 from acpublish.server.config import ServerOptions
 from acpublish.server.hosts import OwnHosts, host_of
-from acpublish.server.http import App
+from acpublish.server.http import App, Request
 from acpublish.server.sockets import own_address
 from acpublish.server.tokens import Tokens, create_token
 from tests.unit.server.in_memory import ask, lamp_catalog
@@ -183,7 +183,9 @@ def test_the_log_names_the_option(catalog: Path) -> None:
     assert "421 (proxy.example is not a name of this server; see --host)" in stream.getvalue()
 
 
-@pytest.mark.parametrize("text", ["http://updates.example.com", "a b", "", "*", "x/y", "[::1"])
+@pytest.mark.parametrize(
+    "text", ["http://updates.example.com", "https://", "https://a/b", "a b", "", "*", "x/y", "[::1"]
+)
 def test_what_is_no_host_is_a_settings_error(text: str) -> None:
     with pytest.raises(SettingsError, match="is not a host"):
         OwnHosts([text])
@@ -204,3 +206,31 @@ def test_what_is_no_host_is_a_settings_error(text: str) -> None:
 )
 def test_the_host_in_a_header(value: str, host: str | None) -> None:
     assert host_of(value) == host
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        (b"a.example", "http://a.example"),
+        (b"A.example.:8000", "http://a.example:8000"),
+        (b"a.example:", "http://a.example"),
+        (b"b.example:8443", "https://b.example:8443"),
+        (b"[2001:DB8::7]:80", "http://[2001:db8::7]:80"),
+        (b"", "http://192.0.2.1:8000"),
+        (b"c.example", None),
+        (b"a.example:123456", None),
+        (b"a.example/../c.example", None),
+        (b'a.example"<script>', None),
+    ],
+)
+def test_the_url_of_the_server(host: bytes, url: str | None) -> None:
+    hosts = OwnHosts(["a.example", "https://b.example", "2001:db8::7"])
+    scope = {"method": "GET", "acpublish.target": b"/", "headers": [(b"host", host)]}
+    assert hosts.url_for(Request({**scope, "server": ("192.0.2.1", 8000)})) == url
+    scope["headers"] = []
+    assert hosts.url_for(Request(scope)) is None
+
+
+def test_a_name_with_https_is_a_name_of_the_server(catalog: Path) -> None:
+    app = application(catalog, ["https://updates.example.com:8443"])
+    assert status(app, GUARDED[0], b"updates.example.com:8443") == 200

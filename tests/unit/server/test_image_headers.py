@@ -15,9 +15,11 @@ from acpublish.server.image_headers import (
     image_headers,
     part_headers,
     requested_range,
+    unmet_condition,
 )
 from acpublish.wire import MAX_IMAGE_HEADER_BYTES
 
+DIGEST = "0123456789abcdef" * 4
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/\0"), min_size=1)
 
 
@@ -45,7 +47,9 @@ def test_the_head_of_an_image_is_short(name: str, size: int) -> None:
     assert len(block(headers)) < MAX_IMAGE_HEADER_BYTES
     names = [key for key, _ in headers]
     assert len(names) == len(set(names))
-    assert {b"content-type", b"content-length", b"content-disposition", b"x-md5"} <= set(names)
+    assert {b"content-type", b"content-length", b"content-disposition", b"x-md5", b"etag"} <= set(
+        names
+    )
     assert all(value.isascii() and value.decode().isprintable() for _, value in headers)
 
 
@@ -64,13 +68,13 @@ def test_a_name_that_is_no_utf8_arrives_as_bytes() -> None:
 
 
 def test_without_digests_there_is_no_header_for_them() -> None:
-    assert {b"x-md5", b"x-sha256"}.isdisjoint(dict(image_headers("a.bin", 1)))
+    assert {b"x-md5", b"x-sha256", b"etag"}.isdisjoint(dict(image_headers("a.bin", 1)))
 
 
 def test_the_longest_name_that_is_published_keeps_its_digests() -> None:
     name = f"{'p' * 31}-{'1' * 31}_{'b' * 32}.fs.bin"
     headers = dict(image_headers(name, 2**31 - 1, "0" * 32, "0" * 64))
-    assert {b"x-md5", b"x-sha256"} <= set(headers)
+    assert {b"x-md5", b"x-sha256", b"etag"} <= set(headers)
     assert filename(list(headers.items())) == name
 
 
@@ -82,7 +86,7 @@ def test_the_size_of_a_head_is_what_uvicorn_writes() -> None:
 def requested(**headers: str) -> tuple[int, int] | tuple[()] | None:
     names = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
     scope = {"method": "GET", "acpublish.target": b"/a", "headers": list(names.items())}
-    return requested_range(Request(scope), 1000)
+    return requested_range(Request(scope), 1000, DIGEST)
 
 
 @pytest.mark.parametrize(
@@ -111,13 +115,67 @@ def test_without_a_range_the_whole_file_is_requested() -> None:
     assert requested() is None
 
 
-def test_an_if_range_gets_the_whole_file() -> None:
-    """RFC 9110, section 13.1.5: its validator cannot match, as the server sends none."""
-    assert requested(range="bytes=0-99", if_range='"etag"') is None
+@pytest.mark.parametrize(
+    ("validator", "part"),
+    [
+        (f'"{DIGEST}"', (0, 100)),
+        (f' "{DIGEST}" ', (0, 100)),
+        (f'W/"{DIGEST}"', None),
+        ('"other"', None),
+        ("Tue, 24 Nov 2026 04:16:23 GMT", None),
+        ("", None),
+    ],
+)
+def test_if_range(validator: str, part: tuple[int, int] | None) -> None:
+    """RFC 9110, section 13.1.5: compared strongly; without a match, the whole file."""
+    assert requested(range="bytes=0-99", if_range=validator) == part
+
+
+def test_without_a_digest_an_if_range_gets_the_whole_file() -> None:
+    scope = {"method": "GET", "acpublish.target": b"/a"}
+    scope["headers"] = [(b"range", b"bytes=0-9"), (b"if-range", b'""')]
+    assert requested_range(Request(scope), 1000) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "status"),
+    [
+        ("if-match", f'"{DIGEST}"', None),
+        ("if-match", f'"a,b" , "{DIGEST}"', None),
+        ("if-match", "*", None),
+        ("if-match", f'W/"{DIGEST}"', 412),
+        ("if-match", f'"{DIGEST}x"', 412),
+        ("if-match", "", 412),
+        ("if-none-match", f'"a", "{DIGEST}"', 304),
+        ("if-none-match", f'W/"{DIGEST}"', 304),
+        ("if-none-match", "*", 304),
+        ("if-none-match", '"other"', None),
+        ("if-none-match", f'*, "{DIGEST[:-1]}"', None),
+        ("if-none-match", "", None),
+    ],
+)
+def test_conditions(name: str, value: str, status: int | None) -> None:
+    headers = [(name.encode(), value.encode())]
+    scope = {"method": "GET", "acpublish.target": b"/a", "headers": headers}
+    assert unmet_condition(Request(scope), DIGEST) == status
+    # The first condition that fails decides.
+    headers.append((b"if-match", b'"other"'))
+    assert unmet_condition(Request(scope), DIGEST) == 412
+    headers[:] = [(name.encode(), value.encode()), (b"x-esp32-mode", b"sketch")]
+    assert unmet_condition(Request(scope), DIGEST) == (412 if status == 412 else None)
+
+
+@pytest.mark.parametrize(("name", "status"), [("if-match", 412), ("if-none-match", None)])
+def test_what_is_too_large_to_read_has_no_etag(name: str, status: int | None) -> None:
+    headers = [(name.encode(), b'""')]
+    scope = {"method": "GET", "acpublish.target": b"/a", "headers": headers}
+    assert unmet_condition(Request(scope), None) == status
 
 
 def test_the_headers_of_a_part() -> None:
-    headers = dict(part_headers(900, 100, 1000))
+    headers = dict(part_headers(900, 100, 1000, DIGEST))
+    assert headers[b"etag"] == f'"{DIGEST}"'.encode()
+    assert b"etag" not in dict(part_headers(900, 100, 1000))
     assert headers[b"content-range"] == b"bytes 900-999/1000"
     assert headers[b"content-length"] == b"100"
     assert b"x-md5" not in headers

@@ -155,3 +155,26 @@ def test_a_request_that_is_cancelled_is_not_taken_for_a_stall(clock: Clock) -> N
         assert sender.body.cancelled()
 
     run(main)
+
+
+def test_a_part_that_arrives_with_the_cancellation_does_not_save_the_upload(clock: Clock) -> None:
+    async def main() -> None:
+        places = Uploads()
+
+        async def read() -> bytes:
+            # As asyncio.wait_for before Python 3.12: the part wins, and the cancellation is lost.
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(60)
+            upload.note_progress(1)
+            return await asyncio.sleep(60, b"")
+
+        with contextlib.ExitStack() as stack:
+            upload = stack.enter_context(places.place("lamp"))
+            result = asyncio.ensure_future(upload.receive(read()))
+            await asyncio.sleep(0)
+            clock.now_s += 10 * STALL_S
+            assert upload.give_way()
+            with refused("another one needed its place"):
+                await result
+
+    run(main)

@@ -1,0 +1,53 @@
+"""Downloads in parts from an address whose content changes, by clients that do not notice.
+
+ESP-IDF's esp_https_ota can download an image in several requests, each for a range, and it can
+continue a download after a restart. It sends neither If-Range nor If-Match by itself. If a release
+is published in between, it would get parts of two images. So the server remembers with which image
+the last download of an address began, and refuses to continue it with another one. esp_https_ota
+then reports an error, and begins anew the next time.
+
+Several devices behind one address are not told apart. Who must be sure sends If-Match, or requests
+the file by its own name, which never changes.
+"""
+
+from __future__ import annotations
+
+import re
+
+from acpublish.bounded import SharedMemory
+from acpublish.server.http import Request
+
+#: About 300 bytes each. Whoever is forgotten may continue.
+_MAX_DOWNLOADS = 10_000
+_FROM_THE_MIDDLE = re.compile(rb"bytes=(?:-|0*[1-9])")
+_CONDITIONS = (b"if-range", b"if-match")
+
+
+class PartialDownloads:
+    """With which image the latest download of each client began."""
+
+    def __init__(self) -> None:
+        self._begun: SharedMemory[str] = SharedMemory(_MAX_DOWNLOADS)
+
+    def mixes(
+        self, request: Request, product: str, board: str, channel: str, sha256: str | None
+    ) -> bool:
+        """Returns whether a request would continue a download with another image.
+
+        Args:
+            request: The request; one for the beginning of the image is remembered.
+            product: The product.
+            board: The board.
+            channel: The channel.
+            sha256: What the address leads to now.
+        """
+        if request.address is None or sha256 is None:
+            return False
+        key = (request.address, board, channel)
+        value = request.header(b"range")
+        if value is None or not _FROM_THE_MIDDLE.match(value.strip()):
+            self._begun.put(product, key, sha256)
+            return False
+        if any(request.header(name) is not None for name in _CONDITIONS):
+            return False
+        return self._begun.get(product, key) not in (None, sha256)

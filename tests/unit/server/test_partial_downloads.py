@@ -1,0 +1,52 @@
+"""A download in parts is not continued with another image."""
+
+from __future__ import annotations
+
+from acpublish.server import partial_downloads
+from acpublish.server.http import Request
+from acpublish.server.partial_downloads import PartialDownloads
+
+OLD, NEW = "a" * 64, "b" * 64
+
+
+def mixes(
+    downloads: PartialDownloads,
+    sha256: str | None,
+    *headers: tuple[bytes, bytes],
+    address: str | None = "192.0.2.7",
+    board: str = "c3",
+) -> bool:
+    scope = {
+        "method": "GET",
+        "acpublish.target": b"/update/lamp/c3",
+        "headers": list(headers),
+        "client": (address, 1) if address else None,
+    }
+    return downloads.mixes(Request(scope), "lamp", board, "stable", sha256)
+
+
+def test_only_the_middle_of_another_image_is_refused() -> None:
+    downloads = PartialDownloads()
+    middle = (b"range", b"bytes=4096-8191")
+    assert not mixes(downloads, OLD, middle)
+    assert not mixes(downloads, OLD, (b"range", b"bytes=0-4095"))
+    assert not mixes(downloads, OLD, middle)
+    for value in (b"bytes=4096-8191", b"bytes=1-", b" bytes=-5", b"bytes=0004-5"):
+        assert mixes(downloads, NEW, (b"range", value))
+    assert not mixes(downloads, NEW, middle, address="192.0.2.8")
+    assert not mixes(downloads, NEW, middle, board="d1")
+    assert not mixes(downloads, NEW, middle, address=None)
+    assert not mixes(downloads, None, middle)
+    # What the client itself requires is judged elsewhere.
+    assert not mixes(downloads, NEW, middle, (b"if-range", b'"x"'))
+    assert not mixes(downloads, NEW, middle, (b"if-match", b'"x"'))
+    assert mixes(downloads, NEW, middle)
+    assert not mixes(downloads, NEW)
+    assert not mixes(downloads, NEW, middle)
+
+
+def test_strangers_fill_a_bounded_memory() -> None:
+    downloads = PartialDownloads()
+    for number in range(partial_downloads._MAX_DOWNLOADS + 100):
+        mixes(downloads, OLD, address=f"192.0.2.{number}")
+    assert len(downloads._begun) == partial_downloads._MAX_DOWNLOADS
