@@ -7,9 +7,9 @@ they were written here, so ``--undo`` removes no others; the script's entry goes
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,9 @@ from acpublish.platformio_ini.extra_script import (
 from acpublish.platformio_ini.files import read, read_if_there
 from acpublish.platformio_ini.reader import BuiltinReader
 from acpublish.publishing.git import git_state
+from acpublish.settings.layers import environment
+from acpublish.settings.same_devices import rivals_among, same_devices
+from acpublish.settings.values import Settings, files_of, settings_of_environments
 
 DEFAULT_TO = "~/firmware"
 _TO, _VERSION = "custom_ota_to", "custom_ota_version"
@@ -63,7 +66,7 @@ class ProjectChange:
 
 
 def project_change(
-    root: Path, to: str | None, version: str | None, *, elsewhere: Collection[str] = ()
+    root: Path, to: str | None, version: str | None, environ: Mapping[str, str]
 ) -> ProjectChange:
     """Determines what to write into a project; nothing is written yet.
 
@@ -71,7 +74,7 @@ def project_change(
         root: The folder that platformio.ini is in.
         to: A directory or the URL of a server; None for ``~/firmware``.
         version: The source of the version; None to choose one that the project has.
-        elsewhere: Which of ``to`` and ``version`` is set elsewhere; it is then not written.
+        environ: The environment variables; what they or a settings file set is not written.
 
     Raises:
         SettingsError: There is no project, or it cannot be read.
@@ -84,7 +87,9 @@ def project_change(
             f"{main} has no environment",
             hint="Add one, such as [env:d1_mini], with platform, board and framework.",
         )
-    files, notes, missing = [_script(root)], _same_board(project), []
+    files, notes, missing = [_script(root)], list[str](), []
+    settings = Settings(environment(environ), files=files_of(root, environ))
+    elsewhere = {name for name in ("to", "version") if settings.text(name)}
     if _is_missing(_TO, to, notes, elsewhere, project):
         to = to or DEFAULT_TO
         missing.append((_TO, f"{to}  {_OURS}"))
@@ -103,6 +108,7 @@ def project_change(
     written = BuiltinReader(root, texts={**project.texts, main: editor.text})
     written = with_script(root, written, notes, new=section if nowhere else None)
     _verify(root, project, written)
+    notes += _same_devices(root, written, environ)
     # platformio.ini comes last, because it refers to the other files.
     files += [
         FileChange(path=path, before=before, after=written.texts[path])
@@ -215,19 +221,16 @@ def _is_missing(
     return wanted is not None or option.removeprefix("custom_ota_") not in elsewhere
 
 
-def _same_board(project: BuiltinReader) -> list[str]:
+def _same_devices(root: Path, project: BuiltinReader, environ: Mapping[str, str]) -> list[str]:
     """Returns a note on environments that devices could not tell apart."""
-    boards = defaultdict(list)
-    for name in project.environments():
-        board = project.option(name, "custom_ota_board") or project.option(name, "board")
-        product = project.option(name, "custom_ota_product")
-        boards[board, product].append(name)
-    return [
-        f"{' and '.join(alike)} use the same board, {board}, but a product has only one image per "
-        f"board: add custom_ota_board = {board}-{alike[-1].lower()} to [env:{alike[-1]}]"
-        for (board, _), alike in boards.items()
-        if board and len(alike) > 1
-    ]
+    settings_of = settings_of_environments(project, environ, root)
+    options = {}
+    for name in project.device_environments():
+        # What is wrong with a setting is reported when it is used.
+        with contextlib.suppress(AcpublishError):
+            options[name] = settings_of(name).publish_options()
+    rivals = rivals_among(project, options)
+    return [f"{each.problem}. {each.hint}" for each in same_devices(options, rivals)]
 
 
 def _version_source(root: Path, wanted: str | None) -> tuple[str, FileChange]:

@@ -32,6 +32,12 @@ from typing import Any, Protocol
 
 from acpublish.platformio_ini.editor import SCRIPTS, entries_of
 from acpublish.platformio_ini.files import read, refuse_broken, unreadable
+from acpublish.platformio_ini.platformio_options import (
+    EXTENDED_BY_VARIABLE,
+    FOLDERS,
+    LISTS,
+    is_list,
+)
 
 _CONFIG, _EXCEPTIONS = "platformio.project.config", "platformio.exception"
 #: The sections and options that are being resolved, so a reference that leads back is noticed.
@@ -39,42 +45,8 @@ _Path = tuple[tuple[str, str], ...]
 
 _ENV = "env:"
 _REFERENCE = re.compile(r"\$\{(?:(?P<section>[^.{}()]+)\.)?(?P<option>[^}]+)\}")
-#: Options that have entries, with their defaults; a reference to one puts each entry on a separate
-#: line (``project/options.py``).
-_LISTS = {
-    **dict.fromkeys(("build_flags", "build_src_flags", "build_unflags", "upload_flags"), ""),
-    **dict.fromkeys(("lib_deps", "lib_ignore", "lib_extra_dirs", "platform_packages"), ""),
-    **dict.fromkeys(("extends", "extra_scripts", "framework", "monitor_filters", "targets"), ""),
-    **dict.fromkeys(("check_flags", "check_src_filters", "test_filter", "test_ignore"), ""),
-    **dict.fromkeys(("debug_init_cmds", "debug_extra_cmds", "debug_server"), ""),
-    "test_testing_command": "",
-    "build_src_filter": "+<*> -<.git/> -<.svn/>",
-    "check_severity": "low\nmedium\nhigh",
-    "check_tool": "cppcheck",
-    "debug_build_flags": "-Og\n-g2\n-ggdb2",
-    "debug_load_cmds": "load",
-}
-#: The lists of an environment that a variable adds to (``project/options.py``, ``sysenvvar``).
-_EXTENDED_BY_VARIABLE = (
-    *("build_flags", "build_src_flags", "build_unflags", "build_src_filter", "upload_flags"),
-    *("lib_extra_dirs", "extra_scripts"),
-)
 #: A platform of PlatformIO's registry, which has no folder and no URL: ``native@1.2.1``.
 _REGISTERED = re.compile(r"(?:[\w-]+/)?(?P<name>[\w-]+)\s*(?:@.*)?\Z")
-_PLATFORMIO_LISTS = frozenset({"default_envs", "extra_configs"})
-#: The defaults of the folders in the section ``[platformio]`` (``project/options.py``).
-_FOLDERS = {
-    "core_dir": "~/.platformio",
-    "globallib_dir": "${platformio.core_dir}/lib",
-    "platforms_dir": "${platformio.core_dir}/platforms",
-    "packages_dir": "${platformio.core_dir}/packages",
-    "cache_dir": "${platformio.core_dir}/.cache",
-    "workspace_dir": ".pio",
-    "build_dir": "${platformio.workspace_dir}/build",
-    "libdeps_dir": "${platformio.workspace_dir}/libdeps",
-    **{f"{name}_dir": name for name in ("include", "src", "lib", "data", "test", "boards")},
-    **{f"{name}_dir": name for name in ("monitor", "shared")},
-}
 
 
 class ProjectOptions(Protocol):
@@ -228,7 +200,7 @@ class BuiltinReader:
         """Returns the names of all options of an environment."""
         sections = self._chain(f"{_ENV}{environment}")
         names = [name for section in sections for name in self._parser.options(section)]
-        return list(dict.fromkeys([*names, *filter(self._variable_of, _EXTENDED_BY_VARIABLE)]))
+        return list(dict.fromkeys([*names, *filter(self._variable_of, EXTENDED_BY_VARIABLE)]))
 
     def option(self, environment: str, name: str) -> str | None:
         """Returns an option of an environment; None if nothing sets it.
@@ -336,7 +308,7 @@ class BuiltinReader:
         value = self._expanded(section, name, resolving)
         if value is None:
             return None
-        if _is_list(section, name):
+        if is_list(section, name):
             # As PlatformIO fills them in (``project/config.py``, ``_re_interpolation_handler``).
             return "\n".join(entries_of(value))
         if section == "platformio" and name.endswith("_dir") and not has_reference(value):
@@ -358,7 +330,7 @@ class BuiltinReader:
         elif provider is not None:
             value = self._raw(provider, name)
         else:
-            value = _LISTS.get(name) if _is_list(section, name) else None
+            value = LISTS.get(name) if is_list(section, name) else None
         if section.startswith("env") and (more := self._variable_of(name)):
             value = f"{value}\n{more}" if provider and value else more
         if value is None:
@@ -369,7 +341,7 @@ class BuiltinReader:
     def _variable_of(self, name: str) -> str:
         """Returns the variable that adds to an option of an environment; empty if none does."""
         variable = f"PLATFORMIO_{name.upper()}"
-        return self._environ.get(variable, "") if name in _EXTENDED_BY_VARIABLE else ""
+        return self._environ.get(variable, "") if name in EXTENDED_BY_VARIABLE else ""
 
     def _of_platformio(self, name: str, provider: str | None) -> str | None:
         variable = self._environ.get(f"PLATFORMIO_{name.upper()}")
@@ -377,7 +349,7 @@ class BuiltinReader:
             return variable
         if provider is not None:
             return self._raw(provider, name)
-        return self._project_folder.name if name == "name" else _FOLDERS.get(name)
+        return self._project_folder.name if name == "name" else FOLDERS.get(name)
 
     def _reference(self, match: re.Match[str], section: str, resolving: _Path) -> str:
         """Returns the value of a reference; the reference itself if it has none."""
@@ -408,11 +380,6 @@ class BuiltinReader:
             "PROJECT_HASH": lambda: f"{folder.name}-{_short_hash(str(folder))}",
             "UNIX_TIME": lambda: str(int(time.time())),
         }
-
-
-def _is_list(section: str, name: str) -> bool:
-    scope = section.partition(":")[0]
-    return name in {"platformio": _PLATFORMIO_LISTS, "env": _LISTS}.get(scope, ())
 
 
 def _short_hash(text: str) -> str:

@@ -42,7 +42,7 @@ def builds(project: dict[str, dict[str, Any]]) -> bool:
 def attempted(root: Path) -> tuple[ProjectChange | None, str]:
     """Returns what init would write, or its hint."""
     try:
-        return project_change(root, "catalog", "1.0.0"), ""
+        return project_change(root, "catalog", "1.0.0", {}), ""
     except SettingsError as fault:
         return None, fault.hint
 
@@ -100,7 +100,7 @@ def test_each_environment_gets_the_script_once_and_undo_gives_the_very_bytes(
             assert ours in ([OURS[0]], [OURS[1]]), (seed, name, change.notes)
             assert without_ours(options) == without_ours(before[name]), (seed, name)
         judged_count += 1
-        assert not project_change(root, "catalog", "1.0.0").files, seed
+        assert not project_change(root, "catalog", "1.0.0", {}).files, seed
         if not any(entry in text for text in layout.texts.values() for entry in OURS):
             apply(undo_change(root))
             assert texts(root) == written, seed

@@ -22,7 +22,7 @@ def initialized(root: Path, text: str) -> str:
     path = root / "platformio.ini"
     path.write_text(text, encoding="utf-8", newline="")
     before = scripts(path)
-    change = project_change(root, "~/firmware", "1.0.0")
+    change = project_change(root, "~/firmware", "1.0.0", {})
     (after,) = [one.after for one in change.files if one.path == path]
     assert after is not None
     path.write_text(after, encoding="utf-8", newline="")
@@ -96,7 +96,7 @@ def test_entries_that_would_be_broken_are_refused(tmp_path: Path, text: str) -> 
     path = tmp_path / "platformio.ini"
     path.write_text(text)
     with pytest.raises(SettingsError, match="within a line, which breaks") as refused:
-        project_change(tmp_path, "~/firmware", "1.0.0")
+        project_change(tmp_path, "~/firmware", "1.0.0", {})
     assert refused.value.hint.startswith("Write each entry of extra_scripts on a separate line")
     lines = text.replace("= ${env.extra_scripts}, c.py", "=\n  ${env.extra_scripts}\n  c.py")
     path.write_text(lines)
@@ -112,7 +112,7 @@ def test_an_entry_that_begins_alike_stays() -> None:
 
 def initialized_again(root: Path) -> str:
     (root / "acpublish_ota.py").write_text("# edited\n")
-    change = project_change(root, "~/firmware", "1.0.0")
+    change = project_change(root, "~/firmware", "1.0.0", {})
     assert not change.files
     return (root / "platformio.ini").read_bytes().decode()
 

@@ -223,32 +223,6 @@ def test_generated_projects_are_read_alike(
     assert refused > 20
 
 
-def test_lists_are_those_of_platformio() -> None:
-    options = pytest.importorskip("platformio.project.options").ProjectOptions
-    from acpublish.platformio_ini import reader
-
-    theirs = {
-        option.name: "\n".join(option.default)
-        if isinstance(option.default, list)
-        else option.default
-        for option in options.values()
-        if option.multiple and option.scope == "env"
-    }
-    assert {name: default or "" for name, default in theirs.items()} == reader._LISTS
-    folders = {
-        option.name
-        for option in options.values()
-        if option.scope == "platformio" and option.name.endswith("_dir")
-    }
-    extended = [
-        option.name
-        for option in options.values()
-        if option.multiple and option.scope == "env" and option.sysenvvar
-    ]
-    assert list(reader._EXTENDED_BY_VARIABLE) == extended
-    assert set(reader._FOLDERS) == folders - {"build_cache_dir"}
-
-
 @pytest.mark.parametrize("name", ["core_dir", "build_dir", "libdeps_dir", "lib_dir", "cache_dir"])
 @pytest.mark.parametrize("text", ["", "workspace_dir = ~/work\nlib_dir = ../libs\n"])
 def test_folders_of_platformio(

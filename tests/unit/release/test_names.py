@@ -88,3 +88,28 @@ def test_any_text_is_a_name_or_a_bad_one(text: str) -> None:
     assert names.is_name(text)
     assert ".." not in text
     assert "/" not in text
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("LOLIN-D32", "lolin-d32"),
+        ("a" * 32, "a" * 32),
+        ("adafruit_feather_esp32s3_reversetft_nopsram", "adafruit_feather_esp32s3-341e3a"),
+        ("my board", "my-board-517724"),
+        ("x.fs", "x.fs-471e3a"),
+        ("ä", "a-33e6d7"),
+        ("№№", "nono-e30096"),
+    ],
+)
+def test_a_board_name_of_any_text(text: str, name: str) -> None:
+    found = names.board_from(text)
+    assert found == names.board(found)
+    assert found == name
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_board_names_of_different_texts_differ(one: str, other: str) -> None:
+    assert names.board(names.board_from(one))
+    if one.lower() != other.lower():
+        assert names.board_from(one) != names.board_from(other)
