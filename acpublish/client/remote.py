@@ -136,10 +136,10 @@ class RemoteCatalog:
         self.need_token()
 
         def handle(response: Response) -> None:
-            if response.status != 400:
+            if response.status != 400 and not 200 <= response.status < 300:
                 raise_refusal(response, "a publish")
             document = json_body(response, "a publish", _MAX_SMALL_BYTES)
-            if not isinstance(document, dict) or "code" not in document:
+            if response.status != 400 or not isinstance(document, dict) or "code" not in document:
                 raise unexpected(self._address, "something other than an error")
 
         target = f"/api/v1/releases/{quote(product, '')}/0.0.0/none?kind=none"

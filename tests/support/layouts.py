@@ -112,3 +112,29 @@ class Layout:
         self._count += 1
         when = self._random.choice(["pre:", "post:", ""])
         return f"{when}{self._random.choice(['', 'tools/'])}s{self._count}.py"
+
+
+def many_environments(root: Path, count: int, files: int = 24) -> None:
+    """Writes a project of many environments in some dozens of files, like those of large projects.
+
+    Args:
+        root: The project's folder.
+        count: The number of environments. Two have the same board each.
+        files: The number of files in ``extra_configs``.
+    """
+    texts = {
+        "platformio.ini": "[platformio]\nextra_configs = variants/*/platformio.ini\n[env]\n"
+        "platform = espressif32\nextra_scripts =\n  pre:version.py\nbuild_flags = -DA\n"
+        "[esp32]\nextra_scripts =\n  ${env.extra_scripts}\n  pre:esp32.py\n"
+        "build_flags = ${env.build_flags} -DESP32\n[mid]\nextends = esp32\nlib_deps = a, b\n"
+    }
+    for number in range(count):
+        name = f"variants/v{number % files}/platformio.ini"
+        own = f"extra_scripts =\n  ${{mid.extra_scripts}}\n  v{number}.py\n" if number % 3 else ""
+        texts[name] = texts.get(name, "") + (
+            f"[env:e{number}]\nextends = mid\nboard = board{number // 2}\n{own}"
+            "build_flags = ${mid.build_flags} -DX\n"
+        )
+    for name, text in texts.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
