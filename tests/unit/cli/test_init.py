@@ -171,7 +171,7 @@ def test_environments_of_one_board_are_told(
 ) -> None:
     (project / "platformio.ini").write_text(f"{INI}[env:debug]\nboard = d1_mini\n")
     said = acpublish("init", "-d", project, "--to", tmp_path, "--yes")
-    assert "add custom_ota_board = d1_mini-debug to [env:debug]" in said.out
+    assert "set custom_ota_board = d1_mini-debug in [env:debug]" in said.out
 
 
 @pytest.mark.parametrize(
