@@ -57,7 +57,7 @@ lint: $(INSTALLED)
 	$(BIN)/lint-imports
 
 properties: $(INSTALLED)
-	$(BIN)/python -m pytest -n 2 --timeout 0 --hypothesis-profile campaign tests/properties
+	ACPUBLISH_TEST_LAYOUTS=1500 $(BIN)/python -m pytest -n 2 --timeout 0 --hypothesis-profile campaign tests/properties
 
 fuzz: $(INSTALLED)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group fuzz || \

@@ -25,8 +25,8 @@ from acpublish.output_files import write_file
 from acpublish.redact import redact
 from acpublish.release.secrets import masked_option
 from acpublish.settings import validators
-from acpublish.settings.layers import environment, flags
-from acpublish.settings.values import Settings, files_of
+from acpublish.settings.layers import flags
+from acpublish.settings.values import Settings
 
 
 @click.command("init")
@@ -78,9 +78,7 @@ def command(
         change = undo_change(project_dir)
     else:
         _check(to, version)
-        settings = Settings(environment(os.environ), files=files_of(project_dir, os.environ))
-        elsewhere = {name for name in ("to", "version") if settings.text(name)}
-        change = project_change(project_dir, to, version, elsewhere=elsewhere)
+        change = project_change(project_dir, to, version, os.environ)
     if not _apply(change, yes=yes):
         return exit_status.NO
     if not undo and arduino is None:

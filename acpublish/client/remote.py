@@ -126,6 +126,28 @@ class RemoteCatalog:
                 "PRODUCT' on the server, in its catalog's directory.",
             )
 
+    def try_token(self, product: str) -> None:
+        """Asks the server whether it accepts the token for a product; nothing is published.
+
+        The request is an upload without an image and of a kind that does not exist. A server
+        judges the token first, so the refusal of anything else means that it accepts the token.
+
+        Raises:
+            AuthenticationError: There is no token, or it does not allow this.
+            TransferError: The server cannot be reached, refuses, or sends something else.
+        """
+        self.need_token()
+
+        def handle(response: Response) -> None:
+            if response.status != 400 and not 200 <= response.status < 300:
+                raise_refusal(response, "a publish")
+            document = json_body(response, "a publish", _MAX_SMALL_BYTES)
+            if response.status != 400 or not isinstance(document, dict) or "code" not in document:
+                raise unexpected(self._address, "something other than an error")
+
+        target = f"/api/v1/releases/{quote(product, '')}/0.0.0/none?kind=none"
+        self._transport.exchange("PUT", target, handle)
+
     def url_of(self, file: str) -> str:
         """Returns a file's URL; a server behind a proxy does not know its own."""
         return f"{self._address.base}/{quote(file, safe='/+')}"

@@ -11,12 +11,20 @@ from pathlib import Path
 
 from acpublish.doctor.findings import Examination, Finding, error, not_checked, warning
 from acpublish.doctor.live_server import check_server
-from acpublish.errors import AcpublishError, AuthenticationError, SettingsError, reason_of
-from acpublish.publishing.destinations import open_catalog
-from acpublish.publishing.options import Destination
+from acpublish.errors import (
+    AcpublishError,
+    AuthenticationError,
+    SettingsError,
+    UnreachableError,
+    reason_of,
+)
+from acpublish.platformio_ini.reader import BuiltinReader, read_project
+from acpublish.publishing.destinations import open_catalog, try_token
+from acpublish.publishing.options import Destination, PublishOptions
 from acpublish.publishing.versions import resolve
 from acpublish.settings.layers import arguments
-from acpublish.settings.values import Settings, command_settings
+from acpublish.settings.same_devices import SameDevices, rivals_among, same_devices
+from acpublish.settings.values import Settings, command_settings, settings_of_environments
 
 #: Files that are usually in a repository.
 _SHARED = ("platformio.ini", "acpublish.toml", "pyproject.toml")
@@ -25,61 +33,106 @@ _TOKEN = re.compile(r"\bacp_[A-Za-z0-9_-]{40,64}")
 
 
 def check_destinations(
-    directory: Path, environments: Sequence[str], environ: Mapping[str, str]
+    directory: Path,
+    environ: Mapping[str, str],
+    project: BuiltinReader | None = None,
+    environments: Sequence[str] = (),
 ) -> list[Finding]:
     """Examines settings, versions and destinations.
 
     Args:
         directory: The project's.
-        environments: The environments of its platformio.ini; none if there is no such file.
         environ: The environment variables.
+        project: Its platformio.ini; None if there is no such file.
+        environments: The environments that publish.
     """
     examination = Examination()
     settings: dict[str, Settings] = {}
-    # The hint for a missing setting proposes a line in a file, not an argument of this function.
-    first = replace(arguments({}), proposed=False)
-    for name in environments or [""]:
-        try:
-            settings[name] = command_settings(
-                first, environ, directory, project_environment=name or None, defaults=True
-            )
-        except AcpublishError as fault:
-            examination.record("settings", "", [_error("settings", fault)])
+    try:
+        settings = dict(_settings(directory, environments, environ))
+    except AcpublishError as fault:
+        examination.record("settings", "", [_error("settings", fault)])
     if not environments and not any(each.text("to") for each in settings.values()):
         return examination.findings()
-    if environments:
-        _examine_settings(examination, directory, settings)
+    options: dict[str, PublishOptions] = {}
+    if project is not None:
+        options = _examine_settings(examination, directory, settings)
+        _examine_boards(examination, project, options)
     _examine_ignored(examination, directory, settings.values())
-    destinations = list(_destinations(settings.values()))
+    destinations = _destinations(settings.values())
     for destination in destinations:
-        _examine_destination(examination, destination)
+        products = {each.product for each in options.values() if each.destination == destination}
+        _examine_destination(examination, destination, sorted(products))
     servers = dict.fromkeys(each.to for each in destinations if each.is_server)
     return [*examination.findings(), *(finding for url in servers for finding in _server(url))]
 
 
+def _settings(
+    directory: Path, environments: Sequence[str], environ: Mapping[str, str]
+) -> Iterator[tuple[str, Settings]]:
+    if not environments:
+        # The hint for a missing setting proposes a line in a file, not an argument.
+        first = replace(arguments({}), proposed=False)
+        yield "", command_settings(first, environ, directory)
+        return
+    settings_of = settings_of_environments(read_project(directory, environ), environ, directory)
+    for name in environments:
+        yield name, settings_of(name)
+
+
 def _examine_settings(
     examination: Examination, directory: Path, settings: Mapping[str, Settings]
-) -> None:
+) -> dict[str, PublishOptions]:
+    """Returns what the environments publish whose settings are right."""
     faults, versions = dict[str, AcpublishError](), dict[str, AcpublishError]()
-    sources = set()
+    options = dict[str, PublishOptions]()
     for name, of_environment in settings.items():
         try:
-            of_environment.publish_options()
             of_environment.flag("on_build")
+            options[name] = of_environment.publish_options()
         except AcpublishError as fault:
             faults[name] = fault
-            continue
-        source = of_environment.version_source() or ""
-        try:
-            resolve(source, directory)
-        except AcpublishError as fault:
-            versions[name] = fault
-        sources.add(source)
+    sources = {each.version_source for each in options.values()}
+    # Each source is read once, however many environments have it.
+    broken = {source: _no_version(source, directory) for source in sources}
+    for name, each in options.items():
+        if (no_version := broken[each.version_source]) is not None:
+            versions[name] = no_version
     fine = "everything that a publish needs is set"
     examination.record("settings", fine, _faults("settings", faults, len(settings)))
     if sources:
         fine = f"the version is set to {', '.join(sorted(sources))}"
         examination.record("version", fine, _faults("version", versions, len(settings)))
+    return options
+
+
+def _no_version(source: str, directory: Path) -> AcpublishError | None:
+    try:
+        resolve(source, directory)
+    except AcpublishError as fault:
+        return fault
+    return None
+
+
+def _examine_boards(
+    examination: Examination,
+    project: BuiltinReader,
+    options: Mapping[str, PublishOptions],
+) -> None:
+    if not options:
+        return
+    rivals = rivals_among(project, options)
+    problems = [
+        error("boards", f"{each.problem}; {_refused(each)}", each.hint)
+        for each in same_devices(options, rivals)
+    ]
+    examination.record("boards", "each environment publishes to its own devices", problems)
+
+
+def _refused(environments: SameDevices) -> str:
+    if environments.refused == environments.environments:
+        return "each publish is refused"
+    return f"a publish of {', '.join(environments.refused)} is refused"
 
 
 def _faults(name: str, faults: Mapping[str, AcpublishError], count: int) -> Iterator[Finding]:
@@ -119,27 +172,26 @@ def _written_tokens(directory: Path) -> Iterator[Finding]:
                 )
 
 
-def _destinations(settings: Iterable[Settings]) -> Iterator[Destination]:
-    seen = set()
+def _destinations(settings: Iterable[Settings]) -> list[Destination]:
+    destinations: dict[Destination, None] = {}
     for each in settings:
-        try:
-            destination = each.destination()
-        except AcpublishError:
-            # It is reported as a missing setting.
-            continue
-        if destination.to not in seen:
-            seen.add(destination.to)
-            yield destination
+        # An error is reported as a missing setting.
+        with contextlib.suppress(AcpublishError):
+            destinations[each.destination()] = None
+    return list(destinations)
 
 
-def _examine_destination(examination: Examination, destination: Destination) -> None:
+def _examine_destination(
+    examination: Examination, destination: Destination, products: Sequence[str]
+) -> None:
     fine = f"{destination.to} is ready to publish to"
-    if examination.record("destination", fine, _unusable(destination)) and destination.state:
+    problems = _unusable(destination, products)
+    if examination.record("destination", fine, problems) and destination.state:
         fine = f"the state folder is writable ({destination.state})"
         examination.record("state", fine, _no_state(destination.state))
 
 
-def _unusable(destination: Destination) -> Iterator[Finding]:
+def _unusable(destination: Destination, products: Sequence[str]) -> Iterator[Finding]:
     try:
         open_catalog(destination, publishing=True)
     except AuthenticationError as fault:
@@ -148,12 +200,26 @@ def _unusable(destination: Destination) -> Iterator[Finding]:
     except AcpublishError as fault:
         yield _error("destination", fault)
     else:
+        yield from _refusals(destination, products)
         if not destination.is_server and not _writable(Path(destination.to)):
             yield error(
                 "destination",
                 f"the catalog {destination.to} is not writable",
                 "Make its directory writable for the user who builds.",
             )
+
+
+def _refusals(destination: Destination, products: Sequence[str]) -> Iterator[Finding]:
+    """Tries the token of a server; nothing is published."""
+    for product in products if destination.is_server else ():
+        try:
+            try_token(destination, product)
+        except UnreachableError as fault:
+            # It is the same for each product.
+            yield _error("destination", fault)
+            return
+        except AcpublishError as fault:
+            yield _error("destination", fault)
 
 
 def _no_state(state: Path) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -29,8 +30,10 @@ def hooks_of(directory: Path, project: BuiltinReader) -> dict[str, list[str]]:
         directory: The project's.
         project: Its platformio.ini.
     """
+    # Many environments have the same scripts, which are read once.
+    is_hook = functools.cache(functools.partial(_is_hook, directory))
     return {
-        name: [entry for entry in project.scripts(name) if _is_hook(directory, path_of(entry))]
+        name: [entry for entry in project.scripts(name) if is_hook(path_of(entry))]
         for name in project.device_environments()
     }
 

@@ -17,7 +17,13 @@ from dataclasses import replace
 
 from acpublish.doctor.findings import Examination, Finding, error, warning
 from acpublish.doctor.probe import Probe, Reply
-from acpublish.doctor.response_headers import check_clock, check_digest, check_framing, check_size
+from acpublish.doctor.response_headers import (
+    check_body,
+    check_clock,
+    check_digest,
+    check_framing,
+    check_size,
+)
 from acpublish.emulator.autoconnect import CatalogPage
 from acpublish.emulator.connection import Endpoint, parse_url
 from acpublish.emulator.profile import UpdateResult
@@ -122,6 +128,10 @@ _FRAMING_CHECKS = {
 
 
 def _list_problems(reply: Reply, page: CatalogPage | None) -> Iterator[Finding]:
+    problems = list(check_body("catalog", _LIST, reply.answer)) if reply.answer and page else []
+    if problems:
+        yield from problems
+        return
     if reply.status in (401, 403):
         yield error(
             "catalog",
@@ -140,6 +150,13 @@ def _list_problems(reply: Reply, page: CatalogPage | None) -> Iterator[Finding]:
             f"an entry in the list takes more than the {ENTRY_DOCUMENT_BYTES} bytes that a device "
             "has for it, so AutoConnect offers nothing",
             "Shorten file names to 100 bytes, or use acpublish serve, which shortens the list.",
+        )
+    elif reply.answer and not reply.answer.received.rstrip().endswith(b"]"):
+        yield error(
+            "catalog",
+            f"{_LIST} is truncated: it ends without a ], so a device misses entries",
+            "Serve the list with acpublish serve. In the proxy, turn off anything that changes or "
+            "caches lists (nginx: proxy_cache off;).",
         )
     elif page.caption.startswith("Invalid"):
         yield error(
@@ -169,7 +186,11 @@ def _examine_images(examination: Examination, listed: list[tuple[Probe, bytes]])
 def _examine_image(examination: Examination, probe: Probe, name: bytes) -> bytes:
     reply = probe.update(b"/" + name, whole=True)
     sound = reply.answer is None or examination.add(check_framing(_IMAGE, reply.answer))
-    if reply.answer and reply.body:
+    if sound and reply.answer:
+        sound = examination.add(
+            check_body("image", f"{_IMAGE} for {_FAMILIES[probe.chip]}", reply.answer)
+        )
+    if sound and reply.answer and reply.body:
         fine = "the headers of images are short"
         examination.record("headers", fine, check_size(reply.answer))
         fine = "images are sent with their x-MD5"

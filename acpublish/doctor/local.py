@@ -28,7 +28,7 @@ def _project(directory: Path, environ: Mapping[str, str]) -> list[Finding]:
     if not os.path.isfile(directory / "platformio.ini"):  # noqa: PTH113 - it never raises an error
         hint = "Run this in the folder of a PlatformIO project."
         missing = not_checked("project", "there is no platformio.ini in this folder", hint)
-        return [missing, *check_destinations(directory, [], environ)]
+        return [missing, *check_destinations(directory, environ)]
     try:
         project = BuiltinReader(directory, environ=environ)
         if not project.device_environments():
@@ -39,5 +39,5 @@ def _project(directory: Path, environ: Mapping[str, str]) -> list[Finding]:
         return [error("project", fault.problem, fault.hint)]
     published = [name for name, entries in hooks.items() if entries]
     if published:
-        findings += check_destinations(directory, published, environ)
+        findings += check_destinations(directory, environ, project, published)
     return findings

@@ -16,6 +16,7 @@ from acpublish.wire import MAX_IMAGE_BYTES, NO_MAC, Family
 #: The largest flash there is, so findings never depend on the free space of a device.
 _CHIP_BYTES = 16 * 1024 * 1024
 _STALL_S = 10.0
+_LIST_STALL_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,7 @@ class Probe:
             chip_size=_CHIP_BYTES,
             free_space=MAX_IMAGE_BYTES,
             stall_s=_STALL_S,
+            catalog_timeout_s=_LIST_STALL_S,
             user=endpoint.user,
             password=endpoint.password,
         )

@@ -1,4 +1,4 @@
-"""The rules for response headers: what an updater needs from them. Nothing is sent.
+"""The rules for responses: what an updater needs from headers and body. Nothing is sent.
 
 Sources: ``ESP8266httpUpdate.cpp`` and ``HTTPUpdate.cpp`` (``handleUpdate``),
 ``AutoConnectUpdate.cpp``.
@@ -54,6 +54,41 @@ def check_framing(what: str, answer: DeviceResponse) -> Iterator[Finding]:
         )
     elif answer.size < 0:
         yield error("length", f"{what} is sent without a Content-Length", _KEEP_LENGTH)
+
+
+def check_body(name: str, what: str, answer: DeviceResponse) -> Iterator[Finding]:
+    """Finds a body that is not what was requested, or not all of it.
+
+    Args:
+        name: The name of the check.
+        what: What was requested, as the subject of a sentence.
+        answer: The response, with its body read.
+    """
+    if answer.status != 200:
+        return
+    count, size = len(answer.received), answer.size
+    html = answer.header("Content-Type").lower().startswith(("text/html", "application/xhtml"))
+    if html or answer.received.lstrip()[:1] == b"<":
+        yield error(
+            name,
+            f"{what} is a web page, such as the login page of a proxy or of a guest network",
+            "Let devices through without a login, because they cannot fill in a form; and check "
+            "the URL.",
+        )
+    elif count < size and answer.stalled:
+        yield error(
+            name,
+            f"{what} stalls: nothing follows the first {count} of {size} bytes",
+            "Look at the server's log, and at its disk and network. In a proxy, turn off limits of "
+            "the rate (nginx: no limit_rate).",
+        )
+    elif count < size:
+        yield error(
+            name,
+            f"{what} is truncated: the connection ends after {count} of {size} bytes",
+            "Look at the logs of the server and of a proxy in front of it (nginx: error_log), and "
+            "raise its limits of time and size.",
+        )
 
 
 def _redirected(what: str, answer: DeviceResponse) -> Finding:

@@ -73,6 +73,8 @@ class DeviceResponse:
         size: Content-Length, -1 if there is none.
         head_bytes: The size of the head.
         in_first_segment: How many bytes of the body arrived in the head's last segment.
+        received: The bytes of the body that were read last.
+        stalled: Whether that ended because nothing more arrived, and not with the connection.
     """
 
     def __init__(self, link: socket.socket, segment_bytes: int) -> None:
@@ -84,6 +86,8 @@ class DeviceResponse:
         self.size = -1
         self.head_bytes = 0
         self.in_first_segment = 0
+        self.received = b""
+        self.stalled = False
 
     def header(self, name: str) -> str:
         """Returns a header; repeated values are joined, as in the C++ code."""
@@ -153,12 +157,14 @@ class DeviceResponse:
         while len(body) < count:
             try:
                 part = self._link.recv(min(count - len(body), 64 * 1024))
-            except OSError:
+            except OSError as fault:
+                self.stalled = isinstance(fault, TimeoutError)
                 break
             if not part:
                 break
             body += part
-        return bytes(body)
+        self.received = bytes(body)
+        return self.received
 
     def _receive(self, late: str) -> bytes:
         try:

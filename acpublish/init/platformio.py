@@ -7,20 +7,29 @@ they were written here, so ``--undo`` removes no others; the script's entry goes
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from acpublish.errors import AcpublishError, SettingsError
-from acpublish.init.scripts import with_script
+from acpublish.init.scripts import is_editable, other_scripts, with_script, without_script
 from acpublish.input_files import expanded
 from acpublish.platformio_ini.editor import SCRIPTS, IniEditor
-from acpublish.platformio_ini.extra_script import ENTRY, SCRIPT, is_unedited, packaged_script
+from acpublish.platformio_ini.extra_script import (
+    ENTRY,
+    SCRIPT,
+    is_script,
+    is_unedited,
+    packaged_script,
+)
 from acpublish.platformio_ini.files import read, read_if_there
 from acpublish.platformio_ini.reader import BuiltinReader
 from acpublish.publishing.git import git_state
+from acpublish.settings.layers import environment
+from acpublish.settings.same_devices import rivals_among, same_devices
+from acpublish.settings.values import Settings, files_of, settings_of_environments
 
 DEFAULT_TO = "~/firmware"
 _TO, _VERSION = "custom_ota_to", "custom_ota_version"
@@ -57,7 +66,7 @@ class ProjectChange:
 
 
 def project_change(
-    root: Path, to: str | None, version: str | None, *, elsewhere: Collection[str] = ()
+    root: Path, to: str | None, version: str | None, environ: Mapping[str, str]
 ) -> ProjectChange:
     """Determines what to write into a project; nothing is written yet.
 
@@ -65,20 +74,22 @@ def project_change(
         root: The folder that platformio.ini is in.
         to: A directory or the URL of a server; None for ``~/firmware``.
         version: The source of the version; None to choose one that the project has.
-        elsewhere: Which of ``to`` and ``version`` is set elsewhere; it is then not written.
+        environ: The environment variables; what they or a settings file set is not written.
 
     Raises:
         SettingsError: There is no project, or it cannot be read.
     """
-    before = read(root / "platformio.ini")
-    project = BuiltinReader(root, before)
+    main = root / "platformio.ini"
+    project = BuiltinReader(root)
     environments = project.environments()
     if not environments:
         raise SettingsError(
-            f"{root / 'platformio.ini'} has no environment",
+            f"{main} has no environment",
             hint="Add one, such as [env:d1_mini], with platform, board and framework.",
         )
-    files, notes, missing = [_script(root)], _same_board(project), []
+    files, notes, missing = [_script(root)], list[str](), []
+    settings = Settings(environment(environ), files=files_of(root, environ))
+    elsewhere = {name for name in ("to", "version") if settings.text(name)}
     if _is_missing(_TO, to, notes, elsewhere, project):
         to = to or DEFAULT_TO
         missing.append((_TO, f"{to}  {_OURS}"))
@@ -87,14 +98,22 @@ def project_change(
         creates_file = version_file.before != version_file.after
         missing.append((_VERSION, f"{source}  {_OURS_WITH_FILE if creates_file else _OURS}"))
         files.append(version_file)
-    editor = IniEditor(with_script(root, before, environments, notes))
+    editor = IniEditor(project.texts[main])
     nowhere = any(project.section_of(name, SCRIPTS) is None for name in environments)
     scripts = [(SCRIPTS, ENTRY)] if nowhere else []
     own = f"env:{environments[0]}"
     section = own if len(environments) == 1 and own in editor.sections() else "env"
     if scripts or missing:
         editor.set(section, [*scripts, *missing])
-    files.append(FileChange(path=root / "platformio.ini", before=before, after=editor.text))
+    written = BuiltinReader(root, texts={**project.texts, main: editor.text})
+    written = with_script(root, written, notes, new=section if nowhere else None)
+    _verify(root, project, written)
+    notes += _same_devices(root, written, environ)
+    # platformio.ini comes last, because it refers to the other files.
+    files += [
+        FileChange(path=path, before=before, after=written.texts[path])
+        for path, before in sorted(project.texts.items(), key=lambda item: item[0] == main)
+    ]
     return ProjectChange(
         files=_changed(files),
         directories=_directories(root, editor),
@@ -103,23 +122,53 @@ def project_change(
     )
 
 
+def _verify(root: Path, before: BuiltinReader, after: BuiltinReader) -> None:
+    """Refuses a change after which an environment would not be as before, with the script once."""
+    for name in before.environments():
+        section = after.section_of(name, SCRIPTS)
+        file = after.file_of(section, SCRIPTS) if section else None
+        count = sum(map(is_script, after.scripts(name)))
+        by_hand = count == 0 and file is not None and not is_editable(root, file)
+        changed = [
+            option
+            for option in before.options(name)
+            if option != SCRIPTS
+            and option not in (_TO, _VERSION)
+            and before.option(name, option) != after.option(name, option)
+        ]
+        if other_scripts(before, name) != other_scripts(after, name):
+            changed.append(SCRIPTS)
+        if changed or not (count == 1 or by_hand):
+            what = changed[0] if changed else SCRIPTS
+            raise SettingsError(
+                f"the extra script cannot be added to the environment {name} without a change of "
+                f"{what}",
+                hint=f"Add {ENTRY} to its {SCRIPTS} by hand.",
+            )
+
+
 def undo_change(root: Path) -> ProjectChange:
     """Determines what :func:`project_change` wrote that still exists.
 
     Raises:
         SettingsError: There is no project, or it cannot be read.
     """
-    before = read(root / "platformio.ini")
-    editor, notes, with_file = IniEditor(before), [], False
+    main = root / "platformio.ini"
+    editor, notes, with_file = IniEditor(read(main)), [], False
     for section in editor.sections():
         for option in (_VERSION, _TO):
             comment = editor.comment(section, option)
             if comment in (_OURS, _OURS_WITH_FILE):
                 with_file |= comment == _OURS_WITH_FILE
                 editor.remove(section, option)
-    for entry in (ENTRY, SCRIPT, f"pre:{SCRIPT}"):
-        editor.remove_entry(SCRIPTS, entry)
-    files = [FileChange(path=root / "platformio.ini", before=before, after=editor.text)]
+    files = [
+        FileChange(
+            path=path,
+            before=text,
+            after=without_script(editor if path == main else IniEditor(text)),
+        )
+        for path, text in _texts(root).items()
+    ]
     unedited: dict[str, Callable[[str], bool]] = {SCRIPT: is_unedited}
     if with_file:
         unedited[_VERSION_FILE] = _FIRST_VERSION.__eq__
@@ -130,6 +179,17 @@ def undo_change(root: Path) -> ProjectChange:
         elif content is not None:
             notes.append(f"{name} is kept, because it was edited")
     return ProjectChange(files=_changed(files), notes=tuple(notes))
+
+
+def _texts(root: Path) -> dict[Path, str]:
+    """Returns the texts of the project's files, platformio.ini first."""
+    try:
+        texts = BuiltinReader(root).texts
+    except SettingsError:
+        # What a broken project contains can be removed all the same.
+        main = root / "platformio.ini"
+        return {main: read(main)}
+    return {path: text for path, text in texts.items() if is_editable(root, path)}
 
 
 def _directories(root: Path, editor: IniEditor) -> tuple[Path, ...]:
@@ -161,19 +221,16 @@ def _is_missing(
     return wanted is not None or option.removeprefix("custom_ota_") not in elsewhere
 
 
-def _same_board(project: BuiltinReader) -> list[str]:
+def _same_devices(root: Path, project: BuiltinReader, environ: Mapping[str, str]) -> list[str]:
     """Returns a note on environments that devices could not tell apart."""
-    boards = defaultdict(list)
-    for name in project.environments():
-        board = project.option(name, "custom_ota_board") or project.option(name, "board")
-        product = project.option(name, "custom_ota_product")
-        boards[board, product].append(name)
-    return [
-        f"{' and '.join(alike)} use the same board, {board}, but a product has only one image per "
-        f"board: add custom_ota_board = {board}-{alike[-1].lower()} to [env:{alike[-1]}]"
-        for (board, _), alike in boards.items()
-        if board and len(alike) > 1
-    ]
+    settings_of = settings_of_environments(project, environ, root)
+    options = {}
+    for name in project.device_environments():
+        # What is wrong with a setting is reported when it is used.
+        with contextlib.suppress(AcpublishError):
+            options[name] = settings_of(name).publish_options()
+    rivals = rivals_among(project, options)
+    return [f"{each.problem}. {each.hint}" for each in same_devices(options, rivals)]
 
 
 def _version_source(root: Path, wanted: str | None) -> tuple[str, FileChange]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from acpublish.publishing.options import PublishOptions
 from acpublish.publishing.versions import VersionSource, resolve
 from acpublish.release import names
 from acpublish.release.declared import Declared
-from acpublish.settings.layers import Layer, environment, ini
+from acpublish.settings.layers import Layer, environment, ini, layer
+from acpublish.settings.same_devices import board_line, have_same_devices, rivals_of
 from acpublish.settings.values import Settings, files_of
 
 _Files = Callable[[], tuple[Layer, ...]]
@@ -48,7 +49,8 @@ class Project:
         declared: What is known of the board and the build, but not from the image.
         partitions: The board's partition table; None if there is no readable one.
         secret_values: The values to search an image for, by the names to show.
-        rivals: Returns the other environments that may be published; only publishing asks.
+        rivals: Returns the other environments that may be published for the same board; only
+            publishing asks.
         built: Returns what the build is made with, for the provenance.
         flags: Returns the build flags, given the secrets to mask.
     """
@@ -64,7 +66,7 @@ class Project:
     declared: Declared
     partitions: Path | None
     secret_values: Mapping[str, str] = field(default_factory=dict, repr=False)
-    rivals: Callable[[], tuple[_Rival, ...]] = tuple
+    rivals: Callable[[], Iterable[_Rival]] = tuple
     built: Callable[[], dict[str, str]] = dict
     flags: Callable[[Mapping[str, str]], dict[str, str]] = lambda secrets: {}
 
@@ -83,20 +85,24 @@ class Project:
         frameworks = [str(name) for name in env.get("PIOFRAMEWORK") or ()]
         config, name = env.GetProjectConfig(), str(env["PIOENV"])
         files = files_of(directory, os.environ)
+        settings = _settings(config, name, directory, files, arguments)
+        default_board = names.board_from(str(env["BOARD"]))
         return cls(
             environment=name,
             directory=directory,
             build_directory=Path(env.subst("$BUILD_DIR")),
             chip=chip,
             arduino="arduino" in frameworks,
-            settings=_settings(config, name, directory, files, arguments),
+            settings=settings,
             default_product=names.product_from(directory.name),
-            default_board=str(env["BOARD"]).lower(),
+            default_board=default_board,
             built=lambda: {**built_by(env), **compiler(env)},
             flags=lambda secrets: build_flags(env, secrets),
             declared=declared_by(env, name),
             partitions=board_partitions(env, chip, directory),
-            rivals=lambda: _rivals(config, name, directory, files),
+            rivals=lambda: _rivals(
+                config, name, settings.text("board") or default_board, directory, files
+            ),
         )
 
     @property
@@ -149,19 +155,13 @@ class Project:
                 theirs = settings.publish_options(product=self.default_product, board=board)
             except AcpublishError:
                 continue
-            same_devices = all(
-                getattr(theirs, part) == getattr(options, part)
-                for part in ("destination", "product", "board", "kind")
-            )
-            if same_devices and (
-                theirs.version_source == options.version_source or theirs.channel == options.channel
-            ):
+            if have_same_devices(options, theirs):
+                line = board_line(options.board, self.environment, {options.board})
                 raise SettingsError(
                     f"the environments {self.environment} and {name} would both publish "
                     f"{options.product} for the board {options.board}, so devices of one would get "
                     "the firmware of the other",
-                    hint=f"Set a different board name for one of them, such as custom_ota_board = "
-                    f"{options.board}-{self.environment.lower()} in [env:{self.environment}].",
+                    hint=f"Give them different board names: set {line}.",
                 )
 
     def complete(self, plan: BuildPlan) -> PublishOptions:
@@ -200,21 +200,20 @@ def _option(config: Any, name: str) -> Callable[[str], str | None]:
     return option
 
 
-def _rivals(config: Any, name: str, directory: Path, files: _Files) -> tuple[_Rival, ...]:
-    """Returns the other environments with the same extra script that may also be published.
+def _rivals(config: Any, name: str, board: str, directory: Path, files: _Files) -> Iterator[_Rival]:
+    """Returns the rivals of an environment that have the same board.
 
-    Each environment is built by its own process, which does not know which others are built. An
-    environment that a plain ``pio run`` builds needs no check against one that it does not build,
-    because that one checks in turn.
+    A project may have hundreds of environments, so the settings of all others are not read.
     """
-    default = config.default_envs()
-    scripts = set(config.get(f"env:{name}", "extra_scripts", []) or ())
-    return tuple(
-        (
-            other,
-            str(config.get(f"env:{other}", "board", "")).lower(),
-            _settings(config, other, directory, files),
-        )
-        for other in (default if name in default else config.envs())
-        if other != name and scripts & set(config.get(f"env:{other}", "extra_scripts", []) or ())
-    )
+
+    def scripts(other: str) -> Sequence[str]:
+        return config.get(f"env:{other}", "extra_scripts", []) or ()
+
+    variables = environment(os.environ, directory)
+    for other in rivals_of(name, config.envs(), config.default_envs(), scripts):
+        option = _option(config, other)
+        default_board = option("board") or ""
+        default_board = default_board and names.board_from(default_board)
+        own = layer({"board": option("custom_ota_board")}, lambda name: name)
+        if (Settings(variables, own, files=files).text("board") or default_board) == board:
+            yield other, default_board, _settings(config, other, directory, files)

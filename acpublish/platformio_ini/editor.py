@@ -46,6 +46,8 @@ class IniEditor:
         #: A file without a final line ending stays without one when lines are added.
         self._final = text.endswith("\n") or not text
         self._lines = text.removesuffix("\n").split("\n") if text else []
+        #: The first line of each section's header and the line after its last one, once computed.
+        self._spans: dict[str, _Span] | None = None
         if self._lines and not self._final:
             self._lines[-1] = self._end(self._lines[-1])
 
@@ -59,8 +61,7 @@ class IniEditor:
 
     def sections(self) -> list[str]:
         """Returns the names of all sections, in order."""
-        headers = (_HEADER.match(line) for line in self._lines)
-        return [header["name"].strip() for header in headers if header]
+        return list(self._sections)
 
     def value(self, section: str, option: str) -> str | None:
         """Returns an option's value, without comments; None if the section does not set it."""
@@ -71,16 +72,16 @@ class IniEditor:
 
     def set(self, section: str, options: Sequence[tuple[str, str]]) -> None:
         """Adds options at the end of a section; a missing section goes to the end of the file."""
-        if section not in self.sections():
-            if self._lines:
-                self._lines.append(self._end(""))
-            self._lines.append(self._end(f"[{section}]"))
+        if section not in self._sections:
+            lines = [self._end(""), self._end(f"[{section}]")]
+            count = len(self._lines)
+            self._replace(count, count, lines if count else lines[1:])
         for name, value in options:
             span = self._find(section, name)
             at = self._end_of(section)
             # An option that exists is empty; PlatformIO refuses a duplicate option.
-            lines = slice(span.first, span.end) if span else slice(at, at)
-            self._lines[lines] = [self._end(f"{name} = {value}")]
+            replaced = span or _Span(at, at)
+            self._replace(replaced.first, replaced.end, [self._end(f"{name} = {value}")])
 
     def add_entry(
         self, section: str, option: str, entry: str, *, one_line: bool | None = None
@@ -99,7 +100,8 @@ class IniEditor:
             return
         first = self._lines[span.first]
         code = _INLINE.sub("", first.rstrip("\r"))
-        if span.end == span.first + 1 and (", " in code if one_line is None else one_line):
+        several = ", " in code if one_line is None else one_line and any(self._values(span))
+        if span.end == span.first + 1 and several:
             self._lines[span.first] = f"{code}, {entry}{first[len(code) :]}"
             return
         last = max(
@@ -109,7 +111,7 @@ class IniEditor:
         )
         indent = re.match(r"\s*", self._lines[last])
         space = indent[0] if last > span.first and indent and indent[0] else "    "
-        self._lines.insert(last + 1, self._end(f"{space}{entry}"))
+        self._replace(last + 1, last + 1, [self._end(f"{space}{entry}")])
 
     def change_entry(self, section: str, option: str, entry: str, to: str) -> None:
         """Replaces an entry of an option."""
@@ -123,12 +125,11 @@ class IniEditor:
         comment = _INLINE.search(self._lines[span.first]) if span else None
         return comment[0].strip() if comment else ""
 
-    def remove_entry(self, option: str, entry: str) -> None:
-        """Removes an entry from an option in every section, and an option without entries too."""
-        for section in self.sections():
-            span = self._find(section, option)
-            if span is not None and entry in self.entries(section, option):
-                self._remove_entry(section, span, option, entry)
+    def remove_entry(self, section: str, option: str, entry: str) -> None:
+        """Removes an entry from an option, and an option that has no other entry."""
+        span = self._find(section, option)
+        if span is not None and entry in self.entries(section, option):
+            self._remove_entry(section, span, option, entry)
 
     def entries(self, section: str, option: str) -> list[str]:
         """Returns the entries of an option that may have several."""
@@ -143,7 +144,7 @@ class IniEditor:
         span = self._find(section, option)
         if span is None:
             return
-        del self._lines[span.first : span.end]
+        self._replace(span.first, span.end, [])
         self._remove_empty(section)
 
     def _remove_entry(self, section: str, span: _Span, option: str, entry: str) -> None:
@@ -165,7 +166,7 @@ class IniEditor:
             if _COMMENT.match(line) or changed == entries:
                 continue
             if not changed and number > span.first:
-                del self._lines[number]
+                self._replace(number, number + 1, [])
                 continue
             lead = code[: len(code) - len(code.lstrip())]
             rest = line[start + len(code) :]
@@ -173,42 +174,56 @@ class IniEditor:
 
     def _remove_empty(self, section: str) -> None:
         """Removes an ``[env]`` that is the last section and has neither options nor comments."""
-        at = next(
-            number
-            for number, line in enumerate(self._lines)
-            if (header := _HEADER.match(line)) and header["name"].strip() == section
-        )
+        at = self._sections[section].first
         if section == "env" and not any(line.strip() for line in self._lines[at + 1 :]):
-            del self._lines[at:]
-            if self._lines and not self._lines[-1].strip():
-                del self._lines[-1]
+            above = at > 0 and not self._lines[at - 1].strip()
+            self._replace(at - above, len(self._lines), [])
+
+    @property
+    def _sections(self) -> dict[str, _Span]:
+        """The lines of each section; a project may have hundreds, so they are computed once."""
+        if self._spans is None:
+            headers = [
+                (number, header["name"].strip())
+                for number, line in enumerate(self._lines)
+                if line[:1] == "[" and (header := _HEADER.match(line))
+            ]
+            following = [number for number, _ in headers[1:]]
+            self._spans = {
+                name: _Span(number, end)
+                for (number, name), end in zip(
+                    headers, [*following, len(self._lines)], strict=False
+                )
+            }
+        return self._spans
+
+    def _replace(self, first: int, end: int, lines: Sequence[str]) -> None:
+        """Replaces lines of the text."""
+        self._lines[first:end] = lines
+        if len(lines) != end - first or any(line[:1] == "[" for line in lines):
+            self._spans = None
 
     def _end(self, line: str) -> str:
         return line + "\r" if self._newline == "\r\n" else line
 
     def _end_of(self, section: str) -> int:
         """Returns the number of the line after the last option of a section."""
-        end, inside = 0, False
-        for number, line in enumerate(self._lines):
-            if header := _HEADER.match(line):
-                inside = header["name"].strip() == section
-            if inside and line.strip():
-                end = number + 1
+        span = self._sections[section]
+        end = span.end
+        while not self._lines[end - 1].strip():
+            end -= 1
         return end
 
     def _find(self, section: str, option: str) -> _Span | None:
-        inside, first = False, None
-        for number, line in enumerate(self._lines):
-            if header := _HEADER.match(line):
-                if first is not None:
-                    return self._lines_of(first, number)
-                inside = header["name"].strip() == section
-            elif inside and (named := _OPTION.match(line)):
-                if first is not None:
-                    return self._lines_of(first, number)
-                if named["name"].strip().lower() == option:
-                    first = number
-        return None if first is None else self._lines_of(first, len(self._lines))
+        within = self._sections.get(section, _Span(0, 0))
+        first = None
+        for number in range(within.first + 1, within.end):
+            named = _OPTION.match(self._lines[number])
+            if named and first is not None:
+                return self._lines_of(first, number)
+            if named and named["name"].strip().lower() == option:
+                first = number
+        return None if first is None else self._lines_of(first, within.end)
 
     def _lines_of(self, first: int, before: int) -> _Span:
         """Returns the lines of an option: those after the first are indented, or comments."""

@@ -8,9 +8,10 @@ knows which section an option comes from:
 1. Files: platformio.ini, then each file that ``extra_configs`` names. The last value counts.
 2. Sections: the environment's, then those that it ``extends``, the last one first, then ``[env]``.
    The first that has an option provides all of it.
-3. References: ``${section.option}`` follows the ``extends`` of the section it names; ``${this.…}``
+3. Variables: ``PLATFORMIO_EXTRA_SCRIPTS`` and its like add to an environment's list.
+4. References: ``${section.option}`` follows the ``extends`` of the section it names; ``${this.…}``
    is the section that was asked for; ``${sysenv.…}`` is an environment variable, or empty.
-4. A reference that cannot be resolved stays as it is.
+5. A reference that cannot be resolved stays as it is.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import io
 import os
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +32,12 @@ from typing import Any, Protocol
 
 from acpublish.platformio_ini.editor import SCRIPTS, entries_of
 from acpublish.platformio_ini.files import read, refuse_broken, unreadable
+from acpublish.platformio_ini.platformio_options import (
+    EXTENDED_BY_VARIABLE,
+    FOLDERS,
+    LISTS,
+    is_list,
+)
 
 _CONFIG, _EXCEPTIONS = "platformio.project.config", "platformio.exception"
 #: The sections and options that are being resolved, so a reference that leads back is noticed.
@@ -37,35 +45,8 @@ _Path = tuple[tuple[str, str], ...]
 
 _ENV = "env:"
 _REFERENCE = re.compile(r"\$\{(?:(?P<section>[^.{}()]+)\.)?(?P<option>[^}]+)\}")
-#: Options that have entries, with their defaults; a reference to one puts each entry on a separate
-#: line (``project/options.py``).
-_LISTS = {
-    **dict.fromkeys(("build_flags", "build_src_flags", "build_unflags", "upload_flags"), ""),
-    **dict.fromkeys(("lib_deps", "lib_ignore", "lib_extra_dirs", "platform_packages"), ""),
-    **dict.fromkeys(("extends", "extra_scripts", "framework", "monitor_filters", "targets"), ""),
-    **dict.fromkeys(("check_flags", "check_src_filters", "test_filter", "test_ignore"), ""),
-    **dict.fromkeys(("debug_init_cmds", "debug_extra_cmds", "debug_server"), ""),
-    "test_testing_command": "",
-    "build_src_filter": "+<*> -<.git/> -<.svn/>",
-    "check_severity": "low\nmedium\nhigh",
-    "check_tool": "cppcheck",
-    "debug_build_flags": "-Og\n-g2\n-ggdb2",
-    "debug_load_cmds": "load",
-}
-_PLATFORMIO_LISTS = frozenset({"default_envs", "extra_configs"})
-#: The defaults of the folders in the section ``[platformio]`` (``project/options.py``).
-_FOLDERS = {
-    "core_dir": "~/.platformio",
-    "globallib_dir": "${platformio.core_dir}/lib",
-    "platforms_dir": "${platformio.core_dir}/platforms",
-    "packages_dir": "${platformio.core_dir}/packages",
-    "cache_dir": "${platformio.core_dir}/.cache",
-    "workspace_dir": ".pio",
-    "build_dir": "${platformio.workspace_dir}/build",
-    "libdeps_dir": "${platformio.workspace_dir}/libdeps",
-    **{f"{name}_dir": name for name in ("include", "src", "lib", "data", "test", "boards")},
-    **{f"{name}_dir": name for name in ("monitor", "shared")},
-}
+#: A platform of PlatformIO's registry, which has no folder and no URL: ``native@1.2.1``.
+_REGISTERED = re.compile(r"(?:[\w-]+/)?(?P<name>[\w-]+)\s*(?:@.*)?\Z")
 
 
 class ProjectOptions(Protocol):
@@ -160,7 +141,12 @@ class BuiltinReader:
     """Reads platformio.ini without PlatformIO."""
 
     def __init__(
-        self, directory: Path, text: str | None = None, environ: Mapping[str, str] | None = None
+        self,
+        directory: Path,
+        text: str | None = None,
+        environ: Mapping[str, str] | None = None,
+        *,
+        texts: Mapping[Path, str] | None = None,
     ) -> None:
         """Reads platformio.ini, and the files that it names as ``extra_configs``.
 
@@ -168,6 +154,7 @@ class BuiltinReader:
             directory: The project's.
             text: The content of platformio.ini; by default, it is read.
             environ: The environment variables; none by default.
+            texts: The contents of files that are not written yet, by their paths.
 
         Raises:
             SettingsError: One of the files cannot be read.
@@ -179,19 +166,28 @@ class BuiltinReader:
         self._chains: dict[str, tuple[str, ...]] = {}
         self._files: dict[tuple[str, str], Path] = {}
         path = directory / "platformio.ini"
-        self._add(path, read(path) if text is None else text, set())
+        #: The text of each file of the project, by its path.
+        self.texts: dict[Path, str] = dict(texts or {})
+        if text is not None:
+            self.texts[path] = text
+        self._add(path, os.path.abspath(path), set())  # noqa: PTH100
 
     def environments(self) -> Sequence[str]:
         """Returns the names of the environments, without ``env:``, in the order of the file."""
         return [name[len(_ENV) :] for name in self._parser.sections() if name.startswith(_ENV)]
 
     def device_environments(self) -> Sequence[str]:
-        """Returns the environments that build for a device, not for this machine."""
-        return [
-            name
-            for name in self.environments()
-            if (self.option(name, "platform") or "").strip() != "native"
-        ]
+        """Returns the environments that may build for an Espressif device.
+
+        A template that others extend has no board. A platform that is not of the registry may have
+        any name.
+        """
+        return [name for name in self.environments() if self._is_of_device(name)]
+
+    def _is_of_device(self, environment: str) -> bool:
+        platform = _REGISTERED.match((self.option(environment, "platform") or "").strip())
+        elsewhere = platform is not None and "espressif" not in platform["name"].lower()
+        return not elsewhere and bool((self.option(environment, "board") or "").strip())
 
     def default_environments(self) -> Sequence[str]:
         """Returns the environments that a plain ``pio run`` builds; none if it builds all."""
@@ -203,8 +199,8 @@ class BuiltinReader:
     def options(self, environment: str) -> Sequence[str]:
         """Returns the names of all options of an environment."""
         sections = self._chain(f"{_ENV}{environment}")
-        names = (name for section in sections for name in self._parser.options(section))
-        return list(dict.fromkeys(names))
+        names = [name for section in sections for name in self._parser.options(section)]
+        return list(dict.fromkeys([*names, *filter(self._variable_of, EXTENDED_BY_VARIABLE)]))
 
     def option(self, environment: str, name: str) -> str | None:
         """Returns an option of an environment; None if nothing sets it.
@@ -213,7 +209,7 @@ class BuiltinReader:
             SettingsError: It cannot be read.
         """
         section = f"{_ENV}{environment}"
-        if self.section_of(environment, name) is None:
+        if self.section_of(environment, name) is None and not self._variable_of(name):
             return None
         return self._resolved(section, name, ())
 
@@ -227,6 +223,10 @@ class BuiltinReader:
         """Returns the entries of an environment's ``extra_scripts``, in order."""
         return entries_of(self._expanded(f"{_ENV}{environment}", SCRIPTS, ()) or "")
 
+    def script_sections(self, environment: str) -> Counter[str]:
+        """Returns how often the ``extra_scripts`` of each section is in an environment's."""
+        return Counter(self._sections_in(f"{_ENV}{environment}", SCRIPTS, ()))
+
     def section_of(self, environment: str, name: str) -> str | None:
         """Returns the section that provides an option of an environment; None if none does."""
         return self._provider(f"{_ENV}{environment}", name)
@@ -235,9 +235,19 @@ class BuiltinReader:
         """Returns the file that has the value of a section's option; None if none has."""
         return self._files.get((section, name))
 
-    def _add(self, path: Path, text: str, seen: set[Path]) -> None:
-        """Adds a file, and those that are named as ``extra_configs`` from then on."""
-        seen.add(path)
+    def providers(self, name: str) -> dict[str, Path]:
+        """Returns the sections that have an option of their own, each with its file."""
+        return {section: path for (section, option), path in self._files.items() if option == name}
+
+    def _add(self, path: Path, name: str, seen: set[str]) -> None:
+        """Adds a file, and those that are named as ``extra_configs`` from then on.
+
+        PlatformIO knows a file again by its name. It therefore reads platformio.ini twice if a
+        pattern matches it, and what it says then takes precedence over the files before it.
+        """
+        seen.add(name)
+        text = self.texts[path] if path in self.texts else read(path)
+        self.texts[path] = text
         file = refuse_broken(path, text)
         for section in file.sections():
             self._files.update(((section, name), path) for name in file.options(section))
@@ -245,10 +255,10 @@ class BuiltinReader:
         self._chains.clear()
         for pattern in self.entries("platformio", "extra_configs"):
             pattern = os.path.expanduser(pattern)  # noqa: PTH111
-            for name in sorted(glob.glob(pattern, root_dir=self._directory, recursive=True)):  # noqa: PTH207
-                more = self._directory / name
-                if more not in seen and more.is_file():
-                    self._add(more, read(more), seen)
+            # In PlatformIO's order, which is not sorted.
+            for more in glob.glob(pattern, root_dir=self._directory, recursive=True):  # noqa: PTH207
+                if more not in seen and (self._directory / more).is_file():
+                    self._add(self._directory / more, more, seen)
 
     def _chain(self, section: str) -> tuple[str, ...]:
         """Returns the sections that provide a section's options, the first one first."""
@@ -274,6 +284,18 @@ class BuiltinReader:
                 return provider
         return None
 
+    def _sections_in(self, section: str, name: str, resolving: _Path) -> Iterator[str]:
+        """Returns each section whose ``extra_scripts`` is part of an option's value."""
+        provider = self._provider(section, name)
+        if provider is None or (section, name) in resolving:
+            return
+        if name == SCRIPTS:
+            yield provider
+        for match in _REFERENCE.finditer(self._raw(provider, name)):
+            named = section if match["section"] == "this" else match["section"]
+            if named is not None:
+                yield from self._sections_in(named, match["option"], (*resolving, (section, name)))
+
     def _raw(self, section: str, name: str) -> str:
         try:
             return self._parser.get(section, name)
@@ -286,7 +308,7 @@ class BuiltinReader:
         value = self._expanded(section, name, resolving)
         if value is None:
             return None
-        if _is_list(section, name):
+        if is_list(section, name):
             # As PlatformIO fills them in (``project/config.py``, ``_re_interpolation_handler``).
             return "\n".join(entries_of(value))
         if section == "platformio" and name.endswith("_dir") and not has_reference(value):
@@ -308,11 +330,18 @@ class BuiltinReader:
         elif provider is not None:
             value = self._raw(provider, name)
         else:
-            value = _LISTS.get(name) if _is_list(section, name) else None
+            value = LISTS.get(name) if is_list(section, name) else None
+        if section.startswith("env") and (more := self._variable_of(name)):
+            value = f"{value}\n{more}" if provider and value else more
         if value is None:
             return None
         resolving = (*resolving, (section, name))
         return _REFERENCE.sub(lambda match: self._reference(match, section, resolving), value)
+
+    def _variable_of(self, name: str) -> str:
+        """Returns the variable that adds to an option of an environment; empty if none does."""
+        variable = f"PLATFORMIO_{name.upper()}"
+        return self._environ.get(variable, "") if name in EXTENDED_BY_VARIABLE else ""
 
     def _of_platformio(self, name: str, provider: str | None) -> str | None:
         variable = self._environ.get(f"PLATFORMIO_{name.upper()}")
@@ -320,7 +349,7 @@ class BuiltinReader:
             return variable
         if provider is not None:
             return self._raw(provider, name)
-        return self._project_folder.name if name == "name" else _FOLDERS.get(name)
+        return self._project_folder.name if name == "name" else FOLDERS.get(name)
 
     def _reference(self, match: re.Match[str], section: str, resolving: _Path) -> str:
         """Returns the value of a reference; the reference itself if it has none."""
@@ -351,11 +380,6 @@ class BuiltinReader:
             "PROJECT_HASH": lambda: f"{folder.name}-{_short_hash(str(folder))}",
             "UNIX_TIME": lambda: str(int(time.time())),
         }
-
-
-def _is_list(section: str, name: str) -> bool:
-    scope = section.partition(":")[0]
-    return name in {"platformio": _PLATFORMIO_LISTS, "env": _LISTS}.get(scope, ())
 
 
 def _short_hash(text: str) -> str:

@@ -106,6 +106,28 @@ def refuse_unusable(destination: Destination, *, publishing: bool) -> None:
         open_catalog(destination, publishing=publishing)
 
 
+def try_token(destination: Destination, product: str) -> None:
+    """Asks a server whether the token may publish a product; nothing is published.
+
+    Args:
+        destination: A server.
+        product: The product.
+
+    Raises:
+        AuthenticationError: There is no token, or it does not allow this.
+        TransferError: The server cannot be reached, refuses, or responds with something else.
+    """
+    from acpublish.client.remote import RemoteCatalog
+    from acpublish.client.retry import Patience
+
+    RemoteCatalog(
+        destination.to,
+        token=destination.token,
+        insecure_http=destination.insecure_http,
+        patience=Patience(attempts=1),
+    ).try_token(product)
+
+
 def running_devices(destination: Destination, product: str) -> tuple[Adoption, ...]:
     """Returns what a product's devices run; nothing for a directory, which devices cannot ask.
 

@@ -6,6 +6,7 @@ file system, a shell or a stock updater could misread. The kinds of image are na
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from typing import Literal, NewType
@@ -96,6 +97,19 @@ def product_or_none(text: str) -> ProductName | None:
     if lost or len(plain) > PRODUCT_BYTES or not _made_valid(text, PRODUCT_BYTES):
         return None
     return product_from(text)
+
+
+def board_from(text: str) -> BoardName:
+    """Returns a valid board name made from any string, such as the id of a board.
+
+    One that is valid apart from its capital letters stays. Any other is shortened, and ends in six
+    digits of its own SHA-256, so that two different ones do not become the same name.
+    """
+    plain = text.lower()
+    if _NAME.match(plain) and not plain.endswith(".fs"):
+        return BoardName(plain)
+    digits = "-" + hashlib.sha256(plain.encode("utf-8", "surrogateescape")).hexdigest()[:6]
+    return BoardName((_made_valid(plain, BOARD_BYTES - len(digits)) or "board") + digits)
 
 
 def _check(what: str, text: str, limit: int) -> None:

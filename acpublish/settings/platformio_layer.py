@@ -8,7 +8,7 @@ from pathlib import Path
 
 from acpublish.errors import SettingsError
 from acpublish.platformio_ini.files import read_if_there
-from acpublish.platformio_ini.reader import has_reference, read_project
+from acpublish.platformio_ini.reader import ProjectOptions, has_reference, read_project
 from acpublish.release import names
 from acpublish.settings.layers import IgnoredValue, Layer, ini, layer
 
@@ -40,7 +40,19 @@ def project_layers(
             f"there is no platformio.ini here, and so no environment {environment!r}",
             hint="Change to the folder of the project.",
         )
-    project = read_project(directory, environ or {})
+    return layers_of(
+        read_project(directory, environ or {}), directory, environment, defaults=defaults
+    )
+
+
+def layers_of(
+    project: ProjectOptions,
+    directory: Path,
+    environment: str | None = None,
+    *,
+    defaults: bool = False,
+) -> tuple[Layer, ...]:
+    """Returns the layers of a project that was read: as :func:`project_layers`."""
     environments = project.environments()
     if environment is not None and environment not in environments:
         raise SettingsError(
@@ -77,8 +89,9 @@ def project_layers(
 
 def _defaults(directory: Path, option: Callable[[str], str | None]) -> Layer:
     origins = {"product": "the folder's name", "board": "the option board in platformio.ini"}
+    board = option("board")
     values = {
         "product": names.product_from(directory.resolve().name),
-        "board": (option("board") or "").lower(),
+        "board": names.board_from(board) if board else "",
     }
     return replace(layer(values, lambda name: origins.get(name, name)), proposed=False)

@@ -25,11 +25,12 @@ from acpublish.release.names import ImageKind
 from acpublish.release.secrets import SecretRules, parse_accepted
 from acpublish.settings import validators
 from acpublish.settings.config_files import file_layers
-from acpublish.settings.layers import IgnoredValue, Layer, environment
+from acpublish.settings.layers import IgnoredValue, Layer, arguments, environment
 from acpublish.settings.setting_names import DEFAULTS, EXAMPLES, PER_ENVIRONMENT, SPELLED
 from acpublish.settings.validators import SCAN_OFF, STDIN, token_from_file, token_from_stdin
 
 if TYPE_CHECKING:
+    from acpublish.platformio_ini.reader import ProjectOptions
     from acpublish.release.filenames import NamePattern
 
 T = TypeVar("T")
@@ -324,6 +325,32 @@ def command_settings(
     # The folder's name and the option board are not settings, so they come last.
     others = (_without(without, layer) for layer in (*project[:1], *files, *project[1:]))
     return Settings(first, environment(environ), *others)
+
+
+def settings_of_environments(
+    project: ProjectOptions, environ: Mapping[str, str], directory: Path
+) -> Callable[[str], Settings]:
+    """Returns a function that gives the settings of an environment of a project.
+
+    They are those of :func:`command_settings`. Project and files are read once, because a project
+    may have hundreds of environments.
+
+    Args:
+        project: The project's platformio.ini.
+        environ: The environment variables.
+        directory: The project's.
+    """
+    from acpublish.settings.platformio_layer import layers_of
+
+    files = files_of(directory, environ)
+    # The hint for a missing setting proposes a line in a file, not an argument of this function.
+    first = replace(arguments({}), proposed=False), environment(environ)
+
+    def of(name: str) -> Settings:
+        own, defaults = layers_of(project, directory, name, defaults=True)
+        return Settings(*first, own, *files(), defaults)
+
+    return of
 
 
 def _without(names: Collection[str], layer: Layer) -> Layer:

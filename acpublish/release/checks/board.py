@@ -46,7 +46,8 @@ def _slot(facts: Facts) -> Judgement:
             "too many",
             "Make the image smaller, or flash another partition table over the serial port.",
         )
-    elif size * 100 >= space * _NEARLY_FULL_PERCENT:
+    # The image of a filesystem is as large as its partition, however little it contains.
+    elif facts.kind == "firmware" and size * 100 >= space * _NEARLY_FULL_PERCENT:
         # Rounded down, so that only an exact fit is reported as 100 %.
         yield warning(
             "slot",
@@ -165,9 +166,10 @@ CHECKS = (
         name="slot",
         severity=Severity.ERROR,
         explanation="The image fits in the smallest OTA slot of the board's partition table, or a "
-        "filesystem in its partition; from 90 % on there is a warning. A device would refuse a "
-        "larger one after the download. This check needs the partition table (--partitions; "
-        "PlatformIO knows it), or an earlier release for the board that was published with one.",
+        "filesystem in its partition; for firmware there is a warning from 90 % on. A device would "
+        "refuse a larger one after the download. This check needs the partition table "
+        "(--partitions; PlatformIO knows it), or an earlier release for the board that was "
+        "published with one.",
         judge=_slot,
     ),
     Check(

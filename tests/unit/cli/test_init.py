@@ -111,10 +111,12 @@ def test_environments_of_another_file(
     said = acpublish("init", "-d", project, "--to", tmp_path, "--yes")
     assert said.status == 0, said.err
     assert "environments: a, b" in said.out
-    assert "[env:b] is in a file of extra_configs: add post:acpublish_ota.py" in said.out
     assert (
         "[env]\nextra_scripts = post:acpublish_ota.py" in (project / "platformio.ini").read_text()
     )
+    assert (project / "more.ini").read_text() == f"{more}    post:acpublish_ota.py\n"
+    acpublish("init", "-d", project, "--undo", "--yes")
+    assert (project / "platformio.ini").read_text() == text
     assert (project / "more.ini").read_text() == more
 
 
@@ -134,14 +136,16 @@ def test_files_within_files_are_followed_and_a_broken_one_is_named(
     assert "last.ini cannot be read: " in refused.error()
 
 
-def test_a_section_that_another_file_overrides_is_told(
+def test_a_section_that_a_file_elsewhere_overrides_is_told(
     acpublish: CommandLine, project: Path, tmp_path: Path
 ) -> None:
-    text = f"[platformio]\nextra_configs = more.ini\n[env]\nextra_scripts = a.py\n{INI}"
+    text = f"[platformio]\nextra_configs = ../more.ini\n[env]\nextra_scripts = a.py\n{INI}"
     (project / "platformio.ini").write_text(text)
-    (project / "more.ini").write_text("[env]\nextra_scripts = b.py\n")
+    more = project.parent / "more.ini"
+    more.write_text("[env]\nextra_scripts = b.py\n")
     said = acpublish("init", "-d", project, "--to", tmp_path, "--yes")
-    assert "[env] is in a file of extra_configs: add post:acpublish_ota.py" in said.out
+    assert "more.ini, outside of this project: add post:acpublish_ota.py to its" in said.out
+    assert more.read_text() == "[env]\nextra_scripts = b.py\n"
     assert "post:acpublish_ota.py" not in (project / "platformio.ini").read_text()
 
 
@@ -167,7 +171,7 @@ def test_environments_of_one_board_are_told(
 ) -> None:
     (project / "platformio.ini").write_text(f"{INI}[env:debug]\nboard = d1_mini\n")
     said = acpublish("init", "-d", project, "--to", tmp_path, "--yes")
-    assert "add custom_ota_board = d1_mini-debug to [env:debug]" in said.out
+    assert "set custom_ota_board = d1_mini-debug in [env:debug]" in said.out
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,7 @@ class Answer:
     body: bytes = b""
     more: bytes = b""
     said: bytes | None = None
+    pause_s: float = 0.0
 
 
 Fault = Callable[[Request, Answer], None]
@@ -83,6 +84,8 @@ def right(request: Request) -> Answer:
 def faulty(fault: Fault) -> Iterator[str]:
     """Runs a server with one fault; yields its address."""
 
+    ended = threading.Event()
+
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
             head = b""
@@ -98,6 +101,7 @@ def faulty(fault: Fault) -> Iterator[str]:
             lines = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
             status = f"HTTP/1.1 {answer.status} Said\r\n{lines}".encode()
             self.wfile.write(answer.said or status + answer.more + b"\r\n" + answer.body)
+            ended.wait(answer.pause_s)
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
@@ -106,5 +110,6 @@ def faulty(fault: Fault) -> Iterator[str]:
         try:
             yield f"http://127.0.0.1:{server.server_address[1]}"
         finally:
+            ended.set()
             server.shutdown()
             thread.join()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,19 @@ import pytest
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.catalog.state import state_dir
 from acpublish.doctor.findings import State
+from acpublish.server.tokens import create_token
+from tests.support.server import RunningServer, running_server
 from tests.unit.catalog.holding import put
 from tests.unit.doctor.faulty import Answer, Request, faulty
 from tests.unit.doctor.projects import COMMON, ENV, TOKEN, Check, ini, the_trouble, troubles
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RunningServer]:
+    """Runs a server with an empty catalog."""
+    (tmp_path / "server" / "catalog").mkdir(parents=True)
+    with running_server(tmp_path / "server" / "catalog", tmp_path / "server") as running:
+        yield running
 
 
 def test_settings_that_all_lack_are_said_once(check: Check) -> None:
@@ -111,6 +122,39 @@ def test_a_catalog_that_is_gone(check: Check, tmp_path: Path) -> None:
     assert "is gone" in found.what
 
 
+def test_the_token_is_tried_and_nothing_is_published(
+    check: Check, server: RunningServer, tmp_path: Path
+) -> None:
+    project = f"[env]\n{COMMON}custom_ota_to = {server.url}\n{ENV}"
+    state = tmp_path / "server" / "state"
+
+    def refusal(token: str) -> str:
+        findings = check(project, ACPUBLISH_TOKEN=token)
+        errors = [each for each in findings if each.state is State.ERROR]
+        return " ".join(each.what for each in errors if each.name == "destination")
+
+    assert "read-only, because no token has been created" in refusal(TOKEN)
+    valid, other = create_token(state, "lamp"), create_token(state, "other")
+    assert "the server does not know this token" in refusal(TOKEN)
+    assert "the token is for another product" in refusal(other)
+    findings = check(project, ACPUBLISH_TOKEN=valid)
+    states = {each.name: each.state for each in findings}
+    assert states["destination"] is State.OK
+    catalog = tmp_path / "server" / "catalog"
+    assert not [path for path in catalog.rglob("*") if path.is_file()]
+
+
+def test_a_login_page_in_front_of_the_server(check: Check) -> None:
+    def login(request: Request, answer: Answer) -> None:
+        answer.status, answer.body = 200, b"<html>Sign in"
+        answer.headers = {"Content-Type": "text/html", "Content-Length": "13"}
+
+    with faulty(login) as url:
+        found = check(f"[env]\n{COMMON}custom_ota_to = {url}\n{ENV}", ACPUBLISH_TOKEN=TOKEN)
+    assert ("destination", State.ERROR) in troubles(found)
+    assert "HTML, so it is not an acpublish server" in " ".join(each.what for each in found)
+
+
 def test_the_server_that_is_set_is_looked_at(check: Check) -> None:
     def no_md5(request: Request, answer: Answer) -> None:
         answer.headers.pop("x-MD5", "")
@@ -122,8 +166,10 @@ def test_the_server_that_is_set_is_looked_at(check: Check) -> None:
 
 
 def test_a_server_by_https_has_an_address_for_devices_too(check: Check) -> None:
-    found = check(f"[env]\n{COMMON}{ENV}", ACPUBLISH_TO="https://host", ACPUBLISH_TOKEN=TOKEN)
-    assert troubles(found) == [("server", State.NOT_CHECKED)]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"https://127.0.0.1:{server.getsockname()[1]}"
+    found = check(f"[env]\n{COMMON}{ENV}", ACPUBLISH_TO=url, ACPUBLISH_TOKEN=TOKEN)
+    assert troubles(found) == [("destination", State.ERROR), ("server", State.NOT_CHECKED)]
     assert "acpublish doctor http://HOST:PORT" in found[-1].change
 
 

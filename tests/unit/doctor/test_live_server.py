@@ -280,3 +280,66 @@ def test_nothing_listens() -> None:
 def test_an_address_that_no_device_could_ask(url: str) -> None:
     with pytest.raises(SettingsError):
         check_server(url)
+
+
+def login_page(request: Request, answer: Answer) -> None:
+    answer.status, answer.body = 200, b"<!doctype html><title>Sign in</title>"
+    answer.headers = {"Date": answer.headers["Date"], "Content-Type": "text/html"}
+    answer.headers["Content-Length"] = str(len(answer.body))
+
+
+def login_page_for_images(request: Request, answer: Answer) -> None:
+    if request.fetches:
+        login_page(request, answer)
+
+
+def half_a_list(request: Request, answer: Answer) -> None:
+    if request.lists:
+        answer.body = answer.body[:-20]
+
+
+def stalled_list(request: Request, answer: Answer) -> None:
+    if request.lists:
+        answer.body, answer.pause_s = answer.body[:-20], 10
+
+
+def list_without_its_end(request: Request, answer: Answer) -> None:
+    if request.lists:
+        answer.body = answer.body.rstrip(b"]")
+        answer.headers["Content-Length"] = str(len(answer.body))
+
+
+def half_an_image(request: Request, answer: Answer) -> None:
+    if request.fetches:
+        answer.body = answer.body[:10_000]
+
+
+def stalled_image(request: Request, answer: Answer) -> None:
+    if request.fetches and answer.body:
+        answer.body, answer.pause_s = answer.body[:10_000], 10
+
+
+@pytest.mark.parametrize(
+    ("fault", "name", "what"),
+    [
+        (login_page, "catalog", "the list for AutoConnect is a web page, such as the login page"),
+        (login_page_for_images, "image", "is a web page, such as the login page"),
+        (
+            half_a_list,
+            "catalog",
+            "the list for AutoConnect is truncated: the connection ends after",
+        ),
+        (stalled_list, "catalog", "the list for AutoConnect stalls: nothing follows the first"),
+        (list_without_its_end, "catalog", "the list for AutoConnect is truncated: it ends without"),
+        (half_an_image, "image", "is truncated: the connection ends after 10000 of 20000 bytes"),
+        (stalled_image, "image", "stalls: nothing follows the first 10000 of 20000 bytes"),
+    ],
+)
+def test_a_body_that_is_not_what_was_requested_is_named(
+    monkeypatch: pytest.MonkeyPatch, fault: Fault, name: str, what: str
+) -> None:
+    monkeypatch.setattr("acpublish.doctor.probe._STALL_S", 0.3)
+    monkeypatch.setattr("acpublish.doctor.probe._LIST_STALL_S", 0.3)
+    errors = [one for one in troubles(fault) if one.state is State.ERROR]
+    assert {one.name for one in errors} == {name}
+    assert all(what in one.what for one in errors)

@@ -23,6 +23,7 @@ def test_a_project_that_is_as_it_should_be(check: Check, tmp_path: Path) -> None
             "build-flags",
             "settings",
             "version",
+            "boards",
             "token",
             "destination",
             "state",

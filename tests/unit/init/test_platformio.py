@@ -16,7 +16,7 @@ SINGLE = "[env:d1]\nplatform = espressif8266\nboard = d1_mini\nframework = ardui
 def change_of(root: Path, text: str, **wanted: object) -> ProjectChange:
     (root / "platformio.ini").write_text(text)
     to, version = wanted.pop("to", None), wanted.pop("version", None)
-    return project_change(root, to, version, **wanted)  # type: ignore[arg-type]
+    return project_change(root, to, version, wanted)  # type: ignore[arg-type]
 
 
 def after(change: ProjectChange, name: str) -> str | None:
@@ -45,7 +45,7 @@ def test_a_value_that_is_set_by_a_reference_is_kept(tmp_path: Path) -> None:
 
 
 def test_what_another_place_sets_is_not_written(tmp_path: Path) -> None:
-    change = change_of(tmp_path, SINGLE, elsewhere={"to", "version"})
+    change = change_of(tmp_path, SINGLE, ACPUBLISH_TO="there", ACPUBLISH_VERSION="1.0.0")
     text = str(after(change, "platformio.ini"))
     assert "custom_ota" not in text
     assert text.endswith("extra_scripts = post:acpublish_ota.py\n")
@@ -69,8 +69,8 @@ def test_environments_are_described_with_what_they_extend(tmp_path: Path) -> Non
 def test_environments_of_one_board_need_names(tmp_path: Path) -> None:
     text = "[env:a]\nboard = d1\n[env:B]\nboard = d1\n"
     (note,) = change_of(tmp_path, text).notes
-    assert note.startswith("a and B use the same board, d1, but a product has only one image")
-    assert note.endswith("add custom_ota_board = d1-b to [env:B]")
+    assert note.startswith("the environments a and B would both publish ")
+    assert note.endswith(" different board names: set custom_ota_board = d1-b in [env:B].")
     assert change_of(tmp_path, text + "custom_ota_board = d1-${this.__env__}\n").notes == ()
 
 

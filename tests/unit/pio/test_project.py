@@ -101,7 +101,7 @@ def test_one_outside_the_plain_run_looks_at_all_others(tmp_path: Path) -> None:
 def test_only_the_environments_of_a_plain_run_are_rivals(tmp_path: Path) -> None:
     project = read_project(tmp_path, environment(), environment(), default=["a"])
 
-    assert project.rivals() == ()
+    assert not list(project.rivals())
 
 
 def test_a_board_without_an_espressif_chip_is_left_alone(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from platformio.project.config import ProjectConfig
 
+from acpublish.errors import SettingsError
 from acpublish.init.platformio import project_change, undo_change
 from acpublish.platformio_ini.editor import IniEditor
 
@@ -21,7 +22,7 @@ def initialized(root: Path, text: str) -> str:
     path = root / "platformio.ini"
     path.write_text(text, encoding="utf-8", newline="")
     before = scripts(path)
-    change = project_change(root, "~/firmware", "1.0.0")
+    change = project_change(root, "~/firmware", "1.0.0", {})
     (after,) = [one.after for one in change.files if one.path == path]
     assert after is not None
     path.write_text(after, encoding="utf-8", newline="")
@@ -89,35 +90,29 @@ def test_what_is_there_stays_and_undo_gives_the_very_bytes(tmp_path: Path, text:
     [
         "[env]\nextra_scripts = a.py\n[env:x]\nextra_scripts = ${env.extra_scripts}, c.py\n"
         "[env:y]\nboard = b\n",
-        "[env]\nextra_scripts = a.py, b.py\n[env:x]\nextra_scripts = z.py, ${env.extra_scripts}\n"
-        "[env:y]\nboard = b\n",
     ],
 )
-def test_entries_that_would_be_broken_stay_and_are_told(tmp_path: Path, text: str) -> None:
+def test_entries_that_would_be_broken_are_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "platformio.ini"
     path.write_text(text)
-    before = scripts(path)
-    change = project_change(tmp_path, "~/firmware", "1.0.0")
-    for one in change.files:
-        assert one.after is not None
-        one.path.write_text(one.after)
-    found = scripts(path)
-    for name, entries in found.items():
-        others = [entry for entry in entries if entry != OURS]
-        assert others == before[name]
-    if any(OURS not in entries for entries in found.values()):
-        assert "each entry on a separate line" in " ".join(change.notes)
+    with pytest.raises(SettingsError, match="within a line, which breaks") as refused:
+        project_change(tmp_path, "~/firmware", "1.0.0", {})
+    assert refused.value.hint.startswith("Write each entry of extra_scripts on a separate line")
+    lines = text.replace("= ${env.extra_scripts}, c.py", "=\n  ${env.extra_scripts}\n  c.py")
+    path.write_text(lines)
+    initialized(tmp_path, lines)
+    assert [entries.count(OURS) for entries in scripts(path).values()] == [1, 1]
 
 
 def test_an_entry_that_begins_alike_stays() -> None:
     ini = IniEditor(f"[env:x]\nextra_scripts = x.py, {OURS}.old, {OURS}\n")
-    ini.remove_entry("extra_scripts", OURS)
+    ini.remove_entry("env:x", "extra_scripts", OURS)
     assert ini.text == f"[env:x]\nextra_scripts = x.py, {OURS}.old\n"
 
 
 def initialized_again(root: Path) -> str:
     (root / "acpublish_ota.py").write_text("# edited\n")
-    change = project_change(root, "~/firmware", "1.0.0")
+    change = project_change(root, "~/firmware", "1.0.0", {})
     assert not change.files
     return (root / "platformio.ini").read_bytes().decode()
 

@@ -58,11 +58,27 @@ def test_it_reads_what_platformio_reads(name: str, tmp_path: Path) -> None:
     assert found == expected
 
 
-def test_an_environment_of_this_machine_is_none_of_a_device(tmp_path: Path) -> None:
-    (tmp_path / "platformio.ini").write_text("[env:x]\n[env:tests]\nplatform = native\n")
-    reader = BuiltinReader(tmp_path)
-    assert reader.device_environments() == ["x"]
-    assert reader.environments() == ["x", "tests"]
+@pytest.mark.parametrize(
+    ("options", "of_device"),
+    [
+        ("platform = espressif8266\nboard = d1", True),
+        ("platform = platformio/espressif32@^6.5\nboard = c3", True),
+        ("platform = https://github.com/pioarduino/platform-espressif32.git\nboard = c3", True),
+        ("platform = symlink:///opt/platform\nboard = c3", True),
+        ("board = d1", True),
+        ("platform = espressif32", False),
+        ("platform = native", False),
+        ("platform = native@1.2.1\nboard = d1", False),
+        ("platform = platformio/native @ ^1.2\nboard = d1", False),
+        ("platform = nordicnrf52\nboard = rak4631", False),
+    ],
+)
+def test_an_environment_of_a_device_has_a_board_of_espressif(
+    tmp_path: Path, options: str, of_device: bool
+) -> None:
+    reader = BuiltinReader(tmp_path, f"[env:x]\n{options}\n")
+    assert reader.device_environments() == (["x"] if of_device else [])
+    assert reader.environments() == ["x"]
 
 
 def test_a_reference_to_itself_ends(tmp_path: Path) -> None:
@@ -207,26 +223,6 @@ def test_generated_projects_are_read_alike(
     assert refused > 20
 
 
-def test_lists_are_those_of_platformio() -> None:
-    options = pytest.importorskip("platformio.project.options").ProjectOptions
-    from acpublish.platformio_ini import reader
-
-    theirs = {
-        option.name: "\n".join(option.default)
-        if isinstance(option.default, list)
-        else option.default
-        for option in options.values()
-        if option.multiple and option.scope == "env"
-    }
-    assert {name: default or "" for name, default in theirs.items()} == reader._LISTS
-    folders = {
-        option.name
-        for option in options.values()
-        if option.scope == "platformio" and option.name.endswith("_dir")
-    }
-    assert set(reader._FOLDERS) == folders - {"build_cache_dir"}
-
-
 @pytest.mark.parametrize("name", ["core_dir", "build_dir", "libdeps_dir", "lib_dir", "cache_dir"])
 @pytest.mark.parametrize("text", ["", "workspace_dir = ~/work\nlib_dir = ../libs\n"])
 def test_folders_of_platformio(
@@ -279,6 +275,36 @@ def test_default_environments_of_a_variable(tmp_path: Path) -> None:
     reader = BuiltinReader(tmp_path, text, {"PLATFORMIO_DEFAULT_ENVS": "b, zz"})
     assert reader.default_environments() == ["a", "b"]
     assert BuiltinReader(tmp_path, text, {}).default_environments() == ["a"]
+
+
+def test_a_variable_adds_to_a_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = pytest.importorskip("platformio.project.config")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PLATFORMIO_EXTRA_SCRIPTS", "post:acpublish_ota.py")
+    monkeypatch.setenv("PLATFORMIO_BUILD_SRC_FILTER", "+<more>")
+    ini = (
+        "[env:x]\nextra_scripts = a.py\n[env:y]\nextra_scripts = ${env:x.extra_scripts}\n[env:z]\n"
+    )
+    (tmp_path / "platformio.ini").write_text(ini)
+    theirs, ours = config.ProjectConfig("platformio.ini"), builtin()
+    for name in "xyz":
+        assert ours.options(name) == theirs.options(env=name)
+        assert ours.scripts(name) == theirs.get(f"env:{name}", "extra_scripts")
+        expected = "\n".join(theirs.get(f"env:{name}", "build_src_filter"))
+        assert ours.option(name, "build_src_filter") == expected
+
+
+def test_a_pattern_that_matches_platformio_ini_reads_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = pytest.importorskip("platformio.project.config")
+    monkeypatch.chdir(tmp_path)
+    text = "[platformio]\nextra_configs = more.ini, *.ini\n[env:x]\nboard = main\n"
+    (tmp_path / "platformio.ini").write_text(text)
+    (tmp_path / "more.ini").write_text("[env:x]\nboard = more\n")
+    # As pio opens it: by its absolute path.
+    theirs = config.ProjectConfig(str(tmp_path / "platformio.ini"))
+    assert theirs.get("env:x", "board") == BuiltinReader(tmp_path).option("x", "board") == "main"
 
 
 @pytest.mark.parametrize("installed", [True, False])

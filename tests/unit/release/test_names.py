@@ -97,3 +97,28 @@ def test_a_name_is_shown_as_it_was_typed() -> None:
     with pytest.raises(BadNameError) as unprintable:
         names.board("\udce4\x1b\u202e")
     assert str(unprintable.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("LOLIN-D32", "lolin-d32"),
+        ("a" * 32, "a" * 32),
+        ("adafruit_feather_esp32s3_reversetft_nopsram", "adafruit_feather_esp32s3-341e3a"),
+        ("my board", "my-board-517724"),
+        ("x.fs", "x.fs-471e3a"),
+        ("ä", "a-33e6d7"),
+        ("№№", "nono-e30096"),
+    ],
+)
+def test_a_board_name_of_any_text(text: str, name: str) -> None:
+    found = names.board_from(text)
+    assert found == names.board(found)
+    assert found == name
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_board_names_of_different_texts_differ(one: str, other: str) -> None:
+    assert names.board(names.board_from(one))
+    if one.lower() != other.lower():
+        assert names.board_from(one) != names.board_from(other)

@@ -207,3 +207,11 @@ class TestOtaSpace:
 
     def test_an_esp32_has_slots(self) -> None:
         assert result("ota-space", replace(self.facts(space=1), image=IMAGE)).outcome == "ok"
+
+
+@pytest.mark.parametrize("space", [65536, 65537, 70000])
+def test_a_filesystem_as_large_as_its_partition_draws_no_warning(space: int) -> None:
+    image = read(images.littlefs())
+    assert image.size == 65536
+    given = replace(facts(Declared(slot_bytes=space)), image=image, kind="filesystem")
+    assert result("slot", given).findings == ()
