@@ -23,8 +23,9 @@ from acpublish.server.decision_cache import DecisionCache
 from acpublish.server.device_memory import DeviceMemory
 from acpublish.server.hosts import OwnHosts
 from acpublish.server.http import Request, Send
-from acpublish.server.images import ImageSender, Served, Transfer
+from acpublish.server.images import ImageSender, Transfer
 from acpublish.server.partial_downloads import PartialDownloads
+from acpublish.server.served import Served
 from acpublish.server.update_address import Form, UpdateAddress, update_address
 from acpublish.wire import Mode
 

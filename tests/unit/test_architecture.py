@@ -36,6 +36,7 @@ COVERED_ELSEWHERE = {
     "__main__.py": "tests/unit/cli/test_cli_main.py",
     "image/model.py": "tests/unit/image/test_reader.py",
     "server/config.py": "tests/unit/server/test_run.py",
+    "server/served.py": "tests/unit/server/test_images.py",
 }
 
 

@@ -105,10 +105,10 @@ def test_what_is_missing_is_told(image: bytes, problem: str) -> None:
 
 @pytest.mark.parametrize("image", [esp32_image(size=4 << 20), esp8266_image(size=1 << 20)])
 def test_reading_takes_far_less_than_a_loop_over_bytes(image: bytes) -> None:
-    # 22 ms on the machine where this was written; a loop over the bytes takes seconds.
-    best = 1.0
+    # 22 ms of processor time where this was written; a loop over the bytes takes seconds.
+    best = 10.0
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.process_time()
         read(image)
-        best = min(best, time.perf_counter() - start)
-    assert best < 0.15
+        best = min(best, time.process_time() - start)
+    assert best < 0.5
