@@ -124,7 +124,7 @@ def test_the_server_that_is_set_is_looked_at(check: Check) -> None:
 def test_a_server_by_https_has_an_address_for_devices_too(check: Check) -> None:
     found = check(f"[env]\n{COMMON}{ENV}", ACPUBLISH_TO="https://host", ACPUBLISH_TOKEN=TOKEN)
     assert troubles(found) == [("server", State.NOT_CHECKED)]
-    assert "acpublish doctor http://HOST:PORT" in found[-1].change
+    assert "acpublish doctor --to http://HOST:PORT" in found[-1].change
 
 
 def test_a_destination_without_a_project_is_looked_at(check: Check, tmp_path: Path) -> None:

@@ -139,21 +139,6 @@ def test_a_resolver_that_does_not_respond_delays_the_start_only_a_little(
     responds.set()
 
 
-@pytest.mark.parametrize(
-    ("address", "own"),
-    [
-        ("127.0.0.1", True),
-        ("127.0.0.53", True),
-        (sockets.own_address(), True),
-        ("192.0.2.1", False),
-        ("2001:db8::1", False),
-        ("fe80::1:2:3:4", False),
-    ],
-)
-def test_the_addresses_of_this_machine(address: str, own: bool) -> None:
-    assert sockets.is_own_address(ipaddress.ip_address(address)) is own
-
-
 @pytest.mark.parametrize("bind", ["0.0.0.0", "::"])
 def test_the_url_of_all_addresses_can_be_typed(bind: str) -> None:
     try:
