@@ -120,6 +120,7 @@ def publish(
     compress: bool = False,
     token: str | None = None,
     insecure_http: bool = False,
+    ca: _Path | None = None,
     signing_key: KeySource | None = None,
     partitions: _Path | None = None,
     skip_checks: Mapping[str, str] | None = None,
@@ -143,6 +144,7 @@ def publish(
         compress: Also publish a gzip of it, for the ESP8266 devices that can inflate it.
         token: The token that the server requires.
         insecure_http: Allow the token to be sent over plain http to another machine.
+        ca: The PEM file of the only CAs to trust for the TLS of the server.
         signing_key: The private key that signs the release: its PEM, or the path of the PEM file.
         partitions: The file of the board's partition table, CSV or binary.
         skip_checks: The checks to switch off, each with the reason, which is public.
@@ -168,7 +170,7 @@ def publish(
     options = arguments.publish_options(
         to=to, product=product, version=version, board=board, channel=channel, kind=kind,
         chip=chip, core=core, compress=compress, token=token, insecure_http=insecure_http,
-        signing_key=signing_key, partitions=partitions, skip_checks=skip_checks or {},
+        ca=ca, signing_key=signing_key, partitions=partitions, skip_checks=skip_checks or {},
         secret_scan=secret_scan, accept_secrets=accept_secrets, provenance=provenance or {},
     )  # fmt: skip
     return publish_with(Path(path), options, dry_run=dry_run)

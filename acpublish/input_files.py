@@ -8,7 +8,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from acpublish.errors import AcpublishError, reading
+from acpublish.errors import AcpublishError, SettingsError, reading
+
+#: Several times the list of all CAs that browsers trust.
+_MAX_CA_BYTES = 4 * 1024 * 1024
+_CA_HINT = "Use the PEM file of the CA's certificate, not of a key; it begins with -----BEGIN."
 
 
 def expanded(path: str | Path) -> Path:
@@ -39,3 +43,22 @@ def read_bounded(
         limit = f"{max_bytes >> 20} MiB" if max_bytes >= 1 << 20 else f"{max_bytes >> 10} KiB"
         raise kind(f"{name} is larger than {limit}", hint=hint)
     return data
+
+
+def ca_file(path: Path) -> Path:
+    """Returns the file of CA certificates, once it is clear that it has one.
+
+    Raises:
+        SettingsError: It cannot be read, or does not contain a certificate in PEM.
+    """
+    # Only those who publish over TLS need it, and each build loads this module.
+    import ssl
+
+    read_bounded(path, _MAX_CA_BYTES, SettingsError, hint=_CA_HINT, name=f"the CA file {path}")
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"{path} does not contain a certificate in PEM", hint=_CA_HINT
+        ) from error
+    return path

@@ -6,7 +6,7 @@ import os
 import traceback
 
 
-def describe_fault(error: Exception) -> str:
+def describe_fault(error: BaseException) -> str:
     """Returns a line on an error outside acpublish's tree, without its message.
 
     The message could contain a secret. If ``ACPUBLISH_DEBUG`` is set, the traceback is printed too.

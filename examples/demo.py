@@ -151,7 +151,7 @@ class Demo:
     def update(self, chip: str, *where: str, flash: str, version: str) -> None:
         """Lets a software device update, and compares its flash with the published image."""
         options = ["--chip", FAMILIES[chip], "--flash", flash]
-        result = _last(self.acpublish("device", self.url, *where, *options))
+        result = _last(self.acpublish("device", "--to", self.url, *where, *options))
         say(f"   {result}")
         published = self.catalog / PRODUCT / f"{PRODUCT}-{version}_{BOARDS[chip]}.bin"
         if not result.startswith("updated: "):
@@ -162,7 +162,7 @@ class Demo:
     @contextlib.contextmanager
     def server(self) -> Iterator[None]:
         """Serves the catalog, and stops the server at the end."""
-        words = ["--catalog", str(self.catalog), "--port", "0", "--bind", "127.0.0.1"]
+        words = ["--to", str(self.catalog), "--port", "0", "--bind", "127.0.0.1"]
         words += ["--state", "state", "--log", "warning"]
         say("   $ acpublish serve " + shlex.join(words).replace(f"{self.home}/", ""))
         log = self.home / "server.log"
@@ -226,7 +226,7 @@ def show(demo: Demo) -> None:
         say("\n3. An ESP8266 and an ESP32-C3 with different firmware check for updates")
         demo.update_by_channel("1.0.0")
         say("\n4. Version 1.1.0 is published to the server, with a token")
-        places = ["--catalog", str(demo.catalog), "--state", "state"]
+        places = ["--to", str(demo.catalog), "--state", "state"]
         token = _last(demo.acpublish("token", "create", "--publish", PRODUCT, *places))
         say("   (it prints the token once)")
         demo.publish("1.1.0", demo.url, token)
@@ -242,7 +242,7 @@ def show(demo: Demo) -> None:
 def up_to_date(demo: Demo) -> None:
     """Lets a device check that already runs the newest version."""
     where = ["--auto", f"{PRODUCT}/{BOARDS['esp8266']}", "--chip", "esp8266"]
-    result = _last(demo.acpublish("device", demo.url, *where, "--flash", "esp8266.flash"))
+    result = _last(demo.acpublish("device", "--to", demo.url, *where, "--flash", "esp8266.flash"))
     say(f"   {result}")
     if not result.startswith("no update"):
         raise DemoError(f"a device that runs the newest version got: {result}")
@@ -250,7 +250,7 @@ def up_to_date(demo: Demo) -> None:
 
 def from_catalog(demo: Demo) -> None:
     """Lets a device choose from the list, as AutoConnectUpdate does."""
-    lines = demo.acpublish("device", demo.url, "--catalog", "--chip", "esp8266")
+    lines = demo.acpublish("device", "--to", demo.url, "--list", "--chip", "esp8266")
     for line in lines:
         say(f"   {line}")
     name = _last(lines).split()[-1]

@@ -225,20 +225,21 @@ class TrustStore:
         with self._reading(product, "cannot change the catalog"), self._lock.exclusive():
             yield read_trusted_keys(self._root, product)
 
-    def _command(self, name: str, product: str) -> str:
-        """Returns a command of ``acpublish key`` for a product of this catalog."""
-        return f"acpublish key {name} {shlex.quote(str(self._root))} --product {product}"
+    def _where(self, product: str) -> str:
+        """Returns the options of ``acpublish key`` for a product of this catalog."""
+        return f"--to {shlex.quote(str(self._root))} --product {product}"
 
     def _not_trusted(self, product: str, key_id: str) -> NotFoundError:
         return NotFoundError(
             f"{product} does not trust key {key_id}",
-            hint=f"List the keys that it trusts: {self._command('trust', product)}",
+            hint=f"List the keys that it trusts: acpublish key trust {self._where(product)}",
         )
 
     def _too_many(self, product: str, keys: tuple[PublicKey, ...]) -> SettingsError:
         return SettingsError(
             f"{product} already trusts two keys, {' and '.join(key.id for key in keys)}",
-            hint=f"Remove one first: {self._command('trust', product)} --remove {keys[0].id}",
+            hint=f"Remove one first: acpublish key trust {self._where(product)} "
+            f"--remove {keys[0].id}",
         )
 
     def _withheld_without(
@@ -258,7 +259,7 @@ class TrustStore:
             raise SettingsError(
                 f"{len(withheld)} images of {product} are signed only with key {key_id}",
                 hint="Sign them with the other key first "
-                f"({self._command('resign', product)} --key PEM), or pass force=True to "
+                f"(acpublish key resign {self._where(product)} --key PEM), or pass force=True to "
                 "withhold them.",
             )
         return withheld
@@ -277,8 +278,8 @@ class TrustStore:
             raise UnconfirmedError(
                 f"this withholds {count} of {len(offered)} releases of {product}, because key "
                 f"{after[-1].id} did not sign them",
-                hint=f"Sign them first ({self._command('resign', product)} --key PEM), or pass "
-                "confirmed=True to withhold them.",
+                hint=f"Sign them first (acpublish key resign {self._where(product)} --key PEM), "
+                "or pass confirmed=True to withhold them.",
             )
 
     def _write(self, product: str, keys: tuple[PublicKey, ...]) -> None:

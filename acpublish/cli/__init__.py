@@ -1,6 +1,7 @@
 """The command line: one module for each command, loaded only when it is used.
 
-This is the only place that turns errors into a message and an exit status.
+This is the only place that turns errors into a message and an exit status. With ``--json``, a
+failure is also one JSON document on stdout.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import click
 
 from acpublish.cli import exit_status
-from acpublish.cli.ui import LogWarnings
-from acpublish.errors import AcpublishError, reason_of
+from acpublish.cli.groups import CommandGroup
+from acpublish.cli.ui import LogWarnings, print_error, print_json
+from acpublish.errors import AcpublishError, CheckError, SettingsError, reason_of
 from acpublish.unexpected import describe_fault
 
 #: Each command and its one line of help, kept here so that `--help` loads no command.
@@ -46,7 +49,7 @@ _HOMES = {
 }
 
 
-class _Commands(click.Group):
+class _Commands(CommandGroup):
     """A group that imports a command's module when the command is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -59,26 +62,35 @@ class _Commands(click.Group):
         command: click.Command = getattr(importlib.import_module(f"acpublish.cli.{module}"), name)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(sorted(COMMANDS.items()))
+    def sentences(self, ctx: click.Context) -> list[tuple[str, str]]:
+        return sorted(COMMANDS.items())
 
 
-@click.group(
-    cls=_Commands,
-    invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="acpublish", prog_name="acpublish")
-@click.pass_context
-def acpublish(context: click.Context) -> None:
+def acpublish() -> None:
     """From `pio run` to every ESP8266 and ESP32 in the field.
 
     Stamps firmware images with a version, publishes them to a catalog directory or an update
     server, and serves them to devices.
     """
-    if context.invoked_subcommand is None:
-        click.echo(context.get_help())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Failure:
+    """Why a command failed, for a person and for a script."""
+
+    problem: str
+    hint: str
+    code: str
+    status: int
+    check: str = ""
+
+    def __str__(self) -> str:
+        """One line."""
+        # A question that click asks, as in "Did you mean '--to'?", already ends its sentence.
+        end = "" if self.problem.endswith("?") else "."
+        return " ".join(f"{self.problem}{end} {self.hint}".split())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -94,34 +106,104 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = [*(sys.argv[1:] if arguments is None else arguments)]
     # Used unless a command sets up its own logging, as the server does.
     logging.lastResort = LogWarnings()
+    streams = sys.stdout, sys.stderr
     try:
         _refuse_empty(words)
         result = acpublish.main(words, prog_name="acpublish", standalone_mode=False)
-    except AcpublishError as error:
-        return _fail(str(error), exit_status.status_of(error))
-    except click.UsageError as error:
-        return _fail(_usage(error), exit_status.USAGE)
-    except click.ClickException as error:
-        return _fail(error.format_message(), exit_status.USAGE)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("\nacpublish: interrupted; the same command can be run again", err=True)
-        return exit_status.INTERRUPTED
-    except BrokenPipeError:
-        # The reader has closed the pipe, as `| head` does, so nothing more can be printed.
+    except (BrokenPipeError, SystemExit) as error:
+        # The reader has closed the pipe, as `| head` does, so nothing more can be printed. click
+        # replaces both streams then, and would end the process with a status of its own.
+        if isinstance(error, SystemExit) and sys.stdout is streams[0]:
+            raise
+        sys.stdout, sys.stderr = streams
         _drop_output()
-        return exit_status.OK
-    except Exception as error:
-        if isinstance(error, OSError) and _is_of_output(error):
-            return _no_output(error)
-        return _fail(describe_fault(error), exit_status.INTERNAL)
+        return exit_status.BROKEN_PIPE
+    except (Exception, KeyboardInterrupt) as error:
+        failure = _failure(error)
+        if failure.status == exit_status.OUTPUT:
+            _drop_output()
+        _report(failure, as_json=_wants_json(words) and failure.status != exit_status.OUTPUT)
+        return failure.status
     return result if isinstance(result, int) else exit_status.OK
+
+
+def _failure(error: Exception | KeyboardInterrupt) -> _Failure:
+    """Returns what an error means, for a person and for a script."""
+    if isinstance(error, AcpublishError):
+        return _Failure(
+            problem=error.problem,
+            hint=error.hint,
+            code=exit_status.code_of(error),
+            status=exit_status.status_of(error),
+            check=error.check if isinstance(error, CheckError) else "",
+        )
+    if isinstance(error, click.ClickException):
+        command = (
+            error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
+        )
+        return _Failure(
+            problem=" ".join(error.format_message().split()).rstrip("."),
+            hint=f"See {command or 'acpublish'} --help.",
+            code=exit_status.USAGE_CODE,
+            status=exit_status.USAGE,
+        )
+    if isinstance(error, (click.Abort, KeyboardInterrupt)):
+        return _Failure(
+            problem="interrupted",
+            hint="The same command can be run again.",
+            code=exit_status.INTERRUPTED_CODE,
+            status=exit_status.INTERRUPTED,
+        )
+    if isinstance(error, OSError) and _is_of_output(error):
+        return _Failure(
+            problem=f"the output cannot be written: {reason_of(error)}",
+            hint="Redirect it to a place with free space; what the command had already done is "
+            "kept.",
+            code=exit_status.INTERNAL_CODE,
+            status=exit_status.OUTPUT,
+        )
+    problem, _, hint = describe_fault(error).partition(". ")
+    return _Failure(
+        problem=problem,
+        hint=hint,
+        code=exit_status.INTERNAL_CODE,
+        status=exit_status.INTERNAL,
+    )
+
+
+def _wants_json(words: Sequence[str]) -> bool:
+    """Returns whether the command line asks for JSON; it may be one that click cannot read."""
+    return "--json" in words[: words.index("--") if "--" in words else len(words)]
+
+
+def _report(failure: _Failure, *, as_json: bool) -> None:
+    """Prints a failure: one line on stderr and, for a script, one JSON document on stdout."""
+    # An error may repeat a word of the command line, and that may be a secret passed by mistake.
+    from acpublish.redact import redact
+
+    print_error(redact(str(failure)))
+    if not as_json:
+        return
+    document: dict[str, str | int] = {
+        "error": redact(" ".join(failure.problem.split())),
+        "hint": redact(" ".join(failure.hint.split())),
+        "code": failure.code,
+        "status": failure.status,
+    }
+    if failure.check:
+        document["check"] = failure.check
+    # The line on stderr has the reason even if stdout cannot be written.
+    try:
+        print_json(document)
+    except OSError:
+        _drop_output()
 
 
 def _refuse_empty(words: Sequence[str]) -> None:
     """Refuses an empty word: no option or argument may be one, so a variable was not set.
 
     Raises:
-        click.ClickException: A word is empty.
+        AcpublishError: A word is empty.
     """
     for before, word in zip(("", *words), words, strict=False):
         option, _, value = word.partition("=")
@@ -130,16 +212,8 @@ def _refuse_empty(words: Sequence[str]) -> None:
         elif word.strip():
             continue
         if before.startswith("-"):
-            raise click.ClickException(f"{before} is empty. Pass a value, or omit the option.")
-        raise click.ClickException("an argument is empty. Pass a value, or omit the argument.")
-
-
-def _fail(text: str, code: int) -> int:
-    # An error may repeat a word of the command line, and that may be a secret passed by mistake.
-    from acpublish.redact import redact
-
-    click.echo(f"acpublish: error: {redact(text)}", err=True)
-    return code
+            raise SettingsError(f"{before} is empty", hint="Pass a value, or omit the option.")
+        raise SettingsError("an argument is empty", hint="Pass a value, or omit the argument.")
 
 
 def _is_of_output(error: OSError) -> bool:
@@ -152,22 +226,5 @@ def _is_of_output(error: OSError) -> bool:
     return error.filename is None and module.partition(".")[0] == "click"
 
 
-def _no_output(error: OSError) -> int:
-    _drop_output()
-    return _fail(
-        f"the output cannot be written: {reason_of(error)}. Redirect it to a place with free "
-        "space; what the command had already done is kept.",
-        exit_status.USAGE,
-    )
-
-
 def _drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _usage(error: click.UsageError) -> str:
-    command = error.ctx.command_path if error.ctx else "acpublish"
-    message = " ".join(error.format_message().split()).rstrip(".")
-    # A question that click asks, as in "Did you mean '--to'?", already ends its sentence.
-    end = "" if message.endswith("?") else "."
-    return f"{message}{end} See {command} --help."

@@ -13,12 +13,14 @@ from acpublish.cli import exit_status
 from acpublish.cli.common_options import (
     ANY_PATH,
     OptionValue,
+    ca_option,
     environment_option,
     release_options,
     settings_for,
+    to_option,
     token_option,
 )
-from acpublish.cli.ui import json_option, print_json, table
+from acpublish.cli.ui import STATES, json_option, print_json, table
 from acpublish.errors import CheckError
 from acpublish.release.checks.facts import Result, Severity
 from acpublish.release.checks.registry import CHECKS, find_check
@@ -28,9 +30,10 @@ from acpublish.release.checks.registry import CHECKS, find_check
 @click.argument("file", type=ANY_PATH, required=False)
 @click.option("--explain", metavar="NAME", help="Explain what a check does, and why.")
 @click.option("--list", "listed", is_flag=True, help="List all checks.")
-@click.option("--to", metavar="DIR|URL", help="Where to look up earlier releases.")
+@to_option
 @release_options()
 @token_option
+@ca_option
 @environment_option
 @json_option
 def command(
@@ -58,7 +61,7 @@ def command(
     if as_json:
         print_json([document(result) for result in results])
     else:
-        table([row for result in results for row in result.rows()])
+        table([row for result in results for row in result.rows()], colours=STATES)
     failed = any(
         finding.severity is Severity.ERROR for result in results for finding in result.findings
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -20,12 +20,21 @@ from acpublish.settings.values import Settings, command_settings
 
 #: The value of an option as click passes it: None, False or empty if the option is missing.
 OptionValue = str | bool | tuple[str, ...] | None
+_Catalog = TypeVar("_Catalog", str, Path)
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 #: Whoever opens a path reports what is wrong with it; click would call that incorrect usage.
 ANY_PATH = click.Path(path_type=Path, readable=False)
 
 to_option = click.option("--to", metavar="DIR|URL", help="A catalog directory or a server's URL.")
+#: For commands that work on the directory itself.
+directory_option = click.option(
+    "--to", metavar="DIR", type=ANY_PATH, help="The catalog's directory.  [the current one]"
+)
+#: The spelling of AutoConnect's updateserver.py, which scripts use.
+old_directory_option = click.option("--catalog", "-d", "old_to", type=ANY_PATH, hidden=True)
+#: How list and doctor named the catalog at first.
+old_to_argument = click.argument("old_to", metavar="", required=False)
 kind_option = click.option("--kind", metavar="KIND", help="firmware or filesystem.  [firmware]")
 signing_key_option = click.option(
     "--signing-key",
@@ -37,6 +46,9 @@ insecure_http_option = click.option(
     "--insecure-http",
     is_flag=True,
     help="Allow sending the token to another machine over plain http.",
+)
+ca_option = click.option(
+    "--ca", metavar="FILE", help="The PEM file of the only CA to trust for the server's TLS."
 )
 #: There is no option for the token itself, because every user can see the list of processes.
 token_option = click.option(
@@ -89,6 +101,17 @@ def release_options(*, default_channel: str | None = None) -> _Decorator:
         ),
         signing_key_option,
     )
+
+
+def one_catalog(to: _Catalog | None, old_to: _Catalog | None) -> _Catalog | None:
+    """Returns the catalog that the options or an earlier spelling name; None if none does.
+
+    Raises:
+        click.UsageError: Both do.
+    """
+    if to is not None and old_to is not None:
+        raise click.UsageError("The catalog is named twice; use only --to")
+    return old_to if to is None else to
 
 
 def volume_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from acpublish.cli import exit_status
-from acpublish.cli.ui import json_option, print_json, printable
+from acpublish.cli.common_options import settings_for
+from acpublish.cli.ui import json_option, print_error, print_json, printable
 from acpublish.emulator.profile import DeviceOptions, UpdateOutcome, UpdateResult
 from acpublish.emulator.updater import Device, run
 from acpublish.errors import SettingsError
@@ -20,8 +21,8 @@ from acpublish.wire import UPDATE_PREFIX
 
 
 @click.command("device")
-@click.argument("url")
-@click.argument("path", required=False)
+@click.argument("words", metavar="[PATH]", nargs=-1)
+@click.option("--to", metavar="URL", help="The server's URL.")
 @click.option(
     "--chip",
     type=click.Choice(["esp8266", "esp32"]),
@@ -48,24 +49,27 @@ from acpublish.wire import UPDATE_PREFIX
 @click.option(
     "--free-space", type=click.IntRange(0), help="The space available for an update, in bytes."
 )
-@click.option("--catalog", "listing", is_flag=True, help="Print the list that AutoConnect shows.")
+@click.option("--list", "listing", is_flag=True, help="Print the list that AutoConnect shows.")
+@click.option("--catalog", "old_listing", is_flag=True, hidden=True)
 @json_option
 def command(
-    url: str,
-    path: str | None,
+    words: tuple[str, ...],
+    to: str | None,
     auto: str | None,
     channel: str | None,
     listing: bool,
+    old_listing: bool,
     as_json: bool,
     **device: Any,
 ) -> int:
-    """Request an update from the server at URL, as ESP8266HTTPUpdate or ESP32 HTTPUpdate would.
+    """Request an update from a server, as ESP8266HTTPUpdate or ESP32 HTTPUpdate would.
 
     PATH is a file's path on the server; --auto requests the newest image of a channel instead. The
     response is checked as a device checks it. The exit status is 1 if the update fails.
     """
     options = DeviceOptions(**device)
-    if listing:
+    url, path = _server_and_path(to, words)
+    if listing or old_listing:
         return _list(options, url, path or ".", as_json)
     request_path = _request_path(path, auto, channel)
     outcome = run(options, url, request_path)
@@ -77,16 +81,29 @@ def command(
         return exit_status.OK
     server = url.rstrip("/")
     where = f"{server}/{request_path.lstrip('/')}"
-    click.echo(
-        f"acpublish: error: no update from {_shown(where)}. "
-        f"Compare the URL with 'acpublish list {_shown(server)}', and check the server's log.",
-        err=True,
+    print_error(
+        f"no update from {_shown(where)}. Compare the URL with "
+        f"'acpublish list --to {_shown(server)}', and check the server's log."
     )
     return exit_status.NO
 
 
 def _shown(url: str) -> str:
-    return printable(redact_broken(masked_query(url)))
+    return redact_broken(masked_query(url))
+
+
+def _server_and_path(to: str | None, words: tuple[str, ...]) -> tuple[str, str | None]:
+    """Returns the server's URL and a file's path; the first word may be the URL.
+
+    This was the only way to name it at first: ``device URL [PATH]``.
+    """
+    if to is None and words and (len(words) > 1 or "://" in words[0]):
+        to, words = words[0], words[1:]
+    if len(words) > 1:
+        raise click.UsageError(f"Got unexpected extra argument ({words[1]})")
+    # An option may contain a password, which the setting must not.
+    url = to or settings_for({}).checked("to", str)
+    return url, words[0] if words else None
 
 
 def document(outcome: UpdateOutcome) -> dict[str, Any]:

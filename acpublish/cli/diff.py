@@ -8,8 +8,16 @@ from typing import Any
 
 import click
 
-from acpublish.cli.common_options import OptionValue, kind_option, settings_for, token_option
-from acpublish.cli.ui import bars, json_option, print_json, table
+from acpublish.cli.charts import chart, columns
+from acpublish.cli.common_options import (
+    OptionValue,
+    ca_option,
+    kind_option,
+    settings_for,
+    to_option,
+    token_option,
+)
+from acpublish.cli.ui import json_option, print_json, table
 from acpublish.image.comparison import Change, Comparison, SegmentChange
 from acpublish.publishing.diff import Difference, Side, difference
 
@@ -18,12 +26,15 @@ _VALUE_CHARACTERS = 26
 _NAME_CHARACTERS = 24
 _BAR_CHARACTERS = 24
 _VERSION_CHARACTERS = 24
+#: On a narrow terminal, there must be room for the bars.
+_NARROW_COLUMNS = 60
+_NARROW_VERSION_CHARACTERS = 12
 
 
 @click.command("diff")
 @click.argument("old")
 @click.argument("new")
-@click.option("--to", metavar="DIR|URL", help="The catalog or server that has the releases.")
+@to_option
 @click.option("--board", metavar="B", help="The board, if a release has images for several.")
 @kind_option
 @click.option(
@@ -34,6 +45,7 @@ _VERSION_CHARACTERS = 24
     help="How many releases to show sizes for.",
 )
 @token_option
+@ca_option
 @json_option
 def command(old: str, new: str, last: int, as_json: bool, **options: OptionValue) -> None:
     """Show what changed from OLD to NEW: files, or releases as PRODUCT@VERSION.
@@ -129,16 +141,18 @@ def _print_changes(what: str, changes: Sequence[Change]) -> None:
 def _print_trend(compared: Difference) -> None:
     if len(compared.trend) < 2:
         return
-    rows = [("release", "", "bytes", "change", "")]
-    drawn = bars([release.size for release in compared.trend], _BAR_CHARACTERS)
+    narrow = columns() < _NARROW_COLUMNS
+    longest = _NARROW_VERSION_CHARACTERS if narrow else _VERSION_CHARACTERS
+    rows = [("release", "", "bytes", "change")]
     before = None
-    for release, bar in zip(compared.trend, drawn, strict=True):
+    for release in compared.trend:
         change = "" if before is None else f"{release.size - before:+d}"
-        version = _cut(str(release.version), _VERSION_CHARACTERS)
-        rows.append((version, _mark(compared, release.version), str(release.size), change, bar))
+        version = _cut(str(release.version), longest)
+        rows.append((version, _mark(compared, release.version), str(release.size), change))
         before = release.size
     click.echo()
-    table(rows, right=frozenset({2, 3}))
+    sizes = [release.size for release in compared.trend]
+    chart(rows, sizes, longest=_BAR_CHARACTERS, spare=3, right=frozenset({2, 3}))
 
 
 def _mark(compared: Difference, version: object) -> str:

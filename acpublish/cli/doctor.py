@@ -9,23 +9,31 @@ from pathlib import Path
 import click
 
 from acpublish.cli import exit_status
-from acpublish.cli.ui import json_option, print_json, table
+from acpublish.cli.common_options import old_to_argument, one_catalog, to_option
+from acpublish.cli.ui import STATES, json_option, print_json, table
 from acpublish.doctor.findings import Finding, State
 from acpublish.doctor.live_server import check_server
 from acpublish.doctor.local import check_local
 
 
 @click.command("doctor")
-@click.argument("url", required=False)
+@to_option
+@old_to_argument
 @json_option
-def command(url: str | None, as_json: bool) -> int:
+def command(to: str | None, old_to: str | None, as_json: bool) -> int:
     """Examine this machine and the project in this folder; name each problem and its fix.
 
-    With URL, examine the server as devices see it instead: send the requests of AutoConnect and of
-    the ESP8266 and ESP32 updaters, through any proxy in front of it. Nothing is changed. The exit
-    status is 1 if an error is found.
+    With --to URL, examine the server as devices see it instead: send the requests of AutoConnect
+    and of the ESP8266 and ESP32 updaters, through any proxy in front of it. With --to DIR, examine
+    the project as if it published there. Nothing is changed. The exit status is 1 if an error is
+    found.
     """
-    findings = check_server(url) if url else check_local(Path(), os.environ)
+    catalog = one_catalog(to, old_to)
+    if old_to is not None or (catalog is not None and "://" in catalog):
+        findings = check_server(str(catalog))
+    else:
+        destination = {} if catalog is None else {"ACPUBLISH_TO": catalog}
+        findings = check_local(Path(), {**os.environ, **destination})
     return _report(findings, as_json=as_json)
 
 
@@ -48,7 +56,8 @@ def _report(findings: Sequence[Finding], *, as_json: bool) -> int:
             }
         )
     else:
-        table([(finding.state.value, finding.name, _line(finding)) for finding in findings])
+        rows = [(finding.state.value, finding.name, _line(finding)) for finding in findings]
+        table(rows, colours=STATES)
         click.echo(_summary(counts))
     return exit_status.NO if counts[State.ERROR] else exit_status.OK
 

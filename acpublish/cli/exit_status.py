@@ -1,4 +1,4 @@
-"""The one table of exit statuses.
+"""The one table of exit statuses, and of the codes that name the same in JSON.
 
 0    success; "already published" and "up to date" count as success
 1    the result is negative: `inspect` on a file that is not an image, a `device` update that
@@ -11,7 +11,9 @@
 7    pre-flight: the image, the version or a name cannot be published
 8    catalog: the directory is missing, read-only or full, or contains a broken manifest
 70   an internal error in acpublish
+74   the output cannot be written, because the disk is full for example
 130  interrupted by Ctrl-C
+141  whoever read the output has closed it, as `| head` does
 """
 
 from __future__ import annotations
@@ -21,29 +23,49 @@ from acpublish import errors
 OK = 0
 NO = 1
 USAGE = 2
+#: EX_SOFTWARE and EX_IOERR (``sysexits.h``).
 INTERNAL = 70
+OUTPUT = 74
+#: 128 and the number of SIGINT or SIGPIPE, as a shell reports a process that the signal ended.
 INTERRUPTED = 130
+BROKEN_PIPE = 141
 
-#: The first matching class decides, so special cases come before their families.
-_TABLE: tuple[tuple[type[errors.AcpublishError], int], ...] = (
-    (errors.AuthenticationError, 3),
-    (errors.ConflictError, 4),
-    (errors.VerificationError, 6),
-    (errors.TransferError, 5),
-    (errors.SettingsError, USAGE),
-    (errors.ImageError, 7),
-    (errors.CheckError, 7),
-    (errors.VersionError, 7),
-    (errors.BadNameError, 7),
-    (errors.ManifestError, 8),
-    (errors.CatalogError, 8),
-    (errors.RequestError, 5),
+#: The codes of what is not an error of the tree.
+USAGE_CODE = "usage"
+INTERNAL_CODE = "internal"
+INTERRUPTED_CODE = "interrupted"
+
+#: The first matching class decides, so special cases come before their families. Errors that a
+#: server can respond with have the same code there (``acpublish.server.api.routes``).
+_TABLE: tuple[tuple[type[errors.AcpublishError], int, str], ...] = (
+    (errors.AuthenticationError, 3, "unauthorised"),
+    (errors.ConflictError, 4, "conflict"),
+    (errors.VerificationError, 6, "verification"),
+    (errors.UnreachableError, 5, "unreachable"),
+    (errors.TransferError, 5, "refused"),
+    (errors.SettingsError, USAGE, USAGE_CODE),
+    (errors.ImageError, 7, "image"),
+    (errors.CheckError, 7, "check"),
+    (errors.VersionError, 7, "version"),
+    (errors.BadNameError, 7, "name"),
+    (errors.ManifestError, 8, "manifest"),
+    (errors.NotFoundError, 8, "not-found"),
+    (errors.CatalogError, 8, "catalog"),
+    (errors.RequestError, 5, "request"),
 )
+_OTHERWISE = (INTERNAL, INTERNAL_CODE)
 
 
 def status_of(error: errors.AcpublishError) -> int:
     """Returns the exit status of an error."""
-    for kind, status in _TABLE:
-        if isinstance(error, kind):
-            return status
-    return INTERNAL
+    return _row(error)[0]
+
+
+def code_of(error: errors.AcpublishError) -> str:
+    """Returns the code of an error, which scripts may compare."""
+    return _row(error)[1]
+
+
+def _row(error: errors.AcpublishError) -> tuple[int, str]:
+    matches = ((status, code) for kind, status, code in _TABLE if isinstance(error, kind))
+    return next(matches, _OTHERWISE)

@@ -12,13 +12,14 @@ from acpublish.cli import exit_status
 from acpublish.cli.common_options import (
     ANY_PATH,
     OptionValue,
+    ca_option,
     insecure_http_option,
     settings_for,
     signing_key_option,
     to_option,
     token_option,
 )
-from acpublish.cli.ui import confirm, json_option, print_json, printable, table, warn
+from acpublish.cli.ui import confirm, json_option, print_error, print_json, table, warn
 from acpublish.errors import AcpublishError, SettingsError
 from acpublish.publishing.destinations import open_catalog
 from acpublish.publishing.importing import Imported, carry_out, plan_import
@@ -54,6 +55,7 @@ _SHOWN = 2
 @signing_key_option
 @insecure_http_option
 @token_option
+@ca_option
 @click.option("--dry-run", is_flag=True, help="Show what would happen, and do nothing.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask for confirmation.")
 @json_option
@@ -104,7 +106,7 @@ def _print_problems(plan: Sequence[Imported]) -> list[AcpublishError]:
     for imported in plan:
         name, publication = imported.file.name, imported.publication
         if imported.error:
-            click.echo(f"acpublish: error: {printable(f'{name}: {imported.error}')}", err=True)
+            print_error(f"{name}: {imported.error}")
             errors.append(imported.error)
         for warning in publication.receipt.warnings if publication else ():
             if not warning.startswith(_EXPECTED):

@@ -10,13 +10,16 @@ import click
 
 from acpublish import api
 from acpublish.cli import exit_status
+from acpublish.cli.charts import chart, columns, gauge
 from acpublish.cli.common_options import ANY_PATH
-from acpublish.cli.ui import bars, facts, gauge, json_option, print_json, table
+from acpublish.cli.ui import facts, json_option, print_json
 from acpublish.image.model import AppDescriptor, Image, Kind
 from acpublish.image.partition_table import Partition, PartitionTable
 
 #: Next to the columns, a bar of this width fits in 80 characters.
 _BAR_CHARACTERS = 32
+#: What stands beside the gauge of a slot: "used  " and " 100.0 %".
+_BESIDE_GAUGE = 14
 _SLOT_FOR = {
     Kind.APPLICATION: "an application",
     Kind.SIGNED: "an application",
@@ -81,13 +84,13 @@ def _print(file: Path, image: Image) -> None:
         }
     )
     if image.segments:
-        rows = [("segment", "address", "offset", "bytes", "")]
-        drawn = bars([segment.size for segment in image.segments], _BAR_CHARACTERS)
-        for number, (segment, bar) in enumerate(zip(image.segments, drawn, strict=True)):
+        rows = [("segment", "address", "offset", "bytes")]
+        for number, segment in enumerate(image.segments):
             address, offset = f"0x{segment.address:08x}", f"0x{segment.offset:x}"
-            rows.append((str(number), address, offset, str(segment.size), bar))
+            rows.append((str(number), address, offset, str(segment.size)))
         click.echo()
-        table(rows, right=frozenset({2, 3}))
+        sizes = [segment.size for segment in image.segments]
+        chart(rows, sizes, longest=_BAR_CHARACTERS, spare=2, right=frozenset({2, 3}))
 
 
 def _kind(image: Image) -> str:
@@ -180,11 +183,12 @@ def _print_slot(image: Image, layout: PartitionTable) -> None:
     left = slot.size - image.size
     percent = 100 * image.size / slot.size
     among = len(layout.ota_slots) if slot.type == "app" else 1
+    width = min(_BAR_CHARACTERS, max(columns() - _BESIDE_GAUGE, 1))
     facts(
         {
             "slot": f"{slot.name} ({slot.subtype}) at 0x{slot.offset:x}, {slot.size} bytes"
             + (f", the smallest of {among}" if among > 1 else ""),
-            "used": f"{gauge(image.size, slot.size, _BAR_CHARACTERS)} {percent:.1f} %",
+            "used": f"{gauge(image.size, slot.size, width)} {percent:.1f} %",
             "left": f"{left} bytes" if left >= 0 else f"none: {-left} bytes do not fit",
         }
     )

@@ -14,7 +14,14 @@ import click
 
 from acpublish import api
 from acpublish.cli import exit_status
-from acpublish.cli.common_options import ANY_PATH
+from acpublish.cli.common_options import (
+    ANY_PATH,
+    old_to_argument,
+    one_catalog,
+    settings_for,
+    to_option,
+)
+from acpublish.cli.groups import CommandGroup
 from acpublish.cli.ui import json_option, print_json, warn
 from acpublish.errors import SettingsError, UnconfirmedError
 
@@ -23,7 +30,7 @@ DEFAULT_FILE = Path("signing-key.pem")
 _OPTIONS = {"confirmed=True": "--yes", "force=True": "--force"}
 
 
-@click.group("key", no_args_is_help=False)
+@click.group("key", cls=CommandGroup)
 def command() -> None:
     """Create the keys that sign releases, and choose the keys that a product trusts."""
 
@@ -64,8 +71,8 @@ def show(file: Path, as_json: bool) -> None:
 
 
 @command.command("trust")
-@click.argument("directory", metavar="DIR", type=ANY_PATH)
-@click.argument("public", metavar="[PUBLIC.pem]", required=False, type=ANY_PATH)
+@click.argument("words", metavar="[PUBLIC.pem]", nargs=-1)
+@to_option
 @click.option("--product", required=True, metavar="P", help="The product.")
 @click.option(
     "--remove", metavar="ID|PUBLIC.pem", help="Stop trusting this key, given by its id or its file."
@@ -76,8 +83,8 @@ def show(file: Path, as_json: bool) -> None:
 )
 @json_option
 def trust(
-    directory: Path,
-    public: Path | None,
+    words: tuple[str, ...],
+    to: str | None,
     product: str,
     remove: str | None,
     force: bool,
@@ -86,12 +93,13 @@ def trust(
 ) -> int:
     """Trust a key, or show which keys are trusted.
 
-    The product of the catalog DIR then accepts only releases signed with the key in PUBLIC.pem. Up
-    to two keys can be trusted at a time. The command prints the keys that the product trusts;
-    without PUBLIC.pem and --remove, it changes nothing. A running server applies the change
-    immediately. A first key that withholds releases, and the removal of the last key, have to be
-    confirmed.
+    The product then accepts only releases signed with the key in PUBLIC.pem. The catalog is a
+    directory, from --to or the setting to. Up to two keys can be trusted at a time. The command
+    prints the keys that the product trusts; without PUBLIC.pem and --remove, it changes nothing. A
+    running server applies the change immediately. A first key that withholds releases, and the
+    removal of the last key, have to be confirmed.
     """
+    directory, public = _catalog_and_key(to, words)
     if public is not None and remove is not None:
         raise SettingsError(
             "PUBLIC.pem and --remove cannot be combined",
@@ -132,20 +140,40 @@ def _with_options(error: SettingsError) -> SettingsError:
     return type(error)(error.problem, hint=hint)
 
 
+def _catalog_and_key(to: str | None, words: tuple[str, ...]) -> tuple[str, str | None]:
+    """Returns the catalog and the file of a key; the first word may be the catalog.
+
+    This was the only way to name it at first: ``key trust DIR [PUBLIC.pem]``.
+    """
+    settings = settings_for({"to": to})
+    if (
+        to is None
+        and words
+        # A word alone may also be a key, for the catalog that is set.
+        and (len(words) > 1 or Path(words[0]).is_dir() or not settings.text("to"))
+    ):
+        settings, words = settings_for({"to": words[0]}), words[1:]
+    if len(words) > 1:
+        raise click.UsageError(f"Got unexpected extra argument ({words[1]})")
+    return settings.destination().to, words[0] if words else None
+
+
 @command.command("resign")
-@click.argument("directory", metavar="DIR", type=ANY_PATH)
+@old_to_argument
+@to_option
 @click.option("--product", required=True, metavar="P", help="The product.")
 @click.option(
     "--key", required=True, metavar="PEM", type=ANY_PATH, help="The private key to sign with."
 )
 @json_option
-def resign(directory: Path, product: str, key: Path, as_json: bool) -> None:
+def resign(old_to: str | None, to: str | None, product: str, key: Path, as_json: bool) -> None:
     """Sign releases with another key as well.
 
     This signs every release of the product that a trusted key has signed. All others are left out,
     with a warning. If the product trusts no key yet, this signs all its releases: trusting the key
     afterwards withholds none of them.
     """
+    directory = settings_for({"to": one_catalog(to, old_to)}).destination().to
     result = api.resign(directory, product=product, key=key)
     for release in result.left_out:
         warn(f"left out: {release}")

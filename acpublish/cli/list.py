@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import click
 
+from acpublish.cli.common_options import (
+    ca_option,
+    old_to_argument,
+    one_catalog,
+    settings_for,
+    to_option,
+)
 from acpublish.cli.ui import json_option, print_json, table
 from acpublish.publishing.directory_listing import ListedFile, list_directory
-from acpublish.settings.layers import arguments
-from acpublish.settings.values import Settings
 
 
 @click.command("list")
-@click.argument("catalog", metavar="DIR|URL")
+@old_to_argument
+@to_option
 @click.option("--path", default=".", help="A directory in the catalog.")
+@ca_option
 @json_option
-def command(catalog: str, path: str, as_json: bool) -> None:
-    """List what a catalog directory or an update server has."""
-    destination = Settings(arguments({"to": catalog}, {"to": "DIR|URL"})).destination()
-    entries = list_directory(destination, path)
+def command(old_to: str | None, to: str | None, path: str, ca: str | None, as_json: bool) -> None:
+    """List what a catalog directory or an update server has.
+
+    For an image, this shows its version, its board and the channels that point at it; for a
+    product, what its channels point at. Without --to, the setting to is used.
+    """
+    settings = settings_for({"to": one_catalog(to, old_to), "ca": ca})
+    entries = list_directory(settings.destination(), path)
     if as_json:
         print_json([_document(entry) for entry in entries])
         return
@@ -28,7 +40,16 @@ def command(catalog: str, path: str, as_json: bool) -> None:
 
 def _row(entry: ListedFile) -> tuple[str, ...]:
     signed = f"signed {', '.join(entry.signed_with)}" if entry.signed_with else ""
-    return entry.type, str(entry.size), _time(entry) or "", entry.name, signed
+    kind = " (filesystem)" if entry.kind == "filesystem" else ""
+    pointing = ", ".join(entry.channels)
+    if entry.points_at:
+        pointing = ", ".join(
+            f"{target.channel} {target.version} for {target.board}"
+            + (" (filesystem)" if target.kind == "filesystem" else "")
+            for target in entry.points_at
+        )
+    described = (entry.version or "", f"{entry.board or ''}{kind}", pointing, signed)
+    return entry.type, str(entry.size), _time(entry) or "", entry.name, *described
 
 
 def _document(entry: ListedFile) -> dict[str, Any]:
@@ -38,6 +59,11 @@ def _document(entry: ListedFile) -> dict[str, Any]:
         "size": entry.size,
         "modified": _time(entry),
         "signed_with": list(entry.signed_with),
+        "version": entry.version,
+        "board": entry.board,
+        "kind": entry.kind,
+        "channels": list(entry.channels),
+        "points_at": [asdict(target) for target in entry.points_at],
     }
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from acpublish.api import publish_with
+from acpublish.api import publish_with, read_image
 from acpublish.cli.common_options import (
-    ANY_PATH,
     OptionValue,
+    ca_option,
     environment_option,
     insecure_http_option,
     release_options,
@@ -21,28 +23,34 @@ from acpublish.cli.common_options import (
     token_option,
     volume_options,
 )
-from acpublish.cli.ui import facts, json_option, print_json, upload_bar, warn
+from acpublish.cli.ui import facts, json_option, print_error, print_json, upload_bar, warn
+from acpublish.errors import AcpublishError, NotAnImageError
+from acpublish.image.model import Kind
 from acpublish.publishing import git
+from acpublish.publishing.batch import BatchFile, refusals
+from acpublish.publishing.destinations import Sent
 from acpublish.publishing.github import report_to_workflow
 from acpublish.publishing.result import Plan, Publication, describe, not_checked
+from acpublish.release import names
 from acpublish.release.declared import Declared
 from acpublish.settings.values import Settings
 
 
 @click.command("publish")
-@click.argument("file", type=ANY_PATH)
+@click.argument("words", metavar="[BOARD=]FILE...", nargs=-1, required=True)
 @to_option
 @release_options(default_channel="stable")
 @click.option("--compress", is_flag=True, help="Also publish a gzip of the image (ESP8266 only).")
 @click.option("--core", metavar="V", help="The ESP8266 Arduino core that built the image: 3.1.2, …")
 @insecure_http_option
 @token_option
+@ca_option
 @environment_option
 @click.option("--dry-run", is_flag=True, help="Do everything except write, and print the plan.")
 @json_option
 @volume_options
 def command(
-    file: Path,
+    words: tuple[str, ...],
     dry_run: bool,
     as_json: bool,
     quiet: bool,
@@ -56,23 +64,98 @@ def command(
     existing version are refused. Missing options are read from environment variables (ACPUBLISH_TO,
     ACPUBLISH_PRODUCT, …), then from the files that acpublish config shows. The token for a server
     is read from ACPUBLISH_TOKEN, a file or standard input.
+
+    Several files are all checked before the first is published; each but one needs its BOARD.
+    Among them, filesystem images are published as such without --kind.
     """
     set_volume(quiet=quiet, verbose=verbose)
     settings = settings_for(options, project_environment, defaults=True)
-    state = git.state_of(file.parent)
-    publish_options = settings.publish_options(
+    files = [_file(word, settings, several=len(words) > 1) for word in words]
+    if len(files) > 1:
+        _refuse(refusals(files))
+    publications: list[Publication] = []
+    for file in files:
+        with upload_bar(wanted=not (as_json or quiet or verbose)) as sent:
+            publication = _published(file, files, publications, dry_run=dry_run, sent=sent)
+        publications.append(publication)
+        for warning in (
+            *publication.receipt.warnings,
+            *report_to_workflow(publication, os.environ),
+        ):
+            warn(f"{file.path}: {warning}" if len(files) > 1 else warning)
+        if not as_json:
+            _print(publication, settings, quiet=quiet)
+    if as_json:
+        documents = [document(publication, settings) for publication in publications]
+        print_json(documents if len(files) > 1 else documents[0])
+    elif len(files) > 1 and not quiet:
+        done = "would be" if dry_run else "are"
+        click.echo(f"{len(files)} files {done} in {settings.destination().to}")
+
+
+def _file(word: str, settings: Settings, *, several: bool) -> BatchFile:
+    """Returns an image of the command line, and what it is to be published as."""
+    board, name = _board_and_name(word)
+    path = Path(name)
+    state = git.state_of(path.parent)
+    options = settings.publish_options(
+        board=board,
         provenance={**git.of_tools("acpublish"), **git.of_git(state)},
-        private=git.private_of_git(file.parent) if state else {},
+        private=git.private_of_git(path.parent) if state else {},
         declared=Declared(changed=state.changed if state else None),
     )
-    with upload_bar(wanted=not (as_json or quiet or verbose)) as sent:
-        publication = publish_with(file, publish_options, dry_run=dry_run, sent=sent)
-    for warning in (*publication.receipt.warnings, *report_to_workflow(publication, os.environ)):
-        warn(warning)
-    if as_json:
-        print_json(document(publication, settings))
-    else:
-        _print(publication, settings, quiet=quiet)
+    if board is not None:
+        options = replace(options, board=names.board(board))
+    if several and settings.text("kind") is None and _is_filesystem(path):
+        options = replace(options, kind="filesystem")
+    return BatchFile(path=path, options=options)
+
+
+def _board_and_name(word: str) -> tuple[str | None, str]:
+    """Splits BOARD=FILE; a file whose own name looks like that comes first."""
+    board, separator, name = word.partition("=")
+    if not separator or not name or not names.is_name(board) or os.path.lexists(word):
+        return None, word
+    return board, name
+
+
+def _is_filesystem(path: Path) -> bool:
+    try:
+        return read_image(path).kind is Kind.FILESYSTEM
+    except NotAnImageError:
+        # The checks report it, together with what is wrong with other files.
+        return False
+
+
+def _refuse(errors: Sequence[AcpublishError]) -> None:
+    """Ends the command if a file was refused; the last error says that nothing was published."""
+    for error in errors[:-1]:
+        print_error(str(error))
+    if errors:
+        errors[-1].hint += " Nothing was published."
+        raise errors[-1]
+
+
+def _published(
+    file: BatchFile,
+    files: Sequence[BatchFile],
+    done: Sequence[Publication],
+    *,
+    dry_run: bool,
+    sent: Sent | None,
+) -> Publication:
+    try:
+        return publish_with(file.path, file.options, dry_run=dry_run, sent=sent)
+    except AcpublishError as error:
+        if len(files) == 1:
+            raise
+        named = file.named(error)
+        if not dry_run:
+            named.hint += (
+                f" {len(done)} of {len(files)} files were published; run the same command again to "
+                "publish the others."
+            )
+        raise named from error
 
 
 def document(publication: Publication, settings: Settings) -> dict[str, Any]:

@@ -7,11 +7,15 @@ from pathlib import Path
 
 import click
 
+from acpublish.cli.common_options import directory_option, old_directory_option, one_catalog
+
 #: The names of the levels of :mod:`logging`, including the short forms.
 LEVELS = ("critical", "fatal", "error", "warning", "warn", "info", "debug", "notset")
 
 
 @click.command("serve")
+@directory_option
+@old_directory_option
 @click.option(
     "--port",
     "-p",
@@ -28,13 +32,6 @@ LEVELS = ("critical", "fatal", "error", "warning", "warn", "info", "debug", "not
     multiple=True,
     help="Another name of the server, such as that of a proxy; https://NAME if clients reach it by "
     "https. May be repeated.",
-)
-@click.option(
-    "--catalog",
-    "-d",
-    default=".",
-    type=click.Path(path_type=Path),
-    help="The catalog's directory.  [the current one]",
 )
 @click.option(
     "--log",
@@ -59,10 +56,11 @@ LEVELS = ("critical", "fatal", "error", "warning", "warn", "info", "debug", "not
     help="How long downloads in progress may continue after Ctrl-C or SIGTERM.",
 )
 def command(
+    to: Path | None,
+    old_to: Path | None,
     port: int,
     bind: str | None,
     hosts: tuple[str, ...],
-    catalog: Path,
     log: str,
     state: Path | None,
     grace: float,
@@ -79,7 +77,7 @@ def command(
         raise click.BadParameter("nan is not a number of seconds.", param_hint="--grace")
     return serve(
         ServerOptions(
-            catalog=catalog,
+            catalog=one_catalog(to, old_to) or Path(),
             bind=bind,
             hosts=hosts,
             port=port,

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import click
 
+from acpublish.cli.common_options import directory_option, old_directory_option, one_catalog
+from acpublish.cli.groups import CommandGroup
 from acpublish.cli.ui import warn
 
 
-@click.group("token", no_args_is_help=False)
+@click.group("token", cls=CommandGroup)
 def command() -> None:
     """Create the tokens that publishing to a server requires."""
 
@@ -22,20 +24,15 @@ def command() -> None:
     metavar="PRODUCT|'*'",
     help="The product that the token allows to publish; '*' for every product.",
 )
-@click.option(
-    "--catalog",
-    "-d",
-    default=".",
-    type=click.Path(path_type=Path),
-    help="The directory that the server serves.  [the current one]",
-)
+@directory_option
+@old_directory_option
 @click.option(
     "--state",
     metavar="DIR",
     type=click.Path(path_type=Path),
     help="The folder where the server stores tokens.  [the user's state folder]",
 )
-def create(publish: str, catalog: Path, state: Path | None) -> None:
+def create(publish: str, to: Path | None, old_to: Path | None, state: Path | None) -> None:
     """Create a token, print it once, and store only its SHA-256.
 
     A running server accepts the token immediately. Set it as ACPUBLISH_TOKEN where you publish.
@@ -50,7 +47,7 @@ def create(publish: str, catalog: Path, state: Path | None) -> None:
         publish = names.product(publish)
     if state is None:
         # The state folder depends on the catalog's path, so a mistyped path must be an error.
-        root = DirectoryCatalog(catalog).root
+        root = DirectoryCatalog(one_catalog(to, old_to) or Path()).root
         state = state_dir(root, os.environ)
         owner = other_owner(root)
         if owner is not None:

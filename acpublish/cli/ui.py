@@ -1,9 +1,11 @@
-"""What commands print: JSON, facts and tables, warnings, charts, and a progress bar for uploads.
+"""What commands print: JSON, facts and tables, errors and warnings, and a progress bar for uploads.
 
-1. Results go to stdout, warnings and the progress bar to stderr.
+1. Results go to stdout, errors, warnings and the progress bar to stderr.
 2. Characters that could control a terminal are escaped: names and reasons may come from a server
    or a file system.
-3. Charts use block characters, or plain ASCII if stdout cannot encode them.
+3. Only a terminal gets colours, and none if ``NO_COLOR`` is set; JSON never has any.
+
+Charts are in :mod:`acpublish.cli.charts`.
 """
 
 from __future__ import annotations
@@ -24,10 +26,8 @@ from acpublish.publishing.destinations import Sent
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-_FULL = "█"
-#: From one to seven eighths of a character.
-_EIGHTHS = "▏▎▍▌▋▊▉"
-_EMPTY = "░"
+#: The colours of the results of a check.
+STATES = {"ok": "green", "warning": "yellow", "error": "red"}
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."
@@ -64,12 +64,32 @@ def print_json(document: Any) -> None:
     click.echo(text.encode("utf-8", "backslashreplace").decode())
 
 
+def coloured(text: str, colour: str, *, err: bool = False) -> str:
+    """Returns a string in a colour if it goes to a terminal that should have colours.
+
+    Args:
+        text: The string; already printable.
+        colour: A colour that click knows.
+        err: Whether it goes to stderr.
+    """
+    stream = sys.stderr if err else sys.stdout
+    # https://no-color.org: an empty NO_COLOR does not count. A dumb terminal has no colours.
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return text
+    return click.style(text, fg=colour) if stream is not None and stream.isatty() else text
+
+
+def print_error(text: str) -> None:
+    """Prints an error on stderr, as one line."""
+    click.echo(f"acpublish: {coloured('error:', 'red', err=True)} {printable(text)}", err=True)
+
+
 def warn(text: str) -> None:
     """Prints a warning on stderr, unless the command has the option ``--quiet``."""
     context = click.get_current_context(silent=True)
     if context is not None and context.params.get("quiet"):
         return
-    click.echo(f"acpublish: warning: {printable(text)}", err=True)
+    click.echo(f"acpublish: {coloured('warning:', 'yellow', err=True)} {printable(text)}", err=True)
 
 
 def confirm(question: str, *, shown: str, otherwise: str, default: bool = False) -> bool:
@@ -106,8 +126,19 @@ def facts(rows: Mapping[str, object]) -> None:
             click.echo(f"{name:<{width}}  {printable(str(value))}")
 
 
-def table(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> None:
-    """Prints rows in columns as wide as needed; the columns in ``right`` are right-aligned."""
+def table(
+    rows: Sequence[Sequence[str]],
+    *,
+    right: frozenset[int] = frozenset(),
+    colours: Mapping[str, str] | None = None,
+) -> None:
+    """Prints rows in columns as wide as needed.
+
+    Args:
+        rows: The cells of each row.
+        right: The columns that are right-aligned.
+        colours: The colours of words in the first column, which must not be right-aligned.
+    """
     rows = [[printable(text) for text in row] for row in rows]
     widths = (
         [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
@@ -117,53 +148,11 @@ def table(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset())
             text.rjust(width) if column in right else text.ljust(width)
             for column, (text, width) in enumerate(zip(row, widths, strict=True))
         ]
-        click.echo("  ".join(cells).rstrip())
-
-
-def shows_blocks(encoding: str | None) -> bool:
-    """Returns whether an encoding has block characters."""
-    try:
-        (_FULL + _EIGHTHS + _EMPTY).encode(encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True
-
-
-def bars(values: Sequence[int], width: int, *, blocks: bool | None = None) -> list[str]:
-    """Returns a bar for each value; the bar of the largest value has the full width.
-
-    Args:
-        values: The values, none of them negative.
-        width: The length of the longest bar, in characters.
-        blocks: Whether to use block characters; None to use them if stdout can show them.
-    """
-    if blocks is None:
-        blocks = shows_blocks(sys.stdout.encoding)
-    largest = max(values, default=0) or 1
-    return [_bar(value * width * 8 // largest, blocks) for value in values]
-
-
-def gauge(part: int, whole: int, width: int, *, blocks: bool | None = None) -> str:
-    """Returns a bar that is filled to the share that a part has of a whole.
-
-    Args:
-        part: At least 0; more than the whole fills the bar.
-        whole: At least 1.
-        width: The length of the bar, in characters.
-        blocks: Whether to use block characters; None to use them if stdout can show them.
-    """
-    if blocks is None:
-        blocks = shows_blocks(sys.stdout.encoding)
-    filled = min(part, whole) * width // whole
-    full, empty = (_FULL, _EMPTY) if blocks else ("#", ".")
-    return full * filled + empty * (width - filled)
-
-
-def _bar(eighths: int, blocks: bool) -> str:
-    full, rest = divmod(eighths, 8)
-    if not blocks:
-        return "#" * (full + (rest >= 4))
-    return _FULL * full + (_EIGHTHS[rest - 1] if rest else "")
+        line = "  ".join(cells).rstrip()
+        colour = (colours or {}).get(row[0])
+        if colour is not None:
+            line = coloured(row[0], colour) + line.removeprefix(row[0])
+        click.echo(line)
 
 
 @contextmanager

@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import ipaddress
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from acpublish.errors import SettingsError
+from acpublish.input_files import ca_file, expanded
 from acpublish.redact import redact, redact_broken, without_query
 
 _EXAMPLE = "Use a URL such as http://192.168.1.10:8000 or https://updates.example.com."
@@ -24,6 +26,7 @@ class Address:
         user: The user of ``user:password@``, None if there is none.
         password: The password of ``user:password@``.
         token: The token to send as ``Authorization: Bearer``.
+        ca: The file of the only CAs to trust; None for those that requests trusts.
     """
 
     base: str
@@ -32,6 +35,7 @@ class Address:
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
+    ca: Path | None = None
 
     @property
     def loopback(self) -> bool:
@@ -47,16 +51,19 @@ class Address:
         return redact(text, (self.token, basic, self.password))
 
 
-def parse_address(url: str, *, token: str | None, insecure_http: bool) -> Address:
+def parse_address(
+    url: str, *, token: str | None, insecure_http: bool, ca: str | Path | None = None
+) -> Address:
     """Splits the URL of a server.
 
     Args:
         url: An http or https URL, possibly with ``user:password@`` and a path.
         token: The server's token; it takes precedence over ``user:password@``.
         insecure_http: Whether secrets may be sent over plain http to another machine.
+        ca: The file of the only CAs to trust.
 
     Raises:
-        SettingsError: It cannot be used, or a secret would be sent in the clear.
+        SettingsError: It or the CA cannot be used, or a secret would be sent in the clear.
     """
     parts = _split(url)
     if token is not None and not (token.isascii() and token.isprintable() and " " not in token):
@@ -73,6 +80,7 @@ def parse_address(url: str, *, token: str | None, insecure_http: bool) -> Addres
         user=None if parts.username is None else unquote(parts.username),
         password=unquote(parts.password or ""),
         token=token or None,
+        ca=None if ca is None else ca_file(expanded(ca)),
     )
     secret = address.token or address.user
     if secret and not (address.secure or address.loopback or insecure_http):

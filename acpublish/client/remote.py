@@ -13,6 +13,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -65,6 +66,7 @@ class RemoteCatalog:
         token: str | None = None,
         *,
         insecure_http: bool = False,
+        ca: Path | None = None,
         timeout_s: float = 20.0,
         patience: Patience | None = None,
         sent: Sent | None = None,
@@ -75,6 +77,7 @@ class RemoteCatalog:
             url: Its URL.
             token: The output of ``acpublish token create`` there; needed to publish.
             insecure_http: Send the token over plain http even to another machine.
+            ca: The file of the only CAs to trust for the server's TLS.
             timeout_s: How long to wait for a response; meanwhile the server checks the image.
             patience: How long to try in all.
             sent: Called with the bytes sent so far and in all; each attempt starts again.
@@ -82,7 +85,7 @@ class RemoteCatalog:
         Raises:
             SettingsError: The URL cannot be used, or the token must not be sent there.
         """
-        self._address = parse_address(url, token=token, insecure_http=insecure_http)
+        self._address = parse_address(url, token=token, insecure_http=insecure_http, ca=ca)
         self._sent = sent
         self._transport = Transport(self._address, timeout_s=timeout_s, patience=patience)
 

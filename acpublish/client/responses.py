@@ -85,7 +85,7 @@ def _error(
         message, hint = " with a web page", _PAGE_HINTS.get(response.status, _WEB_PAGE)
     problem = f"{where} responded with {response.status} to {what}{message}"
     if response.status == 404:
-        hint = hint or missing or f"List what exists: acpublish list {where}"
+        hint = hint or missing or f"List what exists: acpublish list --to {where}"
         return RefusedError(problem, hint=hint)
     return RefusedError(problem, hint=hint or _TRY_LATER)
 

@@ -137,7 +137,8 @@ def translated_errors(address: Address) -> Iterator[None]:
     except requests.exceptions.SSLError as fault:
         raise UnreachableError(
             f"{address.base} cannot be trusted: {_reason(address, fault)}",
-            hint="Check the URL and the server's certificate.",
+            hint="Check the URL and the server's certificate. If a CA of your own signed it, pass "
+            "the CA's file with --ca.",
         ) from fault
     except (OSError, urllib3.exceptions.HTTPError, ValueError) as fault:
         reason = _reason(address, fault)

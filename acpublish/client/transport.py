@@ -131,6 +131,8 @@ class Transport:
                     auth=self._authorize,
                     timeout=timeouts,
                     proxies=proxies,
+                    # An argument also takes precedence over REQUESTS_CA_BUNDLE.
+                    verify=str(self.address.ca) if self.address.ca else None,
                     allow_redirects=False,
                     stream=True,
                 )

@@ -81,6 +81,7 @@ class UpdateServer:
         timeout_s: float = 10.0,
         token: str | None = None,
         insecure_http: bool = False,
+        ca: str | Path | None = None,
         patience: Patience | None = None,
         trusted_keys: KeySource | Iterable[KeySource] | None = None,
     ) -> None:
@@ -91,15 +92,16 @@ class UpdateServer:
             timeout_s: How long to wait for a connection and for each next byte.
             token: The server's token, if it requires one.
             insecure_http: Send the token or password over plain http even to another machine.
+            ca: The PEM file of the only CAs to trust for the server's TLS.
             patience: How long to try in all.
             trusted_keys: Public keys, each a PEM or the path of its file: only files of releases
                 that are signed with one of them are downloaded. None if nothing has to be signed.
 
         Raises:
-            SettingsError: The URL or a key cannot be used, or ``trusted_keys`` is empty.
+            SettingsError: The URL, the CA or a key cannot be used, or ``trusted_keys`` is empty.
             MissingExtraError: There are keys, and cryptography is not installed.
         """
-        address = parse_address(url, token=token, insecure_http=insecure_http)
+        address = parse_address(url, token=token, insecure_http=insecure_http, ca=ca)
         self._transport = Transport(address, timeout_s=timeout_s, patience=patience)
         self._trusted_keys = None if trusted_keys is None else TrustedKeys.of(trusted_keys)
 

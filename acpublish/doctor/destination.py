@@ -248,7 +248,7 @@ def _server(url: str) -> list[Finding]:
     try:
         return check_server(url)
     except SettingsError as fault:
-        hint = "Check the URL that the sketches use: acpublish doctor http://HOST:PORT."
+        hint = "Check the URL that the sketches use: acpublish doctor --to http://HOST:PORT."
         return [not_checked("server", f"{url}: {fault.problem}", hint)]
 
 

@@ -98,7 +98,7 @@ def _no_connection(reply: Reply, endpoint: Endpoint) -> Iterator[Finding]:
         yield error(
             "connection",
             f"no response from {where} that a device would accept: {reply.fault}",
-            "Start acpublish serve --catalog DIR --bind 0.0.0.0 there, and open the port in the "
+            "Start acpublish serve --to DIR --bind 0.0.0.0 there, and open the port in the "
             "firewall.",
         )
 

@@ -42,6 +42,7 @@ _VALUES = {
     "--secret-scan": "secret_scan",
     "--skip-check": "skip_checks",
     "--accept-secret": "accept_secrets",
+    "--ca": "ca",
 }
 _SWITCHES = {"--compress": "compress", "--insecure-http": "insecure_http"}
 _OPTION = re.compile(r"--?[a-z]{1,12}(?:-[a-z]{1,12}){0,2}")

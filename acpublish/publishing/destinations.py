@@ -71,6 +71,7 @@ def open_catalog(
             destination.to,
             token=destination.token,
             insecure_http=destination.insecure_http,
+            ca=destination.ca,
             sent=sent,
         )
         if publishing:
@@ -139,7 +140,9 @@ def running_devices(destination: Destination, product: str) -> tuple[Adoption, .
         return ()
     from acpublish.client.remote import RemoteCatalog
 
-    server = RemoteCatalog(destination.to, insecure_http=destination.insecure_http)
+    server = RemoteCatalog(
+        destination.to, insecure_http=destination.insecure_http, ca=destination.ca
+    )
     return server.running(product)
 
 

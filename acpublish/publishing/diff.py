@@ -106,7 +106,7 @@ def _side(name: str, destination: Destination | None, board: str | None, kind: I
     if release is None:
         raise NotFoundError(
             f"there is no release {product} {version} in {destination.to}",
-            hint=f"See 'acpublish list {destination.to} --path {product}'.",
+            hint=f"See 'acpublish list --to {destination.to} --path {product}'.",
         )
     image = _image(release, board, kind)
     data = _bytes(destination, product, image)
@@ -140,7 +140,7 @@ def _bytes(destination: Destination, product: str, image: ReleaseImage) -> bytes
 
     from acpublish.client.update_server import UpdateServer
 
-    server = UpdateServer(destination.to)
+    server = UpdateServer(destination.to, ca=destination.ca)
     with tempfile.TemporaryDirectory() as folder:
         path = server.download(f"{product}/{image.file}", Path(folder) / "image.bin")
         data = path.read_bytes()

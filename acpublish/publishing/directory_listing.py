@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from acpublish.errors import NotFoundError, TransferError
+from acpublish.errors import CatalogError, NotFoundError, TransferError
 from acpublish.publishing.options import Destination
 from acpublish.release import names
 from acpublish.release.manifest import Release
@@ -22,6 +22,18 @@ if TYPE_CHECKING:
 
 #: A little longer than a file must have been left alone (:mod:`acpublish.catalog.loose`).
 _SECOND_LOOK_S = 2.1
+#: A server is asked about each product on its own; a longer list is of something else.
+_MAX_PRODUCTS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pointer:
+    """What a channel points at for a board."""
+
+    channel: str
+    board: str
+    kind: str
+    version: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +46,11 @@ class ListedFile:
         size: Bytes.
         modified: In UTC for a directory, by its own clock for a server; None if it does not say.
         signed_with: The ids of the keys that signed it.
+        version: The version of its release; None if it belongs to none.
+        board: The board that it is for; None likewise.
+        kind: ``firmware`` or ``filesystem``; None likewise.
+        channels: The channels that point at it.
+        points_at: For the folder of a product, what each channel points at.
     """
 
     name: str
@@ -41,6 +58,11 @@ class ListedFile:
     size: int
     modified: datetime | None
     signed_with: tuple[str, ...] = ()
+    version: str | None = None
+    board: str | None = None
+    kind: str | None = None
+    channels: tuple[str, ...] = ()
+    points_at: tuple[Pointer, ...] = ()
 
 
 def list_directory(destination: Destination, path: str = ".") -> tuple[ListedFile, ...]:
@@ -62,6 +84,12 @@ def _list_local(destination: Destination, path: str) -> tuple[ListedFile, ...]:
     from acpublish.catalog.contents import CatalogFiles, Directory
     from acpublish.catalog.directory import DirectoryCatalog
 
+    if not os.path.lexists(destination.to):
+        raise CatalogError(
+            f"there is no folder {destination.to}",
+            hint="Check the path. 'acpublish config --show-origin' shows where it was set, if "
+            "--to did not name it.",
+        )
     catalog = DirectoryCatalog(Path(destination.to))
     files = CatalogFiles(catalog)
     directory = files.locate(os.fsencode(path))
@@ -70,17 +98,14 @@ def _list_local(destination: Destination, path: str) -> tuple[ListedFile, ...]:
             f"there is no directory {path!r} in the catalog",
             hint="List the whole catalog, without --path.",
         )
-    keys = _signed_with(catalog.releases(directory.product) if directory.product else ())
-    return tuple(
+    product = directory.product
+    entries = [
         ListedFile(
-            name=entry.name,
-            type=entry.type,
-            size=entry.size,
-            modified=_time(entry.modified),
-            signed_with=keys.get(entry.name, ()),
+            name=entry.name, type=entry.type, size=entry.size, modified=_time(entry.modified)
         )
         for entry in _entries(files, directory)
-    )
+    ]
+    return _described(entries, product, catalog.releases)
 
 
 def _entries(files: CatalogFiles, directory: Directory) -> tuple[Entry, ...]:
@@ -104,28 +129,79 @@ def _list_server(destination: Destination, path: str) -> tuple[ListedFile, ...]:
     from acpublish.client.remote import RemoteCatalog
     from acpublish.client.update_server import UpdateServer
 
-    entries = UpdateServer(destination.to).catalog(path)
-    keys: dict[str, tuple[str, ...]] = {}
-    if names.is_name(path):
-        # The original server has no releases, and so no signatures.
+    server = RemoteCatalog(destination.to, ca=destination.ca)
+
+    def releases(product: str) -> tuple[Release, ...]:
+        # The original server has no releases, and so no versions and no signatures.
         with contextlib.suppress(TransferError):
-            keys = _signed_with(RemoteCatalog(destination.to).releases(path))
+            return server.releases(product)
+        return ()
+
+    entries = [
+        ListedFile(name=entry.name, type=entry.type, size=entry.size, modified=entry.modified)
+        for entry in UpdateServer(destination.to, ca=destination.ca).catalog(path)
+    ]
+    return _described(entries, path if names.is_name(path) else None, releases)
+
+
+def _described(
+    entries: Sequence[ListedFile],
+    product: str | None,
+    releases: Callable[[str], tuple[Release, ...]],
+) -> tuple[ListedFile, ...]:
+    """Adds what the releases say about files, and about the folders of products.
+
+    Args:
+        entries: What the directory has.
+        product: The product whose folder it is, None if it is not one.
+        releases: Returns the releases of a product.
+    """
+    if product is not None:
+        return _with_releases(entries, releases(product))
+    products = [entry.name for entry in entries if _is_product(entry)][:_MAX_PRODUCTS]
     return tuple(
-        ListedFile(
-            name=entry.name,
-            type=entry.type,
-            size=entry.size,
-            modified=entry.modified,
-            signed_with=keys.get(entry.name, ()),
-        )
+        replace(entry, points_at=_pointers(releases(entry.name)))
+        if entry.name in products
+        else entry
         for entry in entries
     )
 
 
-def _signed_with(releases: Iterable[Release]) -> dict[str, tuple[str, ...]]:
-    """Returns the ids of the keys that signed each visible file."""
-    return {
-        image.file: tuple(signature.key for signature in image.signatures)
-        for release in releases
-        for image in release.images
-    }
+def _is_product(entry: ListedFile) -> bool:
+    return entry.type == "directory" and names.is_name(entry.name)
+
+
+def _with_releases(
+    entries: Sequence[ListedFile], releases: Sequence[Release]
+) -> tuple[ListedFile, ...]:
+    pointers = set(_pointers(releases))
+    described: dict[str, dict[str, Any]] = {}
+    for release in releases:
+        version = str(release.version)
+        for image in release.images:
+            here = (
+                Pointer(channel=channel, board=image.board, kind=image.kind, version=version)
+                for channel in sorted(image.channels)
+            )
+            described[image.file] = {
+                "version": version,
+                "board": image.board,
+                "kind": image.kind,
+                "channels": tuple(pointer.channel for pointer in here if pointer in pointers),
+                "signed_with": tuple(signature.key for signature in image.signatures),
+            }
+    return tuple(replace(entry, **described.get(entry.name, {})) for entry in entries)
+
+
+def _pointers(releases: Sequence[Release]) -> tuple[Pointer, ...]:
+    """Returns what each channel points at: the image that was last published there."""
+    last: dict[tuple[str, str, str], tuple[int, str]] = {}
+    for release in releases:
+        for image in release.images:
+            for channel, order in image.channels.items():
+                key = (channel, image.board, image.kind)
+                last[key] = max(last.get(key, (-1, "")), (order, str(release.version)))
+    return tuple(
+        Pointer(channel=channel, board=board, kind=kind, version=version)
+        for (channel, board, kind), (_, version) in sorted(last.items())
+    )

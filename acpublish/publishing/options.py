@@ -25,12 +25,14 @@ class Destination:
         to: A directory or an http(s) URL.
         token: What a server requires; never shown.
         insecure_http: Whether the token may be sent over plain http to another machine.
+        ca: The file of the only CAs to trust for the TLS of a server; None for the usual ones.
         state: For a directory, the folder of what must not be public; None if that is not kept.
     """
 
     to: str
     token: str | None = field(default=None, repr=False)
     insecure_http: bool = False
+    ca: Path | None = None
     state: Path | None = None
 
     @property

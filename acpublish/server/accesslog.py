@@ -1,4 +1,4 @@
-"""One log line for each response. Lines are collected for a moment and written together.
+"""One log line for each response, with the device and its version, if it sent them.
 
 The logging module would take longer for a line than the server for an up-to-date check.
 """
@@ -11,6 +11,7 @@ import time
 from acpublish.release.secrets import masked_query
 from acpublish.server.http import Request
 from acpublish.server.logwriter import LogWriter
+from acpublish.wire import NO_MAC
 
 _FLUSH_AFTER_S = 0.2
 #: No genuine target is longer; the rest is not shown.
@@ -47,7 +48,8 @@ class AccessLog:
             target = masked_query(target)
         if len(request.target) > _SHOWN_BYTES:
             target += "..."
-        note = f" ({request.note})" if request.note else ""
+        notes = "; ".join(filter(None, (request.note, _device(request))))
+        note = f" ({notes})" if notes else ""
         line = f"{self._clock} {request.address} {request.method} {target} {status}{note}\n"
         self._lines.append(line)
 
@@ -56,3 +58,16 @@ class AccessLog:
         if self._lines and self._writer is not None:
             self._writer.write("".join(self._lines))
             self._lines.clear()
+
+
+def _device(request: Request) -> str:
+    """Returns which device sent a request, and its version; empty if it is not an updater."""
+    report = request.report
+    if not report.updater:
+        return ""
+    # Both are shown as ASCII, so that no device can write its own line.
+    named = report.mac and report.mac != NO_MAC
+    name = f"device {ascii(report.mac)[1:-1]}" if named else "a device without a MAC address"
+    if request.running is not None:
+        return f"{name} runs {request.running}"
+    return f"{name} reports {ascii(report.version)[1:-1]}" if report.version else name

@@ -15,6 +15,7 @@ from acpublish.release.decision import (
 )
 from acpublish.release.manifest import Release
 from acpublish.release.names import ImageKind
+from acpublish.release.version import Version
 from acpublish.wire import Mode, Report
 
 _MAX_PRODUCTS = 1024
@@ -82,6 +83,11 @@ class DecisionCache:
                 self._limit_all()
         return decision
 
+    def running(self, product: str, report: Report) -> Version | None:
+        """Returns the version of the image whose digest a device reports, None if none has it."""
+        snapshot = self._snapshots.get(product)
+        return None if snapshot is None else snapshot.running(report)
+
     def _limit_all(self) -> None:
         """Drops the decisions of the products with the most, if there are too many in all."""
         self._added += 1
@@ -130,6 +136,14 @@ class _Snapshot:
         digests = (report.sketch_md5 or "", report.sketch_sha256 or "")
         positions = {at for digest in digests for at in self._by_digest.get(digest, ())}
         return tuple(self.releases[at] for at in sorted(positions.union(self._highest)))
+
+    def running(self, report: Report) -> Version | None:
+        """Returns the version of a release that has a digest which the device reports."""
+        digests = (report.sketch_md5 or "", report.sketch_sha256 or "")
+        at = next(
+            (self._by_digest[digest][0] for digest in digests if digest in self._by_digest), None
+        )
+        return None if at is None else self.releases[at].version
 
     def target(self, report: Report, board: str, channel: str) -> Target | None:
         """Returns what a device is to run: for every device, what its channel points at."""

@@ -20,6 +20,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, BinaryIO
 
 from acpublish.errors import reason_of
+from acpublish.release.version import Version
 from acpublish.server.protocol import CONNECTION_KEY, TARGET_KEY, Connection
 from acpublish.wire import Report, read_report
 
@@ -53,6 +54,7 @@ class Request:
         headers: Names in lower case, and values.
         connection: The connection it came on, None with a protocol that is not ours.
         note: What the log should say about the response.
+        running: The version of the image that the device runs, if its digest shows that.
     """
 
     def __init__(self, scope: Scope) -> None:
@@ -70,6 +72,7 @@ class Request:
         self._server = scope.get("server")
         self._report: Report | None = None
         self.note = ""
+        self.running: Version | None = None
 
     @property
     def address(self) -> str | None:

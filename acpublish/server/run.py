@@ -28,7 +28,14 @@ from acpublish.catalog.state import state_dir
 from acpublish.errors import AcpublishError, MissingExtraError, SettingsError
 from acpublish.server.config import ServerOptions
 from acpublish.server.logwriter import LogHandler, LogWriter
-from acpublish.server.sockets import listen, own_address, raise_open_files, reaches_others, url_of
+from acpublish.server.sockets import (
+    listen,
+    own_address,
+    raise_open_files,
+    reached_by,
+    reaches_others,
+    url_of,
+)
 
 try:
     import uvicorn
@@ -82,6 +89,10 @@ def serve(options: ServerOptions, listeners: Sequence[Listener] = ()) -> int:
 
 def _serve(options: ServerOptions, listeners: Sequence[Listener], writer: LogWriter) -> int:
     state = options.state or state_dir(options.catalog, os.environ)
+    if state.exists() and not state.is_dir():
+        raise SettingsError(
+            f"the state folder {state} is a file", hint="Use a folder with --state, or none."
+        )
     catalog = DirectoryCatalog(options.catalog, state)
     _repair(catalog)
     _warn_of_project(catalog)
@@ -181,6 +192,9 @@ class _Server(uvicorn.Server):
         catalog, url = self._options.catalog.absolute(), url_of(self._listener)
         sys.stdout.write(f"acpublish: serving {catalog} at {url}\n")
         sys.stdout.flush()
+        reached = reached_by(self._listener)
+        if reached:
+            _log.info("%s", reached)
         if reaches_others(self._listener):
             _log.warning(
                 "anyone who can reach this address can read the images, "

@@ -90,9 +90,32 @@ def listen(bind: str, port: int) -> socket.socket:
 
 
 def url_of(listener: socket.socket) -> str:
-    """Returns the address of a listening socket, as a URL without a path."""
+    """Returns the address of a listening socket, as a URL without a path.
+
+    For a socket that listens on all addresses, it is the one by which other hosts reach this one.
+    """
     host, port = listener.getsockname()[:2]
+    if ipaddress.ip_address(host.partition("%")[0]).is_unspecified:
+        host = own_address()
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def reached_by(listener: socket.socket) -> str | None:
+    """Returns who reaches a listening socket, as a sentence; None if it has all addresses."""
+    host = listener.getsockname()[0].partition("%")[0]
+    address = ipaddress.ip_address(host)
+    if address.is_unspecified:
+        return None
+    if address.is_loopback:
+        return f"only this machine reaches the server; --bind {_all_of(address)} admits others"
+    return (
+        f"only {host} is served, not localhost or other addresses of this machine; --bind "
+        f"{_all_of(address)} serves all of them"
+    )
+
+
+def _all_of(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
+    return "0.0.0.0" if address.version == 4 else "::"  # noqa: S104
 
 
 def reaches_others(listener: socket.socket) -> bool:

@@ -93,6 +93,7 @@ class Updates:
         board, form = self._reading(address)
         releases = self._catalog.releases(product)
         decision = self._decisions.decide(request.report, releases, product, board, channel)
+        request.running = self._decisions.running(product, request.report)
         if decision.verdict is Verdict.NOTHING and not self._catalog.owns(product):
             return await self._file_instead(request, send, f"there is no product {product}")
         if form is not Form.IMAGE:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from acpublish.errors import AcpublishError, SettingsError
-from acpublish.input_files import expanded
+from acpublish.input_files import ca_file, expanded
 from acpublish.keyfiles import KeySource, is_pem, private_key
 from acpublish.keys import PrivateKey
 from acpublish.publishing.options import Destination, PublishOptions
@@ -37,6 +37,7 @@ def publish_options(
     compress: bool,
     token: str | None,
     insecure_http: bool,
+    ca: str | Path | None,
     signing_key: KeySource | None,
     partitions: str | Path | None,
     skip_checks: Mapping[str, str],
@@ -52,7 +53,7 @@ def publish_options(
     scan = _checked("secret_scan", secret_scan, validators.secret_scan) or "warning"
     built_with = _checked("core", core, core_version)
     return PublishOptions(
-        destination=_destination(to, token, insecure_http=insecure_http),
+        destination=_destination(to, token, ca, insecure_http=insecure_http),
         product=_required("product", product, names.product),
         version_source=_required("version", version, validators.version_source),
         board=_required("board", board, names.board),
@@ -71,10 +72,15 @@ def publish_options(
     )
 
 
-def _destination(to: str | Path, token: str | None, *, insecure_http: bool) -> Destination:
+def _destination(
+    to: str | Path, token: str | None, ca: str | Path | None, *, insecure_http: bool
+) -> Destination:
     address = _required("to", to, validators.address)
     destination = Destination(
-        to=address, token=_checked("token", token, str), insecure_http=insecure_http
+        to=address,
+        token=_checked("token", token, str),
+        insecure_http=insecure_http,
+        ca=_checked("ca", ca, lambda text: ca_file(expanded(text))),
     )
     return destination if destination.is_server else Destination(to=str(expanded(address)))
 

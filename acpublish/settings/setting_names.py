@@ -21,6 +21,7 @@ NAMES = (
     "secret_variables",
     "on_build",
     "insecure_http",
+    "ca",
     "token_file",
     "token",
 )

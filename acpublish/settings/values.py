@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from acpublish.catalog.state import state_dir
 from acpublish.errors import AcpublishError, SettingsError
-from acpublish.input_files import expanded
+from acpublish.input_files import ca_file, expanded
 from acpublish.publishing.options import CheckOptions, Destination, ImportOptions, PublishOptions
 from acpublish.release import names
 from acpublish.release.declared import Declared
@@ -113,7 +113,12 @@ class Settings:
         to = self.checked("to", validators.address)
         holder = next(layer for layer in self.layers if "to" in layer.values)
         if Destination(to=to).is_server:
-            return Destination(to=to, token=self.token, insecure_http=self.flag("insecure_http"))
+            return Destination(
+                to=to,
+                token=self.token,
+                insecure_http=self.flag("insecure_http"),
+                ca=self._file("ca", ca_file),
+            )
         path = _path_of(to, holder)
         variables = self._variables()
         return Destination(to=str(path), state=state_dir(path, variables) if variables else None)
@@ -132,8 +137,7 @@ class Settings:
         Raises:
             SettingsError: There is no such file.
         """
-        path = self._path("signing_key")
-        return path and self.checked("signing_key", lambda _: validators.key_file(path))
+        return self._file("signing_key", validators.key_file)
 
     def publish_options(
         self,
@@ -269,6 +273,10 @@ class Settings:
     def _path(self, name: str) -> Path | None:
         layer = self._holder(name)
         return None if layer is None else _path_of(layer.values[name], layer)
+
+    def _file(self, name: str, check: Callable[[Path], Path]) -> Path | None:
+        path = self._path(name)
+        return path and self.checked(name, lambda _: check(path))
 
     def _holder(self, name: str) -> Layer | None:
         """Returns the first layer that has a setting."""

@@ -46,7 +46,7 @@ def test_systemd_finds_it_closed(unit: Path) -> None:
 
 def test_it_may_write_what_it_is_given_and_nothing_else() -> None:
     text = UNIT.read_text(encoding="utf-8")
-    started = re.search(r"^ExecStart=.* --catalog (\S+) --state (\S+) ", text, re.M)
+    started = re.search(r"^ExecStart=.* --to (\S+) --state (\S+) ", text, re.M)
     assert started
     assert f"ReadWritePaths={started[1]}\n" in text
     assert f"StateDirectory={Path(started[2]).name}\n" in text

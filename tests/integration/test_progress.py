@@ -13,8 +13,7 @@ import pytest
 from acpublish.server.tokens import create_token
 from tests.support import images
 from tests.support.server import RunningServer, running_server
-
-pty = pytest.importorskip("pty", reason="this system has no pseudo-terminals")
+from tests.support.terminal import shown_on_terminal
 
 FILE = "lamp/lamp-1.0.0_d1_mini.bin"
 
@@ -51,23 +50,10 @@ def on_terminal(
     server: RunningServer, tmp_path: Path, *options: str, **more: str
 ) -> tuple[str, str]:
     """Publishes with a terminal for stderr; returns what got to stdout, and to the terminal."""
-    ours, theirs = pty.openpty()
-    try:
-        done = publish(server, tmp_path, *options, stderr=theirs, **more)
-    finally:
-        os.close(theirs)
-    shown = b""
-    while True:
-        try:
-            part = os.read(ours, 65536)
-        except OSError:
-            # So Linux says that nobody has the other side any more.
-            break
-        if not part:
-            break
-        shown += part
-    os.close(ours)
-    return done.stdout.decode(), shown.decode()
+    done, shown = shown_on_terminal(
+        lambda terminal: publish(server, tmp_path, *options, stderr=terminal, **more)
+    )
+    return done.stdout.decode(), shown
 
 
 def test_a_terminal_shows_a_bar_that_goes_away(server: RunningServer, tmp_path: Path) -> None:

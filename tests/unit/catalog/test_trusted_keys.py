@@ -73,7 +73,7 @@ def test_trusting_a_key_withholds_what_it_did_not_sign(catalog: DirectoryCatalog
     with pytest.raises(UnconfirmedError, match="withholds 1 of 2 releases of lamp") as error:
         catalog.trust.trust("lamp", OLD.public)
     assert "key resign" in error.value.hint
-    command = f"acpublish key resign {catalog.root} --product lamp --key PEM"
+    command = f"acpublish key resign --to {catalog.root} --product lamp --key PEM"
     assert error.value.hint == (
         f"Sign them first ({command}), or pass confirmed=True to withhold them."
     )
@@ -136,7 +136,7 @@ def test_at_most_two_keys(catalog: DirectoryCatalog) -> None:
     assert catalog.trusted_keys("lamp") == (OLD.public, NEW.public)
     with pytest.raises(SettingsError, match="already trusts two keys") as third:
         catalog.trust.trust("lamp", OTHER.public)
-    command = f"acpublish key trust {catalog.root} --product lamp --remove {OLD.public.id}"
+    command = f"acpublish key trust --to {catalog.root} --product lamp --remove {OLD.public.id}"
     assert third.value.hint == f"Remove one first: {command}"
     with pytest.raises(SettingsError, match="RSA key"):
         catalog.trust.trust("lamp", create_key("rsa").public)

@@ -26,6 +26,18 @@ class Said:
         """Returns the one document on stdout."""
         return json.loads(self.out)
 
+    def problem(self) -> dict[str, Any]:
+        """Returns the problem of a command with --json, after a check on its form."""
+        document = self.json()
+        assert set(document) - {"check"} == {"error", "hint", "code", "status"}, document
+        assert document["status"] == self.status
+        assert "\x1b" not in self.out
+        # The line for people says the same.
+        assert self.err.splitlines()[-1].startswith("acpublish: error: ")
+        assert document["error"] in self.err
+        assert document["hint"] in self.err
+        return dict(document)
+
     def error(self) -> str:
         """Returns the one line of an error, after a check on its form."""
         lines = self.err.splitlines()

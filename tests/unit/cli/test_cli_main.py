@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 
 import acpublish as package
 from acpublish import errors
-from acpublish.cli import COMMANDS
+from acpublish.cli import COMMANDS, exit_status
 from acpublish.cli import acpublish as group
 from tests.support import images
 from tests.unit.cli.invoking import CommandLine, python
@@ -119,7 +120,6 @@ def test_a_server_without_its_extra_says_what_to_install(tmp_path: Path, missing
         ("serve", "--log", "loud"),
         ("serve", "--grace", "-1"),
         ("stamp", "x"),
-        ("token",),
         ("token", "create"),
         ("device", "http://127.0.0.1:9"),
     ],
@@ -163,22 +163,24 @@ def test_ctrl_c_is_status_130_and_no_traceback(
     assert "Traceback" not in said.err
 
 
-def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
-    # More than a pipe holds (64 KiB): the listing is still being written when head ends.
-    image = tmp_path / "lamp.bin"
-    image.write_bytes(images.esp8266_image(size=8192))
-    for number in range(600):
-        (tmp_path / f"a-rather-long-name-of-a-file-{number}.bin").hardlink_to(image)
+@pytest.mark.parametrize("words", [("list", ".", "--json"), ("--help",), ("inspect", "lamp.bin")])
+def test_a_reader_that_leaves_is_a_status_and_no_message(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    (tmp_path / "lamp.bin").write_bytes(images.esp8266_image())
+    reader, writer = os.pipe()
+    os.close(reader)
     done = subprocess.run(
-        f"{shlex.quote(sys.executable)} -m acpublish list . --json | head -1",
-        shell=True,
+        [sys.executable, "-m", "acpublish", *words],
         cwd=tmp_path,
-        capture_output=True,
+        stdout=writer,
+        stderr=subprocess.PIPE,
         text=True,
         check=False,
     )
-    assert done.stdout == "[\n"
+    os.close(writer)
     assert done.stderr == ""
+    assert done.returncode == exit_status.BROKEN_PIPE
 
 
 def test_an_error_is_shown_with_what_to_do(
@@ -202,7 +204,7 @@ def test_output_that_cannot_be_written_is_one_line(catalog: Path) -> None:
             text=True,
             check=False,
         )
-    assert done.returncode == 2
+    assert done.returncode == exit_status.OUTPUT
     assert done.stderr.startswith(
         "acpublish: error: the output cannot be written: no space left on device. "
     )

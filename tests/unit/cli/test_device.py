@@ -100,6 +100,6 @@ def test_a_device_that_reaches_nobody_fails_with_status_1(acpublish: CommandLine
     assert said.json()["reason"]
     assert said.err == (
         "acpublish: error: no update from http://127.0.0.1:9/update/lamp/d1_mini. Compare the "
-        "URL with 'acpublish list http://127.0.0.1:9', and check the server's log.\n"
+        "URL with 'acpublish list --to http://127.0.0.1:9', and check the server's log.\n"
     )
     assert acpublish("device", "http://me:s3cret@127.0.0.1:9", "x.bin").err.count("s3cret") == 0

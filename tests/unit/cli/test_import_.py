@@ -119,7 +119,8 @@ def test_without_a_terminal_nothing_is_done_before_yes(
     assert "run it again with --yes" in said.err
     assert said.out.startswith("file ")
     assert list(catalog.iterdir()) == []
-    assert "Add --yes" in acpublish("import", old, "--to", catalog, *BOARD, "--json").error()
+    said = acpublish("import", old, "--to", catalog, *BOARD, "--json")
+    assert "Add --yes" in said.problem()["hint"]
 
 
 class Terminal(io.StringIO):

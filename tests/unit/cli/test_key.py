@@ -199,7 +199,7 @@ def test_wrong_keys_are_one_line(
     assert acpublish(*trust, "old.pub", "--remove", keys["old"]).status == 2
     unknown = acpublish(*trust, "--remove", "0" * 16)
     assert unknown.status == 8
-    assert f"trusts: acpublish key trust {catalog} --product lamp\n" in unknown.error() + "\n"
+    assert f"trusts: acpublish key trust --to {catalog} --product lamp\n" in unknown.error() + "\n"
     assert acpublish(*trust, "--remove", "0" * 16, "--yes").status == 8
     assert acpublish("key", "trust", "missing", "--product", "lamp", "old.pub").status == 8
     assert acpublish("key", "trust", catalog, "--product", "../x", "old.pub").status == 7
@@ -236,7 +236,7 @@ def test_the_first_key_withholds_nothing_unasked(
     refused = acpublish(*trust, "old.pub")
     assert refused.status == 2
     assert f"withholds 1 of 1 releases of lamp, because key {keys['old']}" in refused.error()
-    command = f"acpublish key resign {catalog} --product lamp --key PEM"
+    command = f"acpublish key resign --to {catalog} --product lamp --key PEM"
     assert f"Sign them first ({command}), or pass --yes to withhold them." in refused.error()
     assert acpublish(*trust, "old.pub", "--json").status == 2
     monkeypatch.setattr("sys.stdin", Terminal("n\n"))

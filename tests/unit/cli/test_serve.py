@@ -53,3 +53,15 @@ def test_not_a_number_is_not_a_time(acpublish: CommandLine, started: list[Any]) 
     assert said.status == 2
     assert "--grace" in said.error()
     assert started == []
+
+
+def test_a_state_folder_that_is_a_file_is_refused(
+    acpublish: CommandLine, catalog: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "tokens").touch()
+    # The real server; it would not end if it started.
+    said = acpublish(
+        *("serve", "--to", catalog, "--state", "tokens", "--port", "0", "--bind", "127.0.0.1")
+    )
+    assert said.status == 2
+    assert "the state folder tokens is a file. Use a folder with --state" in said.err

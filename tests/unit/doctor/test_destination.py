@@ -170,7 +170,7 @@ def test_a_server_by_https_has_an_address_for_devices_too(check: Check) -> None:
         url = f"https://127.0.0.1:{server.getsockname()[1]}"
     found = check(f"[env]\n{COMMON}{ENV}", ACPUBLISH_TO=url, ACPUBLISH_TOKEN=TOKEN)
     assert troubles(found) == [("destination", State.ERROR), ("server", State.NOT_CHECKED)]
-    assert "acpublish doctor http://HOST:PORT" in found[-1].change
+    assert "acpublish doctor --to http://HOST:PORT" in found[-1].change
 
 
 def test_a_destination_without_a_project_is_looked_at(check: Check, tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+import acpublish
 from acpublish.server.accesslog import AccessLog
 from acpublish.server.http import Request
 from acpublish.server.logwriter import LogWriter
+from acpublish.wire import NO_MAC
 from tests.unit.server.in_memory import ask, lamp_catalog, make
 
 
@@ -75,3 +77,50 @@ def test_a_long_target_is_shown_in_part() -> None:
     line = logged(b"/" + b"x" * 5000 + b"?token=s3cret")
     assert line.endswith("xxx... 200\n")
     assert len(line) < 1200
+
+
+def device_line(catalog: Path, target: bytes, **headers: str) -> str:
+    stream = io.StringIO()
+    writer = LogWriter(stream)
+    log = AccessLog(writer)
+    raw = [
+        (f"x-esp32-{name.replace('_', '-')}".encode(), text.encode())
+        for name, text in headers.items()
+    ]
+
+    async def main() -> None:
+        await ask(make(catalog, log=log), target, raw)
+
+    asyncio.run(main())
+    log.flush()
+    writer.close()
+    return stream.getvalue().partition(" GET ")[2]
+
+
+def test_a_device_and_its_version_are_named(catalog: Path) -> None:
+    mac = "5C:CF:7F:01:02:03"
+    target = b"/update/lamp/c3"
+    reported = device_line(catalog, target, sta_mac=mac, version="0.9.0")
+    assert reported == (
+        f"/update/lamp/c3 200 (1.0.0 is the newest on stable; device {mac} reports 0.9.0)\n"
+    )
+    assert device_line(catalog, target, sta_mac=mac).endswith(f"stable; device {mac})\n")
+    unnamed = device_line(catalog, target, sta_mac=NO_MAC, version="0.9.0")
+    assert unnamed.endswith("; a device without a MAC address reports 0.9.0)\n")
+    # The digest shows what it really runs, whatever the sketch says.
+    md5 = acpublish.read_image(catalog / "lamp/lamp-1.0.0_c3.bin").running.md5s[0]
+    running = device_line(catalog, target, sta_mac=mac, version="2.0.0", sketch_md5=md5)
+    assert running.startswith("/update/lamp/c3 304 (")
+    assert running.endswith(f"; device {mac} runs 1.0.0)\n")
+    # Files and lists name the device, too.
+    file = device_line(catalog, b"/lamp/lamp-1.0.0_c3.bin", sta_mac=mac, version="0.9.0")
+    assert file.endswith(f"; device {mac} reports 0.9.0)\n")
+    assert device_line(catalog, b"/nothing", sta_mac=mac) == f"/nothing 404 (device {mac})\n"
+
+
+def test_no_device_writes_its_own_line(catalog: Path) -> None:
+    line = device_line(catalog, b"/x", sta_mac="a\x1b[31m\nb", version="1\n2026 200 (ok)")
+    assert line.count("\n") == 1
+    assert "\x1b" not in line
+    long = device_line(catalog, b"/x", sta_mac="m" * 5000, version="v" * 5000)
+    assert len(long) < 100

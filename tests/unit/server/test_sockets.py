@@ -137,3 +137,32 @@ def test_a_resolver_that_does_not_respond_delays_the_start_only_a_little(
     assert sockets.machine_names.__wrapped__() == {"pi", "pi.local"}
     assert time.monotonic() - begin < 5.0
     responds.set()
+
+
+@pytest.mark.parametrize("bind", ["0.0.0.0", "::"])
+def test_the_url_of_all_addresses_can_be_typed(bind: str) -> None:
+    try:
+        listener = listen(bind, 0)
+    except SettingsError:
+        pytest.skip("this machine has no IPv6")
+    with listener:
+        port = listener.getsockname()[1]
+        assert sockets.url_of(listener) == f"http://{sockets.own_address()}:{port}"
+        assert sockets.reached_by(listener) is None
+        assert sockets.reaches_others(listener)
+
+
+def test_a_single_address_is_named_as_such() -> None:
+    with listen("127.0.0.1", 0) as listener:
+        assert sockets.url_of(listener).startswith("http://127.0.0.1:")
+        assert sockets.reached_by(listener) == (
+            "only this machine reaches the server; --bind 0.0.0.0 admits others"
+        )
+    own = sockets.own_address()
+    if own == sockets.LOOPBACK:
+        pytest.skip("this machine has no other address")
+    with listen(own, 0) as listener:
+        assert sockets.reached_by(listener) == (
+            f"only {own} is served, not localhost or other addresses of this machine; "
+            "--bind 0.0.0.0 serves all of them"
+        )

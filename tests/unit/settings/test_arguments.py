@@ -29,6 +29,7 @@ def options(**changes: Any) -> PublishOptions:
         "compress": False,
         "token": None,
         "insecure_http": False,
+        "ca": None,
         "signing_key": None,
         "partitions": None,
         "skip_checks": {},

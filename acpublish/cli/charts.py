@@ -1,0 +1,102 @@
+"""Charts in the width of the terminal: bars next to a table, and a gauge.
+
+They use block characters, or plain ASCII if stdout cannot encode them.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+
+from acpublish.cli.ui import table
+
+_FULL = "█"
+#: From one to seven eighths of a character.
+_EIGHTHS = "▏▎▍▌▋▊▉"
+_EMPTY = "░"
+#: With shorter bars, the values could not be told apart.
+_SHORTEST_BAR = 6
+#: Between two columns of a table.
+_GAP = 2
+
+
+def columns() -> int:
+    """Returns the width of the terminal; 80 if there is none."""
+    return shutil.get_terminal_size().columns
+
+
+def chart(
+    rows: Sequence[Sequence[str]],
+    values: Sequence[int],
+    *,
+    longest: int,
+    spare: int,
+    right: frozenset[int] = frozenset(),
+) -> None:
+    """Prints a table with a bar at the end of each row but the first.
+
+    Args:
+        rows: The headings, then the cells of each row.
+        values: The value of each row below the headings.
+        longest: The length of the longest bar, in characters; it is shorter on a narrow terminal.
+        spare: The column to leave out if the terminal is too narrow for it and the bars.
+        right: The columns that are right-aligned.
+    """
+    if _left(rows) < _SHORTEST_BAR:
+        rows = [[cell for column, cell in enumerate(row) if column != spare] for row in rows]
+        right = frozenset(column - (column > spare) for column in right if column != spare)
+    drawn = ["", *bars(values, min(longest, max(_left(rows), 1)))]
+    table([(*row, bar) for row, bar in zip(rows, drawn, strict=True)], right=right)
+
+
+def _left(rows: Sequence[Sequence[str]]) -> int:
+    """Returns how many characters a table leaves to the bars next to it."""
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    return columns() - sum(widths) - _GAP * len(widths)
+
+
+def shows_blocks(encoding: str | None) -> bool:
+    """Returns whether an encoding has block characters."""
+    try:
+        (_FULL + _EIGHTHS + _EMPTY).encode(encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def bars(values: Sequence[int], width: int, *, blocks: bool | None = None) -> list[str]:
+    """Returns a bar for each value; the bar of the largest value has the full width.
+
+    Args:
+        values: The values, none of them negative.
+        width: The length of the longest bar, in characters.
+        blocks: Whether to use block characters; None to use them if stdout can show them.
+    """
+    if blocks is None:
+        blocks = shows_blocks(sys.stdout.encoding)
+    largest = max(values, default=0) or 1
+    return [_bar(value * width * 8 // largest, blocks) for value in values]
+
+
+def gauge(part: int, whole: int, width: int, *, blocks: bool | None = None) -> str:
+    """Returns a bar that is filled to the share that a part has of a whole.
+
+    Args:
+        part: At least 0; more than the whole fills the bar.
+        whole: At least 1.
+        width: The length of the bar, in characters.
+        blocks: Whether to use block characters; None to use them if stdout can show them.
+    """
+    if blocks is None:
+        blocks = shows_blocks(sys.stdout.encoding)
+    filled = min(part, whole) * width // whole
+    full, empty = (_FULL, _EMPTY) if blocks else ("#", ".")
+    return full * filled + empty * (width - filled)
+
+
+def _bar(eighths: int, blocks: bool) -> str:
+    full, rest = divmod(eighths, 8)
+    if not blocks:
+        return "#" * (full + (rest >= 4))
+    return _FULL * full + (_EIGHTHS[rest - 1] if rest else "")
