@@ -244,10 +244,12 @@ def _update_parts(path: bytes, query: bytes) -> tuple[str, str, str] | None:
 
 
 def _channel(query: bytes) -> str:
-    for part in query.split(b"&"):
-        key, _, value = part.partition(b"=")
-        if key == b"channel":
-            return unquote_to_bytes(value).decode("latin-1")
+    # A sketch may append a query to a path that already has one, and then means its own.
+    for appended in reversed(query.split(b"?")):
+        for part in appended.split(b"&"):
+            key, _, value = part.partition(b"=")
+            if key == b"channel":
+                return unquote_to_bytes(value).decode("latin-1")
     return names.STABLE
 
 

@@ -518,3 +518,19 @@ def test_a_gateway_gets_an_image_for_another_chip(catalog: Path) -> None:
                 assert (await ask(app, target, headers))[0] == status
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("query", "channel"),
+    [
+        (b"", "stable"),
+        (b"channel=beta", "beta"),
+        (b"x=1&channel=beta", "beta"),
+        (b"channel=beta?channel=dev", "dev"),
+        (b"channel=beta?x=1", "beta"),
+    ],
+)
+def test_a_query_that_a_sketch_appends_to_a_path_with_one_is_understood(
+    query: bytes, channel: str
+) -> None:
+    assert updates._update_parts(b"/update/lamp/d1", query) == ("lamp", "d1", channel)
