@@ -57,11 +57,11 @@ def _findings(program: str, environ: Mapping[str, str]) -> Iterator[Finding]:
         what = f"{program} system info does not work"
         yield not_checked("platformio", what, "Run pio system info to see why.")
         return
-    yield _supported(program, core, python)
+    yield _supported(program, core, python, environ)
     yield _installed(python, environ)
 
 
-def _supported(program: str, core: str, python: str) -> Finding:
+def _supported(program: str, core: str, python: str, environ: Mapping[str, str]) -> Finding:
     numbers = tuple(int(digits) for digits in re.findall(r"\d+", core)[:3])
     first, end = _SUPPORTED
     if first <= numbers < end:
@@ -70,7 +70,7 @@ def _supported(program: str, core: str, python: str) -> Finding:
         "platformio",
         f"PlatformIO {core} ({program}) is not one of the versions that acpublish is tested with "
         "(6.1.18 to 6.2)",
-        f"Run {_pip(python)} --upgrade 'platformio>=6.1.18,<6.3'.",
+        f"Run {_pip(python, environ)} --upgrade 'platformio>=6.1.18,<6.3'.",
     )
 
 
@@ -83,18 +83,24 @@ def _installed(python: str, environ: Mapping[str, str]) -> Finding:
             _OURS,
             f"acpublish is not installed in the Python that runs pio ({python}), so the extra "
             "script fails",
-            f"Run {_pip(python)} acpublish.",
+            f"Run {_pip(python, environ)} acpublish.",
         )
     if theirs != ours:
         return warning(
             _OURS,
             f"the Python that runs pio ({python}) has acpublish {theirs}, but this is {ours}",
-            f"Run {_pip(python)} acpublish=={ours}.",
+            f"Run {_pip(python, environ)} acpublish=={ours}.",
         )
     return ok(_OURS, f"the Python that runs pio has acpublish {ours} ({python})")
 
 
-def _pip(python: str) -> str:
+def _pip(python: str, environ: Mapping[str, str]) -> str:
+    """Returns the command that installs packages in a Python, which may have no pip."""
+    folder = Path(python).parent
+    # pioarduino makes its Python with uv, and keeps uv there.
+    uv = shutil.which("uv", path=str(folder))
+    if uv and _output([python, "-c", "import pip"], environ, folder) is None:
+        return f'"{uv}" pip install --python "{python}"'
     return f'"{python}" -m pip install'
 
 

@@ -9,7 +9,8 @@
 // They can be passed to print(), and to any function that takes a String. If platformio.ini does not
 // set a version, both are empty in an Arduino build, and the build's own strings in one of ESP-IDF.
 //
-// ACPUBLISH_UPDATE_PATH is the literal "/update/<product>/<board>".
+// ACPUBLISH_UPDATE_PATH is the literal "/update/<product>/<board>", followed by "?channel=<channel>" if
+// the project sets another channel than stable.
 #pragma once
 
 #include "acpublish_project.h"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from acpublish.pio.run_state import KEY, Hook, print_error
 from acpublish.unexpected import describe_fault
 
 Action = Callable[[Any, Any, Any], int]
+#: The folder that acpublish was imported from; what it needs is usually there, too.
+_PACKAGES = str(Path(__file__).absolute().parents[2])
 
 
 def _reported(action: Action) -> Action:
@@ -26,6 +29,9 @@ def _reported(action: Action) -> Action:
 
     @functools.wraps(action)
     def wrapper(target: Any, source: Any, env: Any) -> int:
+        # SCons has restored the path that pioarduino's scripts and the extra script changed.
+        if _PACKAGES not in sys.path:
+            sys.path.append(_PACKAGES)
         try:
             return action(target, source, env)
         except AcpublishError as error:

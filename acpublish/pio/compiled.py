@@ -42,7 +42,15 @@ def show_headers(env: Any) -> bool:
     sources = project_environment()
     if sources is None:
         return False
-    sources.Append(CPPPATH=[str(_HEADERS), env.subst(_FOLDER)])
+    folders = [str(_HEADERS), env.subst(_FOLDER)]
+    sources.Append(CPPPATH=folders)
+    # The framework espidf compiles src/ with clones that it made earlier (``prepare_build_envs`` in
+    # builder/frameworks/espidf.py of platform-espressif32 6.13.0 and pioarduino 55.03.311).
+    nodes = env.Flatten(env.get("PIOBUILDFILES") or [])
+    clones = {id(clone): clone for node in nodes if (clone := getattr(node, "env", None))}
+    for clone in clones.values():
+        if clone is not env and clone is not sources:
+            clone.AppendUnique(CPPPATH=folders)
     return True
 
 
@@ -53,9 +61,8 @@ def compile_in(env: Any, project: Project) -> None:
         SettingsError: The build directory is not writable.
     """
     folder = Path(env.subst(_FOLDER))
-    path = f"/update/{project.product}/{project.board}"
-    text = f'// Written by acpublish.\n#pragma once\n\n#define ACPUBLISH_UPDATE_PATH "{path}"\n'
-    _write(folder / "acpublish_project.h", text)
+    define = f'#define ACPUBLISH_UPDATE_PATH "{project.update_path}"'
+    _write(folder / "acpublish_project.h", f"// Written by acpublish.\n#pragma once\n\n{define}\n")
     if project.chip == "esp8266" and project.arduino:
         _write(folder / "acpublish_record.c", record_source())
         _link(env, folder / "acpublish_record.c")

@@ -11,7 +11,6 @@ The order matters:
 from __future__ import annotations
 
 import importlib
-import shlex
 import sys
 from dataclasses import replace
 from typing import Any
@@ -29,6 +28,7 @@ from acpublish.pio.actions import (
 )
 from acpublish.pio.board import filesystem_image
 from acpublish.pio.compiled import compile_in, project_environment, show_headers
+from acpublish.pio.firmware import IMAGE, device_image, publish_last, stamp_first
 from acpublish.pio.project import Project
 from acpublish.pio.provenance import secret_macros
 from acpublish.pio.run_request import (
@@ -39,13 +39,12 @@ from acpublish.pio.run_request import (
     UPLOADFS_OTA,
     RunRequest,
     program_arguments,
+    run_arguments,
 )
 from acpublish.pio.run_state import KEY, Hook, print_error, print_line
 from acpublish.publishing.destinations import refuse_unusable
 from acpublish.unexpected import describe_fault
 
-#: A signed or encrypted image has another name; the project's own script then publishes it.
-_IMAGE = "$BUILD_DIR/${PROGNAME}.bin"
 _ON_BUILD = "acpublish_on_build"
 _EXTRA_SCRIPTS = "extra_scripts = post:acpublish_ota.py"
 
@@ -61,14 +60,17 @@ def install(env: Any) -> None:
 
 
 def _install(env: Any) -> None:
-    request = _request()
-    arguments = program_arguments(_arguments(env)) if request.has_own_target else None
+    script: Any = importlib.import_module("SCons.Script")
+    request = RunRequest(frozenset(map(str, script.COMMAND_LINE_TARGETS)))
+    arguments = program_arguments(run_arguments(env)) if request.has_own_target else None
     project = Project.of(env, arguments)
     if project is None:
         return
     compiles = show_headers(env)
-    _refuse_wrong_script(env, ready=compiles or request.skips_build)
-    _add_targets(env, filesystem_image(env, project.chip, build=request.builds_filesystem))
+    _refuse_wrong_script(env, script.DefaultEnvironment(), ready=compiles or request.skips_build)
+    image = device_image(env, skips_build=request.skips_build)
+    filesystem = filesystem_image(env, project.chip, build=request.builds_filesystem)
+    _add_targets(env, image, filesystem)
     if env.IsIntegrationDump():
         return
     if compiles:
@@ -77,7 +79,8 @@ def _install(env: Any) -> None:
     _refuse_conflict(request)
     if request.needs_no_hook:
         return
-    _print_requests_when_verbose()
+    if int(script.ARGUMENTS.get("PIOVERBOSE", 0)):
+        _print_requests()
     project = replace(project, secret_values=secret_macros(env, project_environment()))
     env[KEY] = hook = Hook(project=project, source=project.version_source())
     hook.on_build = request.may_publish_on_build and project.settings.flag("on_build")
@@ -85,31 +88,21 @@ def _install(env: Any) -> None:
     if publishes_build or request.needs_plan:
         _refuse_before_build(hook, request, publishes_build=publishes_build)
     if compiles and not request.builds_other_program:
-        _stamp_when_built(env, hook)
+        _stamp_when_built(env, hook, image)
     if publishes_build:
-        _publish_when_built(env)
+        _publish_when_built(env, image)
 
 
-def _request() -> RunRequest:
-    script: Any = importlib.import_module("SCons.Script")
-    return RunRequest(frozenset(map(str, script.COMMAND_LINE_TARGETS)))
-
-
-def _arguments(env: Any) -> list[str]:
-    words = env.get("PROGRAM_ARGS") or []
-    return shlex.split(words) if isinstance(words, str) else list(map(str, words))
-
-
-def _refuse_wrong_script(env: Any, *, ready: bool) -> None:
+def _refuse_wrong_script(env: Any, default: Any, *, ready: bool) -> None:
     """Refuses an extra script whose targets or actions PlatformIO would silently drop.
 
     Args:
         env: SCons' environment.
+        default: SCons' default environment.
         ready: Whether PlatformIO has set up the program.
     """
-    script: Any = importlib.import_module("SCons.Script")
     # A library's script gets a copy (LibBuilderBase in piolib.py), the project's the program's own.
-    if script.DefaultEnvironment() is not env:
+    if default is not env:
         raise SettingsError(
             "the extra script is run by a library, so builds would neither stamp nor publish "
             "images",
@@ -150,20 +143,19 @@ def _warn(project: Project) -> None:
         print_line(f"acpublish: warning: {value}", sys.stderr)
 
 
-def _print_requests_when_verbose() -> None:
-    """Prints each request to a server in ``pio run -v``, which prints each command."""
-    script: Any = importlib.import_module("SCons.Script")
-    if int(script.ARGUMENTS.get("PIOVERBOSE", 0)):
-        from acpublish.publishing.destinations import trace_requests
+def _print_requests() -> None:
+    """Prints each request to a server, as ``pio run -v`` prints each command."""
+    from acpublish.publishing.destinations import trace_requests
 
-        trace_requests(lambda line: print_line(f"acpublish: {line}", sys.stderr))
+    trace_requests(lambda line: print_line(f"acpublish: {line}", sys.stderr))
 
 
-def _add_targets(env: Any, filesystem: Any) -> None:
+def _add_targets(env: Any, image: str, filesystem: Any) -> None:
     """Adds the targets that ``pio run --list-targets`` shows.
 
     Args:
         env: SCons' environment.
+        image: The path of the firmware.
         filesystem: The node of the filesystem image, or its path.
     """
 
@@ -174,7 +166,7 @@ def _add_targets(env: Any, filesystem: Any) -> None:
 
     add(
         UPLOAD_OTA,
-        _IMAGE,
+        image,
         env.VerboseAction(upload_ota, "Publishing $SOURCE"),
         "Upload OTA",
         "Publish the firmware for updates over the air",
@@ -188,7 +180,7 @@ def _add_targets(env: Any, filesystem: Any) -> None:
     )
     add(
         OTA_CHECK,
-        _IMAGE,
+        image,
         env.VerboseAction(ota_check, "Checking $SOURCE"),
         "Check OTA",
         "Run the publish checks without publishing anything",
@@ -202,25 +194,22 @@ def _add_targets(env: Any, filesystem: Any) -> None:
     )
 
 
-def _stamp_when_built(env: Any, hook: Hook) -> None:
+def _stamp_when_built(env: Any, hook: Hook, image: str) -> None:
     if hook.source is None:
         return
     # The version of a changed working tree ends in the image's own digest, unknown before the link.
     version = hook.source.version("0" * 64)
-    env.Depends(_IMAGE, env.Value(f"{hook.project.product} {version}"))
-    # SCons runs no post-action on an image that comes from a build cache.
-    env.NoCache(_IMAGE)
-    env.AddPostAction(_IMAGE, env.VerboseAction(stamp_image, stamping_line))
-    # Publishes the image whatever target it is built for, not only for a plain `pio run`. The
-    # actions are part of the image's signature, so they must be the same in every run.
+    env.Depends(IMAGE, env.Value(f"{hook.project.product} {version}"))
+    stamp_first(env, env.VerboseAction(stamp_image, stamping_line))
+    # Publishes the image whatever target it is built for, not only for a plain `pio run`.
     if hook.project.settings.flag("on_build"):
-        env.AddPostAction(_IMAGE, env.Action(publish_new_image, None))
+        publish_last(env, image, env.Action(publish_new_image, None))
 
 
-def _publish_when_built(env: Any) -> None:
+def _publish_when_built(env: Any, image: str) -> None:
     # This is a target because a post-action is not run again after it has failed. The action
     # prints its own progress, because most of its runs do nothing.
-    target = env.AlwaysBuild(env.Alias(_ON_BUILD, _IMAGE, env.Action(publish_build, None)))
+    target = env.AlwaysBuild(env.Alias(_ON_BUILD, image, env.Action(publish_build, None)))
     env.Default(target)
     # A serial upload then flashes exactly the bytes that were published.
     env.Depends("buildprog", target)

@@ -10,6 +10,7 @@ from typing import Any
 
 from acpublish.errors import AcpublishError, SettingsError
 from acpublish.pio.board import board_partitions, declared_by
+from acpublish.pio.firmware import signed_only
 from acpublish.pio.provenance import build_flags, built_by, compiler
 from acpublish.publishing import git
 from acpublish.publishing.options import PublishOptions
@@ -51,6 +52,8 @@ class Project:
         secret_values: The values to search an image for, by the names to show.
         rivals: Returns the other environments that may be published for the same board; only
             publishing asks.
+        own_channel: Returns the channel that the project sets, whatever a single run uses.
+        signed_only: Returns whether the devices accept only signed images.
         built: Returns what the build is made with, for the provenance.
         flags: Returns the build flags, given the secrets to mask.
     """
@@ -67,6 +70,8 @@ class Project:
     partitions: Path | None
     secret_values: Mapping[str, str] = field(default_factory=dict, repr=False)
     rivals: Callable[[], Iterable[_Rival]] = tuple
+    own_channel: Callable[[], str] = lambda: names.STABLE
+    signed_only: Callable[[], bool] = lambda: False
     built: Callable[[], dict[str, str]] = dict
     flags: Callable[[Mapping[str, str]], dict[str, str]] = lambda secrets: {}
 
@@ -96,6 +101,8 @@ class Project:
             settings=settings,
             default_product=names.product_from(directory.name),
             default_board=default_board,
+            own_channel=lambda: _own_channel(config, name, directory, files),
+            signed_only=lambda: signed_only(env),
             built=lambda: {**built_by(env), **compiler(env)},
             flags=lambda secrets: build_flags(env, secrets),
             declared=declared_by(env, name),
@@ -114,6 +121,11 @@ class Project:
     def board(self) -> names.BoardName:
         """The board."""
         return self.settings.checked("board", names.board, self.default_board)
+
+    @property
+    def update_path(self) -> str:
+        """The path of the updates of this environment's devices."""
+        return names.update_path(self.product, self.board, self.own_channel())
 
     def version_source(self) -> VersionSource | None:
         """Determines the version, before the build; returns None if none is set."""
@@ -182,6 +194,14 @@ class Project:
             private={**git.private_of_git(self.directory), **self.flags(self.secret_values)},
             declared=replace(options.declared, changed=state.changed if state else None),
         )
+
+
+def _own_channel(config: Any, name: str, directory: Path, files: _Files) -> names.ChannelName:
+    # Arguments and variables of a single run do not count: publishing a build to one more channel
+    # must not change its bytes.
+    option = _option(config, name)
+    options = ini(lambda key: option(key) if key.endswith("_channel") else None, directory)
+    return Settings(options, files=files).checked("channel", names.channel, names.STABLE)
 
 
 def _settings(

@@ -6,9 +6,12 @@ The arguments are those of ``pio run -t upload_ota -a --channel -a beta``: the o
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from acpublish.errors import SettingsError
 from acpublish.settings.layers import Layer, flags
@@ -45,6 +48,8 @@ _VALUES = {
     "--ca": "ca",
 }
 _SWITCHES = {"--compress": "compress", "--insecure-http": "insecure_http"}
+#: The arguments of a run, for a run of the same environment that PlatformIO starts in it.
+_HANDED_ON = "ACPUBLISH_RUN_ARGUMENTS"
 _OPTION = re.compile(r"--?[a-z]{1,12}(?:-[a-z]{1,12}){0,2}")
 
 
@@ -111,6 +116,29 @@ class RunRequest:
         firmware = sorted(self.targets & {UPLOAD_OTA, OTA_CHECK})
         filesystem = sorted(self.targets & _FILESYSTEM)
         return (firmware[0], filesystem[0]) if firmware and filesystem else None
+
+
+def run_arguments(env: Any) -> list[str]:
+    """Returns the arguments of a run: each ``-a``, in order.
+
+    With ``custom_sdkconfig``, pioarduino first builds the libraries of ESP-IDF and then the program
+    in a ``pio run`` of its own, which gets the targets but not the arguments
+    (platform-espressif32 55.03.311, ``builder/frameworks/espidf.py``: ``idf_lib_copy``). They are
+    therefore handed on to processes of this run, and used for the same environment only.
+    """
+    environment = [env.subst("$PROJECT_DIR"), str(env["PIOENV"])]
+    given = env.get("PROGRAM_ARGS") or []
+    words = shlex.split(given) if isinstance(given, str) else list(map(str, given))
+    if words:
+        env["ENV"][_HANDED_ON] = json.dumps([*environment, *words])
+        return words
+    try:
+        handed_on = json.loads(env["ENV"].get(_HANDED_ON, "[]"))
+    except ValueError:
+        return []
+    if not isinstance(handed_on, list) or handed_on[:2] != environment:
+        return []
+    return list(map(str, handed_on[2:]))
 
 
 def program_arguments(words: Sequence[str]) -> Layer | None:

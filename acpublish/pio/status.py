@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from acpublish.pio.run_state import Hook, print_line
+from acpublish.pio.uploading import source_of
 from acpublish.publishing.destinations import open_catalog, running_devices
 from acpublish.publishing.image_files import read_file
 from acpublish.publishing.overview import never_updated_lines, release_lines, running_line
@@ -22,10 +23,11 @@ def check(hook: Hook, path: Path) -> None:
     plan = hook.plan()
     options = hook.project.complete(plan)
     catalog = open_catalog(options.destination)
+    data = read_file(path)
     results = preflight(
-        read_file(path),
+        data,
         options,
-        plan.source,
+        source_of(hook, path, data),
         catalog.releases(options.product),
         catalog.trusted_keys(options.product),
     )

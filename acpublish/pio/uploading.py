@@ -12,6 +12,7 @@ from acpublish.image.model import Kind
 from acpublish.image.reader import read
 from acpublish.image.stamper import stamp
 from acpublish.pio.build_files import replace
+from acpublish.pio.firmware import refuse_unsigned, unsigned_path
 from acpublish.pio.provenance import elf_digest
 from acpublish.pio.run_state import Hook, print_line
 from acpublish.publishing.destinations import open_catalog
@@ -19,6 +20,7 @@ from acpublish.publishing.github import report_to_workflow
 from acpublish.publishing.image_files import read_file
 from acpublish.publishing.publish import publish_image
 from acpublish.publishing.result import Publication, describe
+from acpublish.publishing.versions import VersionSource
 from acpublish.release.names import ImageKind
 from acpublish.release.placement import stamped
 
@@ -42,6 +44,22 @@ def stamp_built(hook: Hook, path: Path) -> None:
         raise
 
 
+def source_of(hook: Hook, path: Path, data: bytes) -> VersionSource:
+    """Returns where the version of a built firmware image comes from.
+
+    Raises:
+        AcpublishError: The image is not signed, but the devices accept only signed ones.
+    """
+    source = hook.plan().source
+    if hook.project.signed_only():
+        refuse_unsigned(read(data))
+    unsigned = unsigned_path(path)
+    if unsigned == path:
+        return source
+    # The stamp was written before the signature, so its version contains that image's digest.
+    return replaced(source, digest=read(read_file(unsigned)).unstamped_sha256)
+
+
 def publish(
     hook: Hook, path: Path, *, on_build: bool = False, kind: ImageKind | None = None
 ) -> Publication:
@@ -60,12 +78,13 @@ def publish(
     options = hook.project.complete(plan)
     if kind is not None:
         options = replaced(options, kind=kind, compress=False)
-    data = read_file(path)
+    data, source = read_file(path), plan.source
     if options.kind == "firmware":
-        elf = elf_digest(path.with_suffix(".elf"))
+        source = source_of(hook, path, data)
+        elf = elf_digest(unsigned_path(path).with_suffix(".elf"))
         options = replaced(options, provenance={**options.provenance, **elf})
     catalog = open_catalog(options.destination, publishing=True)
-    publication = publish_image(data, options, plan.source, catalog, on_build=on_build)
+    publication = publish_image(data, options, source, catalog, on_build=on_build)
     # A serial upload then flashes the published image, whatever its version became.
     rewrite(path, data, stamped(data, read(data), publication.submission))
     workflow = report_to_workflow(publication, os.environ)

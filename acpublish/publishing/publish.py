@@ -84,11 +84,13 @@ def publish_image(
     try:
         return publisher.publish(submission)
     except ConflictError:
-        if not on_build:
+        # A signature covers the stamp, so a signed image cannot get another version.
+        if not on_build or publisher.built.image.signature is not None:
             raise
         why = f"{submission.version} is already published with different bytes"
     except CheckError as error:
-        if not on_build or error.check not in _NO_ERROR_ON_BUILD:
+        signed = publisher.built.image.signature is not None
+        if not on_build or signed or error.check not in _NO_ERROR_ON_BUILD:
             raise
         why = _NO_ERROR_ON_BUILD[error.check].format(submission)
     return publisher.publish_development(submission, why)
@@ -237,7 +239,7 @@ def preflight(
     # A damaged image cannot be stamped; a check reports it.
     final = built if built.image.damaged else built.stamped(options)
     facts = Facts.so_far(final.image, options, releases, trusted_keys)
-    facts = replace(facts, secrets=final.secrets)
+    facts = replace(facts, secrets=final.secrets, update_paths=final.update_paths)
     if isinstance(options, PublishOptions):
         facts = replace(
             facts,

@@ -39,11 +39,13 @@ class VersionSource:
         base: The literal, the file's, or the nearest tag's version.
         git: The state of the working tree, if the version comes from git.
         file: The source, if it names a file.
+        digest: The unstamped digest to use, if the image was stamped before it was signed.
     """
 
     base: Version
     git: GitState | None = None
     file: str = ""
+    digest: str = ""
 
     @property
     def found_in(self) -> str:
@@ -76,7 +78,8 @@ class VersionSource:
         """Returns the version of the image that has this unstamped digest."""
         if self.git is None:
             return self.base
-        changed = unstamped_sha256[:_DIGEST_DIGITS] if self.git.changed else ""
+        digest = (self.digest or unstamped_sha256)[:_DIGEST_DIGITS]
+        changed = digest if self.git.changed else ""
         return from_git(self.git.tag, self.git.distance, self.git.commit, changed)
 
     def refuse_no_room(self) -> None:

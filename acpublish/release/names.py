@@ -1,12 +1,14 @@
 """The names of products, boards and channels, checked once and then carried as separate types.
 
 They become file names and parts of URLs, so they are lower case and contain no character that a
-file system, a shell or a stock updater could misread. The kinds of image are named here as well.
+file system, a shell or a stock updater could misread. The kinds of image are named here as well,
+and the path at which devices ask for updates, which is made of names.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 import unicodedata
 from typing import Literal, NewType
@@ -31,6 +33,13 @@ RESERVED_PRODUCTS = frozenset({"api", "update"})
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]|\.(?!\.)){0,31}\Z")
 _OTHER = re.compile(r"[^a-z0-9._-]+")
 _DOTS = re.compile(r"\.{2,}")
+#: An update path as a literal in a program, which a NUL ends.
+_UPDATE_PATH = re.compile(
+    rb"/update/[a-z0-9][a-z0-9._-]{0,31}/[a-z0-9][a-z0-9._-]{0,31}"
+    rb"(?:\?channel=[a-z0-9][a-z0-9._-]{0,31})?(?=\0)"
+)
+#: A stranger's image may consist of nothing else.
+_MAX_UPDATE_PATHS = 64
 
 
 def product(text: str) -> ProductName:
@@ -76,6 +85,18 @@ def channel(text: str) -> ChannelName:
 def is_name(text: str) -> bool:
     """Returns whether a string could be a name of any kind: cheap, for requests."""
     return _NAME.match(text) is not None
+
+
+def update_path(product: str, board: str, channel: str) -> str:
+    """Returns the path at which devices ask for what a channel has for their board."""
+    query = "" if channel == STABLE else f"?channel={channel}"
+    return f"/update/{product}/{board}{query}"
+
+
+def update_paths_in(data: bytes) -> frozenset[str]:
+    """Returns the update paths that an image contains as literals."""
+    matches = itertools.islice(_UPDATE_PATH.finditer(data), _MAX_UPDATE_PATHS)
+    return frozenset(match[0].decode("ascii") for match in matches)
 
 
 def product_from(text: str) -> ProductName:

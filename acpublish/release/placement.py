@@ -27,6 +27,7 @@ from acpublish.release.checks.registry import examine, findings_of, not_run, rai
 from acpublish.release.coordinates import Coordinates
 from acpublish.release.decision import choose
 from acpublish.release.manifest import PROVENANCE_CORE, Compressed, Release, ReleaseImage
+from acpublish.release.names import update_paths_in
 from acpublish.release.secret_search import SecretFound, find_secrets
 from acpublish.release.signatures import merged, statement
 from acpublish.release.submission import Outcome, Receipt, Submission
@@ -78,6 +79,11 @@ class Candidate:
             WrongKindError: No device could inflate it.
         """
         return compress(self.data, self.image)
+
+    @cached_property
+    def update_paths(self) -> frozenset[str]:
+        """The paths of updates that the image contains as literals."""
+        return update_paths_in(self.data)
 
     @property
     def gzip_bytes(self) -> int | None:
@@ -205,7 +211,15 @@ def prepare(
     """
     keys = tuple(trusted_keys)
     gzip_bytes = candidate.gzip_bytes if submission.compress else None
-    results = examine(candidate.image, submission, releases, keys, candidate.secrets, gzip_bytes)
+    results = examine(
+        candidate.image,
+        submission,
+        releases,
+        keys,
+        candidate.secrets,
+        gzip_bytes,
+        candidate.update_paths,
+    )
     warnings = raise_errors(findings_of(results))
     gzip, gzip_warnings = gzip_beside(candidate, submission)
     compressed = Compressed.of(gzip) if gzip else None

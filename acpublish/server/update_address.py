@@ -83,8 +83,10 @@ def _read(path: bytes, query: bytes) -> UpdateAddress | None:
 
 
 def _channel(query: bytes) -> str:
-    for part in query.split(b"&"):
-        key, _, value = part.partition(b"=")
-        if key == b"channel":
-            return unquote_to_bytes(value).decode("latin-1").lower()
+    # A sketch may append a query to a path that already has one, and then means its own.
+    for appended in reversed(query.split(b"?")):
+        for part in appended.split(b"&"):
+            key, _, value = part.partition(b"=")
+            if key == b"channel":
+                return unquote_to_bytes(value).decode("latin-1").lower()
     return names.STABLE

@@ -13,6 +13,7 @@ import pytest
 
 from acpublish.emulator.profile import DeviceOptions, UpdateOutcome, UpdateResult
 from acpublish.emulator.updater import run
+from acpublish.release.names import update_paths_in
 from acpublish.wire import Family
 from tests.pio.conftest import MakeProject
 from tests.pio.hooked import (
@@ -112,6 +113,8 @@ def test_each_build_reaches_the_devices_of_the_development_channel(
     assert first.ok, first.stdout
     assert second.ok, second.stdout
     assert re.search(r"lamp 1\.0\.1-dev\.\d for d1_mini \(dev\): published", second.stdout)
+    # The sketch asks for stable.
+    assert "Set custom_ota_channel = dev and build again" in second.stdout
     assert again.ok, again.stdout
     assert "Publishing" not in again.stdout
     assert outcome.result is UpdateResult.UPDATED
@@ -119,6 +122,30 @@ def test_each_build_reaches_the_devices_of_the_development_channel(
     stable = tmp_path / "stable.flash"
     assert update(site, "d1", stable).result is UpdateResult.UPDATED
     assert stable.read_bytes() == (site.catalog / "lamp/lamp-1.0.0_d1_mini.bin").read_bytes()
+
+
+@pytest.mark.parametrize("channel", ["beta", "dev"])
+def test_a_device_follows_the_channel_that_its_project_publishes_to(
+    make_project: MakeProject, site: Site, tmp_path: Path, channel: str
+) -> None:
+    options = [f"custom_ota_channel = {channel}", *([ON_BUILD] if channel == "dev" else [])]
+    project = hooked(make_project, "nowhere", D1, *options)
+    flash = tmp_path / "d1.flash"
+
+    for version in ("1.0.0", "1.1.0"):
+        edit_sketch(project, version)
+        # Each build on dev has its own version, although the file VERSION stays as it is.
+        project.write("VERSION", "1.0.0" if channel == "dev" else version)
+        built = project.run(*(() if channel == "dev" else ("-t", "upload_ota")), env=site.env)
+        assert built.ok, built.stdout
+        assert f"for d1_mini ({channel}): published" in built.stdout
+        assert "warning: channel" not in built.stdout
+        # The path is the one that the sketch has from acpublish.h.
+        (path,) = update_paths_in(project.image("d1").read_bytes())
+        assert path == f"/update/lamp/d1_mini?channel={channel}"
+        outcome = run(DeviceOptions(flash=flash), site.server.url, path)
+        assert outcome.result is UpdateResult.UPDATED, outcome
+        assert flash.read_bytes() == project.image("d1").read_bytes()
 
 
 def test_a_server_refuses_other_bytes_with_both_digests(

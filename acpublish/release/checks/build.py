@@ -102,6 +102,26 @@ def _keeps_channel(facts: Facts) -> bool:
     )
 
 
+def _channel(facts: Facts) -> Judgement:
+    if facts.product is None or facts.board is None or facts.channel is None:
+        yield Lacks("product, board and channel")
+        return
+    path = names.update_path(facts.product, facts.board, names.STABLE)
+    asked = {
+        asked.partition("?channel=")[2] or names.STABLE
+        for asked in facts.update_paths
+        if asked.partition("?")[0] == path
+    }
+    if asked and facts.channel not in asked:
+        yield warning(
+            "channel",
+            f"this goes to {facts.channel}, but the firmware asks for updates on "
+            f"{' and '.join(sorted(asked))}",
+            f"Set custom_ota_channel = {facts.channel} and build again, if it is to stay on "
+            f"{facts.channel}.",
+        )
+
+
 def _flash_mode(facts: Facts) -> Judgement:
     if not facts.gzip:
         return
@@ -148,6 +168,16 @@ CHECKS = (
         "is always accepted. Publish a backport to its own channel. This check needs version, "
         "board, channel and the releases so far.",
         judge=_version_order,
+    ),
+    Check(
+        name="channel",
+        severity=Severity.WARNING,
+        explanation="The firmware asks for its updates on the channel that it is published on. "
+        "Otherwise a device that gets it from there asks on another channel from then on. This "
+        "check needs product, board and channel, and sees only a path that is a literal in the "
+        "sketch, as ACPUBLISH_UPDATE_PATH is.",
+        judge=_channel,
+        kinds=("firmware",),
     ),
     Check(
         name="flash-mode",

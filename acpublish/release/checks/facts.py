@@ -98,6 +98,7 @@ class Facts(Coordinates):
         stated: What a signature of the release must cover.
         trusted_keys: The keys that the product trusts; empty if it accepts any release.
         skipped: The checks that are switched off, each with the reason.
+        update_paths: The paths of updates that the image contains; empty if none is a literal.
     """
 
     image: Image
@@ -112,6 +113,7 @@ class Facts(Coordinates):
     stated: bytes | None = None
     trusted_keys: tuple[PublicKey, ...] | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)
+    update_paths: frozenset[str] = frozenset()
 
     @classmethod
     def so_far(

@@ -87,6 +87,7 @@ def examine(
     trusted_keys: Iterable[PublicKey] | None = None,
     secrets: tuple[SecretFound, ...] | None = None,
     gzip_bytes: int | None = None,
+    update_paths: frozenset[str] = frozenset(),
 ) -> tuple[Result, ...]:
     """Runs every check on an image that is to be published.
 
@@ -97,9 +98,11 @@ def examine(
         trusted_keys: The keys that the product trusts; None if that is not known.
         secrets: What :func:`acpublish.release.secret_search.find_secrets` found in the bytes.
         gzip_bytes: The size of the gzip that is published as well, None if there is none.
+        update_paths: The paths of updates that the bytes contain.
     """
     facts = Facts.of(image, submission, releases, trusted_keys)
-    return run(replace(facts, secrets=secrets, gzip_bytes=gzip_bytes))
+    facts = replace(facts, secrets=secrets, gzip_bytes=gzip_bytes, update_paths=update_paths)
+    return run(facts)
 
 
 def raise_errors(findings: Iterable[Finding]) -> tuple[str, ...]:

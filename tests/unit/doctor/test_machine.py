@@ -86,6 +86,15 @@ def test_a_python_without_acpublish(machine: Machine, tmp_path: Path) -> None:
     assert found.change == f'Run "{python}" -m pip install acpublish.'
 
 
+def test_a_python_without_pip_beside_uv(machine: Machine, tmp_path: Path) -> None:
+    """So pioarduino makes the Python of its own environment."""
+    python = program(tmp_path / "penv" / "python", "exit 1")
+    uv = program(tmp_path / "penv" / "uv", "exit 1")
+    pio(tmp_path / "bin", "6.2.0", python)
+    found = machine(tmp_path / "bin")[1]
+    assert found.change == f'Run "{uv}" pip install --python "{python}" acpublish.'
+
+
 def test_a_python_with_another_acpublish(machine: Machine, tmp_path: Path) -> None:
     python = program(tmp_path / "python", "echo 9.9.9")
     pio(tmp_path / "bin", "6.2.0", python)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,18 @@ def test_a_fault_of_ours_is_one_line(
     monkeypatch.setenv("ACPUBLISH_DEBUG", "1")
     actions.upload_ota([], [], {})
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_what_acpublish_needs_can_be_imported_by_an_action(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    packages = str(Path(actions.__file__).parents[2])
+    monkeypatch.setattr("sys.path", [path for path in sys.path if path != packages])
+
+    actions.upload_ota([], [], {})
+
+    assert sys.path[-1] == packages
+    assert capsys.readouterr().err
 
 
 class Node:

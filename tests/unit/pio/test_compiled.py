@@ -169,6 +169,18 @@ def test_an_esp8266_image_links_the_record_and_the_sketch_knows_its_path(
     assert env.dependencies == [("$BUILD_DIR/${PROGNAME}$PROGSUFFIX", [compiled])]
 
 
+def test_the_sketch_asks_on_the_channel_of_the_project_whatever_a_run_publishes_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = read_project(tmp_path / "lamp", environment(custom_ota_channel="beta"))
+    monkeypatch.setenv("ACPUBLISH_CHANNEL", "dev")
+
+    compile_in(Linker(tmp_path), project)
+
+    header = (tmp_path / "acpublish" / "acpublish_project.h").read_text()
+    assert '"/update/lamp/d1_mini?channel=beta"\n' in header
+
+
 @pytest.mark.parametrize("other", [{"chip": "esp32c3"}, {"arduino": False}])
 def test_other_images_have_no_record(
     tmp_path: Path, project: Project, other: dict[str, Any]

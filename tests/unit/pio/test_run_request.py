@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from acpublish.errors import SettingsError
-from acpublish.pio.run_request import RunRequest, program_arguments
+from acpublish.pio.run_request import RunRequest, program_arguments, run_arguments
 
 
 def test_values_switches_and_what_may_be_repeated() -> None:
@@ -87,3 +89,27 @@ def test_targets_of_our_own() -> None:
     assert not request("ota_status").needs_plan
     assert request("upload_ota", "buildfs").conflict == ("upload_ota", "buildfs")
     assert request("uploadfs_ota", "buildfs").conflict is None
+
+
+class Env(dict[str, Any]):
+    """SCons' environment of a run, as far as its arguments are concerned."""
+
+    def subst(self, text: str) -> str:
+        return {"$PROJECT_DIR": "/work/lamp"}[text]
+
+
+def test_arguments_reach_a_run_of_the_same_environment_in_it_and_no_other() -> None:
+    words = ["--channel", "beta"]
+    variables: dict[str, str] = {}
+    assert run_arguments(Env(PIOENV="c3", PROGRAM_ARGS=words, ENV=variables)) == words
+
+    assert run_arguments(Env(PIOENV="c3", ENV=variables)) == words
+    assert run_arguments(Env(PIOENV="d1", ENV=variables)) == []
+    own = Env(PIOENV="c3", PROGRAM_ARGS="--channel dev", ENV=dict(variables))
+    assert run_arguments(own) == ["--channel", "dev"]
+
+
+@pytest.mark.parametrize("text", ["", "nonsense", "[]", "{}", "null", "7", '["c3"]', "[[]]"])
+def test_a_variable_that_no_run_has_set_has_no_arguments(text: str) -> None:
+    env = Env(PIOENV="c3", ENV={"ACPUBLISH_RUN_ARGUMENTS": text})
+    assert run_arguments(env) == []

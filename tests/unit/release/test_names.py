@@ -122,3 +122,19 @@ def test_board_names_of_different_texts_differ(one: str, other: str) -> None:
     assert names.board(names.board_from(one))
     if one.lower() != other.lower():
         assert names.board_from(one) != names.board_from(other)
+
+
+@pytest.mark.parametrize(
+    ("channel", "path"),
+    [("stable", "/update/lamp/d1_mini"), ("beta", "/update/lamp/d1_mini?channel=beta")],
+)
+def test_an_update_path_is_found_in_an_image_as_it_is_made(channel: str, path: str) -> None:
+    assert names.update_path("lamp", "d1_mini", channel) == path
+    assert names.update_paths_in(b"\xff" + path.encode() + b"\0GET") == {path}
+
+
+def test_only_literals_are_update_paths() -> None:
+    for data in (b"/update/lamp/d1?channel=%s\0", b"/update/lamp\0", b"/update/lamp/d1"):
+        assert names.update_paths_in(data) == frozenset()
+    many = b"".join(b"/update/lamp/d%d\0" % number for number in range(1000))
+    assert len(names.update_paths_in(many)) == 64

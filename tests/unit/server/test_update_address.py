@@ -58,3 +58,21 @@ def test_addresses(path: str, query: str, address: UpdateAddress) -> None:
 )
 def test_what_is_none(path: str, query: str) -> None:
     assert update_address(f"/update/{path}".encode(), query.encode()) is None
+
+
+@pytest.mark.parametrize(
+    ("query", "channel"),
+    [
+        (b"", "stable"),
+        (b"channel=beta", "beta"),
+        (b"x=1&channel=beta", "beta"),
+        (b"channel=beta?channel=dev", "dev"),
+        (b"channel=beta?x=1", "beta"),
+    ],
+)
+def test_a_query_that_a_sketch_appends_to_a_path_with_one_is_understood(
+    query: bytes, channel: str
+) -> None:
+    address = update_address(b"/update/lamp/d1", query)
+    assert address is not None
+    assert address.channel == channel

@@ -111,6 +111,11 @@ else:
         AlwaysBuild(target_image)
     else:
         target_image = env.ElfToBin(f"$BUILD_DIR/{image_name}", target_elf)
+        # As platform-espressif32 6.13.0 signs (builder/main.py).
+        if env.get("PIO_ESP32_SIGNATURE_REQUIRED") or env.get(
+            "PIO_ESP32_SECURE_BOOT_BUILD_SIGNED_BINARIES"
+        ):
+            target_image = env.SignBin("$BUILD_DIR/${PROGNAME}-signed", target_image)
         env.Depends(target_image, "checkprogsize")
         if chip == "esp8266":
             env.Depends(target_image, "$BUILD_DIR/eboot.elf")

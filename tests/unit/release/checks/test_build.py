@@ -138,3 +138,22 @@ def test_a_gzip_for_another_flash_mode() -> None:
     assert not result("flash-mode", replace(gzip, releases=(with_mode("dio"),))).findings
     unknown = result("flash-mode", replace(gzip, releases=(with_mode(None),)))
     assert unknown.lacks == "an earlier release with a flash mode"
+
+
+def test_firmware_that_asks_on_another_channel_is_reported() -> None:
+    def asking(*paths: str, channel: str = "beta") -> Facts:
+        return replace(facts(channel=channel), update_paths=frozenset(paths))
+
+    (found,) = result("channel", asking("/update/lamp/d1")).findings
+    assert found.severity is Severity.WARNING
+    assert "this goes to beta, but the firmware asks for updates on stable" in found.problem
+    assert "custom_ota_channel = beta" in found.hint
+    for fine in (
+        asking(),
+        asking("/update/lamp/d1", channel="stable"),
+        asking("/update/lamp/d1?channel=beta"),
+        asking("/update/lamp/d1", "/update/lamp/d1?channel=beta"),
+        asking("/update/lamp/d1x", "/update/lantern/d1"),
+    ):
+        assert result("channel", fine).outcome == "ok"
+    assert result("channel", Facts(image=IMAGE)).lacks == "product, board and channel"
