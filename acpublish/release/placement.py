@@ -395,10 +395,5 @@ def _next_order(releases: Iterable[Release], unreadable: int) -> int:
     The numbers in an unreadable manifest are not known. If it is restored, its channels must not
     move back to it.
     """
-    orders = [
-        order
-        for release in releases
-        for image in release.images
-        for order in image.channels.values()
-    ]
-    return max(orders, default=0) + 1 + unreadable * _LARGEST_RELEASE
+    highest = max((image.order for release in releases for image in release.images), default=0)
+    return highest + 1 + unreadable * _LARGEST_RELEASE

@@ -62,7 +62,8 @@ def test_a_build_is_published_again_if_the_catalog_lost_it(
 ) -> None:
     publish_once(hook(tmp_path, catalog), image, NAME)
     shutil.rmtree(catalog)
-    catalog.mkdir()
+    # An empty directory would be taken for the mount point of the catalog that was there.
+    (catalog / ".acpublish").mkdir(parents=True)
 
     publish_once(hook(tmp_path, catalog), image, NAME)
 
