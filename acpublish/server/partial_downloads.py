@@ -35,7 +35,7 @@ class PartialDownloads:
         """Returns whether a request would continue a download with another image.
 
         Args:
-            request: The request; one for the beginning of the image is remembered.
+            request: The request; a download from the beginning of the image is remembered.
             product: The product.
             board: The board.
             channel: The channel.
@@ -46,7 +46,9 @@ class PartialDownloads:
         key = (request.address, board, channel)
         value = request.header(b"range")
         if value is None or not _FROM_THE_MIDDLE.match(value.strip()):
-            self._begun.put(product, key, sha256)
+            # HEAD downloads nothing: esp_https_ota also asks for the length before it continues.
+            if request.method == "GET":
+                self._begun.put(product, key, sha256)
             return False
         if any(request.header(name) is not None for name in _CONDITIONS):
             return False

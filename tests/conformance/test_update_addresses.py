@@ -339,5 +339,6 @@ def test_a_download_in_parts_never_mixes_two_releases(moving: tuple[RunningServe
     current = server.get("/update/lamp/c3").body
     assert client.resume(current[:5000]) == current
     publish(2)
-    with pytest.raises(RejectedError, match="RANGE_NOT_SATISFIABLE"):
-        client.resume(current[:5000])
+    for partial in (False, True):
+        with pytest.raises(RejectedError, match="RANGE_NOT_SATISFIABLE"):
+            client.resume(current[:5000], partial=partial)

@@ -211,8 +211,13 @@ class EspHttpsOta:
             self.image += self._connect("GET", f"Range: bytes={len(self.image)}-{end}").body
         return self.image
 
-    def resume(self, written: bytes) -> bytes:
-        """``ota_resumption``: continues with what an earlier run has flashed."""
+    def resume(self, written: bytes, *, partial: bool = False) -> bytes:
+        """``ota_resumption``: continues with what an earlier run has flashed.
+
+        With ``partial_http_download`` as well, the length is asked for first, by HEAD.
+        """
+        if partial:
+            self._connect("HEAD")
         answer = self._connect("GET", f"Range: bytes={len(written)}-")
         if answer.status != 206:
             raise RejectedError("Server ignored the requested Range header")

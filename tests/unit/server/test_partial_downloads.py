@@ -15,9 +15,10 @@ def mixes(
     *headers: tuple[bytes, bytes],
     address: str | None = "192.0.2.7",
     board: str = "c3",
+    method: str = "GET",
 ) -> bool:
     scope = {
-        "method": "GET",
+        "method": method,
         "acpublish.target": b"/update/lamp/c3",
         "headers": list(headers),
         "client": (address, 1) if address else None,
@@ -40,6 +41,8 @@ def test_only_the_middle_of_another_image_is_refused() -> None:
     # What the client itself requires is judged elsewhere.
     assert not mixes(downloads, NEW, middle, (b"if-range", b'"x"'))
     assert not mixes(downloads, NEW, middle, (b"if-match", b'"x"'))
+    # A request for the length begins nothing.
+    assert not mixes(downloads, NEW, method="HEAD")
     assert mixes(downloads, NEW, middle)
     assert not mixes(downloads, NEW)
     assert not mixes(downloads, NEW, middle)
