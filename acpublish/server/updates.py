@@ -111,7 +111,7 @@ class Updates:
         if decision.compressed is not None:
             forms.insert(0, self._images.of_compressed(decision.image, decision.compressed))
         if not request.report.updater and self._partial.mixes(
-            request, product, board, channel, forms[0].sha256
+            request, product, board, channel, forms[0].sha256, time.monotonic()
         ):
             request.note = "the download began with another release"
             outside = [(b"content-range", b"bytes */%d" % forms[0].size)]

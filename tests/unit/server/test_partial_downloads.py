@@ -16,6 +16,7 @@ def mixes(
     address: str | None = "192.0.2.7",
     board: str = "c3",
     method: str = "GET",
+    now: float = 0.0,
 ) -> bool:
     scope = {
         "method": method,
@@ -23,7 +24,7 @@ def mixes(
         "headers": list(headers),
         "client": (address, 1) if address else None,
     }
-    return downloads.mixes(Request(scope), "lamp", board, "stable", sha256)
+    return downloads.mixes(Request(scope), "lamp", board, "stable", sha256, now)
 
 
 def test_only_the_middle_of_another_image_is_refused() -> None:
@@ -46,6 +47,14 @@ def test_only_the_middle_of_another_image_is_refused() -> None:
     assert mixes(downloads, NEW, middle)
     assert not mixes(downloads, NEW)
     assert not mixes(downloads, NEW, middle)
+
+
+def test_whoever_reads_only_the_middle_is_not_refused_for_ever() -> None:
+    downloads = PartialDownloads()
+    version = (b"range", b"bytes=32-287")
+    assert not mixes(downloads, OLD, now=1000.0)
+    assert mixes(downloads, NEW, version, now=1000.0 + partial_downloads._REMEMBERED_S - 1)
+    assert not mixes(downloads, NEW, version, now=1000.0 + partial_downloads._REMEMBERED_S)
 
 
 def test_strangers_fill_a_bounded_memory() -> None:
