@@ -49,9 +49,21 @@ def device_image(env: Any, *, skips_build: bool) -> str:
             configuration that tells whether images are signed.
     """
     signs = any(env.get(name) for name in _SIGNS)
-    if signs or (skips_build and Path(env.subst(_SIGNED)).is_file()):
-        return _SIGNED
-    return IMAGE
+    return _SIGNED if signs or (skips_build and _is_signed_since(env)) else IMAGE
+
+
+def _is_signed_since(env: Any) -> bool:
+    """Returns whether there is a signed image that no later build has left behind."""
+    try:
+        signed = Path(env.subst(_SIGNED)).stat()
+        return signed.st_mtime_ns >= Path(env.subst(IMAGE)).stat().st_mtime_ns
+    except OSError:
+        return False
+
+
+def makes_image(env: Any) -> bool:
+    """Returns whether a run has a way to make the image."""
+    return bool(env.File(IMAGE).has_builder())
 
 
 def signed_only(env: Any) -> bool:

@@ -28,7 +28,13 @@ from acpublish.pio.actions import (
 )
 from acpublish.pio.board import filesystem_image
 from acpublish.pio.compiled import compile_in, project_environment, show_headers
-from acpublish.pio.firmware import IMAGE, device_image, publish_last, stamp_first
+from acpublish.pio.firmware import (
+    IMAGE,
+    device_image,
+    makes_image,
+    publish_last,
+    stamp_first,
+)
 from acpublish.pio.project import Project
 from acpublish.pio.provenance import secret_macros
 from acpublish.pio.run_request import (
@@ -88,6 +94,7 @@ def _install(env: Any) -> None:
     if publishes_build or request.needs_plan:
         _refuse_before_build(hook, request, publishes_build=publishes_build)
     if compiles and not request.builds_other_program:
+        _refuse_other_name(env, request)
         _stamp_when_built(env, hook, image)
     if publishes_build:
         _publish_when_built(env, image)
@@ -118,6 +125,16 @@ def _refuse_wrong_script(env: Any, default: Any, *, ready: bool) -> None:
         raise SettingsError(
             f"another extra script has already defined the target {taken[0]}",
             hint="List acpublish's extra script only once, and rename the other target.",
+        )
+
+
+def _refuse_other_name(env: Any, request: RunRequest) -> None:
+    """Refuses a run that would neither stamp nor find the image, because it has another name."""
+    if request.needs_image and not makes_image(env):
+        raise SettingsError(
+            f"an extra script set PROGNAME to {env.subst('$PROGNAME')} after PlatformIO had set up "
+            "the program, so the image has another name",
+            hint="Write pre: in front of that script in extra_scripts.",
         )
 
 

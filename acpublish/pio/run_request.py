@@ -111,6 +111,11 @@ class RunRequest:
         return not self.targets or bool(self.targets & _BUILDING)
 
     @property
+    def needs_image(self) -> bool:
+        """Whether the run needs the image of the firmware."""
+        return self.builds_image or bool(self.targets & {UPLOAD_OTA, OTA_CHECK})
+
+    @property
     def conflict(self) -> tuple[str, str] | None:
         """One target that needs firmware and one that keeps PlatformIO from building it."""
         firmware = sorted(self.targets & {UPLOAD_OTA, OTA_CHECK})

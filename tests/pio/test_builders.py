@@ -18,7 +18,7 @@ from acpublish.image.model import Kind
 from acpublish.image.reader import read
 from tests.pio.conftest import MakeProject
 from tests.pio.hooked import BOTH, C3, ON_BUILD, errors, hooked, published, visible
-from tests.support.pio import PLATFORM_DIR, Project, make_core_dir
+from tests.support.pio import PLATFORM_DIR, PioRun, Project, make_core_dir
 
 pytestmark = pytest.mark.pio
 
@@ -165,6 +165,28 @@ def test_other_scripts_get_the_stamped_image_in_any_order(
             path = project.build_dir(name) / f"firmware.bin.{copy}"
             assert path.read_bytes() == project.image(name).read_bytes()
         assert stamped(project.image(name)) == "lamp 1.1.0"
+
+
+def test_a_script_that_renames_the_image_too_late_is_named_in_one_line(
+    make_project: MakeProject, catalog: Path
+) -> None:
+    rename = {"rename.py": 'Import("env")\nenv.Replace(PROGNAME="renamed")\n'}
+    project = hooked(make_project, catalog, C3, sources=rename)
+    ini = (project.root / "platformio.ini").read_text()
+
+    def listed(scripts: str) -> PioRun:
+        project.write("platformio.ini", ini.replace("post:acpublish_ota.py", scripts))
+        return project.run("-t", "upload_ota")
+
+    late, early = (
+        listed("rename.py, post:acpublish_ota.py"),
+        listed("pre:rename.py, post:acpublish_ota.py"),
+    )
+
+    (line,) = errors(late)
+    assert "an extra script set PROGNAME to renamed after PlatformIO had set up" in line
+    assert early.ok, early.stdout
+    assert stamped(project.build_dir("c3") / "renamed.bin") == "lamp 1.0.0"
 
 
 def test_src_of_an_espidf_project_includes_the_header(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -97,11 +98,17 @@ def test_a_signed_image_is_what_devices_need(tmp_path: Path, variable: str) -> N
     assert signed_only(signing)
 
 
-def test_an_existing_build_is_signed_if_it_has_a_signed_image(tmp_path: Path) -> None:
+def test_an_existing_build_is_signed_if_no_later_build_left_a_signed_image_behind(
+    tmp_path: Path,
+) -> None:
     assert device_image(Env(tmp_path), skips_build=True) == IMAGE
-    (tmp_path / "firmware-signed.bin").write_bytes(b"")
+    image, signed = tmp_path / "firmware.bin", tmp_path / "firmware-signed.bin"
+    image.write_bytes(b"")
+    signed.write_bytes(b"")
     assert device_image(Env(tmp_path), skips_build=True) == SIGNED
     assert device_image(Env(tmp_path), skips_build=False) == IMAGE
+    os.utime(image, (2e9, 2e9))
+    assert device_image(Env(tmp_path), skips_build=True) == IMAGE
 
 
 @pytest.mark.parametrize(
