@@ -33,10 +33,11 @@ RESERVED_PRODUCTS = frozenset({"api", "update"})
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]|\.(?!\.)){0,31}\Z")
 _OTHER = re.compile(r"[^a-z0-9._-]+")
 _DOTS = re.compile(r"\.{2,}")
-#: An update path as a literal in a program, which a NUL ends.
+#: An update path as a literal in a program, which a NUL ends. A sketch may append a channel to a path
+#: that has one already, and the last one counts (:mod:`acpublish.server.update_address`).
 _UPDATE_PATH = re.compile(
     rb"/update/[a-z0-9][a-z0-9._-]{0,31}/[a-z0-9][a-z0-9._-]{0,31}"
-    rb"(?:\?channel=[a-z0-9][a-z0-9._-]{0,31})?(?=\0)"
+    rb"(?:\?channel=[a-z0-9][a-z0-9._-]{0,31}){0,4}(?=\0)"
 )
 #: A stranger's image may consist of nothing else.
 _MAX_UPDATE_PATHS = 64

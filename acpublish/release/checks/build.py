@@ -108,9 +108,10 @@ def _channel(facts: Facts) -> Judgement:
         return
     path = names.update_path(facts.product, facts.board, names.STABLE)
     asked = {
-        asked.partition("?channel=")[2] or names.STABLE
+        asked.rpartition("?channel=")[2] if "?" in asked else names.STABLE
         for asked in facts.update_paths
-        if asked.partition("?")[0] == path
+        # ESPHome and esp32FOTA ask for the update manifest.
+        if asked.partition("?")[0] in (path, f"{path}.json")
     }
     if asked and facts.channel not in asked:
         yield warning(

@@ -133,6 +133,11 @@ def test_an_update_path_is_found_in_an_image_as_it_is_made(channel: str, path: s
     assert names.update_paths_in(b"\xff" + path.encode() + b"\0GET") == {path}
 
 
+def test_a_sketch_may_append_a_channel_to_a_path_that_has_one() -> None:
+    path = "/update/lamp/d1?channel=beta?channel=dev"
+    assert names.update_paths_in(path.encode() + b"\0") == {path}
+
+
 def test_only_literals_are_update_paths() -> None:
     for data in (b"/update/lamp/d1?channel=%s\0", b"/update/lamp\0", b"/update/lamp/d1"):
         assert names.update_paths_in(data) == frozenset()

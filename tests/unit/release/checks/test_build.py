@@ -148,10 +148,14 @@ def test_firmware_that_asks_on_another_channel_is_reported() -> None:
     assert found.severity is Severity.WARNING
     assert "this goes to beta, but the firmware asks for updates on stable" in found.problem
     assert "custom_ota_channel = beta" in found.hint
+    for path in ("/update/lamp/d1.json", "/update/lamp/d1?channel=beta?channel=stable"):
+        (found,) = result("channel", asking(path)).findings
+        assert "asks for updates on stable" in found.problem
     for fine in (
         asking(),
         asking("/update/lamp/d1", channel="stable"),
         asking("/update/lamp/d1?channel=beta"),
+        asking("/update/lamp/d1?channel=dev?channel=beta"),
         asking("/update/lamp/d1", "/update/lamp/d1?channel=beta"),
         asking("/update/lamp/d1x", "/update/lantern/d1"),
     ):
