@@ -9,7 +9,13 @@ from pathlib import Path
 
 from acpublish.doctor.findings import Examination, Finding, error, warning
 from acpublish.platformio_ini.editor import SCRIPTS
-from acpublish.platformio_ini.extra_script import SCRIPT, SHORT_SCRIPT, is_unedited, path_of
+from acpublish.platformio_ini.extra_script import (
+    SCRIPT,
+    SHORT_SCRIPT,
+    is_current,
+    is_unedited,
+    path_of,
+)
 from acpublish.platformio_ini.reader import BuiltinReader
 
 #: A script that calls the hook contains this, whatever its name.
@@ -79,13 +85,11 @@ def _script(directory: Path, named: set[str]) -> Iterator[Finding]:
         if text is None:
             what = f"{path} is missing, and each build needs it to call acpublish"
             yield error("script", what, "Run acpublish init.")
-        elif not is_unedited(text) and text.strip() != SHORT_SCRIPT.strip():
+        elif not is_current(text) and text.strip() != SHORT_SCRIPT.strip():
             what = f"{path} is not the extra script of this version of acpublish"
-            yield warning(
-                "script",
-                what,
-                f"Unless you changed it on purpose, delete {path} and run acpublish init.",
-            )
+            replaced = path == SCRIPT and is_unedited(text)
+            by_hand = f"Unless you changed it on purpose, delete {path} and run acpublish init."
+            yield warning("script", what, "Run acpublish init." if replaced else by_hand)
 
 
 def _unhooked(project: BuiltinReader, hooks: Mapping[str, Sequence[str]]) -> Iterator[Finding]:

@@ -20,6 +20,7 @@ from acpublish.platformio_ini.editor import SCRIPTS, IniEditor
 from acpublish.platformio_ini.extra_script import (
     ENTRY,
     SCRIPT,
+    is_current,
     is_script,
     is_unedited,
     packaged_script,
@@ -252,8 +253,11 @@ def _version_source(root: Path, wanted: str | None) -> tuple[str, FileChange]:
 
 def _script(root: Path) -> FileChange:
     content = read_if_there(root / SCRIPT)
+    after = content
     # An edited script does what its owner wants.
-    return FileChange(path=root / SCRIPT, before=content, after=content or packaged_script())
+    if not content or (is_unedited(content) and not is_current(content)):
+        after = packaged_script()
+    return FileChange(path=root / SCRIPT, before=content, after=after)
 
 
 def _described(project: BuiltinReader, environment: str) -> str:

@@ -33,8 +33,8 @@ RESERVED_PRODUCTS = frozenset({"api", "update"})
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]|\.(?!\.)){0,31}\Z")
 _OTHER = re.compile(r"[^a-z0-9._-]+")
 _DOTS = re.compile(r"\.{2,}")
-#: An update path as a literal in a program, which a NUL ends. A sketch may append a channel to a path
-#: that has one already, and the last one counts (:mod:`acpublish.server.update_address`).
+#: An update path as a literal in a program, which a NUL ends. A sketch may append a channel to a
+#: path that has one already, and the server then reads the last one.
 _UPDATE_PATH = re.compile(
     rb"/update/[a-z0-9][a-z0-9._-]{0,31}/[a-z0-9][a-z0-9._-]{0,31}"
     rb"(?:\?channel=[a-z0-9][a-z0-9._-]{0,31}){0,4}(?=\0)"

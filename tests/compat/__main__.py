@@ -1,8 +1,8 @@
 """Writes the catalog that stays: ``python -m tests.compat``, once before each release.
 
 It goes through the command line of this checkout, into ``tests/compat/<version>``: ``catalog`` and
-``state`` as the server has them, ``published.json`` with what each publish said, and the token. A
-folder that is there is never written again.
+``state`` as the server has them, ``published.json`` with what each publish said, the token, and the
+extra script of PlatformIO. A folder that is there is never written again.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import acpublish
+from acpublish.platformio_ini.extra_script import SCRIPT, packaged_script
 from tests.support import images
 
 HERE = Path(__file__).resolve().parent
@@ -81,6 +82,7 @@ def main() -> int:
     words = ("--publish", "*", "--catalog", catalog, "--state", home / "state")
     token = run("token", "create", *words).strip()
     text = json.dumps({"token": token, "images": receipts}, indent=2)
+    (home / SCRIPT).write_text(packaged_script(), encoding="utf-8")
     (home / "published.json").write_text(f"{text}\n", encoding="utf-8")
     return 0
 

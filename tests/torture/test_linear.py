@@ -56,7 +56,7 @@ def report(text: str) -> None:
 def range_of(text: str) -> None:
     requested_range(request([(b"range", text.encode())]), 1000)
     requested_range(request([(b"range", b"bytes=" + text.encode())]), 1000)
-    PartialDownloads().mixes(request([(b"range", text.encode())]), "p", "b", "c", "0" * 64)
+    PartialDownloads().mixes(request([(b"range", text.encode())]), "p", "b", "c", "0" * 64, 0.0)
     for name in (b"if-match", b"if-none-match", b"if-range"):
         unmet_condition(request([(name, text.encode())]), "0" * 64)
 

@@ -66,6 +66,13 @@ def test_a_script_of_an_earlier_version_with_the_same_code(check: Check, tmp_pat
     assert not troubles(check(ini(tmp_path)))
 
 
+def test_init_replaces_a_script_of_an_earlier_version(check: Check, tmp_path: Path) -> None:
+    earlier = (Path(__file__).parents[2] / "compat" / "0.1.0" / "acpublish_ota.py").read_text()
+    (tmp_path / "lamp" / "acpublish_ota.py").write_text(earlier)
+    found = the_trouble(check(ini(tmp_path)))
+    assert (found.name, found.change) == ("script", "Run acpublish init.")
+
+
 def test_a_script_that_is_named_twice(check: Check, tmp_path: Path) -> None:
     more = "extra_scripts = ${env.extra_scripts}, acpublish_ota.py\n"
     found = the_trouble(check(ini(tmp_path, ENV + more)))

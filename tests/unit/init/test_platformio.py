@@ -94,6 +94,18 @@ def test_undo_removes_only_what_init_wrote(tmp_path: Path) -> None:
     assert undo_change(tmp_path).notes == ("VERSION is kept, because it was edited",)
 
 
+def test_an_unedited_script_of_an_earlier_version_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "platformio.ini").write_text(SINGLE)
+    script = tmp_path / "acpublish_ota.py"
+    earlier = (Path(__file__).parents[2] / "compat" / "0.1.0" / "acpublish_ota.py").read_text()
+    script.write_text(earlier)
+    assert after(project_change(tmp_path, None, None, {}), script.name) == packaged_script()
+    assert after(undo_change(tmp_path), script.name) is None
+    script.write_text(f"{earlier}print('mine')\n")
+    change = project_change(tmp_path, None, None, {})
+    assert script not in {file.path for file in change.files}
+
+
 def test_undo_removes_the_script_of_an_earlier_version(tmp_path: Path) -> None:
     (tmp_path / "platformio.ini").write_text(SINGLE)
     script = tmp_path / "acpublish_ota.py"

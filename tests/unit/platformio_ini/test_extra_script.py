@@ -7,6 +7,7 @@ import pytest
 import acpublish
 from acpublish.platformio_ini.extra_script import (
     ENTRY,
+    is_current,
     is_script,
     is_unedited,
     packaged_script,
@@ -42,7 +43,21 @@ def with_top(line: str) -> str:
     return "".join([f"{line}\n", *packaged_script().splitlines(keepends=True)[1:]])
 
 
-def test_a_script_of_an_earlier_version_is_recognised() -> None:
+#: What each released version shipped.
+SHIPPED = sorted((Path(__file__).parents[2] / "compat").glob("*/acpublish_ota.py"))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.parent.name)
+def test_what_a_version_shipped_is_recognised(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert is_unedited(text)
+    assert not is_unedited(text + "# Mine.\n")
+
+
+def test_a_script_with_another_sentence_at_its_top_is_recognised() -> None:
+    assert not is_current(SHIPPED[0].read_text(encoding="utf-8"))
+    assert is_current(packaged_script())
+    assert is_current(with_top(FORMER))
     assert is_unedited(packaged_script())
     assert is_unedited(with_top(FORMER))
     assert is_unedited(with_top('"""Another sentence."""'))
