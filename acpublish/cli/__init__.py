@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +16,13 @@ import click
 
 from acpublish.cli import exit_status
 from acpublish.cli.groups import CommandGroup
-from acpublish.cli.ui import LogWarnings, print_error, print_json
+from acpublish.cli.ui import (
+    LogWarnings,
+    drop_output,
+    open_missing_streams,
+    print_error,
+    print_json,
+)
 from acpublish.errors import AcpublishError, CheckError, SettingsError, reason_of
 from acpublish.unexpected import describe_fault
 
@@ -106,6 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = [*(sys.argv[1:] if arguments is None else arguments)]
     # Used unless a command sets up its own logging, as the server does.
     logging.lastResort = LogWarnings()
+    open_missing_streams()
     streams = sys.stdout, sys.stderr
     try:
         _refuse_empty(words)
@@ -116,12 +122,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(error, SystemExit) and sys.stdout is streams[0]:
             raise
         sys.stdout, sys.stderr = streams
-        _drop_output()
+        drop_output(sys.stdout)
         return exit_status.BROKEN_PIPE
     except (Exception, KeyboardInterrupt) as error:
         failure = _failure(error)
         if failure.status == exit_status.OUTPUT:
-            _drop_output()
+            drop_output(sys.stdout)
         _report(failure, as_json=_wants_json(words) and failure.status != exit_status.OUTPUT)
         return failure.status
     return result if isinstance(result, int) else exit_status.OK
@@ -196,7 +202,7 @@ def _report(failure: _Failure, *, as_json: bool) -> None:
     try:
         print_json(document)
     except OSError:
-        _drop_output()
+        drop_output(sys.stdout)
 
 
 def _refuse_empty(words: Sequence[str]) -> None:
@@ -224,7 +230,3 @@ def _is_of_output(error: OSError) -> bool:
     # Only click writes there, and flushes what it writes.
     module = last.tb_frame.f_globals.get("__name__", "") if last else ""
     return error.filename is None and module.partition(".")[0] == "click"
-
-
-def _drop_output() -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

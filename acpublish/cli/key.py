@@ -22,7 +22,7 @@ from acpublish.cli.common_options import (
     to_option,
 )
 from acpublish.cli.groups import CommandGroup
-from acpublish.cli.ui import json_option, print_json, warn
+from acpublish.cli.ui import json_option, print_json, say, warn
 from acpublish.errors import SettingsError, UnconfirmedError
 
 DEFAULT_FILE = Path("signing-key.pem")
@@ -66,7 +66,7 @@ def show(file: Path, as_json: bool) -> None:
     if as_json:
         print_json({"key": key.id, "algorithm": key.algorithm, "public": key.pem})
         return
-    click.echo(f"key {key.id} ({key.algorithm})", err=True)
+    say(f"key {key.id} ({key.algorithm})")
     click.echo(key.pem, nl=False)
 
 
