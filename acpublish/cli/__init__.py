@@ -10,14 +10,16 @@ import importlib
 import logging
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import click
 
 from acpublish.cli import exit_status
-from acpublish.cli.groups import CommandGroup
+from acpublish.cli.groups import CommandGroup, unknown
 from acpublish.cli.ui import (
     LogWarnings,
+    Unfinished,
     drop_output,
     open_missing_streams,
     print_error,
@@ -90,6 +92,7 @@ class _Failure:
     code: str
     status: int
     check: str = ""
+    published: Sequence[dict[str, Any]] = ()
 
     def __str__(self) -> str:
         """One line."""
@@ -135,6 +138,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _failure(error: Exception | KeyboardInterrupt) -> _Failure:
     """Returns what an error means, for a person and for a script."""
+    if isinstance(error, Unfinished) and isinstance(
+        error.__cause__, (Exception, KeyboardInterrupt)
+    ):
+        return replace(_failure(error.__cause__), published=error.published)
     if isinstance(error, AcpublishError):
         return _Failure(
             problem=error.problem,
@@ -148,7 +155,7 @@ def _failure(error: Exception | KeyboardInterrupt) -> _Failure:
             error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
         )
         return _Failure(
-            problem=" ".join(error.format_message().split()).rstrip("."),
+            problem=_wrong_call(error),
             hint=f"See {command or 'acpublish'} --help.",
             code=exit_status.USAGE_CODE,
             status=exit_status.USAGE,
@@ -177,6 +184,23 @@ def _failure(error: Exception | KeyboardInterrupt) -> _Failure:
     )
 
 
+def _wrong_call(error: click.ClickException) -> str:
+    """Returns what click says, with the one most similar option or command."""
+    if isinstance(error, click.NoSuchOption):
+        known = (
+            [
+                word
+                for option in error.ctx.command.get_params(error.ctx)
+                if not getattr(option, "hidden", False)
+                for word in option.opts
+            ]
+            if error.ctx
+            else []
+        )
+        return unknown("option", error.option_name, known)
+    return " ".join(error.format_message().split()).rstrip(".")
+
+
 def _wants_json(words: Sequence[str]) -> bool:
     """Returns whether the command line asks for JSON; it may be one that click cannot read."""
     return "--json" in words[: words.index("--") if "--" in words else len(words)]
@@ -190,7 +214,7 @@ def _report(failure: _Failure, *, as_json: bool) -> None:
     print_error(redact(str(failure)))
     if not as_json:
         return
-    document: dict[str, str | int] = {
+    document: dict[str, Any] = {
         "error": redact(" ".join(failure.problem.split())),
         "hint": redact(" ".join(failure.hint.split())),
         "code": failure.code,
@@ -198,6 +222,8 @@ def _report(failure: _Failure, *, as_json: bool) -> None:
     }
     if failure.check:
         document["check"] = failure.check
+    if failure.published:
+        document["published"] = failure.published
     # The line on stderr has the reason even if stdout cannot be written.
     try:
         print_json(document)

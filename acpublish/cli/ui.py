@@ -34,6 +34,18 @@ json_option = click.option(
 )
 
 
+class Unfinished(Exception):
+    """A command with --json failed, because of the cause, after it had published something.
+
+    Attributes:
+        published: The documents of what it had published.
+    """
+
+    def __init__(self, published: Sequence[dict[str, Any]]) -> None:
+        super().__init__()
+        self.published = published
+
+
 class LogWarnings(logging.Handler):
     """Prints log records of level WARNING and above as warnings, each message once."""
 

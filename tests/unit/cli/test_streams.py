@@ -60,8 +60,10 @@ def test_a_question_without_stdin_is_not_asked(firmware: Path, catalog: Path) ->
 
 def test_a_server_without_stdout_serves(catalog: Path) -> None:
     with subprocess.Popen(
-        ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-m", "acpublish", "serve"]
-        + ["--to", str(catalog), "--bind", "127.0.0.1", "--port", "0"],
+        [
+            *("sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-m", "acpublish", "serve"),
+            *("--to", str(catalog), "--bind", "127.0.0.1", "--port", "0"),
+        ],
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
