@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -185,20 +186,18 @@ def _failure(error: Exception | KeyboardInterrupt) -> _Failure:
 
 
 def _wrong_call(error: click.ClickException) -> str:
-    """Returns what click says, with the one most similar option or command."""
-    if isinstance(error, click.NoSuchOption):
-        known = (
-            [
-                word
-                for option in error.ctx.command.get_params(error.ctx)
-                if not getattr(option, "hidden", False)
-                for word in option.opts
-            ]
-            if error.ctx
-            else []
+    """Returns what click says, and for an unknown option the one that is most similar."""
+    if isinstance(error, click.NoSuchOption) and error.ctx:
+        options = (
+            option
+            for option in error.ctx.command.get_params(error.ctx)
+            if isinstance(option, click.Option) and not option.hidden
         )
+        known = [word for option in options for word in option.opts]
         return unknown("option", error.option_name, known)
-    return " ".join(error.format_message().split()).rstrip(".")
+    # click says "is not a valid integer range" of what is not a number at all.
+    message = re.sub(r"(a valid) (?:integer|float) range", r"\1 number", error.format_message())
+    return " ".join(message.split()).rstrip(".")
 
 
 def _wants_json(words: Sequence[str]) -> bool:

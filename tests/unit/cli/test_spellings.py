@@ -160,6 +160,13 @@ def test_device_and_doctor(
         assert "updated: " in acpublish("device", file).out
 
 
+@pytest.mark.parametrize("more", ["--catalog", "--list", "--auto=lamp/d1_mini"])
+def test_a_host_without_a_scheme_is_not_taken_for_a_path(acpublish: CommandLine, more: str) -> None:
+    said = acpublish("device", "127.0.0.1:9", more)
+    assert said.status == 2
+    assert "accepts only http:// URLs" in said.error()
+
+
 def test_the_doctor_examines_a_directory(acpublish: CommandLine, catalog: Path) -> None:
     said = acpublish("doctor", "--to", catalog)
     assert f"{catalog} is ready to publish to" in said.out
