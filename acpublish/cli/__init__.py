@@ -8,16 +8,24 @@ from __future__ import annotations
 
 import importlib
 import logging
-import os
+import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import click
 
 from acpublish.cli import exit_status
-from acpublish.cli.groups import CommandGroup
-from acpublish.cli.ui import LogWarnings, print_error, print_json
+from acpublish.cli.groups import CommandGroup, unknown
+from acpublish.cli.ui import (
+    LogWarnings,
+    Unfinished,
+    drop_output,
+    open_missing_streams,
+    print_error,
+    print_json,
+)
 from acpublish.errors import AcpublishError, CheckError, SettingsError, reason_of
 from acpublish.unexpected import describe_fault
 
@@ -85,6 +93,7 @@ class _Failure:
     code: str
     status: int
     check: str = ""
+    published: Sequence[dict[str, Any]] = ()
 
     def __str__(self) -> str:
         """One line."""
@@ -106,6 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = [*(sys.argv[1:] if arguments is None else arguments)]
     # Used unless a command sets up its own logging, as the server does.
     logging.lastResort = LogWarnings()
+    open_missing_streams()
     streams = sys.stdout, sys.stderr
     try:
         _refuse_empty(words)
@@ -116,12 +126,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(error, SystemExit) and sys.stdout is streams[0]:
             raise
         sys.stdout, sys.stderr = streams
-        _drop_output()
+        drop_output(sys.stdout)
         return exit_status.BROKEN_PIPE
     except (Exception, KeyboardInterrupt) as error:
         failure = _failure(error)
         if failure.status == exit_status.OUTPUT:
-            _drop_output()
+            drop_output(sys.stdout)
         _report(failure, as_json=_wants_json(words) and failure.status != exit_status.OUTPUT)
         return failure.status
     return result if isinstance(result, int) else exit_status.OK
@@ -129,6 +139,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _failure(error: Exception | KeyboardInterrupt) -> _Failure:
     """Returns what an error means, for a person and for a script."""
+    if isinstance(error, Unfinished) and isinstance(
+        error.__cause__, (Exception, KeyboardInterrupt)
+    ):
+        return replace(_failure(error.__cause__), published=error.published)
     if isinstance(error, AcpublishError):
         return _Failure(
             problem=error.problem,
@@ -142,7 +156,7 @@ def _failure(error: Exception | KeyboardInterrupt) -> _Failure:
             error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
         )
         return _Failure(
-            problem=" ".join(error.format_message().split()).rstrip("."),
+            problem=_wrong_call(error),
             hint=f"See {command or 'acpublish'} --help.",
             code=exit_status.USAGE_CODE,
             status=exit_status.USAGE,
@@ -171,6 +185,21 @@ def _failure(error: Exception | KeyboardInterrupt) -> _Failure:
     )
 
 
+def _wrong_call(error: click.ClickException) -> str:
+    """Returns what click says, and for an unknown option the one that is most similar."""
+    if isinstance(error, click.NoSuchOption) and error.ctx:
+        options = (
+            option
+            for option in error.ctx.command.get_params(error.ctx)
+            if isinstance(option, click.Option) and not option.hidden
+        )
+        known = [word for option in options for word in option.opts]
+        return unknown("option", error.option_name, known)
+    # click says "is not a valid integer range" of what is not a number at all.
+    message = re.sub(r"(a valid) (?:integer|float) range", r"\1 number", error.format_message())
+    return " ".join(message.split()).rstrip(".")
+
+
 def _wants_json(words: Sequence[str]) -> bool:
     """Returns whether the command line asks for JSON; it may be one that click cannot read."""
     return "--json" in words[: words.index("--") if "--" in words else len(words)]
@@ -184,7 +213,7 @@ def _report(failure: _Failure, *, as_json: bool) -> None:
     print_error(redact(str(failure)))
     if not as_json:
         return
-    document: dict[str, str | int] = {
+    document: dict[str, Any] = {
         "error": redact(" ".join(failure.problem.split())),
         "hint": redact(" ".join(failure.hint.split())),
         "code": failure.code,
@@ -192,11 +221,13 @@ def _report(failure: _Failure, *, as_json: bool) -> None:
     }
     if failure.check:
         document["check"] = failure.check
+    if failure.published:
+        document["published"] = failure.published
     # The line on stderr has the reason even if stdout cannot be written.
     try:
         print_json(document)
     except OSError:
-        _drop_output()
+        drop_output(sys.stdout)
 
 
 def _refuse_empty(words: Sequence[str]) -> None:
@@ -224,7 +255,3 @@ def _is_of_output(error: OSError) -> bool:
     # Only click writes there, and flushes what it writes.
     module = last.tb_frame.f_globals.get("__name__", "") if last else ""
     return error.filename is None and module.partition(".")[0] == "click"
-
-
-def _drop_output() -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

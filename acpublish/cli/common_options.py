@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
-from acpublish.cli.ui import printable, warn
+from acpublish.cli.ui import printable, say, warn
 from acpublish.settings.layers import flags
 from acpublish.settings.setting_names import LISTS
 from acpublish.settings.values import Settings, command_settings
@@ -146,7 +146,7 @@ def set_volume(*, quiet: bool, verbose: bool) -> None:
     if verbose:
         from acpublish.publishing.destinations import trace_requests
 
-        end = trace_requests(lambda line: click.echo(f"acpublish: {printable(line)}", err=True))
+        end = trace_requests(lambda line: say(f"acpublish: {printable(line)}"))
         click.get_current_context().call_on_close(end)
 
 

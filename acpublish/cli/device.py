@@ -95,9 +95,10 @@ def _shown(url: str) -> str:
 def _server_and_path(to: str | None, words: tuple[str, ...]) -> tuple[str, str | None]:
     """Returns the server's URL and a file's path; the first word may be the URL.
 
-    This was the only way to name it at first: ``device URL [PATH]``.
+    This was the only way to name it at first: ``device URL [PATH]``. A word alone that has a colon
+    is a URL, or what is taken for one, such as HOST:PORT.
     """
-    if to is None and words and (len(words) > 1 or "://" in words[0]):
+    if to is None and words and (len(words) > 1 or ":" in words[0]):
         to, words = words[0], words[1:]
     if len(words) > 1:
         raise click.UsageError(f"Got unexpected extra argument ({words[1]})")

@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 
 import click
+
+
+def unknown(what: str, name: str, known: Sequence[str]) -> str:
+    """Returns that there is no such command or option, and the name that is most similar."""
+    # Dashes would make all short options alike.
+    words = {word.lstrip("-"): word for word in known}
+    similar = difflib.get_close_matches(name.lower().lstrip("-"), words, n=1)
+    suggestion = f". Did you mean {words[similar[0]]!r}?" if similar else ""
+    return f"No such {what} {name!a}{suggestion}"
 
 
 class CommandGroup(click.Group):
@@ -27,9 +37,7 @@ class CommandGroup(click.Group):
         """
         name = args[0]
         if self.get_command(ctx, name) is None and name[:1] != "-" and not ctx.resilient_parsing:
-            similar = difflib.get_close_matches(name.lower(), self.list_commands(ctx), n=1)
-            suggestion = f" Did you mean {similar[0]!r}?" if similar else ""
-            raise click.UsageError(f"No such command {name!a}.{suggestion}", ctx)
+            raise click.UsageError(unknown("command", name, self.list_commands(ctx)), ctx)
         return super().resolve_command(ctx, args)
 
     def sentences(self, ctx: click.Context) -> list[tuple[str, str]]:

@@ -19,7 +19,15 @@ from acpublish.cli.common_options import (
     to_option,
     token_option,
 )
-from acpublish.cli.ui import confirm, json_option, print_error, print_json, table, warn
+from acpublish.cli.ui import (
+    Unfinished,
+    confirm,
+    json_option,
+    print_error,
+    print_json,
+    table,
+    warn,
+)
 from acpublish.errors import AcpublishError, SettingsError
 from acpublish.publishing.destinations import open_catalog
 from acpublish.publishing.importing import Imported, carry_out, plan_import
@@ -121,11 +129,17 @@ def _agreed() -> bool:
 def _carried_out(
     plan: Sequence[Imported], options: ImportOptions, *, quiet: bool
 ) -> tuple[Imported, ...]:
-    done = {}
-    for imported in carry_out(plan, open_catalog(options.destination, publishing=True)):
-        done[imported.file.name] = imported
-        if imported.publication and not quiet:
-            click.echo(describe(imported.publication))
+    done = dict[str, Imported]()
+    try:
+        for imported in carry_out(plan, open_catalog(options.destination, publishing=True)):
+            done[imported.file.name] = imported
+            if imported.publication and not quiet:
+                click.echo(describe(imported.publication))
+    except (Exception, KeyboardInterrupt) as error:
+        published = [document(each) for each in done.values() if each.publication]
+        if not quiet or not published:
+            raise
+        raise Unfinished(published) from error
     return tuple(done.get(planned.file.name, planned) for planned in plan)
 
 

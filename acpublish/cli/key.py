@@ -19,15 +19,18 @@ from acpublish.cli.common_options import (
     old_to_argument,
     one_catalog,
     settings_for,
-    to_option,
 )
 from acpublish.cli.groups import CommandGroup
-from acpublish.cli.ui import json_option, print_json, warn
+from acpublish.cli.ui import json_option, print_json, say, warn
 from acpublish.errors import SettingsError, UnconfirmedError
 
 DEFAULT_FILE = Path("signing-key.pem")
 #: Arguments of the Python API that a hint may name, and the options for them.
 _OPTIONS = {"confirmed=True": "--yes", "force=True": "--force"}
+#: A server's trusted keys and manifests are files on its own machine.
+_directory_option = click.option(
+    "--to", metavar="DIR", help="The catalog's directory.  [the setting to]"
+)
 
 
 @click.group("key", cls=CommandGroup)
@@ -66,13 +69,13 @@ def show(file: Path, as_json: bool) -> None:
     if as_json:
         print_json({"key": key.id, "algorithm": key.algorithm, "public": key.pem})
         return
-    click.echo(f"key {key.id} ({key.algorithm})", err=True)
+    say(f"key {key.id} ({key.algorithm})")
     click.echo(key.pem, nl=False)
 
 
 @command.command("trust")
 @click.argument("words", metavar="[PUBLIC.pem]", nargs=-1)
-@to_option
+@_directory_option
 @click.option("--product", required=True, metavar="P", help="The product.")
 @click.option(
     "--remove", metavar="ID|PUBLIC.pem", help="Stop trusting this key, given by its id or its file."
@@ -160,7 +163,7 @@ def _catalog_and_key(to: str | None, words: tuple[str, ...]) -> tuple[str, str |
 
 @command.command("resign")
 @old_to_argument
-@to_option
+@_directory_option
 @click.option("--product", required=True, metavar="P", help="The product.")
 @click.option(
     "--key", required=True, metavar="PEM", type=ANY_PATH, help="The private key to sign with."

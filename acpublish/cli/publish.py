@@ -23,8 +23,16 @@ from acpublish.cli.common_options import (
     token_option,
     volume_options,
 )
-from acpublish.cli.ui import facts, json_option, print_error, print_json, upload_bar, warn
-from acpublish.errors import AcpublishError, NotAnImageError
+from acpublish.cli.ui import (
+    Unfinished,
+    facts,
+    json_option,
+    print_error,
+    print_json,
+    upload_bar,
+    warn,
+)
+from acpublish.errors import AcpublishError, NotAnImageError, SettingsError
 from acpublish.image.model import Kind
 from acpublish.publishing import git
 from acpublish.publishing.batch import BatchFile, refusals
@@ -74,17 +82,18 @@ def command(
     if len(files) > 1:
         _refuse(refusals(files))
     publications: list[Publication] = []
-    for file in files:
-        with upload_bar(wanted=not (as_json or quiet or verbose)) as sent:
-            publication = _published(file, files, publications, dry_run=dry_run, sent=sent)
-        publications.append(publication)
-        for warning in (
-            *publication.receipt.warnings,
-            *report_to_workflow(publication, os.environ),
-        ):
-            warn(f"{file.path}: {warning}" if len(files) > 1 else warning)
-        if not as_json:
-            _print(publication, settings, quiet=quiet)
+    try:
+        for file in files:
+            with upload_bar(wanted=not (as_json or quiet or verbose)) as sent:
+                publication = _published(file, files, publications, dry_run=dry_run, sent=sent)
+            publications.append(publication)
+            _warn(file, publication, several=len(files) > 1)
+            if not as_json:
+                _print(publication, settings, quiet=quiet)
+    except (Exception, KeyboardInterrupt) as error:
+        if not as_json or dry_run or not publications:
+            raise
+        raise Unfinished([document(each, settings) for each in publications]) from error
     if as_json:
         documents = [document(publication, settings) for publication in publications]
         print_json(documents if len(files) > 1 else documents[0])
@@ -93,10 +102,22 @@ def command(
         click.echo(f"{len(files)} files {done} in {settings.destination().to}")
 
 
+def _warn(file: BatchFile, publication: Publication, *, several: bool) -> None:
+    for warning in (
+        *publication.receipt.warnings,
+        *report_to_workflow(publication, os.environ),
+    ):
+        warn(f"{file.path}: {warning}" if several else warning)
+
+
 def _file(word: str, settings: Settings, *, several: bool) -> BatchFile:
     """Returns an image of the command line, and what it is to be published as."""
     board, name = _board_and_name(word)
     path = Path(name)
+    if several and board is None and settings.text("board") is None:
+        raise SettingsError(
+            f"{path}: no board is given", hint="Name the board of each file: BOARD=FILE."
+        )
     state = git.state_of(path.parent)
     options = settings.publish_options(
         board=board,
@@ -112,11 +133,17 @@ def _file(word: str, settings: Settings, *, several: bool) -> BatchFile:
 
 
 def _board_and_name(word: str) -> tuple[str | None, str]:
-    """Splits BOARD=FILE; a file whose own name looks like that comes first."""
+    """Splits BOARD=FILE; a file whose own name looks like that comes first.
+
+    Raises:
+        BadNameError: The board is not a valid name.
+    """
     board, separator, name = word.partition("=")
-    if not separator or not name or not names.is_name(board) or os.path.lexists(word):
+    if not separator or os.path.lexists(word):
         return None, word
-    return board, name
+    if os.path.lexists(name) or (name and names.is_name(board)):
+        return names.board(board), name
+    return None, word
 
 
 def _is_filesystem(path: Path) -> bool:
@@ -152,8 +179,8 @@ def _published(
         named = file.named(error)
         if not dry_run:
             named.hint += (
-                f" {len(done)} of {len(files)} files were published; run the same command again to "
-                "publish the others."
+                f" Of {len(files)} files, {len(done)} {'was' if len(done) == 1 else 'were'} "
+                "published; run the same command again to publish the others."
             )
         raise named from error
 

@@ -9,7 +9,7 @@ import click
 
 from acpublish.cli.common_options import directory_option, old_directory_option, one_catalog
 from acpublish.cli.groups import CommandGroup
-from acpublish.cli.ui import warn
+from acpublish.cli.ui import say, warn
 
 
 @click.group("token", cls=CommandGroup)
@@ -56,4 +56,4 @@ def create(publish: str, to: Path | None, old_to: Path | None, state: Path | Non
                 "as that user as well, or name its state folder with --state"
             )
     click.echo(create_token(state, publish))
-    click.echo(f"acpublish: the server stores its digest in {state}", err=True)
+    say(f"acpublish: the server stores its digest in {state}")

@@ -16,7 +16,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -32,6 +32,18 @@ STATES = {"ok": "green", "warning": "yellow", "error": "red"}
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."
 )
+
+
+class Unfinished(Exception):
+    """A command with --json failed, because of the cause, after it had published something.
+
+    Attributes:
+        published: The documents of what it had published.
+    """
+
+    def __init__(self, published: Sequence[dict[str, Any]]) -> None:
+        super().__init__()
+        self.published = published
 
 
 class LogWarnings(logging.Handler):
@@ -76,12 +88,39 @@ def coloured(text: str, colour: str, *, err: bool = False) -> str:
     # https://no-color.org: an empty NO_COLOR does not count. A dumb terminal has no colours.
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return text
-    return click.style(text, fg=colour) if stream is not None and stream.isatty() else text
+    return click.style(text, fg=colour) if stream.isatty() else text
+
+
+def say(line: str) -> None:
+    """Prints a printable line on stderr; if that cannot be written, nothing can report it."""
+    try:
+        click.echo(line, err=True)
+    except OSError:
+        drop_output(sys.stderr)
+
+
+def drop_output(stream: TextIO) -> None:
+    """Discards what a stream that cannot be written still gets, so that Python ends quietly."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
+
+
+def open_missing_streams() -> None:
+    """Opens the null device as each standard stream that the caller has closed.
+
+    Otherwise the next file to be opened would get its descriptor, and the output of the command.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            # The lowest descriptor that is free is the missing one.
+            flags = os.O_RDONLY if mode == "r" else os.O_WRONLY
+            setattr(sys, name, os.fdopen(os.open(os.devnull, flags), mode, encoding="utf-8"))
 
 
 def print_error(text: str) -> None:
     """Prints an error on stderr, as one line."""
-    click.echo(f"acpublish: {coloured('error:', 'red', err=True)} {printable(text)}", err=True)
+    say(f"acpublish: {coloured('error:', 'red', err=True)} {printable(text)}")
 
 
 def warn(text: str) -> None:
@@ -89,7 +128,7 @@ def warn(text: str) -> None:
     context = click.get_current_context(silent=True)
     if context is not None and context.params.get("quiet"):
         return
-    click.echo(f"acpublish: {coloured('warning:', 'yellow', err=True)} {printable(text)}", err=True)
+    say(f"acpublish: {coloured('warning:', 'yellow', err=True)} {printable(text)}")
 
 
 def confirm(question: str, *, shown: str, otherwise: str, default: bool = False) -> bool:

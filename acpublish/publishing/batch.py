@@ -36,9 +36,10 @@ class BatchFile:
     options: PublishOptions
 
     def named(self, error: AcpublishError) -> AcpublishError:
-        """Returns an error that also names the file."""
+        """Returns an error that also names the file, if it does not begin with its name."""
         named = copy.copy(error)
-        named.problem = f"{self.path}: {error.problem}"
+        if not error.problem.startswith(f"{self.path} "):
+            named.problem = f"{self.path}: {error.problem}"
         return named
 
 

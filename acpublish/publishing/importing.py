@@ -116,7 +116,8 @@ def carry_out(plan: Iterable[Imported], catalog: Catalog) -> Iterator[Imported]:
         try:
             publication = _published(entry.file, entry.options, catalog)
         except AcpublishError as error:
-            raise type(error)(f"{entry.file.name}: {error.problem}", hint=error.hint) from error
+            error.problem = f"{entry.file.name}: {error.problem}"
+            raise
         yield replace(entry, publication=publication)
 
 

@@ -185,7 +185,7 @@ def from_git(
 def _suggestion(text: str) -> str:
     guess = _corrected(text)
     if guess and _ANY_NUMBER.search(text.strip()):
-        return f"A version is a single one: use numbers only, such as {guess!r}."
+        return f"A release has one exact version: use numbers only, such as {guess!r}."
     if guess:
         return f"Use {guess!r}."
     return "Use three numbers, for example '1.0.0'."

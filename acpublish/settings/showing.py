@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from acpublish.errors import AcpublishError
+from acpublish.input_files import ca_file
 from acpublish.keyfiles import is_key_itself
+from acpublish.publishing.partitions import read_table
 from acpublish.redact import MASK, redact, redact_broken, without_query
 from acpublish.release import names
 from acpublish.release.checks.registry import parse_skips
@@ -28,6 +31,12 @@ _CHECKS: Mapping[str, Callable[[str], object]] = {
     "secret_scan": validators.secret_scan,
     "accept_secrets": parse_accepted,
     **dict.fromkeys(SWITCHES, validators.boolean),
+}
+#: A token's file is not read to be shown.
+_FILE_CHECKS: Mapping[str, Callable[[Path], object]] = {
+    "ca": ca_file,
+    "partitions": read_table,
+    "signing_key": validators.key_file,
 }
 
 
@@ -74,14 +83,13 @@ def _setting(settings: Settings, name: str) -> Shown:
 
 def _problem(settings: Settings, name: str) -> str | None:
     """Returns why the value of a setting is not valid, by the check that a command runs on it."""
-    check = _CHECKS.get(name)
     try:
         if name == "version":
             settings.version_source()
-        elif name == "signing_key":
-            settings.signing_key()
-        elif check is not None:
-            settings.checked(name, check)
+        elif name in _FILE_CHECKS:
+            settings.checked_file(name, _FILE_CHECKS[name])
+        elif name in _CHECKS:
+            settings.checked(name, _CHECKS[name])
     except AcpublishError as error:
         return str(error)
     return None

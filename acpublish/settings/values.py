@@ -117,7 +117,7 @@ class Settings:
                 to=to,
                 token=self.token,
                 insecure_http=self.flag("insecure_http"),
-                ca=self._file("ca", ca_file),
+                ca=self.checked_file("ca", ca_file),
             )
         path = _path_of(to, holder)
         variables = self._variables()
@@ -137,7 +137,7 @@ class Settings:
         Raises:
             SettingsError: There is no such file.
         """
-        return self._file("signing_key", validators.key_file)
+        return self.checked_file("signing_key", validators.key_file)
 
     def publish_options(
         self,
@@ -274,9 +274,14 @@ class Settings:
         layer = self._holder(name)
         return None if layer is None else _path_of(layer.values[name], layer)
 
-    def _file(self, name: str, check: Callable[[Path], Path]) -> Path | None:
+    def checked_file(self, name: str, check: Callable[[Path], T]) -> T | None:
+        """Returns what a check returns for the file that a setting names; None if it is not set.
+
+        Raises:
+            AcpublishError: The check refuses the file; the message names the setting.
+        """
         path = self._path(name)
-        return path and self.checked(name, lambda _: check(path))
+        return None if path is None else self.checked(name, lambda _: check(path))
 
     def _holder(self, name: str) -> Layer | None:
         """Returns the first layer that has a setting."""

@@ -29,7 +29,9 @@ class Said:
     def problem(self) -> dict[str, Any]:
         """Returns the problem of a command with --json, after a check on its form."""
         document = self.json()
-        assert set(document) - {"check"} == {"error", "hint", "code", "status"}, document
+        assert set(document) - {"check", "published"} == {"error", "hint", "code", "status"}, (
+            document
+        )
         assert document["status"] == self.status
         assert "\x1b" not in self.out
         # The line for people says the same.

@@ -292,6 +292,8 @@ def test_an_error_without_a_file_is_not_taken_for_the_output(
     ("words", "line"),
     [
         ("publish x --too y", "Did you mean '--to'? See acpublish publish --help."),
+        ("serve --port x", "'--port' / '-p': 'x' is not a valid number. See acpublish serve"),
+        ("serve --grace x", "'--grace': 'x' is not a valid number. See acpublish serve"),
         ("device http://h:1?a=b /x", "the URL has a query without a path. Write a /"),
         ("init --arduino-cli --undo", "--arduino-cli cannot be combined with other options."),
         ("init --arduino x --to y", "--arduino can be combined only with --undo."),

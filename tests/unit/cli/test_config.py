@@ -81,12 +81,13 @@ def test_a_value_that_is_not_valid_is_marked_and_explained(
     ini = project / "platformio.ini"
     ini.write_text(ini.read_text() + "custom_ota_version = 9.x\ncustom_ota_board = Größe\n")
     monkeypatch.setenv("ACPUBLISH_COMPRESS", "maybe")
-    monkeypatch.setenv("ACPUBLISH_SIGNING_KEY", "missing.pem")
+    for name in ("SIGNING_KEY", "CA", "PARTITIONS"):
+        monkeypatch.setenv(f"ACPUBLISH_{name}", "missing")
     said = acpublish("config", "-e", "c3")
     found = rows(said.out)
     assert said.status == 0
     marked = [name for name, cells in found.items() if cells[-2:] == ["(not", "valid)"]]
-    assert marked == ["version", "board", "compress", "signing_key"]
+    assert marked == ["version", "board", "compress", "partitions", "signing_key", "ca"]
     assert found["version"] == ["9.x", "(not", "valid)"]
     warnings = said.err.splitlines()
     assert len(warnings) == len(marked)
@@ -106,9 +107,12 @@ def test_what_marks_a_value_is_what_a_publish_refuses(
         "TO": "ftp://h", "PRODUCT": "La mp", "VERSION": "1", "BOARD": "D1", "CHANNEL": "a b",
         "KIND": "disk", "CHIP": "z80", "CORE": "3", "COMPRESS": "?", "SKIP_CHECKS": "slot",
         "SECRET_SCAN": "?", "ACCEPT_SECRETS": "x", "SIGNING_KEY": "none.pem",
+        "INSECURE_HTTP": "?", "CA": "none.pem",
     }  # fmt: skip
     (project / "platformio.ini").unlink()
-    options = ("--to", project, "--product", "lamp", "--version", "1.0.0", "--board", "d1")
+    # Only a server has the last two.
+    server = "http://127.0.0.1:9"
+    options = ("--to", server, "--product", "lamp", "--version", "1.0.0", "--board", "d1")
     for name, value in invalid.items():
         monkeypatch.setenv(f"ACPUBLISH_{name}", value)
         (problem,) = (

@@ -36,6 +36,12 @@ def test_help_is_never_cut(
     ("words", "message"),
     [
         (("pubish",), "No such command 'pubish'. Did you mean 'publish'? See acpublish --help."),
+        (
+            ("publish", "--chanel", "x"),
+            "No such option '--chanel'. Did you mean '--channel'? See acpublish publish --help.",
+        ),
+        # A hidden spelling is not suggested.
+        (("serve", "--catalo", "x"), "No such option '--catalo'. See acpublish serve --help."),
         (("LIST",), "No such command 'LIST'. Did you mean 'list'? See acpublish --help."),
         (
             ("key", "crate"),

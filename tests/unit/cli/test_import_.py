@@ -11,7 +11,10 @@ from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.publishing.importing import ARCHIVE
 from acpublish.release.decision import choose
 from acpublish.release.manifest import Release
+from acpublish.server.tokens import create_token
 from tests.support import images
+from tests.support.proxy import answering, between, pass_on
+from tests.support.server import running_server
 from tests.unit.cli.invoking import CommandLine, Said
 
 BOARD = ("--board", "d1_mini")
@@ -292,3 +295,21 @@ def test_a_signed_image_is_imported_as_it_is(
     said = acpublish("import", tmp_path / "old", "--to", catalog, "--board", "c3", "--yes")
     assert (said.status, said.err) == (0, "")
     assert (catalog / "lamp" / "lamp-1.0.0_c3.bin").read_bytes() == signed
+
+
+def test_what_was_imported_before_a_failure_is_in_the_problem(
+    acpublish: CommandLine,
+    old: Path,
+    catalog: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ACPUBLISH_TOKEN", create_token(tmp_path / "state", "sensor"))
+    with (
+        running_server(catalog, tmp_path) as server,
+        between(server, pass_on, answering("403 Forbidden")) as proxy,
+    ):
+        problem = acpublish("import", old, "--to", proxy.url, *BOARD, "--yes", "--json").problem()
+    assert problem["error"].startswith("Sensor_v1.9.bin: ")
+    assert [each["file"] for each in problem["published"]] == ["Sensor_v1.2.bin"]
+    assert files(catalog) == ["sensor-1.2.0_d1_mini.bin"]

@@ -9,6 +9,7 @@ import pytest
 
 from acpublish.server.tokens import create_token
 from tests.support import images
+from tests.support.proxy import answering, between, pass_on
 from tests.support.server import running_server
 from tests.unit.cli.invoking import CommandLine
 from tests.unit.cli.test_publish import visible
@@ -64,7 +65,7 @@ def test_if_one_is_refused_nothing_is_written(acpublish: CommandLine, catalog: P
     assert said.status == 7
     first, second = said.err.splitlines()
     assert first.startswith("acpublish: error: broken.bin: ")
-    assert second.startswith("acpublish: error: missing.bin: ")
+    assert second.startswith("acpublish: error: missing.bin cannot be read: ")
     assert second.endswith(" Nothing was published.")
     assert (said.out, visible(catalog)) == ("", [])
 
@@ -75,6 +76,41 @@ def test_two_files_of_one_board_are_a_mistake(acpublish: CommandLine, catalog: P
     assert said.status == 2
     assert "d1.bin and c3.bin are both firmware for the board d1_mini" in said.error()
     assert visible(catalog) == []
+
+
+def test_each_file_needs_a_board_that_is_a_name(acpublish: CommandLine, catalog: Path) -> None:
+    rest = ("--to", catalog, *RELEASE)
+    said = acpublish("publish", "d1.bin", "c3=c3.bin", *rest)
+    hint = "Name the board of each file: BOARD=FILE."
+    assert said.error() == f"acpublish: error: d1.bin: no board is given. {hint}"
+    for word, board in {"C3=c3.bin": "'C3'", "a b=c3.bin": "'a b'", "=c3.bin": "is empty"}.items():
+        said = acpublish("publish", "d1=d1.bin", word, *rest)
+        assert said.status == 7
+        assert f"the board name {board}" in said.error()
+    assert visible(catalog) == []
+
+
+def test_what_was_published_before_a_failure_is_in_the_problem(
+    acpublish: CommandLine, catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACPUBLISH_TOKEN", create_token(tmp_path / "state", "lamp"))
+    files = ("d1_mini=d1.bin", "c3=c3.bin")
+    with (
+        running_server(catalog, tmp_path) as server,
+        between(server, pass_on, answering("403 Forbidden")) as proxy,
+    ):
+        said = acpublish("publish", *files, "--to", proxy.url, *RELEASE, "--json")
+        problem = said.problem()
+        assert problem["hint"].endswith(
+            "Of 2 files, 1 was published; run the same command again to publish the others."
+        )
+        (published,) = problem["published"]
+        assert (published["board"], published["outcome"]) == ("d1_mini", "published")
+        # Nothing had been published when the first one failed.
+        proxy.ways[:] = [*[pass_on] * 2, answering("403 Forbidden")]
+        problem = acpublish("publish", "d1_mini=d1.bin", "--to", proxy.url, *RELEASE, "--json")
+        assert "published" not in problem.problem()
+    assert visible(catalog) == ["lamp/lamp-1.2.3_d1_mini.bin"]
 
 
 def test_the_board_of_a_file_wins_over_the_setting(

@@ -48,6 +48,19 @@ def test_every_command_that_has_a_catalog_has_to_and_shows_only_that(
         assert "DIR|URL" not in usage
 
 
+def test_the_help_says_where_the_catalog_cannot_be_on_a_server() -> None:
+    metavars = {
+        name: option.metavar
+        for name, command in commands().items()
+        for option in command.params
+        if "--to" in option.opts
+    }
+    assert metavars.pop("device") == "URL"
+    directories = {name for name, metavar in metavars.items() if metavar == "DIR"}
+    assert directories == {"serve", "token create", "key trust", "key resign"}
+    assert {metavars[name] for name in metavars.keys() - directories} == {"DIR|URL"}
+
+
 @pytest.mark.parametrize("words", [("--to",), ("--catalog",), ("-d",)])
 def test_serve(
     acpublish: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
@@ -145,6 +158,13 @@ def test_device_and_doctor(
         monkeypatch.setenv("ACPUBLISH_TO", server.url)
         assert "updated: " in acpublish("device", "--auto", "lamp/d1_mini").out
         assert "updated: " in acpublish("device", file).out
+
+
+@pytest.mark.parametrize("more", ["--catalog", "--list", "--auto=lamp/d1_mini"])
+def test_a_host_without_a_scheme_is_not_taken_for_a_path(acpublish: CommandLine, more: str) -> None:
+    said = acpublish("device", "127.0.0.1:9", more)
+    assert said.status == 2
+    assert "accepts only http:// URLs" in said.error()
 
 
 def test_the_doctor_examines_a_directory(acpublish: CommandLine, catalog: Path) -> None:

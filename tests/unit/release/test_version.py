@@ -77,7 +77,7 @@ def test_a_placeholder_for_a_number_is_named(text: str, example: str) -> None:
     with pytest.raises(VersionError) as refused:
         parse(text)
     assert refused.value.hint == (
-        f"A version is a single one: use numbers only, such as {example!r}."
+        f"A release has one exact version: use numbers only, such as {example!r}."
     )
     assert str(parse(example)) == example
 
