@@ -88,7 +88,7 @@ def _publish(build: argparse.Namespace) -> None:
     source = resolve(options.version_source, sketch)
     catalog = open_catalog(options.destination, publishing=True)
     data = read_file(image)
-    publication = publish_image(data, options, source, catalog, on_build=True)
+    publication = publish_image(data, options, source, catalog, development=True)
     # A serial upload then flashes exactly the bytes that were published.
     final = stamped(data, read(data), publication.submission)
     if final != data:

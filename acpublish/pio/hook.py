@@ -217,7 +217,8 @@ def _stamp_when_built(env: Any, hook: Hook, image: str) -> None:
     # The version of a changed working tree ends in the image's own digest, unknown before the link.
     version = hook.source.version("0" * 64)
     env.Depends(IMAGE, env.Value(f"{hook.project.product} {version}"))
-    stamp_first(env, env.VerboseAction(stamp_image, stamping_line))
+    # With `pio run -v`, VerboseAction returns the bare function, which SCons cannot run.
+    stamp_first(env, env.Action(env.VerboseAction(stamp_image, stamping_line)))
     # Publishes the image whatever target it is built for, not only for a plain `pio run`.
     if hook.project.settings.flag("on_build"):
         publish_last(env, image, env.Action(publish_new_image, None))

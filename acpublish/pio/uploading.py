@@ -21,6 +21,7 @@ from acpublish.publishing.image_files import read_file
 from acpublish.publishing.publish import publish_image
 from acpublish.publishing.result import Publication, describe
 from acpublish.publishing.versions import VersionSource
+from acpublish.release import names
 from acpublish.release.names import ImageKind
 from acpublish.release.placement import stamped
 
@@ -68,7 +69,8 @@ def publish(
     Args:
         hook: The state of this run.
         path: The image; afterwards it contains exactly the bytes that were published.
-        on_build: As for :func:`acpublish.publishing.publish.publish_image`.
+        on_build: Whether each build is published. Such a publish, and every one to the channel
+            ``dev``, chooses a development version if the image cannot have its own version.
         kind: What the image is, if that differs from the settings.
 
     Raises:
@@ -84,7 +86,8 @@ def publish(
         elf = elf_digest(unsigned_path(path).with_suffix(".elf"))
         options = replaced(options, provenance={**options.provenance, **elf})
     catalog = open_catalog(options.destination, publishing=True)
-    publication = publish_image(data, options, source, catalog, on_build=on_build)
+    development = on_build or options.channel == names.DEVELOPMENT
+    publication = publish_image(data, options, source, catalog, development=development)
     # A serial upload then flashes the published image, whatever its version became.
     rewrite(path, data, stamped(data, read(data), publication.submission))
     workflow = report_to_workflow(publication, os.environ)

@@ -5,8 +5,10 @@
 2. A stamp and a signature depend on the version, so each version that is tried has its own.
 3. The catalog prepares what it is given (:func:`acpublish.release.placement.prepare`): everything
    is checked before the first byte is written or sent.
-4. On a build, a version that is already taken or lower than the channel's, or uncommitted changes,
-   are not an error: the image gets a development version on the channel ``dev``.
+4. While somebody develops (on each build, and on the channel ``dev`` of a PlatformIO project), a
+   version that is already taken or lower than the channel's, or uncommitted changes, are not an
+   error: the image gets a development version on the channel ``dev``. The same happens on ``dev``
+   to an image that was published there before a later one, so that devices go back to it.
 
 :func:`preflight` runs only the checks, with as much as is known.
 """
@@ -36,8 +38,8 @@ from acpublish.release.signatures import signed, submitted_statement
 from acpublish.release.submission import Submission
 from acpublish.release.version import Version
 
-#: The checks whose errors do not stop a publish on build, and why it is a development version then.
-_NO_ERROR_ON_BUILD = {
+#: The checks whose errors lead to a development version instead, and what its note says.
+_NO_ERROR_IN_DEVELOPMENT = {
     "dirty": "the working tree has uncommitted changes",
     "version-order": "{0.channel} has a higher version than {0.version}",
 }
@@ -51,7 +53,7 @@ def publish_image(
     source: VersionSource,
     catalog: Catalog,
     *,
-    on_build: bool = False,
+    development: bool = False,
     dry_run: bool = False,
 ) -> Publication:
     """Publishes an image.
@@ -61,7 +63,7 @@ def publish_image(
         options: What is to be published where.
         source: The version, as it was determined before the build.
         catalog: Where to; see :func:`acpublish.publishing.destinations.open_catalog`.
-        on_build: A version that is taken by different bytes or lower than the channel's, or
+        development: A version that is taken by different bytes or lower than the channel's, or
             uncommitted changes, are not an error: the image gets a development version on the
             channel ``dev``.
         dry_run: Do everything except write.
@@ -79,20 +81,23 @@ def publish_image(
         dry_run=dry_run,
     )
     submission = _submission(publisher.built.image, options, source)
-    if on_build and source.development:
+    if development and source.development:
         submission = replace(submission, channel=names.DEVELOPMENT)
+    # A signature covers the stamp, so a signed image cannot get another version.
+    development = development and publisher.built.image.signature is None
     try:
-        return publisher.publish(submission)
+        publication = publisher.publish(submission)
+        if not development or not publisher.can_go_back_to(publication):
+            return publication
+        why = f"{submission.version} is published, but dev points at {publication.points_at}"
     except ConflictError:
-        # A signature covers the stamp, so a signed image cannot get another version.
-        if not on_build or publisher.built.image.signature is not None:
+        if not development:
             raise
         why = f"{submission.version} is already published with different bytes"
     except CheckError as error:
-        signed = publisher.built.image.signature is not None
-        if not on_build or signed or error.check not in _NO_ERROR_ON_BUILD:
+        if not development or error.check not in _NO_ERROR_IN_DEVELOPMENT:
             raise
-        why = _NO_ERROR_ON_BUILD[error.check].format(submission)
+        why = _NO_ERROR_IN_DEVELOPMENT[error.check].format(submission)
     return publisher.publish_development(submission, why)
 
 
@@ -114,7 +119,7 @@ def _submission(image: Image, options: PublishOptions, source: VersionSource) ->
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Publisher:
-    """Publishes one built image, under one version or, on a build, under the next that is free."""
+    """Publishes one built image, under one version or under the next development version."""
 
     built: Candidate
     source: VersionSource
@@ -143,6 +148,20 @@ class _Publisher:
             submission=submission, receipt=receipt, note=note, dry_run=True, plan=plan
         )
 
+    def can_go_back_to(self, publication: Publication) -> bool:
+        """Returns whether a development version would bring devices back to a published image.
+
+        A later image has replaced it on the channel ``dev``. Devices are never offered a lower
+        version, so a build of an older commit does not get another one.
+        """
+        latest = publication.points_at
+        if latest is None or not _superseded(publication):
+            return False
+        version = self._development_version(
+            publication.submission, self._versions(publication.submission)
+        )
+        return version.precedence >= latest.precedence
+
     def publish_development(self, submission: Submission, why: str) -> Publication:
         """Publishes the image under the next development version that is free.
 
@@ -155,30 +174,48 @@ class _Publisher:
         """
         # Versions may be taken by releases that are not seen, because no trusted key signed them.
         refused: set[Version] = set()
-        for _ in range(_RACES):
+        for attempt in range(1, _RACES + 1):
             version = self._development_version(submission, refused)
             development = replace(submission, version=version, channel=names.DEVELOPMENT)
             try:
-                return self.publish(development, note=f"{why}, so this build is {version}")
-            except ConflictError as error:
-                conflict = error
+                publication = self.publish(development, note=f"{why}, so this build is {version}")
+                if not _superseded(publication) or attempt == _RACES:
+                    break
+                refused |= self._versions(submission)
+            except ConflictError:
+                if attempt == _RACES:
+                    raise
                 refused.add(version)
-        raise conflict
+        return publication
+
+    def _versions(self, submission: Submission) -> set[Version]:
+        return _versions_of_board(submission, self.catalog.releases(submission.product))
 
     def _development_version(self, submission: Submission, refused: set[Version]) -> Version:
         image = self.built.image
         releases = self.catalog.releases(submission.product)
-        # Only those of the board count, so that boards which are built together stay together.
-        published = [
-            release.version
-            for release in releases
-            if release.image_for(submission.board, submission.kind)
-        ]
         return _published_as(image, submission, releases) or self.source.other_version(
             image.unstamped_sha256,
-            [*published, *refused],
+            _versions_of_board(submission, releases) | refused,
             _taken(image, submission, releases) | refused,
         )
+
+
+def _versions_of_board(submission: Submission, releases: Sequence[Release]) -> set[Version]:
+    # Only those of the board count, so that boards which are built together stay together.
+    return {
+        release.version
+        for release in releases
+        if release.image_for(submission.board, submission.kind)
+    }
+
+
+def _superseded(publication: Publication) -> bool:
+    """Returns whether the image stays below a later one on the channel ``dev``."""
+    return publication.channel == names.DEVELOPMENT and publication.points_at not in (
+        None,
+        publication.version,
+    )
 
 
 def _published_as(

@@ -145,6 +145,8 @@ def test_what_a_directory_lost_and_what_is_to_be_signed_is_published_again(
     assert project.run().ok
     shutil.rmtree(catalog / "lamp")
     shutil.rmtree(catalog / ".acpublish")
+    # A lost catalog is begun anew only on purpose.
+    (catalog / ".acpublish").mkdir()
 
     again = project.run()
 

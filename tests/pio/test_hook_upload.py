@@ -244,7 +244,11 @@ def test_trap_09_the_target_may_stand_in_the_ini_and_environment_variables_win(
     assert env.ok, env.stdout
     assert "lantern 7.0.0 for hall (gamma): published" in env.stdout
     assert visible(other) == ["lantern/lantern-7.0.0_hall.bin"]
-    assert b"/update/lantern/hall\0" in (other / "lantern/lantern-7.0.0_hall.bin").read_bytes()
+    # The channel in the path is that of the project, not that of one publish.
+    assert (
+        b"/update/lantern/hall?channel=beta\0"
+        in (other / "lantern/lantern-7.0.0_hall.bin").read_bytes()
+    )
     assert list(published(catalog)["1.0.0 d1_mini"].channels) == ["beta"]
 
 
@@ -427,8 +431,10 @@ def damage(source, target, env):
             image.seek(0x1100)
             image.write(b"damaged")
 
-env.AddPostAction("$BUILD_DIR/${PROGNAME}.bin", damage)
 exec(open("hook.py").read())
+# Before the stamp, as if the builder had made a damaged image.
+image = env.File("$BUILD_DIR/${PROGNAME}.bin")
+image.get_executor().post_actions.insert(0, env.Action(damage))
 """
 
 

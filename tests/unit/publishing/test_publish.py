@@ -59,7 +59,7 @@ def publish(
     )
     source = version if isinstance(version, VersionSource) else resolve(version, root)
     return publish_image(
-        data, options, source, open_catalog(destination), on_build=on_build, dry_run=dry_run
+        data, options, source, open_catalog(destination), development=on_build, dry_run=dry_run
     )
 
 
