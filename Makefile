@@ -7,7 +7,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # xdist gives each worker whole files, so that a file's servers and projects stay together.
-PYTEST_OPTIONS ?= -n 2 --dist loadfile
+# In the order of their names, because a file with a single long test would otherwise come last.
+PYTEST_OPTIONS ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 BENCH_PACKAGES := nginx-light apache2-utils
 # nginx and ab are there for the short form of the benchmarks, and nginx as a proxy for the doctor.

@@ -25,39 +25,61 @@ if TYPE_CHECKING:
     from acpublish.client.update_server import UpdateServer
     from acpublish.errors import AcpublishError
     from acpublish.image.model import Image
+    from acpublish.offering import channels, delete, history, promote, retain, rollback, withdraw
     from acpublish.publishing.result import Publication
+    from acpublish.release.change_request import Changed
+    from acpublish.release.channel_document import ChannelRow
+    from acpublish.release.channels import Change
+    from acpublish.release.manifest import Release
     from acpublish.release.submission import Outcome, Receipt
     from acpublish.release.version import Version
 
 __all__ = [
     "AcpublishError",
+    "Change",
+    "Changed",
+    "ChannelRow",
     "Image",
     "Outcome",
     "Publication",
     "Receipt",
+    "Release",
     "UpdateServer",
     "Version",
     "__version__",
+    "channels",
     "create_key",
+    "delete",
+    "history",
+    "promote",
     "publish",
     "read_image",
     "resign",
+    "retain",
+    "rollback",
     "show_key",
     "sign",
     "stamp",
     "trust_keys",
     "verify",
+    "withdraw",
 ]
 
 _API = "create_key publish read_image resign show_key sign stamp trust_keys verify"
+_OFFERING = "channels delete history promote retain rollback withdraw"
 #: The module that each public name comes from.
 _HOMES = {
     **dict.fromkeys(_API.split(), "api"),
+    **dict.fromkeys(_OFFERING.split(), "offering"),
     "AcpublishError": "errors",
+    "Change": "release.channels",
+    "Changed": "release.change_request",
+    "ChannelRow": "release.channel_document",
     "Image": "image.model",
     "Outcome": "release.submission",
     "Publication": "publishing.result",
     "Receipt": "release.submission",
+    "Release": "release.manifest",
     "UpdateServer": "client.update_server",
     "Version": "release.version",
 }

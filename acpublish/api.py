@@ -118,6 +118,8 @@ def publish(
     chip: str | None = None,
     core: str | None = None,
     compress: bool = False,
+    no_downgrade_below: str | None = None,
+    by: str = "",
     token: str | None = None,
     insecure_http: bool = False,
     ca: _Path | None = None,
@@ -141,6 +143,8 @@ def publish(
         kind: ``firmware`` or ``filesystem``.
         chip: The chip that the board is known to have, as esptool spells it.
         core: The ESP8266 Arduino core that it was built with, such as ``3.1.2``.
+        no_downgrade_below: Devices that run it never go back to a lower release.
+        by: Who publishes it, for a directory; shown to everyone.
         compress: Also publish a gzip of it, for the ESP8266 devices that can inflate it.
         token: The token that the server requires.
         insecure_http: Allow the token to be sent over plain http to another machine.
@@ -169,8 +173,9 @@ def publish(
     """
     options = arguments.publish_options(
         to=to, product=product, version=version, board=board, channel=channel, kind=kind,
-        chip=chip, core=core, compress=compress, token=token, insecure_http=insecure_http,
-        ca=ca, signing_key=signing_key, partitions=partitions, skip_checks=skip_checks or {},
+        chip=chip, core=core, compress=compress, no_downgrade_below=no_downgrade_below,
+        by=by, token=token, insecure_http=insecure_http, ca=ca,
+        signing_key=signing_key, partitions=partitions, skip_checks=skip_checks or {},
         secret_scan=secret_scan, accept_secrets=accept_secrets, provenance=provenance or {},
     )  # fmt: skip
     return publish_with(Path(path), options, dry_run=dry_run)

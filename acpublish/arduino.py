@@ -25,8 +25,8 @@ from acpublish.publishing.publish import publish_image
 from acpublish.publishing.result import describe
 from acpublish.publishing.versions import resolve
 from acpublish.release import names
+from acpublish.release.candidate import stamped
 from acpublish.release.declared import Declared, esp8266_layout
-from acpublish.release.placement import stamped
 from acpublish.settings.layers import environment
 from acpublish.settings.values import Settings, files_of
 from acpublish.unexpected import describe_fault

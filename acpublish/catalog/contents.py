@@ -236,7 +236,12 @@ class CatalogFiles:
         product = directory.product or ""
         if directory.path != self.catalog.root / product:
             return
-        images = [image for release in self.catalog.releases(product) for image in release.images]
+        images = [
+            image
+            for release in self.catalog.releases(product)
+            for image in release.images
+            if not image.withdrawn
+        ]
         for image in sorted(images, key=lambda image: image.order, reverse=True):
             yield Entry(
                 name=image.file,

@@ -5,8 +5,9 @@ before the next begins:
 
 1. the bytes of the image and of its gzip, each as an object named by its digest;
 2. a link to the image, the later visible file, still among the temporary files;
-3. the manifest, renamed into place: this is the commit;
-4. the visible file, a projection that the next publish or the start of a server repairs.
+3. the manifest, renamed into place;
+4. what the channels point at (:mod:`acpublish.catalog.channels_file`): this is the commit;
+5. the visible file, a projection that the next publish or the start of a server repairs.
 """
 
 from __future__ import annotations
@@ -16,16 +17,20 @@ import errno
 import hashlib
 import logging
 import os
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
 from acpublish import atomic
 from acpublish.catalog import layout
 from acpublish.catalog.beneath import Beneath
+from acpublish.catalog.channels_file import write_channels
 from acpublish.catalog.lock import CatalogLock
 from acpublish.catalog.private_provenance import PrivateProvenance
+from acpublish.catalog.product_changes import ProductChanges
 from acpublish.catalog.snapshot import ProductSnapshots
 from acpublish.catalog.trusted_keys import TrustStore, read_trusted_keys
+from acpublish.catalog.visible import project
 from acpublish.errors import (
     AcpublishError,
     CatalogError,
@@ -36,8 +41,11 @@ from acpublish.errors import (
 )
 from acpublish.keys import PublicKey
 from acpublish.release import names
+from acpublish.release.candidate import Candidate
+from acpublish.release.changes import author, publish
+from acpublish.release.channels import Place
 from acpublish.release.manifest import Compressed, Release, ReleaseImage
-from acpublish.release.placement import Candidate, Prepared, prepare
+from acpublish.release.placement import Placement, Prepared, prepare
 from acpublish.release.submission import Outcome, Receipt, Submission
 
 _log = logging.getLogger(__name__)
@@ -80,6 +88,8 @@ class DirectoryCatalog:
         self._private = None if state is None else PrivateProvenance(state)
         #: Changes which keys a product trusts.
         self.trust = TrustStore(self.root, self._snapshots.fresh, self._lock)
+        #: Changes what the products offer.
+        self.changes = ProductChanges(self.root, state, self._snapshots, self._lock)
 
     def need_present(self) -> None:
         """Refuses a directory in which there was a catalog that is gone now.
@@ -167,7 +177,12 @@ class DirectoryCatalog:
         return data
 
     def put(
-        self, candidate: Candidate, submission: Submission, *, now: datetime | None = None
+        self,
+        candidate: Candidate,
+        submission: Submission,
+        *,
+        now: datetime | None = None,
+        before_commit: Callable[[], object] | None = None,
     ) -> Receipt:
         """Prepares an image and publishes it.
 
@@ -175,6 +190,8 @@ class DirectoryCatalog:
             candidate: The exact bytes that devices will get; already stamped.
             submission: What they are published as.
             now: The time of publishing; the present by default.
+            before_commit: Called last, before anything is written; an error that it raises is
+                passed on, and nothing is published.
 
         Raises:
             CheckError: A pre-flight check found an error.
@@ -191,22 +208,25 @@ class DirectoryCatalog:
             with self._lock.exclusive():
                 prepared = self._prepared(candidate, submission, now)
                 receipt = prepared.receipt(self.url_of(prepared.file))
+                if before_commit is not None:
+                    before_commit()
+                self.changes.show_last(submission.product)
+                if receipt.outcome is not Outcome.ALREADY_PUBLISHED:
+                    self.changes.upgrade(submission.product)
                 # A server may run for years, and a publish without one never starts it.
                 self._clear_temporary(_LEFTOVER_AGE_S)
                 try:
-                    self._write(candidate.data, prepared)
+                    self._write(candidate.data, prepared, submission, now)
                 except OSError:
-                    # A publish that was not committed leaves nothing: a full disk is not filled
-                    # any further.
-                    with contextlib.suppress(OSError, AcpublishError):
-                        atomic.clear_leftovers(self._orphans(), 0)
+                    self._discard(submission)
                     raise
                 if self._private is not None:
                     self._private.keep(submission)
+                self.changes.complete(submission.product)
         return receipt
 
     def _prepared(self, candidate: Candidate, submission: Submission, now: datetime) -> Prepared:
-        releases, unreadable = self._snapshots.readable(submission.product)
+        _, releases, unreadable = self._snapshots.readable(submission.product)
         product, version = submission.product, submission.version
         fault = unreadable.get(layout.manifest(self.root, product, version).name)
         if fault is not None:
@@ -216,9 +236,11 @@ class DirectoryCatalog:
                 hint="Raise the version, or restore the manifest from a backup.",
             )
         keys = read_trusted_keys(self.root, product)
-        return prepare(candidate, submission, releases, keys, now, unreadable=len(unreadable))
+        return prepare(candidate, submission, releases, keys, now)
 
-    def _write(self, data: bytes, prepared: Prepared) -> None:
+    def _write(
+        self, data: bytes, prepared: Prepared, submission: Submission, now: datetime
+    ) -> None:
         placement = prepared.placement
         release, image = placement.release, placement.image
         manifest = _readable_json(release)
@@ -236,7 +258,9 @@ class DirectoryCatalog:
         with atomic.prepared_link(visible, target, temporary) as put_in_place:
             if placement.outcome is not Outcome.ALREADY_PUBLISHED:
                 path = layout.manifest(self.root, release.product, release.version)
-                atomic.write(path, manifest, temporary)
+                if not _describes(path, release):
+                    atomic.write(path, manifest, temporary)
+                self._commit(placement, submission, now)
             try:
                 put_in_place()
             except OSError as error:
@@ -245,6 +269,28 @@ class DirectoryCatalog:
                     f"be created: {reason_of(error)}",
                     hint="Fix that, then publish again to complete the release.",
                 ) from error
+
+    def _commit(self, placement: Placement, submission: Submission, now: datetime) -> None:
+        product = submission.product
+        channels = self.changes.channels(product)
+        planned = publish(
+            channels,
+            submission.version,
+            Place(submission.board, submission.kind),
+            submission.channel,
+            author(now, submission.by),
+            moves=placement.moves,
+        )
+        if planned.change is not None:
+            write_channels(self.root, product, planned.channels)
+
+    def _discard(self, submission: Submission) -> None:
+        """Removes what a failed publish left, if it is not committed; a disk may be full."""
+        product, version = submission.product, submission.version
+        with contextlib.suppress(OSError, AcpublishError):
+            if version not in self.changes.channels(product).images:
+                layout.manifest(self.root, product, version).unlink(missing_ok=True)
+            atomic.clear_leftovers(self._orphans(), 0)
 
     def repair(self, *, older_than_s: float = _LEFTOVER_AGE_S) -> tuple[str, ...]:
         """Recreates visible files that are missing or differ, and clears leftovers.
@@ -271,30 +317,22 @@ class DirectoryCatalog:
             with contextlib.suppress(ManifestError, OSError):
                 atomic.clear_leftovers(self._orphans(), older_than_s)
             for product in self.products():
+                # A product whose channels cannot be read must not keep back the others.
+                with contextlib.suppress(ManifestError):
+                    self.changes.complete(product)
                 for _, image in self._snapshots.product(product).files.values():
                     try:
-                        recreated.append(self._project(product, image))
+                        if project(self.root, product, image):
+                            recreated.append(f"{product}/{image.file}")
                     except OSError as error:
                         if error.errno not in _BLOCKED:
                             raise
                         # Whatever is in the way of one file must not keep back the others.
                         _log.error("%s/%s is not repaired: %s", product, image.file, error)
-        return tuple(filter(None, recreated))
+        return tuple(recreated)
 
     def _clear_temporary(self, older_than_s: float) -> None:
         atomic.clear_leftovers(layout.temporary(self.root).glob("*"), older_than_s)
-
-    def _project(self, product: str, image: ReleaseImage) -> str:
-        target = self.object_path(image.sha256)
-        visible = self.root / product / image.file
-        if not target.is_file():
-            _log.error("the object of %s/%s is missing; publish it again", product, image.file)
-            return ""
-        if _same(visible, target, image):
-            return ""
-        with atomic.prepared_link(visible, target, layout.temporary(self.root)) as put_in_place:
-            put_in_place()
-        return f"{product}/{image.file}"
 
     def _orphans(self) -> tuple[Path, ...]:
         """Returns the objects that no manifest names.
@@ -314,19 +352,16 @@ def _readable_json(release: Release) -> bytes:
     return text
 
 
+def _describes(path: Path, release: Release) -> bool:
+    """Returns whether a manifest says the same; then one of an earlier version stays as it is."""
+    with contextlib.suppress(OSError, ManifestError):
+        written = Release.from_json(path.read_bytes())
+        return written.bare() == release.bare()
+    return False
+
+
 def _has_content(path: Path, data: bytes) -> bool:
     try:
         return path.read_bytes() == data
     except FileNotFoundError:
         return False
-
-
-def _same(visible: Path, target: Path, image: ReleaseImage) -> bool:
-    if not visible.is_file():
-        return False
-    if visible.samefile(target):
-        return True
-    return (
-        visible.stat().st_size == image.size
-        and hashlib.sha256(visible.read_bytes()).hexdigest() == image.sha256
-    )

@@ -5,7 +5,8 @@
 - A directory that changed a moment ago is read again for each call, because two changes may have
   the same time.
 - A manifest that cannot be read is logged and left out, but the other releases are still offered.
-  If the trusted keys cannot be read, none of the product's releases is.
+  If the trusted keys cannot be read, or what the channels point at, none of the product's releases
+  is.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from acpublish.catalog import layout
+from acpublish.catalog.channels_file import read_channels
 from acpublish.catalog.trusted_keys import read_trusted_keys
 from acpublish.errors import AcpublishError, ManifestError, reason_of
 from acpublish.release import names
-from acpublish.release.manifest import Release, ReleaseImage
+from acpublish.release.channels import Channels, Place
+from acpublish.release.manifest import CLEARED, Release, ReleaseImage
 from acpublish.release.signatures import admitted
 
 _log = logging.getLogger(__name__)
@@ -41,15 +44,17 @@ class ProductSnapshot:
     Attributes:
         releases: Those whose manifests can be read, with the images that may be offered: if the
             product trusts keys, those that one of the keys signed.
-        files: The same images by the names of their visible files.
-        owned: Whether there is any manifest, even a broken one, or any trusted key.
+        files: The same images by the names of their visible files, but those that were withdrawn.
+        owned: Whether there is any release, even a broken one, or any trusted key.
         boards: The boards that any of the images is for.
+        channels: What the channels point at, and the history.
     """
 
     releases: tuple[Release, ...] = ()
     files: Mapping[str, tuple[Release, ReleaseImage]] = field(default_factory=dict)
     owned: bool = False
     boards: frozenset[str] = frozenset()
+    channels: Channels = field(default_factory=Channels)
 
 
 _EMPTY = ProductSnapshot()
@@ -66,6 +71,7 @@ class ProductSnapshots:
         self._snapshots: dict[str, tuple[tuple[int, int], ProductSnapshot]] = {}
         self._products: tuple[int, tuple[str, ...]] = (-1, ())
         self._parsed: dict[str, tuple[tuple[int, int, int], Release]] = {}
+        self._channels: dict[str, tuple[tuple[int, int, int], Channels]] = {}
         self._withheld: dict[str, tuple[str, ...]] = {}
         self._seen: dict[str, tuple[tuple[int, int], int]] = {}
 
@@ -137,9 +143,37 @@ class ProductSnapshots:
         readable, unreadable = self._releases(paths)
         for fault in unreadable.values():
             _log.error("left out: %s", fault)
-        releases, withheld = admitted(readable, keys)
+        try:
+            channels = self._channels_of(name, readable)
+        except (AcpublishError, OSError) as error:
+            self._log_withheld(name, (f"all releases of {name}: {error}",))
+            return ProductSnapshot(owned=True)
+        for release in readable:
+            if release.version not in channels.images:
+                _log.error(
+                    "left out: %s %s is not in %s; publish it again, or restore that file",
+                    name,
+                    release.version,
+                    layout.CHANNELS,
+                )
+        releases, withheld = admitted(channels.applied(readable), keys)
         self._log_withheld(name, withheld)
-        return _snapshot(releases, owned=bool(paths or keys))
+        # A first publish that was killed before its commit leaves a manifest, but no release.
+        owned = bool(unreadable or keys or channels.images)
+        return _snapshot(releases, channels, owned=owned)
+
+    def _channels_of(self, name: str, releases: Iterable[Release]) -> Channels:
+        """Reads what a product's channels point at, again only if it changed, as it may be long."""
+        path = layout.channels(self._root, name)
+        try:
+            identity = _identity(os.fspath(path))
+        except FileNotFoundError:
+            return read_channels(self._root, name, releases)
+        cached = self._channels.get(name)
+        if cached is None or cached[0] != identity:
+            cached = identity, read_channels(self._root, name, releases)
+            self._channels[name] = cached
+        return cached[1]
 
     def _log_withheld(self, name: str, withheld: tuple[str, ...]) -> None:
         """Logs the withheld releases, but not again while they are the same."""
@@ -155,31 +189,47 @@ class ProductSnapshots:
             ManifestError: A manifest cannot be read.
             OSError: A manifest's file cannot be read.
         """
-        return self._all_of(_manifests(layout.manifests(self._root, name)))
+        releases = self._all_of(_manifests(layout.manifests(self._root, name)))
+        return self._channels_of(name, releases).applied(releases)
 
-    def readable(self, name: str) -> tuple[tuple[Release, ...], dict[str, Fault]]:
+    def readable(self, name: str) -> tuple[Channels, tuple[Release, ...], dict[str, Fault]]:
         """Reads those of a product's current releases, signed or not, that can be read.
 
         Returns:
-            The releases, and what is wrong with the other manifests, by the names of their files.
-        """
-        return self._releases(_manifests(layout.manifests(self._root, name)))
-
-    def named_objects(self) -> frozenset[str]:
-        """Returns the objects that the current manifests of all products name.
+            What the channels point at, the releases as it has them, and what is wrong with the
+            other manifests, by the names of their files.
 
         Raises:
-            ManifestError: A manifest cannot be read.
-            OSError: A manifest's file cannot be read.
+            ManifestError: What the channels point at cannot be read.
+            OSError: Likewise.
         """
-        return frozenset(
-            content.sha256
-            for directory in layout.manifests(self._root).glob("*")
-            for release in self._all_of(_manifests(directory))
-            for image in release.images
-            for content in (image, image.compressed)
-            if content is not None
-        )
+        releases, unreadable = self._releases(_manifests(layout.manifests(self._root, name)))
+        channels = self._channels_of(name, releases)
+        return channels, channels.applied(releases), unreadable
+
+    def named_objects(self) -> dict[str, str]:
+        """Returns the objects that are needed, each with a visible file that has its bytes.
+
+        They are those that any manifest names, even one that no document mentions any more, because
+        an older copy of that may have been restored; but not those that were cleared away.
+
+        Raises:
+            ManifestError: A manifest cannot be read, or what the channels of a product point at.
+            OSError: Likewise.
+        """
+        named: dict[str, str] = {}
+        for directory in layout.manifests(self._root).glob("*"):
+            releases = self._all_of(_manifests(directory))
+            marks = self._channels_of(directory.name, releases).marks
+            for release in releases:
+                for image in release.images:
+                    mark = marks.get((release.version, Place(image.board, image.kind)))
+                    if mark is not None and mark.state in CLEARED:
+                        continue
+                    for content in (image, image.compressed):
+                        if content is not None:
+                            named[content.sha256] = f"{release.product}/{image.file}"
+        return named
 
     def _all_of(self, paths: Iterable[str]) -> tuple[Release, ...]:
         releases, unreadable = self._releases(paths)
@@ -203,8 +253,7 @@ class ProductSnapshots:
         A product may have thousands of manifests, and each publish changes one. Every write renames
         a new file into place, so the identity of the file shows a change.
         """
-        status = os.stat(path)
-        identity = (status.st_ino, status.st_mtime_ns, status.st_size)
+        identity = _identity(path)
         cached = self._parsed.get(path)
         if cached is None or cached[0] != identity:
             cached = self._parsed[path] = (identity, _release(Path(path)))
@@ -214,7 +263,11 @@ class ProductSnapshots:
 def _manifests(directory: Path) -> list[str]:
     try:
         with os.scandir(directory) as scan:
-            return sorted(item.path for item in scan if item.name.endswith(".json"))
+            return sorted(
+                item.path
+                for item in scan
+                if item.name.endswith(".json") and item.name != layout.CHANNELS
+            )
     except FileNotFoundError:
         return []
 
@@ -230,17 +283,26 @@ def _release(path: Path) -> Release:
     return release
 
 
-def _snapshot(releases: tuple[Release, ...], *, owned: bool) -> ProductSnapshot:
+def _snapshot(releases: tuple[Release, ...], channels: Channels, *, owned: bool) -> ProductSnapshot:
     files: dict[str, tuple[Release, ReleaseImage]] = {}
     for release in releases:
         for image in release.images:
+            if image.withdrawn:
+                continue
             # A manifest that names another release's file must not take it away.
             if image.file not in files or image.file.startswith(
                 f"{release.product}-{release.version}_"
             ):
                 files[image.file] = (release, image)
     boards = frozenset(image.board for release in releases for image in release.images)
-    return ProductSnapshot(releases=releases, files=files, owned=owned, boards=boards)
+    return ProductSnapshot(
+        releases=releases, files=files, owned=owned, boards=boards, channels=channels
+    )
+
+
+def _identity(path: str) -> tuple[int, int, int]:
+    status = os.stat(path)
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _time_of(directory: str) -> int | None:

@@ -1,6 +1,6 @@
 """The state folder: what must not be public, outside the catalog, one folder for each catalog.
 
-It has the server's tokens (``acpublish.server.tokens``) and the private part of the provenance
+It has the server's tokens (``acpublish.server.token_file``) and the private part of the provenance
 (``acpublish.catalog.private_provenance``). Each build loads this module, so it imports little.
 """
 

@@ -23,6 +23,7 @@ from typing import Any
 
 from acpublish import atomic
 from acpublish.catalog import layout
+from acpublish.catalog.channels_file import upgrade_channels
 from acpublish.catalog.lock import CatalogLock
 from acpublish.errors import ManifestError, NotFoundError, SettingsError, UnconfirmedError
 from acpublish.keys import PrivateKey, PublicKey, read_public_key
@@ -199,6 +200,8 @@ class TrustStore:
                 return Resigned(signed=(), already=0, left_out=(), verified=bool(keys))
         with self._changing(product) as keys:
             releases = self._releases(product)
+            # A manifest that is written again no longer says which channels point at it.
+            upgrade_channels(self._root, product, releases)
             signed: list[str] = []
             already = 0
             for release in releases:

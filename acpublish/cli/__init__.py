@@ -31,22 +31,31 @@ from acpublish.unexpected import describe_fault
 
 #: Each command and its one line of help, kept here so that `--help` loads no command.
 COMMANDS = {
+    "channels": "Show what each channel points at, and pointed at before.",
     "check": "Run the pre-flight checks, and explain them.",
     "config": "Show the settings, and where they come from.",
+    "delete": "Remove the bytes of a release for ever.",
     "device": "Request an update as a real device does, and check the response.",
     "diff": "Show what changed between two images.",
     "doctor": "Find what prevents devices from updating.",
+    "explain": "Show what a device would get, and why.",
+    "history": "Show who changed what of a product, and when.",
     "import": "Publish a folder of old .bin files as releases.",
     "init": "Set up a project for publishing.",
     "inspect": "Show everything about an image file.",
     "key": "Create keys, and choose which ones to trust.",
     "list": "List what a catalog or a server offers.",
+    "promote": "Let a channel point at a release.",
     "publish": "Stamp an image and publish it to a directory or a server.",
+    "retain": "Remove the bytes of old releases.",
+    "rollback": "Let a channel point at an older release, and order its devices back.",
     "serve": "Serve a catalog to devices.",
     "sign": "Sign an ESP8266 image for the device's own verifier.",
     "stamp": "Write product and version into an image.",
-    "token": "Create the tokens needed to publish to a server.",
+    "status": "Show the channels, the devices and what needs attention.",
+    "token": "Create, list, revoke and rotate the tokens of a server.",
     "verify": "Check whether an ESP8266 image was signed with a key.",
+    "withdraw": "Stop offering a release.",
 }
 #: The module of each command whose module has a different name, and the command's name there.
 _HOMES = {
@@ -54,6 +63,8 @@ _HOMES = {
     "import": ("import_", "command"),
     "sign": ("key", "sign"),
     "verify": ("key", "verify"),
+    **{name: ("change", name) for name in ("promote", "rollback", "withdraw", "retain", "delete")},
+    **{name: ("offered", name) for name in ("channels", "history", "explain", "status")},
 }
 
 

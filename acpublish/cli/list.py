@@ -22,16 +22,25 @@ from acpublish.publishing.directory_listing import ListedFile, list_directory
 @old_to_argument
 @to_option
 @click.option("--path", default=".", help="A directory in the catalog.")
+@click.option("--all", "withdrawn", is_flag=True, help="Also list images that are withdrawn.")
 @ca_option
 @json_option
-def command(old_to: str | None, to: str | None, path: str, ca: str | None, as_json: bool) -> None:
+def command(
+    old_to: str | None,
+    to: str | None,
+    path: str,
+    withdrawn: bool,
+    ca: str | None,
+    as_json: bool,
+) -> None:
     """List what a catalog directory or an update server has.
 
     For an image, this shows its version, its board and the channels that point at it; for a
-    product, what its channels point at. Without --to, the setting to is used.
+    product, what its channels point at. With --all, the folder of a product also lists the images
+    that were withdrawn, retired or deleted, and why. Without --to, the setting to is used.
     """
     settings = settings_for({"to": one_catalog(to, old_to), "ca": ca})
-    entries = list_directory(settings.destination(), path)
+    entries = list_directory(settings.destination(), path, withdrawn=withdrawn)
     if as_json:
         print_json([_document(entry) for entry in entries])
         return
@@ -48,6 +57,8 @@ def _row(entry: ListedFile) -> tuple[str, ...]:
             + (" (filesystem)" if target.kind == "filesystem" else "")
             for target in entry.points_at
         )
+    if entry.state:
+        pointing = f"{entry.state}: {entry.reason}" if entry.reason else entry.state
     described = (entry.version or "", f"{entry.board or ''}{kind}", pointing, signed)
     return entry.type, str(entry.size), _time(entry) or "", entry.name, *described
 
@@ -64,6 +75,8 @@ def _document(entry: ListedFile) -> dict[str, Any]:
         "kind": entry.kind,
         "channels": list(entry.channels),
         "points_at": [asdict(target) for target in entry.points_at],
+        "state": entry.state,
+        "reason": entry.reason,
     }
 
 

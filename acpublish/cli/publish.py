@@ -49,6 +49,12 @@ from acpublish.settings.values import Settings
 @to_option
 @release_options(default_channel="stable")
 @click.option("--compress", is_flag=True, help="Also publish a gzip of the image (ESP8266 only).")
+@click.option(
+    "--no-downgrade-below",
+    metavar="V",
+    help="Devices that run it never go back to a lower release.",
+)
+@click.option("--by", metavar="TEXT", help="Who publishes it; for a directory.")
 @click.option("--core", metavar="V", help="The ESP8266 Arduino core that built the image: 3.1.2, …")
 @insecure_http_option
 @token_option

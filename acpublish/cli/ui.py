@@ -131,7 +131,9 @@ def warn(text: str) -> None:
     say(f"acpublish: {coloured('warning:', 'yellow', err=True)} {printable(text)}")
 
 
-def confirm(question: str, *, shown: str, otherwise: str, default: bool = False) -> bool:
+def confirm(
+    question: str, *, shown: str, otherwise: str, default: bool = False, err: bool = False
+) -> bool:
     """Asks a question on the terminal, and prints what a no means.
 
     Args:
@@ -139,6 +141,7 @@ def confirm(question: str, *, shown: str, otherwise: str, default: bool = False)
         shown: What the user should look at first, as in "the table".
         otherwise: What a no means, as in "nothing was imported".
         default: The answer of an empty line.
+        err: Whether to print on stderr, because stdout gets a document.
 
     Returns:
         Whether the user agreed.
@@ -151,9 +154,9 @@ def confirm(question: str, *, shown: str, otherwise: str, default: bool = False)
             f"{otherwise}, because there is no terminal to ask for confirmation",
             hint=f"Review {shown} above, then run it again with --yes.",
         )
-    agreed = click.confirm(question, default=default)
+    agreed = click.confirm(question, default=default, err=err)
     if not agreed:
-        click.echo(otherwise)
+        click.echo(otherwise, err=err)
     return agreed
 
 

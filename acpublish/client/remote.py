@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from acpublish.client.address import parse_address
+from acpublish.client.remote_changes import RemoteChanges
 from acpublish.client.responses import (
     json_body,
     looks_like_html,
@@ -37,8 +38,10 @@ from acpublish.errors import (
 )
 from acpublish.keys import PublicKey, read_public_key
 from acpublish.release.adoption import Adoption
+from acpublish.release.candidate import Candidate
 from acpublish.release.manifest import Compressed, Release
-from acpublish.release.placement import Candidate, prepare
+from acpublish.release.names import is_name
+from acpublish.release.placement import prepare
 from acpublish.release.signatures import to_header
 from acpublish.release.submission import Outcome, Receipt, Submission
 from acpublish.release.version import Version
@@ -88,6 +91,8 @@ class RemoteCatalog:
         self._address = parse_address(url, token=token, insecure_http=insecure_http, ca=ca)
         self._sent = sent
         self._transport = Transport(self._address, timeout_s=timeout_s, patience=patience)
+        #: Changes what the server offers.
+        self.changes = RemoteChanges(self._transport)
 
     def releases(self, product: str) -> tuple[Release, ...]:
         """Returns a product's releases in no particular order; none for an unknown product.
@@ -97,6 +102,24 @@ class RemoteCatalog:
             ManifestError: A release that it sends cannot be read.
         """
         return read_releases(self._transport, product)
+
+    def products(self) -> tuple[str, ...]:
+        """Returns the names of the server's products, sorted.
+
+        Raises:
+            TransferError: The server cannot be reached, refuses, or sends something else.
+        """
+
+        def handle(response: Response) -> tuple[str, ...]:
+            if response.status != 200:
+                raise_refusal(response, "the list of products")
+            document = json_body(response, "the list of products", _MAX_DEVICES_BYTES)
+            items = document.get("products") if isinstance(document, dict) else None
+            if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+                raise unexpected(response.address, "something other than a list of products")
+            return tuple(sorted(filter(is_name, items)))
+
+        return self._transport.exchange("GET", "/api/v1/products", handle)
 
     def running(self, product: str) -> tuple[Adoption, ...]:
         """Returns what the devices that have checked in since the server started are running.
@@ -275,6 +298,8 @@ def _release_target(submission: Submission) -> str:
         query["chip"] = submission.chip
     if submission.compress:
         query["compress"] = "yes"
+    if submission.no_downgrade_below is not None:
+        query["no_downgrade_below"] = str(submission.no_downgrade_below)
     path = "/".join(quote(part, safe="") for part in parts)
     return f"/api/v1/releases/{path}?{urlencode(query)}"
 

@@ -54,7 +54,12 @@ class _ServerError:
 
 
 def _error(
-    response: Response, what: str, body: bytes, reported: _ServerError, missing: str
+    response: Response,
+    what: str,
+    body: bytes,
+    reported: _ServerError,
+    missing: str,
+    absent: type[AcpublishError],
 ) -> AcpublishError:
     where, message, hint = response.address.base, reported.message, reported.hint
     if 300 <= response.status < 400:
@@ -86,17 +91,24 @@ def _error(
     problem = f"{where} responded with {response.status} to {what}{message}"
     if response.status == 404:
         hint = hint or missing or f"List what exists: acpublish list --to {where}"
-        return RefusedError(problem, hint=hint)
+        return (absent if reported.code else RefusedError)(problem, hint=hint)
     return RefusedError(problem, hint=hint or _TRY_LATER)
 
 
-def raise_refusal(response: Response, what: str, *, missing: str = "") -> None:
+def raise_refusal(
+    response: Response,
+    what: str,
+    *,
+    missing: str = "",
+    absent: type[AcpublishError] = RefusedError,
+) -> None:
     """Raises the error for a response that is not a success, or asks for another attempt.
 
     Args:
         response: The response; its body is read.
         what: What was requested, for the message.
         missing: What to do next if the server has no such thing; by default, to list what it has.
+        absent: The error if one of our servers has no such thing.
 
     Raises:
         Retry: The same request may succeed later.
@@ -104,7 +116,7 @@ def raise_refusal(response: Response, what: str, *, missing: str = "") -> None:
     """
     body = b"" if 300 <= response.status < 400 else response.body(_ERROR_BYTES)
     reported = _error_of_server(response, body)
-    final = _error(response, what, body, reported, missing)
+    final = _error(response, what, body, reported, missing, absent)
     # Waiting does not help if the catalog cannot be written, or the tokens cannot be read.
     if not response.may_succeed_later or reported.code in (READ_ONLY_CODE, TOKENS_CODE):
         raise final

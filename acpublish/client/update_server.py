@@ -8,43 +8,40 @@ be signed with one of them.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import os
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
-from acpublish import atomic, output_files
 from acpublish.client.address import parse_address
+from acpublish.client.download import Download, Progress
 from acpublish.client.entries import Entry, read_list
 from acpublish.client.remote import read_releases
+from acpublish.client.remote_changes import RemoteChanges
 from acpublish.client.responses import json_body, looks_like_html, not_acpublish, raise_refusal
-from acpublish.client.retry import Patience, Retry
+from acpublish.client.retry import Patience
 from acpublish.client.transport import Response, Transport
 from acpublish.errors import (
     AcpublishError,
     NotFoundError,
     SettingsError,
-    UnreachableError,
     VerificationError,
 )
 from acpublish.keyfiles import KeySource, public_key
 from acpublish.keys import PublicKey
-from acpublish.release.signatures import need_release_key, signed_by, statement
+from acpublish.release.channel_document import ChannelRow
+from acpublish.release.manifest import Release
+from acpublish.release.names import ImageKind
+from acpublish.release.signatures import admitted, need_release_key, signed_by, statement
+from acpublish.release.version import Version
 from acpublish.wire import CATALOG_PATH, MAX_IMAGE_BYTES, NO_MAC
-
-Progress = Callable[[int, "int | None"], None]
 
 #: More than 10,000 entries with long names.
 _MAX_LIST_BYTES = 16 * 1024 * 1024
 _NO_CATALOG = "Use the server's URL without the path of a folder, and check the server's log."
 #: Characters that a path contains as they are (RFC 3986, pchar): the original server decodes none.
 _PLAIN = "/!$&'()*+,;=:@"
-_HEX = {"md5": re.compile(r"[0-9a-fA-F]{32}\Z"), "sha256": re.compile(r"[0-9a-fA-F]{64}\Z")}
 
 #: The headers of ESP8266HTTPUpdate (``ESP8266httpUpdate.cpp``). No image has this MD5, so no
 #: server assumes that the device already runs the image.
@@ -159,128 +156,100 @@ class UpdateServer:
             SettingsError: The file cannot be written.
         """
         path = (entry.path if isinstance(entry, Entry) else entry).lstrip("/")
-        target = Path(destination)
-        if os.path.isdir(target):  # noqa: PTH112 - it never raises an error
-            target = target / path.rpartition("/")[2]
-        if not path or path.endswith("/") or os.path.isdir(target):  # noqa: PTH112 - it never raises an error
-            raise SettingsError(
-                f"{path!a} is not a file that can be downloaded to {destination}",
-                hint="Use the path of a file in the catalog, and a file or directory to write to.",
-            )
+        target = _target(path, destination)
         trusted = self._trusted_keys
         sha256 = trusted.sha256_of(self._transport, path) if trusted else None
-        download = _Download(path, target, progress, max_bytes, sha256)
+        download = Download(path, target, progress, max_bytes, sha256)
         url_path = "/" + quote(path, safe=_PLAIN)
         if not self._transport.exchange("GET", url_path, download.save_unless_forbidden):
             self._transport.exchange("GET", url_path, download.save, headers=_DEVICE_HEADERS)
         return target
 
+    def channels(self, product: str) -> tuple[ChannelRow, ...]:
+        """Returns what each channel of a product points at, and pointed at before.
 
-@dataclass(frozen=True, slots=True)
-class _Download:
-    """One file to download, and how to verify it."""
+        Raises:
+            NotFoundError: There is no such product.
+            AcpublishError: The server cannot be reached, or is not ours.
+        """
+        return RemoteChanges(self._transport).rows(product)
 
-    path: str
-    target: Path
-    progress: Progress | None
-    max_bytes: int
-    #: The digest that a trusted key signed.
-    signed_sha256: str | None
+    def releases(self, product: str) -> tuple[Release, ...]:
+        """Returns the releases of a product, the lowest version first; none if it is unknown.
 
-    def save_unless_forbidden(self, response: Response) -> bool:
-        """Returns whether the file was saved; False if the server may serve devices only."""
-        if response.status == 403:
-            return False
-        return self.save(response)
+        Those that were withdrawn are among them, and their images say so. With trusted keys, there
+        are only images that are signed with one of them.
 
-    def save(self, response: Response) -> bool:
-        """Verifies the body while writing it to the file; always returns True."""
-        if response.status != 200:
-            raise_refusal(response, ascii(self.path))
-        digests = _digests(response)
-        if self.signed_sha256 is not None:
-            digests["sha256"] = (hashlib.sha256(), self.signed_sha256)
-        if not digests and looks_like_html(response, b""):
-            raise not_acpublish(response)
-        if not digests:
-            raise VerificationError(
-                f"{response.address.base} sends {self.path!a} without a digest to verify it with",
-                hint="Use a server that sends x-MD5.",
+        Raises:
+            AcpublishError: The server cannot be reached, or is not ours.
+        """
+        releases, keys = read_releases(self._transport, product), self._trusted_keys
+        if keys is not None:
+            releases, _ = admitted(releases, keys.keys)
+        return tuple(sorted(releases, key=lambda release: release.version.precedence))
+
+    def download_image(
+        self,
+        product: str,
+        version: str | Version,
+        board: str,
+        destination: str | Path,
+        *,
+        kind: ImageKind = "firmware",
+        progress: Progress | None = None,
+    ) -> Path:
+        """Downloads an image of a release, even one that was withdrawn, to examine it.
+
+        Args:
+            product: The product.
+            version: The release.
+            board: The board that the image is for.
+            destination: The file to write, or a directory for it.
+            kind: ``firmware`` or ``filesystem``.
+            progress: Called with the bytes so far and the bytes in all.
+
+        Returns:
+            The file, verified with the digest in the release's manifest.
+
+        Raises:
+            AuthenticationError: The server requires a token with the scope ``read``.
+            NotFoundError: There is no such image, or its bytes were removed.
+            AcpublishError: The server cannot be reached, is not ours, or sends something else.
+            SettingsError: The file cannot be written.
+        """
+        wanted = Version.parse(str(version))
+        releases = (release for release in self.releases(product) if release.version == wanted)
+        image = next((release.image_for(board, kind) for release in releases), None)
+        if image is None:
+            raise NotFoundError(
+                f"there is no {kind} of {product} {wanted} for {board}",
+                hint="See what 'acpublish list --all' shows of the product.",
             )
-        size = self._size(response)
-        with _incoming(self.target) as write:
-            done = 0
-            for part in response.parts(size):
-                done += len(part)
-                for digest, _ in digests.values():
-                    digest.update(part)
-                write(part)
-                if self.progress:
-                    self.progress(done, size)
-            self._verify(response, done, size, digests)
-        return True
-
-    def _signer_of(self, digest: str) -> str:
-        return "its signature" if self.signed_sha256 and digest == "sha256" else "the server"
-
-    def _size(self, response: Response) -> int:
-        length = response.header("Content-Length") or ""
-        if not (length.isascii() and length.isdigit()) or len(length) > 15 or not int(length):
-            raise VerificationError(
-                f"{response.address.base} does not say how long {self.path!a} is",
-                hint="Use an update server, not one that sends chunked responses or empty files.",
-            )
-        if int(length) > self.max_bytes:
-            raise VerificationError(
-                f"{self.path!a} is {int(length)} bytes long; the limit is {self.max_bytes}",
-                hint="Check that it is the right file, or raise the limit (max_bytes).",
-            )
-        return int(length)
-
-    def _verify(self, response: Response, done: int, size: int, digests: Mapping[str, Any]) -> None:
-        if done != size:
-            raise Retry(
-                UnreachableError(
-                    f"{response.address.base} sent {done} of the {size} bytes of {self.path!a}",
-                    hint="Try again; the connection was lost.",
-                )
-            )
-        for name, (digest, expected) in digests.items():
-            if digest.hexdigest() != expected:
-                raise VerificationError(
-                    f"the {name} of {self.path!a} is {digest.hexdigest()}, but "
-                    f"{self._signer_of(name)} says {expected}",
-                    hint="Try again; the file was changed while it was being sent, or it was "
-                    "corrupted in transit.",
-                )
+        path = f"{product}/{image.file}"
+        download = Download(
+            path, _target(path, destination), progress, image.size, image.sha256, "its manifest"
+        )
+        address = "/".join(quote(part, safe="") for part in (product, str(wanted), board))
+        url_path = f"/api/v1/releases/{address}/image?kind={kind}"
+        self._transport.exchange("GET", url_path, download.save)
+        return download.target
 
 
-@contextlib.contextmanager
-def _incoming(path: Path) -> Iterator[Callable[[bytes], None]]:
-    """Yields the function that writes a part of a file, which takes its name at the end.
-
-    Only what the writing itself raises is turned into an error about the file: the block also reads
-    from the network and reports its progress.
+def _target(path: str, destination: str | Path) -> Path:
+    """Returns the file that a download writes.
 
     Raises:
-        SettingsError: The file cannot be written.
+        SettingsError: The path does not name a file, or the destination cannot be one.
     """
-    hint = "Use a file in a directory that you can write to."
-
-    def explained() -> contextlib.AbstractContextManager[None]:
-        return atomic.as_settings_error(path, hint=hint)
-
-    with contextlib.ExitStack() as stack:
-        with explained():
-            file = stack.enter_context(output_files.incoming(path, hint=hint))
-
-        def write(part: bytes) -> None:
-            with explained():
-                file.write(part)
-
-        yield write
-        with explained():
-            stack.close()
+    target = Path(destination)
+    if os.path.isdir(target):  # noqa: PTH112 - it never raises an error
+        target = target / path.rpartition("/")[2]
+    if not path or path.endswith("/") or os.path.isdir(target):  # noqa: PTH112 - it never raises an error
+        raise SettingsError(
+            f"{path!a} is not a file that can be downloaded to {destination}",
+            hint="Use the path of a file in the catalog, and a file or directory to write to.",
+        )
+    return target
 
 
 def _no_directory(response: Response, path: str) -> AcpublishError:
@@ -290,22 +259,6 @@ def _no_directory(response: Response, path: str) -> AcpublishError:
         f"there is no directory {path!a} in the catalog of {response.address.base}",
         hint="List the whole catalog, without --path.",
     )
-
-
-def _digests(response: Response) -> dict[str, tuple[Any, str]]:
-    """Returns a new digest and its expected value, for each digest that the server sends."""
-    digests = {}
-    for name, shape in _HEX.items():
-        value = response.header(f"x-{name}")
-        if value is None:
-            continue
-        if not shape.match(value):
-            raise VerificationError(
-                f"{response.address.base} sends a malformed x-{name.upper()}",
-                hint="Fix the server, or the proxy in front of it.",
-            )
-        digests[name] = (hashlib.new(name, usedforsecurity=False), value.lower())
-    return digests
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,5 +120,14 @@ def ota_status(target: Any, source: Any, env: Any) -> int:
     return 0
 
 
+@_reported
+def ota_promote(target: Any, source: Any, env: Any) -> int:
+    """Lets a channel point at the version of the sources, which was published before."""
+    from acpublish.pio import status
+
+    status.promote(env[KEY])
+    return 0
+
+
 def _path(nodes: Any) -> Path:
     return Path(nodes[0].get_abspath())

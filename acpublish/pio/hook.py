@@ -18,6 +18,7 @@ from typing import Any
 from acpublish.errors import AcpublishError, SettingsError
 from acpublish.pio.actions import (
     ota_check,
+    ota_promote,
     ota_status,
     publish_build,
     publish_new_image,
@@ -39,6 +40,7 @@ from acpublish.pio.project import Project
 from acpublish.pio.provenance import secret_macros
 from acpublish.pio.run_request import (
     OTA_CHECK,
+    OTA_PROMOTE,
     OTA_STATUS,
     OWN_TARGETS,
     UPLOAD_OTA,
@@ -208,6 +210,13 @@ def _add_targets(env: Any, image: str, filesystem: Any) -> None:
         env.VerboseAction(ota_status, "Showing what is published"),
         "OTA Status",
         "Show what is published, on which channels, and what devices are running",
+    )
+    add(
+        OTA_PROMOTE,
+        None,
+        env.VerboseAction(ota_promote, "Promoting what is published"),
+        "Promote OTA",
+        "Let a channel point at the published version of the sources; build nothing",
     )
 
 

@@ -97,6 +97,7 @@ def _valid_record(hook: Hook) -> dict[str, Any]:
 def _request(hook: Hook, unstamped_sha256: str) -> dict[str, Any]:
     """Returns what is to be published where, as the record stores it."""
     options = hook.plan().options
+    below = options.no_downgrade_below
     return {
         "image": unstamped_sha256,
         "to": options.destination.to,
@@ -110,6 +111,8 @@ def _request(hook: Hook, unstamped_sha256: str) -> dict[str, Any]:
         "skipped_checks": dict(options.skipped_checks),
         "secrets": options.secrets.to_dict(),
         "partitions": str(options.partitions or ""),
+        # Records of earlier versions do not have it.
+        **({"no_downgrade_below": str(below)} if below else {}),
     }
 
 

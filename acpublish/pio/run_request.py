@@ -18,9 +18,9 @@ from acpublish.settings.layers import Layer, flags
 from acpublish.settings.setting_names import LISTS
 
 UPLOAD_OTA, UPLOADFS_OTA = "upload_ota", "uploadfs_ota"
-OTA_CHECK, OTA_STATUS = "ota_check", "ota_status"
+OTA_CHECK, OTA_STATUS, OTA_PROMOTE = "ota_check", "ota_status", "ota_promote"
 #: The targets that the hook adds.
-OWN_TARGETS = frozenset({UPLOAD_OTA, UPLOADFS_OTA, OTA_CHECK, OTA_STATUS})
+OWN_TARGETS = frozenset({UPLOAD_OTA, UPLOADFS_OTA, OTA_CHECK, OTA_STATUS, OTA_PROMOTE})
 #: With these, PlatformIO builds only the filesystem image, and the firmware has no builder.
 _FILESYSTEM = frozenset({"buildfs", "uploadfs", "uploadfsota"})
 #: Targets of runs that build something other than the project's firmware.
@@ -39,6 +39,8 @@ _VALUES = {
     "--board": "board",
     "--channel": "channel",
     "--core": "core",
+    "--no-downgrade-below": "no_downgrade_below",
+    "--by": "by",
     "--partitions": "partitions",
     "--signing-key": "signing_key",
     "--key": "signing_key",
@@ -98,7 +100,7 @@ class RunRequest:
     @property
     def needs_plan(self) -> bool:
         """Whether a target needs to know what would be published where."""
-        return bool(self.targets & (OWN_TARGETS - {OTA_STATUS}))
+        return bool(self.targets & (OWN_TARGETS - {OTA_STATUS, OTA_PROMOTE}))
 
     @property
     def may_publish_on_build(self) -> bool:

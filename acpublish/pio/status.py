@@ -1,17 +1,26 @@
-"""The targets that only look: ``ota_check`` and ``ota_status`` publish nothing."""
+"""The targets that publish no image.
+
+``ota_check`` and ``ota_status`` only look, and ``ota_promote`` lets a channel point at what was
+published before.
+"""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
+from acpublish.errors import AuthenticationError, SettingsError
 from acpublish.pio.run_state import Hook, print_line
 from acpublish.pio.uploading import source_of
-from acpublish.publishing.destinations import open_catalog, running_devices
+from acpublish.publishing.destinations import open_catalog, open_changes, running_devices
 from acpublish.publishing.image_files import read_file
 from acpublish.publishing.overview import never_updated_lines, release_lines, running_line
 from acpublish.publishing.publish import preflight
+from acpublish.publishing.standing import move_text
+from acpublish.release import names
+from acpublish.release.change_request import ChangeRequest
 from acpublish.release.checks.registry import findings_of, raise_errors
+from acpublish.release.text import name_of_person
 
 
 def check(hook: Hook, path: Path) -> None:
@@ -48,7 +57,45 @@ def show_status(hook: Hook) -> None:
     print_line(f"{product} in {destination.to}", sys.stdout)
     for line in release_lines(releases):
         print_line(line, sys.stdout)
-    running = running_devices(destination, product)
+    try:
+        running = running_devices(destination, product)
+    except AuthenticationError as error:
+        print_line(f"what devices run is not shown: {error}", sys.stdout)
+        return
     if running:
         for line in (running_line(running), *never_updated_lines(running)):
             print_line(line, sys.stdout)
+
+
+def promote(hook: Hook) -> None:
+    """Lets the channel that is set point at the version of the sources, for this board.
+
+    Raises:
+        AcpublishError: There is no version or channel, it is not published, or it cannot move.
+    """
+    if hook.source is None:
+        raise SettingsError(
+            "no version is given", hint="Set custom_ota_version, or add -a --version -a V."
+        )
+    project = hook.project
+    if hook.source.git is not None and hook.source.git.changed:
+        raise SettingsError(
+            "the working tree has uncommitted changes, so its version is not published",
+            hint="Commit them, or name the version with -a --version -a V.",
+        )
+    channel = project.settings.checked("channel", names.channel)
+    request = ChangeRequest(
+        action="promote",
+        version=hook.source.version("0" * 64),
+        channel=channel,
+        boards=(project.board,),
+        by=project.settings.checked("by", name_of_person, ""),
+    )
+    changes = open_changes(project.settings.destination(), changing=True)
+    changed = changes.make(project.product, request)
+    moves = changed.change.moves if changed.change else ()
+    for line in (*map(move_text, moves), *changed.notes):
+        print_line(line, sys.stdout)
+    what = f"{project.product} {request.version} for {project.board}"
+    done = f"promoted to {channel}" if moves else f"{channel} points at it already"
+    print_line(f"{what}: {done}", sys.stdout)

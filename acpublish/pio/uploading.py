@@ -22,8 +22,8 @@ from acpublish.publishing.publish import publish_image
 from acpublish.publishing.result import Publication, describe
 from acpublish.publishing.versions import VersionSource
 from acpublish.release import names
+from acpublish.release.candidate import stamped
 from acpublish.release.names import ImageKind
-from acpublish.release.placement import stamped
 
 
 def stamp_built(hook: Hook, path: Path) -> None:

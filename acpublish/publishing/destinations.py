@@ -4,21 +4,45 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from acpublish.errors import AuthenticationError
 from acpublish.publishing.options import Destination
 
 if TYPE_CHECKING:
     # Each build loads this module and does not need these.
+    from acpublish.catalog.directory import DirectoryCatalog
+    from acpublish.client.remote import RemoteCatalog
+    from acpublish.client.token_requests import RemoteTokens
     from acpublish.keys import PublicKey
     from acpublish.release.adoption import Adoption
+    from acpublish.release.candidate import Candidate
+    from acpublish.release.change_request import Changed, ChangeRequest
+    from acpublish.release.channel_document import ChannelRow
+    from acpublish.release.channels import Change
     from acpublish.release.manifest import Release
-    from acpublish.release.placement import Candidate
     from acpublish.release.submission import Receipt, Submission
 
 #: Takes the bytes of an image sent so far, and the bytes in all.
 Sent = Callable[[int, int], None]
+
+
+class Changes(Protocol):
+    """What the products of a catalog offer, and how that is changed."""
+
+    def make(self, product: str, request: ChangeRequest) -> Changed:
+        """Makes a change, or only plans it."""
+        ...
+
+    def rows(self, product: str) -> tuple[ChannelRow, ...]:
+        """Returns what the channels of a product point at, and pointed at before."""
+        ...
+
+    def history(self, product: str) -> tuple[Change, ...]:
+        """Returns every change of a product, the oldest first."""
+        ...
 
 
 class Catalog(Protocol):
@@ -64,25 +88,54 @@ def open_catalog(
         SettingsError: The URL cannot be used, or the token must not be sent there.
     """
     if destination.is_server:
-        # Loading requests takes 150 ms, which a publish to a directory can do without.
-        from acpublish.client.remote import RemoteCatalog
+        return _server(destination, publishing=publishing, sent=sent)
+    return _directory(destination, publishing=publishing)
 
-        server = RemoteCatalog(
-            destination.to,
-            token=destination.token,
-            insecure_http=destination.insecure_http,
-            ca=destination.ca,
-            sent=sent,
-        )
-        if publishing:
-            server.need_token()
-        return server
+
+def _server(
+    destination: Destination, *, publishing: bool, sent: Sent | None = None
+) -> RemoteCatalog:
+    # Loading requests takes 150 ms, which a publish to a directory can do without.
+    from acpublish.client.remote import RemoteCatalog
+
+    server = RemoteCatalog(
+        destination.to,
+        token=destination.token,
+        insecure_http=destination.insecure_http,
+        ca=destination.ca,
+        sent=sent,
+    )
+    if publishing:
+        server.need_token()
+    return server
+
+
+def _directory(destination: Destination, *, publishing: bool) -> DirectoryCatalog:
     from acpublish.catalog.directory import DirectoryCatalog
 
     catalog = DirectoryCatalog(Path(destination.to), destination.state)
     if publishing:
         catalog.need_present()
     return catalog
+
+
+def open_changes(destination: Destination, *, changing: bool = False) -> Changes:
+    """Opens what a directory or a server offers, to show or to change it.
+
+    Args:
+        destination: A directory or a server.
+        changing: Whether something is to be changed; otherwise no token is sent.
+
+    Raises:
+        CatalogError: The directory is missing or not a directory, or its catalog is gone.
+        SettingsError: The URL cannot be used, or the token must not be sent there.
+    """
+    if destination.is_server:
+        # A server shows it to everyone.
+        return _server(
+            destination if changing else replace(destination, token=None), publishing=False
+        ).changes
+    return _directory(destination, publishing=changing).changes
 
 
 def refuse_unusable(destination: Destination, *, publishing: bool) -> None:
@@ -133,17 +186,47 @@ def running_devices(destination: Destination, product: str) -> tuple[Adoption, .
     """Returns what a product's devices run; nothing for a directory, which devices cannot ask.
 
     Raises:
+        AuthenticationError: The server does not show this to everyone, nor to this token.
         TransferError: The server cannot be reached, refuses, or responds with something else.
         ManifestError: Its response cannot be read.
     """
     if not destination.is_server:
         return ()
-    from acpublish.client.remote import RemoteCatalog
+    # Most servers tell it to everyone, and then the token need not be sent.
+    try:
+        return _server(replace(destination, token=None), publishing=False).running(product)
+    except AuthenticationError:
+        if destination.token is None:
+            raise
+    return _server(destination, publishing=False).running(product)
 
-    server = RemoteCatalog(
-        destination.to, insecure_http=destination.insecure_http, ca=destination.ca
+
+def products_of(destination: Destination) -> tuple[str, ...]:
+    """Returns the names of the products of a catalog, sorted.
+
+    Raises:
+        CatalogError: The directory is missing or not a directory.
+        TransferError: The server cannot be reached, refuses, or responds with something else.
+    """
+    if destination.is_server:
+        return _server(replace(destination, token=None), publishing=False).products()
+    return _directory(destination, publishing=False).products()
+
+
+def open_tokens(destination: Destination) -> RemoteTokens:
+    """Opens the tokens of a server.
+
+    Raises:
+        SettingsError: The URL cannot be used, or the token must not be sent there.
+    """
+    from acpublish.client.token_requests import RemoteTokens
+
+    return RemoteTokens(
+        destination.to,
+        destination.token,
+        insecure_http=destination.insecure_http,
+        ca=destination.ca,
     )
-    return server.running(product)
 
 
 def trace_requests(listener: Callable[[str], None]) -> Callable[[], None]:

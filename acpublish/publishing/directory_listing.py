@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -51,6 +51,8 @@ class ListedFile:
         kind: ``firmware`` or ``filesystem``; None likewise.
         channels: The channels that point at it.
         points_at: For the folder of a product, what each channel points at.
+        state: ``withdrawn``, ``retired`` or ``deleted`` if it is no longer offered; else None.
+        reason: Why it is no longer offered.
     """
 
     name: str
@@ -63,24 +65,30 @@ class ListedFile:
     kind: str | None = None
     channels: tuple[str, ...] = ()
     points_at: tuple[Pointer, ...] = ()
+    state: str | None = None
+    reason: str | None = None
 
 
-def list_directory(destination: Destination, path: str = ".") -> tuple[ListedFile, ...]:
+def list_directory(
+    destination: Destination, path: str = ".", *, withdrawn: bool = False
+) -> tuple[ListedFile, ...]:
     """Lists a directory of a catalog, of a directory and of a server alike.
 
     Args:
         destination: A catalog directory or a server.
         path: The directory below the catalog.
+        withdrawn: Whether the folder of a product also lists the images that are no longer offered.
 
     Raises:
         CatalogError: The catalog is missing or is not a directory.
         NotFoundError: There is no such directory in the catalog.
         TransferError: The server cannot be reached, refuses, or sends something else.
     """
-    return (_list_server if destination.is_server else _list_local)(destination, path)
+    lists = _list_server if destination.is_server else _list_local
+    return lists(destination, path, withdrawn=withdrawn)
 
 
-def _list_local(destination: Destination, path: str) -> tuple[ListedFile, ...]:
+def _list_local(destination: Destination, path: str, *, withdrawn: bool) -> tuple[ListedFile, ...]:
     from acpublish.catalog.contents import CatalogFiles, Directory
     from acpublish.catalog.directory import DirectoryCatalog
 
@@ -105,7 +113,7 @@ def _list_local(destination: Destination, path: str) -> tuple[ListedFile, ...]:
         )
         for entry in _entries(files, directory)
     ]
-    return _described(entries, product, catalog.releases)
+    return _described(entries, product, catalog.releases, withdrawn=withdrawn)
 
 
 def _entries(files: CatalogFiles, directory: Directory) -> tuple[Entry, ...]:
@@ -125,7 +133,7 @@ def _time(seconds: float) -> datetime | None:
         return None
 
 
-def _list_server(destination: Destination, path: str) -> tuple[ListedFile, ...]:
+def _list_server(destination: Destination, path: str, *, withdrawn: bool) -> tuple[ListedFile, ...]:
     from acpublish.client.remote import RemoteCatalog
     from acpublish.client.update_server import UpdateServer
 
@@ -141,13 +149,18 @@ def _list_server(destination: Destination, path: str) -> tuple[ListedFile, ...]:
         ListedFile(name=entry.name, type=entry.type, size=entry.size, modified=entry.modified)
         for entry in UpdateServer(destination.to, ca=destination.ca).catalog(path)
     ]
-    return _described(entries, path if names.is_name(path) else None, releases)
+    product = path.strip("/").removeprefix("./")
+    return _described(
+        entries, product if names.is_name(product) else None, releases, withdrawn=withdrawn
+    )
 
 
 def _described(
     entries: Sequence[ListedFile],
     product: str | None,
     releases: Callable[[str], tuple[Release, ...]],
+    *,
+    withdrawn: bool,
 ) -> tuple[ListedFile, ...]:
     """Adds what the releases say about files, and about the folders of products.
 
@@ -155,9 +168,11 @@ def _described(
         entries: What the directory has.
         product: The product whose folder it is, None if it is not one.
         releases: Returns the releases of a product.
+        withdrawn: Whether to add images of the product that are no longer offered.
     """
     if product is not None:
-        return _with_releases(entries, releases(product))
+        known = releases(product)
+        return (*_with_releases(entries, known), *(_withdrawn(known) if withdrawn else ()))
     products = [entry.name for entry in entries if _is_product(entry)][:_MAX_PRODUCTS]
     return tuple(
         replace(entry, points_at=_pointers(releases(entry.name)))
@@ -191,6 +206,32 @@ def _with_releases(
                 "signed_with": tuple(signature.key for signature in image.signatures),
             }
     return tuple(replace(entry, **described.get(entry.name, {})) for entry in entries)
+
+
+def _withdrawn(releases: Sequence[Release]) -> Iterator[ListedFile]:
+    """Yields the images that are no longer offered, the highest version first."""
+    for release in sorted(releases, key=lambda release: release.version.precedence, reverse=True):
+        for image in release.images:
+            if image.withdrawn:
+                yield ListedFile(
+                    name=image.file,
+                    type="bin" if image.kind == "firmware" else "file",
+                    size=image.size,
+                    modified=_published(image.published_at),
+                    signed_with=tuple(signature.key for signature in image.signatures),
+                    version=str(release.version),
+                    board=image.board,
+                    kind=image.kind,
+                    state=image.withdrawn,
+                    reason=image.withdrawn_reason,
+                )
+
+
+def _published(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        return None
 
 
 def _pointers(releases: Sequence[Release]) -> tuple[Pointer, ...]:

@@ -11,6 +11,7 @@ from acpublish.release.coordinates import Coordinates
 from acpublish.release.declared import Declared
 from acpublish.release.names import BoardName, ProductName
 from acpublish.release.secrets import SecretRules
+from acpublish.release.version import Version
 
 if TYPE_CHECKING:
     from acpublish.keys import PrivateKey
@@ -79,6 +80,8 @@ class PublishOptions(CheckOptions):
         provenance: Where the image comes from; public.
         private: More about that, only for whoever runs the catalog.
         compress: Whether the release should also have a gzip of the image.
+        no_downgrade_below: Devices that run it never go back to a lower release.
+        by: Who publishes it, for a directory; shown to everyone.
         stamp: Whether to stamp the image; otherwise its bytes are left as they are, so that
             devices that run it are recognised by its digest.
     """
@@ -90,6 +93,8 @@ class PublishOptions(CheckOptions):
     provenance: Mapping[str, str] = field(default_factory=dict)
     private: Mapping[str, str] = field(default_factory=dict)
     compress: bool = False
+    no_downgrade_below: Version | None = None
+    by: str = ""
     stamp: bool = True
 
 

@@ -26,7 +26,7 @@ def release_lines(releases: Sequence[Release]) -> list[str]:
             image.board + (" (filesystem)" if image.kind == "filesystem" else ""),
             f"{image.size} bytes",
             image.published_at,
-            _channels(image, newest),
+            _withdrawn(image) or _channels(image, newest),
         )
         for version, image in images[:_SHOWN]
     ]
@@ -74,6 +74,11 @@ def _newest_orders(images: Iterable[ReleaseImage]) -> dict[tuple[str, str, str],
             key = (image.board, image.kind, channel)
             orders[key] = max(order, orders.get(key, 0))
     return orders
+
+
+def _withdrawn(image: ReleaseImage) -> str:
+    reason = f": {image.withdrawn_reason}" if image.withdrawn_reason else ""
+    return f"{image.withdrawn}{reason}" if image.withdrawn else ""
 
 
 def _channels(image: ReleaseImage, newest: dict[tuple[str, str, str], int]) -> str:

@@ -29,11 +29,11 @@ from acpublish.publishing.rehearsal import Rehearsal
 from acpublish.publishing.result import Plan, Publication
 from acpublish.publishing.versions import VersionSource
 from acpublish.release import names
+from acpublish.release.candidate import Candidate
 from acpublish.release.checks.facts import Facts, Result
 from acpublish.release.checks.registry import run
 from acpublish.release.decision import choose
 from acpublish.release.manifest import PROVENANCE_CORE, Release
-from acpublish.release.placement import Candidate
 from acpublish.release.signatures import signed, submitted_statement
 from acpublish.release.submission import Submission
 from acpublish.release.version import Version
@@ -111,6 +111,8 @@ def _submission(image: Image, options: PublishOptions, source: VersionSource) ->
         provenance=options.provenance,
         private=options.private,
         compress=options.compress,
+        no_downgrade_below=options.no_downgrade_below,
+        by=options.by,
         declared=source.declared(declared),
         skipped_checks=options.skipped_checks,
         secrets=options.secrets,

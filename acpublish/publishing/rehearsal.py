@@ -6,8 +6,9 @@ from datetime import datetime, timezone
 
 from acpublish.keys import PublicKey
 from acpublish.publishing.destinations import Catalog
+from acpublish.release.candidate import Candidate
 from acpublish.release.manifest import Release
-from acpublish.release.placement import Candidate, prepare
+from acpublish.release.placement import prepare
 from acpublish.release.submission import Receipt, Submission
 
 

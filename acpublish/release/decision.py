@@ -4,7 +4,8 @@ The rules of an automatic update, in order:
 
 1. The target is the image that was last published on the channel for the board and kind.
 2. An image of another chip family is refused.
-3. Nothing lower than what the device runs or reports is offered.
+3. Nothing lower than what the device runs or reports is offered, unless a rollback orders devices
+   back that are known by their digest to run what was taken back.
 4. A device that runs the target is up to date. Its digest decides; the version that it reports
    counts only if it sends no digest, and for filesystems, which a sketch's digest does not cover.
 5. Anything else is offered the target, compressed if :mod:`acpublish.release.gzip_choice` allows.
@@ -52,6 +53,7 @@ class Rule(str, Enum):
     FILESYSTEM_VERSION_MISSING = "filesystem version missing"
     FILESYSTEM_RECEIVED = "filesystem received"
     RECEIVED_UNVERIFIED = "received, unverified"
+    ORDERED_BACK = "ordered back"
     LOWER_THAN_REPORTED = "lower than reported"
     LOWER_THAN_RUNNING = "lower than running"
     NEVER_UPDATED = "never updated"
@@ -111,7 +113,9 @@ def choose(
     highest_order = -1
     for release in releases:
         image = release.image_for(board, kind)
-        if image is not None and image.channels.get(channel, -1) > highest_order:
+        if image is None or image.withdrawn:
+            continue
+        if image.channels.get(channel, -1) > highest_order:
             target, highest_order = Target(release, image), image.channels[channel]
     return target
 
@@ -140,17 +144,14 @@ def decide_update(
     release, image = target.release, target.image
     if _other_family(report, image.family):
         return _refused_family(report.family, image.family)
-    up_to_date = _downgrade(report, releases, board, release.version)
-    if up_to_date is None and report.mode is Mode.FILESYSTEM:
-        up_to_date = _filesystem_up_to_date(report, release.version)
-    elif up_to_date is None and report.mode is Mode.SKETCH:
-        up_to_date = _same(report, image.running, str(release.version))
+    back = _ordered_back(report, releases, target, board, channel)
+    up_to_date = None if back else _up_to_date(report, releases, target, board)
     if up_to_date is not None:
         rule, reason = up_to_date
         return Decision(
             verdict=Verdict.UP_TO_DATE, rule=rule, reason=reason, release=release, image=image
         )
-    rule, reason = Rule.NEWEST_ON_CHANNEL, f"{release.version} is the newest on {channel}"
+    rule, reason = back or (Rule.NEWEST_ON_CHANNEL, f"{release.version} is the newest on {channel}")
     form = None
     if image.compressed is not None and report.mode is Mode.SKETCH:
         form = choose_form(report, releases, image)
@@ -166,6 +167,45 @@ def decide_update(
         image=image,
         compressed=compressed,
     )
+
+
+def _up_to_date(report: Report, releases: Sequence[Release], target: Target, board: str) -> _Match:
+    release = target.release
+    match = _downgrade(report, releases, board, release.version)
+    if match is None and report.mode is Mode.FILESYSTEM:
+        match = _filesystem_up_to_date(report, release.version)
+    elif match is None and report.mode is Mode.SKETCH:
+        match = _same(report, target.image.running, str(release.version))
+    return match
+
+
+def _ordered_back(
+    report: Report, releases: Sequence[Release], target: Target, board: str, channel: str
+) -> _Match:
+    """Returns that a device is ordered back to the target, None if it is not.
+
+    Its digest must show that it runs what was taken back. A filesystem follows its firmware, if the
+    device reports exactly the one that was taken back.
+    """
+    versions, back_to = target.image.ordered_back.get(channel, ()), target.release.version
+    running = _running(report, releases, board) if versions else []
+    if report.mode is Mode.FILESYSTEM:
+        firmware = choose(releases, board, channel)
+        # Where the channel has none, any that is known will do.
+        gone_back = firmware.release.version in running if firmware else running
+        claimed = Version.or_none(report.version)
+        running = [claimed] if claimed and gone_back else []
+    # Two releases may have the same bytes.
+    for version in () if back_to in running else running:
+        if str(version) in versions:
+            return Rule.ORDERED_BACK, f"{version} was taken back; its devices go back to {back_to}"
+    return None
+
+
+def _running(report: Report, releases: Iterable[Release], board: str) -> list[Version]:
+    """Returns the releases whose firmware a device runs, by its digest."""
+    images = ((release.version, release.image_for(board, "firmware")) for release in releases)
+    return [version for version, image in images if image and runs(report, image.running, None)]
 
 
 def kind_wanted(report: Report) -> ImageKind:
@@ -333,16 +373,11 @@ def _downgrade(report: Report, releases: Sequence[Release], board: str, offered:
             return Rule.NEVER_UPDATED, reason
         reason = f"{offered} is lower than {reported}, which the device reports"
         return Rule.LOWER_THAN_REPORTED, reason
-    if report.mode is not Mode.SKETCH or not (report.sketch_md5 or report.sketch_sha256):
+    if report.mode is not Mode.SKETCH:
         return None
-    for release in releases:
-        image = release.image_for(board, "firmware")
-        if (
-            image is not None
-            and offered.precedence < release.version.precedence
-            and runs(report, image.running, None)
-        ):
-            reason = f"{offered} is lower than {release.version}, which the device runs"
+    for running in _running(report, releases, board):
+        if offered.precedence < running.precedence:
+            reason = f"{offered} is lower than {running}, which the device runs"
             return Rule.LOWER_THAN_RUNNING, reason
     return None
 

@@ -7,10 +7,146 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from acpublish.errors import AcpublishError, ManifestError
 
 #: What other programs can read as a number; a longer one takes quadratic time to write.
 LARGEST_NUMBER = 2**63 - 1
+#: Deeper than any field of ours; a response adds a few levels to it.
+_MAX_NESTING = 32
+
+_Checked = TypeVar("_Checked")
+
+
+class Fields:
+    """Reads typed fields from a JSON object; an error has the path that leads to the field.
+
+    Attributes:
+        path: Where the object is in the document.
+    """
+
+    def __init__(self, document: Any, path: str, fix: str) -> None:
+        """Begins to read.
+
+        Args:
+            document: What should be an object.
+            path: Where it is, as in ``manifest.images[0]``.
+            fix: The hint of every error.
+
+        Raises:
+            ManifestError: It is something else.
+        """
+        self.path = path
+        self._fix = fix
+        if not isinstance(document, dict):
+            raise self._error("is not an object")
+        self._document = document
+        self._taken = {"format"}
+
+    def get(self, key: str, kind: type, *default: Any) -> Any:
+        """Returns a field of a type, or the default if there is one.
+
+        Raises:
+            ManifestError: It is missing or of another type.
+        """
+        self._taken.add(key)
+        value = self._document.get(key, *default) if default else self._document.get(key)
+        if default and value is default[0]:
+            return value
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise self._error(f"is not of type {kind.__name__}", key)
+        if isinstance(value, int) and not 0 <= value <= LARGEST_NUMBER:
+            raise self._error("is not a possible number", key)
+        return value
+
+    def one_of(self, key: str, allowed: tuple[Any, ...]) -> Any:
+        """Returns a field that has one of a few values.
+
+        Raises:
+            ManifestError: It has another one.
+        """
+        self._taken.add(key)
+        value = self._document.get(key)
+        if value not in allowed:
+            raise self._error(f"is not one of {allowed}", key)
+        return value
+
+    def shaped(self, key: str, shape: re.Pattern[str]) -> str:
+        """Returns a string that becomes a part of a path, or a header.
+
+        Raises:
+            ManifestError: It does not match.
+        """
+        text: str = self.get(key, str)
+        if not shape.match(text):
+            raise self._error("is malformed", key)
+        return text
+
+    def checked(self, key: str, check: Callable[[str], _Checked]) -> _Checked:
+        """Returns a string as what a function makes of it.
+
+        Raises:
+            ManifestError: The function refuses it.
+        """
+        try:
+            return check(self.get(key, str))
+        except ManifestError:
+            raise
+        except AcpublishError as error:
+            raise ManifestError(f"{self.path}.{key}: {error.problem}", hint=self._fix) from error
+
+    def strings(self, key: str) -> tuple[str, ...]:
+        """Returns a list of strings, empty if it is missing.
+
+        Raises:
+            ManifestError: It contains something else.
+        """
+        values = self.get(key, list, [])
+        if not all(isinstance(value, str) for value in values):
+            raise self._error("contains something other than strings", key)
+        return tuple(values)
+
+    def objects(self, key: str) -> tuple[Fields, ...]:
+        """Returns a list of objects, empty if it is missing.
+
+        Raises:
+            ManifestError: It contains something else.
+        """
+        return tuple(
+            Fields(item, f"{self.path}.{key}[{number}]", self._fix)
+            for number, item in enumerate(self.get(key, list, []))
+        )
+
+    def mapping(self, key: str, kind: type) -> dict[str, Any]:
+        """Returns an object whose values are of one type, empty if it is missing.
+
+        Raises:
+            ManifestError: It contains something else.
+        """
+        values = self.get(key, dict, {})
+        if not all(type(value) is kind for value in values.values()):
+            raise self._error(f"contains something other than {kind.__name__}", key)
+        if kind is int and any(abs(value) > LARGEST_NUMBER for value in values.values()):
+            raise self._error("contains too large a number", key)
+        return dict(values)
+
+    def rest(self) -> dict[str, Any]:
+        """Returns the fields that were not read.
+
+        Raises:
+            ManifestError: They are nested too deeply.
+        """
+        rest = {key: value for key, value in self._document.items() if key not in self._taken}
+        if nesting(rest) > _MAX_NESTING:
+            raise self._error("is nested too deeply")
+        return rest
+
+    def _error(self, problem: str, key: str = "") -> ManifestError:
+        path = f"{self.path}.{key}" if key else self.path
+        return ManifestError(f"{path} {problem}", hint=self._fix)
 
 
 def loads(text: bytes) -> Any:

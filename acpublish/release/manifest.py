@@ -11,14 +11,14 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
-from acpublish.errors import AcpublishError, ManifestError
+from acpublish.errors import ManifestError
 from acpublish.image.model import ReportedDigests
 from acpublish.keys import is_key_id
 from acpublish.release import names
 from acpublish.release.declared import Declared
-from acpublish.release.documents import LARGEST_NUMBER, loads, nesting
+from acpublish.release.documents import Fields, loads
 from acpublish.release.names import IMAGE_KINDS, BoardName, ImageKind, ProductName
 from acpublish.release.version import Version
 from acpublish.wire import Family
@@ -26,6 +26,12 @@ from acpublish.wire import Family
 FORMAT = 1
 #: The provenance that says which ESP8266 Arduino core an image was built with.
 PROVENANCE_CORE = "core"
+#: What may have become of an image that is no longer offered: it may come back, its bytes were
+#: cleared away, or they had to go.
+State = Literal["withdrawn", "retired", "deleted"]
+STATES: tuple[State, ...] = get_args(State)
+#: Those whose bytes are gone.
+CLEARED: tuple[State, ...] = ("retired", "deleted")
 _FAMILIES = get_args(Family)
 _MD5 = re.compile(r"[0-9a-f]{32}\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
@@ -35,8 +41,6 @@ _SIGNATURE = re.compile(r"[A-Za-z0-9+/]{1,128}={0,2}\Z")
 #: The name of a visible file: one part of a path, with the characters of names and versions, and
 #: no longer than file systems allow.
 _FILE = re.compile(r"[a-z0-9][a-z0-9._+-]{0,254}\Z")
-#: Deeper than any field of ours; a response adds a few levels to it.
-_MAX_NESTING = 32
 _FIX = "Restore it from a backup, or remove the file and publish this version again."
 
 
@@ -135,6 +139,15 @@ class ReleaseImage:
         declared: What the client said about the board and the build.
         skipped_checks: The checks that were switched off, each with the reason.
         signatures: Who signed it; they may be invalid.
+        secure_version: ESP32: the lowest version that the chip accepts after it (app descriptor);
+            None if that is not known.
+        no_downgrade_below: Devices that run it never go back to a lower release, because it
+            changed what they store; None if they may.
+        left_channels: The channels that have left it for an older release.
+        ordered_back: By channel that points at it, the releases whose devices go back to it.
+        withdrawn: What became of it if it is no longer offered: ``withdrawn``, ``retired`` or
+            ``deleted``.
+        withdrawn_reason: Why.
         extra: Fields of a newer format, kept as they were.
     """
 
@@ -158,7 +171,18 @@ class ReleaseImage:
     declared: Declared = field(default_factory=Declared)
     skipped_checks: Mapping[str, str] = field(default_factory=dict)
     signatures: tuple[ReleaseSignature, ...] = ()
+    secure_version: int | None = None
+    no_downgrade_below: str | None = None
+    left_channels: tuple[str, ...] = ()
+    ordered_back: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    withdrawn: State | None = None
+    withdrawn_reason: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def stored_bytes(self) -> int:
+        """The size of the image and its gzip."""
+        return self.size + (self.compressed.size if self.compressed else 0)
 
     @property
     def order(self) -> int:
@@ -177,11 +201,11 @@ class ReleaseImage:
         Raises:
             ManifestError: A field is missing or of another type; ``path`` leads to it.
         """
-        fields = _Fields(document, path)
-        running = _Fields(fields.get("running", dict, {}), f"{path}.running")
+        fields = Fields(document, path, _FIX)
+        running = Fields(fields.get("running", dict, {}), f"{path}.running", _FIX)
         gzip = fields.get("compressed", dict, None)
         image = cls(
-            board=_named(names.board, fields.get("board", str), f"{path}.board"),
+            board=fields.checked("board", names.board),
             kind=fields.one_of("kind", IMAGE_KINDS),
             file=fields.shaped("file", _FILE),
             size=fields.get("size", int),
@@ -205,7 +229,16 @@ class ReleaseImage:
             else None,
             declared=Declared.from_dict(fields.get("declared", dict, {}), f"{path}.declared"),
             skipped_checks=fields.mapping("skipped_checks", str),
-            signatures=fields.signatures("signatures"),
+            signatures=_signatures(fields),
+            secure_version=fields.get("secure_version", int, None),
+            no_downgrade_below=fields.get("no_downgrade_below", str, None),
+            left_channels=fields.strings("left_channels"),
+            ordered_back={
+                channel: tuple(map(str, versions))
+                for channel, versions in fields.mapping("ordered_back", list).items()
+            },
+            withdrawn=fields.one_of("withdrawn", (*STATES, None)),
+            withdrawn_reason=fields.get("withdrawn_reason", str, ""),
         )
         return replace(image, extra=fields.rest())
 
@@ -235,12 +268,40 @@ class ReleaseImage:
             "signatures": [
                 {"key": entry.key, "signature": entry.signature} for entry in self.signatures
             ],
+            **{name: value for name, value in self._optional().items() if value},
+            **({} if self.secure_version is None else {"secure_version": self.secure_version}),
         }
+
+    def _optional(self) -> dict[str, Any]:
+        """Returns the fields that most images do not have, as JSON types."""
+        return {
+            "no_downgrade_below": self.no_downgrade_below,
+            "left_channels": list(self.left_channels),
+            "ordered_back": {name: list(versions) for name, versions in self.ordered_back.items()},
+            "withdrawn": self.withdrawn,
+            "withdrawn_reason": self.withdrawn_reason,
+        }
+
+    def bare(self) -> ReleaseImage:
+        """Returns what its manifest says: nothing of what changes after it is published."""
+        return replace(
+            self,
+            channels={},
+            left_channels=(),
+            ordered_back={},
+            withdrawn=None,
+            withdrawn_reason="",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """Product and version, with one or more images; immutable except for its channels."""
+    """Product and version, with one or more images.
+
+    Its manifest never changes, except that images, gzips and signatures are added. Which channels
+    point at it, and whether it was withdrawn, is in another document
+    (:mod:`acpublish.release.channels`), from which the images here have it.
+    """
 
     product: ProductName
     version: Version
@@ -254,15 +315,15 @@ class Release:
         Raises:
             ManifestError: A field is missing or invalid; the message has its path.
         """
-        fields = _Fields(document, path)
+        fields = Fields(document, path, _FIX)
         if fields.get("format", int) > FORMAT:
             raise ManifestError(
                 f"{path}.format is newer than {FORMAT}, the latest that this acpublish can read",
                 hint="Install a newer acpublish.",
             )
         release = cls(
-            product=_named(names.product, fields.get("product", str), f"{path}.product"),
-            version=_named(Version.parse, fields.get("version", str), f"{path}.version"),
+            product=fields.checked("product", names.product),
+            version=fields.checked("version", Version.parse),
             images=tuple(
                 ReleaseImage.from_dict(image, f"{path}.images[{number}]")
                 for number, image in enumerate(fields.get("images", list))
@@ -295,9 +356,13 @@ class Release:
 
     def to_json(self) -> bytes:
         """Returns the canonical bytes of the manifest."""
-        text = json.dumps(self.to_dict(), indent=1, sort_keys=True, ensure_ascii=False)
+        text = json.dumps(self.bare().to_dict(), indent=1, sort_keys=True, ensure_ascii=False)
         # Half a surrogate pair, as in a file name that is not UTF-8, remains an escape of JSON.
         return text.encode("utf-8", "backslashreplace") + b"\n"
+
+    def bare(self) -> Release:
+        """Returns what its manifest says: nothing of what changes after it is published."""
+        return replace(self, images=tuple(image.bare() for image in self.images))
 
     def image_for(self, board: str, kind: ImageKind) -> ReleaseImage | None:
         """Returns the image for a board, None if there is none."""
@@ -315,79 +380,11 @@ class Release:
         return replace(self, images=tuple(images))
 
 
-class _Fields:
-    """Reads typed fields from a JSON object; an error has the path that leads to the field."""
-
-    def __init__(self, document: Any, path: str) -> None:
-        if not isinstance(document, dict):
-            raise ManifestError(f"{path} is not an object", hint=_FIX)
-        self._document = document
-        self._path = path
-        self._taken = {"format"}
-
-    def get(self, key: str, kind: type, *default: Any) -> Any:
-        self._taken.add(key)
-        value = self._document.get(key, *default) if default else self._document.get(key)
-        if default and value is default[0]:
-            return value
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise ManifestError(f"{self._path}.{key} is not of type {kind.__name__}", hint=_FIX)
-        if isinstance(value, int) and not 0 <= value <= LARGEST_NUMBER:
-            raise ManifestError(f"{self._path}.{key} is not a possible number", hint=_FIX)
-        return value
-
-    def one_of(self, key: str, allowed: tuple[Any, ...]) -> Any:
-        self._taken.add(key)
-        value = self._document.get(key)
-        if value not in allowed:
-            raise ManifestError(f"{self._path}.{key} is not one of {allowed}", hint=_FIX)
-        return value
-
-    def shaped(self, key: str, shape: re.Pattern[str]) -> str:
-        """Reads a string that becomes a part of a path, or a header."""
-        text: str = self.get(key, str)
-        if not shape.match(text):
-            raise ManifestError(f"{self._path}.{key} is malformed", hint=_FIX)
-        return text
-
-    def strings(self, key: str) -> tuple[str, ...]:
-        values = self.get(key, list, [])
-        if not all(isinstance(value, str) for value in values):
-            raise ManifestError(
-                f"{self._path}.{key} contains something other than strings", hint=_FIX
-            )
-        return tuple(values)
-
-    def mapping(self, key: str, kind: type) -> dict[str, Any]:
-        values = self.get(key, dict, {})
-        if not all(type(value) is kind for value in values.values()):
-            raise ManifestError(
-                f"{self._path}.{key} contains something other than {kind.__name__}", hint=_FIX
-            )
-        if kind is int and any(abs(value) > LARGEST_NUMBER for value in values.values()):
-            raise ManifestError(f"{self._path}.{key} contains too large a number", hint=_FIX)
-        return dict(values)
-
-    def signatures(self, key: str) -> tuple[ReleaseSignature, ...]:
-        signatures = []
-        for number, item in enumerate(self.get(key, list, [])):
-            path = f"{self._path}.{key}[{number}]"
-            fields = _Fields(item, path)
-            signature = ReleaseSignature.of(fields.get("key", str), fields.get("signature", str))
-            if signature is None:
-                raise ManifestError(f"{path} is malformed", hint=_FIX)
-            signatures.append(signature)
-        return tuple(signatures)
-
-    def rest(self) -> dict[str, Any]:
-        rest = {key: value for key, value in self._document.items() if key not in self._taken}
-        if nesting(rest) > _MAX_NESTING:
-            raise ManifestError(f"{self._path} is nested too deeply", hint=_FIX)
-        return rest
-
-
-def _named(check: Any, text: str, path: str) -> Any:
-    try:
-        return check(text)
-    except AcpublishError as error:
-        raise ManifestError(f"{path}: {error.problem}", hint=_FIX) from error
+def _signatures(fields: Fields) -> tuple[ReleaseSignature, ...]:
+    signatures = []
+    for item in fields.objects("signatures"):
+        signature = ReleaseSignature.of(item.get("key", str), item.get("signature", str))
+        if signature is None:
+            raise ManifestError(f"{item.path} is malformed", hint=_FIX)
+        signatures.append(signature)
+    return tuple(signatures)

@@ -11,119 +11,21 @@ run. It is pure, so everything is checked before the first byte is written or se
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cached_property
 
-from acpublish.errors import ConflictError, ImageError
-from acpublish.image.gzip import compress
-from acpublish.image.model import Image, Kind
-from acpublish.image.reader import read
-from acpublish.image.stamper import stamp
+from acpublish.errors import ConflictError
+from acpublish.image.model import Image
 from acpublish.keys import PublicKey
+from acpublish.release.candidate import Candidate
 from acpublish.release.checks.facts import Result
 from acpublish.release.checks.registry import examine, findings_of, not_run, raise_errors
-from acpublish.release.coordinates import Coordinates
 from acpublish.release.decision import choose
 from acpublish.release.manifest import PROVENANCE_CORE, Compressed, Release, ReleaseImage
-from acpublish.release.names import update_paths_in
-from acpublish.release.secret_search import SecretFound, find_secrets
 from acpublish.release.signatures import merged, statement
 from acpublish.release.submission import Outcome, Receipt, Submission
 from acpublish.release.version import Version
-
-#: More than the images of a release times their channels; each has one number in the order of
-#: publishing.
-_LARGEST_RELEASE = 10_000
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Candidate:
-    """An image that could be published, with everything that is computed from its bytes.
-
-    Each computation costs time in proportion to the image, so it is done once and carried along.
-
-    Attributes:
-        data: The bytes of the image.
-        image: What :func:`acpublish.image.reader.read` says about them.
-        secrets: The secrets found in them.
-    """
-
-    data: bytes = field(repr=False)
-    image: Image
-    secrets: tuple[SecretFound, ...]
-
-    @classmethod
-    def of(
-        cls,
-        data: bytes,
-        accepted: Collection[str] = (),
-        secret_values: Mapping[str, str] | None = None,
-    ) -> Candidate:
-        """Reads an image and searches it for secrets.
-
-        Args:
-            data: The bytes of the image.
-            accepted: Digests of secrets that are meant to be there.
-            secret_values: What else is known to be secret, by the names to show.
-        """
-        secrets = find_secrets(data, secret_values, accepted)
-        return cls(data=data, image=read(data), secrets=secrets)
-
-    @cached_property
-    def gzip(self) -> bytes:
-        """The gzip of the image.
-
-        Raises:
-            WrongKindError: No device could inflate it.
-        """
-        return compress(self.data, self.image)
-
-    @cached_property
-    def update_paths(self) -> frozenset[str]:
-        """The paths of updates that the image contains as literals."""
-        return update_paths_in(self.data)
-
-    @property
-    def gzip_bytes(self) -> int | None:
-        """The size of the gzip; None if there is none that is smaller than the image."""
-        try:
-            size = len(self.gzip)
-        except ImageError:
-            return None
-        return size if size < len(self.data) else None
-
-    def stamped(self, coordinates: Coordinates) -> Candidate:
-        """Returns the candidate with product and version stamped in, if it has a place for them.
-
-        Stamping moves nothing, so the secrets stay where they were found.
-
-        Raises:
-            ImageError: The image is damaged.
-        """
-        data = stamped(self.data, self.image, coordinates)
-        return self if data == self.data else replace(self, data=data, image=read(data))
-
-
-def stamped(data: bytes, image: Image, coordinates: Coordinates) -> bytes:
-    """Returns the exact bytes to publish: stamped, if the image has a place for a stamp.
-
-    They are unchanged if the product or the version is not known.
-
-    Args:
-        data: The bytes of the image.
-        image: What :func:`acpublish.image.reader.read` says about them.
-        coordinates: What it is published as.
-
-    Raises:
-        ImageError: The image is damaged.
-    """
-    firmware = coordinates.kind == "firmware" and image.kind is Kind.APPLICATION
-    product, version = coordinates.product, coordinates.version
-    if not firmware or not image.stampable or product is None or version is None:
-        return data
-    return stamp(data, product, str(version))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,12 +37,14 @@ class Placement:
         image: Its image.
         outcome: What is new.
         points_at: The version that the channel will point at for the board.
+        moves: Whether the channel is to point at it.
     """
 
     release: Release
     image: ReleaseImage
     outcome: Outcome
     points_at: Version | None
+    moves: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,8 +95,6 @@ def prepare(
     releases: Sequence[Release],
     trusted_keys: Iterable[PublicKey],
     now: datetime,
-    *,
-    unreadable: int = 0,
 ) -> Prepared:
     """Checks an image, compresses it if asked to, and places it among a product's releases.
 
@@ -202,7 +104,6 @@ def prepare(
         releases: The product's releases so far.
         trusted_keys: The keys that the product trusts.
         now: The time of publishing, in UTC.
-        unreadable: How many manifests of the product cannot be read.
 
     Raises:
         CheckError: A check found an error.
@@ -230,7 +131,6 @@ def prepare(
         now,
         compressed,
         trusted_keys=keys,
-        unreadable=unreadable,
     )
     return Prepared(
         placement=placement,
@@ -268,7 +168,6 @@ def place(
     compressed: Compressed | None = None,
     *,
     trusted_keys: Iterable[PublicKey] = (),
-    unreadable: int = 0,
 ) -> Placement:
     """Places an image among a product's releases.
 
@@ -279,7 +178,6 @@ def place(
         now: The time of publishing, in UTC.
         compressed: The image's gzip, if there is to be one; an existing one is kept.
         trusted_keys: The keys that the product trusts.
-        unreadable: How many manifests of the product cannot be read.
 
     Raises:
         ConflictError: The version already has different bytes; the message has both digests.
@@ -289,13 +187,8 @@ def place(
         Release(product=submission.product, version=submission.version, images=()),
     )
     published = release.image_for(submission.board, submission.kind)
-    if published is not None and published.sha256 != image.sha256:
-        raise ConflictError(
-            f"{submission.product} {submission.version} for {submission.board} is already "
-            f"published with different bytes: published sha256 {published.sha256}, this image "
-            f"{image.sha256}",
-            hint="A release never changes: raise the version and publish again.",
-        )
+    if published is not None:
+        _need_same(published, image, submission)
     fresh = _with_core(published, submission) if published else _new(image, submission, now)
     stated = statement(submission.product, submission.version, fresh)
     placed = replace(
@@ -305,10 +198,11 @@ def place(
         compressed=fresh.compressed or compressed,
         signatures=merged(fresh.signatures, submission.signatures, stated, trusted_keys),
     )
-    if submission.channel not in placed.channels:
+    moves = submission.channel not in (*placed.channels, *placed.left_channels)
+    if moves:
         placed = replace(
             placed,
-            channels={**placed.channels, submission.channel: _next_order(releases, unreadable)},
+            channels={**placed.channels, submission.channel: _next_order(releases)},
             # A reason may apply only to the channel, such as uncommitted changes on stable.
             skipped_checks={**placed.skipped_checks, **submission.skipped_checks},
         )
@@ -318,6 +212,7 @@ def place(
         image=placed,
         outcome=_outcome(published, placed),
         points_at=_pointed_at(releases, release, submission),
+        moves=moves,
     )
 
 
@@ -328,6 +223,20 @@ def _pointed_at(
     others = (release for release in releases if release.version != placed.version)
     target = choose((*others, placed), submission.board, submission.channel, submission.kind)
     return target.release.version if target else None
+
+
+def _need_same(published: ReleaseImage, image: Image, submission: Submission) -> None:
+    what = f"{submission.product} {submission.version} for {submission.board}"
+    hint = "A release never changes: raise the version and publish again."
+    if published.sha256 != image.sha256:
+        raise ConflictError(
+            f"{what} is already published with different bytes: published sha256 "
+            f"{published.sha256}, this image {image.sha256}",
+            hint=hint,
+        )
+    if published.withdrawn:
+        reason = f": {published.withdrawn_reason}" if published.withdrawn_reason else ""
+        raise ConflictError(f"{what} was {published.withdrawn}{reason}", hint=hint)
 
 
 def _with_core(published: ReleaseImage, submission: Submission) -> ReleaseImage:
@@ -382,18 +291,22 @@ def _new(image: Image, submission: Submission, now: datetime) -> ReleaseImage:
         running=image.running,
         provenance=dict(submission.provenance),
         declared=submission.declared,
+        secure_version=_secure_version(image),
+        no_downgrade_below=_text(submission.no_downgrade_below),
     )
+
+
+def _text(version: Version | None) -> str | None:
+    return None if version is None else str(version)
+
+
+def _secure_version(image: Image) -> int | None:
+    return image.descriptor.secure_version if image.descriptor else None
 
 
 def _flash_size(image: Image, submission: Submission) -> str | None:
     return image.flash_size if submission.kind == "firmware" else None
 
 
-def _next_order(releases: Iterable[Release], unreadable: int) -> int:
-    """Returns a number that is higher than every other of the product.
-
-    The numbers in an unreadable manifest are not known. If it is restored, its channels must not
-    move back to it.
-    """
-    highest = max((image.order for release in releases for image in release.images), default=0)
-    return highest + 1 + unreadable * _LARGEST_RELEASE
+def _next_order(releases: Iterable[Release]) -> int:
+    return max((image.order for release in releases for image in release.images), default=0) + 1

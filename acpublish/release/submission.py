@@ -53,6 +53,8 @@ class Submission(CompleteCoordinates):
         skipped_checks: The checks that are switched off, each with the reason; public.
         signatures: Who signed the release that it becomes.
         secrets: How to treat secrets in the image; not kept.
+        no_downgrade_below: Devices that run it never go back to a lower release.
+        by: Who publishes it, as shown to everyone: the id of a token, or a name.
 
     Raises:
         SettingsError: A value that the manifest needs as a string is not one, is too long, or
@@ -66,6 +68,8 @@ class Submission(CompleteCoordinates):
     skipped_checks: Mapping[str, str] = field(default_factory=dict)
     signatures: tuple[ReleaseSignature, ...] = ()
     secrets: SecretRules = field(default_factory=SecretRules)
+    no_downgrade_below: Version | None = None
+    by: str = ""
 
     def __post_init__(self) -> None:
         """Refuses what could be written into a manifest, but never be read out of it again."""

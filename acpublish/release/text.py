@@ -9,6 +9,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping
 
+from acpublish.errors import SettingsError
+
 MAX_NAME_CHARACTERS = 64
 #: The hook shortens lists of libraries and flags to a quarter of this.
 MAX_VALUE_CHARACTERS = 4096
@@ -32,6 +34,18 @@ def text_fault(text: str, limit: int = MAX_VALUE_CHARACTERS) -> str:
             what = "is not valid Unicode" if category == "Cs" else "contains a control character"
             return f"{what} ({ascii(character)[1:-1]})"
     return ""
+
+
+def name_of_person(text: str) -> str:
+    """Returns what somebody calls themselves, as it is shown to everyone.
+
+    Raises:
+        SettingsError: It is too long, or contains what no response could contain.
+    """
+    fault = text_fault(text, MAX_NAME_CHARACTERS)
+    if fault:
+        raise SettingsError(f"the name {fault}", hint="Use a short name on one line.")
+    return text
 
 
 def mapping_fault(mapping: Mapping[str, str]) -> str:

@@ -21,6 +21,7 @@ from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import AcpublishError, reason_of
 from acpublish.server import hosts, http
 from acpublish.server.accesslog import AccessLog
+from acpublish.server.api.authority import NOTE
 from acpublish.server.api.routes import create_api, status_of
 from acpublish.server.cache import AnswerCache, LocationCache
 from acpublish.server.checkins import CheckIns, DeviceCounts, Listener
@@ -97,6 +98,7 @@ class Application:
             foreign = self._guard.foreign_host(request)
             if foreign is None:
                 status = await self._call_api(scope, receive, send)
+                request.note = scope.get(NOTE, request.note)
             else:
                 request.note = f"{foreign} is not a name of this server; see --host"
                 status = await hosts.refuse(send, foreign)

@@ -76,7 +76,7 @@ class DecisionCache:
         key = (id(target), device)
         decision = snapshot.decisions.get(key) if target is not None else None
         if decision is None or _depends_on_space(decision, report):
-            relevant = snapshot.relevant(report)
+            relevant = snapshot.relevant(report, board, channel)
             decision = decide_update(report, relevant, target, board=board, channel=channel)
             if target is not None and not _depends_on_space(decision, report):
                 snapshot.decisions[key] = decision
@@ -124,18 +124,25 @@ class _Snapshot:
             for image in release.images:
                 for digest in (*image.running.md5s, *image.running.sha256s):
                     self._by_digest.setdefault(digest, []).append(position)
+        self._positions = {id(release): at for at, release in enumerate(releases)}
         positions = range(len(releases))
         highest = max(positions, key=lambda at: releases[at].version.precedence, default=None)
         self._highest = () if highest is None else (highest,)
 
-    def relevant(self, report: Report) -> tuple[Release, ...]:
+    def relevant(self, report: Report, board: str, channel: str) -> tuple[Release, ...]:
         """Returns the releases that count for a device: those that it may run, and the highest.
 
-        Searching thousands of releases for each device would let forged ones stop the server.
+        For a filesystem the firmware that the channel points at counts as well. Searching
+        thousands of releases for each device would let forged ones stop the server.
         """
         digests = (report.sketch_md5 or "", report.sketch_sha256 or "")
         positions = {at for digest in digests for at in self._by_digest.get(digest, ())}
-        return tuple(self.releases[at] for at in sorted(positions.union(self._highest)))
+        positions.update(self._highest)
+        if report.mode is Mode.FILESYSTEM:
+            firmware = self._target((board, channel, "firmware"))
+            if firmware is not None:
+                positions.add(self._positions[id(firmware.release)])
+        return tuple(self.releases[at] for at in sorted(positions))
 
     def running(self, report: Report) -> Version | None:
         """Returns the version of a release that has a digest which the device reports."""
@@ -147,7 +154,9 @@ class _Snapshot:
 
     def target(self, report: Report, board: str, channel: str) -> Target | None:
         """Returns what a device is to run: for every device, what its channel points at."""
-        key = (board, channel, kind_wanted(report))
+        return self._target((board, channel, kind_wanted(report)))
+
+    def _target(self, key: tuple[str, str, ImageKind]) -> Target | None:
         if key not in self._targets:
             return None
         target = self._targets[key]

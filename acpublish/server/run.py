@@ -13,6 +13,7 @@ import contextlib
 import gc
 import logging
 import os
+import shlex
 import signal
 import socket
 import sys
@@ -44,6 +45,7 @@ try:
     from acpublish.server.app import create_app
     from acpublish.server.checkins import Listener
     from acpublish.server.protocol import DeviceProtocol
+    from acpublish.server.tokens import Scope as TokenScope
     from acpublish.server.tokens import Tokens
 except ImportError as error:
     raise MissingExtraError(
@@ -97,7 +99,7 @@ def _serve(options: ServerOptions, listeners: Sequence[Listener], writer: LogWri
     _repair(catalog)
     _warn_of_project(catalog)
     tokens = Tokens(state)
-    _check_tokens(tokens)
+    _look_at_tokens(tokens)
     listener = listen(options.bind or own_address(), options.port)
     raise_open_files()
     access = AccessLog(writer if _log.isEnabledFor(logging.INFO) else None)
@@ -121,6 +123,7 @@ def _serve(options: ServerOptions, listeners: Sequence[Listener], writer: LogWri
         _run(server.serve(sockets=[listener]))
     finally:
         access.flush()
+        tokens.write_uses()
     return 0
 
 
@@ -151,12 +154,20 @@ def _warn_of_project(catalog: DirectoryCatalog) -> None:
         )
 
 
-def _check_tokens(tokens: Tokens) -> None:
+def _look_at_tokens(tokens: Tokens) -> None:
+    """Says once what an operator should know of the tokens."""
     try:
-        tokens.find("")
+        lacks_manager = tokens.has(TokenScope.PUBLISH) and not tokens.has(TokenScope.MANAGE)
     except AcpublishError as error:
         # Devices are served all the same.
         _log.error("nobody can publish: %s", error)
+        return
+    if lacks_manager:
+        _log.info(
+            "no token has the scope manage, so releases are withdrawn and tokens handled only on "
+            "this machine; to create one: acpublish token create --manage --state %s",
+            shlex.quote(str(tokens.state)),
+        )
 
 
 def _run(main: Coroutine[Any, Any, None]) -> None:

@@ -1,124 +1,92 @@
-"""Tokens: who may publish which product.
+"""Tokens: who may do what over HTTP. What they allow is in :mod:`acpublish.server.token_file`.
 
-The file ``tokens.json`` in the state folder contains the SHA-256 of each token, never a token. A
-token has 256 random bits, so a fast digest is enough: it cannot be guessed.
+What a token allows is decided anew for each request, so one that was revoked or has expired allows
+nothing from then on.
 """
 
 from __future__ import annotations
 
-import errno
-import hashlib
+import asyncio
+import contextlib
 import hmac
-import json
+import math
 import os
-import secrets
-import time
-from dataclasses import dataclass
+from dataclasses import replace
+from datetime import datetime, timezone
 from enum import Enum
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
-from acpublish import atomic, ownership
-from acpublish.catalog.state import ensure_private
-from acpublish.errors import SettingsError, reason_of
 from acpublish.release import names
+from acpublish.release.grants import EVERY_PRODUCT, TokenInfo
+from acpublish.server.token_file import (
+    FILE,
+    Token,
+    TokensError,
+    TokenStore,
+    digest_of,
+    note_uses,
+    read_tokens,
+    unreadable,
+)
 
-FILE = "tokens.json"
-PREFIX = "acp_"
-EVERY_PRODUCT = "*"
-_RANDOM_BYTES = 32
+#: The file of last uses is not written more often.
+_NOTE_EVERY_S = 60.0
 
 
-class TokensError(SettingsError):
-    """The tokens file cannot be read or written."""
+class Scope(Enum):
+    """What a request needs."""
+
+    PUBLISH = "publish"
+    READ = "read"
+    MANAGE = "manage"
 
 
 class Refusal(Enum):
-    """Why nothing may be published with a token."""
+    """Why a request is refused."""
 
     NO_TOKENS = "no tokens"
     MISSING = "missing"
     WRONG = "wrong"
+    EXPIRED = "expired"
     OTHER_PRODUCT = "other product"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
-    """What is stored of a token.
-
-    Attributes:
-        id: A short name for it.
-        sha256: The SHA-256 of the token, in lower-case hex.
-        publish: The product that it may publish, or ``*`` for every product.
-        created: UTC, ISO 8601 with a final ``Z``.
-    """
-
-    id: str
-    sha256: str
-    publish: str
-    created: str
-
-    def to_dict(self) -> dict[str, str]:
-        """Returns the token as JSON types."""
-        return {
-            "id": self.id,
-            "sha256": self.sha256,
-            "publish": self.publish,
-            "created": self.created,
-        }
-
-
-def create_token(state: Path, publish: str) -> str:
-    """Creates a token.
-
-    Args:
-        state: The state folder; created if it is missing.
-        publish: The product that it may publish, or ``*`` for every product.
-
-    Returns:
-        The token. It is not stored anywhere.
-
-    Raises:
-        BadNameError: ``publish`` is not a valid product name.
-        SettingsError: The state folder cannot be created.
-        TokensError: The tokens file cannot be read or written.
-    """
-    if publish != EVERY_PRODUCT:
-        names.product(publish)
-    ensure_private(state)
-    text = PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
-    token = Token(
-        id=secrets.token_hex(4),
-        sha256=_digest(text),
-        publish=publish,
-        created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    )
-    try:
-        # Two commands at the same time must not lose each other's token.
-        with atomic.exclusive(state):
-            _write(state / FILE, [*_read(state / FILE), token])
-    except OSError as error:
-        raise TokensError(
-            f"the tokens in {state} cannot be written: {reason_of(error)}",
-            hint=_hint(error, state / FILE),
-        ) from error
-    return text
+    OTHER_CHANNEL = "other channel"
+    OTHER_SCOPE = "other scope"
 
 
 class Tokens:
     """The tokens of a state folder, read again whenever their file has changed."""
 
     def __init__(self, state: Path) -> None:
-        self._path = state / FILE
-        self._seen: tuple[int, int, int] | None = None
-        self._tokens: tuple[Token, ...] = ()
+        """Prepares to read the tokens.
 
-    def allowed(self, text: str | None, product: str) -> Token | Refusal:
-        """Returns the token that a text is, if it may publish a product; otherwise why not.
+        Args:
+            state: The state folder.
+        """
+        self.state = state
+        self.store = TokenStore(state)
+        self._path = state / FILE
+        # One attribute, because several threads read it.
+        self._read: tuple[tuple[int, int, int] | None, tuple[Token, ...]] = (None, ())
+        self._uses: dict[str, str] = {}
+        self._written_at = -math.inf
+        self._next_write: asyncio.TimerHandle | None = None
+
+    def allowed(
+        self,
+        text: str | None,
+        product: str = "",
+        *,
+        scope: Scope = Scope.PUBLISH,
+        channel: str | None = None,
+    ) -> Token | Refusal:
+        """Returns the token if it allows a request, or why it does not.
 
         Args:
             text: The token, None if none was sent.
-            product: The product's name.
+            product: The product that the request is about, for ``PUBLISH``.
+            scope: What the request needs.
+            channel: The channel that the request is about, for ``PUBLISH``; None for any.
 
         Raises:
             TokensError: The tokens file cannot be read.
@@ -131,16 +99,76 @@ class Tokens:
         matches = _matches(text, tokens)
         if not matches:
             return Refusal.WRONG
-        allowed = (token for token in matches if token.publish in (EVERY_PRODUCT, product))
-        return next(allowed, Refusal.OTHER_PRODUCT)
+        refusal = Refusal.EXPIRED
+        for token in matches:
+            if token.has_expired(datetime.now(timezone.utc)):
+                continue
+            answer = _judged(token, scope, product, channel)
+            if isinstance(answer, Token):
+                return answer
+            refusal = answer
+        return refusal
 
     def find(self, text: str | None) -> Token | None:
-        """Returns the token that a text is, whichever product it is for; None if it is none.
+        """Returns the token that a text is, whatever it allows; None if it is none, or has expired.
 
         Raises:
             TokensError: The tokens file cannot be read.
         """
-        return next(iter(_matches(text, self._current())), None) if text is not None else None
+        if text is None:
+            return None
+        now = datetime.now(timezone.utc)
+        matches = _matches(text, self._current())
+        return next((token for token in matches if not token.has_expired(now)), None)
+
+    def has(self, *scopes: Scope) -> bool:
+        """Returns whether any token has one of some scopes, even if it has expired.
+
+        That a token ends opens nothing.
+
+        Raises:
+            TokensError: The tokens file cannot be read.
+        """
+        return any(
+            (token.grant.manage and Scope.MANAGE in scopes)
+            or (token.grant.read and Scope.READ in scopes)
+            or (token.grant.publish and Scope.PUBLISH in scopes)
+            for token in self._current()
+        )
+
+    def all(self) -> tuple[TokenInfo, ...]:
+        """Returns every token, with uses that are not written down yet.
+
+        Raises:
+            TokensError: The tokens file cannot be read.
+        """
+        return tuple(
+            replace(info, last_used=self._uses.get(info.id, info.last_used))
+            for info in self.store.all()
+        )
+
+    def note_use(self, token: Token) -> None:
+        """Remembers that a token is used now. It is written down at most once a minute.
+
+        Called in the event loop.
+        """
+        self._uses[token.id] = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        if self._next_write is None:
+            loop = asyncio.get_running_loop()
+            wait_s = max(0.0, self._written_at + _NOTE_EVERY_S - loop.time())
+            self._next_write = loop.call_later(wait_s, self._begin_write, loop)
+
+    def _begin_write(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._next_write, self._written_at = None, loop.time()
+        # A slow disk must not stop the event loop.
+        loop.run_in_executor(None, self.write_uses)
+
+    def write_uses(self) -> None:
+        """Writes down when tokens were last used; that it fails is no concern of a request."""
+        uses = dict(self._uses)
+        if uses:
+            with contextlib.suppress(OSError, TokensError):
+                note_uses(self.state, uses, {token.id for token in self._current()})
 
     def _current(self) -> tuple[Token, ...]:
         try:
@@ -148,12 +176,11 @@ class Tokens:
         except FileNotFoundError:
             return ()
         except OSError as error:
-            raise _unreadable(self._path, error) from error
+            raise unreadable(self._path, error) from error
         seen = (status.st_ino, status.st_size, status.st_mtime_ns)
-        if seen != self._seen:
-            self._tokens = tuple(_read(self._path))
-            self._seen = seen
-        return self._tokens
+        if seen != self._read[0]:
+            self._read = (seen, tuple(read_tokens(self._path)))
+        return self._read[1]
 
 
 def bearer(authorization: str) -> str | None:
@@ -162,55 +189,25 @@ def bearer(authorization: str) -> str | None:
     return (credentials.strip() or None) if scheme.lower() == "bearer" else None
 
 
+def _judged(token: Token, scope: Scope, product: str, channel: str | None) -> Token | Refusal:
+    grant = token.grant
+    if scope is Scope.MANAGE:
+        return token if grant.manage else Refusal.OTHER_SCOPE
+    if scope is Scope.READ:
+        return token if grant.read or grant.manage else Refusal.OTHER_SCOPE
+    if not grant.publish:
+        return Refusal.OTHER_SCOPE
+    # A pattern takes time for each character, and a stranger's address may be long.
+    matches = names.is_name(product) and fnmatchcase(product, grant.publish)
+    # Whoever may publish every product hears what is wrong with a name.
+    if not matches and grant.publish != EVERY_PRODUCT:
+        return Refusal.OTHER_PRODUCT
+    if channel is not None and grant.channels and channel not in grant.channels:
+        return Refusal.OTHER_CHANNEL
+    return token
+
+
 def _matches(text: str, tokens: tuple[Token, ...]) -> list[Token]:
-    digest = _digest(text)
+    digest = digest_of(text)
     # Every token is compared, so that the time does not show which one came close.
     return [token for token in tokens if hmac.compare_digest(token.sha256, digest)]
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def _read(path: Path) -> list[Token]:
-    try:
-        document: Any = json.loads(path.read_bytes())
-        return [
-            Token(
-                id=str(entry["id"]),
-                sha256=str(entry["sha256"]),
-                publish=str(entry["publish"]),
-                created=str(entry["created"]),
-            )
-            for entry in document["tokens"]
-        ]
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        # The file may hold the only record of valid tokens, so nobody is told to remove it.
-        raise TokensError(
-            f"the tokens in {path} cannot be read: the file is damaged",
-            hint="Restore it from a backup. If there is none, rename it and create new tokens "
-            "(acpublish token create); the old ones are no longer valid then.",
-        ) from error
-
-
-def _write(path: Path, tokens: list[Token]) -> None:
-    text = json.dumps({"format": 1, "tokens": [token.to_dict() for token in tokens]}, indent=1)
-    atomic.write(path, f"{text}\n".encode(), mode=0o600)
-
-
-def _unreadable(path: Path, error: OSError) -> TokensError:
-    return TokensError(
-        f"the tokens in {path} cannot be read: {reason_of(error)}", hint=_hint(error, path)
-    )
-
-
-def _hint(error: OSError, path: Path) -> str:
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return ownership.permission_hint(path, path.parent)
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "Free some space on its file system."
-    return "Check the file system it is on, or use another state folder with --state."

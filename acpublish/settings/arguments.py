@@ -18,6 +18,8 @@ from acpublish.release import names
 from acpublish.release.checks.registry import allowed_skips, find_check
 from acpublish.release.gzip_choice import core as core_version
 from acpublish.release.secrets import SecretRules, parse_accepted
+from acpublish.release.text import name_of_person
+from acpublish.release.version import Version
 from acpublish.settings import validators
 from acpublish.settings.setting_names import EXAMPLES, SPELLED
 
@@ -35,6 +37,8 @@ def publish_options(
     chip: str | None,
     core: str | None,
     compress: bool,
+    no_downgrade_below: str | None,
+    by: str,
     token: str | None,
     insecure_http: bool,
     ca: str | Path | None,
@@ -53,7 +57,7 @@ def publish_options(
     scan = _checked("secret_scan", secret_scan, validators.secret_scan) or "warning"
     built_with = _checked("core", core, core_version)
     return PublishOptions(
-        destination=_destination(to, token, ca, insecure_http=insecure_http),
+        destination=destination(to, token, ca, insecure_http=insecure_http),
         product=_required("product", product, names.product),
         version_source=_required("version", version, validators.version_source),
         board=_required("board", board, names.board),
@@ -63,6 +67,8 @@ def publish_options(
         signing_key=_signing_key(signing_key),
         provenance={**provenance, **({"core": built_with} if built_with else {})},
         compress=compress,
+        no_downgrade_below=_checked("no_downgrade_below", no_downgrade_below, Version.parse),
+        by=_checked("by", by, name_of_person) or "",
         partitions=_checked("partitions", partitions, expanded),
         skipped_checks=_skipped_checks(skip_checks, scan),
         secrets=SecretRules(
@@ -72,17 +78,22 @@ def publish_options(
     )
 
 
-def _destination(
+def destination(
     to: str | Path, token: str | None, ca: str | Path | None, *, insecure_http: bool
 ) -> Destination:
+    """Returns where to publish, or what to look at; the arguments are those of `acpublish.publish`.
+
+    Raises:
+        SettingsError: One of them is missing or invalid; the message names it.
+    """
     address = _required("to", to, validators.address)
-    destination = Destination(
+    given = Destination(
         to=address,
         token=_checked("token", token, str),
         insecure_http=insecure_http,
         ca=_checked("ca", ca, lambda text: ca_file(expanded(text))),
     )
-    return destination if destination.is_server else Destination(to=str(expanded(address)))
+    return given if given.is_server else Destination(to=str(expanded(address)))
 
 
 def _signing_key(source: KeySource | None) -> Path | PrivateKey | None:

@@ -13,6 +13,8 @@ NAMES = (
     "chip",
     "core",
     "compress",
+    "no_downgrade_below",
+    "by",
     "skip_checks",
     "partitions",
     "signing_key",

@@ -23,6 +23,8 @@ from acpublish.release.declared import Declared
 from acpublish.release.gzip_choice import core
 from acpublish.release.names import ImageKind
 from acpublish.release.secrets import SecretRules, parse_accepted
+from acpublish.release.text import name_of_person
+from acpublish.release.version import Version
 from acpublish.settings import validators
 from acpublish.settings.config_files import file_layers
 from acpublish.settings.layers import IgnoredValue, Layer, arguments, environment
@@ -168,6 +170,8 @@ class Settings:
             provenance={**(provenance or {}), **built_with},
             private=private or {},
             compress=self.flag("compress"),
+            no_downgrade_below=self._given("no_downgrade_below", Version.parse),
+            by=self._given("by", name_of_person) or "",
             declared=declared or Declared(),
             partitions=self._path("partitions") or partitions,
         )

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from acpublish.catalog.directory import DirectoryCatalog
-from acpublish.server.tokens import create_token
 from tests.ci import runner
 from tests.docs.documents import ROOT
 from tests.support import images
 from tests.support.server import RunningServer
+from tests.support.tokens import create_token
 
 if not shutil.which("bash") or not shutil.which("git"):
     pytest.skip("bash or git is not installed", allow_module_level=True)

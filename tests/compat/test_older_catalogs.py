@@ -17,8 +17,12 @@ from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.client.remote import RemoteCatalog
 from acpublish.emulator.profile import DeviceOptions, UpdateResult
 from acpublish.emulator.updater import run
-from acpublish.errors import CheckError, ConflictError
+from acpublish.errors import CheckError, ConflictError, ManifestError
+from acpublish.release.change_request import ChangeRequest
+from acpublish.release.manifest import Release
+from acpublish.release.names import channel
 from acpublish.release.submission import Outcome
+from acpublish.release.version import Version
 from tests.support import images
 from tests.support.server import running_server
 
@@ -122,3 +126,66 @@ def test_its_trusted_key_holds(old: Old, tmp_path: Path) -> None:
     done = acpublish.publish(new, to=old.catalog, **names, signing_key=key)
     assert done.receipt.outcome is Outcome.PUBLISHED
     assert len(DirectoryCatalog(old.catalog).releases("signed")) == 2
+
+
+def manifests(old: Old) -> dict[Path, bytes]:
+    found = (old.catalog / ".acpublish/releases").glob("*/[0-9]*.json")
+    return {path: path.read_bytes() for path in found}
+
+
+def test_the_first_change_upgrades_and_every_manifest_stays(
+    old: Old, caplog: pytest.LogCaptureFixture
+) -> None:
+    before, catalog = manifests(old), DirectoryCatalog(old.catalog)
+    offered = {product: catalog.releases(product) for product in catalog.products()}
+    request = ChangeRequest(
+        action="promote", version=Version.parse("1.0.0"), channel=channel("beta")
+    )
+    for _ in range(2):
+        catalog.changes.make("lamp", request)
+    assert manifests(old) == before
+    assert [line.action for line in catalog.changes.history("lamp")] == ["upgrade", "promote"]
+    (warning,) = (record.getMessage() for record in caplog.records)
+    assert "stop every server of an older acpublish" in warning
+    # Other products wait for their own first change.
+    documents = [path.parent.name for path in old.catalog.rglob("channels.json")]
+    assert documents == ["lamp"]
+    assert {product: catalog.releases(product) for product in ("plain", "signed")} == {
+        product: offered[product] for product in ("plain", "signed")
+    }
+    for release in catalog.releases("lamp"):
+        (earlier,) = (one for one in offered["lamp"] if one.version == release.version)
+        for image, then in zip(release.images, earlier.images, strict=True):
+            assert {**image.channels, **then.channels} == image.channels
+
+
+def test_it_is_taken_back_like_any_other(old: Old) -> None:
+    catalog = DirectoryCatalog(old.catalog)
+    catalog.changes.make("lamp", ChangeRequest(action="rollback", channel=channel("stable")))
+    catalog.changes.make(
+        "plain", ChangeRequest(action="withdraw", version=Version.parse("1.0.0"), why="bad")
+    )
+    current = {
+        str(place): str(pointer.version)
+        for place in catalog.changes.channels("lamp").places("stable")
+        if (pointer := catalog.changes.channels("lamp").current("stable", place))
+    }
+    assert current["d1_mini"] == "1.0.0"
+    assert not (old.catalog / "plain/plain-1.0.0_nodemcuv2.bin").exists()
+
+
+def test_what_it_reads_of_a_catalog_of_today_is_a_newer_format(old: Old) -> None:
+    """It takes each ``*.json`` beside the manifests for one, and refuses what is not format 1.
+
+    So did 0.1.0 (``acpublish/catalog/snapshot.py``: ``_all_of``, ``acpublish/release/manifest.py``:
+    ``from_dict``), and its publish ended with this line before anything was written.
+    """
+    DirectoryCatalog(old.catalog).changes.make(
+        "lamp",
+        ChangeRequest(action="promote", version=Version.parse("1.0.0"), channel=channel("beta")),
+    )
+    path = old.catalog / ".acpublish/releases/lamp/channels.json"
+    document = json.loads(path.read_text())
+    assert document["format"] > min(json.loads(text)["format"] for text in manifests(old).values())
+    with pytest.raises(ManifestError, match="format is newer than 1"):
+        Release.from_json(path.read_bytes(), path.name)

@@ -24,8 +24,10 @@ from acpublish.image.gzip import compress
 from acpublish.image.reader import read
 from acpublish.image.stamper import stamp
 from acpublish.keys import PrivateKey, read_private_key
-from acpublish.release import names
-from acpublish.release.placement import Candidate
+from acpublish.release import channel_document, names
+from acpublish.release.candidate import Candidate
+from acpublish.release.changes import publish
+from acpublish.release.channels import Author, Place
 from acpublish.release.signatures import sign, submitted_statement
 from acpublish.release.submission import Submission
 from acpublish.release.version import Version
@@ -209,10 +211,15 @@ def copy_in(catalog: Path, tmp_path: Path, version: str, key: PrivateKey) -> Non
     elsewhere = DirectoryCatalog(tmp_path / version)
     elsewhere.put(Candidate.of(image(version)), replace(wanted, signatures=(sign(stated, key),)))
     for path in (elsewhere.root / ".acpublish").rglob("*"):
-        if path.is_file():
+        if path.is_file() and path.name != layout.CHANNELS:
             target = catalog / path.relative_to(elsewhere.root)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(path.read_bytes())
+    document = layout.channels(catalog, "lamp")
+    channels = channel_document.from_json(document.read_bytes(), document.name, "lamp")
+    place, who = Place(wanted.board, wanted.kind), Author(at="2026-06-01T00:00:00Z")
+    planned = publish(channels, wanted.version, place, "stable", who, moves=True)
+    document.write_bytes(channel_document.to_json(planned.channels, "lamp"))
 
 
 def test_a_key_is_rotated_while_the_server_runs(
@@ -234,7 +241,7 @@ def test_a_key_is_rotated_while_the_server_runs(
     api.trust_keys(catalog, product="lamp", add=keys.public("old"))
     for version in ("1.0.0", "1.1.0"):
         assert upload(server, bearer, version, signature(version, old))[0] == 201
-    copy_in(catalog, tmp_path, "8.0.0", others)
+    copy_in(catalog, tmp_path, "0.8.0", others)
     refuses(new, others)
     assert valid() == ["1.0.0", "1.1.0"]
     with Watcher(server, image("1.1.0")) as watcher:

@@ -16,7 +16,7 @@ from tests.docs.documents import DOCUMENTS, ROOT, name_of
 
 MODULES = sorted((ROOT / "acpublish").rglob("*.py"))
 #: The words after "acpublish" in sentences about the program or its parts.
-PROSE = {"alongside", "can", "is", "publishes", "release", "server", "that", "version"}
+PROSE = {"alongside", "can", "is", "on", "publishes", "release", "server", "that", "version"}
 #: The name of a kind of secret, which is not a command.
 NOUN = "acpublish token"
 _COMMAND = re.compile(r"(?<![\w./-])acpublish (?=(?P<words>[a-z][^\n]*))")

@@ -12,7 +12,7 @@ import pytest
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import AcpublishError, CatalogError
 from acpublish.image.stamper import stamp
-from acpublish.release.placement import Candidate
+from acpublish.release.candidate import Candidate
 from acpublish.release.submission import Outcome
 from tests.support import images
 from tests.unit.catalog.holding import files_below, put, seen, submission

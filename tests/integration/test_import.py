@@ -14,9 +14,9 @@ import acpublish
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.emulator.profile import DeviceOptions, UpdateResult
 from acpublish.emulator.updater import run
-from acpublish.server.tokens import create_token
 from tests.support import images
 from tests.support.server import RunningServer, running_server
+from tests.support.tokens import create_token
 
 VERSIONS = ("1.9", "1.10", "1.11")
 

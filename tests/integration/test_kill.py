@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.release.manifest import Release
 from acpublish.release.submission import Outcome
 from tests.integration.killing import kill_before
 from tests.unit.catalog.holding import image, put, seen
@@ -17,7 +18,8 @@ from tests.unit.catalog.holding import image, put, seen
 # The children only make system calls before they end, so threads of the parent do no harm.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
-MOST_STEPS = 80
+MOST_STEPS = 100
+COMPAT = Path(__file__).parents[1] / "compat/0.1.0/catalog"
 
 
 def killed(root: Path, step: int, compress: bool) -> bool:
@@ -60,6 +62,10 @@ def older_compressed(root: Path) -> None:
     put(root, "0.9.0", compress=True)
 
 
+def format_1(root: Path) -> None:
+    shutil.copytree(COMPAT, root)
+
+
 def plain(root: Path) -> None:
     root.mkdir()
     put(root)
@@ -75,6 +81,8 @@ def plain(root: Path) -> None:
         (nothing, True),
         (older_compressed, True),
         (plain, True),
+        # With another board of a release that is there: its manifest is written again.
+        (format_1, False),
     ],
 )
 def test_each_step(tmp_path: Path, prepare: Callable[[Path], None], compress: bool) -> None:
@@ -100,8 +108,10 @@ def test_each_step(tmp_path: Path, prepare: Callable[[Path], None], compress: bo
         catalog.repair(older_than_s=0)
         assert seen(root) == (old if outcomes[-1] else new)
         assert list((root / ".acpublish/tmp").glob("*")) == []
-        held = [one for release in catalog.releases("lamp") for one in release.images]
-        named = {one.sha256 for image in held for one in (image, image.compressed) if one}
+        manifests = (root / ".acpublish/releases").glob("*/[0-9]*.json")
+        releases = [Release.from_json(path.read_bytes()) for path in manifests]
+        images = [one for release in releases for one in release.images]
+        named = {one.sha256 for image in images for one in (image, image.compressed) if one}
         assert {path.name for path in (root / ".acpublish/objects").glob("*")} == named
 
         receipt = put(root, compress=compress)

@@ -11,12 +11,12 @@ import pytest
 import acpublish
 from acpublish.cli import main
 from acpublish.errors import UnreachableError
-from acpublish.server.tokens import create_token
 from bench.peers import free_port, http, nginx_with, tool
 from bench.report import Unavailable
 from tests.support import images
 from tests.support.certificates import Certificates, certificates
 from tests.support.server import running_server
+from tests.support.tokens import create_token
 
 NAMES = ("--product", "lamp", "--version", "1.0.0", "--board", "d1_mini")
 FILE = "lamp/lamp-1.0.0_d1_mini.bin"

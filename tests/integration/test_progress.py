@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from acpublish.server.tokens import create_token
 from tests.support import images
 from tests.support.server import RunningServer, running_server
 from tests.support.terminal import shown_on_terminal
+from tests.support.tokens import create_token
 
 FILE = "lamp/lamp-1.0.0_d1_mini.bin"
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from acpublish.catalog.directory import DirectoryCatalog
-from acpublish.server.tokens import create_token
 from tests.support import images
 from tests.support.proxy import answering, between, changed, cut_after
 from tests.support.server import RunningServer, running_server
+from tests.support.tokens import create_token
 
 #: More than what sockets hold between client, proxy and server.
 IMAGE = images.esp8266_image(size=1 << 20)

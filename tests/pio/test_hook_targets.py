@@ -10,7 +10,18 @@ from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.emulator.profile import DeviceOptions
 from acpublish.emulator.updater import Device
 from tests.pio.conftest import MakeProject
-from tests.pio.hooked import BOTH, C3, D1, ON_BUILD, edit_sketch, errors, hooked, published, visible
+from tests.pio.hooked import (
+    BOTH,
+    C3,
+    D1,
+    ON_BUILD,
+    compiled,
+    edit_sketch,
+    errors,
+    hooked,
+    published,
+    visible,
+)
 from tests.support.server import running_server
 
 pytestmark = pytest.mark.pio
@@ -36,6 +47,7 @@ def test_all_are_listed_with_title_and_description(
         ("uploadfs_ota", "Upload Filesystem OTA", "Build and publish the filesystem"),
         ("ota_check", "Check OTA", "without publishing anything"),
         ("ota_status", "OTA Status", "what is published"),
+        ("ota_promote", "Promote OTA", "channel point at"),
     ):
         (line,) = [one for one in listed.splitlines() if f" {name} " in one]
         assert title in line
@@ -143,6 +155,25 @@ def test_the_status_of_a_server_tells_what_devices_run(
     (line,) = [one for one in told.stdout.splitlines() if one.startswith("devices that checked in")]
     assert "2 d1_mini with 1.0.0" in line
     assert "1 d1_mini with an image that is not published here" in line
+
+
+def test_a_promotion_builds_nothing_and_moves_the_channel(
+    make_project: MakeProject, catalog: Path
+) -> None:
+    project = hooked(make_project, catalog, D1, "custom_ota_channel = beta", ON_BUILD)
+    assert project.run("-t", "upload_ota").ok
+    edit_sketch(project, "second")
+    promoted = project.run("-t", "ota_promote", "-a", "--channel", "-a", "stable")
+    assert promoted.ok, promoted.stdout
+    assert compiled(promoted) == []
+    lines = promoted.stdout.splitlines()
+    assert "stable d1_mini: nothing -> 1.0.0" in lines
+    assert "lamp 1.0.0 for d1_mini: promoted to stable" in lines
+    assert channels(catalog) == {"1.0.0 d1_mini": {"beta", "stable"}}
+    unknown = project.run("-t", "ota_promote", "-a", "--version", "-a", "9.0.0")
+    assert not unknown.ok
+    (line,) = errors(unknown)
+    assert "there is no release 9.0.0. The newest are: 1.0.0." in line
 
 
 def test_trap_09_arguments_of_the_run_come_first(make_project: MakeProject, catalog: Path) -> None:

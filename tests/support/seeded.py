@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from acpublish.server.tokens import create_token
 from tests.support import images
 from tests.support.seeds import Seeds
 from tests.support.server import RunningServer, running_server
+from tests.support.tokens import create_token
 
 PATIENCE_S = 60
 PASSWORD = "p@ss word/5eed+of?the#address"

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from acpublish.server.tokens import create_token
 from tests.support.images import esp32_image, esp8266_image
 from tests.support.server import RunningServer
+from tests.support.tokens import create_token
 from tests.unit.catalog.holding import put
 
 PATIENCE_S = 30.0

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import acpublish
-from acpublish import AcpublishError, Image, Outcome, Publication, UpdateServer, Version
+from acpublish import (
+    AcpublishError,
+    Change,
+    Changed,
+    ChannelRow,
+    Image,
+    Outcome,
+    Publication,
+    Release,
+    UpdateServer,
+    Version,
+)
 
 
 def newest_build(path: Path, catalog: str) -> str:
@@ -46,6 +58,34 @@ def first_image(url: str, folder: Path) -> Path | None:
             server.download(entry, target, progress=lambda done, total: print(done, total))
             return target
     return None
+
+
+def take_back(catalog: Path, url: str, token: str) -> str:
+    old: Version = Version.parse("1.0.0")
+    for to, given in ((catalog, None), (url, token)):
+        acpublish.promote("lamp", "1.1.0", to=to, channel="beta", boards=["d1"], token=given)
+        acpublish.withdraw("lamp", "1.1.0", to=to, reason="it overheats", by="Ada", token=given)
+        changed: Changed = acpublish.rollback(
+            "lamp", old, to=to, channel="stable", reason="it overheats", token=given
+        )
+        for place, versions in changed.ordered_back.items():
+            print(place.board, place.kind, [str(version) for version in versions])
+        acpublish.delete("lamp", "1.1.0", to=to, reason="it has a password", token=given)
+        plan = acpublish.retain(
+            "lamp", to=to, keep=5, channel="dev", older_than=timedelta(days=30), token=given
+        )
+        print(sum(plan.freed.values()), plan.devices, *plan.notes)
+    rows: tuple[ChannelRow, ...] = acpublish.channels("lamp", to=url)
+    changes: tuple[Change, ...] = acpublish.history("lamp", to=catalog)
+    server = UpdateServer(url)
+    same: tuple[ChannelRow, ...] = server.channels("lamp")
+    releases: tuple[Release, ...] = server.releases("lamp")
+    withdrawn = [release.version for release in releases if release.images[0].withdrawn]
+    for version in withdrawn:
+        server.download_image("lamp", version, "d1", f"{version}.bin")
+    current = rows[0].current
+    at: str = changes[-1].author.at
+    return f"{current.version if current else None} {at} {rows == same} {withdrawn}"
 
 
 version: str = acpublish.__version__

@@ -97,7 +97,10 @@ def _keeps_channel(facts: Facts) -> bool:
     """
     return any(
         release.version == facts.version
-        and (image.sha256 != facts.image.sha256 or facts.channel in image.channels)
+        and (
+            image.sha256 != facts.image.sha256
+            or facts.channel in (*image.channels, *image.left_channels)
+        )
         for release, image in facts.earlier()
     )
 

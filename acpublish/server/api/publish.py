@@ -2,12 +2,13 @@
 
 The steps, in order; the first that fails ends the request:
 
-1. The token may publish the product.
+1. The token may publish the product, and to the channel.
 2. The address, the query and the headers are a valid submission.
 3. There is a place for it (:mod:`acpublish.server.api.uploads`).
 4. The body arrives in time and is not too large, and the upload keeps its place meanwhile.
 5. The catalog runs the same checks as for a publish to a directory, because the client's word is
    not enough. It also makes the gzip.
+6. The token is still valid.
 
 When step 1, 2 or 3 fails, the body is still read, but dropped: many clients read the response only
 once they have sent everything.
@@ -18,7 +19,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -28,22 +30,22 @@ from starlette.responses import JSONResponse, Response
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import (
     AcpublishError,
-    AuthenticationError,
     ManifestError,
     RequestError,
     SettingsError,
 )
 from acpublish.release import names
+from acpublish.release.candidate import Candidate
 from acpublish.release.checks.registry import allowed_skips
 from acpublish.release.declared import Declared
 from acpublish.release.names import IMAGE_KINDS, ImageKind
-from acpublish.release.placement import Candidate
 from acpublish.release.secrets import SecretRules
 from acpublish.release.signatures import from_header
 from acpublish.release.submission import Outcome, Receipt, Submission
 from acpublish.release.version import Version
+from acpublish.server.api.authority import Authority
 from acpublish.server.api.uploads import Upload, Uploads
-from acpublish.server.tokens import Refusal, Token, Tokens, bearer
+from acpublish.server.tokens import Scope
 from acpublish.wire import (
     DECLARED_HEADER,
     PRIVATE_HEADER,
@@ -62,49 +64,23 @@ PARALLEL_PUBLISHES = 2
 DRAIN_S = 10.0
 
 
-class ForbiddenError(RequestError):
-    """The token does not allow this, or there are no tokens and the server is read-only."""
-
-
 class TooLargeError(RequestError):
     """The body is larger than the largest image."""
-
-
-_CREATE_TOKEN = "Create one on the server, in its catalog's directory: {command}"  # noqa: S105
-_REFUSALS: Mapping[Refusal, tuple[type[AcpublishError], str, str]] = {
-    Refusal.NO_TOKENS: (
-        ForbiddenError,
-        "this server is read-only, because no token has been created",
-        _CREATE_TOKEN,
-    ),
-    Refusal.MISSING: (
-        AuthenticationError,
-        "publishing needs a token",
-        "Set it in the environment variable ACPUBLISH_TOKEN.",
-    ),
-    Refusal.WRONG: (AuthenticationError, "the server does not know this token", _CREATE_TOKEN),
-    Refusal.OTHER_PRODUCT: (ForbiddenError, "the token is for another product", _CREATE_TOKEN),
-}
-
-
-def _command(product: str) -> str:
-    """Returns the command that creates a token; the name of a product may be a stranger's."""
-    return f"acpublish token create --publish {product if names.is_name(product) else 'PRODUCT'}"
 
 
 class PublishRoute:
     """Publishes what clients send."""
 
-    def __init__(self, catalog: DirectoryCatalog, tokens: Tokens, upload_bytes: int) -> None:
+    def __init__(self, catalog: DirectoryCatalog, authority: Authority, upload_bytes: int) -> None:
         """Prepares the route.
 
         Args:
             catalog: Where releases go.
-            tokens: Who may publish.
+            authority: Who may publish.
             upload_bytes: The size of the largest accepted body.
         """
         self._catalog = catalog
-        self._tokens = tokens
+        self._authority = authority
         self._upload_bytes = upload_bytes
         self._publishes = asyncio.Semaphore(PARALLEL_PUBLISHES)
         self._uploads = Uploads()
@@ -117,28 +93,23 @@ class PublishRoute:
         """
         with contextlib.ExitStack() as places:
             try:
-                token = self._check_token(request)
-                submission = read_submission(request)
+                token = self._authority.need(request, Scope.PUBLISH)
+                submission = replace(read_submission(request), by=token.id)
+                self._authority.need(request, Scope.PUBLISH, submission.channel)
                 upload = places.enter_context(self._uploads.place(token.id))
             except AcpublishError:
                 await self._drop_body(request)
                 raise
             data = await upload.receive(self._body(request, upload))
             async with self._publishes:
-                receipt = await asyncio.to_thread(self._publish, data, submission)
+                receipt = await asyncio.to_thread(self._publish, request, data, submission)
         return _response(request, submission, receipt)
 
-    def _publish(self, data: bytes, submission: Submission) -> Receipt:
+    def _publish(self, request: Request, data: bytes, submission: Submission) -> Receipt:
         candidate = Candidate.of(data, submission.secrets.accepted)
-        return self._catalog.put(candidate, submission)
-
-    def _check_token(self, request: Request) -> Token:
-        text = bearer(request.headers.get("authorization", ""))
-        token = self._tokens.allowed(text, request.path_params["product"])
-        if isinstance(token, Refusal):
-            kind, problem, hint = _REFUSALS[token]
-            raise kind(problem, hint=hint.format(command=_command(request.path_params["product"])))
-        return token
+        # The token may have been revoked, or have expired, since the upload began.
+        check = partial(self._authority.check, request, Scope.PUBLISH, submission.channel)
+        return self._catalog.put(candidate, submission, before_commit=check)
 
     async def _body(self, request: Request, upload: Upload) -> bytes:
         length = request.headers.get("content-length", "0")
@@ -234,11 +205,16 @@ def _submission(request: Request, kind: ImageKind) -> Submission:
         provenance=_strings(request, PROVENANCE_HEADER, '{"commit": "abc1234"}'),
         private=_strings(request, PRIVATE_HEADER, '{"remote": "https://git.example/lamp"}'),
         compress=_yes_or_no(query.get("compress", "no")),
+        no_downgrade_below=_version(query.get("no_downgrade_below")),
         declared=_declared(request),
         skipped_checks=_skipped_checks(request),
         signatures=from_header(request.headers.get(SIGNATURE_HEADER, "")),
         secrets=SecretRules.from_dict(_json(request, SECRETS_HEADER)),
     )
+
+
+def _version(text: str | None) -> Version | None:
+    return None if text is None else Version.parse(text)
 
 
 def _yes_or_no(value: str) -> bool:

@@ -11,6 +11,7 @@ from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import NotFoundError
 from acpublish.release import names
 from acpublish.release.manifest import Release
+from acpublish.server.api.authority import Authority
 from acpublish.server.cache import AnswerCache
 from acpublish.server.checkins import MAX_ROWS, DeviceCounts, adoptions
 from acpublish.server.http import json_body
@@ -20,16 +21,22 @@ class ReadRoutes:
     """Responds with documents about products."""
 
     def __init__(
-        self, catalog: DirectoryCatalog, counts: DeviceCounts, answers: AnswerCache
+        self,
+        catalog: DirectoryCatalog,
+        authority: Authority,
+        counts: DeviceCounts,
+        answers: AnswerCache,
     ) -> None:
         """Prepares the routes.
 
         Args:
             catalog: Where releases are.
+            authority: Who may read what is not for everyone.
             counts: What devices run.
             answers: Keeps the documents.
         """
         self._catalog = catalog
+        self._authority = authority
         self._counts = counts
         self._answers = answers
 
@@ -59,8 +66,11 @@ class ReadRoutes:
         """Counts the devices of a product by board and version.
 
         Raises:
+            AuthenticationError: It is not for everyone, and there is no valid token.
+            ForbiddenError: The token does not allow it.
             BadNameError: The product's name is not valid.
         """
+        self._authority.need_reader(request)
         product = names.product(request.path_params["product"])
         releases = self._catalog.releases(product)
         since = self._counts.since.isoformat().replace("+00:00", "Z")

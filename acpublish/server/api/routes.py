@@ -19,14 +19,18 @@ from starlette.routing import Route
 from acpublish import errors
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import AcpublishError
-from acpublish.server.api.publish import ForbiddenError, PublishRoute, TooLargeError
+from acpublish.server.api.authority import Authority, ForbiddenError
+from acpublish.server.api.change_routes import ChangeRoutes
+from acpublish.server.api.publish import PublishRoute, TooLargeError
 from acpublish.server.api.read import ReadRoutes
+from acpublish.server.api.token_routes import TokenRoutes
 from acpublish.server.api.uploads import BusyError
 from acpublish.server.cache import AnswerCache
 from acpublish.server.checkins import DeviceCounts
 from acpublish.server.hosts import MISDIRECTED, PUBLISHING_METHOD
 from acpublish.server.http import App
-from acpublish.server.tokens import Tokens, TokensError
+from acpublish.server.token_file import TokensError
+from acpublish.server.tokens import Tokens
 from acpublish.wire import READ_ONLY_CODE, TOKENS_CODE
 
 _log = logging.getLogger(__name__)
@@ -71,6 +75,7 @@ CODES = frozenset(
 )
 
 _RETRY_AFTER_S = 5
+_RELEASE = "/api/v1/releases/{product}/{version}/{board}"
 #: Headers that go with a code.
 _HEADERS: Mapping[str, Mapping[str, str]] = {
     "unauthorised": {"www-authenticate": "Bearer"},
@@ -80,7 +85,7 @@ _HEADERS: Mapping[str, Mapping[str, str]] = {
 #: The client gets these words instead of the error's own, which may contain paths of the server.
 _INTERNAL: Mapping[str, str] = {
     READ_ONLY_CODE: "the server cannot write its catalog",
-    TOKENS_CODE: "the server cannot read its tokens",
+    TOKENS_CODE: "the server cannot read or change its tokens",
     "full": "the server's disk is full",
     "server": "internal error in the server",
 }
@@ -121,19 +126,27 @@ def create_api(
         upload_bytes: The size of the largest accepted body.
         answers: Keeps documents; by default a cache of its own.
     """
-    read = ReadRoutes(catalog, counts, answers or AnswerCache())
-    publish = PublishRoute(catalog, tokens, upload_bytes)
+    authority = Authority(tokens)
+    answers = answers or AnswerCache()
+    read = ReadRoutes(catalog, authority, counts, answers)
+    publish = PublishRoute(catalog, authority, upload_bytes)
+    changes = ChangeRoutes(catalog, authority, counts, answers)
+    token_routes = TokenRoutes(tokens, authority)
     app = Starlette(
         routes=[
             Route("/api/v1/products", read.products, methods=["GET"]),
             Route("/api/v1/products/{product}", read.releases, methods=["GET"]),
             Route("/api/v1/products/{product}/devices", read.devices, methods=["GET"]),
             Route("/api/v1/products/{product}/keys", read.keys, methods=["GET"]),
-            Route(
-                "/api/v1/releases/{product}/{version}/{board}",
-                publish.put,
-                methods=[PUBLISHING_METHOD],
-            ),
+            Route("/api/v1/products/{product}/channels", changes.channels, methods=["GET"]),
+            Route("/api/v1/products/{product}/history", changes.history, methods=["GET"]),
+            Route("/api/v1/products/{product}/changes", changes.change, methods=["POST"]),
+            Route(f"{_RELEASE}/image", changes.image, methods=["GET"]),
+            Route(_RELEASE, publish.put, methods=[PUBLISHING_METHOD]),
+            Route("/api/v1/tokens", token_routes.all, methods=["GET"]),
+            Route("/api/v1/tokens", token_routes.create, methods=["POST"]),
+            Route("/api/v1/tokens/{id}", token_routes.revoke, methods=["DELETE"]),
+            Route("/api/v1/tokens/{id}/rotate", token_routes.rotate, methods=["POST"]),
         ],
         exception_handlers={
             AcpublishError: _on_error,
@@ -164,7 +177,7 @@ async def _on_unknown_address(request: Request, error: Exception) -> Response:
 
 
 async def _on_wrong_method(request: Request, error: Exception) -> Response:
-    hint = "Send releases with PUT, and read everything else with GET."
+    hint = "See which methods it accepts in the reference of the HTTP API."
     return _problem(405, "this address does not accept this method", hint, "method")
 
 

@@ -7,12 +7,16 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from acpublish.catalog import layout
 from acpublish.catalog.contents import CatalogFiles, Directory, ReleaseFile
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.image.stamper import stamp
-from acpublish.release import names
+from acpublish.release import channel_document, names
+from acpublish.release.candidate import Candidate
+from acpublish.release.changes import publish
+from acpublish.release.channels import Author, Place
+from acpublish.release.manifest import Release
 from acpublish.release.names import ImageKind
-from acpublish.release.placement import Candidate
 from acpublish.release.submission import Receipt, Submission
 from acpublish.release.version import Version
 from tests.support import images
@@ -78,6 +82,20 @@ def put(
     )
 
 
+def copy_in(catalog: DirectoryCatalog, version: str, manifest: bytes) -> None:
+    """Writes a manifest by hand, and what the channels point at, as whoever can write may."""
+    path = layout.manifest(catalog.root, "lamp", Version.parse(version))
+    path.write_bytes(manifest)
+    document = layout.channels(catalog.root, "lamp")
+    channels = channel_document.from_json(document.read_bytes(), "channels.json", "lamp")
+    for image in Release.from_json(manifest).images:
+        place = Place(image.board, image.kind)
+        who = Author(at=image.published_at)
+        planned = publish(channels, Version.parse(version), place, "stable", who, moves=True)
+        channels = planned.channels
+    document.write_bytes(channel_document.to_json(channels, "lamp"))
+
+
 def files_below(root: Path) -> set[str]:
     """Every visible file."""
     return {
@@ -96,6 +114,10 @@ def seen(root: Path) -> dict[str, object]:
             for one in release.images:
                 address = f"{product}/{one.file}"
                 located = files.locate(address.encode())
+                if one.withdrawn:
+                    assert located is None
+                    found[address] = one.withdrawn
+                    continue
                 assert isinstance(located, ReleaseFile)
                 data = files.catalog.read_object(located.image.sha256)
                 gzip = one.compressed

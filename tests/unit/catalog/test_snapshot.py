@@ -55,7 +55,7 @@ def test_an_empty_catalog_has_no_products(tmp_path: Path) -> None:
     assert snapshots.products() == ()
     assert snapshots.product("lamp") == snapshot.ProductSnapshot()
     assert snapshots.fresh("lamp") == ()
-    assert snapshots.named_objects() == frozenset()
+    assert snapshots.named_objects() == {}
 
 
 @pytest.mark.parametrize("name", ["../lamp", "", ".", "LAMP", "lamp/../lamp"])
@@ -148,7 +148,7 @@ def test_the_objects_of_images_and_of_their_gzips_are_named(tmp_path: Path) -> N
     both = put(tmp_path, "2.0.0", compress=True, seed=1)
     assert both.compressed is not None
     expected = {plain.sha256, both.sha256, both.compressed.sha256}
-    assert ProductSnapshots(tmp_path).named_objects() == expected
+    assert set(ProductSnapshots(tmp_path).named_objects()) == expected
 
 
 def test_what_is_withheld_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

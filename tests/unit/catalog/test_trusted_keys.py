@@ -26,7 +26,7 @@ from acpublish.keys import PrivateKey, create_key
 from acpublish.release.signatures import sign, submitted_statement
 from acpublish.release.submission import Outcome, Receipt
 from acpublish.release.version import Version
-from tests.unit.catalog.holding import candidate, image, put, submission
+from tests.unit.catalog.holding import candidate, copy_in, image, put, submission
 
 OLD, NEW, OTHER = create_key(), create_key(), create_key()
 
@@ -103,8 +103,7 @@ def test_a_manifest_that_is_copied_in_or_changed_is_withheld(
     put_signed(elsewhere, "2.1.0", OTHER)
     for version in ("2.0.0", "2.1.0"):
         path = layout.manifest(elsewhere.root, "lamp", submission(version).version)
-        target = layout.manifest(catalog.root, "lamp", submission(version).version)
-        target.write_bytes(path.read_bytes())
+        copy_in(catalog, version, path.read_bytes())
     assert offered(catalog) == ["1.0.0"]
     assert "withheld: lamp/lamp-2.0.0_d1.bin: it is not signed" in caplog.text
     assert f"signed with key {OTHER.public.id}, which is not trusted" in caplog.text
@@ -155,9 +154,8 @@ def test_a_key_is_rotated_without_a_gap(catalog: DirectoryCatalog) -> None:
     catalog.trust.trust("lamp", OLD.public)
     for version in ("1.0.0", "1.1.0"):
         put_signed(catalog, version, OLD)
-    forged = layout.manifest(catalog.root, "lamp", submission("9.0.0").version)
     source = layout.manifest(catalog.root, "lamp", submission("1.0.0").version)
-    forged.write_bytes(source.read_bytes().replace(b"1.0.0", b"9.0.0"))
+    copy_in(catalog, "0.9.0", source.read_bytes().replace(b"1.0.0", b"0.9.0"))
 
     def holds() -> None:
         assert offered(catalog) == ["1.0.0", "1.1.0"]
@@ -173,7 +171,7 @@ def test_a_key_is_rotated_without_a_gap(catalog: DirectoryCatalog) -> None:
     holds()
     done = catalog.trust.resign("lamp", NEW)
     assert done.signed == ("lamp/lamp-1.0.0_d1.bin", "lamp/lamp-1.1.0_d1.bin")
-    assert [phrase.split(":")[0] for phrase in done.left_out] == ["lamp/lamp-9.0.0_d1.bin"]
+    assert [phrase.split(":")[0] for phrase in done.left_out] == ["lamp/lamp-0.9.0_d1.bin"]
     holds()
     again = catalog.trust.resign("lamp", NEW)
     assert (again.signed, again.already) == ((), 2)
@@ -244,7 +242,7 @@ def test_without_the_last_key_everything_is_offered(
     put_signed(elsewhere, "2.0.0", OTHER)
     version = submission("2.0.0").version
     copied = layout.manifest(elsewhere.root, "lamp", version).read_bytes()
-    layout.manifest(catalog.root, "lamp", version).write_bytes(copied)
+    copy_in(catalog, "2.0.0", copied)
     with pytest.raises(UnconfirmedError, match="all 2 are offered, 1 of which are withheld now"):
         catalog.trust.distrust("lamp", OLD.public.id)
     assert offered(catalog) == ["1.0.0"]

@@ -11,9 +11,9 @@ import pytest
 
 from acpublish.cli import acpublish as group
 from acpublish.cli.common_options import settings_for
-from acpublish.server.tokens import create_token
 from tests.support import images
 from tests.support.server import RunningServer, running_server
+from tests.support.tokens import create_token
 from tests.unit.cli.invoking import CommandLine
 
 NAMES = ("--product", "lamp", "--version", "1.2.3", "--board", "d1_mini")

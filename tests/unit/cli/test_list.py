@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ def test_list_of_a_directory(acpublish: CommandLine, firmware: Path, catalog: Pa
     assert entry["name"] == "lamp-1.2.3_d1_mini.bin"
     assert entry["type"] == "bin"
     assert entry["size"] == firmware.stat().st_size
-    more = {"version", "board", "kind", "channels", "points_at"}
+    more = {"version", "board", "kind", "channels", "points_at", "state", "reason"}
     assert set(entry) == {"name", "type", "size", "modified", "signed_with"} | more
     line = acpublish("list", catalog, "--path", "lamp").out.split()
     released = ["1.2.3", "d1_mini", "stable"]
@@ -138,3 +139,28 @@ def test_the_setting_names_the_catalog(
     assert "there is no folder" in said.error()
     assert "acpublish config --show-origin" in said.error()
     assert " lamp " in acpublish("list", "--to", catalog).out
+
+
+@pytest.mark.parametrize("with_server", [False, True], ids=["directory", "server"])
+def test_images_that_are_not_offered_are_listed_on_demand(
+    acpublish: CommandLine, firmware: Path, catalog: Path, tmp_path: Path, with_server: bool
+) -> None:
+    for version in ("1.0.0", "1.1.0", "1.2.0"):
+        publish = ("--product", "lamp", "--version", version, "--board", "d1_mini")
+        acpublish("publish", firmware, "--to", catalog, *publish)
+    acpublish("withdraw", "lamp", "1.1.0", "--to", catalog, "--reason", "it overheats", "--yes")
+    acpublish("delete", "lamp", "1.2.0", "--to", catalog, "--reason", "a password", "--yes")
+    with running_server(catalog, tmp_path) if with_server else nullcontext() as server:
+        to = server.url if server else catalog
+        (offered,) = acpublish("list", "--to", to, "--path", "lamp", "--json").json()
+        listed = acpublish("list", "--to", to, "--path", "lamp", "--all", "--json").json()
+        lines = acpublish("list", "--to", to, "--path", "lamp", "--all").out.splitlines()
+    assert (offered["version"], offered["state"], offered["reason"]) == ("1.0.0", None, None)
+    assert [(entry["version"], entry["state"], entry["reason"]) for entry in listed] == [
+        ("1.0.0", None, None),
+        ("1.2.0", "deleted", "a password"),
+        ("1.1.0", "withdrawn", "it overheats"),
+    ]
+    assert all(entry["size"] and entry["modified"] for entry in listed)
+    assert listed[2]["channels"] == []
+    assert lines[2].split()[-4:] == ["d1_mini", "withdrawn:", "it", "overheats"]

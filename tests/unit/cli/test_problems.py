@@ -34,6 +34,10 @@ FAILING = {
     "publish": ("firmware.bin", "--to", "missing", *NAMES),
     "sign": ("firmware.bin", "--key", "missing.pem", "-o", "out.bin"),
     "stamp": ("missing.bin", "--product", "lamp", "--version", "1.0.0", "-o", "out.bin"),
+    "token create": ("--to", "catalog"),
+    "token list": ("--to", "missing"),
+    "token revoke": ("nothing", "--to", "catalog"),
+    "token rotate": ("nothing", "--to", "catalog"),
     "verify": ("firmware.bin", "--key", "missing.pem"),
 }
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from acpublish.server.tokens import create_token
 from tests.support import images
 from tests.support.server import running_server
+from tests.support.tokens import create_token
 from tests.unit.cli.invoking import CommandLine, Said
 
 BASE = ("--product", "lamp", "--board", "d1_mini", "--core", "3.1.2")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from acpublish.server.tokens import create_token
 from tests.support import images
 from tests.support.proxy import answering, between, pass_on
 from tests.support.server import running_server
+from tests.support.tokens import create_token
 from tests.unit.cli.invoking import CommandLine
 from tests.unit.cli.test_publish import visible
 

@@ -26,9 +26,10 @@ from acpublish.errors import (
 )
 from acpublish.image.stamper import stamp
 from acpublish.release import names
+from acpublish.release.candidate import Candidate
 from acpublish.release.checks.registry import examine, findings_of
 from acpublish.release.manifest import Compressed
-from acpublish.release.placement import Candidate, prepare
+from acpublish.release.placement import prepare
 from acpublish.release.submission import Outcome, Submission
 from acpublish.release.version import Version
 from tests.support.images import esp8266_image
@@ -114,6 +115,14 @@ def test_where_to_look_is_the_clients_own_address() -> None:
     with scripted(json_answer(said, "201 Created")) as server:
         receipt = catalog(f"{server.url}/behind/a/proxy").upload(IMAGE, SUBMISSION)
     assert receipt.url == f"{server.url}/behind/a/proxy/{RECEIPT['file']}"
+
+
+def test_how_far_devices_go_back_is_asked_for() -> None:
+    submission = replace(SUBMISSION, no_downgrade_below=Version.parse("1.0.0+a"))
+    with scripted(json_answer(json.dumps(RECEIPT), "201 Created")) as server:
+        catalog(server.url).upload(IMAGE, submission)
+        (request,) = server.requests
+    assert b"&no_downgrade_below=1.0.0%2Ba HTTP/1.1\r\n" in request
 
 
 def test_compression_is_asked_for_and_the_receipt_describes_it() -> None:

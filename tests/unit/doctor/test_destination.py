@@ -13,8 +13,8 @@ import pytest
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.catalog.state import state_dir
 from acpublish.doctor.findings import State
-from acpublish.server.tokens import create_token
 from tests.support.server import RunningServer, running_server
+from tests.support.tokens import create_token
 from tests.unit.catalog.holding import put
 from tests.unit.doctor.faulty import Answer, Request, faulty
 from tests.unit.doctor.projects import COMMON, ENV, TOKEN, Check, ini, the_trouble, troubles

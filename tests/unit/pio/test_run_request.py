@@ -95,7 +95,7 @@ class Env(dict[str, Any]):
     """SCons' environment of a run, as far as its arguments are concerned."""
 
     def subst(self, text: str) -> str:
-        return {"$PROJECT_DIR": "/work/lamp"}[text]
+        return {"$PROJECT_DIR": "/home/ann/lamp"}[text]
 
 
 def test_arguments_reach_a_run_of_the_same_environment_in_it_and_no_other() -> None:

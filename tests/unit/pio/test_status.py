@@ -1,16 +1,25 @@
-"""``ota_check`` and ``ota_status``: what they print, and that they publish nothing."""
+"""``ota_check``, ``ota_status`` and ``ota_promote``: what they print; they publish nothing."""
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from acpublish.errors import CatalogError, CheckError
+import acpublish
+from acpublish.errors import (
+    AuthenticationError,
+    CatalogError,
+    CheckError,
+    NotFoundError,
+    SettingsError,
+)
 from acpublish.pio.run_state import Hook
-from acpublish.pio.status import check, show_status
+from acpublish.pio.status import check, promote, show_status
 from acpublish.pio.uploading import publish
 from tests.support import images
+from tests.unit.client.scripted import json_answer, scripted
 from tests.unit.pio.projects import environment, hook_of, read_project
 
 
@@ -75,3 +84,103 @@ def test_the_status_of_a_catalog_that_is_missing_is_an_error(hook: Hook) -> None
 
     with pytest.raises(CatalogError):
         show_status(hook)
+
+
+def test_devices_that_are_not_for_everyone_are_no_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lamp").mkdir()
+    nothing = json_answer('{"error": "there is no such product", "code": "x"}', "404 Not Found")
+    refused = json_answer('{"error": "this needs a token", "hint": "Set it."}', "401 Unauthorized")
+    with scripted(nothing, refused) as server:
+        options = environment(custom_ota_to=server.url)
+        show_status(hook_of(read_project(tmp_path / "lamp", options)))
+        assert server.requests[1].startswith(b"GET /api/v1/products/lamp/devices ")
+    first, second, last = capsys.readouterr().out.splitlines()
+    assert first == f"lamp in {server.url}"
+    assert second == "nothing is published yet"
+    assert last.startswith("what devices run is not shown: ")
+    assert last.endswith("this needs a token. Set it.")
+
+
+def test_the_status_says_what_was_withdrawn(
+    hook: Hook, image: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish(hook, image)
+    releases = hook.project.directory / "releases"
+    acpublish.withdraw("lamp", "1.0.0", to=releases, reason="it hangs")
+    capsys.readouterr()
+
+    show_status(hook)
+
+    assert capsys.readouterr().out.splitlines()[1].endswith("withdrawn: it hangs")
+
+
+def promoting(hook: Hook, **options: str) -> Hook:
+    """Returns the state of a run in the same project with other options."""
+    return hook_of(read_project(hook.project.directory, environment(**options)))
+
+
+def test_a_promotion_moves_the_channel_to_the_version_of_the_sources(
+    hook: Hook, image: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish(hook, image)
+    other = {"to": hook.project.directory / "releases", "product": "lamp", "version": "1.0.0"}
+    acpublish.publish(image, board="d1", **other)  # type: ignore[arg-type]
+    beta = promoting(hook, custom_ota_channel="beta", custom_ota_by="anna")
+    capsys.readouterr()
+
+    promote(beta)
+
+    assert capsys.readouterr().out.splitlines() == [
+        "beta d1_mini: nothing -> 1.0.0",
+        "lamp 1.0.0 for d1_mini: promoted to beta",
+    ]
+    (row,) = (row for row in acpublish.channels("lamp", to=other["to"]) if row.channel == "beta")
+    # The other board of the release belongs to another environment.
+    assert row.place.board == "d1_mini"
+    assert row.current is not None
+    assert row.current.author.by == "anna"
+    promote(beta)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line == "lamp 1.0.0 for d1_mini: beta points at it already"
+
+
+def test_what_a_promotion_lacks_is_named(hook: Hook, image: Path) -> None:
+    with pytest.raises(SettingsError, match="no channel is given"):
+        promote(hook)
+    beta = {"custom_ota_channel": "beta"}
+    with pytest.raises(SettingsError, match="no version is given"):
+        promote(promoting(hook, custom_ota_version="", **beta))
+    with pytest.raises(NotFoundError, match="no product lamp"):
+        promote(promoting(hook, **beta))
+    publish(hook, image)
+    with pytest.raises(NotFoundError, match=r"no release 1\.1\.0"):
+        promote(promoting(hook, custom_ota_version="1.1.0", **beta))
+    with pytest.raises(SettingsError, match=r"^custom_ota_by: the name contains"):
+        promote(promoting(hook, custom_ota_by="a\x1bb", **beta))
+    with pytest.raises(AuthenticationError, match="only with a token"):
+        promote(promoting(hook, custom_ota_to="http://127.0.0.1:1", **beta))
+
+
+def test_the_version_of_a_changed_working_tree_is_not_promoted(hook: Hook, image: Path) -> None:
+    git = ("git", "-C", str(hook.project.directory))
+    who = ("-c", "user.name=a", "-c", "user.email=a@b")
+    source = hook.project.directory / "main.cpp"
+    source.write_text("a")
+    for words in (
+        ("init", "-q"),
+        ("add", "main.cpp"),
+        (*who, "commit", "-qm", "a"),
+        ("tag", "v1.0.0"),
+    ):
+        subprocess.run([*git, *words], check=True, capture_output=True)
+    publish(hook, image)
+    options = {"custom_ota_version": "git", "custom_ota_channel": "beta"}
+    promote(promoting(hook, **options))
+    source.write_text("b")
+
+    with pytest.raises(SettingsError, match="uncommitted changes") as caught:
+        promote(promoting(hook, **options))
+
+    assert "-a --version" in caught.value.hint

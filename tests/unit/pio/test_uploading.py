@@ -15,7 +15,7 @@ from acpublish.image.stamper import stamp
 from acpublish.pio import uploading
 from acpublish.pio.run_state import Hook
 from acpublish.pio.uploading import publish, rewrite, stamp_built
-from acpublish.release.placement import Candidate
+from acpublish.release.candidate import Candidate
 from acpublish.release.submission import Outcome
 from acpublish.release.version import Version
 from tests.support import images

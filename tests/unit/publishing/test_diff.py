@@ -12,7 +12,7 @@ from acpublish.image.stamper import stamp
 from acpublish.publishing.diff import difference
 from acpublish.publishing.options import Destination
 from acpublish.release import names
-from acpublish.release.placement import Candidate
+from acpublish.release.candidate import Candidate
 from acpublish.release.submission import Submission
 from acpublish.release.version import Version
 from tests.support import images

@@ -13,9 +13,9 @@ from acpublish.errors import CatalogError, CheckError, NotAnImageError, Settings
 from acpublish.publishing.importing import ARCHIVE, BETA, carry_out, plan_import
 from acpublish.publishing.options import Destination, ImportOptions
 from acpublish.release import names
+from acpublish.release.candidate import Candidate
 from acpublish.release.decision import choose
 from acpublish.release.filenames import NamePattern
-from acpublish.release.placement import Candidate
 from acpublish.release.submission import Outcome, Receipt, Submission
 from tests.support import images
 

@@ -13,8 +13,8 @@ from acpublish.image.stamper import stamp
 from acpublish.keys import PublicKey
 from acpublish.publishing.rehearsal import Rehearsal
 from acpublish.release import names
+from acpublish.release.candidate import Candidate
 from acpublish.release.manifest import Release
-from acpublish.release.placement import Candidate
 from acpublish.release.submission import Outcome, Submission
 from acpublish.release.version import Version
 from tests.support import images

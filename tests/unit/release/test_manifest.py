@@ -28,7 +28,8 @@ def changed(path: list[Any], value: Any) -> dict[str, Any]:
 
 
 def test_what_is_written_is_read_again() -> None:
-    assert Release.from_json(WHOLE.to_json()) == WHOLE
+    assert Release.from_json(WHOLE.to_json()) == WHOLE.bare()
+    assert Release.from_dict(WHOLE.to_dict()) == WHOLE
     assert Release.from_json(WHOLE.to_json()).to_json() == WHOLE.to_json()
 
 

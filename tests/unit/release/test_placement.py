@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from acpublish.errors import CheckError, ConflictError
-from acpublish.image.model import Stamp
 from acpublish.image.reader import read
 from acpublish.keys import create_key
-from acpublish.release import names, placement
+from acpublish.release import candidate, names
+from acpublish.release.candidate import Candidate
 from acpublish.release.declared import Declared
 from acpublish.release.manifest import Compressed, Release
 from acpublish.release.names import ImageKind
-from acpublish.release.placement import Candidate, Prepared, gzip_beside, place, prepare
+from acpublish.release.placement import Prepared, gzip_beside, place, prepare
 from acpublish.release.signatures import sign, signed_by, statement, submitted_statement
 from acpublish.release.submission import Outcome, Submission, visible_name
 from acpublish.release.version import Version
@@ -119,40 +119,6 @@ def test_a_gzip_that_is_no_smaller_is_not_kept() -> None:
     assert gzip_beside(loose, submission()) == (b"", ())
 
 
-class TestCandidate:
-    def test_a_stamp_is_written_and_what_was_found_is_kept(self) -> None:
-        data = images.esp8266_image()
-        secret = data[20_000:20_032].decode("utf-8", "surrogateescape")
-        built = Candidate.of(data, secret_values={"WIFI": secret})
-        final = built.stamped(submission())
-        assert final.image.stamp == Stamp(product="lamp", version="1.0.0")
-        assert final.image.size == built.image.size
-        again = Candidate.of(final.data, secret_values={"WIFI": secret})
-        assert final.secrets == again.secrets == built.secrets != ()
-
-    def test_what_has_the_stamp_already_is_the_same_candidate(self) -> None:
-        final = Candidate.of(images.esp8266_image()).stamped(submission())
-        assert final.stamped(submission()) is final
-
-    @pytest.mark.parametrize(
-        ("data", "kind"),
-        [
-            (images.esp8266_image(record=False), "firmware"),
-            (images.esp8266_image(), "filesystem"),
-            (images.littlefs(), "filesystem"),
-            (b"a text", "firmware"),
-        ],
-    )
-    def test_what_has_no_place_for_a_stamp_stays_as_it_is(
-        self, data: bytes, kind: ImageKind
-    ) -> None:
-        candidate = Candidate.of(data)
-        assert candidate.stamped(submission(kind=kind)) is candidate
-
-    def test_bytes_are_not_shown(self) -> None:
-        assert len(repr(Candidate.of(images.esp8266_image()))) < 5000
-
-
 class TestPrepare:
     LOOSE = Candidate.of(images.esp8266_image(compressible=True)).stamped(submission())
 
@@ -172,7 +138,7 @@ class TestPrepare:
     def test_an_error_stops_it_before_the_gzip_is_made(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(placement, "compress", lambda *_: pytest.fail("it was compressed"))
+        monkeypatch.setattr(candidate, "compress", lambda *_: pytest.fail("it was compressed"))
         declared = Declared(changed=True)
         with pytest.raises(CheckError, match="dirty: "):
             self.prepared(compress=True, declared=declared)

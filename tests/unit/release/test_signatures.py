@@ -200,7 +200,7 @@ def test_signatures_survive_a_header_and_a_manifest() -> None:
     held = one.images[0].signatures
     assert from_header(to_header(held)) == held
     assert from_header("") == ()
-    assert Release.from_json(one.to_json()) == one
+    assert Release.from_json(one.to_json()) == one.bare()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,16 @@ async def ask(
     headers: list[tuple[bytes, bytes]] | None = None,
     *,
     method: str = "GET",
+    body: bytes = b"",
 ) -> tuple[int, bytes]:
     """Asks the application as uvicorn's protocol would."""
     messages: list[Any] = []
+    requests = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+    async def receive() -> dict[str, Any]:
+        request = next(requests, None)
+        # The client stays until it has the whole response.
+        return request or await asyncio.Event().wait() or {}
 
     async def send(message: Any) -> None:
         messages.append(message)
@@ -44,8 +52,11 @@ async def ask(
         "acpublish.target": target,
         "headers": headers or [],
         "client": ("192.0.2.7", 1),
+        "server": ("192.0.2.1", 80),
+        "scheme": "http",
+        "root_path": "",
     }
-    await app(scope, None, send)
+    await app(scope, receive, send)
     return messages[0]["status"], b"".join(part["body"] for part in messages[1:])
 
 

@@ -19,7 +19,8 @@ from acpublish.server.config import ServerOptions
 from acpublish.server.hosts import OwnHosts, host_of
 from acpublish.server.http import App, Request
 from acpublish.server.sockets import own_address
-from acpublish.server.tokens import Tokens, create_token
+from acpublish.server.tokens import Tokens
+from tests.support.tokens import create_token
 from tests.unit.server.in_memory import ask, lamp_catalog
 
 GUARDED = (

@@ -1,32 +1,30 @@
+"""What a token allows, and when its use is written down."""
+
 from __future__ import annotations
 
+import asyncio
 import errno
-import hashlib
 import json
 import os
 import re
-import stat
-import threading
+import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from acpublish.errors import BadNameError, SettingsError
-from acpublish.server.tokens import FILE, Refusal, Token, Tokens, TokensError, bearer, create_token
-from tests.support.flushes import recorded
+from acpublish.server import tokens as tokens_module
+from acpublish.server.token_file import (
+    FILE,
+    USES_FILE,
+    Token,
+    TokensError,
+    TokenStore,
+    last_uses,
+)
+from acpublish.server.tokens import Refusal, Scope, Tokens, bearer
+from tests.support.tokens import create_token
 from tests.support.users import SERVER, acting_as, folder_of, needs_root
-
-
-def test_a_token_is_kept_as_its_digest_only(tmp_path: Path) -> None:
-    text = create_token(tmp_path / "a" / "state", "*")
-    assert text.startswith("acp_")
-    assert len(text) == 47
-    file = tmp_path / "a" / "state" / "tokens.json"
-    (kept,) = json.loads(file.read_text())["tokens"]
-    assert kept["sha256"] == hashlib.sha256(text.encode()).hexdigest()
-    assert text[4:] not in file.read_text()
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
 
 
 def test_who_is_allowed_what(tmp_path: Path) -> None:
@@ -44,25 +42,6 @@ def test_who_is_allowed_what(tmp_path: Path) -> None:
     assert isinstance(tokens.allowed(lamp, "lamp"), Token)
 
 
-def test_tokens_made_at_once_are_all_kept(tmp_path: Path) -> None:
-    made: list[str] = []
-    workers = [
-        threading.Thread(target=lambda: made.append(create_token(tmp_path, "*"))) for _ in range(8)
-    ]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    tokens = Tokens(tmp_path)
-    assert len(set(made)) == 8
-    assert all(isinstance(tokens.allowed(text, "x"), Token) for text in made)
-
-
-def test_a_pattern_is_a_product_or_a_star(tmp_path: Path) -> None:
-    with pytest.raises(BadNameError):
-        create_token(tmp_path, "La mp")
-
-
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"tokens": [1]}', '{"tokens": [{"id": "x"}]}'])
 def test_a_damaged_file_lets_nobody_in(tmp_path: Path, text: str) -> None:
     (tmp_path / "tokens.json").write_text(text)
@@ -74,61 +53,6 @@ def test_a_damaged_file_lets_nobody_in(tmp_path: Path, text: str) -> None:
     with pytest.raises(TokensError, match="cannot be read: the file is damaged"):
         create_token(tmp_path, "*")
     assert (tmp_path / "tokens.json").read_text() == text
-
-
-def test_a_state_folder_that_cannot_be_made(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(SettingsError, match="--state"):
-        create_token(tmp_path / "file" / "state", "*")
-
-
-def test_a_token_is_on_the_disk_before_it_is_shown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls = recorded(monkeypatch)
-    create_token(tmp_path, "*")
-    assert calls == ["flush file", "rename to tokens.json", f"flush directory {tmp_path.name}"]
-    assert [path.name for path in tmp_path.iterdir()] == ["tokens.json"]
-
-
-def test_a_write_that_fails_keeps_the_old_tokens_and_leaves_nothing_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*arguments: object) -> None:
-        raise OSError(errno.EIO, "Input/output error")
-
-    lamp = create_token(tmp_path, "lamp")
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", fail)
-        with pytest.raises(SettingsError, match="cannot be written: input/output error"):
-            create_token(tmp_path, "*")
-    assert [path.name for path in tmp_path.iterdir()] == ["tokens.json"]
-    assert isinstance(Tokens(tmp_path).allowed(lamp, "lamp"), Token)
-
-
-@needs_root
-def test_a_token_that_root_creates_is_the_servers() -> None:
-    with folder_of(SERVER, mode=0o700) as state:
-        first = create_token(state, "lamp")
-        with acting_as(SERVER):
-            second = create_token(state, "lamp")
-        third = create_token(state, "lamp")
-        with acting_as(SERVER):
-            tokens = Tokens(state)
-            assert all(
-                isinstance(tokens.allowed(text, "lamp"), Token) for text in (first, second, third)
-            )
-        status = (state / FILE).stat()
-        assert (status.st_uid, stat.S_IMODE(status.st_mode)) == (SERVER, 0o600)
-
-
-@needs_root
-def test_a_state_folder_that_root_creates_follows_the_folder_around_it() -> None:
-    with folder_of(SERVER) as home:
-        text = create_token(home / ".local" / "state", "lamp")
-        with acting_as(SERVER):
-            assert isinstance(Tokens(home / ".local" / "state").allowed(text, "lamp"), Token)
-        assert stat.S_IMODE((home / ".local" / "state").stat().st_mode) == 0o700
 
 
 @needs_root
@@ -173,7 +97,7 @@ def test_a_token_is_found_whatever_it_is_for(tmp_path: Path) -> None:
     text = create_token(tmp_path, "lamp")
     token = Tokens(tmp_path).find(text)
     assert token is not None
-    assert token.publish == "lamp"
+    assert token.grant.publish == "lamp"
     assert Tokens(tmp_path).find("acp_x") is None
     assert Tokens(tmp_path).find(None) is None
 
@@ -184,3 +108,152 @@ def test_a_token_is_found_whatever_it_is_for(tmp_path: Path) -> None:
 )
 def test_the_token_in_a_header(header: str, token: str | None) -> None:
     assert bearer(header) == token
+
+
+def test_a_pattern_is_for_the_products_that_it_matches(tmp_path: Path) -> None:
+    tokens, lamps = Tokens(tmp_path), create_token(tmp_path, "lamp*-x")
+    for product in ("lamp-x", "lamp-outdoor-x"):
+        assert isinstance(tokens.allowed(lamps, product), Token)
+    for product in (
+        "lamp",
+        "a-lamp-x",
+        "lamp-x-",
+        "Lamp-x",
+        "lamp*-x",
+        "lamp/../x-x",
+        "lamp" * 9999,
+    ):
+        assert tokens.allowed(lamps, product) is Refusal.OTHER_PRODUCT, product
+
+
+def test_a_token_for_channels_is_for_no_other(tmp_path: Path) -> None:
+    tokens, text = Tokens(tmp_path), create_token(tmp_path, "*", channels=["dev", "beta"])
+    assert isinstance(tokens.allowed(text, "lamp", channel="beta"), Token)
+    assert isinstance(tokens.allowed(text, "lamp"), Token)
+    assert tokens.allowed(text, "lamp", channel="stable") is Refusal.OTHER_CHANNEL
+    every = create_token(tmp_path, "*")
+    assert isinstance(tokens.allowed(every, "lamp", channel="stable"), Token)
+
+
+@pytest.mark.parametrize(
+    ("publish", "read", "manage", "scopes"),
+    [
+        ("*", False, False, {Scope.PUBLISH}),
+        ("", True, False, {Scope.READ}),
+        ("", False, True, {Scope.READ, Scope.MANAGE}),
+        ("lamp", True, False, {Scope.PUBLISH, Scope.READ}),
+        ("lamp", False, True, set(Scope)),
+    ],
+)
+def test_a_scope_allows_nothing_else(
+    tmp_path: Path, publish: str, read: bool, manage: bool, scopes: set[Scope]
+) -> None:
+    tokens = Tokens(tmp_path)
+    text = create_token(tmp_path, publish, read=read, manage=manage)
+    for scope in Scope:
+        answer = tokens.allowed(text, "lamp", scope=scope)
+        if scope in scopes:
+            assert isinstance(answer, Token)
+        else:
+            assert answer is Refusal.OTHER_SCOPE
+
+
+def test_an_expired_token_allows_nothing_but_still_closes_what_it_closed(tmp_path: Path) -> None:
+    tokens = Tokens(tmp_path)
+    text = create_token(tmp_path, read=True, lifetime=timedelta(days=1))
+    assert isinstance(tokens.allowed(text, scope=Scope.READ), Token)
+    document = json.loads((tmp_path / FILE).read_text())
+    document["tokens"][0]["expires"] = document["tokens"][0]["created"]
+    (tmp_path / FILE).write_text(json.dumps(document))
+    assert tokens.allowed(text, scope=Scope.READ) is Refusal.EXPIRED
+    assert tokens.find(text) is None
+    assert tokens.has(Scope.READ)
+
+
+def test_a_token_ends_by_itself(tmp_path: Path) -> None:
+    tokens = Tokens(tmp_path)
+    text = create_token(tmp_path, "lamp", lifetime=timedelta(seconds=2))
+    end = time.monotonic() + 20
+    while tokens.allowed(text, "lamp") is not Refusal.EXPIRED:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def test_it_is_known_which_scopes_there_are(tmp_path: Path) -> None:
+    tokens = Tokens(tmp_path)
+    assert not tokens.has(*Scope)
+    create_token(tmp_path, "lamp")
+    assert tokens.has(Scope.PUBLISH)
+    assert not tokens.has(Scope.READ, Scope.MANAGE)
+    create_token(tmp_path, manage=True)
+    assert tokens.has(Scope.READ, Scope.MANAGE)
+    assert not tokens.has(Scope.READ)
+
+
+def used(tokens: Tokens, *texts: str) -> list[Token]:
+    """Notes the use of tokens."""
+    found = [token for text in texts if (token := tokens.find(text))]
+    assert len(found) == len(texts)
+    for token in found:
+        tokens.note_use(token)
+    return found
+
+
+async def until_written(state: Path, ids: set[str]) -> None:
+    while set(last_uses(state)) != ids:
+        await asyncio.sleep(0.01)
+
+
+def test_uses_are_written_once_in_a_while_and_none_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = Tokens(tmp_path)
+    first, second = create_token(tmp_path, "lamp"), create_token(tmp_path, read=True)
+
+    async def main() -> None:
+        one, *_ = used(tokens, *[first] * 100)
+        await asyncio.wait_for(until_written(tmp_path, {one.id}), 20)
+        inode = (tmp_path / USES_FILE).stat().st_ino
+        (two,) = used(tokens, second)
+        await asyncio.sleep(0.1)
+        # The minute is not over, but whoever asks the server is told.
+        assert (tmp_path / USES_FILE).stat().st_ino == inode
+        assert set(last_uses(tmp_path)) == {one.id}
+        assert all(info.last_used for info in tokens.all())
+        # The end of the server writes the rest.
+        tokens.write_uses()
+        assert set(last_uses(tmp_path)) == {one.id, two.id}
+        assert all(info.last_used for info in TokenStore(tmp_path).all())
+
+    asyncio.run(main())
+
+
+def test_a_use_shortly_after_another_is_written_in_its_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens_module, "_NOTE_EVERY_S", 0.3)
+    tokens = Tokens(tmp_path)
+    first, second = create_token(tmp_path, "lamp"), create_token(tmp_path, read=True)
+
+    async def main() -> None:
+        (one,) = used(tokens, first)
+        await asyncio.wait_for(until_written(tmp_path, {one.id}), 20)
+        (two,) = used(tokens, second)
+        # Nobody asks any more.
+        await asyncio.wait_for(until_written(tmp_path, {one.id, two.id}), 20)
+
+    asyncio.run(main())
+
+
+def test_uses_that_cannot_be_written_are_no_error(tmp_path: Path) -> None:
+    tokens, text = Tokens(tmp_path), create_token(tmp_path, "lamp")
+    (tmp_path / USES_FILE).mkdir()
+
+    async def main() -> None:
+        used(tokens, text)
+        await asyncio.sleep(0.1)
+        tokens.write_uses()
+        assert isinstance(tokens.allowed(text, "lamp"), Token)
+
+    asyncio.run(main())
+    assert (tmp_path / USES_FILE).is_dir()

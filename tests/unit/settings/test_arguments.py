@@ -27,6 +27,8 @@ def options(**changes: Any) -> PublishOptions:
         "chip": None,
         "core": None,
         "compress": False,
+        "no_downgrade_below": None,
+        "by": "",
         "token": None,
         "insecure_http": False,
         "ca": None,
@@ -51,6 +53,12 @@ def test_what_is_given_is_in_the_options() -> None:
     assert made.provenance == {"core": "3.1.2", "a": "b"}
 
 
+def test_who_publishes_and_how_far_devices_go_back() -> None:
+    made = options(no_downgrade_below=" 2.0.0 ", by="anna")
+    assert (str(made.no_downgrade_below), made.by) == ("2.0.0", "anna")
+    assert (options().no_downgrade_below, options().by) == (None, "")
+
+
 def test_a_server_gets_the_token() -> None:
     destination = options(to="http://h:8000/", token="secret", insecure_http=True).destination
     assert (destination.to, destination.token) == ("http://h:8000", "secret")
@@ -66,6 +74,9 @@ def test_a_server_gets_the_token() -> None:
         ({"channel": "A b"}, BadNameError, "channel: "),
         ({"version": "v1"}, VersionError, "version: "),
         ({"core": "3.1"}, VersionError, "core: "),
+        ({"no_downgrade_below": "2"}, VersionError, "no_downgrade_below: "),
+        ({"by": "a\nb"}, SettingsError, "by: the name contains a control character"),
+        ({"by": "x" * 65}, SettingsError, "by: the name is 65 characters long"),
         ({"kind": "sketch"}, SettingsError, "kind: "),
         ({"chip": "8266"}, SettingsError, "chip: "),
         ({"secret_scan": "never"}, SettingsError, "secret_scan: "),

@@ -50,6 +50,23 @@ def test_an_error_says_where_the_value_came_from() -> None:
         assert caught.value.problem.startswith(f"{origin}: the product name 'A b'")
 
 
+def test_who_publishes_and_how_far_devices_go_back() -> None:
+    given = {"to": "x", "product": "lamp", "version": "1.0.0", "board": "d1"}
+    environ = {"ACPUBLISH_BY": "ci", "ACPUBLISH_NO_DOWNGRADE_BELOW": "2.0.0"}
+    made = settings(dict(given), environ).publish_options()
+    assert (str(made.no_downgrade_below), made.by) == ("2.0.0", "ci")
+    flags_first = {**given, "by": "anna", "no_downgrade_below": "3.0.0"}
+    first = settings(dict(flags_first), environ).publish_options()
+    assert (str(first.no_downgrade_below), first.by) == ("3.0.0", "anna")
+    plain = settings(dict(given)).publish_options()
+    assert (plain.no_downgrade_below, plain.by) == (None, "")
+    ini_options = {"custom_ota_no_downgrade_below": "two"}
+    with pytest.raises(VersionError, match=r"^custom_ota_no_downgrade_below: 'two'"):
+        settings(dict(given), {}, ini_options).publish_options()
+    with pytest.raises(SettingsError, match=r"^ACPUBLISH_BY: the name contains a control"):
+        settings(dict(given), {"ACPUBLISH_BY": "a\x1bb"}).publish_options()
+
+
 def test_the_core_goes_into_the_provenance_and_wins_over_what_was_found_out() -> None:
     given = {"to": "x", "product": "lamp", "version": "1.0.0", "board": "d1"}
     found = settings({**given, "core": "3.1.2"}, {"ACPUBLISH_COMPRESS": "yes"}).publish_options(

@@ -12,14 +12,15 @@ import pytest
 from starlette.requests import Request
 
 from acpublish.catalog.directory import DirectoryCatalog
-from acpublish.errors import CatalogError, RequestError
+from acpublish.errors import CatalogError, RequestError, VersionError
 from acpublish.server.api import publish, uploads
 from acpublish.server.api.publish import read_submission
 from acpublish.server.api.routes import create_api
 from acpublish.server.checkins import DeviceCounts
 from acpublish.server.http import App
-from acpublish.server.tokens import Tokens, create_token
+from acpublish.server.tokens import Tokens
 from tests.support.images import esp32_image
+from tests.support.tokens import create_token
 
 IMAGE = esp32_image("esp32c3", project="lamp", version="1.0.0", seed=1)
 PATH = "/api/v1/releases/lamp/1.0.0/{board}"
@@ -193,7 +194,7 @@ def test_a_read_only_catalog_is_not_the_clients_fault(
 ) -> None:
     client = Client(tmp_path)
 
-    def refuse(*arguments: object) -> None:
+    def refuse(*arguments: object, **more: object) -> None:
         cause = OSError(30, "Read-only file system")
         raise CatalogError(f"cannot publish to {tmp_path}", hint="Make it writable.") from cause
 
@@ -232,7 +233,7 @@ def test_tokens_that_cannot_be_read_are_not_called_a_read_only_catalog(
     monkeypatch.setattr(Path, "read_bytes", refuse)
     status, document, headers = asyncio.run(client.put(client.app(), whole()))
     assert (status, document["code"]) == (503, "tokens")
-    assert document["error"] == "the server cannot read its tokens"
+    assert document["error"] == "the server cannot read or change its tokens"
     assert str(tmp_path) not in json.dumps(document)
     assert "retry-after" not in headers
     assert f"the tokens in {tmp_path}/state/tokens.json cannot be read: permission" in caplog.text
@@ -255,7 +256,7 @@ def request(query: bytes = b"", **headers: str) -> Request:
 def test_a_submission_with_everything() -> None:
     submission = read_submission(
         request(
-            b"channel=beta&kind=filesystem&chip=esp32c3&compress=yes",
+            b"channel=beta&kind=filesystem&chip=esp32c3&compress=yes&no_downgrade_below=0.9.0",
             provenance='{"commit": "abc1234"}',
             private='{"remote": "https://git.example/lamp"}',
             declared='{"slot_bytes": 1310720}',
@@ -267,6 +268,7 @@ def test_a_submission_with_everything() -> None:
     assert (submission.channel, submission.kind) == ("beta", "filesystem")
     assert submission.chip == "esp32c3"
     assert submission.compress
+    assert str(submission.no_downgrade_below) == "0.9.0"
     assert submission.provenance == {"commit": "abc1234"}
     assert submission.private == {"remote": "https://git.example/lamp"}
     assert submission.declared.slot_bytes == 1_310_720
@@ -277,6 +279,12 @@ def test_a_submission_without_anything_is_firmware_on_stable() -> None:
     submission = read_submission(request())
     assert (submission.channel, submission.kind) == ("stable", "firmware")
     assert not submission.compress
+    assert submission.no_downgrade_below is None
+
+
+def test_the_version_below_which_nobody_goes_back_is_a_version() -> None:
+    with pytest.raises(VersionError, match="'two' is not a valid SemVer"):
+        read_submission(request(b"no_downgrade_below=two"))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,295 @@
+"""Changes of what a catalog directory offers, one at a time, each committed by one rename.
+
+The order of writing: ``channels.json`` is the commit; then the visible files and the bytes follow
+what it says. Whatever a killed command left undone, the next change, publish or start of a server
+completes (:meth:`ProductChanges.show_last` and :meth:`ProductChanges.complete`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import json
+import logging
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+from acpublish import atomic
+from acpublish.catalog import layout
+from acpublish.catalog.channels_file import read_history, upgrade_channels, write_channels
+from acpublish.catalog.lock import CatalogLock
+from acpublish.catalog.snapshot import ProductSnapshots
+from acpublish.catalog.state import ensure_private
+from acpublish.catalog.trusted_keys import read_trusted_keys
+from acpublish.catalog.visible import project, remove
+from acpublish.errors import AcpublishError, ImageError, NotFoundError, reason_of
+from acpublish.image.reader import read
+from acpublish.release import names
+from acpublish.release.change_request import Changed, ChangeRequest
+from acpublish.release.changes import Planned
+from acpublish.release.channel_document import ChannelRow, rows_of
+from acpublish.release.channels import Change, Channels
+from acpublish.release.manifest import CLEARED, Release, ReleaseImage
+from acpublish.release.signatures import admitted
+from acpublish.release.version import Version
+
+_log = logging.getLogger(__name__)
+
+#: What became of an image whose bytes are gone.
+_CLEARED = ("retired", "deleted")
+
+
+class ProductChanges:
+    """Changes what the products of one catalog directory offer."""
+
+    def __init__(
+        self, root: Path, state: Path | None, snapshots: ProductSnapshots, lock: CatalogLock
+    ) -> None:
+        """Prepares to change a catalog.
+
+        Args:
+            root: The catalog's directory.
+            state: The folder that keeps which user of which machine made a change; None for none.
+            snapshots: The releases.
+            lock: The catalog's lock.
+        """
+        self._root = root
+        self._state = state
+        self._snapshots = snapshots
+        self._lock = lock
+
+    def make(
+        self,
+        product: str,
+        request: ChangeRequest,
+        *,
+        now: datetime | None = None,
+        before_commit: Callable[[], object] | None = None,
+    ) -> Changed:
+        """Makes a change, or only plans it.
+
+        Args:
+            product: The product.
+            request: The change.
+            now: The time of the change; the present by default.
+            before_commit: Called with the catalog's lock; an error that it raises is passed on, and
+                nothing is changed.
+
+        Raises:
+            NotFoundError: There is no such product, release, board or channel.
+            ConflictError: What is published does not allow the change, or it changed meanwhile.
+            SettingsError: A text or a number of the request is invalid.
+            CatalogError: The directory cannot be read or written.
+            ManifestError: What the channels point at cannot be read.
+        """
+        names.product(product)
+        now = now or datetime.now(timezone.utc)
+        with atomic.as_catalog_error(self._root, "cannot change the catalog"):
+            self._lock.need_catalog()
+            self._need(product)
+            if not request.apply:
+                return _changed(self._plan(product, request, now), applied=False)
+            with self._lock.exclusive():
+                if before_commit is not None:
+                    before_commit()
+                return self._made(product, request, now)
+
+    def _need(self, product: str) -> None:
+        if not self._snapshots.product(product).owned:
+            known = ", ".join(self._snapshots.products()) or "none"
+            raise NotFoundError(
+                f"the catalog has no product {product}", hint=f"Its products are: {known}."
+            )
+
+    def _made(self, product: str, request: ChangeRequest, now: datetime) -> Changed:
+        planned = self._plan(product, request, now)
+        self.show_last(product)
+        if planned.change is not None:
+            if request.action in ("retain", "delete"):
+                # Without all manifests nobody knows whose bytes may go.
+                self._snapshots.named_objects()
+            self.upgrade(product)
+            # The upgrade is a change of its own, and what the caller knew was true before it.
+            planned = self._plan(product, replace(request, serial=None), now)
+            write_channels(self._root, product, planned.channels)
+            self._note_user(product, planned.channels.serial)
+        notes = [*planned.notes, *self.complete(product)]
+        notes += self.show_last(product)
+        if request.action == "delete" and request.version is not None:
+            notes += self._remaining(product, request.version)
+        applied = planned.change is not None
+        return replace(_changed(planned, applied=applied), notes=tuple(notes))
+
+    def _plan(self, product: str, request: ChangeRequest, now: datetime) -> Planned:
+        channels, releases, unreadable = self._snapshots.readable(product)
+        if request.action == "rollback" or request.order_back:
+            # It may be the one that forbids going back.
+            for fault in unreadable.values():
+                raise fault
+            releases = tuple(self._with_secure_versions(release) for release in releases)
+        offered, _ = admitted(releases, read_trusted_keys(self._root, product))
+        return request.plan(channels, releases, offered, now)
+
+    def _with_secure_versions(self, release: Release) -> Release:
+        """Reads the secure version from the images whose manifests are older than that field."""
+        images = tuple(
+            replace(image, secure_version=self._secure_version(image))
+            if image.family == "esp32"
+            and image.secure_version is None
+            and image.withdrawn not in _CLEARED
+            else image
+            for image in release.images
+        )
+        return replace(release, images=images)
+
+    def _secure_version(self, image: ReleaseImage) -> int | None:
+        with contextlib.suppress(OSError, ImageError):
+            descriptor = read((layout.objects(self._root) / image.sha256).read_bytes()).descriptor
+            return descriptor.secure_version if descriptor else None
+        return None
+
+    def upgrade(self, product: str) -> None:
+        """Writes down what the channels point at, if only the manifests say it so far.
+
+        The caller has the lock.
+
+        Raises:
+            ManifestError: A manifest cannot be read, and what it says would be lost.
+            OSError: A file cannot be read or written.
+        """
+        channels, releases, unreadable = self._snapshots.readable(product)
+        if channels.stored:
+            return
+        for fault in unreadable.values():
+            raise fault
+        upgrade_channels(self._root, product, releases)
+
+    def history(self, product: str) -> tuple[Change, ...]:
+        """Returns every change of a product, the oldest first.
+
+        Raises:
+            NotFoundError: There is no such product.
+            CatalogError: The directory cannot be read.
+            ManifestError: The history is damaged.
+        """
+        names.product(product)
+        with atomic.as_catalog_error(self._root, "cannot read the catalog"):
+            self._need(product)
+            return read_history(self._root, product, self.channels(product))
+
+    def rows(self, product: str) -> tuple[ChannelRow, ...]:
+        """Returns what the channels of a product point at, and pointed at before.
+
+        Raises:
+            NotFoundError: There is no such product.
+            CatalogError: The directory cannot be read.
+            ManifestError: The document is damaged.
+        """
+        names.product(product)
+        with atomic.as_catalog_error(self._root, "cannot read the catalog"):
+            self._need(product)
+            return rows_of(self.channels(product))
+
+    def channels(self, product: str) -> Channels:
+        """Reads what the channels of a product point at.
+
+        Raises:
+            ManifestError: The document is damaged.
+            OSError: It cannot be read.
+        """
+        return self._snapshots.readable(product)[0]
+
+    def complete(self, product: str) -> tuple[str, ...]:
+        """Removes visible files and bytes that must no longer be there; the caller has the lock.
+
+        Returns:
+            What is still there, and why; a sentence for each.
+
+        Raises:
+            ManifestError: What the channels point at cannot be read.
+            OSError: Likewise.
+        """
+        _, releases, _ = self._snapshots.readable(product)
+        shown = self._snapshots.product(product).files
+        taken = [image for release in releases for image in release.images if image.withdrawn]
+        paths = [self._root / product / image.file for image in taken if image.file not in shown]
+        cleared = [
+            path
+            for image in taken
+            if image.withdrawn in CLEARED
+            for path in self._objects(image)
+            if path.exists()
+        ]
+        faults = []
+        try:
+            named = self._snapshots.named_objects() if cleared else {}
+            paths += [path for path in cleared if path.name not in named]
+        except (AcpublishError, OSError) as error:
+            faults.append(f"bytes that must go are still there: {error}")
+        faults += [fault for path in paths if (fault := remove(path))]
+        for fault in faults:
+            _log.error("%s", fault)
+        return tuple(f"{fault}." for fault in faults)
+
+    def show_last(self, product: str) -> tuple[str, ...]:
+        """Makes the visible files that the last change is to have; the caller has the lock.
+
+        Returns:
+            Which cannot be made, and why; a sentence for each.
+        """
+        snapshot = self._snapshots.product(product)
+        last = snapshot.channels.history[-1] if snapshot.channels.history else None
+        faults = []
+        for release, image in snapshot.files.values():
+            if last and last.action in ("publish", "undo") and release.version == last.version:
+                try:
+                    project(self._root, product, image)
+                except OSError as error:
+                    faults.append(f"{product}/{image.file} cannot be made: {reason_of(error)}")
+        for fault in faults:
+            _log.error("%s", fault)
+        return tuple(f"{fault}." for fault in faults)
+
+    def _remaining(self, product: str, version: Version) -> list[str]:
+        """Returns which bytes of a deleted release stay, because another release has the same."""
+        named = self._snapshots.named_objects()
+        return [
+            f"The bytes of {image.file} stay, because {named[path.name]} has the same."
+            for release in self._snapshots.readable(product)[1]
+            for image in release.images
+            for path in self._objects(image)
+            if release.version == version and path.name in named
+        ]
+
+    def _objects(self, image: ReleaseImage) -> list[Path]:
+        """Returns the paths of the bytes of an image and its gzip."""
+        contents = (image, image.compressed)
+        return [layout.objects(self._root) / content.sha256 for content in contents if content]
+
+    def _note_user(self, product: str, serial: int) -> None:
+        """Keeps who made a change where only whoever runs the catalog can read it."""
+        if self._state is None:
+            return
+        try:
+            who = {"user": getpass.getuser(), "host": socket.gethostname()}
+            path = self._state / "changes" / product / f"{serial:09}.json"
+            ensure_private(path.parent)
+            atomic.write(path, json.dumps(who).encode() + b"\n", mode=0o600)
+        except (OSError, KeyError, ImportError, AcpublishError) as error:
+            # The change itself was made.
+            _log.warning("who changed %s is not kept: %s", product, error)
+
+
+def _changed(planned: Planned, *, applied: bool) -> Changed:
+    is_ahead = planned.change is not None and not applied
+    return Changed(
+        serial=planned.channels.serial - is_ahead,
+        change=planned.change,
+        applied=applied,
+        notes=planned.notes,
+        ordered_back=planned.ordered_back,
+        freed=planned.freed,
+    )

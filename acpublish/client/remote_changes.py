@@ -1,0 +1,161 @@
+"""Changes of what a server offers, made and shown over HTTP.
+
+It has the methods of :class:`acpublish.catalog.product_changes.ProductChanges`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from acpublish.client.responses import json_body, raise_refusal, unexpected
+from acpublish.client.transport import Response, Transport
+from acpublish.errors import (
+    AuthenticationError,
+    ManifestError,
+    NotFoundError,
+    RefusedError,
+    UnreachableError,
+)
+from acpublish.release.change_request import Changed, ChangeRequest
+from acpublish.release.channel_document import ChannelRow, change_from_fields
+from acpublish.release.channels import Change
+from acpublish.release.documents import Fields
+
+_MAX_BYTES = 64 * 1024 * 1024
+#: What a server of ours says of an address that its version does not have (``_on_unknown_address``
+#: in ``acpublish.server.api.routes``).
+_UNKNOWN_ADDRESS = "there is nothing at this address"
+_FIX = "Use the version of acpublish that the server has."
+_Result = TypeVar("_Result")
+
+
+class RemoteChanges:
+    """Changes what one server offers."""
+
+    def __init__(self, transport: Transport) -> None:
+        """Prepares the exchanges; nothing is sent yet.
+
+        Args:
+            transport: The connection to the server.
+        """
+        self._transport = transport
+
+    def make(self, product: str, request: ChangeRequest) -> Changed:
+        """Makes a change, or only plans it; the server writes down whose token it was.
+
+        Args:
+            product: The product.
+            request: The change.
+
+        Raises:
+            AuthenticationError: There is no token, or it does not allow this.
+            NotFoundError: There is no such product, release, board or channel.
+            ConflictError: What is published does not allow the change, or it changed meanwhile.
+            TransferError: The server cannot be reached, refuses, or sends something else.
+        """
+        self._need_token(request)
+        if not request.apply:
+            return self._send(product, request)
+        if request.action == "rollback" and request.serial is None:
+            # A request is repeated if its response is lost, and a second rollback would go one
+            # release further back.
+            plan = self._send(product, replace(request, apply=False))
+            request = replace(request, serial=plan.serial)
+        try:
+            return self._send(product, request)
+        except UnreachableError as error:
+            raise UnreachableError(
+                error.problem,
+                hint=f"{error.hint} Whether the change was made: acpublish history {product}.",
+            ) from error
+
+    def _need_token(self, request: ChangeRequest) -> None:
+        address = self._transport.address
+        if address.token is None and address.user is None:
+            create = "acpublish token create --manage"
+            if request.action == "promote":
+                create = "acpublish token create --publish PRODUCT"
+            raise AuthenticationError(
+                f"{address.base} accepts changes only with a token, and none is set",
+                hint=f"Set ACPUBLISH_TOKEN to the output of '{create}' on the server, in "
+                "its catalog's directory.",
+            )
+
+    def _send(self, product: str, request: ChangeRequest) -> Changed:
+        body = json.dumps(request.to_dict()).encode()
+        return self._exchange(product, "changes", "the change", Changed.from_dict, body=body)
+
+    def rows(self, product: str) -> tuple[ChannelRow, ...]:
+        """Returns what the channels of a product point at, and pointed at before.
+
+        Raises:
+            NotFoundError: There is no such product.
+            TransferError: The server cannot be reached, refuses, or sends something else.
+        """
+        return self._exchange(
+            product,
+            "channels",
+            "the channels",
+            lambda document: tuple(
+                map(ChannelRow.from_fields, Fields(document, "response", _FIX).objects("channels"))
+            ),
+        )
+
+    def history(self, product: str) -> tuple[Change, ...]:
+        """Returns every change of a product, the oldest first.
+
+        Raises:
+            NotFoundError: There is no such product.
+            TransferError: The server cannot be reached, refuses, or sends something else.
+        """
+        return self._exchange(
+            product,
+            "history",
+            "the history",
+            lambda document: tuple(
+                map(change_from_fields, Fields(document, "response", _FIX).objects("history"))
+            ),
+        )
+
+    def _exchange(
+        self,
+        product: str,
+        name: str,
+        what: str,
+        read: Callable[[Any], _Result],
+        *,
+        body: bytes | None = None,
+    ) -> _Result:
+        def handle(response: Response) -> _Result:
+            if response.status != 200:
+                _refuse(response, what)
+            document = json_body(response, what, _MAX_BYTES)
+            try:
+                return read(document)
+            except ManifestError as fault:
+                raise unexpected(response.address, f"something other than {what}") from fault
+
+        return self._transport.exchange(
+            "GET" if body is None else "POST",
+            f"/api/v1/products/{quote(product, '')}/{name}",
+            handle,
+            headers={} if body is None else {"Content-Type": "application/json"},
+            body=body,
+        )
+
+
+def _refuse(response: Response, what: str) -> None:
+    try:
+        # What is missing here is the product or the release, as in a directory.
+        raise_refusal(response, what, absent=NotFoundError)
+    except NotFoundError as error:
+        if _UNKNOWN_ADDRESS not in error.problem:
+            raise
+        raise RefusedError(
+            f"{response.address.base} runs an earlier acpublish, which cannot do this",
+            hint="Install the current version on the server.",
+        ) from error

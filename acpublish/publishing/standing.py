@@ -1,0 +1,159 @@
+"""What a product stands at: channels, newest releases, what devices run, what needs attention."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from acpublish.errors import AuthenticationError
+from acpublish.publishing.destinations import open_catalog, open_changes, running_devices
+from acpublish.publishing.options import Destination
+from acpublish.release.adoption import Adoption
+from acpublish.release.channel_document import ChannelRow
+from acpublish.release.channels import Move
+from acpublish.release.manifest import Release
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What a product stands at.
+
+    Attributes:
+        product: The product.
+        rows: What its channels point at.
+        releases: Its releases.
+        running: What devices run; None if that is only for those with a token, and there is none.
+    """
+
+    product: str
+    rows: tuple[ChannelRow, ...]
+    releases: tuple[Release, ...]
+    running: tuple[Adoption, ...] | None
+
+    @property
+    def newest(self) -> tuple[Release, ...]:
+        """The releases that are offered to somebody, the highest version first."""
+        offered = [
+            release
+            for release in self.releases
+            if any(image.channels and not image.withdrawn for image in release.images)
+        ]
+        return tuple(sorted(offered, key=lambda release: release.version.precedence, reverse=True))
+
+    @property
+    def attention(self) -> tuple[str, ...]:
+        """What a person should look at, one sentence each."""
+        return (
+            *_empty_channels(self.rows),
+            *_withdrawn_but_running(self.releases, self.running or ()),
+            *_never_updated(self.running or ()),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns it as JSON types."""
+        return {
+            "product": self.product,
+            "channels": [row.to_dict() for row in self.rows],
+            "newest": [
+                {
+                    "version": str(release.version),
+                    "boards": sorted({image.board for image in release.images}),
+                }
+                for release in self.newest
+            ],
+            "devices": None
+            if self.running is None
+            else [group.to_dict() for group in self.running],
+            "attention": list(self.attention),
+        }
+
+
+def standing_of(destination: Destination, product: str) -> Standing:
+    """Returns what a product stands at.
+
+    Args:
+        destination: A directory or a server.
+        product: The product.
+
+    Raises:
+        NotFoundError: There is no such product.
+        AcpublishError: The directory or the server cannot be read.
+    """
+    rows = open_changes(destination).rows(product)
+    # Only what devices run may need the token.
+    releases = open_catalog(replace(destination, token=None)).releases(product)
+    running: tuple[Adoption, ...] | None
+    try:
+        running = running_devices(destination, product)
+    except AuthenticationError:
+        running = None
+    return Standing(product=product, rows=rows, releases=releases, running=running)
+
+
+def move_text(move: Move) -> str:
+    """Returns a phrase for a person on what a change did to a channel."""
+    before, after = move.before or "nothing", move.after or "nothing"
+    # A rollback after a withdrawal, which has moved the channel, only orders devices back.
+    moved = f"stays at {after}" if before == after else f"{before} -> {after}"
+    return f"{move.channel} {move.place}: {moved}"
+
+
+def row_lines(rows: Iterable[ChannelRow]) -> list[tuple[str, ...]]:
+    """Returns a line of cells for each row: channel, board, what it points at, and before."""
+    return [
+        (
+            row.channel,
+            str(row.place),
+            str(row.current.version) if row.current else "nothing",
+            row.current.author.at if row.current else "",
+            _by(row),
+            _before(row),
+        )
+        for row in rows
+    ]
+
+
+def _by(row: ChannelRow) -> str:
+    if row.current is None:
+        return ""
+    by, why = row.current.author.by, row.current.author.why
+    return ": ".join(filter(None, (by and f"by {by}", why)))
+
+
+def _before(row: ChannelRow) -> str:
+    shown = [
+        f"{pointer.version} (taken back)" if pointer.taken_back else str(pointer.version)
+        for pointer in row.before[:3]
+    ]
+    return f"before: {', '.join(shown)}" if shown else ""
+
+
+def _empty_channels(rows: Iterable[ChannelRow]) -> list[str]:
+    return [
+        f"{row.channel} points at nothing for {row.place}" for row in rows if row.current is None
+    ]
+
+
+def _withdrawn_but_running(releases: Sequence[Release], running: Iterable[Adoption]) -> list[str]:
+    withdrawn: dict[tuple[str | None, str], str] = {
+        (str(release.version), image.board): image.withdrawn
+        for release in releases
+        for image in release.images
+        if image.withdrawn and image.kind == "firmware"
+    }
+    return [
+        f"{group.count} {group.board} run {group.version}, which was "
+        f"{withdrawn[group.version, group.board]}"
+        for group in running
+        if (group.version, group.board) in withdrawn
+    ]
+
+
+def _never_updated(running: Iterable[Adoption]) -> list[str]:
+    return [
+        f"{group.count} {group.board or 'of an unknown board'} will never be updated: they report "
+        "a version higher than every release"
+        for group in running
+        if group.never_updated
+    ]

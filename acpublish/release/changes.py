@@ -1,0 +1,264 @@
+"""Changes of what is offered: publish, promote, and undo a withdrawal.
+
+Pure, as are :mod:`acpublish.release.going_back` and :mod:`acpublish.release.retention`: each takes
+the document of a product as it is, and returns it as it will be, with the line of its history and
+what a person should be told. Nothing is changed unless all of it can be.
+
+1. A channel moves up by a publish or a promotion, and down only by a rollback or because a release
+   is withdrawn.
+2. Firmware moves with the filesystem of the same release.
+3. What a channel has left by going back is never returned to by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from acpublish.errors import ConflictError, NotFoundError, SettingsError
+from acpublish.release.channels import Action, Author, Change, Channels, Move, Place, Pointer
+from acpublish.release.manifest import CLEARED, Release, ReleaseImage
+from acpublish.release.text import name_of_person, text_fault
+from acpublish.release.version import Version
+
+MAX_WHY_CHARACTERS = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A change that can be made.
+
+    Attributes:
+        channels: The document after it.
+        change: The line of its history; None if nothing changes.
+        notes: What a person should know, one sentence each.
+        ordered_back: By place, the releases whose devices will be ordered back.
+        freed: By release and place, the bytes that nobody needs any more.
+    """
+
+    channels: Channels
+    change: Change | None
+    notes: tuple[str, ...] = ()
+    ordered_back: Mapping[Place, tuple[Version, ...]] = field(default_factory=dict)
+    freed: Mapping[tuple[Version, Place], int] = field(default_factory=dict)
+
+
+def author(now: datetime, by: str = "", why: str = "") -> Author:
+    """Returns who changes something, when, and why.
+
+    Raises:
+        SettingsError: A text is too long, or contains what no response could contain.
+    """
+    fault = text_fault(why, MAX_WHY_CHARACTERS)
+    if fault:
+        raise SettingsError(f"the reason {fault}", hint="Use short text on one line.")
+    return Author(at=now.strftime("%Y-%m-%dT%H:%M:%SZ"), by=name_of_person(by), why=why)
+
+
+def publish(
+    channels: Channels, version: Version, place: Place, channel: str, who: Author, *, moves: bool
+) -> Planned:
+    """Adds an image to its release, and lets a channel point at it.
+
+    Args:
+        channels: The document.
+        version: The release.
+        place: The board and kind of the image.
+        channel: The channel that it was published to.
+        who: Who publishes it.
+        moves: Whether the channel is to point at it.
+    """
+    before = channels.current(channel, place)
+    places = channels.images.get(version, frozenset())
+    after = replace(channels, images={**channels.images, version: places | {place}}, stored=True)
+    moved = []
+    if moves:
+        after = after.pushed(channel, place, version, who)
+        moved.append(moved_from(channel, place, before, version))
+    if not moved and place in places:
+        return Planned(channels=after, change=None)
+    return recorded(after, "publish", who, version, channel, (place,), moved)
+
+
+def promote(
+    channels: Channels,
+    releases: Iterable[Release],
+    version: Version,
+    channel: str,
+    boards: Sequence[str],
+    who: Author,
+) -> Planned:
+    """Lets a channel point at a release.
+
+    Args:
+        channels: The document.
+        releases: The product's releases that may be offered, as the document has them.
+        version: The release.
+        channel: The channel.
+        boards: The boards to move; all of the release's if empty.
+        who: Who promotes it.
+
+    Raises:
+        NotFoundError: There is no such release, or it has no image for a board.
+        ConflictError: It was taken back, or is lower than what the channel points at.
+    """
+    release = release_of(releases, version)
+    images = images_of(release, boards)
+    gone = next((image for image in images if image.withdrawn), None)
+    if gone is not None:
+        raise ConflictError(
+            f"{release.product} {version} was {gone.withdrawn}{because(gone.withdrawn_reason)}",
+            hint=f"Take that back with 'acpublish withdraw {release.product} {version} --undo', "
+            "or publish a newer version."
+            if gone.withdrawn == "withdrawn"
+            else "Publish it as a newer version.",
+        )
+    places = [Place(image.board, image.kind) for image in images]
+    moved = []
+    after = channels
+    for place in places:
+        before = channels.current(channel, place)
+        if before is not None and before.version == version:
+            continue
+        if before is not None and version.precedence < before.version.precedence:
+            raise ConflictError(
+                f"{version} is lower than {before.version}, which {channel} points at for {place}",
+                hint=f"To go back, use 'acpublish rollback {release.product} {version} --channel "
+                f"{channel}'.",
+            )
+        after = after.pushed(channel, place, version, who)
+        moved.append(moved_from(channel, place, before, version))
+    if not moved:
+        return Planned(channels=channels, change=None)
+    return recorded(after, "promote", who, version, channel, places, moved)
+
+
+def need_signed(
+    releases: Iterable[Release],
+    offered: Iterable[Release],
+    version: Version,
+    boards: Sequence[str],
+) -> None:
+    """Refuses a release that may not be offered, because no trusted key signed it.
+
+    Raises:
+        NotFoundError: There is no such release, or it has no image for a board.
+        ConflictError: An image of it is not signed.
+    """
+    release = release_of(releases, version)
+    signed = {
+        (image.board, image.kind)
+        for other in offered
+        for image in other.images
+        if other.version == version
+    }
+    for image in images_of(release, boards):
+        if (image.board, image.kind) not in signed:
+            raise ConflictError(
+                f"{release.product} {version} for {image.board} is not signed with a key that "
+                "the product trusts",
+                hint=f"Sign it: acpublish key resign --product {release.product}",
+            )
+
+
+def undo(
+    channels: Channels,
+    releases: Sequence[Release],
+    version: Version,
+    boards: Sequence[str],
+    who: Author,
+) -> Planned:
+    """Takes a withdrawal back. Channels stay as they are: a promotion says what they point at.
+
+    Raises:
+        NotFoundError: There is no such release, or it has no image for a board.
+        ConflictError: Its bytes are gone.
+    """
+    release = release_of(releases, version)
+    places = []
+    marks = dict(channels.marks)
+    for image in images_of(release, boards):
+        place = Place(image.board, image.kind)
+        if image.withdrawn in CLEARED:
+            raise ConflictError(
+                f"{release.product} {version} for {place} was {image.withdrawn}, and its bytes are "
+                "gone",
+                hint="Publish it as a newer version.",
+            )
+        if marks.pop((version, place), None) is not None:
+            places.append(place)
+    if not places:
+        return Planned(channels=channels, change=None)
+    after = replace(channels, marks=marks)
+    notes = (
+        f"No channel points at it. To offer it again: acpublish promote {release.product} "
+        f"{version} --channel CHANNEL.",
+    )
+    return replace(recorded(after, "undo", who, version, None, places, ()), notes=notes)
+
+
+def recorded(
+    channels: Channels,
+    action: Action,
+    who: Author,
+    version: Version | None,
+    channel: str | None,
+    places: Iterable[Place],
+    moves: Iterable[Move],
+) -> Planned:
+    """Returns a change with its line of history."""
+    change = Change(
+        serial=channels.serial + 1,
+        action=action,
+        author=who,
+        version=version,
+        channel=channel,
+        places=tuple(places),
+        moves=tuple(moves),
+    )
+    return Planned(channels=channels.recorded(change), change=change)
+
+
+def moved_from(channel: str, place: Place, before: Pointer | None, after: Version | None) -> Move:
+    """Returns what a change does to one place of a channel."""
+    return Move(
+        channel=channel, place=place, before=before.version if before else None, after=after
+    )
+
+
+def release_of(releases: Iterable[Release], version: Version) -> Release:
+    """Returns a release of a product.
+
+    Raises:
+        NotFoundError: There is none of that version.
+    """
+    known = {release.version: release for release in releases}
+    if version in known:
+        return known[version]
+    newest = sorted(known, key=lambda version: version.precedence, reverse=True)[:5]
+    raise NotFoundError(
+        f"there is no release {version}",
+        hint=f"The newest are: {', '.join(map(str, newest))}." if newest else "Publish it first.",
+    )
+
+
+def images_of(release: Release, boards: Sequence[str]) -> tuple[ReleaseImage, ...]:
+    """Returns the images of a release for some boards, for all if none are named.
+
+    Raises:
+        NotFoundError: It has no image for one of them.
+    """
+    known = {image.board for image in release.images}
+    unknown = [board for board in boards if board not in known]
+    if unknown:
+        raise NotFoundError(
+            f"{release.product} {release.version} has no image for {unknown[0]}",
+            hint=f"Its boards are: {', '.join(sorted(known))}.",
+        )
+    return tuple(image for image in release.images if not boards or image.board in boards)
+
+
+def because(reason: str) -> str:
+    """Returns a reason as it follows a statement, nothing if there is none."""
+    return f": {reason}" if reason else ""

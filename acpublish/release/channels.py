@@ -1,0 +1,292 @@
+"""What the channels of a product point at, which releases were taken back, and how that came about.
+
+All of it is one document, ``channels.json``, beside the manifests of the product. A manifest
+describes a release and never changes. This document says what is offered, and a change of it, which
+may move several boards, is committed as a whole.
+
+For each channel, board and kind of image the document has the pointers in the order of moving, the
+last of which counts. A pointer that was taken back stays, because what a channel has left must not
+come back by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, NamedTuple
+
+from acpublish.release.manifest import Release, ReleaseImage, State
+from acpublish.release.names import ImageKind
+from acpublish.release.version import Version
+
+Action = Literal[
+    "upgrade", "publish", "promote", "rollback", "withdraw", "undo", "retain", "delete"
+]
+
+
+class Place(NamedTuple):
+    """Where a channel points at one image: a board, and a kind of image."""
+
+    board: str
+    kind: ImageKind
+
+    def __str__(self) -> str:
+        """The place for a person."""
+        return self.board if self.kind == "firmware" else f"{self.board} ({self.kind})"
+
+
+class Author(NamedTuple):
+    """Who changes something, when, and why.
+
+    Attributes:
+        at: UTC, ISO 8601 with a final ``Z``.
+        by: The id of a token, or what a person calls themselves; may be empty.
+        why: The reason; may be empty.
+    """
+
+    at: str
+    by: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pointer:
+    """A release that a channel points at, or pointed at before.
+
+    Attributes:
+        version: The release.
+        serial: The number of the change that made it, which orders the pointers.
+        author: Who made it, when and why.
+        taken_back: Whether the channel has left it for an older one, and never returns by itself.
+        ordered_back: The releases whose devices are ordered back to this one.
+    """
+
+    version: Version
+    serial: int
+    author: Author
+    taken_back: bool = False
+    ordered_back: tuple[Version, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """Says that an image is no longer offered.
+
+    Attributes:
+        state: What became of it.
+        serial: The number of the change that made it so.
+        author: Who did, when and why.
+    """
+
+    state: State
+    serial: int
+    author: Author
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """What one change did to what a channel points at; None is nothing."""
+
+    channel: str
+    place: Place
+    before: Version | None
+    after: Version | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A line of the history.
+
+    Attributes:
+        serial: Its number.
+        action: What was done.
+        author: By whom, when and why.
+        version: The release that it is about, None if it is about several or none.
+        channel: The channel that was named, if any.
+        places: The images of the release that it is about.
+        moves: What the channels point at after it.
+    """
+
+    serial: int
+    action: Action
+    author: Author
+    version: Version | None = None
+    channel: str | None = None
+    places: tuple[Place, ...] = ()
+    moves: tuple[Move, ...] = ()
+
+
+Pointers = Mapping[str, Mapping[Place, tuple[Pointer, ...]]]
+_Image = tuple[Version, Place]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channels:
+    """The document of one product.
+
+    Attributes:
+        serial: The number of the last change.
+        pointers: By channel and place, the oldest first.
+        images: The images of each release whose publish is complete.
+        marks: The images that are no longer offered.
+        history: The last changes, the oldest first.
+        stored: Whether there is a document; otherwise it was derived from the manifests.
+        extra: Fields of a newer version, kept as they were.
+    """
+
+    serial: int = 0
+    pointers: Pointers = field(default_factory=dict)
+    images: Mapping[Version, frozenset[Place]] = field(default_factory=dict)
+    marks: Mapping[tuple[Version, Place], Mark] = field(default_factory=dict)
+    history: tuple[Change, ...] = ()
+    stored: bool = False
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def current(self, channel: str, place: Place) -> Pointer | None:
+        """Returns what a channel points at, None if that is nothing."""
+        live = self.live(channel, place)
+        return live[-1] if live else None
+
+    def live(self, channel: str, place: Place) -> tuple[Pointer, ...]:
+        """Returns what a channel points at and what it could go back to, the newest last."""
+        pointers = self.pointers.get(channel, {}).get(place, ())
+        return tuple(pointer for pointer in pointers if not pointer.taken_back)
+
+    def places(self, channel: str) -> tuple[Place, ...]:
+        """Returns the places of a channel, sorted."""
+        return tuple(sorted(self.pointers.get(channel, {})))
+
+    def with_pointers(self, channel: str, place: Place, pointers: Iterable[Pointer]) -> Channels:
+        """Returns the document with other pointers of one channel and place."""
+        of_channel = {**self.pointers.get(channel, {}), place: tuple(pointers)}
+        return replace(self, pointers={**self.pointers, channel: of_channel})
+
+    def applied(self, releases: Iterable[Release]) -> tuple[Release, ...]:
+        """Returns releases as this document has them: on which channels, and taken back or not.
+
+        An image whose publish is not complete is left out.
+
+        Args:
+            releases: The product's releases, as their manifests have them.
+        """
+        pointers = self._by_image()
+        applied = []
+        for release in releases:
+            places = self.images.get(release.version, frozenset())
+            images = tuple(
+                self._applied(release.version, image, pointers)
+                for image in release.images
+                if Place(image.board, image.kind) in places
+            )
+            if images:
+                applied.append(replace(release, images=images))
+        return tuple(applied)
+
+    def _by_image(self) -> dict[_Image, dict[str, Pointer]]:
+        """Returns the pointers by release and place, and then by channel."""
+        by_image: dict[_Image, dict[str, Pointer]] = {}
+        for channel, of_channel in self.pointers.items():
+            for place, pointers in of_channel.items():
+                for pointer in pointers:
+                    by_image.setdefault((pointer.version, place), {})[channel] = pointer
+        return by_image
+
+    def _applied(
+        self, version: Version, image: ReleaseImage, by_image: Mapping[_Image, dict[str, Pointer]]
+    ) -> ReleaseImage:
+        key = version, Place(image.board, image.kind)
+        pointers = by_image.get(key, {})
+        live = {name: pointer for name, pointer in pointers.items() if not pointer.taken_back}
+        mark = self.marks.get(key)
+        return replace(
+            image,
+            channels={name: pointer.serial for name, pointer in live.items()},
+            left_channels=tuple(sorted(pointers.keys() - live.keys())),
+            ordered_back={
+                name: tuple(map(str, pointer.ordered_back))
+                for name, pointer in live.items()
+                if pointer.ordered_back
+            },
+            withdrawn=mark.state if mark else None,
+            withdrawn_reason=mark.author.why if mark else "",
+        )
+
+    def pushed(
+        self,
+        channel: str,
+        place: Place,
+        version: Version,
+        who: Author,
+        ordered_back: tuple[Version, ...] = (),
+    ) -> Channels:
+        """Returns the document with a channel that points at a release, by the next change."""
+        others = [
+            pointer
+            for pointer in self.pointers.get(channel, {}).get(place, ())
+            if pointer.version != version
+        ]
+        pointer = Pointer(
+            version=version, serial=self.serial + 1, author=who, ordered_back=ordered_back
+        )
+        return self.with_pointers(channel, place, (*others, pointer))
+
+    def taken_back(self, channel: str, place: Place, versions: Collection[Version]) -> Channels:
+        """Returns the document with a channel that has left releases, and does not return."""
+        pointers = self.pointers.get(channel, {}).get(place, ())
+        if not any(pointer.version in versions for pointer in pointers):
+            return self
+        return self.with_pointers(
+            channel,
+            place,
+            (
+                replace(pointer, taken_back=True) if pointer.version in versions else pointer
+                for pointer in pointers
+            ),
+        )
+
+    def without(self, place: Place, version: Version) -> Channels:
+        """Returns the document with no pointer at an image, on any channel."""
+        after = self
+        for channel in self.pointers:
+            pointers = self.pointers[channel].get(place, ())
+            others = [pointer for pointer in pointers if pointer.version != version]
+            if len(others) < len(pointers):
+                after = after.with_pointers(channel, place, others)
+        return after
+
+    def marked(self, version: Version, places: Iterable[Place], mark: Mark) -> Channels:
+        """Returns the document with images that are no longer offered."""
+        return replace(self, marks={**self.marks, **{(version, place): mark for place in places}})
+
+    def recorded(self, change: Change) -> Channels:
+        """Returns the document with one more line of history."""
+        return replace(self, serial=change.serial, history=(*self.history, change), stored=True)
+
+
+def from_manifests(releases: Iterable[Release]) -> Channels:
+    """Derives the document of a catalog whose manifests still say which channels they are on.
+
+    An image without any was written by a publish that was not completed.
+    """
+    pointers: dict[str, dict[Place, list[Pointer]]] = {}
+    images: dict[Version, frozenset[Place]] = {}
+    serial = 0
+    for release in releases:
+        places = [Place(image.board, image.kind) for image in release.images if image.channels]
+        if places:
+            images[release.version] = frozenset(places)
+        for image in release.images:
+            place = Place(image.board, image.kind)
+            for channel, order in image.channels.items():
+                author = Author(at=image.published_at)
+                pointer = Pointer(version=release.version, serial=order, author=author)
+                pointers.setdefault(channel, {}).setdefault(place, []).append(pointer)
+                serial = max(serial, order)
+    ordered = {
+        channel: {
+            place: tuple(sorted(own, key=lambda pointer: pointer.serial))
+            for place, own in of_channel.items()
+        }
+        for channel, of_channel in pointers.items()
+    }
+    return Channels(serial=serial, pointers=ordered, images=images)

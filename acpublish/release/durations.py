@@ -1,0 +1,42 @@
+"""Durations as people write them: ``90s``, ``15m``, ``24h``, ``7d``."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from acpublish.errors import SettingsError
+
+#: A hundred years; a longer one could lead beyond the last date that there is.
+LONGEST = timedelta(days=36_500)
+_SHAPE = re.compile(r"([0-9]{1,10})([smhd])\Z")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def duration(text: str) -> timedelta:
+    """Returns the duration that a text is.
+
+    Raises:
+        SettingsError: It is not one, or it is longer than a hundred years.
+    """
+    match = _SHAPE.match(text)
+    if match is None:
+        raise SettingsError(
+            f"{text[:40]!a} is not a duration",
+            hint="Write a whole number and its unit, such as 90s, 15m, 24h or 7d.",
+        )
+    return of_seconds(int(match[1]) * _SECONDS[match[2]])
+
+
+def of_seconds(seconds: int) -> timedelta:
+    """Returns the duration of a number of seconds, which is not negative.
+
+    Raises:
+        SettingsError: It is longer than a hundred years.
+    """
+    if seconds > LONGEST.total_seconds():
+        raise SettingsError(
+            "the duration is longer than a hundred years",
+            hint=f"Use at most {LONGEST.days}d.",
+        )
+    return timedelta(seconds=seconds)

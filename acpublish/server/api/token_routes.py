@@ -1,0 +1,102 @@
+"""Tokens over HTTP: list, create, revoke and rotate them, with a token of the scope ``manage``.
+
+===========================================  =============================================
+``GET /api/v1/tokens``                       every token, without its text and its digest
+``POST /api/v1/tokens``                      creates one
+``DELETE /api/v1/tokens/<id>``               revokes one
+``POST /api/v1/tokens/<id>/rotate``          replaces one by another that allows the same
+===========================================  =============================================
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import timedelta
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from acpublish.release.documents import Fields
+from acpublish.release.durations import of_seconds
+from acpublish.release.grants import NewToken, TokenRequest
+from acpublish.server.api.authority import Authority
+from acpublish.server.api.change_routes import json_of, read_sent
+from acpublish.server.tokens import Scope, Tokens
+
+_log = logging.getLogger(__name__)
+
+#: What has a token, or the names of tokens, is in no cache.
+_PRIVATE = {"cache-control": "no-store"}
+
+
+class TokenRoutes:
+    """Shows and changes the tokens of this server."""
+
+    def __init__(self, tokens: Tokens, authority: Authority) -> None:
+        """Prepares the routes.
+
+        Args:
+            tokens: The tokens.
+            authority: Who may change them.
+        """
+        self._tokens = tokens
+        self._authority = authority
+
+    async def all(self, request: Request) -> Response:
+        """Lists the tokens, also those that have expired.
+
+        Raises:
+            AcpublishError: The request is refused, or the tokens cannot be read.
+        """
+        self._authority.need(request, Scope.MANAGE)
+        tokens = await asyncio.to_thread(self._tokens.all)
+        return JSONResponse({"tokens": [info.to_dict() for info in tokens]}, headers=_PRIVATE)
+
+    async def create(self, request: Request) -> Response:
+        """Creates a token, which only this response shows.
+
+        Raises:
+            AcpublishError: The request is refused, or the tokens cannot be written.
+        """
+        by = self._authority.need(request, Scope.MANAGE).id
+        document = await json_of(request)
+        wanted = read_sent(lambda: TokenRequest.from_dict(document))
+        # The body may have taken a while.
+        self._authority.check(request, Scope.MANAGE)
+        return self._created(await asyncio.to_thread(self._tokens.store.create, wanted), by)
+
+    async def revoke(self, request: Request) -> Response:
+        """Revokes a token.
+
+        Raises:
+            AcpublishError: The request is refused, or the tokens cannot be written.
+        """
+        by = self._authority.need(request, Scope.MANAGE).id
+        id_ = request.path_params["id"]
+        info = await asyncio.to_thread(self._tokens.store.revoke, id_)
+        _log.info("token %s revoked token %s", by, info.id)
+        return JSONResponse(info.to_dict(), headers=_PRIVATE)
+
+    async def rotate(self, request: Request) -> Response:
+        """Replaces a token, which ends after a grace time.
+
+        Raises:
+            AcpublishError: The request is refused, or the tokens cannot be written.
+        """
+        by = self._authority.need(request, Scope.MANAGE).id
+        document = await json_of(request)
+        grace = read_sent(lambda: _grace(document))
+        self._authority.check(request, Scope.MANAGE)
+        id_ = request.path_params["id"]
+        return self._created(await asyncio.to_thread(self._tokens.store.rotate, id_, grace), by)
+
+    def _created(self, token: NewToken, by: str) -> Response:
+        old = f" in place of {token.replaces.id}" if token.replaces else ""
+        _log.info("token %s created token %s%s", by, token.info.id, old)
+        return JSONResponse(token.to_dict(), 201, headers=_PRIVATE)
+
+
+def _grace(document: object) -> timedelta:
+    fields = Fields(document, "request", 'Send an object such as {"grace_s": 86400}.')
+    return of_seconds(fields.get("grace_s", int))

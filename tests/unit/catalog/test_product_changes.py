@@ -1,0 +1,381 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from acpublish.catalog import layout
+from acpublish.catalog.contents import CatalogFiles
+from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.errors import CatalogError, ConflictError, ManifestError, NotFoundError
+from acpublish.release import names
+from acpublish.release.change_request import Changed, ChangeRequest, RequestedAction
+from acpublish.release.submission import Outcome
+from acpublish.release.version import Version
+from tests.support import images
+from tests.unit.catalog.holding import candidate, files_below, image, put, submission
+
+NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)
+
+
+def change(
+    catalog: DirectoryCatalog,
+    action: RequestedAction,
+    version: str | None = None,
+    channel: str | None = None,
+    **more: object,
+) -> Changed:
+    request = ChangeRequest(
+        action=action,
+        version=None if version is None else Version.parse(version),
+        channel=None if channel is None else names.channel(channel),
+    )
+    return catalog.changes.make("lamp", replace(request, **more), now=NOW)  # type: ignore[arg-type]
+
+
+def points_at(catalog: DirectoryCatalog, channel: str = "stable", board: str = "d1") -> str | None:
+    channels = catalog.changes.channels("lamp")
+    current = [
+        channels.current(channel, place)
+        for place in channels.places(channel)
+        if place.board == board
+    ]
+    return str(current[0].version) if current and current[0] else None
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> DirectoryCatalog:
+    """A catalog with three releases for two boards."""
+    (tmp_path / "catalog").mkdir()
+    catalog = DirectoryCatalog(tmp_path / "catalog", tmp_path / "state")
+    for version in ("1.0.0", "1.1.0", "1.2.0"):
+        for board in ("d1", "d2"):
+            put(catalog, version, board=board)
+    return catalog
+
+
+def test_a_rollback_goes_one_step_further_back_each_time(catalog: DirectoryCatalog) -> None:
+    assert points_at(catalog) == "1.2.0"
+    change(catalog, "rollback", channel="stable", why="does not boot")
+    assert points_at(catalog) == points_at(catalog, board="d2") == "1.1.0"
+    change(catalog, "rollback", channel="stable")
+    assert points_at(catalog) == "1.0.0"
+    with pytest.raises(ConflictError, match="nothing was there before"):
+        change(catalog, "rollback", channel="stable")
+    put(catalog, "1.3.0")
+    change(catalog, "rollback", channel="stable", boards=("d1",))
+    # Not to 1.2.0 or 1.1.0, from which it went back.
+    assert points_at(catalog) == "1.0.0"
+
+
+def test_a_rollback_to_a_release_names_the_boards_that_stay(catalog: DirectoryCatalog) -> None:
+    put(catalog, "1.3.0", board="d3")
+    changed = change(catalog, "rollback", "1.0.0", "stable")
+    assert points_at(catalog) == "1.0.0"
+    assert changed.notes == ("d3 stays at 1.3.0: 1.0.0 has no image for it.",)
+    assert {str(move.after) for move in changed.change.moves} == {"1.0.0"} if changed.change else 0
+    assert sorted(map(str, changed.ordered_back)) == ["d1", "d2"]
+
+
+def test_a_promotion_moves_up_only_and_says_when_nothing_moves(catalog: DirectoryCatalog) -> None:
+    change(catalog, "promote", "1.1.0", "beta")
+    assert points_at(catalog, "beta") == "1.1.0"
+    assert change(catalog, "promote", "1.1.0", "beta").change is None
+    with pytest.raises(ConflictError, match=r"1\.0\.0 is lower than 1\.1\.0") as caught:
+        change(catalog, "promote", "1.0.0", "beta")
+    assert "acpublish rollback lamp 1.0.0 --channel beta" in caught.value.hint
+    change(catalog, "promote", "1.2.0", "beta", boards=("d2",))
+    assert (points_at(catalog, "beta"), points_at(catalog, "beta", "d2")) == ("1.1.0", "1.2.0")
+
+
+def test_a_withdrawn_release_is_gone_for_everyone_but_its_bytes(catalog: DirectoryCatalog) -> None:
+    changed = change(catalog, "withdraw", "1.2.0", why="eats batteries")
+    assert points_at(catalog) == "1.1.0"
+    files = CatalogFiles(catalog)
+    assert files.locate(b"lamp/lamp-1.2.0_d1.bin") is None
+    assert files.locate(b"lamp/lamp-1.1.0_d1.bin") is not None
+    assert "lamp/lamp-1.2.0_d1.bin" not in files_below(catalog.root)
+    images_of = {str(release.version): release.images[0] for release in catalog.releases("lamp")}
+    withdrawn = images_of["1.2.0"]
+    assert (withdrawn.withdrawn, withdrawn.withdrawn_reason) == ("withdrawn", "eats batteries")
+    assert catalog.read_object(withdrawn.sha256)
+    assert changed.applied
+    assert changed.ordered_back == {}
+    with pytest.raises(ConflictError, match="was withdrawn: eats batteries"):
+        put(catalog, "1.2.0")
+    with pytest.raises(ConflictError, match="different bytes"):
+        put(catalog, "1.2.0", seed=7)
+    with pytest.raises(ConflictError, match="was withdrawn: eats batteries") as caught:
+        change(catalog, "promote", "1.2.0", "beta")
+    assert "acpublish withdraw lamp 1.2.0 --undo" in caught.value.hint
+
+
+def test_an_undone_withdrawal_moves_no_channel_and_says_how(catalog: DirectoryCatalog) -> None:
+    change(catalog, "withdraw", "1.2.0", why="x")
+    changed = change(catalog, "undo", "1.2.0")
+    assert points_at(catalog) == "1.1.0"
+    assert "acpublish promote lamp 1.2.0 --channel" in changed.notes[0]
+    assert "lamp/lamp-1.2.0_d1.bin" in files_below(catalog.root)
+    change(catalog, "promote", "1.2.0", "stable")
+    assert points_at(catalog) == "1.2.0"
+
+
+def test_a_channel_with_nothing_before_becomes_empty_and_says_so(tmp_path: Path) -> None:
+    catalog = DirectoryCatalog(tmp_path)
+    put(catalog)
+    changed = change(catalog, "withdraw", "1.0.0", why="x")
+    assert points_at(catalog) is None
+    assert changed.notes[-1] == "stable points at nothing for d1 now."
+
+
+def test_a_rollback_to_what_was_left_is_not_undone_by_publishing_again(
+    catalog: DirectoryCatalog,
+) -> None:
+    change(catalog, "rollback", channel="stable")
+    assert put(catalog, "1.2.0").outcome is Outcome.ALREADY_PUBLISHED
+    assert points_at(catalog) == "1.1.0"
+
+
+def test_retain_plans_before_it_removes_and_keeps_what_is_needed(catalog: DirectoryCatalog) -> None:
+    for number in range(4):
+        catalog.put(
+            candidate(image(f"2.{number}.0-dev.1")),
+            submission(f"2.{number}.0-dev.1", channel="dev"),
+            now=NOW - timedelta(days=200 - number),
+        )
+    plan = change(catalog, "retain", channel="dev", keep=1, apply=False, older_than_s=0)
+    assert sorted(str(version) for version, _ in plan.freed) == ["2.0.0-dev.1", "2.1.0-dev.1"]
+    assert not plan.applied
+    assert len(list(layout.objects(catalog.root).iterdir())) == 7
+    change(catalog, "retain", channel="dev", keep=1, older_than_s=0)
+    assert len(list(layout.objects(catalog.root).iterdir())) == 5
+    assert "lamp/lamp-2.0.0-dev.1_d1.bin" not in files_below(catalog.root)
+    states = {
+        str(release.version): release.images[0].withdrawn for release in catalog.releases("lamp")
+    }
+    assert states["2.0.0-dev.1"] == "retired"
+    assert states["2.3.0-dev.1"] is None
+    # Its manifest stays, so the version is never given to other bytes.
+    with pytest.raises(ConflictError):
+        put(catalog, "2.0.0-dev.1", channel="dev")
+
+
+def test_a_deleted_release_leaves_a_tombstone(catalog: DirectoryCatalog) -> None:
+    (sha256,) = {
+        image.sha256
+        for release in catalog.releases("lamp")
+        for image in release.images
+        if str(release.version) == "1.1.0"
+    }
+    change(catalog, "delete", "1.1.0", why="holds the key of the Wi-Fi")
+    assert not catalog.object_path(sha256).exists()
+    assert layout.manifest(catalog.root, "lamp", Version.parse("1.1.0")).is_file()
+    with pytest.raises(ConflictError, match="bytes are gone"):
+        change(catalog, "undo", "1.1.0")
+
+
+def test_two_that_move_at_once_and_the_second_hears_so(catalog: DirectoryCatalog) -> None:
+    plan = change(catalog, "rollback", channel="stable", apply=False)
+    change(catalog, "promote", "1.2.0", "beta", by="anna")
+    with pytest.raises(ConflictError, match="changed meanwhile: promote by anna"):
+        change(catalog, "rollback", channel="stable", serial=plan.serial)
+    assert points_at(catalog) == "1.2.0"
+
+
+def test_the_history_tells_who_did_what_and_older_lines_move_to_files(
+    catalog: DirectoryCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("acpublish.catalog.channels_file.MAX_HISTORY", 4)
+    monkeypatch.setattr("acpublish.catalog.channels_file._MOVED", 3)
+    change(catalog, "rollback", channel="stable", by="anna", why="does not boot")
+    history = catalog.changes.history("lamp")
+    assert [line.serial for line in history] == list(range(1, 8))
+    assert (history[-1].action, history[-1].author.by) == ("rollback", "anna")
+    folder = layout.manifests(catalog.root, "lamp")
+    assert [path.name for path in folder.glob("*.jsonl")] == ["history-000000001.jsonl"]
+    assert len(json.loads((folder / "channels.json").read_text())["history"]) == 4
+    who = json.loads((catalog.root.parent / "state/changes/lamp/000000007.json").read_text())
+    assert set(who) == {"user", "host"}
+    assert who["user"] not in (folder / "channels.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("action", "version", "channel", "boards", "words"),
+    [
+        ("promote", "9.0.0", "stable", (), "there is no release 9.0.0"),
+        ("promote", "1.0.0", "beta", ("d9",), "no image for d9"),
+        ("rollback", None, "nightly", (), "no channel nightly"),
+        ("rollback", None, "stable", ("d9",), "no board d9"),
+        ("withdraw", "9.0.0", None, (), "there is no release 9.0.0"),
+    ],
+)
+def test_whatever_is_not_there_is_named(
+    catalog: DirectoryCatalog,
+    action: RequestedAction,
+    version: str | None,
+    channel: str | None,
+    boards: tuple[str, ...],
+    words: str,
+) -> None:
+    before = layout.channels(catalog.root, "lamp").read_bytes()
+    with pytest.raises(NotFoundError, match=words):
+        change(catalog, action, version, channel, boards=boards)
+    assert layout.channels(catalog.root, "lamp").read_bytes() == before
+
+
+def test_an_unknown_product_and_a_catalog_of_a_newer_version(catalog: DirectoryCatalog) -> None:
+    with pytest.raises(NotFoundError, match="no product lamb"):
+        catalog.changes.make("lamb", ChangeRequest(action="delete"))
+    document = layout.channels(catalog.root, "lamp")
+    document.write_text(document.read_text().replace('"format": 2', '"format": 3'))
+    with pytest.raises(ManifestError, match="newer than 2"):
+        change(catalog, "rollback", channel="stable")
+    with pytest.raises(ManifestError, match="newer than 2"):
+        put(catalog, "1.4.0")
+    assert catalog.releases("lamp") == ()
+    assert catalog.owns("lamp")
+
+
+def test_a_full_disk_changes_nothing(
+    catalog: DirectoryCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("acpublish.atomic.write", full)
+    with pytest.raises(CatalogError, match="no space left"):
+        change(catalog, "withdraw", "1.2.0", why="x")
+    assert points_at(catalog) == "1.2.0"
+    assert "lamp/lamp-1.2.0_d1.bin" in files_below(catalog.root)
+
+
+def test_the_start_of_a_server_completes_what_a_killed_command_left(
+    catalog: DirectoryCatalog,
+) -> None:
+    visible = catalog.root / "lamp/lamp-1.2.0_d1.bin"
+    data = visible.read_bytes()
+    change(catalog, "delete", "1.2.0", why="x")
+    visible.write_bytes(data)
+    DirectoryCatalog(catalog.root).repair()
+    assert not visible.exists()
+
+
+def test_a_server_starts_with_a_product_whose_channels_cannot_be_read(
+    catalog: DirectoryCatalog,
+) -> None:
+    put(catalog, product="plug")
+    layout.channels(catalog.root, "lamp").write_bytes(b"{")
+    (catalog.root / "plug/plug-1.0.0_d1.bin").unlink()
+    assert catalog.repair() == ("plug/plug-1.0.0_d1.bin",)
+    # Nothing is cleared away as long as it is not known what is needed.
+    assert len(list(layout.objects(catalog.root).iterdir())) == 4
+
+
+def test_a_lost_document_clears_no_bytes_away(catalog: DirectoryCatalog) -> None:
+    before = set(layout.objects(catalog.root).iterdir())
+    document = layout.channels(catalog.root, "lamp")
+    text = document.read_bytes()
+    document.unlink()
+    catalog.repair(older_than_s=0)
+    assert set(layout.objects(catalog.root).iterdir()) == before
+    document.write_bytes(text)
+    assert points_at(catalog) == "1.2.0"
+
+
+def test_an_older_copy_of_the_document_clears_no_bytes_away(catalog: DirectoryCatalog) -> None:
+    document = layout.channels(catalog.root, "lamp")
+    text = document.read_bytes()
+    receipt = put(catalog, "1.3.0")
+    document.write_bytes(text)
+    catalog.repair(older_than_s=0)
+    assert catalog.object_path(receipt.sha256).exists()
+    assert put(catalog, "1.3.0").outcome is Outcome.PUBLISHED
+
+
+def test_a_deletion_says_which_bytes_stay_because_another_release_has_them(
+    catalog: DirectoryCatalog,
+) -> None:
+    littlefs = images.littlefs(4096)
+    for version in ("2.0.0", "2.1.0"):
+        catalog.put(candidate(littlefs), submission(version, kind="filesystem"))
+    changed = change(catalog, "delete", "2.0.0", why="secret")
+    assert changed.notes[-1] == (
+        "The bytes of lamp-2.0.0_d1.fs.bin stay, because lamp/lamp-2.1.0_d1.fs.bin has the same."
+    )
+    assert catalog.object_path(hashlib.sha256(littlefs).hexdigest()).exists()
+    change(catalog, "delete", "2.1.0", why="secret")
+    assert not catalog.object_path(hashlib.sha256(littlefs).hexdigest()).exists()
+
+
+def test_a_deletion_waits_for_a_manifest_that_cannot_be_read(catalog: DirectoryCatalog) -> None:
+    put(catalog, product="plug")
+    layout.manifest(catalog.root, "plug", Version.parse("1.0.0")).write_bytes(b"{")
+    before = layout.channels(catalog.root, "lamp").read_bytes()
+    with pytest.raises(ManifestError, match=r"plug/1\.0\.0\.json"):
+        change(catalog, "delete", "1.2.0", why="secret")
+    assert layout.channels(catalog.root, "lamp").read_bytes() == before
+    # A withdrawal needs no bytes.
+    change(catalog, "withdraw", "1.2.0", why="secret")
+    assert points_at(catalog) == "1.1.0"
+
+
+def test_what_cannot_be_removed_is_said(catalog: DirectoryCatalog) -> None:
+    visible = catalog.root / "lamp/lamp-1.2.0_d1.bin"
+    visible.unlink()
+    visible.mkdir()
+    changed = change(catalog, "withdraw", "1.2.0", why="x")
+    assert changed.applied
+    (note,) = changed.notes
+    assert note.startswith(f"{visible} cannot be removed: ")
+
+
+def test_a_withdrawn_image_takes_no_file_of_another_release(catalog: DirectoryCatalog) -> None:
+    path = layout.manifest(catalog.root, "lamp", Version.parse("1.1.0"))
+    text = path.read_text()
+    forged = text.replace('"lamp-1.1.0_d1.bin"', '"lamp-1.2.0_d1.bin"')
+    assert forged != text
+    path.write_text(forged)
+    change(catalog, "withdraw", "1.1.0", why="x")
+    assert "lamp/lamp-1.2.0_d1.bin" in files_below(catalog.root)
+
+
+def test_the_next_command_makes_the_files_that_a_killed_undo_did_not(
+    catalog: DirectoryCatalog,
+) -> None:
+    change(catalog, "withdraw", "1.2.0", why="x")
+    change(catalog, "undo", "1.2.0")
+    (catalog.root / "lamp/lamp-1.2.0_d1.bin").unlink()
+    change(catalog, "promote", "1.0.0", "beta")
+    assert "lamp/lamp-1.2.0_d1.bin" in files_below(catalog.root)
+
+
+def test_a_secure_version_is_read_from_a_withdrawn_image_too(tmp_path: Path) -> None:
+    catalog = DirectoryCatalog(tmp_path)
+    for version in ("1.0.0", "1.1.0"):
+        data = images.esp32_image("esp32c3", project="lamp", version=version)
+        catalog.put(candidate(data), submission(version, board="c3"))
+        # As an earlier acpublish wrote it.
+        path = layout.manifest(catalog.root, "lamp", Version.parse(version))
+        document = json.loads(path.read_text())
+        del document["images"][0]["secure_version"]
+        path.write_text(json.dumps(document))
+    catalog = DirectoryCatalog(tmp_path)
+    change(catalog, "withdraw", "1.1.0", why="it hangs")
+    changed = change(catalog, "rollback", channel="stable")
+    assert [list(map(str, versions)) for versions in changed.ordered_back.values()] == [["1.1.0"]]
+
+
+def test_nobody_goes_back_past_a_manifest_that_cannot_be_read(catalog: DirectoryCatalog) -> None:
+    # It may be the one that forbids going back below it.
+    layout.manifest(catalog.root, "lamp", Version.parse("1.1.0")).write_text("{")
+    before = layout.channels(catalog.root, "lamp").read_bytes()
+    with pytest.raises(ManifestError, match=r"1\.1\.0"):
+        change(catalog, "rollback", channel="stable")
+    with pytest.raises(ManifestError, match=r"1\.1\.0"):
+        change(catalog, "withdraw", "1.2.0", why="it hangs", order_back=True)
+    assert layout.channels(catalog.root, "lamp").read_bytes() == before
+    change(catalog, "withdraw", "1.2.0", why="it hangs")

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from acpublish.errors import ManifestError
+from acpublish.release import channel_document
+from acpublish.release.channel_document import (
+    ChannelRow,
+    change_from_fields,
+    change_to_dict,
+    rows_of,
+)
+from acpublish.release.channels import Channels
+from acpublish.release.documents import Fields
+from tests.unit.release.publishing import D1, D1_FS, D2, Product, three
+
+
+def everything() -> Product:
+    """A product with something of each kind in its document."""
+    product = three(D1, D1_FS, D2)
+    product.change("promote", "1.1.0", "beta")
+    product.change("rollback", None, "stable", ["d1"])
+    product.change("withdraw", "1.0.0")
+    product.change("undo", "1.0.0")
+    product.change("delete", "1.2.0")
+    return product
+
+
+def text_of(product: Product) -> bytes:
+    return channel_document.to_json(product.channels, "lamp")
+
+
+def read(text: bytes) -> Channels:
+    return channel_document.from_json(text, "channels.json", "lamp")
+
+
+def test_what_is_written_is_read_again() -> None:
+    product = everything()
+    assert read(text_of(product)) == product.channels
+
+
+def test_fields_of_a_newer_version_are_kept() -> None:
+    document = json.loads(text_of(three()))
+    document["more"] = {"deep": [1]}
+    channels = read(json.dumps(document).encode())
+    assert channels.extra == {"more": {"deep": [1]}}
+    assert json.loads(channel_document.to_json(channels, "lamp")) == document
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"format": 3}, r"channels\.json\.format is newer than 2"),
+        ({"format": None}, r"channels\.json\.format is not of type int"),
+        ({"product": "other"}, "is of a different product, other"),
+        ({"serial": -1}, r"channels\.json\.serial is not a possible number"),
+        ({"pointers": [{}]}, r"channels\.json\.pointers\[0\]\.channel is not of type str"),
+        ({"pointers": {}}, r"channels\.json\.pointers is not of type list"),
+        ({"images": [{"version": "one"}]}, r"channels\.json\.images\[0\]\.version: "),
+        ({"marks": [{"state": "lost"}]}, r"channels\.json\.marks\[0\]\.state is not one of"),
+        ({"history": [{"serial": 1}]}, r"channels\.json\.history\[0\]\.action is not one of"),
+    ],
+)
+def test_a_damaged_document_is_named_with_the_field(change: dict[str, Any], words: str) -> None:
+    document = {**json.loads(text_of(three())), **change}
+    with pytest.raises(ManifestError, match=words):
+        read(json.dumps(document).encode())
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"[" * 100_000, b"[]", b'{"format": NaN}'])
+def test_something_else_is_refused(text: bytes) -> None:
+    with pytest.raises(ManifestError, match=r"^channels\.json is not "):
+        read(text)
+
+
+def test_people_see_what_each_channel_points_at_and_what_it_pointed_at_before() -> None:
+    rows = {(row.channel, row.place): row for row in rows_of(everything().channels)}
+    row = rows["stable", D1]
+    assert row.current is not None
+    assert (str(row.current.version), row.current.author.by) == ("1.1.0", "anna")
+    assert list(map(str, row.current.ordered_back)) == ["1.2.0"]
+    assert [(str(one.version), one.taken_back) for one in row.before] == [
+        ("1.2.0", True),
+        ("1.0.0", True),
+    ]
+    beta = rows["beta", D2].current
+    assert beta is not None
+    assert str(beta.version) == "1.1.0"
+
+
+def test_a_row_is_the_same_after_a_journey() -> None:
+    for row in rows_of(everything().channels):
+        document = json.loads(json.dumps(row.to_dict()))
+        assert ChannelRow.from_fields(Fields(document, "row", "Mend it.")) == row
+
+
+def test_an_empty_channel_is_listed_and_a_long_past_is_cut() -> None:
+    product = Product().put("1.0.0")
+    product.change("withdraw", "1.0.0")
+    (row,) = rows_of(product.channels)
+    assert row.current is None
+    for number in range(60):
+        product.put(f"2.{number}.0")
+    (row,) = rows_of(product.channels)
+    assert row.current is not None
+    assert (str(row.current.version), len(row.before)) == ("2.59.0", 50)
+
+
+def test_each_line_of_the_history_is_read_again() -> None:
+    for line in everything().channels.history:
+        document = json.loads(json.dumps(change_to_dict(line)))
+        assert change_from_fields(Fields(document, "line", "Mend it.")) == line

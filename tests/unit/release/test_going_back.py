@@ -1,0 +1,260 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from acpublish.errors import ConflictError, NotFoundError
+from acpublish.release.going_back import forbids_return
+from tests.unit.release.publishing import C3, D1, D1_FS, D2, Product, three, v
+
+
+def test_each_rollback_goes_one_further_back_and_takes_the_earlier_orders_along() -> None:
+    product = three()
+    product.change("rollback", None, "stable")
+    assert (product.at(), product.ordered()) == ("1.1.0", ["1.2.0"])
+    product.change("rollback", None, "stable")
+    assert (product.at(), product.ordered()) == ("1.0.0", ["1.2.0", "1.1.0"])
+    with pytest.raises(ConflictError, match=r"d1 stays at 1\.0\.0: nothing was there before"):
+        product.plan("rollback", None, "stable")
+
+
+def test_a_rollback_skips_what_was_rolled_back_from() -> None:
+    product = three()
+    product.change("rollback", None, "stable")
+    product.put("1.3.0")
+    planned = product.change("rollback", None, "stable")
+    assert product.at() == "1.1.0"
+    # A device that was off since 1.2.0 was taken back still goes back.
+    assert planned.ordered_back == {D1: (v("1.3.0"), v("1.2.0"))}
+
+
+def test_what_was_promoted_again_is_not_ordered_back() -> None:
+    product = three()
+    product.change("rollback", None, "stable")
+    product.change("promote", "1.2.0", "stable")
+    product.put("1.3.0")
+    product.change("rollback", None, "stable")
+    assert (product.at(), product.ordered()) == ("1.2.0", ["1.3.0"])
+
+
+def test_a_rollback_to_a_release_leaves_all_above_it() -> None:
+    product = three()
+    product.change("rollback", "1.0.0", "stable")
+    assert (product.at(), product.ordered()) == ("1.0.0", ["1.2.0", "1.1.0"])
+    with pytest.raises(ConflictError, match="that is what it points at"):
+        product.plan("rollback", "1.0.0", "stable")
+    with pytest.raises(ConflictError, match="is higher, which takes 'acpublish promote'"):
+        product.plan("rollback", "1.2.0", "stable")
+
+
+def test_a_rollback_to_what_was_never_on_the_channel() -> None:
+    product = three().put("1.1.5", channel="beta")
+    product.change("rollback", "1.1.5", "stable")
+    assert (product.at(), product.ordered()) == ("1.1.5", ["1.2.0"])
+    product.change("rollback", None, "stable")
+    assert product.at() == "1.1.0"
+
+
+def test_boards_that_a_release_lacks_are_named_and_stay() -> None:
+    product = three(D1, D2).put("1.3.0", D2).put("1.0.5", D1, channel="beta")
+    planned = product.change("rollback", "1.0.5", "stable")
+    assert (product.at(), product.at(place=D2)) == ("1.0.5", "1.3.0")
+    assert planned.notes == ("d2 stays at 1.3.0: 1.0.5 has no image for it.",)
+
+
+def test_only_the_named_boards_go_back() -> None:
+    product = three(D1, D2)
+    product.change("rollback", None, "stable", ["d2"])
+    assert (product.at(), product.at(place=D2)) == ("1.2.0", "1.1.0")
+    with pytest.raises(NotFoundError, match="stable of lamp has no board d9"):
+        product.plan("rollback", None, "stable", ["d9"])
+    with pytest.raises(NotFoundError, match="lamp has no channel nightly") as caught:
+        product.plan("rollback", None, "nightly")
+    assert caught.value.hint == "Its channels are: stable."
+
+
+def test_firmware_moves_with_the_filesystem_that_was_used_with_it() -> None:
+    product = Product().put("1.0.0", D1, D1_FS).put("1.1.0", D1).put("1.2.0", D1, D1_FS)
+    product.change("rollback", None, "stable")
+    assert (product.at(), product.at(place=D1_FS)) == ("1.1.0", "1.0.0")
+    assert product.ordered(place=D1_FS) == ["1.2.0"]
+    # 1.0.0 has the filesystem that is there already.
+    planned = product.change("rollback", None, "stable")
+    assert (product.at(), product.at(place=D1_FS)) == ("1.0.0", "1.0.0")
+    assert planned.notes == ("d1 (filesystem) stays at 1.0.0: that is what it points at.",)
+
+
+def test_a_filesystem_stays_while_its_firmware_does() -> None:
+    product = Product().put("1.0.0", D1_FS).put("1.1.0", D1, D1_FS)
+    with pytest.raises(
+        ConflictError, match=r"d1 \(filesystem\) stays at 1.1.0: its firmware stays"
+    ):
+        product.plan("rollback", None, "stable")
+
+
+def test_a_filesystem_that_came_with_the_release_has_nothing_to_go_back_to() -> None:
+    product = Product().put("1.0.0", D1).put("1.1.0", D1, D1_FS)
+    planned = product.change("rollback", None, "stable")
+    assert (product.at(), product.at(place=D1_FS)) == ("1.0.0", "1.1.0")
+    assert "1.0.0 and those before it have none" in planned.notes[0]
+
+
+def test_a_filesystem_without_firmware_goes_back_by_itself() -> None:
+    product = three(D1_FS)
+    product.change("rollback", None, "stable")
+    assert product.at(place=D1_FS) == "1.1.0"
+
+
+def test_a_withdrawal_moves_channels_back_and_orders_nobody() -> None:
+    product = three()
+    product.change("promote", "1.2.0", "beta")
+    planned = product.change("withdraw", "1.2.0")
+    assert (product.at(), product.at("beta"), product.ordered()) == ("1.1.0", None, [])
+    assert planned.notes == ("beta points at nothing for d1 now.",)
+    assert planned.ordered_back == {}
+    assert product.plan("withdraw", "1.2.0").change is None
+
+
+def test_a_withdrawn_release_is_skipped_by_a_later_rollback() -> None:
+    product = three()
+    product.change("withdraw", "1.1.0")
+    assert product.at() == "1.2.0"
+    product.change("rollback", None, "stable")
+    assert product.at() == "1.0.0"
+    with pytest.raises(ConflictError, match=r"1\.1\.0 is higher"):
+        product.plan("rollback", "1.1.0", "stable")
+    with pytest.raises(ConflictError, match=r"1\.1\.0 was withdrawn: test"):
+        three_without_the_middle().plan("rollback", "1.1.0", "stable")
+
+
+def three_without_the_middle() -> Product:
+    product = three()
+    product.change("withdraw", "1.1.0")
+    return product
+
+
+@pytest.mark.parametrize("version", [None, "1.1.0"])
+def test_a_rollback_after_a_withdrawal_orders_back_and_moves_nothing(version: str | None) -> None:
+    product = three()
+    product.change("withdraw", "1.2.0")
+    planned = product.change("rollback", version, "stable")
+    assert (product.at(), product.ordered()) == ("1.1.0", ["1.2.0"])
+    assert planned.ordered_back == {D1: (v("1.2.0"),)}
+    # The next one goes further.
+    product.change("rollback", None, "stable")
+    assert (product.at(), product.ordered()) == ("1.0.0", ["1.2.0", "1.1.0"])
+
+
+def test_whoever_must_not_go_back_after_a_withdrawal_takes_nobody_else_along() -> None:
+    product = Product().put("0.9.0").put("1.0.0").put("1.1.0", no_downgrade_below="1.1.0")
+    product.change("withdraw", "1.1.0")
+    assert product.at() == "1.0.0"
+    with pytest.raises(ConflictError, match=r"1\.1\.0 stay there: 1\.1\.0 forbids going back"):
+        product.plan("rollback", None, "stable")
+    # Further back only on purpose.
+    product.change("rollback", "0.9.0", "stable")
+    assert (product.at(), product.ordered()) == ("0.9.0", ["1.0.0"])
+
+
+def test_a_rollback_of_a_later_release_is_not_taken_for_the_end_of_a_withdrawal() -> None:
+    product = three()
+    product.change("withdraw", "1.2.0")
+    product.put("1.1.5")
+    product.change("rollback", None, "stable")
+    assert (product.at(), product.ordered()) == ("1.1.0", ["1.2.0", "1.1.5"])
+
+
+def test_a_withdrawal_that_orders_back() -> None:
+    product = three(D1, D1_FS)
+    planned = product.change("withdraw", "1.2.0", order_back=True)
+    assert product.ordered() == product.ordered(place=D1_FS) == ["1.2.0"]
+    assert planned.ordered_back == {D1: (v("1.2.0"),), D1_FS: (v("1.2.0"),)}
+    # The second takes the devices of the first along.
+    product.change("withdraw", "1.1.0", order_back=True)
+    assert product.ordered() == ["1.2.0", "1.1.0"]
+
+
+def test_a_deletion_frees_the_bytes_and_is_final() -> None:
+    product = three()
+    planned = product.change("delete", "1.2.0")
+    assert product.at() == "1.1.0"
+    assert planned.freed == {(v("1.2.0"), D1): 1000}
+    assert product.plan("delete", "1.2.0").change is None
+    assert product.plan("withdraw", "1.2.0").change is None
+
+
+def test_an_unsigned_release_is_never_gone_back_to() -> None:
+    product = three()
+    product.unsigned.add("1.1.0")
+    with pytest.raises(ConflictError, match=r"1\.1\.0 is not signed"):
+        product.plan("rollback", "1.1.0", "stable")
+    product.change("rollback", None, "stable")
+    assert product.at() == "1.0.0"
+    other = three()
+    other.unsigned.add("1.1.0")
+    other.change("withdraw", "1.2.0")
+    assert other.at() == "1.0.0"
+
+
+def test_nobody_is_ordered_back_below_what_a_release_allows() -> None:
+    product = Product().put("1.0.0").put("1.1.0", no_downgrade_below="1.1.0").put("1.2.0")
+    product.change("rollback", None, "stable")
+    assert product.ordered() == ["1.2.0"]
+    planned = product.change("rollback", None, "stable")
+    assert (product.at(), product.ordered()) == ("1.0.0", [])
+    assert planned.notes == (
+        "d1: devices that run 1.2.0 stay there: 1.1.0 forbids going back below 1.1.0.",
+        "d1: devices that run 1.1.0 stay there: 1.1.0 forbids going back below 1.1.0.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("below", "forbidden"), [("1.0.0", False), ("1.0.5", True), ("1.1.0", True)]
+)
+def test_the_limit_counts_for_what_ran_the_release_or_a_later_one(
+    below: str, forbidden: bool
+) -> None:
+    product = Product().put("1.0.0").put("1.1.0", no_downgrade_below=below).put("1.2.0")
+    assert bool(forbids_return(product.releases, D1, v("1.2.0"), v("1.0.0"))) is forbidden
+    assert bool(forbids_return(product.releases, D1, v("1.1.0"), v("1.0.0"))) is forbidden
+    assert not forbids_return(product.releases, D1, v("1.2.0"), v("1.1.0"))
+
+
+@pytest.mark.parametrize(
+    ("lower", "higher", "words"),
+    [
+        (1, 1, ""),
+        (2, 1, ""),
+        (0, 1, "its secure version 0 is lower than 1, that of 1.1.0"),
+        (None, 1, "the secure version of one of the two is not known"),
+        (1, None, "the secure version of one of the two is not known"),
+    ],
+)
+def test_an_esp32_never_goes_to_a_lower_secure_version(
+    lower: int | None, higher: int | None, words: str
+) -> None:
+    product = Product().put("1.0.0", C3, secure_version=lower)
+    product.put("1.1.0", C3, secure_version=higher)
+    assert forbids_return(product.releases, C3, v("1.1.0"), v("1.0.0")) == words
+    product.change("rollback", None, "stable")
+    assert product.ordered(place=C3) == ([] if words else ["1.1.0"])
+
+
+def test_nobody_is_ordered_to_what_is_not_lower() -> None:
+    """A channel that was moved down on purpose goes back up; its devices get that anyway."""
+    product = Product().put("2.0.0").put("1.0.0")
+    product.change("rollback", None, "stable")
+    assert (product.at(), product.ordered()) == ("2.0.0", [])
+
+
+def test_a_release_of_the_same_precedence_is_not_ordered_back() -> None:
+    product = Product().put("1.0.0-dev.1+a").put("1.0.0-dev.1+b")
+    product.change("rollback", None, "stable")
+    assert (product.at(), product.ordered()) == ("1.0.0-dev.1+a", [])
+
+
+def test_an_image_that_a_manifest_lost_forbids() -> None:
+    product = three()
+    product.manifests["1.2.0"] = replace(product.manifests["1.2.0"], images=())
+    assert "no image" in forbids_return(product.releases, D1, v("1.2.0"), v("1.1.0"))
