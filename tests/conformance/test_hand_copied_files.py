@@ -153,7 +153,7 @@ def test_a_file_overwritten_during_a_slow_download_is_never_complete(tmp_path: P
             os.fsync(file.fileno())
         rest = read_all(slow)
         head, _, body = (begin + rest).partition(b"\r\n\r\n")
-        assert f"content-length: {size}".encode() in head
+        assert f"Content-Length: {size}".encode() in head
         assert len(body) < size
         assert server.logs("was written to while it was being sent")
 

@@ -201,6 +201,7 @@ def test_the_ide_finds_the_header_and_the_target_and_nothing_else_happens(
         "uploadfs_ota",
         "ota_check",
         "ota_status",
+        "ota_promote",
     ]
     folders = [Path(path) for path in metadata["includes"]["build"]]
     assert any((folder / "acpublish.h").is_file() for folder in folders)

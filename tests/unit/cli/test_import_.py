@@ -11,10 +11,10 @@ from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.publishing.importing import ARCHIVE
 from acpublish.release.decision import choose
 from acpublish.release.manifest import Release
-from acpublish.server.tokens import create_token
 from tests.support import images
 from tests.support.proxy import answering, between, pass_on
 from tests.support.server import running_server
+from tests.support.tokens import create_token
 from tests.unit.cli.invoking import CommandLine, Said
 
 BOARD = ("--board", "d1_mini")

@@ -20,25 +20,34 @@ from tests.unit.cli.invoking import CommandLine, python
 NAMES = ("--product", "lamp", "--version", "1.2.3", "--board", "d1_mini")
 #: For each command with --json, a call that fails.
 FAILING = {
+    "channels": ("lamp", "--to", "missing"),
     "check": ("missing.bin",),
     "config": ("-e", "nothing"),
+    "delete": ("lamp", "1.0.0", "--to", "missing", "--reason", "a secret"),
     "device": ("--to", "ftp://x", "x.bin"),
     "diff": ("missing.bin", "firmware.bin"),
     "doctor": ("ftp://x",),
+    "explain": ("lamp", "--to", "missing", "--board", "d1_mini"),
+    "history": ("lamp", "--to", "missing"),
     "import": ("missing", "--to", "catalog", "--yes"),
     "inspect": ("missing.bin",),
     "key resign": ("--to", "catalog", "--product", "lamp", "--key", "missing.pem"),
     "key show": ("missing.pem",),
     "key trust": ("--to", "missing", "--product", "lamp"),
     "list": ("--to", "missing"),
+    "promote": ("lamp", "1.0.0", "--to", "missing", "--channel", "beta"),
     "publish": ("firmware.bin", "--to", "missing", *NAMES),
+    "retain": ("lamp", "--to", "missing", "--keep", "3"),
+    "rollback": ("lamp", "--to", "missing", "--channel", "stable"),
     "sign": ("firmware.bin", "--key", "missing.pem", "-o", "out.bin"),
     "stamp": ("missing.bin", "--product", "lamp", "--version", "1.0.0", "-o", "out.bin"),
+    "status": ("--to", "missing"),
     "token create": ("--to", "catalog"),
     "token list": ("--to", "missing"),
     "token revoke": ("nothing", "--to", "catalog"),
     "token rotate": ("nothing", "--to", "catalog"),
     "verify": ("firmware.bin", "--key", "missing.pem"),
+    "withdraw": ("lamp", "1.0.0", "--to", "missing", "--reason", "it hangs"),
 }
 
 

@@ -51,14 +51,6 @@ def test_a_script_of_another_version(check: Check, tmp_path: Path) -> None:
     assert (found.name, found.state) == ("script", State.WARNING)
 
 
-def test_the_script_of_the_tutorial(check: Check, tmp_path: Path) -> None:
-    tutorial = (Path(__file__).parents[3] / "docs" / "tutorial.md").read_text(encoding="utf-8")
-    text = tutorial.partition("```python\n")[2].partition("```")[0]
-    assert "setup(env)" in text
-    (tmp_path / "lamp" / "acpublish_ota.py").write_text(text)
-    assert not troubles(check(ini(tmp_path)))
-
-
 def test_a_script_of_an_earlier_version_with_the_same_code(check: Check, tmp_path: Path) -> None:
     rest = packaged_script().partition("\n")[2]
     script = tmp_path / "lamp" / "acpublish_ota.py"

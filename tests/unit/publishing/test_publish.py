@@ -21,7 +21,7 @@ from acpublish.publishing.options import Destination, PublishOptions
 from acpublish.publishing.publish import publish_image
 from acpublish.publishing.result import Publication, describe
 from acpublish.publishing.versions import VersionSource, resolve
-from acpublish.release import names, placement
+from acpublish.release import candidate, names
 from acpublish.release.decision import choose
 from acpublish.release.declared import Declared
 from acpublish.release.manifest import Release
@@ -339,7 +339,7 @@ class TestTheWorkIsDoneOnce:
                     monkeypatch.setattr(other, name, count)
 
         counted(reader, "read")
-        counted(placement, "find_secrets")
+        counted(candidate, "find_secrets")
         counted(gzip, "compress")
         destination = Destination(to=str(tmp_path))
         options = PublishOptions(
