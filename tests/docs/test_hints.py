@@ -76,8 +76,10 @@ def problem_of(text: str) -> str:
     if arguments and arguments[-1] in valued:
         # A sentence may name an option without its value.
         arguments.append("VALUE")
+    # click remembers the names of a command's help option from the first context that asks.
+    context = click.Context(command, **command_line.context_settings)
     try:
-        left = command.make_parser(click.Context(command)).parse_args(arguments)[1]
+        left = command.make_parser(context).parse_args(arguments)[1]
     except click.UsageError as error:
         return error.format_message()
     return f"unexpected: {' '.join(left)}" if left else ""
