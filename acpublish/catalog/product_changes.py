@@ -12,7 +12,7 @@ import getpass
 import json
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -175,9 +175,7 @@ class ProductChanges:
             CatalogError: The directory cannot be read.
             ManifestError: The history is damaged.
         """
-        names.product(product)
-        with atomic.as_catalog_error(self._root, "cannot read the catalog"):
-            self._need(product)
+        with self._reading(product):
             return read_history(self._root, product, self.channels(product))
 
     def rows(self, product: str) -> tuple[ChannelRow, ...]:
@@ -188,10 +186,15 @@ class ProductChanges:
             CatalogError: The directory cannot be read.
             ManifestError: The document is damaged.
         """
+        with self._reading(product):
+            return rows_of(self.channels(product))
+
+    @contextlib.contextmanager
+    def _reading(self, product: str) -> Iterator[None]:
         names.product(product)
         with atomic.as_catalog_error(self._root, "cannot read the catalog"):
             self._need(product)
-            return rows_of(self.channels(product))
+            yield
 
     def channels(self, product: str) -> Channels:
         """Reads what the channels of a product point at.

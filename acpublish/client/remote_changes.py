@@ -96,14 +96,7 @@ class RemoteChanges:
             NotFoundError: There is no such product.
             TransferError: The server cannot be reached, refuses, or sends something else.
         """
-        return self._exchange(
-            product,
-            "channels",
-            "the channels",
-            lambda document: tuple(
-                map(ChannelRow.from_fields, Fields(document, "response", _FIX).objects("channels"))
-            ),
-        )
+        return self._list(product, "channels", ChannelRow.from_fields)
 
     def history(self, product: str) -> tuple[Change, ...]:
         """Returns every change of a product, the oldest first.
@@ -112,14 +105,17 @@ class RemoteChanges:
             NotFoundError: There is no such product.
             TransferError: The server cannot be reached, refuses, or sends something else.
         """
-        return self._exchange(
-            product,
-            "history",
-            "the history",
-            lambda document: tuple(
-                map(change_from_fields, Fields(document, "response", _FIX).objects("history"))
-            ),
-        )
+        return self._list(product, "history", change_from_fields)
+
+    def _list(
+        self, product: str, name: str, read: Callable[[Fields], _Result]
+    ) -> tuple[_Result, ...]:
+        """Returns what a document of a product lists under its own name."""
+
+        def items(document: Any) -> tuple[_Result, ...]:
+            return tuple(map(read, Fields(document, "response", _FIX).objects(name)))
+
+        return self._exchange(product, name, f"the {name}", items)
 
     def _exchange(
         self,

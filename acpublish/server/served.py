@@ -117,7 +117,7 @@ def of_image(path: Path, state: Identity, image: Image) -> Served:
 
 
 def _flashable(image: Image) -> bool:
-    """Returns whether the file is no firmware that ruins a device, as a bootloader or a part does.
+    """Returns whether flashing the file cannot ruin a device, as a bootloader or a part would.
 
     Nothing is known of a file of an unknown kind, so the device decides.
     """

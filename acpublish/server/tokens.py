@@ -164,7 +164,7 @@ class Tokens:
         loop.run_in_executor(None, self.write_uses)
 
     def write_uses(self) -> None:
-        """Writes down when tokens were last used; that it fails is no concern of a request."""
+        """Records when tokens were last used; a failure does not fail the request."""
         uses = dict(self._uses)
         if uses:
             with contextlib.suppress(OSError, TokensError):
