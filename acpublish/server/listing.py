@@ -188,7 +188,7 @@ class Listing:
             shown = {entry.name: entry for entry in self._files.entries(own)}
             boards = {image.board for release in releases for image in release.images}
             for board in sorted(boards):
-                target = choose(releases, board, names.STABLE) or _newest_at_all(releases, board)
+                target = choose(releases, board, names.STABLE) or _without_stable(releases, board)
                 if target is None:
                     continue
                 entry = shown.get(target.image.file)
@@ -196,11 +196,19 @@ class Listing:
                     yield replace(entry, name=f"{product}/{entry.name}")
 
 
-def _newest_at_all(releases: Iterable[Release], board: str) -> Target | None:
+def _without_stable(releases: Iterable[Release], board: str) -> Target | None:
+    """Returns the newest image for a board that was never on the stable channel.
+
+    A stable channel whose release was taken back is empty: a development build must not take its
+    place.
+    """
+    images = [(release, release.image_for(board, "firmware")) for release in releases]
+    if any(image and names.STABLE in image.left_channels for _, image in images):
+        return None
     targets = [
         (image.order, Target(release, image))
-        for release in releases
-        if (image := release.image_for(board, "firmware")) is not None and image.channels
+        for release, image in images
+        if image and image.channels
     ]
     return max(targets, key=lambda entry: entry[0])[1] if targets else None
 

@@ -119,6 +119,17 @@ def test_a_devices_root_offers_the_stable_image_of_each_product(catalog: Path) -
     assert names(listed(catalog)) == ["door", "lamp"]
 
 
+def test_a_devices_root_has_nothing_in_place_of_a_withdrawn_stable_image(catalog: Path) -> None:
+    image = catalog.parent / "image.bin"
+    for version, channel in (("0.1.0", "stable"), ("0.2.0-dev.1", "dev")):
+        image.write_bytes(esp32_image(seed=len(version)))
+        acpublish.publish(
+            image, to=catalog, product="door", version=version, board="c3", channel=channel
+        )
+    acpublish.withdraw("door", "0.1.0", to=catalog, reason="it hangs")
+    assert [name for name in names(listed(catalog, ESP32)) if name.startswith("door/")] == []
+
+
 def test_a_device_does_not_see_the_other_familys_images(catalog: Path) -> None:
     (catalog / "ours.bin").write_bytes(esp8266_image())
     (catalog / "theirs.bin").write_bytes(esp32_image())
