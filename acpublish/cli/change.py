@@ -41,7 +41,7 @@ _DONE = {
 _NOTHING = {
     "promote": "nothing to do: the channel points at it already",
     "rollback": "nothing to do",
-    "withdraw": "nothing to do: it is withdrawn already",
+    "withdraw": "nothing to do: it is not offered any more",
     "undo": "nothing to do: it is not withdrawn",
     "retain": "nothing to remove",
     "delete": "nothing to do: it is deleted already",

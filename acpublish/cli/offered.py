@@ -25,7 +25,7 @@ from acpublish.publishing.standing import Standing, move_text, row_lines, standi
 from acpublish.release import names
 from acpublish.release.channel_document import change_to_dict
 from acpublish.release.channels import Change
-from acpublish.release.decision import Decision, choose, decide_update, kind_wanted
+from acpublish.release.decision import Decision, choose, decide_update, is_known, kind_wanted
 from acpublish.release.manifest import Release
 from acpublish.wire import Family, Mode, Report
 
@@ -120,9 +120,16 @@ def explain(
     )
     target = choose(releases, board, channel, kind_wanted(report))
     decision = decide_update(report, releases, target, board=board, channel=channel)
+    has_digest = report.sketch_md5 or report.sketch_sha256
+    known = is_known(report, releases) if has_digest else None
     if as_json:
-        print_json(_decision(decision))
+        print_json({**_decision(decision), "known": known})
         return
+    if known is False:
+        warn(
+            f"no release of {product} has this digest; stamping changes it, so use that of the "
+            "image that was published"
+        )
     version = f" {decision.release.version}" if decision.release else ""
     click.echo(printable(f"{decision.verdict.value}{version}: {decision.reason}"))
 

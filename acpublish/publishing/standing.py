@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,8 +11,9 @@ from acpublish.publishing.destinations import open_catalog, open_changes, runnin
 from acpublish.publishing.options import Destination
 from acpublish.release.adoption import Adoption
 from acpublish.release.channel_document import ChannelRow
-from acpublish.release.channels import Move
+from acpublish.release.channels import Move, Pointer
 from acpublish.release.manifest import Release
+from acpublish.release.version import Version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,11 +123,17 @@ def _by(row: ChannelRow) -> str:
 
 
 def _before(row: ChannelRow) -> str:
-    shown = [
-        f"{pointer.version} (taken back)" if pointer.taken_back else str(pointer.version)
-        for pointer in row.before[:3]
-    ]
+    ordered = row.current.ordered_back if row.current else ()
+    shown = [f"{pointer.version}{_since(pointer, ordered)}" for pointer in row.before[:3]]
     return f"before: {', '.join(shown)}" if shown else ""
+
+
+def _since(pointer: Pointer, ordered: Collection[Version]) -> str:
+    """Returns what has become of a release that a channel pointed at before."""
+    if not pointer.taken_back:
+        return ""
+    back = ", devices ordered back" if pointer.version in ordered else ""
+    return f" (taken back{back})"
 
 
 def _empty_channels(rows: Iterable[ChannelRow]) -> list[str]:
@@ -143,8 +150,8 @@ def _withdrawn_but_running(releases: Sequence[Release], running: Iterable[Adopti
         if image.withdrawn and image.kind == "firmware"
     }
     return [
-        f"{group.count} {group.board} run {group.version}, which was "
-        f"{withdrawn[group.version, group.board]}"
+        f"{group.count} {group.board} {'runs' if group.count == 1 else 'run'} {group.version}, "
+        f"which was {withdrawn[group.version, group.board]}"
         for group in running
         if (group.version, group.board) in withdrawn
     ]

@@ -162,7 +162,8 @@ class ChangeRequest:
             now=now,
         )
         planned = retention.retire(channels, spare, who)
-        return replace(planned, notes=(*planned.notes, retention.kept_young(older_than)))
+        kept = (retention.kept_young(older_than),) if older_than else ()
+        return replace(planned, notes=(*planned.notes, *kept))
 
     def _version(self) -> Version:
         if self.version is None:

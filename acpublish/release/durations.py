@@ -11,6 +11,7 @@ from acpublish.errors import SettingsError
 LONGEST = timedelta(days=36_500)
 _SHAPE = re.compile(r"([0-9]{1,10})([smhd])\Z")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_WORDS = {"d": "day", "h": "hour", "m": "minute", "s": "second"}
 
 
 def duration(text: str) -> timedelta:
@@ -40,3 +41,11 @@ def of_seconds(seconds: int) -> timedelta:
             hint=f"Use at most {LONGEST.days}d.",
         )
     return timedelta(seconds=seconds)
+
+
+def in_words(duration: timedelta) -> str:
+    """Returns a duration of whole seconds for a person, as in "30 days" and "1 hour"."""
+    seconds = int(duration.total_seconds())
+    unit = next((unit for unit in _WORDS if seconds % _SECONDS[unit] == 0), "s")
+    count = seconds // _SECONDS[unit]
+    return f"{count} {_WORDS[unit]}{'' if count == 1 else 's'}"

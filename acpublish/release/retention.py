@@ -14,6 +14,7 @@ from datetime import datetime, timedelta, timezone
 from acpublish.errors import NotFoundError, SettingsError
 from acpublish.release.changes import Planned, recorded
 from acpublish.release.channels import Author, Channels, Mark, Place
+from acpublish.release.durations import in_words
 from acpublish.release.manifest import CLEARED, Release, ReleaseImage
 from acpublish.release.version import Version
 
@@ -94,10 +95,9 @@ def retire(channels: Channels, spare: Sequence[Retirement], who: Author) -> Plan
 
 def kept_young(older_than: timedelta) -> str:
     """Returns the sentence that says why nothing younger is cleared away."""
-    days = older_than / timedelta(days=1)
     return (
-        f"Images published within {days:g} days are kept, because nothing tells which devices "
-        "run them."
+        f"Images published within {in_words(older_than)} are kept, because nothing tells which "
+        "devices run them."
     )
 
 

@@ -143,7 +143,7 @@ def test_a_withdrawn_release_comes_back_with_undo_and_a_promotion(shop: Shop) ->
     assert shop.points_at() == "1.1.0"
     assert visible not in files_below(shop.site.catalog)
     again = shop("withdraw", "1.2.0", "--reason", "x")
-    assert again.out == "nothing to do: it is withdrawn already\n"
+    assert again.out == "nothing to do: it is not offered any more\n"
     undone = shop("withdraw", "1.2.0", "--undo")
     assert undone.status == 0
     assert f"acpublish promote {shop.product} 1.2.0 --channel" in undone.out
@@ -173,6 +173,8 @@ def test_a_deletion_removes_the_bytes(shop: Shop) -> None:
     assert said.status == 0
     assert said.out.splitlines()[-1].startswith(f"{shop.product} 1.2.0: deleted (change ")
     assert not stored.exists()
+    again = shop("withdraw", "1.2.0", "--reason", "x")
+    assert again.out == "nothing to do: it is not offered any more\n"
 
 
 @pytest.mark.parametrize("command", ["withdraw", "delete"])

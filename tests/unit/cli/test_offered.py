@@ -56,7 +56,8 @@ def test_the_channels_of_a_product(shop: Shop) -> None:
     assert [re.sub(TIME, "T", " ".join(line.split())) for line in said.out.splitlines()] == [
         "beta d1 1.1.0 T by anna",
         "dev d2 3.0.0 T",
-        "stable d1 1.1.0 T by anna: it hangs before: 1.2.0 (taken back), 1.0.0",
+        "stable d1 1.1.0 T by anna: it hangs "
+        "before: 1.2.0 (taken back, devices ordered back), 1.0.0",
     ]
     document = shop("channels", "--json").json()
     assert document["product"] == shop.product
@@ -129,6 +130,18 @@ def test_explain_says_what_the_server_does(
     assert shop.check_in(*headers, mac=mac, channel=channel) == STATUSES[verdict]
     line = shop("explain", *words).out
     assert line.startswith(f"{verdict}{f' {version}' if version else ''}: {document['reason']}")
+
+
+def test_explain_says_that_a_digest_is_in_no_release(shop: Shop) -> None:
+    words = ("--board", "d1", "--md5")
+    said = shop("explain", *words, "0" * 32)
+    assert said.status == 0
+    assert f"no release of {shop.product} has this digest" in said.err
+    assert shop("explain", *words, "0" * 32, "--json").json()["known"] is False
+    known = shop("explain", *words, shop.image_of("1.0.0").md5)
+    assert known.err == ""
+    assert shop("explain", *words, shop.image_of("1.0.0").md5, "--json").json()["known"] is True
+    assert shop("explain", "--board", "d1", "--json").json()["known"] is None
 
 
 def test_explain_of_another_chip(shop: Shop) -> None:

@@ -45,6 +45,7 @@ def test_what_needs_attention(catalog: DirectoryCatalog) -> None:
     assert standing(catalog).attention == ("dev points at nothing for d1",)
     running = (
         Adoption(board="d1", version="1.2.0", count=3),
+        Adoption(board="d1", version="2.0.0-dev.1", count=1),
         Adoption(board="d1", version="1.10.0", count=9),
         Adoption(board="d2", version="1.2.0", count=1),
         Adoption(board="", version=None, count=2, never_updated=True),
@@ -52,6 +53,7 @@ def test_what_needs_attention(catalog: DirectoryCatalog) -> None:
     assert standing(catalog, *running).attention == (
         "dev points at nothing for d1",
         "3 d1 run 1.2.0, which was withdrawn",
+        "1 d1 runs 2.0.0-dev.1, which was withdrawn",
         "2 of an unknown board will never be updated: they report a version higher than every "
         "release",
     )

@@ -70,6 +70,16 @@ def test_nothing_young_is_cleared_and_the_plan_says_so() -> None:
     assert spare(product, days=10) == ["1.0.0 d1", "1.1.0 d1"]
 
 
+@pytest.mark.parametrize(
+    ("seconds", "age"),
+    [(DAY_S, "1 day"), (DAY_S * 30, "30 days"), (3600 * 12, "12 hours"), (1, "1 second")],
+)
+def test_the_plan_says_how_old_as_people_write_it(seconds: int, age: str) -> None:
+    notes = five().plan("retain", keep=5, older_than_s=seconds).notes
+    assert f"within {age} are kept" in notes[0]
+    assert five().plan("retain", keep=1, older_than_s=0).notes == ()
+
+
 def test_what_was_withdrawn_a_short_while_ago_is_kept_for_examination() -> None:
     product = five()
     product.change("withdraw", "1.0.0")
