@@ -31,7 +31,7 @@ from acpublish.release import names
 from acpublish.release.change_request import Changed, ChangeRequest
 from acpublish.release.changes import Planned
 from acpublish.release.channel_document import ChannelRow, rows_of
-from acpublish.release.channels import Change, Channels
+from acpublish.release.channels import Change, Channels, Place
 from acpublish.release.manifest import CLEARED, Release, ReleaseImage
 from acpublish.release.signatures import admitted
 from acpublish.release.version import Version
@@ -131,7 +131,35 @@ class ProductChanges:
                 raise fault
             releases = tuple(self._with_secure_versions(release) for release in releases)
         offered, _ = admitted(releases, read_trusted_keys(self._root, product))
-        return request.plan(channels, releases, offered, now)
+        planned = request.plan(channels, releases, offered, now)
+        if request.action == "promote" and planned.change is not None:
+            notes = self._asking_elsewhere(planned.change, releases)
+            planned = replace(planned, notes=(*planned.notes, *notes))
+        return planned
+
+    def _asking_elsewhere(self, change: Change, releases: tuple[Release, ...]) -> Iterator[str]:
+        """Yields which firmware asks for its updates on another channel than it is promoted to."""
+        images = {
+            Place(image.board, image.kind): (release.product, image)
+            for release in releases
+            for image in release.images
+            if release.version == change.version and image.kind == "firmware"
+        }
+        for move in change.moves:
+            product, image = images.get(move.place, ("", None))
+            asked = self._channels_asked(product, image) if image else frozenset()
+            if asked and move.channel not in asked:
+                others = " and ".join(sorted(asked))
+                yield (
+                    f"{move.place}: its firmware asks for updates on {others}, so devices that get "
+                    f"it from {move.channel} leave that channel."
+                )
+
+    def _channels_asked(self, product: str, image: ReleaseImage) -> frozenset[str]:
+        with contextlib.suppress(OSError):
+            data = (layout.objects(self._root) / image.sha256).read_bytes()
+            return names.channels_asked(names.update_paths_in(data), product, image.board)
+        return frozenset()
 
     def _with_secure_versions(self, release: Release) -> Release:
         """Reads the secure version from the images whose manifests are older than that field."""

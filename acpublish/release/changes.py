@@ -12,13 +12,14 @@ what a person should be told. Nothing is changed unless all of it can be.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from acpublish.errors import ConflictError, NotFoundError, SettingsError
 from acpublish.release.channels import Action, Author, Change, Channels, Move, Place, Pointer
 from acpublish.release.manifest import CLEARED, Release, ReleaseImage
+from acpublish.release.names import STABLE
 from acpublish.release.text import name_of_person, text_fault
 from acpublish.release.version import Version
 
@@ -131,7 +132,28 @@ def promote(
         moved.append(moved_from(channel, place, before, version))
     if not moved:
         return Planned(channels=channels, change=None)
-    return recorded(after, "promote", who, version, channel, places, moved)
+    planned = recorded(after, "promote", who, version, channel, places, moved)
+    notes = (*_new_channel(channels, channel), *_uncommitted(images, moved, channel))
+    return replace(planned, notes=notes)
+
+
+def _new_channel(channels: Channels, channel: str) -> tuple[str, ...]:
+    """Returns that a channel is new, as its name may be misspelt."""
+    if channel in channels.pointers:
+        return ()
+    known = ", ".join(sorted(channels.pointers)) or "none"
+    return (f"{channel} is a new channel; those so far are: {known}.",)
+
+
+def _uncommitted(
+    images: Iterable[ReleaseImage], moved: Iterable[Move], channel: str
+) -> Iterator[str]:
+    """Yields which images a publish to the stable channel would have refused."""
+    places = {move.place for move in moved} if channel == STABLE else set()
+    for image in images:
+        place = Place(image.board, image.kind)
+        if place in places and image.declared.changed and "dirty" not in image.skipped_checks:
+            yield f"{place}: it was built from a working tree with uncommitted changes."
 
 
 def need_signed(

@@ -11,6 +11,7 @@ import hashlib
 import itertools
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import Literal, NewType
 
 from acpublish.errors import BadNameError
@@ -98,6 +99,17 @@ def update_paths_in(data: bytes) -> frozenset[str]:
     """Returns the update paths that an image contains as literals."""
     matches = itertools.islice(_UPDATE_PATH.finditer(data), _MAX_UPDATE_PATHS)
     return frozenset(match[0].decode("ascii") for match in matches)
+
+
+def channels_asked(paths: Iterable[str], product: str, board: str) -> frozenset[str]:
+    """Returns the channels on which firmware asks for updates, by the paths that it contains."""
+    path = update_path(product, board, STABLE)
+    return frozenset(
+        asked.rpartition("?channel=")[2] if "?" in asked else STABLE
+        for asked in paths
+        # ESPHome and esp32FOTA ask for the update manifest.
+        if asked.partition("?")[0] in (path, f"{path}.json")
+    )
 
 
 def product_from(text: str) -> ProductName:

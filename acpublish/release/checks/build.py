@@ -109,13 +109,7 @@ def _channel(facts: Facts) -> Judgement:
     if facts.product is None or facts.board is None or facts.channel is None:
         yield Lacks("product, board and channel")
         return
-    path = names.update_path(facts.product, facts.board, names.STABLE)
-    asked = {
-        asked.rpartition("?channel=")[2] if "?" in asked else names.STABLE
-        for asked in facts.update_paths
-        # ESPHome and esp32FOTA ask for the update manifest.
-        if asked.partition("?")[0] in (path, f"{path}.json")
-    }
+    asked = names.channels_asked(facts.update_paths, facts.product, facts.board)
     if asked and facts.channel not in asked:
         yield warning(
             "channel",

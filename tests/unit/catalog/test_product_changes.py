@@ -37,6 +37,21 @@ def change(
     return catalog.changes.make("lamp", replace(request, **more), now=NOW)  # type: ignore[arg-type]
 
 
+def test_a_promotion_names_firmware_that_asks_on_another_channel(tmp_path: Path) -> None:
+    catalog = DirectoryCatalog(tmp_path)
+    path, plain = b"/update/lamp/d1?channel=beta\0", images.esp8266_image(size=5120, record=False)
+    # The space behind the bootloader is in no segment.
+    data = images.with_crc_words(plain[:3000] + path + plain[3000 + len(path) :])
+    catalog.put(candidate(data), submission("1.0.0", channel="beta"))
+    (new, note) = change(catalog, "promote", "1.0.0", "stable").notes
+    assert "stable is a new channel" in new
+    assert note == (
+        "d1: its firmware asks for updates on beta, so devices that get it from stable leave "
+        "that channel."
+    )
+    assert note not in change(catalog, "promote", "1.0.0", "stable").notes
+
+
 def points_at(catalog: DirectoryCatalog, channel: str = "stable", board: str = "d1") -> str | None:
     channels = catalog.changes.channels("lamp")
     current = [

@@ -54,7 +54,11 @@ def test_a_promotion_moves_every_board_and_says_so(shop: Shop) -> None:
     said = shop("promote", "1.1.0", "--channel", "beta", "--reason", "tried for a week")
     assert (said.status, said.err) == (0, "")
     *moves, last = said.out.splitlines()
-    assert moves == ["beta d1: nothing -> 1.1.0", "beta d2: nothing -> 1.1.0"]
+    assert moves == [
+        "beta d1: nothing -> 1.1.0",
+        "beta d2: nothing -> 1.1.0",
+        "beta is a new channel; those so far are: stable.",
+    ]
     assert last.startswith(f"{shop.product} 1.1.0: promoted to beta (change ")
     assert shop.points_at("beta") == shop.points_at("beta", "d2") == "1.1.0"
     again = shop("promote", "1.1.0", "--channel", "beta")

@@ -5,6 +5,7 @@ import pytest
 from acpublish.errors import ConflictError, NotFoundError, SettingsError
 from acpublish.release.changes import author, publish
 from acpublish.release.channels import Channels
+from acpublish.release.declared import Declared
 from tests.unit.release.publishing import D1, D1_FS, D2, NOW, WHO, Product, three, v
 
 
@@ -33,6 +34,26 @@ def test_a_promotion_moves_firmware_with_its_filesystem_for_all_boards() -> None
     assert [str(move.place) for move in planned.change.moves] == ["d1 (filesystem)", "d1", "d2"]
     assert product.at("beta") == product.at("beta", D1_FS) == product.at("beta", D2) == "1.1.0"
     assert product.at() == "1.2.0"
+
+
+def test_a_promotion_names_a_channel_that_is_new() -> None:
+    product = three()
+    (note,) = product.plan("promote", "1.2.0", "stabel").notes
+    assert note == "stabel is a new channel; those so far are: stable."
+    product.change("promote", "1.1.0", "beta")
+    assert product.plan("promote", "1.2.0", "beta").notes == ()
+
+
+def test_a_promotion_to_stable_names_builds_with_uncommitted_changes() -> None:
+    product = three(D1, D2)
+    changed = Declared(changed=True)
+    product.put("1.3.0-dev.1", D1, channel="dev", declared=changed)
+    product.put("1.3.0-dev.1", D2, channel="dev", declared=changed, skipped_checks={"dirty": "ok"})
+    assert product.plan("promote", "1.3.0-dev.1", "stable").notes == (
+        "d1: it was built from a working tree with uncommitted changes.",
+    )
+    product.change("promote", "1.2.0", "beta")
+    assert product.plan("promote", "1.3.0-dev.1", "beta").notes == ()
 
 
 def test_a_promotion_of_one_board_leaves_the_others() -> None:
