@@ -134,6 +134,7 @@ def test_a_promotion_moves_the_channel_to_the_version_of_the_sources(
 
     assert capsys.readouterr().out.splitlines() == [
         "beta d1_mini: nothing -> 1.0.0",
+        "beta is a new channel; those so far are: stable.",
         "lamp 1.0.0 for d1_mini: promoted to beta",
     ]
     (row,) = (row for row in acpublish.channels("lamp", to=other["to"]) if row.channel == "beta")
