@@ -231,8 +231,10 @@ class ProductChanges:
             named = self._snapshots.named_objects() if cleared else {}
             paths += [path for path in cleared if path.name not in named]
         except (AcpublishError, OSError) as error:
-            faults.append(f"bytes that must go are still there: {error}")
-        faults += [fault for path in paths if (fault := remove(path))]
+            # The error of the system has a path of the server, which clients must not see.
+            why = reason_of(error) if isinstance(error, OSError) else error.problem
+            faults.append(f"bytes that must go are still there: {why}")
+        faults += [fault for path in paths if (fault := remove(self._root, path))]
         for fault in faults:
             _log.error("%s", fault)
         return tuple(f"{fault}." for fault in faults)

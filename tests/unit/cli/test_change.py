@@ -180,8 +180,8 @@ def test_a_reason_is_required(shop: Shop, command: str) -> None:
     said = shop(command, "1.2.0", "--yes")
     assert said.status == 2
     assert said.error() == (
-        "acpublish: error: no reason is given. Say why, with --reason or reason=; everyone can "
-        "read it."
+        "acpublish: error: no reason is given. Say why, with --reason (reason= in Python, why over "
+        "HTTP); everyone can read it."
     )
     assert shop.points_at() == "1.2.0"
 

@@ -97,6 +97,13 @@ def test_without_a_valid_token(client: Client) -> None:
         ({**PROMOTION, "boards": ["\ud800"]}, 400, "board"),
         ({**PROMOTION, "why": "a\nb"}, 400, "the reason contains a control character"),
         ({**PROMOTION, "why": "x" * 501}, 400, "the reason is 501 characters long"),
+        ({**WITHDRAWAL, "why": ""}, 400, "no reason is given"),
+        ({**WITHDRAWAL, "why": " \u00a0"}, 400, "no reason is given"),
+        ({"action": "withdraw", "version": "1.1.0"}, 400, "no reason is given"),
+        ({**WITHDRAWAL, "action": "delete", "why": " "}, 400, "no reason is given"),
+        ({**WITHDRAWAL, "action": "delete", "why": "", "apply": False}, 400, "no reason"),
+        ({**WITHDRAWAL, "why": "a\x1b[2J"}, 400, "the reason contains a control character"),
+        ({**WITHDRAWAL, "why": "x" * 501}, 400, "the reason is 501 characters long"),
         ({**PROMOTION, "serial": -1}, 400, "request.serial is not a possible number"),
         ({**PROMOTION, "serial": 1}, 409, "changed meanwhile"),
         ({"action": "retain", "keep": 0}, 400, "at least one release"),
@@ -202,6 +209,32 @@ def test_a_catalog_that_cannot_be_written(client: Client, monkeypatch: pytest.Mo
     assert (status, document["code"]) == (503, "read-only")
     assert document["error"] == "the server cannot write its catalog"
     assert client.document == before
+
+
+def test_what_cannot_be_removed_is_named_without_the_paths_of_the_server(client: Client) -> None:
+    root = client.catalog.root
+    (sha256,) = {
+        image.sha256
+        for release in client.catalog.releases("lamp")
+        for image in release.images
+        if str(release.version) == "1.1.0"
+    }
+    for path in (root / "lamp/lamp-1.1.0_d1.bin", client.catalog.object_path(sha256)):
+        path.unlink()
+        path.mkdir()
+    status, document, _ = client.change({**WITHDRAWAL, "action": "delete"})
+    assert status == 200
+    assert [note.partition(" cannot be removed: ")[0] for note in document["notes"]] == [
+        "lamp/lamp-1.1.0_d1.bin",
+        f".acpublish/objects/{sha256}",
+    ]
+    # Nobody knows any more whose bytes may go.
+    (root / ".acpublish/releases/lamp/9.0.0.json").mkdir()
+    status, promoted, _ = client.change(PROMOTION)
+    assert status == 200
+    (blocked,) = [note for note in promoted["notes"] if "still there" in note]
+    assert blocked == "bytes that must go are still there: is a directory."
+    assert str(root.parent) not in json.dumps([document, promoted])
 
 
 def test_a_catalog_of_a_newer_acpublish(client: Client) -> None:
