@@ -12,12 +12,10 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from acpublish.errors import SettingsError
 from acpublish.publishing.destinations import open_changes
 from acpublish.publishing.options import Destination
 from acpublish.release import names
 from acpublish.release.change_request import Changed, ChangeRequest, RequestedAction
-from acpublish.release.changes import author
 from acpublish.release.channel_document import ChannelRow
 from acpublish.release.channels import Change
 from acpublish.release.retention import LEAST_AGE
@@ -321,11 +319,7 @@ def change_with(product: str, destination: Destination, request: ChangeRequest) 
         SettingsError: The reason is missing, or a text is not valid; nothing was sent.
         AcpublishError: The change cannot be made; nothing was changed.
     """
-    if request.action in ("withdraw", "delete") and not request.why.strip():
-        raise SettingsError(
-            "no reason is given", hint="Say why, with --reason or reason=; everyone can read it."
-        )
-    author(datetime.now(timezone.utc), request.by, request.why)
+    request.author(datetime.now(timezone.utc))
     return open_changes(destination, changing=True).make(names.product(product), request)
 
 

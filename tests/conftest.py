@@ -15,6 +15,14 @@ settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _state_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keeps the state folders of the tests' catalogs out of the home of whoever runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[RunningServer]:
     """A server with an empty catalog; many files have one of their own instead."""

@@ -54,7 +54,7 @@ def read_channels(root: Path, product: str, releases: Iterable[Release]) -> Chan
     return channel_document.from_json(text, _name(path), product)
 
 
-def upgrade_channels(root: Path, product: str, releases: Iterable[Release]) -> None:
+def upgrade_channels(root: Path, product: str, releases: Iterable[Release]) -> Channels | None:
     """Writes down what the channels point at, if only the manifests say it so far.
 
     Args:
@@ -62,13 +62,16 @@ def upgrade_channels(root: Path, product: str, releases: Iterable[Release]) -> N
         product: The product.
         releases: All of its releases, as their manifests have them.
 
+    Returns:
+        What was written; None if there was nothing to do.
+
     Raises:
         ManifestError: What the channels point at cannot be read.
         OSError: A file cannot be read or written.
     """
     channels = read_channels(root, product, releases)
     if channels.stored or not channels.images:
-        return
+        return None
     moves = [
         moved_from(channel, place, None, pointer.version)
         for channel in channels.pointers
@@ -83,6 +86,7 @@ def upgrade_channels(root: Path, product: str, releases: Iterable[Release]) -> N
         "acpublish on this catalog, because it would still offer what it knew",
         product,
     )
+    return planned.channels
 
 
 def write_channels(root: Path, product: str, channels: Channels) -> None:

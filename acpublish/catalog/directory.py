@@ -24,7 +24,6 @@ from pathlib import Path
 from acpublish import atomic
 from acpublish.catalog import layout
 from acpublish.catalog.beneath import Beneath
-from acpublish.catalog.channels_file import write_channels
 from acpublish.catalog.lock import CatalogLock
 from acpublish.catalog.private_provenance import PrivateProvenance
 from acpublish.catalog.product_changes import ProductChanges
@@ -63,8 +62,8 @@ class DirectoryCatalog:
 
         Args:
             root: The catalog's directory; it may be empty.
-            state: The folder of what must not be public, which also remembers that there was a
-                catalog here; None if neither is kept.
+            state: The folder of what must not be public, such as who changed something, which also
+                remembers that there was a catalog here; None if neither is kept.
 
         Raises:
             CatalogError: It is missing or not a directory.
@@ -282,7 +281,7 @@ class DirectoryCatalog:
             moves=placement.moves,
         )
         if planned.change is not None:
-            write_channels(self.root, product, planned.channels)
+            self.changes.commit(product, planned.channels)
 
     def _discard(self, submission: Submission) -> None:
         """Removes what a failed publish left, if it is not committed; a disk may be full."""

@@ -11,6 +11,7 @@ import contextlib
 import getpass
 import json
 import logging
+import os
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -52,7 +53,8 @@ class ProductChanges:
 
         Args:
             root: The catalog's directory.
-            state: The folder that keeps which user of which machine made a change; None for none.
+            state: The folder that keeps which user of which machine published or made a change;
+                None for none.
             snapshots: The releases.
             lock: The catalog's lock.
         """
@@ -114,8 +116,7 @@ class ProductChanges:
             self.upgrade(product)
             # The upgrade is a change of its own, and what the caller knew was true before it.
             planned = self._plan(product, replace(request, serial=None), now)
-            write_channels(self._root, product, planned.channels)
-            self._note_user(product, planned.channels.serial)
+            self.commit(product, planned.channels)
         notes = [*planned.notes, *self.complete(product)]
         notes += self.show_last(product)
         if request.action == "delete" and request.version is not None:
@@ -179,6 +180,19 @@ class ProductChanges:
             return descriptor.secure_version if descriptor else None
         return None
 
+    def commit(self, product: str, channels: Channels) -> None:
+        """Commits a change or a publish, and notes who made it; the caller has the lock.
+
+        Args:
+            product: The product.
+            channels: What its channels point at from now on.
+
+        Raises:
+            OSError: It cannot be written; then nothing was changed.
+        """
+        write_channels(self._root, product, channels)
+        self._note_user(product, channels.serial)
+
     def upgrade(self, product: str) -> None:
         """Writes down what the channels point at, if only the manifests say it so far.
 
@@ -193,7 +207,9 @@ class ProductChanges:
             return
         for fault in unreadable.values():
             raise fault
-        upgrade_channels(self._root, product, releases)
+        upgraded = upgrade_channels(self._root, product, releases)
+        if upgraded is not None:
+            self._note_user(product, upgraded.serial)
 
     def history(self, product: str) -> tuple[Change, ...]:
         """Returns every change of a product, the oldest first.
@@ -259,8 +275,10 @@ class ProductChanges:
             named = self._snapshots.named_objects() if cleared else {}
             paths += [path for path in cleared if path.name not in named]
         except (AcpublishError, OSError) as error:
-            faults.append(f"bytes that must go are still there: {error}")
-        faults += [fault for path in paths if (fault := remove(path))]
+            # The error of the system has a path of the server, which clients must not see.
+            why = reason_of(error) if isinstance(error, OSError) else error.problem
+            faults.append(f"bytes that must go are still there: {why}")
+        faults += [fault for path in paths if (fault := remove(self._root, path))]
         for fault in faults:
             _log.error("%s", fault)
         return tuple(f"{fault}." for fault in faults)
@@ -305,13 +323,21 @@ class ProductChanges:
         if self._state is None:
             return
         try:
-            who = {"user": getpass.getuser(), "host": socket.gethostname()}
+            who = {"user": _user(), "host": socket.gethostname()}
             path = self._state / "changes" / product / f"{serial:09}.json"
             ensure_private(path.parent)
             atomic.write(path, json.dumps(who).encode() + b"\n", mode=0o600)
-        except (OSError, KeyError, ImportError, AcpublishError) as error:
+        except (OSError, AcpublishError) as error:
             # The change itself was made.
             _log.warning("who changed %s is not kept: %s", product, error)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        # In many containers the user has a number only.
+        return str(os.getuid()) if hasattr(os, "getuid") else "unknown"
 
 
 def _changed(planned: Planned, *, applied: bool) -> Changed:

@@ -1,7 +1,8 @@
 """The state folder: what must not be public, outside the catalog, one folder for each catalog.
 
-It has the server's tokens (``acpublish.server.token_file``) and the private part of the provenance
-(``acpublish.catalog.private_provenance``). Each build loads this module, so it imports little.
+It has the server's tokens (``acpublish.server.token_file``), the private part of the provenance
+(``acpublish.catalog.private_provenance``), and who published or changed something
+(``acpublish.catalog.product_changes``). Each build loads this module, so it imports little.
 """
 
 from __future__ import annotations
@@ -20,12 +21,25 @@ def state_dir(catalog: Path, environ: Mapping[str, str]) -> Path:
     Args:
         catalog: The catalog's directory; every path that leads to it gives the same folder.
         environ: The environment.
+
+    Raises:
+        SettingsError: The user has no home directory.
     """
     home = environ.get("XDG_STATE_HOME", "")
     # The specification says to ignore a relative path.
-    base = Path(home) if Path(home).is_absolute() else Path.home() / ".local" / "state"
+    base = Path(home) if Path(home).is_absolute() else _home() / ".local" / "state"
     name = hashlib.sha256(os.fsencode(os.path.realpath(catalog))).hexdigest()[:16]
     return base / "acpublish" / name
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError as error:
+        raise SettingsError(
+            "this user has no home directory, so there is no place for the state folder",
+            hint="Set XDG_STATE_HOME, or HOME, to a folder that only this user may enter.",
+        ) from error
 
 
 def ensure_private(directory: Path) -> None:

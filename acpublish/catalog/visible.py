@@ -45,14 +45,21 @@ def project(root: Path, product: str, image: ReleaseImage) -> bool:
     return True
 
 
-def remove(path: Path) -> str:
-    """Removes a file that must no longer be there; returns why it cannot be removed, if so."""
+def remove(root: Path, path: Path) -> str:
+    """Removes a file that must no longer be there; returns why it cannot be removed, if so.
+
+    Clients of a server read this, so it names the file as it is called below the catalog.
+
+    Args:
+        root: The catalog's directory.
+        path: The file, in that directory.
+    """
     try:
         path.unlink()
     except FileNotFoundError:
         return ""
     except OSError as error:
-        return f"{path} cannot be removed: {reason_of(error)}"
+        return f"{path.relative_to(root).as_posix()} cannot be removed: {reason_of(error)}"
     with contextlib.suppress(OSError):
         atomic.flush_directory(path.parent)
     return ""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from acpublish.catalog.state import state_dir
+from acpublish.errors import SettingsError
 from acpublish.release.coordinates import Coordinates
 from acpublish.release.declared import Declared
 from acpublish.release.names import BoardName, ProductName
@@ -35,6 +38,20 @@ class Destination:
     insecure_http: bool = False
     ca: Path | None = None
     state: Path | None = None
+
+    @classmethod
+    def of_directory(cls, path: Path, environ: Mapping[str, str]) -> Destination:
+        """Returns a directory as a destination, with the state folder of its catalog.
+
+        Args:
+            path: The directory.
+            environ: The environment, which says where state folders are; without one, or for a user
+                without a home directory, what must not be public is not kept.
+        """
+        state = None
+        with contextlib.suppress(SettingsError):
+            state = state_dir(path, environ) if environ else None
+        return cls(to=str(path), state=state)
 
     @property
     def is_server(self) -> bool:

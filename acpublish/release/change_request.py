@@ -8,7 +8,13 @@ from dataclasses import fields as dataclass_fields
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
-from acpublish.errors import ConflictError, ManifestError, NotFoundError, RequestError
+from acpublish.errors import (
+    ConflictError,
+    ManifestError,
+    NotFoundError,
+    RequestError,
+    SettingsError,
+)
 from acpublish.release import changes, going_back, names, retention
 from acpublish.release.changes import Planned
 from acpublish.release.channel_document import change_from_fields, change_to_dict
@@ -96,6 +102,20 @@ class ChangeRequest:
             serial=fields.get("serial", int, None),
         )
 
+    def author(self, now: datetime) -> Author:
+        """Returns who wants it, when, and why.
+
+        Raises:
+            SettingsError: There has to be a reason and there is none, or a text is not valid.
+        """
+        if self.action in ("withdraw", "delete") and not self.why.strip():
+            raise SettingsError(
+                "no reason is given",
+                hint="Say why, with --reason (reason= in Python, why over HTTP); everyone can read "
+                "it.",
+            )
+        return changes.author(now, self.by, self.why)
+
     def plan(
         self,
         channels: Channels,
@@ -115,10 +135,10 @@ class ChangeRequest:
             NotFoundError: There is no such release, board or channel.
             ConflictError: What is published does not allow the change, or it changed meanwhile.
             RequestError: The request lacks a version or a channel, or has boards too many.
-            SettingsError: A text or a number is invalid.
+            SettingsError: The reason is missing, or a text or a number is invalid.
         """
         self._need_serial(channels)
-        who = changes.author(now, self.by, self.why)
+        who = self.author(now)
         if not releases:
             raise NotFoundError("the product has no release", hint="Publish one first.")
         if self.action in ("retain", "delete") and self.boards:

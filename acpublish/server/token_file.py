@@ -97,7 +97,11 @@ class Token:
 
 
 class TokenStore:
-    """The tokens in a state folder: shows and changes them. A running server follows at once."""
+    """The tokens in a state folder: shows and changes them. A running server follows at once.
+
+    What changes them takes ``before_commit``, which is called with the lock, before anything is
+    written; an error that it raises is passed on, and the tokens stay as they are.
+    """
 
     def __init__(self, state: Path) -> None:
         """Prepares to use a state folder, which is created with the first token.
@@ -122,7 +126,9 @@ class TokenStore:
         tokens = read_tokens(self._state / FILE)
         return tuple(token.info(uses.get(token.id)) for token in tokens)
 
-    def create(self, request: TokenRequest) -> NewToken:
+    def create(
+        self, request: TokenRequest, *, before_commit: Callable[[], object] | None = None
+    ) -> NewToken:
         """Creates a token; its text is not stored anywhere.
 
         Raises:
@@ -131,10 +137,12 @@ class TokenStore:
         """
         now = datetime.now(timezone.utc)
         text, token = _new(request, now)
-        self._change(lambda tokens: [*tokens, token])
+        self._change(lambda tokens: [*tokens, token], before_commit)
         return NewToken(text=text, info=token.info())
 
-    def revoke(self, id_or_name: str) -> TokenInfo:
+    def revoke(
+        self, id_or_name: str, *, before_commit: Callable[[], object] | None = None
+    ) -> TokenInfo:
         """Removes a token; a running server accepts it no longer.
 
         Raises:
@@ -149,15 +157,22 @@ class TokenStore:
             revoked.append(token)
             return [other for other in tokens if other is not token]
 
-        self._change(remove)
+        self._change(remove, before_commit)
         return revoked[0].info(last_uses(self._state).get(revoked[0].id))
 
-    def rotate(self, id_or_name: str, grace: timedelta) -> NewToken:
+    def rotate(
+        self,
+        id_or_name: str,
+        grace: timedelta,
+        *,
+        before_commit: Callable[[], object] | None = None,
+    ) -> NewToken:
         """Creates a token that allows the same as another one, and lasts as long; that one ends.
 
         Args:
             id_or_name: The token to replace.
             grace: How long it is still accepted.
+            before_commit: As for every change.
 
         Raises:
             ConflictError: It was replaced already.
@@ -184,19 +199,25 @@ class TokenStore:
             kept = [ended if other is old else other for other in tokens]
             return [*(other for other in kept if not _is_past(other, now)), token]
 
-        self._change(rotate)
+        self._change(rotate, before_commit)
         return made[0]
 
     def _need(self, id_or_name: str) -> None:
         """Refuses a token that is not there, before the state folder is created for it."""
         find(read_tokens(self._state / FILE), id_or_name)
 
-    def _change(self, change: Callable[[list[Token]], list[Token]]) -> None:
+    def _change(
+        self,
+        change: Callable[[list[Token]], list[Token]],
+        before_commit: Callable[[], object] | None,
+    ) -> None:
         state, path = self._state, self._state / FILE
         ensure_private(state)
         try:
             # Two commands at the same time must not lose each other's token.
             with atomic.exclusive(state):
+                if before_commit is not None:
+                    before_commit()
                 tokens = change(read_tokens(path))
                 document = {"format": FORMAT, "tokens": [token.to_dict() for token in tokens]}
                 text = json.dumps(document, indent=1)

@@ -5,6 +5,7 @@ Each argument is checked as the setting of its name is; an error names the argum
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -93,7 +94,7 @@ def destination(
         insecure_http=insecure_http,
         ca=_checked("ca", ca, lambda text: ca_file(expanded(text))),
     )
-    return given if given.is_server else Destination(to=str(expanded(address)))
+    return given if given.is_server else Destination.of_directory(expanded(address), os.environ)
 
 
 def _signing_key(source: KeySource | None) -> Path | PrivateKey | None:

@@ -14,7 +14,6 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from acpublish.catalog.state import state_dir
 from acpublish.errors import AcpublishError, SettingsError
 from acpublish.input_files import ca_file, expanded
 from acpublish.publishing.options import CheckOptions, Destination, ImportOptions, PublishOptions
@@ -121,9 +120,7 @@ class Settings:
                 insecure_http=self.flag("insecure_http"),
                 ca=self.checked_file("ca", ca_file),
             )
-        path = _path_of(to, holder)
-        variables = self._variables()
-        return Destination(to=str(path), state=state_dir(path, variables) if variables else None)
+        return Destination.of_directory(_path_of(to, holder), self._variables())
 
     def kind(self) -> ImageKind:
         """Returns the kind of image; firmware if no layer has it.

@@ -41,6 +41,7 @@ def change_something(root: Path, number: int) -> int:
             version=None if action == "rollback" else version,
             channel=names.channel(rng.choice(("stable", "beta"))),
             by=f"process {number}",
+            why="tried",
         )
         # Most of what is wished for cannot be, and who comes second hears so.
         with suppress(AcpublishError):

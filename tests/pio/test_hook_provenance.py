@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -84,6 +85,9 @@ def test_a_directory(make_project: MakeProject, catalog: Path) -> None:
     private = json.loads(kept.read_text())
     assert private["remote"] == "https://git.example/lamp.git"
     assert "-DLED=2" in private["build_flags"]
+    who = json.loads((kept.parents[2] / "changes/lamp/000000001.json").read_text())
+    assert who["host"] == socket.gethostname()
+    assert who["user"]
     everything = run.stdout + kept.read_text() + json.dumps(told)
     assert SECRET[:-1] not in everything
     assert CREDENTIALS not in everything

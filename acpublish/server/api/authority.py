@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 
 from starlette.requests import Request
@@ -13,6 +14,7 @@ from acpublish.server.tokens import Refusal, Scope, Tokens, bearer
 
 #: The key of an ASGI scope with what the log says of a request, besides its status.
 NOTE = "acpublish.note"
+_CREATE = "acpublish token create"
 
 
 class ForbiddenError(RequestError):
@@ -90,6 +92,23 @@ class Authority:
         kind, problem = _REFUSALS[token]
         raise kind(problem, hint=hint)
 
+    def need_changer(self, request: Request) -> None:
+        """Refuses a request whose token cannot change anything of the product, before its body.
+
+        Only the body says which scope it needs: a promotion needs ``PUBLISH``, the rest ``MANAGE``.
+
+        Raises:
+            AcpublishError: As for :meth:`need`.
+        """
+        with contextlib.suppress(ForbiddenError):
+            self.check(request, Scope.MANAGE)
+            return
+        try:
+            self.check(request, Scope.PUBLISH)
+        except ForbiddenError as error:
+            hint = f"{error.hint}; for anything but a promotion: {_CREATE} --manage"
+            raise ForbiddenError(error.problem, hint=hint) from error
+
     def need_reader(self, request: Request) -> None:
         """Refuses a request for what is not for everyone, once there is a token for that.
 
@@ -106,12 +125,8 @@ class Authority:
 
 def _create_token(scope: Scope, product: str) -> str:
     """Returns what creates a fitting token; the name of a product may be a stranger's."""
-    where = "Create one on the server, in its catalog's directory:"
-    if scope is Scope.PUBLISH:
-        return f"{where} acpublish token create --publish {_shown(product)}"
-    if scope is Scope.READ:
-        return f"{where} acpublish token create --read"
-    return f"{where} acpublish token create --manage"
+    option = f"publish {_shown(product)}" if scope is Scope.PUBLISH else scope.value
+    return f"Create one on the server, in its catalog's directory: {_CREATE} --{option}"
 
 
 def _shown(product: str) -> str:

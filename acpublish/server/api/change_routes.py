@@ -18,30 +18,27 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import (
-    BadNameError,
     ConflictError,
     ManifestError,
     NotFoundError,
     RequestError,
     SettingsError,
-    VersionError,
 )
 from acpublish.release import names
 from acpublish.release.change_request import Changed, ChangeRequest
 from acpublish.release.channel_document import change_to_dict
-from acpublish.release.documents import loads
 from acpublish.release.manifest import ReleaseImage
 from acpublish.release.names import IMAGE_KINDS
 from acpublish.release.version import Version
 from acpublish.server.api.authority import NOTE, Authority
-from acpublish.server.api.publish import TooLargeError
+from acpublish.server.api.bodies import json_of, read_sent
 from acpublish.server.api.uploads import BusyError
 from acpublish.server.cache import AnswerCache
 from acpublish.server.checkins import DeviceCounts, adoptions
@@ -49,16 +46,12 @@ from acpublish.server.http import CHUNK_BYTES, json_body
 from acpublish.server.image_headers import image_headers
 from acpublish.server.tokens import Scope
 
-#: A request is a few hundred bytes; one that names every board of a large product is longer.
-MAX_REQUEST_BYTES = 64 * 1024
-READ_S = 10.0
 #: The catalog has one writer at a time anyway, and downloads need the other threads.
 PARALLEL_CHANGES = 2
 #: How long a change may take, less than the 20 s that a client waits.
 CHANGE_S = 15.0
 #: What became of an image whose bytes are gone.
 _CLEARED = ("retired", "deleted")
-_Result = TypeVar("_Result")
 
 
 class ChangeRoutes:
@@ -91,6 +84,7 @@ class ChangeRoutes:
         Raises:
             AcpublishError: The request is refused, or the catalog is.
         """
+        self._authority.need_changer(request)
         product = names.product(request.path_params["product"])
         document = await json_of(request)
         wanted = read_sent(lambda: ChangeRequest.from_dict(document))
@@ -293,42 +287,3 @@ def _as_answers() -> Iterator[None]:
         raise RequestError(error.problem, hint=error.hint) from error
     except ManifestError as error:
         raise ConflictError(error.problem, hint=error.hint) from error
-
-
-async def json_of(request: Request) -> Any:
-    """Returns the JSON in the body of a request.
-
-    Raises:
-        RequestError: It is too long, too slow, or not JSON.
-    """
-    try:
-        return loads(await asyncio.wait_for(_body(request), READ_S))
-    except asyncio.TimeoutError as error:
-        raise RequestError("the body took too long", hint="Send it again.") from error
-    except ClientDisconnect as error:
-        raise RequestError("the client disconnected", hint="Send it again.") from error
-    except (ValueError, RecursionError) as error:
-        raise RequestError("the body is not valid JSON", hint="Send a JSON object.") from error
-
-
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_REQUEST_BYTES:
-            raise TooLargeError(
-                f"the body is longer than {MAX_REQUEST_BYTES} bytes", hint="Send less."
-            )
-    return bytes(body)
-
-
-def read_sent(read: Callable[[], _Result]) -> _Result:
-    """Returns what a function makes of what a client sent; a fault of that is the client's.
-
-    Raises:
-        RequestError: The function refuses it.
-    """
-    try:
-        return read()
-    except (ManifestError, VersionError, BadNameError, SettingsError) as error:
-        raise RequestError(error.problem, hint=error.hint) from error

@@ -44,6 +44,7 @@ from acpublish.release.signatures import from_header
 from acpublish.release.submission import Outcome, Receipt, Submission
 from acpublish.release.version import Version
 from acpublish.server.api.authority import Authority
+from acpublish.server.api.bodies import TooLargeError
 from acpublish.server.api.uploads import Upload, Uploads
 from acpublish.server.tokens import Scope
 from acpublish.wire import (
@@ -62,10 +63,6 @@ UPLOAD_PAUSE_S = 30.0
 PARALLEL_PUBLISHES = 2
 #: How long a refused client may go on sending before it is cut off.
 DRAIN_S = 10.0
-
-
-class TooLargeError(RequestError):
-    """The body is larger than the largest image."""
 
 
 class PublishRoute:

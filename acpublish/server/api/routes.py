@@ -20,8 +20,9 @@ from acpublish import errors
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import AcpublishError
 from acpublish.server.api.authority import Authority, ForbiddenError
+from acpublish.server.api.bodies import TooLargeError
 from acpublish.server.api.change_routes import ChangeRoutes
-from acpublish.server.api.publish import PublishRoute, TooLargeError
+from acpublish.server.api.publish import PublishRoute
 from acpublish.server.api.read import ReadRoutes
 from acpublish.server.api.token_routes import TokenRoutes
 from acpublish.server.api.uploads import BusyError

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -21,7 +23,7 @@ from acpublish.release.documents import Fields
 from acpublish.release.durations import of_seconds
 from acpublish.release.grants import NewToken, TokenRequest
 from acpublish.server.api.authority import Authority
-from acpublish.server.api.change_routes import json_of, read_sent
+from acpublish.server.api.bodies import json_of, read_sent
 from acpublish.server.tokens import Scope, Tokens
 
 _log = logging.getLogger(__name__)
@@ -62,9 +64,9 @@ class TokenRoutes:
         by = self._authority.need(request, Scope.MANAGE).id
         document = await json_of(request)
         wanted = read_sent(lambda: TokenRequest.from_dict(document))
-        # The body may have taken a while.
-        self._authority.check(request, Scope.MANAGE)
-        return self._created(await asyncio.to_thread(self._tokens.store.create, wanted), by)
+        check = self._still_allowed(request)
+        create = partial(self._tokens.store.create, wanted, before_commit=check)
+        return self._created(await asyncio.to_thread(create), by)
 
     async def revoke(self, request: Request) -> Response:
         """Revokes a token.
@@ -74,7 +76,9 @@ class TokenRoutes:
         """
         by = self._authority.need(request, Scope.MANAGE).id
         id_ = request.path_params["id"]
-        info = await asyncio.to_thread(self._tokens.store.revoke, id_)
+        check = self._still_allowed(request)
+        revoke = partial(self._tokens.store.revoke, id_, before_commit=check)
+        info = await asyncio.to_thread(revoke)
         _log.info("token %s revoked token %s", by, info.id)
         return JSONResponse(info.to_dict(), headers=_PRIVATE)
 
@@ -87,9 +91,13 @@ class TokenRoutes:
         by = self._authority.need(request, Scope.MANAGE).id
         document = await json_of(request)
         grace = read_sent(lambda: _grace(document))
-        self._authority.check(request, Scope.MANAGE)
-        id_ = request.path_params["id"]
-        return self._created(await asyncio.to_thread(self._tokens.store.rotate, id_, grace), by)
+        id_, check = request.path_params["id"], self._still_allowed(request)
+        rotate = partial(self._tokens.store.rotate, id_, grace, before_commit=check)
+        return self._created(await asyncio.to_thread(rotate), by)
+
+    def _still_allowed(self, request: Request) -> Callable[[], object]:
+        """Returns the check to repeat with the lock: the token may be revoked until then."""
+        return partial(self._authority.check, request, Scope.MANAGE)
 
     def _created(self, token: NewToken, by: str) -> Response:
         old = f" in place of {token.replaces.id}" if token.replaces else ""

@@ -11,7 +11,13 @@ import pytest
 from acpublish.catalog import layout
 from acpublish.catalog.contents import CatalogFiles
 from acpublish.catalog.directory import DirectoryCatalog
-from acpublish.errors import CatalogError, ConflictError, ManifestError, NotFoundError
+from acpublish.errors import (
+    CatalogError,
+    ConflictError,
+    ManifestError,
+    NotFoundError,
+    SettingsError,
+)
 from acpublish.release import names
 from acpublish.release.change_request import Changed, ChangeRequest, RequestedAction
 from acpublish.release.submission import Outcome
@@ -238,7 +244,27 @@ def test_whatever_is_not_there_is_named(
 ) -> None:
     before = layout.channels(catalog.root, "lamp").read_bytes()
     with pytest.raises(NotFoundError, match=words):
-        change(catalog, action, version, channel, boards=boards)
+        change(catalog, action, version, channel, boards=boards, why="x")
+    assert layout.channels(catalog.root, "lamp").read_bytes() == before
+
+
+@pytest.mark.parametrize("action", ["withdraw", "delete"])
+@pytest.mark.parametrize(
+    ("why", "words"),
+    [
+        ("", "no reason is given"),
+        (" \u2003", "no reason is given"),
+        ("x" * 501, "the reason is 501 characters long; the limit is 500"),
+        ("it hangs\n", "the reason contains a control character"),
+    ],
+)
+def test_what_is_taken_back_needs_a_reason(
+    catalog: DirectoryCatalog, action: RequestedAction, why: str, words: str
+) -> None:
+    before = layout.channels(catalog.root, "lamp").read_bytes()
+    for apply in (False, True):
+        with pytest.raises(SettingsError, match=words):
+            change(catalog, action, "1.2.0", why=why, apply=apply)
     assert layout.channels(catalog.root, "lamp").read_bytes() == before
 
 
@@ -345,7 +371,7 @@ def test_what_cannot_be_removed_is_said(catalog: DirectoryCatalog) -> None:
     changed = change(catalog, "withdraw", "1.2.0", why="x")
     assert changed.applied
     (note,) = changed.notes
-    assert note.startswith(f"{visible} cannot be removed: ")
+    assert note.startswith("lamp/lamp-1.2.0_d1.bin cannot be removed: ")
 
 
 def test_a_withdrawn_image_takes_no_file_of_another_release(catalog: DirectoryCatalog) -> None:

@@ -186,8 +186,8 @@ def test_a_reason_is_required(shop: Shop, command: str) -> None:
     said = shop(command, "1.2.0", "--yes")
     assert said.status == 2
     assert said.error() == (
-        "acpublish: error: no reason is given. Say why, with --reason or reason=; everyone can "
-        "read it."
+        "acpublish: error: no reason is given. Say why, with --reason (reason= in Python, why over "
+        "HTTP); everyone can read it."
     )
     assert shop.points_at() == "1.2.0"
 
@@ -274,10 +274,12 @@ def test_a_catalog_of_a_newer_acpublish_is_left_alone(shop: Shop) -> None:
     assert json.loads(shop.document.read_bytes()) == newer
 
 
-def test_a_locked_catalog(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server's own bound is shown by tests/unit/server/api/test_changes.py."""
-    if shop.is_server:
-        pytest.skip("its lock is another process's")
+def test_a_locked_catalog(
+    site: Site, acpublish: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server's own bound is shown by tests/unit/server/api/test_change_routes.py."""
+    shop = Shop(site, str(site.catalog), acpublish)
+    shop.publish("1.0.0", "1.1.0")
     monkeypatch.setattr(atomic, "LOCK_WAIT_S", 0.1)
     with atomic.exclusive(shop.site.catalog / layout.HIDDEN):
         said = shop("promote", "1.1.0", "--channel", "beta")

@@ -118,6 +118,6 @@ def test_whoever_planned_before_another_change_hears_of_it() -> None:
 def test_a_plan_changes_nothing() -> None:
     product = three()
     before = product.channels
-    request = ChangeRequest(action="delete", version=v("1.2.0"))
+    request = ChangeRequest(action="delete", version=v("1.2.0"), why="secret")
     request.plan(product.channels, product.releases, product.offered, NOW)
     assert product.channels == before

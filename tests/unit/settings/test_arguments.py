@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from acpublish.catalog.state import state_dir
 from acpublish.errors import AcpublishError, BadNameError, SettingsError, VersionError
 from acpublish.keys import PrivateKey, create_key
 from acpublish.publishing.options import PublishOptions
@@ -47,7 +49,8 @@ def test_what_is_given_is_in_the_options() -> None:
     made = options(
         to=Path("catalog"), channel=" beta ", core="3.1.2", provenance={"core": "2.7.4", "a": "b"}
     )
-    assert (made.destination.to, made.destination.state) == ("catalog", None)
+    assert made.destination.to == "catalog"
+    assert made.destination.state == state_dir(Path("catalog"), os.environ)
     assert (made.product, made.version_source, made.board) == ("lamp", "1.0.0", "d1")
     assert made.channel == "beta"
     assert made.provenance == {"core": "3.1.2", "a": "b"}

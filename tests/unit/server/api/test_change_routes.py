@@ -6,7 +6,7 @@ import asyncio
 import errno
 import json
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,107 +14,16 @@ import pytest
 
 from acpublish import atomic
 from acpublish.catalog import layout
-from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.release.channels import Place
 from acpublish.release.decision import Decision, Rule, Verdict
 from acpublish.server.api import change_routes
-from acpublish.server.api.authority import NOTE
-from acpublish.server.api.routes import create_api
-from acpublish.server.checkins import CheckIn, DeviceCounts
-from acpublish.server.http import CHUNK_BYTES, App
+from acpublish.server.checkins import CheckIn
+from acpublish.server.http import CHUNK_BYTES
 from acpublish.server.token_file import TokenStore
-from acpublish.server.tokens import Tokens
 from acpublish.wire import Report
 from tests.support.tokens import create_token
-from tests.unit.catalog.holding import image, put
-
-PROMOTION = {"action": "promote", "version": "1.0.0", "channel": "beta"}
-WITHDRAWAL = {"action": "withdraw", "version": "1.1.0", "why": "it hangs"}
-
-
-class Client:
-    """Sends requests to the application, without a socket."""
-
-    def __init__(self, folder: Path) -> None:
-        (folder / "catalog").mkdir()
-        self.catalog = DirectoryCatalog(folder / "catalog")
-        for version in ("1.0.0", "1.1.0"):
-            put(self.catalog, version)
-        self.state = folder / "state"
-        self.manage = create_token(self.state, "*", manage=True)
-        self.counts = DeviceCounts(self.catalog.has_board)
-        self.note = ""
-        self.parts: list[bytes] = []
-
-    def app(self) -> App:
-        """Returns an application, whose semaphores belong to one event loop."""
-        return create_api(self.catalog, Tokens(self.state), self.counts, 1 << 20)
-
-    async def send(
-        self,
-        app: App,
-        path: str,
-        body: Any = None,
-        token: str | None = None,
-        parts: AsyncIterator[bytes] | None = None,
-    ) -> tuple[int, Any, dict[str, str]]:
-        """Returns status, document and headers of a response; without a body it is a GET."""
-        messages: list[Any] = []
-        text = body if isinstance(body, bytes) else json.dumps(body).encode()
-        waiting = [text]
-
-        async def receive() -> dict[str, Any]:
-            if parts is None and waiting:
-                return {"type": "http.request", "body": waiting.pop()}
-            if parts is None:
-                # The client only listens from here on.
-                await asyncio.Event().wait()
-                raise AssertionError
-            part = await anext(parts, None)
-            if part is None:
-                return {"type": "http.disconnect"}
-            return {"type": "http.request", "body": part, "more_body": True}
-
-        async def keep(message: Any) -> None:
-            messages.append(message)
-
-        headers = [(b"host", b"x")]
-        if token is not None:
-            headers.append((b"authorization", b"Bearer " + token.encode()))
-        path, _, query = path.partition("?")
-        scope: dict[str, Any] = {
-            "type": "http",
-            "method": "GET" if body is None and parts is None else "POST",
-            "path": f"/api/v1{path}",
-            "raw_path": b"",
-            "query_string": query.encode(),
-            "root_path": "",
-            "scheme": "http",
-            "server": ("x", 1),
-            "headers": headers,
-        }
-        await app(scope, receive, keep)
-        self.note = scope.get(NOTE, "")
-        self.parts = [message["body"] for message in messages[1:] if message["body"]]
-        sent = {name.decode(): value.decode() for name, value in messages[0]["headers"]}
-        raw = b"".join(self.parts)
-        document = json.loads(raw) if sent["content-type"] == "application/json" else raw
-        return messages[0]["status"], document, sent
-
-    def change(
-        self, body: Any, token: str | None = None, **more: Any
-    ) -> tuple[int, Any, dict[str, str]]:
-        """Makes one change with a token that may do everything, unless another is given."""
-        path = "/products/lamp/changes"
-        return asyncio.run(self.send(self.app(), path, body, token or self.manage, **more))
-
-    def get(self, path: str, token: str | None = None) -> tuple[int, Any, dict[str, str]]:
-        """Reads one document."""
-        return asyncio.run(self.send(self.app(), path, token=token))
-
-    @property
-    def document(self) -> bytes:
-        return layout.channels(self.catalog.root, "lamp").read_bytes()
+from tests.unit.catalog.holding import image
+from tests.unit.server.api.requesting import PROMOTION, WITHDRAWAL, Client
 
 
 @pytest.fixture
@@ -188,6 +97,13 @@ def test_without_a_valid_token(client: Client) -> None:
         ({**PROMOTION, "boards": ["\ud800"]}, 400, "board"),
         ({**PROMOTION, "why": "a\nb"}, 400, "the reason contains a control character"),
         ({**PROMOTION, "why": "x" * 501}, 400, "the reason is 501 characters long"),
+        ({**WITHDRAWAL, "why": ""}, 400, "no reason is given"),
+        ({**WITHDRAWAL, "why": " \u00a0"}, 400, "no reason is given"),
+        ({"action": "withdraw", "version": "1.1.0"}, 400, "no reason is given"),
+        ({**WITHDRAWAL, "action": "delete", "why": " "}, 400, "no reason is given"),
+        ({**WITHDRAWAL, "action": "delete", "why": "", "apply": False}, 400, "no reason"),
+        ({**WITHDRAWAL, "why": "a\x1b[2J"}, 400, "the reason contains a control character"),
+        ({**WITHDRAWAL, "why": "x" * 501}, 400, "the reason is 501 characters long"),
         ({**PROMOTION, "serial": -1}, 400, "request.serial is not a possible number"),
         ({**PROMOTION, "serial": 1}, 409, "changed meanwhile"),
         ({"action": "retain", "keep": 0}, 400, "at least one release"),
@@ -214,23 +130,6 @@ def test_a_product_that_is_not_there(client: Client) -> None:
     path = "/products/door/changes"
     assert asyncio.run(client.send(client.app(), path, PROMOTION, client.manage))[0] == 404
     assert client.get("/products/A b/channels")[0] == 422
-
-
-def test_a_slow_or_broken_body(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(change_routes, "READ_S", 0.1)
-
-    async def drops() -> AsyncIterator[bytes]:
-        while True:
-            await asyncio.sleep(0.01)
-            yield b" "
-
-    async def leaves() -> AsyncIterator[bytes]:
-        yield b"{"
-
-    for parts, problem in ((drops(), "took too long"), (leaves(), "disconnected")):
-        status, document, _ = client.change(None, parts=parts)
-        assert status == 400
-        assert problem in document["error"]
 
 
 @pytest.fixture
@@ -310,6 +209,32 @@ def test_a_catalog_that_cannot_be_written(client: Client, monkeypatch: pytest.Mo
     assert (status, document["code"]) == (503, "read-only")
     assert document["error"] == "the server cannot write its catalog"
     assert client.document == before
+
+
+def test_what_cannot_be_removed_is_named_without_the_paths_of_the_server(client: Client) -> None:
+    root = client.catalog.root
+    (sha256,) = {
+        image.sha256
+        for release in client.catalog.releases("lamp")
+        for image in release.images
+        if str(release.version) == "1.1.0"
+    }
+    for path in (root / "lamp/lamp-1.1.0_d1.bin", client.catalog.object_path(sha256)):
+        path.unlink()
+        path.mkdir()
+    status, document, _ = client.change({**WITHDRAWAL, "action": "delete"})
+    assert status == 200
+    assert [note.partition(" cannot be removed: ")[0] for note in document["notes"]] == [
+        "lamp/lamp-1.1.0_d1.bin",
+        f".acpublish/objects/{sha256}",
+    ]
+    # Nobody knows any more whose bytes may go.
+    (root / ".acpublish/releases/lamp/9.0.0.json").mkdir()
+    status, promoted, _ = client.change(PROMOTION)
+    assert status == 200
+    (blocked,) = [note for note in promoted["notes"] if "still there" in note]
+    assert blocked == "bytes that must go are still there: is a directory."
+    assert str(root.parent) not in json.dumps([document, promoted])
 
 
 def test_a_catalog_of_a_newer_acpublish(client: Client) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from acpublish import atomic
 from acpublish.server.token_file import FILE, Token, TokenStore
 from acpublish.server.tokens import Refusal, Tokens
 from tests.support.tokens import create_token
@@ -85,6 +89,53 @@ def test_a_manager_may_revoke_itself(manager: Manager) -> None:
     (admin,) = TokenStore(manager.state).all()
     assert manager("DELETE", f"/{admin.id}")[0] == 200
     assert manager("GET", "")[0] == 403
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "document"),
+    [
+        ("POST", "", {"manage": True}),
+        ("POST", "/{id}/rotate", {"grace_s": 0}),
+        ("DELETE", "/{id}", None),
+    ],
+)
+def test_a_token_that_is_revoked_while_it_waits_for_the_lock_changes_nothing(
+    manager: Manager, method: str, target: str, document: Any
+) -> None:
+    create_token(manager.state, "lamp", name="ci")
+    admin, ci = TokenStore(manager.state).all()
+    answers: list[tuple[int, Any]] = []
+    request = threading.Thread(
+        target=lambda: answers.append(manager(method, target.format(id=ci.id), document))
+    )
+    with watched() as waits:
+        with atomic.exclusive(manager.state):
+            request.start()
+            assert waits.wait(30)
+            # As another process revokes it, which had the lock first.
+            file = json.loads((manager.state / FILE).read_bytes())
+            left = [token for token in file["tokens"] if token["id"] != admin.id]
+            after = json.dumps({**file, "tokens": left}).encode()
+            atomic.write(manager.state / FILE, after)
+        request.join(30)
+    ((status, refusal),) = answers
+    assert status == 401, refusal
+    assert (manager.state / FILE).read_bytes() == after
+
+
+@contextlib.contextmanager
+def watched() -> Iterator[threading.Event]:
+    """Yields an event that is set when another thread waits for a lock."""
+    waits, really = threading.Event(), atomic._wait_for_lock
+
+    def wait(descriptor: int, directory: Path) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            waits.set()
+        really(descriptor, directory)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(atomic, "_wait_for_lock", wait)
+        yield waits
 
 
 @pytest.mark.parametrize(

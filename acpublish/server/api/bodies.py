@@ -1,0 +1,70 @@
+"""The bodies of requests to ``/api/v1`` that are short JSON documents.
+
+A route reads a body only once it knows that the token allows something of the kind: a stranger must
+not make the server keep or parse anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from starlette.requests import ClientDisconnect, Request
+
+from acpublish.errors import (
+    BadNameError,
+    ManifestError,
+    RequestError,
+    SettingsError,
+    VersionError,
+)
+from acpublish.release.documents import loads
+
+#: A request is a few hundred bytes; one that names every board of a large product is longer.
+MAX_REQUEST_BYTES = 64 * 1024
+READ_S = 10.0
+_Result = TypeVar("_Result")
+
+
+class TooLargeError(RequestError):
+    """The body is larger than the address accepts."""
+
+
+async def json_of(request: Request) -> Any:
+    """Returns the JSON in the body of a request.
+
+    Raises:
+        RequestError: It is too long, too slow, or not JSON.
+    """
+    try:
+        return loads(await asyncio.wait_for(_body(request), READ_S))
+    except asyncio.TimeoutError as error:
+        raise RequestError("the body took too long", hint="Send it again.") from error
+    except ClientDisconnect as error:
+        raise RequestError("the client disconnected", hint="Send it again.") from error
+    except (ValueError, RecursionError) as error:
+        raise RequestError("the body is not valid JSON", hint="Send a JSON object.") from error
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > MAX_REQUEST_BYTES:
+            raise TooLargeError(
+                f"the body is longer than {MAX_REQUEST_BYTES} bytes", hint="Send less."
+            )
+    return bytes(body)
+
+
+def read_sent(read: Callable[[], _Result]) -> _Result:
+    """Returns what a function makes of what a client sent; a fault of that is the client's.
+
+    Raises:
+        RequestError: The function refuses it.
+    """
+    try:
+        return read()
+    except (ManifestError, VersionError, BadNameError, SettingsError) as error:
+        raise RequestError(error.problem, hint=error.hint) from error
