@@ -280,6 +280,7 @@ class DirectoryCatalog:
             submission.channel,
             author(now, submission.by),
             moves=placement.moves,
+            releases=self.changes.forbidding(placement.release),
         )
         if planned.change is not None:
             write_channels(self.root, product, planned.channels)

@@ -9,7 +9,7 @@ from tests.unit.release.publishing import D1, D1_FS, D2, NOW, WHO, Product, thre
 
 
 def test_a_publish_records_the_image_and_moves_the_channel() -> None:
-    planned = publish(Channels(), v("1.0.0"), D1, "stable", WHO, moves=True)
+    planned = publish(Channels(), v("1.0.0"), D1, "stable", WHO, moves=True, releases=())
     assert planned.channels.images == {v("1.0.0"): frozenset({D1})}
     assert planned.channels.stored
     (line,) = planned.channels.history
@@ -22,7 +22,7 @@ def test_a_publish_records_the_image_and_moves_the_channel() -> None:
 
 def test_publishing_the_same_again_is_not_a_change() -> None:
     channels = Product().put("1.0.0").channels
-    again = publish(channels, v("1.0.0"), D1, "stable", WHO, moves=False)
+    again = publish(channels, v("1.0.0"), D1, "stable", WHO, moves=False, releases=())
     assert (again.change, again.channels) == (None, channels)
 
 
