@@ -68,7 +68,19 @@ class Published:
 
     def before(self, channel: str, place: Place) -> list[Version]:
         """Returns what a channel pointed at before and may point at again, the newest last."""
-        live = self.channels.live(channel, place)[:-1]
+        current = self.channels.current(channel, place)
+        return [
+            version
+            for version in self.pointed_at(channel, place)
+            if current is None or version != current.version
+        ]
+
+    def pointed_at(self, channel: str, place: Place) -> list[Version]:
+        """Returns what a channel points at and pointed at before, if it may be offered.
+
+        The newest is last; it is what devices are offered.
+        """
+        live = self.channels.live(channel, place)
         return [pointer.version for pointer in live if self.signed(pointer.version, place)]
 
     def carried_out(self, channels: Channels, places: Iterable[Place]) -> Channels:
@@ -171,9 +183,10 @@ def promote(
         before = channels.current(channel, place)
         if before is not None and before.version == version:
             continue
-        if before is not None and version.precedence < before.version.precedence:
+        offered = published.pointed_at(channel, place)[-1:]
+        if offered and version.precedence < offered[0].precedence:
             raise ConflictError(
-                f"{version} is lower than {before.version}, which {channel} points at for {place}",
+                f"{version} is lower than {offered[0]}, which {channel} points at for {place}",
                 hint=f"To go back, use 'acpublish rollback {release.product} {version} --channel "
                 f"{channel}'.",
             )

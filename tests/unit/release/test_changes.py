@@ -74,6 +74,15 @@ def test_what_was_taken_back_is_not_promoted(action: str, words: str, hint: str)
     assert hint in caught.value.hint
 
 
+def test_a_release_that_nobody_is_offered_keeps_no_other_from_a_channel() -> None:
+    product = three().put("1.1.5", channel="beta")
+    product.unsigned.add("1.2.0")
+    with pytest.raises(ConflictError, match=r"1\.0\.0 is lower than 1\.1\.0"):
+        product.plan("promote", "1.0.0", "stable")
+    product.change("promote", "1.1.5", "stable")
+    assert product.at() == "1.1.5"
+
+
 def test_an_unsigned_release_is_not_promoted() -> None:
     product = three()
     product.unsigned.add("1.1.0")
