@@ -97,6 +97,16 @@ class Published:
                     ordered[place] = (*ordered.get(place, ()), *now.ordered_back)
         return {place: tuple(dict.fromkeys(own)) for place, own in ordered.items() if own}
 
+    def unrecognised(self, ordered: Mapping[Place, tuple[Version, ...]]) -> list[str]:
+        """Returns whose devices an order does not reach yet; a sentence for each."""
+        return [
+            f"{place}: devices that run {version} go back once a key that the product trusts has "
+            "signed it (acpublish key resign); until then, they are not recognised."
+            for place, versions in ordered.items()
+            for version in versions
+            if not self.signed(version, place)
+        ]
+
 
 def author(now: datetime, by: str = "", why: str = "") -> Author:
     """Returns who changes something, when, and why.

@@ -77,7 +77,9 @@ def rollback(
     places = [move.place for move in moved]
     after = published.carried_out(after, places)
     planned = recorded(after, "rollback", who, version, channel, places, moved)
-    return replace(planned, notes=tuple(notes), ordered_back=published.ordered(after, places))
+    ordered = published.ordered(after, places)
+    notes += published.unrecognised(ordered)
+    return replace(planned, notes=tuple(notes), ordered_back=ordered)
 
 
 def withdraw(
@@ -112,7 +114,9 @@ def withdraw(
     if after == published.channels:
         return Planned(channels=published.channels, change=None)
     planned = recorded(after, "withdraw", who, version, None, places, moved)
-    return replace(planned, notes=tuple(notes), ordered_back=published.ordered(after, places))
+    ordered = published.ordered(after, places)
+    notes += published.unrecognised(ordered)
+    return replace(planned, notes=tuple(notes), ordered_back=ordered)
 
 
 def delete(published: Published, version: Version, who: Author) -> Planned:
@@ -252,14 +256,14 @@ class _Aims:
         return target, stays
 
     def _before(self, place: Place, pointer: Pointer) -> tuple[Version | None, str]:
-        withdrawn = [
-            version
-            for (version, other), mark in self.published.channels.marks.items()
-            if other == place
-            and mark.serial == pointer.serial
-            and version.precedence > pointer.version.precedence
-        ]
-        if any(version not in pointer.ordered_back for version in withdrawn):
+        left = self.published.channels.pointers[self.channel][place][-2:-1]
+        if any(
+            previous.taken_back
+            and (previous.version, place) in self.published.channels.marks
+            and previous.version.precedence > pointer.version.precedence
+            and previous.version not in pointer.orders
+            for previous in left
+        ):
             # The withdrawal has moved the channel already. If its devices must not go back, then
             # no others may: they run what the channel points at.
             return pointer.version, ""

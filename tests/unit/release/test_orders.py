@@ -154,6 +154,34 @@ def test_after_a_withdrawal_that_orders_back_a_rollback_goes_further() -> None:
     assert (product.at(), product.ordered()) == ("1.0.0", ["1.2.0", "1.1.0"])
 
 
+def test_an_order_says_that_devices_of_an_unsigned_release_are_not_recognised() -> None:
+    product = three()
+    product.unsigned.add("1.2.0")
+    planned = product.change("rollback", None, "stable")
+    assert (product.at(), product.ordered()) == ("1.1.0", ["1.2.0"])
+    assert planned.notes == (
+        "d1: devices that run 1.2.0 go back once a key that the product trusts has signed it "
+        "(acpublish key resign); until then, they are not recognised.",
+    )
+
+
+def test_what_was_withdrawn_and_deleted_is_all_that_a_rollback_takes_back() -> None:
+    product = three()
+    product.change("withdraw", "1.2.0")
+    product.change("delete", "1.2.0")
+    product.change("rollback", None, "stable")
+    assert (product.at(), product.ordered()) == ("1.1.0", ["1.2.0"])
+
+
+def test_a_withdrawal_that_is_undone_and_made_again_is_like_the_first() -> None:
+    product = three()
+    product.change("withdraw", "1.2.0")
+    product.change("undo", "1.2.0")
+    product.change("withdraw", "1.2.0")
+    product.change("rollback", None, "stable")
+    assert (product.at(), product.ordered()) == ("1.1.0", ["1.2.0"])
+
+
 def test_after_a_withdrawal_that_moved_the_channel_up_a_rollback_goes_further() -> None:
     product = Product().put("1.0.0").put("1.2.0").put("1.1.0")
     product.change("withdraw", "1.1.0")
