@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 
@@ -195,6 +196,7 @@ class World:
                 self.model.retire(str(version), Spot(where.board, where.kind))
 
     def check(self) -> None:
+        offered = self.offered
         for channel in CHANNELS:
             for spot in SPOTS:
                 current = self.channels.current(channel, place(spot))
@@ -202,7 +204,7 @@ class World:
                 assert (current and str(current.version)) == (stack[-1] if stack else None)
                 ordered = set(map(str, current.ordered_back)) if current else set()
                 assert ordered == self.model.back(channel, spot)
-                self.check_devices(channel, spot)
+                self.check_devices(offered, channel, spot)
         marks = {
             (str(version), Spot(where.board, where.kind)): mark.state
             for (version, where), mark in self.channels.marks.items()
@@ -214,7 +216,7 @@ class World:
             range(1, self.channels.serial + 1)
         )
 
-    def check_devices(self, channel: str, spot: Spot) -> None:
+    def check_devices(self, offered: Sequence[Release], channel: str, spot: Spot) -> None:
         firmware = Spot(spot.board, "firmware")
         for running in VERSIONS:
             if (running, firmware) not in self.model.images:
@@ -224,29 +226,31 @@ class World:
                 expected = self.model.gets(channel, running, spot)
             else:
                 expected = self.model.gets_filesystem(channel, running, claims, spot)
-            gets = self.gets(channel, running, claims, spot)
+            gets = what_it_gets(offered, channel, running, claims, spot)
             assert gets == expected
             assert gets is None or (gets, spot) not in self.model.gone
 
-    def gets(self, channel: str, running: str, claims: str, spot: Spot) -> str | None:
-        """Returns what a device is offered."""
-        report = Report(
-            updater=True,
-            mode=Mode.FILESYSTEM if spot == D1_FS else Mode.SKETCH,
-            family="esp32" if spot == C3 else "esp8266",
-            sketch_md5=image(running, Spot(spot.board, "firmware")).md5,
-            version=claims,
-        )
-        offered = self.offered
-        target = choose(offered, spot.board, channel, kind_wanted(report))
-        decision = decide_update(report, offered, target, board=spot.board, channel=channel)
-        cached = DecisionCache().decide(report, offered, "lamp", spot.board, channel)
-        assert cached == decision
-        if decision.verdict is not Verdict.OFFER or decision.release is None:
-            return None
-        lower = decision.release.version.precedence < v(claims).precedence
-        assert lower == (decision.rule is Rule.ORDERED_BACK)
-        return str(decision.release.version)
+
+def what_it_gets(
+    offered: Sequence[Release], channel: str, running: str, claims: str, spot: Spot
+) -> str | None:
+    """Returns what a device is offered."""
+    report = Report(
+        updater=True,
+        mode=Mode.FILESYSTEM if spot == D1_FS else Mode.SKETCH,
+        family="esp32" if spot == C3 else "esp8266",
+        sketch_md5=image(running, Spot(spot.board, "firmware")).md5,
+        version=claims,
+    )
+    target = choose(offered, spot.board, channel, kind_wanted(report))
+    decision = decide_update(report, offered, target, board=spot.board, channel=channel)
+    cached = DecisionCache().decide(report, offered, "lamp", spot.board, channel)
+    assert cached == decision
+    if decision.verdict is not Verdict.OFFER or decision.release is None:
+        return None
+    lower = decision.release.version.precedence < v(claims).precedence
+    assert lower == (decision.rule is Rule.ORDERED_BACK)
+    return str(decision.release.version)
 
 
 @functools.cache
