@@ -182,6 +182,14 @@ def test_a_withdrawal_that_is_undone_and_made_again_is_like_the_first() -> None:
     assert (product.at(), product.ordered()) == ("1.1.0", ["1.2.0"])
 
 
+def test_after_a_withdrawal_that_was_undone_a_rollback_goes_further() -> None:
+    product = three()
+    product.change("withdraw", "1.2.0")
+    product.change("undo", "1.2.0")
+    product.change("rollback", None, "stable")
+    assert (product.at(), product.ordered()) == ("1.0.0", ["1.2.0", "1.1.0"])
+
+
 def test_after_a_withdrawal_that_moved_the_channel_up_a_rollback_goes_further() -> None:
     product = Product().put("1.0.0").put("1.2.0").put("1.1.0")
     product.change("withdraw", "1.1.0")
