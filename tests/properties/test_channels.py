@@ -11,6 +11,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
+from typing import Literal
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -41,10 +42,10 @@ from tests.properties.channel_model import (
 from tests.unit.release.making import release
 
 BEGIN = datetime(2026, 1, 1, tzinfo=timezone.utc)
-ACTIONS = (
-    *("publish", "publish", "publish", "promote", "promote", "rollback", "rollback"),
-    *("withdraw", "withdraw", "undo", "retain", "delete", "trust"),
-)
+ACTIONS: dict[RequestedAction | Literal["publish", "trust"], int] = {
+    **{"publish": 5, "promote": 4, "rollback": 5, "withdraw": 4, "undo": 2},
+    **{"retain": 1, "delete": 1, "trust": 1},
+}
 
 
 @functools.cache
@@ -96,18 +97,23 @@ class World:
     def step(self) -> None:
         rng = self.rng
         self.now += timedelta(days=rng.choice((0, 1, 40)))
-        version, channel = rng.choice(VERSIONS), rng.choice(CHANNELS)
+        (action,) = rng.choices([*ACTIONS], [*ACTIONS.values()])
+        channel, spot = rng.choice(CHANNELS), rng.choice(SPOTS)
         boards = rng.choice(((), (), ("c3",), ("d1",)))
-        action = rng.choice(ACTIONS)
+        # What has a past on the channel is more telling.
+        past = self.model.trail[channel, spot]
+        version = rng.choice(past if past and rng.random() < 0.7 else VERSIONS)
         if action == "publish":
-            self.publish(version, rng.choice(SPOTS), channel)
+            version = rng.choice(VERSIONS)
+            for each in rng.choice((SPOTS, (spot,))):
+                self.publish(version, each, channel)
         elif action == "trust":
             self.model.trusting = not self.model.trusting
         elif action == "promote":
             made = self.model.promote(version, channel, boards)
             assert made == self.request("promote", version, channel, boards)
         elif action == "rollback":
-            named = rng.choice((None, version))
+            named = rng.choice((None, None, version))
             made = self.model.rollback(named, channel, boards)
             assert made == self.request("rollback", named, channel, boards)
         elif action == "withdraw":
