@@ -279,6 +279,7 @@ class DirectoryCatalog:
             submission.channel,
             author(now, submission.by),
             moves=placement.moves,
+            releases=self.changes.forbidding(placement.release),
         )
         if planned.change is not None:
             self.changes.commit(product, planned.channels)

@@ -13,7 +13,7 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -130,9 +130,11 @@ class ProductChanges:
             # It may be the one that forbids going back.
             for fault in unreadable.values():
                 raise fault
-            releases = tuple(self._with_secure_versions(release) for release in releases)
+            releases = self._with_secure_versions(releases)
+        elif _has_orders(channels):
+            releases = self._with_secure_versions(releases)
         offered, _ = admitted(releases, read_trusted_keys(self._root, product))
-        planned = request.plan(channels, releases, offered, now)
+        planned = request.plan(channels, releases, offered, now, complete=not unreadable)
         if request.action == "promote" and planned.change is not None:
             notes = self._asking_elsewhere(planned.change, releases)
             planned = replace(planned, notes=(*planned.notes, *notes))
@@ -162,17 +164,34 @@ class ProductChanges:
             return names.channels_asked(names.update_paths_in(data), product, image.board)
         return frozenset()
 
-    def _with_secure_versions(self, release: Release) -> Release:
+    def forbidding(self, placed: Release) -> tuple[Release, ...]:
+        """Returns the releases that say who may go back, once one of them is as it will be.
+
+        Returns:
+            None if nobody is ordered back, or if a manifest cannot be read: it may forbid that.
+
+        Raises:
+            ManifestError: What the channels point at cannot be read.
+            OSError: Likewise.
+        """
+        channels, releases, unreadable = self._snapshots.readable(placed.product)
+        if unreadable or not _has_orders(channels):
+            return ()
+        others = (release for release in releases if release.version != placed.version)
+        return self._with_secure_versions((*others, placed))
+
+    def _with_secure_versions(self, releases: Iterable[Release]) -> tuple[Release, ...]:
         """Reads the secure version from the images whose manifests are older than that field."""
-        images = tuple(
-            replace(image, secure_version=self._secure_version(image))
-            if image.family == "esp32"
-            and image.secure_version is None
-            and image.withdrawn not in _CLEARED
-            else image
-            for image in release.images
+        return tuple(
+            replace(release, images=tuple(map(self._with_secure_version, release.images)))
+            for release in releases
         )
-        return replace(release, images=images)
+
+    def _with_secure_version(self, image: ReleaseImage) -> ReleaseImage:
+        known = image.family != "esp32" or image.secure_version is not None
+        if known or image.withdrawn in _CLEARED:
+            return image
+        return replace(image, secure_version=self._secure_version(image))
 
     def _secure_version(self, image: ReleaseImage) -> int | None:
         with contextlib.suppress(OSError, ImageError):
@@ -338,6 +357,15 @@ def _user() -> str:
     except (OSError, KeyError, ImportError):
         # In many containers the user has a number only.
         return str(os.getuid()) if hasattr(os, "getuid") else "unknown"
+
+
+def _has_orders(channels: Channels) -> bool:
+    return any(
+        pointer.orders
+        for of_channel in channels.pointers.values()
+        for pointers in of_channel.values()
+        for pointer in pointers[-1:]
+    )
 
 
 def _changed(planned: Planned, *, applied: bool) -> Changed:

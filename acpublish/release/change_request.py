@@ -16,11 +16,10 @@ from acpublish.errors import (
     SettingsError,
 )
 from acpublish.release import changes, going_back, names, retention
-from acpublish.release.changes import Planned
+from acpublish.release.changes import Planned, Published
 from acpublish.release.channel_document import change_from_fields, change_to_dict
 from acpublish.release.channels import Author, Change, Channels, Place
 from acpublish.release.documents import Fields
-from acpublish.release.going_back import Published
 from acpublish.release.manifest import Release
 from acpublish.release.names import IMAGE_KINDS, BoardName, ChannelName
 from acpublish.release.version import Version
@@ -122,6 +121,8 @@ class ChangeRequest:
         releases: Sequence[Release],
         offered: Sequence[Release],
         now: datetime,
+        *,
+        complete: bool = True,
     ) -> Planned:
         """Returns what the change will be.
 
@@ -130,6 +131,7 @@ class ChangeRequest:
             releases: Its releases, as the document has them.
             offered: Those of them that may be offered: signed, if the product trusts keys.
             now: The present, in UTC.
+            complete: Whether these are all its releases, because every manifest can be read.
 
         Raises:
             NotFoundError: There is no such release, board or channel.
@@ -144,7 +146,9 @@ class ChangeRequest:
         if self.action in ("retain", "delete") and self.boards:
             # A release whose secret leaked must not stay for the boards that were not named.
             raise RequestError(f"{self.action} takes no boards", hint=_FIX)
-        published = Published(channels=channels, releases=releases, offered=offered)
+        published = Published(
+            channels=channels, releases=releases, offered=offered, complete=complete
+        )
         if self.action == "rollback":
             return going_back.rollback(published, self.version, self._channel(), self.boards, who)
         if self.action == "retain":
@@ -159,7 +163,7 @@ class ChangeRequest:
         if self.action == "undo":
             return changes.undo(channels, releases, version, self.boards, who)
         changes.need_signed(releases, offered, version, self.boards)
-        return changes.promote(channels, offered, version, self._channel(), self.boards, who)
+        return changes.promote(published, version, self._channel(), self.boards, who)
 
     def _need_serial(self, channels: Channels) -> None:
         if self.serial is not None and self.serial != channels.serial:

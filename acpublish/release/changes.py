@@ -1,8 +1,9 @@
 """Changes of what is offered: publish, promote, and undo a withdrawal.
 
-Pure, as are :mod:`acpublish.release.going_back` and :mod:`acpublish.release.retention`: each takes
-the document of a product as it is, and returns it as it will be, with the line of its history and
-what a person should be told. Nothing is changed unless all of it can be.
+Pure, as are :mod:`acpublish.release.going_back`, :mod:`acpublish.release.orders` and
+:mod:`acpublish.release.retention`: each takes the document of a product as it is, and returns it as
+it will be, with the line of its history and what a person should be told. Nothing is changed unless
+all of it can be.
 
 1. A channel moves up by a publish or a promotion, and down only by a rollback or because a release
    is withdrawn.
@@ -20,6 +21,7 @@ from acpublish.errors import ConflictError, NotFoundError, SettingsError
 from acpublish.release.channels import Action, Author, Change, Channels, Move, Place, Pointer
 from acpublish.release.manifest import CLEARED, Release, ReleaseImage
 from acpublish.release.names import STABLE
+from acpublish.release.orders import carried_out
 from acpublish.release.text import name_of_person, text_fault
 from acpublish.release.version import Version
 
@@ -45,6 +47,68 @@ class Planned:
     freed: Mapping[tuple[Version, Place], int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """What is published of a product.
+
+    Attributes:
+        channels: The document.
+        releases: The releases, as the document has them.
+        offered: Those of them that may be offered: signed, if the product trusts keys.
+        complete: Whether these are all; a manifest that cannot be read may forbid to go back.
+    """
+
+    channels: Channels
+    releases: Sequence[Release]
+    offered: Sequence[Release]
+    complete: bool = True
+
+    def signed(self, version: Version, place: Place) -> bool:
+        """Returns whether an image may be offered."""
+        return image_of(self.offered, version, place) is not None
+
+    def before(self, channel: str, place: Place) -> list[Version]:
+        """Returns what a channel pointed at before and may point at again, the newest last."""
+        current = self.channels.current(channel, place)
+        return [
+            version
+            for version in self.pointed_at(channel, place)
+            if current is None or version != current.version
+        ]
+
+    def pointed_at(self, channel: str, place: Place) -> list[Version]:
+        """Returns what a channel points at and pointed at before, if it may be offered.
+
+        The newest is last; it is what devices are offered.
+        """
+        live = self.channels.live(channel, place)
+        return [pointer.version for pointer in live if self.signed(pointer.version, place)]
+
+    def carried_out(self, channels: Channels, places: Iterable[Place]) -> Channels:
+        """Returns a document whose channels offer what they point at to whom they should."""
+        return carried_out(channels, self.releases if self.complete else (), places)
+
+    def ordered(self, after: Channels, places: Iterable[Place]) -> dict[Place, tuple[Version, ...]]:
+        """Returns the releases whose devices a change orders elsewhere than before, by place."""
+        ordered: dict[Place, tuple[Version, ...]] = {}
+        for place in places:
+            for channel in after.pointers:
+                now, before = after.current(channel, place), self.channels.current(channel, place)
+                if now is not None and now != before:
+                    ordered[place] = (*ordered.get(place, ()), *now.ordered_back)
+        return {place: tuple(dict.fromkeys(own)) for place, own in ordered.items() if own}
+
+    def unrecognised(self, ordered: Mapping[Place, tuple[Version, ...]]) -> list[str]:
+        """Returns whose devices an order does not reach yet; a sentence for each."""
+        return [
+            f"{place}: devices that run {version} go back once a key that the product trusts has "
+            "signed it (acpublish key resign); until then, they are not recognised."
+            for place, versions in ordered.items()
+            for version in versions
+            if not self.signed(version, place)
+        ]
+
+
 def author(now: datetime, by: str = "", why: str = "") -> Author:
     """Returns who changes something, when, and why.
 
@@ -58,7 +122,14 @@ def author(now: datetime, by: str = "", why: str = "") -> Author:
 
 
 def publish(
-    channels: Channels, version: Version, place: Place, channel: str, who: Author, *, moves: bool
+    channels: Channels,
+    version: Version,
+    place: Place,
+    channel: str,
+    who: Author,
+    *,
+    moves: bool,
+    releases: Sequence[Release],
 ) -> Planned:
     """Adds an image to its release, and lets a channel point at it.
 
@@ -69,6 +140,7 @@ def publish(
         channel: The channel that it was published to.
         who: Who publishes it.
         moves: Whether the channel is to point at it.
+        releases: The product's releases with this one; none if not all can be read.
     """
     before = channels.current(channel, place)
     places = channels.images.get(version, frozenset())
@@ -79,12 +151,12 @@ def publish(
         moved.append(moved_from(channel, place, before, version))
     if not moved and place in places:
         return Planned(channels=after, change=None)
+    after = carried_out(after, releases, (place,))
     return recorded(after, "publish", who, version, channel, (place,), moved)
 
 
 def promote(
-    channels: Channels,
-    releases: Iterable[Release],
+    published: Published,
     version: Version,
     channel: str,
     boards: Sequence[str],
@@ -93,9 +165,8 @@ def promote(
     """Lets a channel point at a release.
 
     Args:
-        channels: The document.
-        releases: The product's releases that may be offered, as the document has them.
-        version: The release.
+        published: What is published.
+        version: The release, which may be offered (:func:`need_signed`).
         channel: The channel.
         boards: The boards to move; all of the release's if empty.
         who: Who promotes it.
@@ -104,7 +175,8 @@ def promote(
         NotFoundError: There is no such release, or it has no image for a board.
         ConflictError: It was taken back, or is lower than what the channel points at.
     """
-    release = release_of(releases, version)
+    channels = published.channels
+    release = release_of(published.offered, version)
     images = images_of(release, boards)
     gone = next((image for image in images if image.withdrawn), None)
     if gone is not None:
@@ -122,9 +194,10 @@ def promote(
         before = channels.current(channel, place)
         if before is not None and before.version == version:
             continue
-        if before is not None and version.precedence < before.version.precedence:
+        offered = published.pointed_at(channel, place)[-1:]
+        if offered and version.precedence < offered[0].precedence:
             raise ConflictError(
-                f"{version} is lower than {before.version}, which {channel} points at for {place}",
+                f"{version} is lower than {offered[0]}, which {channel} points at for {place}",
                 hint=f"To go back, use 'acpublish rollback {release.product} {version} --channel "
                 f"{channel}'.",
             )
@@ -132,9 +205,10 @@ def promote(
         moved.append(moved_from(channel, place, before, version))
     if not moved:
         return Planned(channels=channels, change=None)
+    after = published.carried_out(after, places)
     planned = recorded(after, "promote", who, version, channel, places, moved)
     notes = (*_new_channel(channels, channel), *_uncommitted(images, moved, channel))
-    return replace(planned, notes=notes)
+    return replace(planned, notes=notes, ordered_back=published.ordered(after, places))
 
 
 def _new_channel(channels: Channels, channel: str) -> tuple[str, ...]:
@@ -191,7 +265,7 @@ def undo(
     boards: Sequence[str],
     who: Author,
 ) -> Planned:
-    """Takes a withdrawal back. Channels stay as they are: a promotion says what they point at.
+    """Takes a withdrawal back. Channels and orders stay as they are: a promotion changes them.
 
     Raises:
         NotFoundError: There is no such release, or it has no image for a board.
@@ -214,10 +288,23 @@ def undo(
         return Planned(channels=channels, change=None)
     after = replace(channels, marks=marks)
     notes = (
+        *_standing(channels, version, places),
         f"No channel points at it. To offer it again: acpublish promote {release.product} "
         f"{version} --channel CHANNEL.",
     )
     return replace(recorded(after, "undo", who, version, None, places, ()), notes=notes)
+
+
+def _standing(channels: Channels, version: Version, places: Iterable[Place]) -> Iterator[str]:
+    """Returns where devices that run a release are ordered to; a sentence for each."""
+    for place in places:
+        for channel in channels.pointers:
+            current = channels.current(channel, place)
+            if current is not None and version in current.ordered_back:
+                yield (
+                    f"{place}: devices that run {version} still go back to {current.version} on "
+                    f"{channel}, until it is promoted there."
+                )
 
 
 def recorded(
@@ -263,6 +350,14 @@ def release_of(releases: Iterable[Release], version: Version) -> Release:
         f"there is no release {version}",
         hint=f"The newest are: {', '.join(map(str, newest))}." if newest else "Publish it first.",
     )
+
+
+def image_of(releases: Iterable[Release], version: Version, place: Place) -> ReleaseImage | None:
+    """Returns the image of a release for a place, None if there is none."""
+    for release in releases:
+        if release.version == version:
+            return release.image_for(*place)
+    return None
 
 
 def images_of(release: Release, boards: Sequence[str]) -> tuple[ReleaseImage, ...]:

@@ -4,7 +4,7 @@ Layout of format 2, with every list flat::
 
     {"format": 2, "product": P, "serial": N,
      "pointers": [{"channel", "board", "kind", "version", "serial", "at", "by", "why",
-                   "taken_back"?, "ordered_back"?}],   the oldest first
+                   "taken_back"?, "orders"?, "ordered_back"?}],   the oldest first
      "images": [{"version", "board", "kind"}],         whose publish is complete
      "marks": [{"version", "board", "kind", "state", "serial", "at", "by", "why"}],
      "history": [{"serial", "action", "at", "by", "why", "version", "channel", "images", "moves"}]}
@@ -225,11 +225,8 @@ def _pointer(pointer: Pointer) -> dict[str, Any]:
         "serial": pointer.serial,
         **_author(pointer.author),
         **({"taken_back": True} if pointer.taken_back else {}),
-        **(
-            {"ordered_back": [str(version) for version in pointer.ordered_back]}
-            if pointer.ordered_back
-            else {}
-        ),
+        **({"orders": list(map(str, pointer.orders))} if pointer.orders else {}),
+        **({"ordered_back": list(map(str, pointer.ordered_back))} if pointer.ordered_back else {}),
     }
 
 
@@ -267,12 +264,14 @@ def _read_pointers(fields: Fields) -> Pointers:
 
 
 def _read_pointer(fields: Fields) -> Pointer:
+    ordered_back = tuple(map(_version, fields.strings("ordered_back")))
     return Pointer(
         version=fields.checked("version", Version.parse),
         serial=fields.get("serial", int),
         author=_read_author(fields),
         taken_back=fields.get("taken_back", bool, False),
-        ordered_back=tuple(map(_version, fields.strings("ordered_back"))),
+        orders=tuple(map(_version, fields.strings("orders"))) or ordered_back,
+        ordered_back=ordered_back,
     )
 
 

@@ -58,13 +58,16 @@ class Pointer:
         serial: The number of the change that made it, which orders the pointers.
         author: Who made it, when and why.
         taken_back: Whether the channel has left it for an older one, and never returns by itself.
-        ordered_back: The releases whose devices are ordered back to this one.
+        orders: The releases whose devices are to leave them; only the newest pointer has any
+            (:mod:`acpublish.release.orders`).
+        ordered_back: Those of them whose devices go back to this one.
     """
 
     version: Version
     serial: int
     author: Author
     taken_back: bool = False
+    orders: tuple[Version, ...] = ()
     ordered_back: tuple[Version, ...] = ()
 
 
@@ -211,24 +214,31 @@ class Channels:
             withdrawn_reason=mark.author.why if mark else "",
         )
 
-    def pushed(
-        self,
-        channel: str,
-        place: Place,
-        version: Version,
-        who: Author,
-        ordered_back: tuple[Version, ...] = (),
-    ) -> Channels:
-        """Returns the document with a channel that points at a release, by the next change."""
+    def pushed(self, channel: str, place: Place, version: Version, who: Author) -> Channels:
+        """Returns the document with a channel that points at a release, by the next change.
+
+        The orders stay, but for that release.
+        """
+        pointers = self.pointers.get(channel, {}).get(place, ())
+        orders = pointers[-1].orders if pointers else ()
         others = [
-            pointer
-            for pointer in self.pointers.get(channel, {}).get(place, ())
+            replace(pointer, orders=(), ordered_back=())
+            for pointer in pointers
             if pointer.version != version
         ]
         pointer = Pointer(
-            version=version, serial=self.serial + 1, author=who, ordered_back=ordered_back
+            version=version,
+            serial=self.serial + 1,
+            author=who,
+            orders=tuple(other for other in orders if other != version),
         )
         return self.with_pointers(channel, place, (*others, pointer))
+
+    def ordering(self, channel: str, place: Place, versions: Iterable[Version]) -> Channels:
+        """Returns the document in which the devices of more releases are to leave them."""
+        *others, last = self.pointers[channel][place]
+        orders = tuple(dict.fromkeys((*last.orders, *versions)))
+        return self.with_pointers(channel, place, (*others, replace(last, orders=orders)))
 
     def taken_back(self, channel: str, place: Place, versions: Collection[Version]) -> Channels:
         """Returns the document with a channel that has left releases, and does not return."""

@@ -2,50 +2,29 @@
 
 A device that runs what was taken back keeps it, unless it is ordered back; then it is offered a
 lower release, once it reports by its digest that it runs what was taken back. Nobody is ordered
-back across a release that forbids it (:func:`forbids_return`).
+back across a release that forbids it, and an order outlives most changes
+(:mod:`acpublish.release.orders`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from acpublish.errors import ConflictError, NotFoundError
 from acpublish.release.changes import (
     Planned,
+    Published,
     because,
+    image_of,
     images_of,
     moved_from,
     recorded,
     release_of,
 )
 from acpublish.release.channels import Author, Channels, Mark, Move, Place, Pointer
-from acpublish.release.manifest import Release, ReleaseImage
+from acpublish.release.orders import divided
 from acpublish.release.version import Version
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
-    """What is published of a product.
-
-    Attributes:
-        channels: The document.
-        releases: The releases, as the document has them.
-        offered: Those of them that may be offered: signed, if the product trusts keys.
-    """
-
-    channels: Channels
-    releases: Sequence[Release]
-    offered: Sequence[Release]
-
-    def signed(self, version: Version, place: Place) -> bool:
-        """Returns whether an image may be offered."""
-        return _image_of(self.offered, version, place) is not None
-
-    def before(self, channel: str, place: Place) -> list[Version]:
-        """Returns what a channel pointed at before and may point at again, the newest last."""
-        live = self.channels.live(channel, place)[:-1]
-        return [pointer.version for pointer in live if self.signed(pointer.version, place)]
 
 
 def rollback(
@@ -78,19 +57,17 @@ def rollback(
     after = published.channels
     moved: list[Move] = []
     notes: list[str] = []
-    ordered: dict[Place, tuple[Version, ...]] = {}
     for place, pointer in _moving(published.channels, product, channel, boards):
         target, stays = aims.target(place, pointer)
         if target is None:
             notes.append(f"{place} stays at {pointer.version}: {stays}.")
             continue
         after = after.taken_back(channel, place, _left(after.live(channel, place), target))
-        own, faults = _ordered(published, after, channel, place, target)
-        after = after.pushed(channel, place, target, who, own)
+        left = _taken_back(after, channel, place)
+        after = after.pushed(channel, place, target, who)
+        after = after.ordering(channel, place, [gone for gone in left if gone != target])
         moved.append(moved_from(channel, place, pointer, target))
-        notes += faults
-        if own:
-            ordered[place] = own
+        notes += _staying(published, after, channel, place)
     if not moved:
         why = "; ".join(note.rstrip(".") for note in notes) or "it points at nothing"
         raise ConflictError(
@@ -98,7 +75,10 @@ def rollback(
             hint=f"See 'acpublish channels {product}' for what it pointed at before.",
         )
     places = [move.place for move in moved]
+    after = published.carried_out(after, places)
     planned = recorded(after, "rollback", who, version, channel, places, moved)
+    ordered = published.ordered(after, places)
+    notes += published.unrecognised(ordered)
     return replace(planned, notes=tuple(notes), ordered_back=ordered)
 
 
@@ -124,23 +104,18 @@ def withdraw(
     """
     images = images_of(release_of(published.releases, version), boards)
     fresh = [Place(image.board, image.kind) for image in images if not image.withdrawn]
-    if not fresh:
-        return Planned(channels=published.channels, change=None)
     mark = Mark(state="withdrawn", serial=published.channels.serial + 1, author=who)
     after, moved, notes = _retreat(published, version, fresh, mark)
-    ordered: dict[Place, tuple[Version, ...]] = {}
-    for move in moved if order_back else ():
-        if move.after is None:
-            continue
-        also = _current(published.channels, move).ordered_back
-        own, faults = _ordered(
-            published, after, move.channel, move.place, move.after, among={version, *also}
-        )
-        after = after.pushed(move.channel, move.place, move.after, who, own)
+    places = [Place(image.board, image.kind) for image in images] if order_back else fresh
+    if order_back:
+        after, faults = _ordering(published, after, version, places)
         notes += faults
-        if own:
-            ordered[move.place] = tuple(dict.fromkeys((*ordered.get(move.place, ()), *own)))
-    planned = recorded(after, "withdraw", who, version, None, fresh, moved)
+    after = published.carried_out(after, places)
+    if after == published.channels:
+        return Planned(channels=published.channels, change=None)
+    planned = recorded(after, "withdraw", who, version, None, places, moved)
+    ordered = published.ordered(after, places)
+    notes += published.unrecognised(ordered)
     return replace(planned, notes=tuple(notes), ordered_back=ordered)
 
 
@@ -160,42 +135,19 @@ def delete(published: Published, version: Version, who: Author) -> Planned:
     fresh = [Place(image.board, image.kind) for image in images]
     mark = Mark(state="deleted", serial=published.channels.serial + 1, author=who)
     after, moved, notes = _retreat(published, version, fresh, mark)
+    after = published.carried_out(after, fresh)
     planned = recorded(after, "delete", who, version, None, fresh, moved)
     freed = {
         (version, place): image.stored_bytes
         for place, image in zip(fresh, images, strict=True)
         if image.withdrawn != "retired"
     }
-    return replace(planned, notes=tuple(notes), freed=freed)
-
-
-def forbids_return(releases: Iterable[Release], place: Place, running: Version, to: Version) -> str:
-    """Returns why devices that run a release must not go back to another; empty if they may.
-
-    Args:
-        releases: The product's releases.
-        place: Their board, and the kind of image.
-        running: What they run.
-        to: What they would go back to.
-    """
-    images = {release.version: release.image_for(*place) for release in releases}
-    for version, image in images.items():
-        passed = to.precedence < version.precedence <= running.precedence
-        below = image and image.no_downgrade_below and Version.or_none(image.no_downgrade_below)
-        if passed and below and to.precedence < below.precedence:
-            return f"{version} forbids going back below {below}"
-    theirs, ours = images.get(running), images.get(to)
-    if theirs is None or ours is None:
-        return "one of the two has no image for it"
-    if theirs.family == "esp32" and place.kind == "firmware":
-        if theirs.secure_version is None or ours.secure_version is None:
-            return "the secure version of one of the two is not known"
-        if ours.secure_version < theirs.secure_version:
-            return (
-                f"its secure version {ours.secure_version} is lower than {theirs.secure_version}, "
-                f"that of {running}"
-            )
-    return ""
+    return replace(
+        planned,
+        notes=tuple(notes),
+        ordered_back=published.ordered(after, fresh),
+        freed=freed,
+    )
 
 
 def _retreat(
@@ -221,6 +173,36 @@ def _retreat(
                 after = after.pushed(channel, place, target, mark.author)
             moved.append(moved_from(channel, place, live[-1], target))
     return after, moved, notes
+
+
+def _ordering(
+    published: Published, after: Channels, version: Version, places: Sequence[Place]
+) -> tuple[Channels, list[str]]:
+    """Orders the devices of a release to leave it, wherever a channel ever pointed at it."""
+    notes: list[str] = []
+    for channel in published.channels.pointers:
+        for place in places:
+            pointers = after.pointers[channel].get(place, ())
+            if not pointers or version in pointers[-1].orders:
+                continue
+            if version in {pointer.version for pointer in pointers if pointer.taken_back}:
+                after = after.ordering(channel, place, (version,))
+                notes += _staying(published, after, channel, place)
+    return after, notes
+
+
+def _staying(published: Published, after: Channels, channel: str, place: Place) -> list[str]:
+    """Returns which devices should leave what they run, and may not; a sentence for each."""
+    last = after.pointers[channel][place][-1]
+    if last.taken_back:
+        return []
+    return divided(published.releases, place, last.orders, last.version)[1]
+
+
+def _taken_back(channels: Channels, channel: str, place: Place) -> list[Version]:
+    """Returns what a channel has left for something older."""
+    pointers = channels.pointers[channel][place]
+    return [pointer.version for pointer in pointers if pointer.taken_back]
 
 
 def _moving(
@@ -274,9 +256,14 @@ class _Aims:
         return target, stays
 
     def _before(self, place: Place, pointer: Pointer) -> tuple[Version | None, str]:
-        marks = self.published.channels.marks
-        here = [mark for (_, other), mark in marks.items() if other == place]
-        if any(mark.serial == pointer.serial for mark in here):
+        left = self.published.channels.pointers[self.channel][place][-2:-1]
+        if any(
+            previous.taken_back
+            and (previous.version, place) in self.published.channels.marks
+            and previous.version.precedence > pointer.version.precedence
+            and previous.version not in pointer.orders
+            for previous in left
+        ):
             # The withdrawal has moved the channel already. If its devices must not go back, then
             # no others may: they run what the channel points at.
             return pointer.version, ""
@@ -288,7 +275,7 @@ class _Aims:
     ) -> tuple[Version | None, str]:
         if version.precedence > pointer.version.precedence:
             return None, f"{version} is higher, which takes 'acpublish promote'"
-        image = _image_of(self.published.releases, version, place)
+        image = image_of(self.published.releases, version, place)
         if image is None:
             return None, f"{version} has no image for it"
         if image.withdrawn:
@@ -301,7 +288,7 @@ class _Aims:
         self, place: Place, pointer: Pointer, firmware: Version
     ) -> tuple[Version | None, str]:
         """Returns the filesystem that was used with a firmware: its own, or the one before it."""
-        image = _image_of(self.published.offered, firmware, place)
+        image = image_of(self.published.offered, firmware, place)
         lower = firmware.precedence <= pointer.version.precedence
         if image is not None and not image.withdrawn and lower:
             return firmware, ""
@@ -312,48 +299,14 @@ class _Aims:
     def _lag(self, place: Place, target: Version) -> tuple[Version, ...]:
         """Returns the releases whose devices have yet to be ordered back to what a place has."""
         pointer = self.published.channels.current(self.channel, place)
-        ordered = self._order(place, target)[0]
         known = pointer.ordered_back if pointer else ()
-        return tuple(version for version in ordered if version not in known)
+        return tuple(version for version in self._order(place, target)[0] if version not in known)
 
     def _order(self, place: Place, target: Version) -> tuple[tuple[Version, ...], list[str]]:
-        channels = self.published.channels
-        return _ordered(self.published, channels, self.channel, place, target)
-
-
-def _ordered(
-    published: Published,
-    channels: Channels,
-    channel: str,
-    place: Place,
-    target: Version,
-    among: Iterable[Version] | None = None,
-) -> tuple[tuple[Version, ...], list[str]]:
-    """Returns who is ordered back to a release, and why others are not.
-
-    Args:
-        published: What is published.
-        channels: The document in which the channel has left what was taken back.
-        channel: The channel.
-        place: The board, and the kind of image.
-        target: The release.
-        among: The releases whose devices go back; None for everything that the channel has left.
-    """
-    pointers = channels.pointers[channel][place]
-    if among is None:
-        left = {pointer.version for pointer in pointers if pointer.taken_back}
-        earlier = {version for pointer in pointers for version in pointer.ordered_back}
-        among = (left | earlier) - {pointer.version for pointer in channels.live(channel, place)}
-    ordered, notes = [], []
-    for version in sorted(among, key=lambda entry: entry.precedence, reverse=True):
-        if version.precedence <= target.precedence:
-            continue
-        fault = forbids_return(published.releases, place, version, target)
-        if fault:
-            notes.append(f"{place}: devices that run {version} stay there: {fault}.")
-        else:
-            ordered.append(version)
-    return tuple(ordered), notes
+        pointers = self.published.channels.pointers[self.channel][place]
+        left = _taken_back(self.published.channels, self.channel, place)
+        running = dict.fromkeys((*pointers[-1].orders, *left))
+        return divided(self.published.releases, place, running, target)
 
 
 def _left(live: Sequence[Pointer], target: Version | None) -> set[Version]:
@@ -365,14 +318,3 @@ def _left(live: Sequence[Pointer], target: Version | None) -> set[Version]:
         return set(versions[versions.index(target) + 1 :])
     higher = {version for version in versions if version.precedence > target.precedence}
     return higher | {versions[-1]}
-
-
-def _current(channels: Channels, move: Move) -> Pointer:
-    return channels.live(move.channel, move.place)[-1]
-
-
-def _image_of(releases: Iterable[Release], version: Version, place: Place) -> ReleaseImage | None:
-    for release in releases:
-        if release.version == version:
-            return release.image_for(*place)
-    return None

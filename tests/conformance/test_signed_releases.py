@@ -218,7 +218,7 @@ def copy_in(catalog: Path, tmp_path: Path, version: str, key: PrivateKey) -> Non
     document = layout.channels(catalog, "lamp")
     channels = channel_document.from_json(document.read_bytes(), document.name, "lamp")
     place, who = Place(wanted.board, wanted.kind), Author(at="2026-06-01T00:00:00Z")
-    planned = publish(channels, wanted.version, place, "stable", who, moves=True)
+    planned = publish(channels, wanted.version, place, "stable", who, moves=True, releases=())
     document.write_bytes(channel_document.to_json(planned.channels, "lamp"))
 
 

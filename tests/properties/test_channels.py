@@ -1,124 +1,86 @@
 """Random sequences of changes, beside a small model of what the channels should point at.
 
-Whatever happens: no device is offered a release that was withdrawn, retired or deleted, and none is
-offered a lower one than it runs, unless a rollback ordered it back.
+Whatever happens: no device is offered a release that was withdrawn, retired, deleted or is not
+signed, and none a lower one than it runs, unless an order takes it back.
 """
 
 from __future__ import annotations
 
+import functools
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
+from typing import Literal
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from acpublish.errors import AcpublishError
+from acpublish.keys import PrivateKey, create_key
 from acpublish.release import channel_document, names
-from acpublish.release.change_request import ChangeRequest
+from acpublish.release.change_request import ChangeRequest, RequestedAction
 from acpublish.release.changes import author, publish
 from acpublish.release.channels import Channels, Place
 from acpublish.release.decision import Rule, Verdict, choose, decide_update, kind_wanted
-from acpublish.release.manifest import Release
-from acpublish.release.names import ImageKind
+from acpublish.release.manifest import Release, ReleaseImage, ReleaseSignature
+from acpublish.release.signatures import admitted, sign, statement
 from acpublish.release.version import Version
 from acpublish.server.decision_cache import DecisionCache
 from acpublish.wire import Mode, Report
+from tests.properties.channel_model import (
+    C3,
+    CHANNELS,
+    D1_FS,
+    SPOTS,
+    VERSIONS,
+    Made,
+    Model,
+    Spot,
+    at,
+)
 from tests.unit.release.making import release
 
 BEGIN = datetime(2026, 1, 1, tzinfo=timezone.utc)
-CHANNELS = ("stable", "beta")
-PLACES = (Place("c3", "firmware"), Place("d1", "firmware"), Place("d1", "filesystem"))
-VERSIONS = [f"1.{minor}.0" for minor in range(8)]
+ACTIONS: dict[RequestedAction | Literal["publish", "trust"], int] = {
+    **{"publish": 5, "promote": 4, "rollback": 5, "withdraw": 4, "undo": 2},
+    **{"retain": 1, "delete": 1, "trust": 1},
+}
 
 
-@dataclass
-class Model:
-    """What the channels should point at, written as simply as possible."""
+@functools.cache
+def key() -> PrivateKey:
+    return create_key()
 
-    stacks: dict[tuple[str, Place], list[str]] = field(default_factory=dict)
-    published: set[tuple[str, Place]] = field(default_factory=set)
-    gone: dict[tuple[str, Place], str] = field(default_factory=dict)
-    ordered: dict[tuple[str, Place], set[str]] = field(default_factory=dict)
-    taken_back: dict[tuple[str, Place], set[str]] = field(default_factory=dict)
-    fallen: dict[tuple[str, Place], str] = field(default_factory=dict)
 
-    def stack(self, channel: str, place: Place) -> list[str]:
-        return self.stacks.setdefault((channel, place), [])
+@functools.cache
+def image(version: str, spot: Spot) -> ReleaseImage:
+    family = "esp32" if spot == C3 else "esp8266"
+    made = release(
+        version,
+        board=spot.board,
+        kind="filesystem" if spot == D1_FS else "firmware",
+        channels={},
+        family=family,
+        chip=None,
+    )
+    return made.images[0]
 
-    def push(self, channel: str, place: Place, version: str) -> None:
-        stack = self.stack(channel, place)
-        if version in stack:
-            stack.remove(version)
-        stack.append(version)
-        self.left(channel, place).discard(version)
-        self.ordered[channel, place] = set()
-        self.fallen.pop((channel, place), None)
 
-    def remove(self, version: str, place: Place, state: str) -> None:
-        self.gone[version, place] = state
-        for channel in CHANNELS:
-            stack = self.stack(channel, place)
-            moved = stack[-1:] == [version]
-            if version in stack:
-                stack.remove(version)
-                self.left(channel, place).add(version)
-            if moved:
-                self.ordered[channel, place] = set()
-                self.fallen[channel, place] = version
+@functools.cache
+def signature(version: str, spot: Spot) -> ReleaseSignature:
+    return sign(statement("lamp", version, image(version, spot)), key())
 
-    def left(self, channel: str, place: Place) -> set[str]:
-        return self.taken_back.setdefault((channel, place), set())
 
-    def lag(self, channel: str, place: Place) -> set[str]:
-        """What the channel has left, and whose devices are not ordered back yet."""
-        now = at(self.stack(channel, place)[-1])
-        higher = {version for version in self.left(channel, place) if at(version) > now}
-        return higher - self.ordered.get((channel, place), set())
-
-    def aim(self, channel: str, place: Place) -> str | None:
-        """What a rollback leads to; None if the place stays as it is."""
-        stack = self.stack(channel, place)
-        firmware = Place(place.board, "firmware")
-        if not stack:
-            return None
-        if place.kind == "filesystem" and self.stack(channel, firmware):
-            target = self.aim(channel, firmware)
-            if target is None:
-                return None
-            own = (target, place) in self.published and (target, place) not in self.gone
-            if not (own and at(target) <= at(stack[-1])):
-                lower = [version for version in stack if at(version) <= at(target)]
-                if not lower:
-                    return None
-                target = lower[-1]
-            stays = target == stack[-1] and not self.lag(channel, place)
-            return None if stays else target
-        if self.fallen.get((channel, place)) in self.lag(channel, place):
-            return stack[-1]
-        return stack[-2] if len(stack) > 1 else None
-
-    def back(self, channel: str, place: Place, target: str) -> None:
-        stack = self.stack(channel, place)
-        if target in stack:
-            left = set(stack[stack.index(target) + 1 :])
-        else:
-            left = {version for version in stack if at(version) > at(target)}
-        self.left(channel, place).update(left)
-        stack[:] = [version for version in stack if version not in {*left, target}]
-        earlier = self.ordered.get((channel, place), set())
-        self.push(channel, place, target)
-        self.ordered[channel, place] = {
-            version
-            for version in earlier | self.left(channel, place)
-            if at(version) > at(target) and version not in stack
-        }
+def place(spot: Spot) -> Place:
+    return Place(spot.board, "filesystem" if spot == D1_FS else "firmware")
 
 
 @dataclass
 class World:
     """The functions under test, with the model beside them."""
 
+    rng: random.Random
     manifests: dict[str, Release] = field(default_factory=dict)
     channels: Channels = field(default_factory=lambda: Channels(stored=True))
     model: Model = field(default_factory=Model)
@@ -128,99 +90,130 @@ class World:
     def releases(self) -> tuple[Release, ...]:
         return self.channels.applied(self.manifests.values())
 
-    def publish(self, version: str, place: Place, channel: str) -> None:
-        key = (version, place)
-        stack = self.model.stack(channel, place)
-        if key in self.model.published or (stack and VERSIONS.index(stack[-1]) > at(version)):
-            return
-        made = release(version, board=place.board, kind=place.kind, channels={})
-        stamp = self.now.strftime("%Y-%m-%dT%H:%M:%SZ")
-        image = replace(made.images[0], published_at=stamp, chip=None)
-        before = self.manifests.get(version, replace(made, images=()))
-        self.manifests[version] = before.with_image(image)
-        self.channels = publish(
-            self.channels, Version.parse(version), place, channel, author(self.now), moves=True
-        ).channels
-        self.model.published.add(key)
-        self.model.push(channel, place, version)
+    @property
+    def offered(self) -> tuple[Release, ...]:
+        return admitted(self.releases, (key().public,) if self.model.trusting else ())[0]
 
-    def request(self, request: ChangeRequest) -> bool:
+    def step(self) -> None:
+        rng = self.rng
+        self.now += timedelta(days=rng.choice((0, 1, 40)))
+        (action,) = rng.choices([*ACTIONS], [*ACTIONS.values()])
+        channel, spot = rng.choice(CHANNELS), rng.choice(SPOTS)
+        boards = rng.choice(((), (), ("c3",), ("d1",)))
+        # What has a past on the channel is more telling.
+        past = self.model.trail[channel, spot]
+        version = rng.choice(past if past and rng.random() < 0.7 else VERSIONS)
+        if action == "publish":
+            version = rng.choice(VERSIONS)
+            for each in rng.choice((SPOTS, (spot,))):
+                self.publish(version, each, channel)
+        elif action == "trust":
+            self.model.trusting = not self.model.trusting
+        elif action == "promote":
+            made = self.model.promote(version, channel, boards)
+            assert made == self.request("promote", version, channel, boards)
+        elif action == "rollback":
+            named = rng.choice((None, None, version))
+            made = self.model.rollback(named, channel, boards)
+            assert made == self.request("rollback", named, channel, boards)
+        elif action == "withdraw":
+            order_back = rng.random() < 0.5
+            self.model.withdraw(version, boards, order_back=order_back)
+            self.request("withdraw", version, None, boards, order_back=order_back)
+        elif action == "delete":
+            self.model.delete(version)
+            self.request("delete", version)
+        elif action == "undo":
+            made = self.model.undo(version, boards)
+            assert made == self.request("undo", version, None, boards)
+        else:
+            self.retain(rng.randint(1, 3))
+
+    def publish(self, version: str, spot: Spot, channel: str) -> None:
+        known = self.model.images.get((version, spot))
+        made = known or Made(
+            signed=self.rng.random() < 0.7,
+            secure=self.rng.choice((1, 1, 1, 0)),
+            below=self.rng.choice((None, None, None, *VERSIONS[: at(version) + 1])),
+        )
+        now = self.model.offered(channel, spot)
+        on_purpose = self.rng.random() < 0.2
+        here = channel, spot
+        if (
+            (self.model.trusting and not made.signed)
+            or (version, spot) in self.model.gone
+            or version in (*self.model.stacks[here], *self.model.left[here])
+            or (now is not None and at(now) > at(version) and not on_purpose)
+        ):
+            return
+        fresh = replace(
+            image(version, spot),
+            published_at=self.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            secure_version=made.secure if spot == C3 else None,
+            no_downgrade_below=made.below,
+            signatures=(signature(version, spot),) if made.signed else (),
+        )
+        if known is None:
+            empty = Release(product=names.product("lamp"), version=v(version), images=())
+            self.manifests[version] = self.manifests.get(version, empty).with_image(fresh)
+        self.channels = publish(
+            self.channels,
+            v(version),
+            place(spot),
+            channel,
+            author(self.now),
+            moves=True,
+            releases=tuple(self.manifests.values()),
+        ).channels
+        self.model.publish(version, spot, channel, made)
+
+    def request(
+        self,
+        action: RequestedAction,
+        version: str | None = None,
+        channel: str | None = None,
+        boards: tuple[str, ...] = (),
+        *,
+        order_back: bool = False,
+        keep: int = 0,
+    ) -> bool:
+        request = ChangeRequest(
+            action=action,
+            version=None if version is None else v(version),
+            channel=None if channel is None else names.channel(channel),
+            boards=tuple(map(names.board, boards)),
+            order_back=order_back,
+            keep=keep,
+            older_than_s=0,
+        )
         try:
-            planned = request.plan(self.channels, self.releases, self.releases, self.now)
+            planned = request.plan(self.channels, self.releases, self.offered, self.now)
         except AcpublishError:
             return False
         self.channels = planned.channels
         return planned.change is not None
 
-    def promote(self, version: str, channel: str) -> None:
-        if not self.request(
-            ChangeRequest(
-                action="promote",
-                version=Version.parse(version),
-                channel=names.channel(channel),
-            )
-        ):
-            return
-        for place in PLACES:
-            stack = self.model.stack(channel, place)
-            if (version, place) in self.model.published and stack[-1:] != [version]:
-                assert not stack or VERSIONS.index(stack[-1]) < at(version)
-                assert (version, place) not in self.model.gone
-                self.model.push(channel, place, version)
-
-    def rollback(self, channel: str) -> None:
-        aims = {place: self.model.aim(channel, place) for place in PLACES}
-        moved = self.request(ChangeRequest(action="rollback", channel=names.channel(channel)))
-        assert moved == any(aims.values())
-        for place, target in aims.items():
-            if target is not None:
-                self.model.back(channel, place, target)
-
-    def withdraw(self, version: str, action: str) -> None:
-        places = [place for place in PLACES if (version, place) in self.model.published]
-        self.request(
-            ChangeRequest(
-                action="withdraw" if action == "withdraw" else "delete",
-                version=Version.parse(version),
-                why="bad",
-            )
-        )
-        state = "withdrawn" if action == "withdraw" else "deleted"
-        for place in places:
-            if self.model.gone.get((version, place)) in (None, "withdrawn"):
-                self.model.remove(version, place, state)
-            elif state == "deleted":
-                self.model.gone[version, place] = state
-
-    def undo(self, version: str) -> None:
-        if self.request(ChangeRequest(action="undo", version=Version.parse(version))):
-            for place in PLACES:
-                assert self.model.gone.get((version, place)) in (None, "withdrawn")
-                self.model.gone.pop((version, place), None)
-
     def retain(self, keep: int) -> None:
-        before = set(self.model.gone)
-        self.request(ChangeRequest(action="retain", keep=keep, older_than_s=0))
-        for (version, place), mark in self.channels.marks.items():
-            key = (str(version), place)
-            if key not in before or (self.model.gone[key] != mark.state):
+        before = dict(self.channels.marks)
+        self.request("retain", keep=keep)
+        for (version, where), mark in self.channels.marks.items():
+            if before.get((version, where)) != mark:
                 assert mark.state == "retired"
-                for channel in CHANNELS:
-                    assert str(version) not in self.model.stack(channel, place)[-2:]
-                self.model.remove(*key, "retired")
-                for channel in CHANNELS:
-                    self.model.left(channel, place).discard(str(version))
+                self.model.retire(str(version), Spot(where.board, where.kind))
 
     def check(self) -> None:
+        offered = self.offered
         for channel in CHANNELS:
-            for place in PLACES:
-                current = self.channels.current(channel, place)
-                stack = self.model.stack(channel, place)
+            for spot in SPOTS:
+                current = self.channels.current(channel, place(spot))
+                stack = self.model.stacks[channel, spot]
                 assert (current and str(current.version)) == (stack[-1] if stack else None)
-                self.check_devices(channel, place)
+                ordered = set(map(str, current.ordered_back)) if current else set()
+                assert ordered == self.model.back(channel, spot)
+                self.check_devices(offered, channel, spot)
         marks = {
-            (str(version), place): mark.state
-            for (version, place), mark in self.channels.marks.items()
+            (str(version), Spot(where.board, where.kind)): mark.state
+            for (version, where), mark in self.channels.marks.items()
         }
         assert marks == self.model.gone
         text = channel_document.to_json(self.channels, "lamp")
@@ -229,60 +222,52 @@ class World:
             range(1, self.channels.serial + 1)
         )
 
-    def check_devices(self, channel: str, place: Place) -> None:
-        releases = self.releases
-        for running in self.manifests.values():
-            firmware = running.image_for(place.board, "firmware")
-            if firmware is None:
+    def check_devices(self, offered: Sequence[Release], channel: str, spot: Spot) -> None:
+        firmware = Spot(spot.board, "firmware")
+        for running in VERSIONS:
+            if (running, firmware) not in self.model.images:
                 continue
-            report = Report(
-                updater=True,
-                mode=Mode.SKETCH if place.kind == "firmware" else Mode.FILESYSTEM,
-                family="esp8266",
-                sketch_md5=firmware.md5,
-                version=str(running.version),
-            )
-            kind: ImageKind = kind_wanted(report)
-            target = choose(releases, place.board, channel, kind)
-            decision = decide_update(report, releases, target, board=place.board, channel=channel)
-            cached = DecisionCache().decide(report, releases, "lamp", place.board, channel)
-            assert cached == decision
-            if decision.verdict is not Verdict.OFFER or decision.release is None:
-                continue
-            offered = str(decision.release.version)
-            assert (offered, place) not in self.model.gone
-            assert offered == self.model.stack(channel, place)[-1]
-            if decision.release.version.precedence < running.version.precedence:
-                assert decision.rule is Rule.ORDERED_BACK
-                assert str(running.version) in self.model.ordered[channel, place]
+            claims = running if spot == firmware else self.rng.choice((running, *VERSIONS))
+            if spot == firmware:
+                expected = self.model.gets(channel, running, spot)
+            else:
+                expected = self.model.gets_filesystem(channel, running, claims, spot)
+            gets = what_it_gets(offered, channel, running, claims, spot)
+            assert gets == expected
+            assert gets is None or (gets, spot) not in self.model.gone
 
 
-def at(version: str) -> int:
-    return VERSIONS.index(version)
+def what_it_gets(
+    offered: Sequence[Release], channel: str, running: str, claims: str, spot: Spot
+) -> str | None:
+    """Returns what a device is offered."""
+    report = Report(
+        updater=True,
+        mode=Mode.FILESYSTEM if spot == D1_FS else Mode.SKETCH,
+        family="esp32" if spot == C3 else "esp8266",
+        sketch_md5=image(running, Spot(spot.board, "firmware")).md5,
+        version=claims,
+    )
+    target = choose(offered, spot.board, channel, kind_wanted(report))
+    decision = decide_update(report, offered, target, board=spot.board, channel=channel)
+    cached = DecisionCache().decide(report, offered, "lamp", spot.board, channel)
+    assert cached == decision
+    if decision.verdict is not Verdict.OFFER or decision.release is None:
+        return None
+    lower = decision.release.version.precedence < v(claims).precedence
+    assert lower == (decision.rule is Rule.ORDERED_BACK)
+    return str(decision.release.version)
 
 
-ACTIONS = ("publish", "publish", "promote", "rollback", "withdraw", "undo", "retain", "delete")
+@functools.cache
+def v(version: str) -> Version:
+    return Version.parse(version)
 
 
 @settings(deadline=None)
 @given(st.integers(min_value=0), st.integers(min_value=1, max_value=40))
 def test_channels_point_at_what_the_model_says(seed: int, steps: int) -> None:
-    rng = random.Random(seed)
-    world = World()
+    world = World(rng=random.Random(seed))
     for _ in range(steps):
-        world.now += timedelta(days=rng.choice((0, 1, 40)))
-        version, channel = rng.choice(VERSIONS), rng.choice(CHANNELS)
-        action = rng.choice(ACTIONS)
-        if action == "publish":
-            world.publish(version, rng.choice(PLACES), channel)
-        elif action == "promote":
-            world.promote(version, channel)
-        elif action == "rollback":
-            world.rollback(channel)
-        elif action in ("withdraw", "delete"):
-            world.withdraw(version, action)
-        elif action == "undo":
-            world.undo(version)
-        else:
-            world.retain(rng.randint(1, 3))
+        world.step()
         world.check()

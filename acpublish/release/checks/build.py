@@ -16,6 +16,8 @@ from acpublish.release.checks.facts import (
     warning,
 )
 from acpublish.release.decision import choose
+from acpublish.release.signatures import admitted
+from acpublish.release.version import Version
 
 
 def _dirty(facts: Facts) -> Judgement:
@@ -59,10 +61,17 @@ def _version_order(facts: Facts) -> Judgement:
     if facts.releases is None:
         yield Lacks("the product's releases so far")
         return
-    target = choose(facts.releases, facts.board, facts.channel, facts.kind)
-    if target is None or _keeps_channel(facts):
+    if _keeps_channel(facts):
         return
-    newest, version = target.release.version, facts.version
+    # What no trusted key signed is offered to nobody.
+    offered, _ = admitted(facts.releases, facts.trusted_keys or ())
+    target = choose(offered, facts.board, facts.channel, facts.kind)
+    latest = choose(facts.releases, facts.board, facts.channel, facts.kind)
+    newest, version = target.release.version if target else None, facts.version
+    if latest is not None and latest.release.version != newest:
+        yield from _below_withheld(facts, version, latest.release.version)
+    if newest is None:
+        return
     if version.precedence > newest.precedence:
         return
     problem = f"{version} is not higher than {newest}, the newest on {facts.channel}"
@@ -87,6 +96,17 @@ def _version_order(facts: Facts) -> Judgement:
             "version-order",
             problem,
             "By SemVer, the part after + does not count: devices get whichever was published last.",
+        )
+
+
+def _below_withheld(facts: Facts, version: Version, withheld: Version) -> Judgement:
+    if version.precedence < withheld.precedence:
+        yield warning(
+            "version-order",
+            f"{version} is lower than {withheld}, which {facts.channel} points at, but which is "
+            "withheld, because no key that the product trusts signed it",
+            f"Devices that run {withheld} are not offered this one. To sign that release: "
+            f"acpublish key resign --product {facts.product}",
         )
 
 
@@ -163,7 +183,8 @@ CHECKS = (
         "is not offered a lower one than it runs, and a new device would get the old release. On "
         "dev, where builds of several branches meet, and for versions that differ only after "
         "the +, it is a warning. Publishing again what the channel already has moves nothing, and "
-        "is always accepted. Publish a backport to its own channel. This check needs version, "
+        "is always accepted. A release that is withheld, because no trusted key signed it, counts "
+        "as a warning only. Publish a backport to its own channel. This check needs version, "
         "board, channel and the releases so far.",
         judge=_version_order,
     ),

@@ -91,7 +91,9 @@ def copy_in(catalog: DirectoryCatalog, version: str, manifest: bytes) -> None:
     for image in Release.from_json(manifest).images:
         place = Place(image.board, image.kind)
         who = Author(at=image.published_at)
-        planned = publish(channels, Version.parse(version), place, "stable", who, moves=True)
+        planned = publish(
+            channels, Version.parse(version), place, "stable", who, moves=True, releases=()
+        )
         channels = planned.channels
     document.write_bytes(channel_document.to_json(channels, "lamp"))
 

@@ -20,6 +20,7 @@ from acpublish.errors import (
 )
 from acpublish.release import names
 from acpublish.release.change_request import Changed, ChangeRequest, RequestedAction
+from acpublish.release.decision import choose
 from acpublish.release.submission import Outcome
 from acpublish.release.version import Version
 from tests.support import images
@@ -394,6 +395,32 @@ def test_the_next_command_makes_the_files_that_a_killed_undo_did_not(
     assert "lamp/lamp-1.2.0_d1.bin" in files_below(catalog.root)
 
 
+def ordered(catalog: DirectoryCatalog, board: str = "d1") -> list[str]:
+    """Returns whose devices go back to what stable points at, as devices are answered."""
+    target = choose(catalog.releases("lamp"), board, "stable")
+    return list(target.image.ordered_back.get("stable", ())) if target else []
+
+
+def test_a_publish_below_what_was_taken_back_gets_its_devices(catalog: DirectoryCatalog) -> None:
+    change(catalog, "rollback", "1.0.0", "stable")
+    put(catalog, "1.0.1")
+    assert (points_at(catalog), ordered(catalog)) == ("1.0.1", ["1.2.0", "1.1.0"])
+    # While one cannot be read, which may forbid it, nobody goes back.
+    manifest = layout.manifest(catalog.root, "lamp", Version.parse("1.0.0"))
+    text = manifest.read_text()
+    manifest.write_text("{")
+    put(catalog, "1.0.2")
+    assert (points_at(catalog), ordered(catalog)) == ("1.0.2", [])
+    manifest.write_text(text)
+    put(catalog, "1.0.3")
+    assert ordered(catalog) == ["1.2.0", "1.1.0"]
+    limited = replace(submission("1.0.4"), no_downgrade_below=Version.parse("1.0.4"))
+    catalog.put(candidate(image("1.0.4")), limited)
+    assert ordered(catalog) == ["1.2.0", "1.1.0"]
+    change(catalog, "rollback", channel="stable")
+    assert (points_at(catalog), ordered(catalog)) == ("1.0.3", [])
+
+
 def test_a_secure_version_is_read_from_a_withdrawn_image_too(tmp_path: Path) -> None:
     catalog = DirectoryCatalog(tmp_path)
     for version in ("1.0.0", "1.1.0"):
@@ -408,6 +435,9 @@ def test_a_secure_version_is_read_from_a_withdrawn_image_too(tmp_path: Path) -> 
     change(catalog, "withdraw", "1.1.0", why="it hangs")
     changed = change(catalog, "rollback", channel="stable")
     assert [list(map(str, versions)) for versions in changed.ordered_back.values()] == [["1.1.0"]]
+    data = images.esp32_image("esp32c3", project="lamp", version="1.0.1")
+    catalog.put(candidate(data), submission("1.0.1", board="c3"))
+    assert ordered(catalog, "c3") == ["1.1.0"]
 
 
 def test_nobody_goes_back_past_a_manifest_that_cannot_be_read(catalog: DirectoryCatalog) -> None:

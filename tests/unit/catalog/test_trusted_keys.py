@@ -91,6 +91,16 @@ def test_trusting_a_key_withholds_what_it_did_not_sign(catalog: DirectoryCatalog
     assert offered(catalog) == ["1.0.0", "1.1.0"]
 
 
+def test_a_withheld_release_keeps_no_signed_one_from_its_channel(
+    catalog: DirectoryCatalog,
+) -> None:
+    put(catalog, "2.0.0")
+    catalog.trust.trust("lamp", OLD.public, confirmed=True)
+    receipt = put_signed(catalog, "1.5.0", OLD)
+    assert "1.5.0 is lower than 2.0.0, which stable points at" in receipt.warnings[0]
+    assert (receipt.points_at, offered(catalog)) == (Version.parse("1.5.0"), ["1.5.0"])
+
+
 def test_a_manifest_that_is_copied_in_or_changed_is_withheld(
     catalog: DirectoryCatalog,
     tmp_path_factory: pytest.TempPathFactory,

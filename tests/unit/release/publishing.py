@@ -35,6 +35,8 @@ class Product:
     channels: Channels = field(default_factory=Channels)
     #: The versions that no trusted key signed.
     unsigned: set[str] = field(default_factory=set)
+    #: Whether every manifest can be read.
+    complete: bool = True
 
     @property
     def releases(self) -> tuple[Release, ...]:
@@ -61,7 +63,13 @@ class Product:
             before = self.manifests.get(version, replace(made, images=()))
             self.manifests[version] = before.with_image(fresh)
             self.channels = publish(
-                self.channels, v(version), place, channel, WHO, moves=True
+                self.channels,
+                v(version),
+                place,
+                channel,
+                WHO,
+                moves=True,
+                releases=tuple(self.manifests.values()),
             ).channels
         return self
 
@@ -82,7 +90,7 @@ class Product:
             why="test",
         )
         request = replace(request, **more)
-        return request.plan(self.channels, self.releases, self.offered, NOW)
+        return request.plan(self.channels, self.releases, self.offered, NOW, complete=self.complete)
 
     def change(self, action: RequestedAction, *words: Any, **more: Any) -> Planned:
         planned = self.plan(action, *words, **more)

@@ -10,7 +10,7 @@ from tests.unit.release.publishing import D1, D1_FS, D2, NOW, WHO, Product, thre
 
 
 def test_a_publish_records_the_image_and_moves_the_channel() -> None:
-    planned = publish(Channels(), v("1.0.0"), D1, "stable", WHO, moves=True)
+    planned = publish(Channels(), v("1.0.0"), D1, "stable", WHO, moves=True, releases=())
     assert planned.channels.images == {v("1.0.0"): frozenset({D1})}
     assert planned.channels.stored
     (line,) = planned.channels.history
@@ -23,7 +23,7 @@ def test_a_publish_records_the_image_and_moves_the_channel() -> None:
 
 def test_publishing_the_same_again_is_not_a_change() -> None:
     channels = Product().put("1.0.0").channels
-    again = publish(channels, v("1.0.0"), D1, "stable", WHO, moves=False)
+    again = publish(channels, v("1.0.0"), D1, "stable", WHO, moves=False, releases=())
     assert (again.change, again.channels) == (None, channels)
 
 
@@ -93,6 +93,15 @@ def test_what_was_taken_back_is_not_promoted(action: str, words: str, hint: str)
     with pytest.raises(ConflictError, match=words) as caught:
         product.plan("promote", "1.1.0", "beta")
     assert hint in caught.value.hint
+
+
+def test_a_release_that_nobody_is_offered_keeps_no_other_from_a_channel() -> None:
+    product = three().put("1.1.5", channel="beta")
+    product.unsigned.add("1.2.0")
+    with pytest.raises(ConflictError, match=r"1\.0\.0 is lower than 1\.1\.0"):
+        product.plan("promote", "1.0.0", "stable")
+    product.change("promote", "1.1.5", "stable")
+    assert product.at() == "1.1.5"
 
 
 def test_an_unsigned_release_is_not_promoted() -> None:

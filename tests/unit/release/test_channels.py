@@ -24,14 +24,16 @@ def test_a_channel_points_at_the_last_that_was_not_taken_back() -> None:
 
 def test_pushing_a_release_again_moves_it_to_the_end_and_it_is_no_longer_taken_back() -> None:
     channels = three().channels.taken_back("stable", D1, {v("1.1.0"), v("1.2.0")})
-    channels = channels.pushed("stable", D1, v("1.1.0"), WHO, (v("1.2.0"),))
+    channels = channels.ordering("stable", D1, (v("1.1.0"), v("1.2.0")))
+    channels = channels.pushed("stable", D1, v("1.1.0"), WHO)
     entries = channels.pointers["stable"][D1]
     assert [(str(one.version), one.taken_back) for one in entries] == [
         ("1.0.0", False),
         ("1.2.0", True),
         ("1.1.0", False),
     ]
-    assert entries[-1].ordered_back == (v("1.2.0"),)
+    # Its own devices are no longer to leave it.
+    assert [entry.orders for entry in entries] == [(), (), (v("1.2.0"),)]
     assert entries[-1].serial == channels.serial + 1
 
 

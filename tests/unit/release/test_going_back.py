@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from acpublish.errors import ConflictError, NotFoundError
-from acpublish.release.going_back import forbids_return
-from tests.unit.release.publishing import C3, D1, D1_FS, D2, Product, three, v
+from tests.unit.release.publishing import D1, D1_FS, D2, Product, three, v
 
 
 def test_each_rollback_goes_one_further_back_and_takes_the_earlier_orders_along() -> None:
@@ -209,38 +206,6 @@ def test_nobody_is_ordered_back_below_what_a_release_allows() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("below", "forbidden"), [("1.0.0", False), ("1.0.5", True), ("1.1.0", True)]
-)
-def test_the_limit_counts_for_what_ran_the_release_or_a_later_one(
-    below: str, forbidden: bool
-) -> None:
-    product = Product().put("1.0.0").put("1.1.0", no_downgrade_below=below).put("1.2.0")
-    assert bool(forbids_return(product.releases, D1, v("1.2.0"), v("1.0.0"))) is forbidden
-    assert bool(forbids_return(product.releases, D1, v("1.1.0"), v("1.0.0"))) is forbidden
-    assert not forbids_return(product.releases, D1, v("1.2.0"), v("1.1.0"))
-
-
-@pytest.mark.parametrize(
-    ("lower", "higher", "words"),
-    [
-        (1, 1, ""),
-        (2, 1, ""),
-        (0, 1, "its secure version 0 is lower than 1, that of 1.1.0"),
-        (None, 1, "the secure version of one of the two is not known"),
-        (1, None, "the secure version of one of the two is not known"),
-    ],
-)
-def test_an_esp32_never_goes_to_a_lower_secure_version(
-    lower: int | None, higher: int | None, words: str
-) -> None:
-    product = Product().put("1.0.0", C3, secure_version=lower)
-    product.put("1.1.0", C3, secure_version=higher)
-    assert forbids_return(product.releases, C3, v("1.1.0"), v("1.0.0")) == words
-    product.change("rollback", None, "stable")
-    assert product.ordered(place=C3) == ([] if words else ["1.1.0"])
-
-
 def test_nobody_is_ordered_to_what_is_not_lower() -> None:
     """A channel that was moved down on purpose goes back up; its devices get that anyway."""
     product = Product().put("2.0.0").put("1.0.0")
@@ -252,9 +217,3 @@ def test_a_release_of_the_same_precedence_is_not_ordered_back() -> None:
     product = Product().put("1.0.0-dev.1+a").put("1.0.0-dev.1+b")
     product.change("rollback", None, "stable")
     assert (product.at(), product.ordered()) == ("1.0.0-dev.1+a", [])
-
-
-def test_an_image_that_a_manifest_lost_forbids() -> None:
-    product = three()
-    product.manifests["1.2.0"] = replace(product.manifests["1.2.0"], images=())
-    assert "no image" in forbids_return(product.releases, D1, v("1.2.0"), v("1.1.0"))

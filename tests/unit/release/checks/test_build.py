@@ -8,11 +8,13 @@ import pytest
 
 from acpublish.image.reader import read
 from acpublish.image.stamper import stamp
+from acpublish.keys import PrivateKey, create_key
 from acpublish.release import names
 from acpublish.release.checks.facts import Facts, Result, Severity
 from acpublish.release.checks.registry import run
 from acpublish.release.declared import Declared
 from acpublish.release.manifest import Release
+from acpublish.release.signatures import sign, statement
 from acpublish.release.version import Version
 from tests.support import images
 from tests.unit.release.making import release
@@ -112,6 +114,29 @@ def test_the_order_can_be_switched_off_with_a_reason() -> None:
     before = (release("1.1.0", channels={"stable": 1}),)
     skipped = replace(facts(None, before), skipped={"version-order": "1.1.0 was a mistake"})
     assert result("version-order", skipped).outcome == "skipped"
+
+
+def test_a_release_that_nobody_is_offered_stops_nothing() -> None:
+    key = create_key()
+    unsigned = release("2.0.0", channels={"stable": 2})
+    trusting = replace(facts(None, (unsigned,)), trusted_keys=(key.public,))
+    (finding,) = result("version-order", trusting).findings
+    assert finding.severity is Severity.WARNING
+    assert finding.problem.startswith("1.0.0 is lower than 2.0.0, which stable points at, but ")
+    assert finding.hint.endswith("acpublish key resign --product lamp")
+    # Once it is higher than what is offered and what is withheld, nothing is to be said.
+    assert not result("version-order", replace(trusting, version=Version.parse("2.1.0"))).findings
+    # What is offered still counts.
+    offered = signed_with(key, release("1.5.0", channels={"stable": 1}))
+    both = result("version-order", replace(trusting, releases=(offered, unsigned))).findings
+    assert [entry.severity for entry in both] == [Severity.WARNING, Severity.ERROR]
+    assert both[1].problem == "1.0.0 is not higher than 1.5.0, the newest on stable"
+
+
+def signed_with(key: PrivateKey, made: Release) -> Release:
+    image = made.images[0]
+    stated = statement(made.product, made.version, image)
+    return replace(made, images=(replace(image, signatures=(sign(stated, key),)),))
 
 
 def test_the_order_on_another_channel_does_not_matter() -> None:

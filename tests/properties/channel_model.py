@@ -1,0 +1,249 @@
+"""What channels should point at and whom devices should get it, written from the issue's text.
+
+The model knows nothing of the code: versions are strings whose order is :data:`VERSIONS`, a stack
+is what a channel points at, with what it could go back to below it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+VERSIONS = [f"1.{minor}.0" for minor in range(8)]
+CHANNELS = ("stable", "beta")
+
+
+class Spot(NamedTuple):
+    """A board and a kind of image."""
+
+    board: str
+    kind: str
+
+
+C3 = Spot("c3", "firmware")
+D1 = Spot("d1", "firmware")
+D1_FS = Spot("d1", "filesystem")
+SPOTS = (C3, D1, D1_FS)
+
+
+class Made(NamedTuple):
+    """What was published."""
+
+    signed: bool
+    secure: int
+    below: str | None
+
+
+def at(version: str) -> int:
+    return VERSIONS.index(version)
+
+
+Images = dict[tuple[str, Spot], Made]
+_Here = tuple[str, Spot]
+
+
+@dataclass
+class Model:
+    """What the channels should point at."""
+
+    trusting: bool = False
+    images: Images = field(default_factory=dict)
+    gone: dict[tuple[str, Spot], str] = field(default_factory=dict)
+    stacks: dict[_Here, list[str]] = field(default_factory=lambda: defaultdict(list))
+    #: What a channel left, and the last two that it ever pointed at.
+    left: dict[_Here, set[str]] = field(default_factory=lambda: defaultdict(set))
+    trail: dict[_Here, list[str]] = field(default_factory=lambda: defaultdict(list))
+    #: Whose devices are to leave it, until the channel points at it again.
+    orders: dict[_Here, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+    def may_offer(self, version: str, spot: Spot) -> bool:
+        made = self.images.get((version, spot))
+        return made is not None and (made.signed or not self.trusting)
+
+    def offered(self, channel: str, spot: Spot) -> str | None:
+        """What a new device gets."""
+        signed = [entry for entry in self.stacks[channel, spot] if self.may_offer(entry, spot)]
+        return signed[-1] if signed else None
+
+    def spots(self, version: str, boards: Iterable[str]) -> list[Spot]:
+        """The images of a release; none if it lacks a board that was named."""
+        known = [spot for spot in SPOTS if (version, spot) in self.images]
+        named = [spot for spot in known if not boards or spot.board in boards]
+        return named if set(boards) <= {spot.board for spot in named} else []
+
+    def allows(self, spot: Spot, running: str, to: str) -> bool:
+        """Whether devices may go back: data that was changed, and the bootloader."""
+        for version in VERSIONS[at(to) + 1 : at(running) + 1]:
+            made = self.images.get((version, spot))
+            if made and made.below and at(to) < at(made.below):
+                return False
+        higher, lower = self.images[running, spot], self.images[to, spot]
+        return spot != C3 or lower.secure >= higher.secure
+
+    def back(self, channel: str, spot: Spot, among: Iterable[str] | None = None) -> set[str]:
+        """The releases whose devices go back to what a channel points at."""
+        stack = self.stacks[channel, spot]
+        among = self.orders[channel, spot] if among is None else among
+        return {
+            version
+            for version in among
+            if stack and at(version) > at(stack[-1]) and self.allows(spot, version, stack[-1])
+        }
+
+    def gets(self, channel: str, running: str, spot: Spot) -> str | None:
+        """What a device gets that runs a firmware, which a server knows if it may be offered."""
+        return self.above_or_ordered(channel, running, spot, known=self.may_offer(running, spot))
+
+    def gets_filesystem(self, channel: str, running: str, claims: str, spot: Spot) -> str | None:
+        """What a device gets that runs a firmware and claims a version of a filesystem."""
+        firmware = Spot(spot.board, "firmware")
+        expected = self.offered(channel, firmware)
+        known = self.may_offer(running, firmware) and expected in (None, running)
+        return self.above_or_ordered(channel, claims, spot, known=known)
+
+    def above_or_ordered(
+        self, channel: str, version: str, spot: Spot, *, known: bool
+    ) -> str | None:
+        target = self.offered(channel, spot)
+        if target is None or at(target) > at(version):
+            return target
+        is_current = target == self.stacks[channel, spot][-1]
+        ordered = known and is_current and version in self.back(channel, spot)
+        return target if ordered else None
+
+    def push(self, channel: str, spot: Spot, version: str) -> None:
+        here = channel, spot
+        for other in (self.stacks[here], self.trail[here]):
+            if version in other:
+                other.remove(version)
+            other.append(version)
+        self.left[here].discard(version)
+        self.orders[here].discard(version)
+
+    def leave(self, channel: str, spot: Spot, versions: Iterable[str]) -> None:
+        here = channel, spot
+        self.left[here].update(versions)
+        self.stacks[here] = [entry for entry in self.stacks[here] if entry not in self.left[here]]
+
+    def publish(self, version: str, spot: Spot, channel: str, made: Made) -> None:
+        self.images[version, spot] = made
+        self.push(channel, spot, version)
+
+    def promote(self, version: str, channel: str, boards: Iterable[str]) -> bool:
+        spots = self.spots(version, boards)
+        moving = [spot for spot in spots if self.stacks[channel, spot][-1:] != [version]]
+        for spot in spots:
+            if (version, spot) in self.gone or not self.may_offer(version, spot):
+                return False
+        for spot in moving:
+            now = self.offered(channel, spot)
+            if now is not None and at(version) < at(now):
+                return False
+        for spot in moving:
+            self.push(channel, spot, version)
+        return bool(moving)
+
+    def rollback(self, version: str | None, channel: str, boards: Iterable[str]) -> bool:
+        if version and not self.spots(version, ()):
+            return False
+        spots = [spot for spot in SPOTS if not boards or spot.board in boards]
+        aims = {spot: self.aim(version, channel, spot) for spot in spots}
+        for spot, target in aims.items():
+            if target is not None:
+                stack = self.stacks[channel, spot]
+                if target in stack:
+                    left = stack[stack.index(target) + 1 :]
+                else:
+                    left = [entry for entry in stack if at(entry) > at(target)]
+                self.leave(channel, spot, left)
+                self.orders[channel, spot] |= self.left[channel, spot]
+                self.push(channel, spot, target)
+        return any(aims.values())
+
+    def aim(self, version: str | None, channel: str, spot: Spot) -> str | None:
+        """What a rollback leads to; None if the place stays as it is."""
+        stack = self.stacks[channel, spot]
+        if not stack:
+            return None
+        firmware = Spot(spot.board, "firmware")
+        if spot.kind == "filesystem" and self.stacks[channel, firmware]:
+            target = self.aim(version, channel, firmware)
+            target = target and self.beside(target, channel, spot)
+        elif version is None:
+            target = self.before(channel, spot)
+        else:
+            there = self.may_offer(version, spot) and (version, spot) not in self.gone
+            target = version if there and at(version) <= at(stack[-1]) else None
+        waiting = self.back(channel, spot, self.orders[channel, spot] | self.left[channel, spot])
+        if target == stack[-1] and waiting <= self.back(channel, spot):
+            return None
+        return target
+
+    def before(self, channel: str, spot: Spot) -> str | None:
+        """What a channel pointed at before, or still does, if a withdrawal moved it already."""
+        here = channel, spot
+        stack = self.stacks[here]
+        for withdrawn in self.trail[here][-2:-1]:
+            unordered = self.left[here] - self.orders[here]
+            higher = at(withdrawn) > at(stack[-1])
+            if higher and withdrawn in unordered and (withdrawn, spot) in self.gone:
+                return stack[-1]
+        lower = [entry for entry in stack[:-1] if self.may_offer(entry, spot)]
+        return lower[-1] if lower else None
+
+    def beside(self, firmware: str, channel: str, spot: Spot) -> str | None:
+        """The filesystem that was used with a firmware."""
+        *before, now = self.stacks[channel, spot]
+        own = self.may_offer(firmware, spot) and (firmware, spot) not in self.gone
+        if own and at(firmware) <= at(now):
+            return firmware
+        usable = [entry for entry in before if self.may_offer(entry, spot)]
+        older = [entry for entry in (*usable, now) if at(entry) <= at(firmware)]
+        return older[-1] if older else None
+
+    def withdraw(self, version: str, boards: Iterable[str], *, order_back: bool) -> None:
+        spots = self.spots(version, boards)
+        for spot in spots:
+            if (version, spot) not in self.gone:
+                self.take_back(version, spot, "withdrawn")
+            for channel in CHANNELS if order_back else ():
+                if version in self.left[channel, spot]:
+                    self.orders[channel, spot].add(version)
+
+    def delete(self, version: str) -> None:
+        for spot in self.spots(version, ()):
+            self.take_back(version, spot, "deleted")
+
+    def take_back(self, version: str, spot: Spot, state: str) -> None:
+        self.gone[version, spot] = state
+        for channel in CHANNELS:
+            stack = self.stacks[channel, spot]
+            if stack[-1:] != [version]:
+                self.leave(channel, spot, {version} & {*stack})
+                continue
+            usable = [entry for entry in stack[:-1] if self.may_offer(entry, spot)]
+            self.leave(channel, spot, stack[stack.index(usable[-1]) + 1 :] if usable else stack)
+            if usable:
+                self.push(channel, spot, usable[-1])
+
+    def undo(self, version: str, boards: Iterable[str]) -> bool:
+        keys = [(version, spot) for spot in self.spots(version, boards)]
+        states = {self.gone.get(key) for key in keys}
+        if states & {"deleted", "retired"} or "withdrawn" not in states:
+            return False
+        for key in keys:
+            self.gone.pop(key, None)
+        return True
+
+    def retire(self, version: str, spot: Spot) -> None:
+        """Forgets what no channel points at or pointed at before; orders stay."""
+        self.gone[version, spot] = "retired"
+        for channel in CHANNELS:
+            here = channel, spot
+            assert version not in self.stacks[here][-2:]
+            for other in (self.stacks[here], self.trail[here]):
+                if version in other:
+                    other.remove(version)
+            self.left[here].discard(version)
