@@ -10,6 +10,7 @@
     ├── VersionError               the version is not valid SemVer, or cannot be determined
     ├── BadNameError               a product, board or channel name that is not allowed
     ├── ManifestError              a manifest that cannot be read
+    │   └── NewerFormatError       a newer acpublish wrote it
     ├── CatalogError               the catalog directory (missing, read-only, full)
     │   ├── ConflictError          the version exists with different bytes
     │   └── NotFoundError          no such release, image or directory
@@ -48,6 +49,7 @@ __all__ = [
     "ImageError",
     "ManifestError",
     "MissingExtraError",
+    "NewerFormatError",
     "NotAnImageError",
     "NotFoundError",
     "PartitionError",
@@ -124,6 +126,10 @@ class BadNameError(AcpublishError):
 
 class ManifestError(AcpublishError):
     """The manifest cannot be read; the message contains the path into the document."""
+
+
+class NewerFormatError(ManifestError):
+    """A newer acpublish wrote the document, so nothing that depends on it may be changed."""
 
 
 class CatalogError(AcpublishError):

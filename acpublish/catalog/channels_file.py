@@ -23,6 +23,7 @@ from acpublish.release.changes import author, moved_from, recorded
 from acpublish.release.channels import Change, Channels, from_manifests
 from acpublish.release.documents import Fields, loads
 from acpublish.release.manifest import Release
+from acpublish.release.version import Version
 
 _log = logging.getLogger(__name__)
 
@@ -30,6 +31,9 @@ _log = logging.getLogger(__name__)
 MAX_HISTORY = 1000
 #: How many are moved at once, so that few changes have to write a second file.
 _MOVED = 500
+#: The numbers that are left for what each manifest that cannot be read says of channels: more than
+#: a release has images, so that they keep their order.
+_ROOM = 1000
 _FIX = "Restore it from a backup, or remove it."
 
 
@@ -39,28 +43,43 @@ def read_channels(root: Path, product: str, releases: Iterable[Release]) -> Chan
     Args:
         root: The catalog's directory.
         product: The product.
-        releases: Its releases, as their manifests have them, which say it where there is no
-            document yet.
+        releases: Its releases, as their manifests have them, which say it where the document
+            does not yet.
 
     Raises:
         ManifestError: The document is damaged, or of a newer format.
+        OSError: It cannot be read.
+    """
+    stored = stored_channels(root, product)
+    return stored.joined(releases) if stored else from_manifests(releases)
+
+
+def stored_channels(root: Path, product: str) -> Channels | None:
+    """Returns a product's document as it was written; None if there is none yet.
+
+    Raises:
+        ManifestError: It is damaged, or of a newer format.
         OSError: It cannot be read.
     """
     path = layout.channels(root, product)
     try:
         text = path.read_bytes()
     except FileNotFoundError:
-        return from_manifests(releases)
+        return None
     return channel_document.from_json(text, _name(path), product)
 
 
-def upgrade_channels(root: Path, product: str, releases: Iterable[Release]) -> Channels | None:
-    """Writes down what the channels point at, if only the manifests say it so far.
+def upgrade_channels(
+    root: Path, product: str, releases: Iterable[Release], unreadable: Iterable[Version] = ()
+) -> Channels | None:
+    """Writes down what the channels point at, as far as only the manifests say it.
 
     Args:
         root: The catalog's directory, whose lock the caller has.
         product: The product.
-        releases: All of its releases, as their manifests have them.
+        releases: All of its releases that can be read, as their manifests have them.
+        unreadable: The others. Each joins once its manifest can be read
+            (:meth:`acpublish.release.channels.Channels.joined`).
 
     Returns:
         What was written; None if there was nothing to do.
@@ -69,23 +88,39 @@ def upgrade_channels(root: Path, product: str, releases: Iterable[Release]) -> C
         ManifestError: What the channels point at cannot be read.
         OSError: A file cannot be read or written.
     """
-    channels = read_channels(root, product, releases)
-    if channels.stored or not channels.images:
+    before = stored_channels(root, product)
+    channels = before.joined(releases) if before else from_manifests(releases)
+    waiting = () if before else tuple(unreadable)
+    if channels == before or not (before or channels.images or waiting):
         return None
+    if waiting:
+        last = channels.serial + _ROOM * len(waiting)
+        channels = replace(channels, serial=last, waiting=dict.fromkeys(waiting, last))
     moves = [
-        moved_from(channel, place, None, pointer.version)
+        moved_from(channel, place, before.current(channel, place) if before else None, after)
         for channel in channels.pointers
         for place in channels.places(channel)
         if (pointer := channels.current(channel, place))
+        for after in [pointer.version]
     ]
-    who = author(datetime.now(timezone.utc))
-    planned = recorded(channels, "upgrade", who, None, None, (), moves)
-    write_channels(root, product, planned.channels)
-    _log.warning(
-        "the channels of %s are in a document of their own now: stop every server of an older "
-        "acpublish on this catalog, because it would still offer what it knew",
-        product,
+    planned = recorded(
+        channels,
+        "upgrade",
+        author(datetime.now(timezone.utc)),
+        None,
+        None,
+        (),
+        [move for move in moves if move.before != move.after],
     )
+    write_channels(root, product, planned.channels)
+    if before is None:
+        for version in waiting:
+            _log.warning("%s %s is not offered until its manifest can be read", product, version)
+        _log.warning(
+            "the channels of %s are in a document of their own now: stop every server of an older "
+            "acpublish on this catalog, because it would still offer what it knew",
+            product,
+        )
     return planned.channels
 
 

@@ -18,6 +18,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -44,8 +45,10 @@ from acpublish.release.candidate import Candidate
 from acpublish.release.changes import author, publish
 from acpublish.release.channels import Place
 from acpublish.release.manifest import Compressed, Release, ReleaseImage
+from acpublish.release.names import ProductName
 from acpublish.release.placement import Placement, Prepared, prepare
 from acpublish.release.submission import Outcome, Receipt, Submission
+from acpublish.release.version import Version
 
 _log = logging.getLogger(__name__)
 
@@ -86,7 +89,9 @@ class DirectoryCatalog:
         self._snapshots = ProductSnapshots(self.root)
         self._private = None if state is None else PrivateProvenance(state)
         #: Changes which keys a product trusts.
-        self.trust = TrustStore(self.root, self._snapshots.fresh, self._lock)
+        self.trust = TrustStore(
+            self.root, self._snapshots.fresh, self._snapshots.written, self._lock
+        )
         #: Changes what the products offer.
         self.changes = ProductChanges(self.root, state, self._snapshots, self._lock)
 
@@ -214,10 +219,12 @@ class DirectoryCatalog:
                     self.changes.upgrade(submission.product)
                 # A server may run for years, and a publish without one never starts it.
                 self._clear_temporary(_LEFTOVER_AGE_S)
+                manifest = layout.manifest(self.root, submission.product, submission.version)
+                before = manifest.read_bytes() if manifest.exists() else None
                 try:
                     self._write(candidate.data, prepared, submission, now)
                 except OSError:
-                    self._discard(submission)
+                    self._discard(submission, manifest, before)
                     raise
                 if self._private is not None:
                     self._private.keep(submission)
@@ -225,8 +232,8 @@ class DirectoryCatalog:
         return receipt
 
     def _prepared(self, candidate: Candidate, submission: Submission, now: datetime) -> Prepared:
-        _, releases, unreadable = self._snapshots.readable(submission.product)
         product, version = submission.product, submission.version
+        _, releases, unreadable = self._snapshots.readable(product)
         fault = unreadable.get(layout.manifest(self.root, product, version).name)
         if fault is not None:
             raise ConflictError(
@@ -234,8 +241,28 @@ class DirectoryCatalog:
                 f"{fault.problem if isinstance(fault, AcpublishError) else reason_of(fault)}",
                 hint="Raise the version, or restore the manifest from a backup.",
             )
+        self._snapshots.need_writable(product)
         keys = read_trusted_keys(self.root, product)
-        return prepare(candidate, submission, releases, keys, now)
+        listed = next((release for release in releases if release.version == version), None)
+        written = self._written(product, version)
+        if written is None:
+            return prepare(candidate, submission, releases, keys, now)
+        # The manifest is the truth even for an image that channels.json does not list, because an
+        # older one may have been restored: it keeps its bytes, and stays in the manifest.
+        for image in listed.images if listed else ():
+            written = written.with_image(image)
+        others = [release for release in releases if release is not listed]
+        prepared = prepare(candidate, submission, (*others, written), keys, now)
+        if listed is None or listed.image_for(submission.board, submission.kind) is None:
+            placement = replace(prepared.placement, outcome=Outcome.PUBLISHED)
+            return replace(prepared, placement=placement)
+        return prepared
+
+    def _written(self, product: ProductName, version: Version) -> Release | None:
+        """Returns a release as its manifest has it, without what that says of channels."""
+        releases, _ = self._snapshots.manifests(product)
+        release = next((release for release in releases if release.version == version), None)
+        return release.bare() if release else None
 
     def _write(
         self, data: bytes, prepared: Prepared, submission: Submission, now: datetime
@@ -284,12 +311,16 @@ class DirectoryCatalog:
         if planned.change is not None:
             self.changes.commit(product, planned.channels)
 
-    def _discard(self, submission: Submission) -> None:
+    def _discard(self, submission: Submission, manifest: Path, before: bytes | None) -> None:
         """Removes what a failed publish left, if it is not committed; a disk may be full."""
-        product, version = submission.product, submission.version
         with contextlib.suppress(OSError, AcpublishError):
-            if version not in self.changes.channels(product).images:
-                layout.manifest(self.root, product, version).unlink(missing_ok=True)
+            committed = self.changes.channels(submission.product).images
+            place = Place(submission.board, submission.kind)
+            if place not in committed.get(submission.version, ()):
+                if before is None:
+                    manifest.unlink(missing_ok=True)
+                else:
+                    atomic.write(manifest, before, layout.temporary(self.root))
             atomic.clear_leftovers(self._orphans(), 0)
 
     def repair(self, *, older_than_s: float = _LEFTOVER_AGE_S) -> tuple[str, ...]:
@@ -335,13 +366,10 @@ class DirectoryCatalog:
         atomic.clear_leftovers(layout.temporary(self.root).glob("*"), older_than_s)
 
     def _orphans(self) -> tuple[Path, ...]:
-        """Returns the objects that no manifest names.
-
-        Raises:
-            ManifestError: A manifest cannot be read, so the objects that it names are not known.
-            OSError: Likewise.
-        """
-        named = self._snapshots.named_objects()
+        """Returns the objects that no manifest names; none while a manifest cannot be read."""
+        named, doubtful = self._snapshots.named_objects()
+        if doubtful:
+            return ()
         return tuple(path for path in layout.objects(self.root).glob("*") if path.name not in named)
 
 

@@ -33,14 +33,14 @@ from acpublish.release.change_request import Changed, ChangeRequest
 from acpublish.release.changes import Planned
 from acpublish.release.channel_document import ChannelRow, rows_of
 from acpublish.release.channels import Change, Channels, Place
-from acpublish.release.manifest import CLEARED, Release, ReleaseImage
+from acpublish.release.manifest import CLEARED, Release, ReleaseImage, State
 from acpublish.release.signatures import admitted
 from acpublish.release.version import Version
 
 _log = logging.getLogger(__name__)
 
-#: What became of an image whose bytes are gone.
-_CLEARED = ("retired", "deleted")
+_DOUBTFUL_DELETED = "if that release has the bytes that were deleted, publish it again"
+_DOUBTFUL_RETIRED = "bytes that it may need are still there"
 
 
 class ProductChanges:
@@ -110,9 +110,6 @@ class ProductChanges:
         planned = self._plan(product, request, now)
         self.show_last(product)
         if planned.change is not None:
-            if request.action in ("retain", "delete"):
-                # Without all manifests nobody knows whose bytes may go.
-                self._snapshots.named_objects()
             self.upgrade(product)
             # The upgrade is a change of its own, and what the caller knew was true before it.
             planned = self._plan(product, replace(request, serial=None), now)
@@ -125,6 +122,7 @@ class ProductChanges:
         return replace(_changed(planned, applied=applied), notes=tuple(notes))
 
     def _plan(self, product: str, request: ChangeRequest, now: datetime) -> Planned:
+        self._snapshots.need_writable(product, request.version)
         channels, releases, unreadable = self._snapshots.readable(product)
         if request.action == "rollback" or request.order_back:
             # It may be the one that forbids going back.
@@ -189,7 +187,7 @@ class ProductChanges:
 
     def _with_secure_version(self, image: ReleaseImage) -> ReleaseImage:
         known = image.family != "esp32" or image.secure_version is not None
-        if known or image.withdrawn in _CLEARED:
+        if known or image.withdrawn in CLEARED:
             return image
         return replace(image, secure_version=self._secure_version(image))
 
@@ -213,20 +211,19 @@ class ProductChanges:
         self._note_user(product, channels.serial)
 
     def upgrade(self, product: str) -> None:
-        """Writes down what the channels point at, if only the manifests say it so far.
+        """Writes down what the channels point at, as far as only the manifests say it.
 
         The caller has the lock.
 
         Raises:
-            ManifestError: A manifest cannot be read, and what it says would be lost.
+            ManifestError: A newer acpublish writes this product, or its channels cannot be read.
             OSError: A file cannot be read or written.
         """
-        channels, releases, unreadable = self._snapshots.readable(product)
-        if channels.stored:
-            return
-        for fault in unreadable.values():
-            raise fault
-        upgraded = upgrade_channels(self._root, product, releases)
+        self._snapshots.need_writable(product)
+        releases, unreadable = self._snapshots.manifests(product)
+        names_of_files = (file.removesuffix(".json") for file in unreadable)
+        versions = filter(None, map(Version.or_none, names_of_files))
+        upgraded = upgrade_channels(self._root, product, releases, versions)
         if upgraded is not None:
             self._note_user(product, upgraded.serial)
 
@@ -282,22 +279,19 @@ class ProductChanges:
         shown = self._snapshots.product(product).files
         taken = [image for release in releases for image in release.images if image.withdrawn]
         paths = [self._root / product / image.file for image in taken if image.file not in shown]
-        cleared = [
-            path
-            for image in taken
-            if image.withdrawn in CLEARED
-            for path in self._objects(image)
-            if path.exists()
-        ]
-        faults = []
-        try:
-            named = self._snapshots.named_objects() if cleared else {}
-            paths += [path for path in cleared if path.name not in named]
-        except (AcpublishError, OSError) as error:
-            # The error of the system has a path of the server, which clients must not see.
-            why = reason_of(error) if isinstance(error, OSError) else error.problem
-            faults.append(f"bytes that must go are still there: {why}")
-        faults += [fault for path in paths if (fault := remove(self._root, path))]
+        deleted, retired = self._stored(taken, "deleted"), self._stored(taken, "retired")
+        named, doubtful = self._snapshots.named_objects() if deleted | retired else ({}, ())
+        leaked = {path for path in deleted if path.name not in named}
+        spare = {path for path in retired - leaked if path.name not in named}
+        # A leaked secret goes at once: whoever repairs a manifest can publish its bytes again, but
+        # nobody takes a secret back. What only saves space can wait.
+        paths += sorted(leaked if doubtful else leaked | spare)
+        faults = [fault for path in paths if (fault := remove(self._root, path))]
+        for manifest in doubtful:
+            if leaked:
+                faults.append(f"{manifest} cannot be read: {_DOUBTFUL_DELETED}")
+            if spare:
+                faults.append(f"{manifest} cannot be read: {_DOUBTFUL_RETIRED}")
         for fault in faults:
             _log.error("%s", fault)
         return tuple(f"{fault}." for fault in faults)
@@ -323,14 +317,25 @@ class ProductChanges:
 
     def _remaining(self, product: str, version: Version) -> list[str]:
         """Returns which bytes of a deleted release stay, because another release has the same."""
-        named = self._snapshots.named_objects()
+        named, doubtful = self._snapshots.named_objects()
         return [
-            f"The bytes of {image.file} stay, because {named[path.name]} has the same."
+            f"The bytes of {image.file} stay, because {named[path.name]} has the same"
+            + (", and cannot be read." if named[path.name] in doubtful else ".")
             for release in self._snapshots.readable(product)[1]
             for image in release.images
             for path in self._objects(image)
             if release.version == version and path.name in named
         ]
+
+    def _stored(self, images: Iterable[ReleaseImage], state: State) -> set[Path]:
+        """Returns the paths of the bytes that are still there of images in a state."""
+        return {
+            path
+            for image in images
+            if image.withdrawn == state
+            for path in self._objects(image)
+            if path.exists()
+        }
 
     def _objects(self, image: ReleaseImage) -> list[Path]:
         """Returns the paths of the bytes of an image and its gzip."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -20,18 +21,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from acpublish.catalog import layout
-from acpublish.catalog.channels_file import read_channels
+from acpublish.catalog.channels_file import stored_channels
 from acpublish.catalog.trusted_keys import read_trusted_keys
-from acpublish.errors import AcpublishError, ManifestError, reason_of
+from acpublish.errors import AcpublishError, ManifestError, NewerFormatError, reason_of
 from acpublish.release import names
-from acpublish.release.channels import Channels, Place
+from acpublish.release.channels import Channels, Place, from_manifests
 from acpublish.release.manifest import CLEARED, Release, ReleaseImage
 from acpublish.release.signatures import admitted
+from acpublish.release.version import Version
 
 _log = logging.getLogger(__name__)
 
 #: Far longer than the tick of file times (4 ms with 250 Hz); FAT with its 2 s is not supported.
 _SETTLED_NS = 100_000_000
+
+_OBJECT = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 
 #: Why a manifest cannot be read.
 Fault = AcpublishError | OSError
@@ -168,12 +172,14 @@ class ProductSnapshots:
         try:
             identity = _identity(os.fspath(path))
         except FileNotFoundError:
-            return read_channels(self._root, name, releases)
+            return from_manifests(releases)
         cached = self._channels.get(name)
         if cached is None or cached[0] != identity:
-            cached = identity, read_channels(self._root, name, releases)
-            self._channels[name] = cached
-        return cached[1]
+            stored = stored_channels(self._root, name)
+            if stored is None:
+                return from_manifests(releases)
+            cached = self._channels[name] = (identity, stored)
+        return cached[1].joined(releases)
 
     def _log_withheld(self, name: str, withheld: tuple[str, ...]) -> None:
         """Logs the withheld releases, but not again while they are the same."""
@@ -189,8 +195,44 @@ class ProductSnapshots:
             ManifestError: A manifest cannot be read.
             OSError: A manifest's file cannot be read.
         """
-        releases = self._all_of(_manifests(layout.manifests(self._root, name)))
+        releases = self.written(name)
         return self._channels_of(name, releases).applied(releases)
+
+    def written(self, name: str) -> tuple[Release, ...]:
+        """Reads a product's releases as their manifests have them, listed anywhere or not.
+
+        Raises:
+            ManifestError: A manifest cannot be read.
+            OSError: A manifest's file cannot be read.
+        """
+        releases, unreadable = self.manifests(name)
+        for fault in unreadable.values():
+            raise fault
+        return releases
+
+    def manifests(self, name: str) -> tuple[tuple[Release, ...], dict[str, Fault]]:
+        """Reads a product's releases as those of their manifests have them that can be read.
+
+        Returns:
+            The releases, and what is wrong with the other manifests, by the names of their files.
+        """
+        return self._releases(_manifests(layout.manifests(self._root, name)))
+
+    def need_writable(self, name: str, version: Version | None = None) -> None:
+        """Refuses to change a product that a newer acpublish writes, or a release of it.
+
+        Args:
+            name: The product.
+            version: The release that is to be changed, if it is one.
+
+        Raises:
+            ManifestError: A manifest is of a newer format, or that of this release cannot be read.
+            OSError: The manifest of this release cannot be read.
+        """
+        _, unreadable = self.manifests(name)
+        for file, fault in unreadable.items():
+            if isinstance(fault, NewerFormatError) or file == f"{version}.json":
+                raise fault
 
     def readable(self, name: str) -> tuple[Channels, tuple[Release, ...], dict[str, Fault]]:
         """Reads those of a product's current releases, signed or not, that can be read.
@@ -203,24 +245,34 @@ class ProductSnapshots:
             ManifestError: What the channels point at cannot be read.
             OSError: Likewise.
         """
-        releases, unreadable = self._releases(_manifests(layout.manifests(self._root, name)))
+        releases, unreadable = self.manifests(name)
         channels = self._channels_of(name, releases)
         return channels, channels.applied(releases), unreadable
 
-    def named_objects(self) -> dict[str, str]:
-        """Returns the objects that are needed, each with a visible file that has its bytes.
+    def named_objects(self) -> tuple[dict[str, str], tuple[str, ...]]:
+        """Looks for the objects that are needed.
 
         They are those that any manifest names, even one that no document mentions any more, because
-        an older copy of that may have been restored; but not those that were cleared away.
+        an older copy of that may have been restored; but not those that were cleared away. Of a
+        manifest that cannot be read, whatever could be the name of an object counts as one.
 
-        Raises:
-            ManifestError: A manifest cannot be read, or what the channels of a product point at.
-            OSError: Likewise.
+        Returns:
+            The objects, each with a visible file, or the manifest, that has its bytes; and the
+            manifests that cannot be read, so that they may need others.
         """
         named: dict[str, str] = {}
+        doubtful: list[str] = []
         for directory in layout.manifests(self._root).glob("*"):
-            releases = self._all_of(_manifests(directory))
-            marks = self._channels_of(directory.name, releases).marks
+            releases, unreadable = self.manifests(directory.name)
+            for file in unreadable:
+                path = f"{layout.manifests(Path())}/{directory.name}/{file}"
+                doubtful.append(path)
+                named.update(dict.fromkeys(_digests(directory / file), path))
+            try:
+                marks = self._channels_of(directory.name, releases).marks
+            except (AcpublishError, OSError):
+                # What was cleared away is not known, so all of it counts as needed.
+                marks = {}
             for release in releases:
                 for image in release.images:
                     mark = marks.get((release.version, Place(image.board, image.kind)))
@@ -229,13 +281,7 @@ class ProductSnapshots:
                     for content in (image, image.compressed):
                         if content is not None:
                             named[content.sha256] = f"{release.product}/{image.file}"
-        return named
-
-    def _all_of(self, paths: Iterable[str]) -> tuple[Release, ...]:
-        releases, unreadable = self._releases(paths)
-        for fault in unreadable.values():
-            raise fault
-        return releases
+        return named, tuple(doubtful)
 
     def _releases(self, paths: Iterable[str]) -> tuple[tuple[Release, ...], dict[str, Fault]]:
         releases: list[Release] = []
@@ -270,6 +316,14 @@ def _manifests(directory: Path) -> list[str]:
             )
     except FileNotFoundError:
         return []
+
+
+def _digests(path: Path) -> set[str]:
+    """Returns the names of objects in a file that is not a readable manifest."""
+    try:
+        return {match.decode() for match in _OBJECT.findall(path.read_bytes())}
+    except OSError:
+        return set()
 
 
 def _release(path: Path) -> Release:

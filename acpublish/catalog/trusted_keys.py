@@ -25,9 +25,16 @@ from acpublish import atomic
 from acpublish.catalog import layout
 from acpublish.catalog.channels_file import upgrade_channels
 from acpublish.catalog.lock import CatalogLock
-from acpublish.errors import ManifestError, NotFoundError, SettingsError, UnconfirmedError
+from acpublish.errors import (
+    ManifestError,
+    NewerFormatError,
+    NotFoundError,
+    SettingsError,
+    UnconfirmedError,
+)
 from acpublish.keys import PrivateKey, PublicKey, read_public_key
 from acpublish.release import names
+from acpublish.release.documents import Fields
 from acpublish.release.manifest import Release, ReleaseImage
 from acpublish.release.signatures import (
     MAX_TRUSTED_KEYS,
@@ -64,7 +71,7 @@ def read_trusted_keys(root: Path, product: str) -> tuple[PublicKey, ...]:
     """Returns the keys that a product trusts; none for a product that accepts any release.
 
     Raises:
-        ManifestError: The trusted-keys file is damaged.
+        ManifestError: The trusted-keys file is damaged, or of a newer format.
         MissingExtraError: There are keys, and cryptography is not installed.
         OSError: The file cannot be read.
     """
@@ -75,6 +82,8 @@ def read_trusted_keys(root: Path, product: str) -> tuple[PublicKey, ...]:
         return ()
     try:
         document: Any = json.loads(text)
+        fields = Fields(document, f"{layout.manifests(Path())}/{product}/{path.name}", _RESTORE)
+        fields.need_format(_FORMAT)
         pems = document["keys"]
         if document["format"] != _FORMAT or not 0 < len(pems) <= MAX_TRUSTED_KEYS:
             raise ValueError
@@ -82,6 +91,10 @@ def read_trusted_keys(root: Path, product: str) -> tuple[PublicKey, ...]:
         for key in keys:
             need_release_key(key)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise _damaged(product) from error
+    except NewerFormatError:
+        raise
+    except ManifestError as error:
         raise _damaged(product) from error
     except SettingsError as error:
         # A package that is missing does not mean that the file is damaged.
@@ -99,18 +112,24 @@ class TrustStore:
     """The trusted keys of one catalog's products."""
 
     def __init__(
-        self, root: Path, releases: Callable[[str], tuple[Release, ...]], lock: CatalogLock
+        self,
+        root: Path,
+        releases: Callable[[str], tuple[Release, ...]],
+        written: Callable[[str], tuple[Release, ...]],
+        lock: CatalogLock,
     ) -> None:
         """Opens the trusted keys of a catalog.
 
         Args:
             root: The catalog's directory.
             releases: Returns a product's current releases, signed or not.
+            written: Returns them as their manifests have them, listed anywhere or not.
             lock: The lock of the catalog.
         """
         self._lock = lock
         self._root = root
         self._releases = releases
+        self._written = written
 
     def trust(self, product: str, key: PublicKey, *, confirmed: bool = False) -> tuple[str, ...]:
         """Trusts a key; see :meth:`change`."""
@@ -199,7 +218,9 @@ class TrustStore:
                 keys = read_trusted_keys(self._root, product)
                 return Resigned(signed=(), already=0, left_out=(), verified=bool(keys))
         with self._changing(product) as keys:
-            releases = self._releases(product)
+            # An older channels.json may have been restored, and the newer one may come back, so
+            # what it does not list is kept, and signed as well.
+            releases = self._written(product)
             # A manifest that is written again no longer says which channels point at it.
             upgrade_channels(self._root, product, releases)
             signed: list[str] = []
@@ -212,7 +233,7 @@ class TrustStore:
                     atomic.write(path, fresh.to_json(), layout.temporary(self._root))
                     pairs = zip(release.images, fresh.images, strict=True)
                     signed += [f"{product}/{new.file}" for old, new in pairs if old != new]
-            left_out = admitted(releases, keys)[1]
+            left_out = admitted(self._releases(product), keys)[1]
             return Resigned(
                 signed=tuple(signed), already=already, left_out=left_out, verified=bool(keys)
             )

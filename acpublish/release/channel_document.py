@@ -7,6 +7,7 @@ Layout of format 2, with every list flat::
                    "taken_back"?, "orders"?, "ordered_back"?}],   the oldest first
      "images": [{"version", "board", "kind"}],         whose publish is complete
      "marks": [{"version", "board", "kind", "state", "serial", "at", "by", "why"}],
+     "waiting": [{"version", "serial"}]?,              whose manifests the upgrade could not read
      "history": [{"serial", "action", "at", "by", "why", "version", "channel", "images", "moves"}]}
 
 Format 1 was in the manifests (:func:`acpublish.release.channels.from_manifests`).
@@ -72,6 +73,16 @@ def to_dict(channels: Channels, product: str) -> dict[str, Any]:
             for (version, place), mark in channels.marks.items()
         ],
         "history": [change_to_dict(change) for change in channels.history],
+        **(
+            {
+                "waiting": [
+                    {"version": str(version), "serial": serial}
+                    for version, serial in channels.waiting.items()
+                ]
+            }
+            if channels.waiting
+            else {}
+        ),
     }
 
 
@@ -85,19 +96,15 @@ def from_json(text: bytes, path: str, product: str) -> Channels:
     """Reads the document of a product.
 
     Raises:
-        ManifestError: It is something else, of another product, or of a newer format; ``path``
-            leads to it.
+        NewerFormatError: It is of a newer format.
+        ManifestError: It is something else, or of another product; ``path`` leads to it.
     """
     try:
         document = loads(text)
     except (ValueError, RecursionError) as error:
         raise ManifestError(f"{path} is not valid JSON", hint=_FIX) from error
     fields = Fields(document, path, _FIX)
-    if fields.get("format", int) > FORMAT:
-        raise ManifestError(
-            f"{path}.format is newer than {FORMAT}, the latest that this acpublish can read",
-            hint="Install a newer acpublish.",
-        )
+    fields.need_format(FORMAT)
     if (other := fields.checked("product", names.product)) != product:
         raise ManifestError(f"{path} is of a different product, {other}", hint=_FIX)
     channels = Channels(
@@ -106,6 +113,10 @@ def from_json(text: bytes, path: str, product: str) -> Channels:
         images=_read_images(fields),
         marks=dict(_read_marks(fields)),
         history=tuple(change_from_fields(line) for line in fields.objects("history")),
+        waiting={
+            item.checked("version", Version.parse): item.get("serial", int)
+            for item in fields.objects("waiting")
+        },
         stored=True,
     )
     return replace(channels, extra=fields.rest())

@@ -133,6 +133,8 @@ class Channels:
         images: The images of each release whose publish is complete.
         marks: The images that are no longer offered.
         history: The last changes, the oldest first.
+        waiting: The releases whose manifests could not be read when this document was made, each
+            with the number of that change (:meth:`joined`).
         stored: Whether there is a document; otherwise it was derived from the manifests.
         extra: Fields of a newer version, kept as they were.
     """
@@ -142,6 +144,7 @@ class Channels:
     images: Mapping[Version, frozenset[Place]] = field(default_factory=dict)
     marks: Mapping[tuple[Version, Place], Mark] = field(default_factory=dict)
     history: tuple[Change, ...] = ()
+    waiting: Mapping[Version, int] = field(default_factory=dict)
     stored: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
 
@@ -267,6 +270,46 @@ class Channels:
     def marked(self, version: Version, places: Iterable[Place], mark: Mark) -> Channels:
         """Returns the document with images that are no longer offered."""
         return replace(self, marks={**self.marks, **{(version, place): mark for place in places}})
+
+    def joined(self, releases: Iterable[Release]) -> Channels:
+        """Returns the document with the releases that waited for their manifests.
+
+        What such a manifest says of channels was true before the document was made, so whatever
+        was moved since then counts more.
+
+        Args:
+            releases: The product's releases, as their manifests have them.
+        """
+        restored = [release for release in releases if release.version in self.waiting]
+        if not restored:
+            return self
+        after = self
+        earlier = from_manifests(restored)
+        for channel, of_channel in earlier.pointers.items():
+            for place, pointers in of_channel.items():
+                known = self.pointers.get(channel, {}).get(place, ())
+                present = {pointer.version for pointer in known}
+                late = (
+                    replace(pointer, serial=min(pointer.serial, self.waiting[pointer.version]))
+                    for pointer in pointers
+                    if pointer.version not in present
+                )
+                merged = sorted((*known, *late), key=lambda pointer: pointer.serial)
+                after = after.with_pointers(channel, place, merged)
+        images = {
+            version: places | self.images.get(version, frozenset())
+            for version, places in earlier.images.items()
+        }
+        versions = {release.version for release in restored}
+        return replace(
+            after,
+            images={**self.images, **images},
+            waiting={
+                version: serial
+                for version, serial in self.waiting.items()
+                if version not in versions
+            },
+        )
 
     def recorded(self, change: Change) -> Channels:
         """Returns the document with one more line of history."""

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from acpublish.errors import AcpublishError, ManifestError
+from acpublish.errors import AcpublishError, ManifestError, NewerFormatError
 
 #: What other programs can read as a number; a longer one takes quadratic time to write.
 LARGEST_NUMBER = 2**63 - 1
@@ -45,6 +45,23 @@ class Fields:
             raise self._error("is not an object")
         self._document = document
         self._taken = {"format"}
+
+    def need_format(self, newest: int) -> None:
+        """Refuses a document of a newer format.
+
+        Args:
+            newest: The newest format that this acpublish can read.
+
+        Raises:
+            NewerFormatError: It is of a newer format.
+            ManifestError: It does not have a format.
+        """
+        if self.get("format", int) > newest:
+            raise NewerFormatError(
+                f"{self.path}.format is newer than {newest}, the latest that this acpublish can "
+                "read",
+                hint="Install a newer acpublish.",
+            )
 
     def get(self, key: str, kind: type, *default: Any) -> Any:
         """Returns a field of a type, or the default if there is one.

@@ -313,14 +313,11 @@ class Release:
         """Reads a release.
 
         Raises:
+            NewerFormatError: A newer acpublish wrote it.
             ManifestError: A field is missing or invalid; the message has its path.
         """
         fields = Fields(document, path, _FIX)
-        if fields.get("format", int) > FORMAT:
-            raise ManifestError(
-                f"{path}.format is newer than {FORMAT}, the latest that this acpublish can read",
-                hint="Install a newer acpublish.",
-            )
+        fields.need_format(FORMAT)
         release = cls(
             product=fields.checked("product", names.product),
             version=fields.checked("version", Version.parse),

@@ -136,7 +136,7 @@ def test_fields_of_a_newer_acpublish_survive_a_publish(tmp_path: Path) -> None:
 
 
 class TestBrokenManifest:
-    @pytest.mark.parametrize("text", [b"{", b"[" * 100_000, b'{"format": 2}', None])
+    @pytest.mark.parametrize("text", [b"{", b"[" * 100_000, b'{"format": 1}', None])
     def test_it_hurts_no_other_release(
         self, tmp_path: Path, text: bytes | None, caplog: pytest.LogCaptureFixture
     ) -> None:

@@ -353,18 +353,6 @@ def test_a_deletion_says_which_bytes_stay_because_another_release_has_them(
     assert not catalog.object_path(hashlib.sha256(littlefs).hexdigest()).exists()
 
 
-def test_a_deletion_waits_for_a_manifest_that_cannot_be_read(catalog: DirectoryCatalog) -> None:
-    put(catalog, product="plug")
-    layout.manifest(catalog.root, "plug", Version.parse("1.0.0")).write_bytes(b"{")
-    before = layout.channels(catalog.root, "lamp").read_bytes()
-    with pytest.raises(ManifestError, match=r"plug/1\.0\.0\.json"):
-        change(catalog, "delete", "1.2.0", why="secret")
-    assert layout.channels(catalog.root, "lamp").read_bytes() == before
-    # A withdrawal needs no bytes.
-    change(catalog, "withdraw", "1.2.0", why="secret")
-    assert points_at(catalog) == "1.1.0"
-
-
 def test_what_cannot_be_removed_is_said(catalog: DirectoryCatalog) -> None:
     visible = catalog.root / "lamp/lamp-1.2.0_d1.bin"
     visible.unlink()
