@@ -45,10 +45,8 @@ from acpublish.release.candidate import Candidate
 from acpublish.release.changes import author, publish
 from acpublish.release.channels import Place
 from acpublish.release.manifest import Compressed, Release, ReleaseImage
-from acpublish.release.names import ProductName
 from acpublish.release.placement import Placement, Prepared, prepare
 from acpublish.release.submission import Outcome, Receipt, Submission
-from acpublish.release.version import Version
 
 _log = logging.getLogger(__name__)
 
@@ -231,20 +229,33 @@ class DirectoryCatalog:
                 self.changes.complete(submission.product)
         return receipt
 
-    def _prepared(self, candidate: Candidate, submission: Submission, now: datetime) -> Prepared:
+    def need_publishable(self, submission: Submission) -> None:
+        """Refuses what a publish would refuse because of the manifests that cannot be read.
+
+        Raises:
+            ConflictError: That of the version cannot be read.
+            ManifestError: A newer acpublish writes this product, or its channels cannot be read.
+        """
         product, version = submission.product, submission.version
-        _, releases, unreadable = self._snapshots.readable(product)
-        fault = unreadable.get(layout.manifest(self.root, product, version).name)
-        if fault is not None:
-            raise ConflictError(
-                f"{product} {version} is already published, but its manifest cannot be read: "
-                f"{fault.problem if isinstance(fault, AcpublishError) else reason_of(fault)}",
-                hint="Raise the version, or restore the manifest from a backup.",
-            )
-        self._snapshots.need_writable(product)
+        with atomic.as_catalog_error(self.root, "cannot read the catalog"):
+            _, _, unreadable = self._snapshots.readable(product)
+            fault = unreadable.get(layout.manifest(self.root, product, version).name)
+            if fault is not None:
+                raise ConflictError(
+                    f"{product} {version} is already published, but its manifest cannot be read: "
+                    f"{fault.problem if isinstance(fault, AcpublishError) else reason_of(fault)}",
+                    hint="Raise the version, or restore the manifest from a backup.",
+                )
+            self._snapshots.need_writable(product)
+
+    def _prepared(self, candidate: Candidate, submission: Submission, now: datetime) -> Prepared:
+        self.need_publishable(submission)
+        product, version = submission.product, submission.version
+        releases = self._snapshots.readable(product)[1]
         keys = read_trusted_keys(self.root, product)
         listed = next((release for release in releases if release.version == version), None)
-        written = self._written(product, version)
+        manifests, _ = self._snapshots.manifests(product)
+        written = next((entry.bare() for entry in manifests if entry.version == version), None)
         if written is None:
             return prepare(candidate, submission, releases, keys, now)
         # The manifest is the truth even for an image that channels.json does not list, because an
@@ -257,12 +268,6 @@ class DirectoryCatalog:
             placement = replace(prepared.placement, outcome=Outcome.PUBLISHED)
             return replace(prepared, placement=placement)
         return prepared
-
-    def _written(self, product: ProductName, version: Version) -> Release | None:
-        """Returns a release as its manifest has it, without what that says of channels."""
-        releases, _ = self._snapshots.manifests(product)
-        release = next((release for release in releases if release.version == version), None)
-        return release.bare() if release else None
 
     def _write(
         self, data: bytes, prepared: Prepared, submission: Submission, now: datetime
@@ -368,9 +373,8 @@ class DirectoryCatalog:
     def _orphans(self) -> tuple[Path, ...]:
         """Returns the objects that no manifest names; none while a manifest cannot be read."""
         named, doubtful = self._snapshots.named_objects()
-        if doubtful:
-            return ()
-        return tuple(path for path in layout.objects(self.root).glob("*") if path.name not in named)
+        paths = () if doubtful else layout.objects(self.root).glob("*")
+        return tuple(path for path in paths if path.name not in named)
 
 
 def _readable_json(release: Release) -> bytes:

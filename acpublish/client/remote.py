@@ -182,6 +182,9 @@ class RemoteCatalog:
         """Returns the method and URL of the request that sends an image."""
         return f"PUT {self._address.base}{_release_target(submission)}"
 
+    def need_publishable(self, submission: Submission) -> None:
+        """Refuses nothing: only the server knows its manifests."""
+
     def put(self, candidate: Candidate, submission: Submission) -> Receipt:
         """Prepares an image before the first byte is sent, and uploads it.
 

@@ -64,6 +64,10 @@ class Catalog(Protocol):
         """Returns method and URL of the request that sends an image; None if none is sent."""
         ...
 
+    def need_publishable(self, submission: Submission) -> None:
+        """Raises why nothing can be published there, as far as that is known beforehand."""
+        ...
+
     def put(self, candidate: Candidate, submission: Submission) -> Receipt:
         """Prepares an image and publishes it, or raises why not; until then nothing changes."""
         ...

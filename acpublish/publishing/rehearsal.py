@@ -45,6 +45,10 @@ class Rehearsal:
         """Returns method and URL of the request that would send an image."""
         return self._catalog.request_for(submission)
 
+    def need_publishable(self, submission: Submission) -> None:
+        """Raises why nothing can be published there."""
+        self._catalog.need_publishable(submission)
+
     def put(self, candidate: Candidate, submission: Submission) -> Receipt:
         """Prepares an image, and remembers it as published.
 
@@ -52,6 +56,7 @@ class Rehearsal:
             CheckError: A check found an error.
             ConflictError: The version already has different bytes.
         """
+        self.need_publishable(submission)
         product = submission.product
         releases, keys = self.releases(product), self.trusted_keys(product)
         prepared = prepare(candidate, submission, releases, keys, datetime.now(timezone.utc))

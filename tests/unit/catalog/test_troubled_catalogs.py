@@ -16,6 +16,7 @@ from acpublish.catalog import layout
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import CatalogError, ConflictError, ManifestError, NewerFormatError
 from acpublish.keys import create_key
+from acpublish.publishing.rehearsal import Rehearsal
 from acpublish.release import names
 from acpublish.release.change_request import Changed, ChangeRequest
 from acpublish.release.decision import choose
@@ -299,6 +300,7 @@ class TestNewerAcpublish:
         [
             lambda catalog: put(catalog, "1.2.0"),
             lambda catalog: put(catalog, "1.0.0", board="d2"),
+            lambda catalog: Rehearsal(catalog).put(candidate(image("1.2.0")), submission("1.2.0")),
             lambda catalog: change(catalog, "promote", "1.0.0", channel=names.channel("beta")),
             lambda catalog: change(catalog, "rollback", channel=STABLE),
             lambda catalog: change(catalog, "withdraw", "1.0.0", why="bad"),
