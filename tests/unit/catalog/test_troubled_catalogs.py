@@ -116,7 +116,7 @@ class TestOlderChannelsRestored:
             raise OSError(28, "No space left on device")
 
         with monkeypatch.context() as patched:
-            patched.setattr("acpublish.catalog.directory.write_channels", full)
+            patched.setattr("acpublish.catalog.product_changes.write_channels", full)
             with pytest.raises(CatalogError, match="no space left"):
                 put(catalog, "1.2.0", board="d3", seed=3)
         assert manifest(catalog, "1.2.0").read_bytes() == before
