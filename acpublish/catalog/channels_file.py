@@ -105,6 +105,7 @@ def upgrade_channels(
     ]
     planned = recorded(
         channels,
+        channels,
         "upgrade",
         author(datetime.now(timezone.utc)),
         None,

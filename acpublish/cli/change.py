@@ -23,7 +23,7 @@ from acpublish.cli.common_options import (
 from acpublish.cli.ui import confirm, json_option, print_json, printable
 from acpublish.offering import change_with
 from acpublish.publishing.options import Destination
-from acpublish.publishing.standing import move_text
+from acpublish.publishing.standing import move_text, ordered_text
 from acpublish.release import names
 from acpublish.release.change_request import Changed, ChangeRequest, RequestedAction
 from acpublish.release.durations import duration
@@ -231,7 +231,7 @@ def _lines(changed: Changed, destination: Destination) -> Iterator[str]:
     change = changed.change
     yield from map(move_text, change.moves if change else ())
     for place, versions in changed.ordered_back.items():
-        yield f"devices of {place} that run {', '.join(map(str, versions))} are ordered back"
+        yield ordered_text(place, versions)
     if change is not None and change.action in ("rollback", "withdraw", "delete"):
         yield _known(changed, destination)
     for (version, place), size in changed.freed.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import starmap
 from typing import Any
 
 import click
@@ -21,7 +22,13 @@ from acpublish.errors import NotFoundError, SettingsError
 from acpublish.publishing.destinations import open_catalog, open_changes, products_of
 from acpublish.publishing.options import Destination
 from acpublish.publishing.overview import running_line
-from acpublish.publishing.standing import Standing, move_text, row_lines, standing_of
+from acpublish.publishing.standing import (
+    Standing,
+    move_text,
+    ordered_text,
+    row_lines,
+    standing_of,
+)
 from acpublish.release import names
 from acpublish.release.channel_document import change_to_dict
 from acpublish.release.channels import Change
@@ -65,10 +72,11 @@ def history(product: str, to: str | None, ca: str | None, as_json: bool) -> None
 
 
 def _change_row(change: Change) -> tuple[str, ...]:
-    moves = ", ".join(map(move_text, change.moves))
+    ordered = starmap(ordered_text, change.ordered_back.items())
+    what = ", ".join((*map(move_text, change.moves), *ordered))
     author, version = change.author, str(change.version or "")
     who = f"by {author.by}" if author.by else ""
-    return str(change.serial), author.at, change.action, version, moves, who, author.why
+    return str(change.serial), author.at, change.action, version, what, who, author.why
 
 
 @click.command("explain")

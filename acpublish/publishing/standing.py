@@ -11,7 +11,7 @@ from acpublish.publishing.destinations import open_catalog, open_changes, runnin
 from acpublish.publishing.options import Destination
 from acpublish.release.adoption import Adoption
 from acpublish.release.channel_document import ChannelRow
-from acpublish.release.channels import Move, Pointer
+from acpublish.release.channels import Move, Place, Pointer
 from acpublish.release.manifest import Release
 from acpublish.release.version import Version
 
@@ -98,6 +98,11 @@ def move_text(move: Move) -> str:
     # A rollback after a withdrawal, which has moved the channel, only orders devices back.
     moved = f"stays at {after}" if before == after else f"{before} -> {after}"
     return f"{move.channel} {move.place}: {moved}"
+
+
+def ordered_text(place: Place, versions: Iterable[Version]) -> str:
+    """Returns a phrase for a person on whose devices a change orders back."""
+    return f"devices of {place} that run {', '.join(map(str, versions))} are ordered back"
 
 
 def row_lines(rows: Iterable[ChannelRow]) -> list[tuple[str, ...]]:

@@ -17,7 +17,12 @@ from acpublish.errors import (
 )
 from acpublish.release import changes, going_back, names, retention
 from acpublish.release.changes import Planned, Published
-from acpublish.release.channel_document import change_from_fields, change_to_dict
+from acpublish.release.channel_document import (
+    change_from_fields,
+    change_to_dict,
+    ordered_from_fields,
+    ordered_to_list,
+)
 from acpublish.release.channels import Author, Change, Channels, Place
 from acpublish.release.documents import Fields
 from acpublish.release.manifest import Release
@@ -229,10 +234,7 @@ class Changed:
             "change": None if self.change is None else change_to_dict(self.change),
             "applied": self.applied,
             "notes": list(self.notes),
-            "ordered_back": [
-                {"board": place.board, "kind": place.kind, "versions": list(map(str, versions))}
-                for place, versions in self.ordered_back.items()
-            ],
+            "ordered_back": ordered_to_list(self.ordered_back),
             "freed": [
                 {"version": str(version), "board": place.board, "kind": place.kind, "bytes": size}
                 for (version, place), size in self.freed.items()
@@ -256,14 +258,7 @@ class Changed:
             else change_from_fields(Fields(change, "answer.change", _FIX)),
             applied=fields.get("applied", bool),
             notes=fields.strings("notes"),
-            ordered_back={
-                _place(item): tuple(
-                    version
-                    for text in item.strings("versions")
-                    if (version := Version.or_none(text))
-                )
-                for item in fields.objects("ordered_back")
-            },
+            ordered_back=ordered_from_fields(fields),
             freed={
                 (item.checked("version", Version.parse), _place(item)): item.get("bytes", int)
                 for item in fields.objects("freed")

@@ -21,7 +21,7 @@ from acpublish.errors import ConflictError, NotFoundError, SettingsError
 from acpublish.release.channels import Action, Author, Change, Channels, Move, Place, Pointer
 from acpublish.release.manifest import CLEARED, Release, ReleaseImage
 from acpublish.release.names import STABLE
-from acpublish.release.orders import carried_out
+from acpublish.release.orders import carried_out, newly_ordered
 from acpublish.release.text import name_of_person, text_fault
 from acpublish.release.version import Version
 
@@ -36,15 +36,18 @@ class Planned:
         channels: The document after it.
         change: The line of its history; None if nothing changes.
         notes: What a person should know, one sentence each.
-        ordered_back: By place, the releases whose devices will be ordered back.
         freed: By release and place, the bytes that nobody needs any more.
     """
 
     channels: Channels
     change: Change | None
     notes: tuple[str, ...] = ()
-    ordered_back: Mapping[Place, tuple[Version, ...]] = field(default_factory=dict)
     freed: Mapping[tuple[Version, Place], int] = field(default_factory=dict)
+
+    @property
+    def ordered_back(self) -> Mapping[Place, tuple[Version, ...]]:
+        """By place, the releases whose devices will be ordered back."""
+        return self.change.ordered_back if self.change else {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,16 +90,6 @@ class Published:
     def carried_out(self, channels: Channels, places: Iterable[Place]) -> Channels:
         """Returns a document whose channels offer what they point at to whom they should."""
         return carried_out(channels, self.releases if self.complete else (), places)
-
-    def ordered(self, after: Channels, places: Iterable[Place]) -> dict[Place, tuple[Version, ...]]:
-        """Returns the releases whose devices a change orders elsewhere than before, by place."""
-        ordered: dict[Place, tuple[Version, ...]] = {}
-        for place in places:
-            for channel in after.pointers:
-                now, before = after.current(channel, place), self.channels.current(channel, place)
-                if now is not None and now != before:
-                    ordered[place] = (*ordered.get(place, ()), *now.ordered_back)
-        return {place: tuple(dict.fromkeys(own)) for place, own in ordered.items() if own}
 
     def unrecognised(self, ordered: Mapping[Place, tuple[Version, ...]]) -> list[str]:
         """Returns whose devices an order does not reach yet; a sentence for each."""
@@ -142,17 +135,17 @@ def publish(
         moves: Whether the channel is to point at it.
         releases: The product's releases with this one; none if not all can be read.
     """
-    before = channels.current(channel, place)
+    pointer = channels.current(channel, place)
     places = channels.images.get(version, frozenset())
     after = replace(channels, images={**channels.images, version: places | {place}}, stored=True)
     moved = []
     if moves:
         after = after.pushed(channel, place, version, who)
-        moved.append(moved_from(channel, place, before, version))
+        moved.append(moved_from(channel, place, pointer, version))
     if not moved and place in places:
         return Planned(channels=after, change=None)
     after = carried_out(after, releases, (place,))
-    return recorded(after, "publish", who, version, channel, (place,), moved)
+    return recorded(channels, after, "publish", who, version, channel, (place,), moved)
 
 
 def promote(
@@ -206,9 +199,9 @@ def promote(
     if not moved:
         return Planned(channels=channels, change=None)
     after = published.carried_out(after, places)
-    planned = recorded(after, "promote", who, version, channel, places, moved)
+    planned = recorded(channels, after, "promote", who, version, channel, places, moved)
     notes = (*_new_channel(channels, channel), *_uncommitted(images, moved, channel))
-    return replace(planned, notes=notes, ordered_back=published.ordered(after, places))
+    return replace(planned, notes=notes)
 
 
 def _new_channel(channels: Channels, channel: str) -> tuple[str, ...]:
@@ -292,7 +285,7 @@ def undo(
         f"No channel points at it. To offer it again: acpublish promote {release.product} "
         f"{version} --channel CHANNEL.",
     )
-    return replace(recorded(after, "undo", who, version, None, places, ()), notes=notes)
+    return replace(recorded(channels, after, "undo", who, version, None, places, ()), notes=notes)
 
 
 def _standing(channels: Channels, version: Version, places: Iterable[Place]) -> Iterator[str]:
@@ -308,7 +301,8 @@ def _standing(channels: Channels, version: Version, places: Iterable[Place]) -> 
 
 
 def recorded(
-    channels: Channels,
+    before: Channels,
+    after: Channels,
     action: Action,
     who: Author,
     version: Version | None,
@@ -316,17 +310,30 @@ def recorded(
     places: Iterable[Place],
     moves: Iterable[Move],
 ) -> Planned:
-    """Returns a change with its line of history."""
+    """Returns a change with its line of history.
+
+    Args:
+        before: The document before it.
+        after: The document after it, without that line.
+        action: What is done.
+        who: Who does it, when and why.
+        version: The release that it is about, if that is one.
+        channel: The channel that was named, if any.
+        places: The images that it is about.
+        moves: What it does to what the channels point at.
+    """
+    places = tuple(places)
     change = Change(
-        serial=channels.serial + 1,
+        serial=before.serial + 1,
         action=action,
         author=who,
         version=version,
         channel=channel,
-        places=tuple(places),
+        places=places,
         moves=tuple(moves),
+        ordered_back=newly_ordered(before, after, places),
     )
-    return Planned(channels=channels.recorded(change), change=change)
+    return Planned(channels=after.recorded(change), change=change)
 
 
 def moved_from(channel: str, place: Place, before: Pointer | None, after: Version | None) -> Move:

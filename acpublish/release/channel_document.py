@@ -8,7 +8,8 @@ Layout of format 2, with every list flat::
      "images": [{"version", "board", "kind"}],         whose publish is complete
      "marks": [{"version", "board", "kind", "state", "serial", "at", "by", "why"}],
      "waiting": [{"version", "serial"}]?,              whose manifests the upgrade could not read
-     "history": [{"serial", "action", "at", "by", "why", "version", "channel", "images", "moves"}]}
+     "history": [{"serial", "action", "at", "by", "why", "version", "channel", "images", "moves",
+                  "ordered_back"}]}
 
 Format 1 was in the manifests (:func:`acpublish.release.channels.from_manifests`).
 """
@@ -16,7 +17,7 @@ Format 1 was in the manifests (:func:`acpublish.release.channels.from_manifests`
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
@@ -194,6 +195,27 @@ def change_to_dict(change: Change) -> dict[str, Any]:
             }
             for move in change.moves
         ],
+        "ordered_back": ordered_to_list(change.ordered_back),
+    }
+
+
+def ordered_to_list(ordered: Mapping[Place, Iterable[Version]]) -> list[dict[str, Any]]:
+    """Returns the releases whose devices are ordered back as JSON types."""
+    return [
+        {**_place(place), "versions": list(map(str, versions))}
+        for place, versions in ordered.items()
+    ]
+
+
+def ordered_from_fields(fields: Fields) -> dict[Place, tuple[Version, ...]]:
+    """Reads the releases whose devices are ordered back, none if the field is missing.
+
+    Raises:
+        ManifestError: It is something else.
+    """
+    return {
+        _read_place(item): tuple(map(_version, item.strings("versions")))
+        for item in fields.objects("ordered_back")
     }
 
 
@@ -219,6 +241,7 @@ def change_from_fields(fields: Fields) -> Change:
             )
             for item in fields.objects("moves")
         ),
+        ordered_back=ordered_from_fields(fields),
     )
 
 

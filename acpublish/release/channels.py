@@ -108,6 +108,7 @@ class Change:
         channel: The channel that was named, if any.
         places: The images of the release that it is about.
         moves: What the channels point at after it.
+        ordered_back: By place, the releases whose devices it orders back.
     """
 
     serial: int
@@ -117,6 +118,7 @@ class Change:
     channel: str | None = None
     places: tuple[Place, ...] = ()
     moves: tuple[Move, ...] = ()
+    ordered_back: Mapping[Place, tuple[Version, ...]] = field(default_factory=dict)
 
 
 Pointers = Mapping[str, Mapping[Place, tuple[Pointer, ...]]]

@@ -76,10 +76,9 @@ def rollback(
         )
     places = [move.place for move in moved]
     after = published.carried_out(after, places)
-    planned = recorded(after, "rollback", who, version, channel, places, moved)
-    ordered = published.ordered(after, places)
-    notes += published.unrecognised(ordered)
-    return replace(planned, notes=tuple(notes), ordered_back=ordered)
+    planned = recorded(published.channels, after, "rollback", who, version, channel, places, moved)
+    notes += published.unrecognised(planned.ordered_back)
+    return replace(planned, notes=tuple(notes))
 
 
 def withdraw(
@@ -113,10 +112,9 @@ def withdraw(
     after = published.carried_out(after, places)
     if after == published.channels:
         return Planned(channels=published.channels, change=None)
-    planned = recorded(after, "withdraw", who, version, None, places, moved)
-    ordered = published.ordered(after, places)
-    notes += published.unrecognised(ordered)
-    return replace(planned, notes=tuple(notes), ordered_back=ordered)
+    planned = recorded(published.channels, after, "withdraw", who, version, None, places, moved)
+    notes += published.unrecognised(planned.ordered_back)
+    return replace(planned, notes=tuple(notes))
 
 
 def delete(published: Published, version: Version, who: Author) -> Planned:
@@ -136,18 +134,13 @@ def delete(published: Published, version: Version, who: Author) -> Planned:
     mark = Mark(state="deleted", serial=published.channels.serial + 1, author=who)
     after, moved, notes = _retreat(published, version, fresh, mark)
     after = published.carried_out(after, fresh)
-    planned = recorded(after, "delete", who, version, None, fresh, moved)
+    planned = recorded(published.channels, after, "delete", who, version, None, fresh, moved)
     freed = {
         (version, place): image.stored_bytes
         for place, image in zip(fresh, images, strict=True)
         if image.withdrawn != "retired"
     }
-    return replace(
-        planned,
-        notes=tuple(notes),
-        ordered_back=published.ordered(after, fresh),
-        freed=freed,
-    )
+    return replace(planned, notes=tuple(notes), freed=freed)
 
 
 def _retreat(
@@ -196,7 +189,8 @@ def _staying(published: Published, after: Channels, channel: str, place: Place) 
     last = after.pointers[channel][place][-1]
     if last.taken_back:
         return []
-    return divided(published.releases, place, last.orders, last.version)[1]
+    faults = divided(published.releases, place, last.orders, last.version)[1]
+    return [f"{place}: {fault}." for fault in faults]
 
 
 def _taken_back(channels: Channels, channel: str, place: Place) -> list[Version]:
@@ -252,7 +246,7 @@ class _Aims:
             target, stays = self._before(place, pointer)
         if target == pointer.version and not self._lag(place, pointer.version):
             faults = self._order(place, pointer.version)[1]
-            return None, "; ".join(faults).rstrip(".") or "that is what it points at"
+            return None, "; ".join(faults) or "that is what it points at"
         return target, stays
 
     def _before(self, place: Place, pointer: Pointer) -> tuple[Version | None, str]:

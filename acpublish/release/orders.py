@@ -47,21 +47,52 @@ def divided(
 ) -> tuple[tuple[Version, ...], list[str]]:
     """Returns which higher releases may be left for another, the highest first, and why not others.
 
+    What forbids it is a phrase for each of the others.
+
     Args:
         releases: The product's releases.
         place: The board, and the kind of image.
         running: What devices run.
         to: What they would go back to.
     """
-    allowed, notes = [], []
+    allowed, faults = [], []
     higher = [version for version in running if version.precedence > to.precedence]
     for version in sorted(higher, key=lambda entry: entry.precedence, reverse=True):
         fault = forbids_return(releases, place, version, to)
         if fault:
-            notes.append(f"{place}: devices that run {version} stay there: {fault}.")
+            faults.append(f"devices that run {version} stay there: {fault}")
         else:
             allowed.append(version)
-    return tuple(allowed), notes
+    return tuple(allowed), faults
+
+
+def newly_ordered(
+    before: Channels, after: Channels, places: Iterable[Place]
+) -> dict[Place, tuple[Version, ...]]:
+    """Returns the releases whose devices a change orders elsewhere than before, by place.
+
+    A filesystem goes back only after its firmware, so it is left out if that stays.
+    """
+    ordered: dict[Place, tuple[Version, ...]] = {}
+    for place in places:
+        for channel in after.pointers:
+            now = after.current(channel, place)
+            if now is not None and now != before.current(channel, place):
+                staying = _firmware_staying(after, channel, place)
+                going = (version for version in now.ordered_back if version not in staying)
+                ordered[place] = (*ordered.get(place, ()), *going)
+    return {place: tuple(dict.fromkeys(own)) for place, own in ordered.items() if own}
+
+
+def _firmware_staying(channels: Channels, channel: str, place: Place) -> set[Version]:
+    """Returns the releases of a channel whose devices keep their firmware, for a filesystem."""
+    firmware = Place(place.board, "firmware")
+    current = channels.current(channel, firmware)
+    if place.kind == "firmware" or current is None:
+        return set()
+    known = {pointer.version for pointer in channels.pointers[channel][firmware]}
+    higher = {version for version in known if version.precedence > current.version.precedence}
+    return higher - set(current.ordered_back)
 
 
 def forbids_return(releases: Iterable[Release], place: Place, running: Version, to: Version) -> str:

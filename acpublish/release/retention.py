@@ -90,7 +90,7 @@ def retire(channels: Channels, spare: Sequence[Retirement], who: Author) -> Plan
         after = after.marked(entry.version, (entry.place,), mark)
     places = [entry.place for entry in spare]
     freed = {(entry.version, entry.place): entry.image.stored_bytes for entry in spare}
-    return replace(recorded(after, "retain", who, None, None, places, ()), freed=freed)
+    return replace(recorded(channels, after, "retain", who, None, None, places, ()), freed=freed)
 
 
 def kept_young(older_than: timedelta) -> str:

@@ -185,6 +185,7 @@ class World:
             order_back=order_back,
             keep=keep,
             older_than_s=0,
+            why="test",
         )
         try:
             planned = request.plan(self.channels, self.releases, self.offered, self.now)

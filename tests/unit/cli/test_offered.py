@@ -74,10 +74,16 @@ def test_the_history_of_a_product(shop: Shop) -> None:
     lines = [re.sub(TIME, "T", " ".join(line.split())) for line in said.out.splitlines()]
     assert lines[0] == "1 T publish 1.0.0 stable d1: nothing -> 1.0.0"
     assert lines[3] == "4 T promote 1.1.0 beta d1: nothing -> 1.1.0 by anna"
-    assert lines[4] == "5 T withdraw 1.2.0 stable d1: 1.2.0 -> 1.1.0 by anna it hangs"
+    assert lines[4] == (
+        "5 T withdraw 1.2.0 stable d1: 1.2.0 -> 1.1.0, devices of d1 that run 1.2.0 are ordered "
+        "back by anna it hangs"
+    )
     document = shop("history", "--json").json()
     assert [line["serial"] for line in document["history"]] == [1, 2, 3, 4, 5, 6]
     assert document["history"][4]["action"] == "withdraw"
+    assert document["history"][4]["ordered_back"] == [
+        {"board": "d1", "kind": "firmware", "versions": ["1.2.0"]}
+    ]
 
 
 def test_both_give_the_same_documents(site: Site, product: Shop, acpublish: CommandLine) -> None:
@@ -196,7 +202,7 @@ def test_the_status_is_one_screen(shop: Shop, monkeypatch: pytest.MonkeyPatch) -
     (standing,) = document
     assert standing["product"] == shop.product
     if shop.is_server:
-        assert "d1 run 1.2.0, which was withdrawn" in said.err
+        assert " 1.2.0, which was withdrawn" in said.err
         assert {"board": "d1", "version": "1.2.0"}.items() <= standing["devices"][0].items()
         assert len(standing["attention"]) == 1
     else:

@@ -15,7 +15,7 @@ from acpublish.release.channel_document import (
 )
 from acpublish.release.channels import Channels
 from acpublish.release.documents import Fields
-from tests.unit.release.publishing import D1, D1_FS, D2, Product, three
+from tests.unit.release.publishing import D1, D1_FS, D2, Product, three, v
 
 
 def everything() -> Product:
@@ -107,6 +107,25 @@ def test_an_empty_channel_is_listed_and_a_long_past_is_cut() -> None:
     (row,) = rows_of(product.channels)
     assert row.current is not None
     assert (str(row.current.version), len(row.before)) == ("2.59.0", 50)
+
+
+def test_a_line_of_the_history_says_whose_devices_were_ordered_back() -> None:
+    lines = [change_to_dict(line) for line in everything().channels.history]
+    (rollback,) = [line for line in lines if line["action"] == "rollback"]
+    assert rollback["ordered_back"] == [
+        {"board": "d1", "kind": "filesystem", "versions": ["1.2.0"]},
+        {"board": "d1", "kind": "firmware", "versions": ["1.2.0"]},
+    ]
+    # Earlier versions did not write it down.
+    del rollback["ordered_back"]
+    assert change_from_fields(Fields(rollback, "line", "Mend it.")).ordered_back == {}
+
+
+def test_a_publish_below_what_was_taken_back_says_whose_devices_follow() -> None:
+    product = three()
+    product.change("rollback", None, "stable")
+    product.put("1.1.1")
+    assert product.channels.history[-1].ordered_back == {D1: (v("1.2.0"),)}
 
 
 def test_each_line_of_the_history_is_read_again() -> None:
