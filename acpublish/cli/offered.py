@@ -32,8 +32,9 @@ from acpublish.publishing.standing import (
 from acpublish.release import names
 from acpublish.release.channel_document import change_to_dict
 from acpublish.release.channels import Change
-from acpublish.release.decision import Decision, choose, decide_update, is_known, kind_wanted
+from acpublish.release.decision import Decision, choose, decide_update, kind_wanted
 from acpublish.release.manifest import Release
+from acpublish.release.running import is_known
 from acpublish.wire import Family, Mode, Report
 
 _WATCH_S = 2.0

@@ -5,7 +5,8 @@ The rules of an automatic update, in order:
 1. The target is the image that was last published on the channel for the board and kind.
 2. An image of another chip family is refused.
 3. Nothing lower than what the device runs or reports is offered, unless a rollback orders devices
-   back that are known by their digest to run what was taken back.
+   back that are known by their digest to run what was taken back. If several releases have the
+   bytes that it runs, :mod:`acpublish.release.running` says which of them count.
 4. A device that runs the target is up to date. Its digest decides; the version that it reports
    counts only if it sends no digest, and for filesystems, which a sketch's digest does not cover.
 5. Anything else is offered the target, compressed if :mod:`acpublish.release.gzip_choice` allows.
@@ -26,6 +27,13 @@ from acpublish.release.declared import flash_bytes
 from acpublish.release.gzip_choice import choose_form
 from acpublish.release.manifest import Compressed, Release, ReleaseImage
 from acpublish.release.names import ImageKind
+from acpublish.release.running import (
+    is_known,
+    never_below,
+    reports_version,
+    running_images,
+    runs,
+)
 from acpublish.release.version import Version
 from acpublish.wire import Family, Mode, Report
 
@@ -145,7 +153,7 @@ def decide_update(
     if _other_family(report, image.family):
         return _refused_family(report.family, image.family)
     back = _ordered_back(report, releases, target, board, channel)
-    up_to_date = None if back else _up_to_date(report, releases, target, board)
+    up_to_date = None if back else _up_to_date(report, releases, target, board, channel)
     if up_to_date is not None:
         rule, reason = up_to_date
         return Decision(
@@ -169,9 +177,11 @@ def decide_update(
     )
 
 
-def _up_to_date(report: Report, releases: Sequence[Release], target: Target, board: str) -> _Match:
+def _up_to_date(
+    report: Report, releases: Sequence[Release], target: Target, board: str, channel: str
+) -> _Match:
     release = target.release
-    match = _downgrade(report, releases, board, release.version)
+    match = _downgrade(report, releases, board, channel, release.version)
     if match is None and report.mode is Mode.FILESYSTEM:
         match = _filesystem_up_to_date(report, release.version)
     elif match is None and report.mode is Mode.SKETCH:
@@ -188,7 +198,7 @@ def _ordered_back(
     device reports exactly the one that was taken back.
     """
     versions, back_to = target.image.ordered_back.get(channel, ()), target.release.version
-    running = _running(report, releases, board) if versions else []
+    running = list(running_images(report, releases, board)) if versions else []
     if report.mode is Mode.FILESYSTEM:
         firmware = choose(releases, board, channel)
         # Where the channel has none, any that is known will do.
@@ -200,12 +210,6 @@ def _ordered_back(
         if str(version) in versions:
             return Rule.ORDERED_BACK, f"{version} was taken back; its devices go back to {back_to}"
     return None
-
-
-def _running(report: Report, releases: Iterable[Release], board: str) -> list[Version]:
-    """Returns the releases whose firmware a device runs, by its digest."""
-    images = ((release.version, release.image_for(board, "firmware")) for release in releases)
-    return [version for version, image in images if image and runs(report, image.running, None)]
 
 
 def kind_wanted(report: Report) -> ImageKind:
@@ -267,36 +271,13 @@ def decide_file(
     return Decision(verdict=verdict, rule=rule, reason=f"requested by name, but the image {words}")
 
 
-def runs(report: Report, running: ReportedDigests, version: str | None) -> bool:
-    """Returns whether a device runs an image, as far as its report tells.
-
-    Args:
-        report: What the device says about itself.
-        running: What a device that runs the image may report.
-        version: The image's version, which counts if the report has no digest.
-    """
-    return _same(report, running, version) is not None
-
-
 def _same(report: Report, running: ReportedDigests, version: str | None) -> _Match:
     """Returns why the device is believed to run this image, None if it is not."""
-    if report.sketch_md5 or report.sketch_sha256:
-        if report.sketch_md5 in running.md5s or report.sketch_sha256 in running.sha256s:
-            return Rule.SAME_DIGEST, "the device's digest matches the image"
+    if not runs(report, running, version):
         return None
-    if reports_version(report, version):
-        return Rule.SAME_VERSION, f"the device reports {version} and no digest"
-    return None
-
-
-def reports_version(report: Report, version: str | None) -> bool:
-    """Returns whether the device reports this version, with or without a ``v`` in front of it."""
-    if report.version is None or version is None:
-        return False
-    reported = Version.or_none(report.version)
-    return report.version == version or (
-        reported is not None and reported == Version.or_none(version)
-    )
+    if report.sketch_md5 or report.sketch_sha256:
+        return Rule.SAME_DIGEST, "the device's digest matches the image"
+    return Rule.SAME_VERSION, f"the device reports {version} and no digest"
 
 
 def _refused_by_device(report: Report, size_bytes: int, flash_size: str | None) -> _Match:
@@ -342,15 +323,6 @@ def _refused_family(device: Family | None, image: Family | None) -> Decision:
     return Decision(verdict=Verdict.REFUSE, rule=Rule.OTHER_FAMILY, reason=reason)
 
 
-def is_known(report: Report, releases: Iterable[Release]) -> bool:
-    """Returns whether a release has the image whose digest a device reports."""
-    return any(
-        image.kind == "firmware" and runs(report, image.running, None)
-        for release in releases
-        for image in release.images
-    )
-
-
 def _is_stuck(report: Report, reported: Version, releases: Sequence[Release]) -> bool:
     """Returns whether nothing that is published can ever be offered to the device.
 
@@ -362,7 +334,9 @@ def _is_stuck(report: Report, reported: Version, releases: Sequence[Release]) ->
     return highest and not is_known(report, releases)
 
 
-def _downgrade(report: Report, releases: Sequence[Release], board: str, offered: Version) -> _Match:
+def _downgrade(
+    report: Report, releases: Sequence[Release], board: str, channel: str, offered: Version
+) -> _Match:
     reported = Version.or_none(report.version)
     if reported and offered.precedence < reported.precedence:
         if _is_stuck(report, reported, releases):
@@ -375,7 +349,7 @@ def _downgrade(report: Report, releases: Sequence[Release], board: str, offered:
         return Rule.LOWER_THAN_REPORTED, reason
     if report.mode is not Mode.SKETCH:
         return None
-    for running in _running(report, releases, board):
+    for running in never_below(running_images(report, releases, board), channel):
         if offered.precedence < running.precedence:
             reason = f"{offered} is lower than {running}, which the device runs"
             return Rule.LOWER_THAN_RUNNING, reason

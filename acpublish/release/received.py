@@ -19,12 +19,11 @@ from acpublish.release.decision import (
     Decision,
     Rule,
     Verdict,
-    is_known,
     kind_wanted,
-    reports_version,
 )
 from acpublish.release.manifest import Release
 from acpublish.release.names import ImageKind
+from acpublish.release.running import is_known, reports_version
 from acpublish.wire import Mode, Report
 
 #: A filesystem that did not arrive is sent again after this time. Writing one a day is far from
