@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 VERSIONS = [f"1.{minor}.0" for minor in range(8)]
+#: What was published again under another version, with the same bytes.
+TWINS = {"1.6.0": "1.2.0"}
 CHANNELS = ("stable", "beta")
 
 
@@ -40,6 +42,11 @@ def at(version: str) -> int:
     return VERSIONS.index(version)
 
 
+def bytes_of(version: str) -> str:
+    """The first version that the firmware of a release was published as."""
+    return TWINS.get(version, version)
+
+
 Images = dict[tuple[str, Spot], Made]
 _Here = tuple[str, Spot]
 
@@ -55,6 +62,8 @@ class Model:
     #: What a channel left, and the last two that it ever pointed at.
     left: dict[_Here, set[str]] = field(default_factory=lambda: defaultdict(set))
     trail: dict[_Here, list[str]] = field(default_factory=lambda: defaultdict(list))
+    #: Everything that the channel is known to have pointed at.
+    ever: dict[_Here, set[str]] = field(default_factory=lambda: defaultdict(set))
     #: Whose devices are to leave it, until the channel points at it again.
     orders: dict[_Here, set[str]] = field(default_factory=lambda: defaultdict(set))
 
@@ -94,23 +103,31 @@ class Model:
 
     def gets(self, channel: str, running: str, spot: Spot) -> str | None:
         """What a device gets that runs a firmware, which a server knows if it may be offered."""
-        return self.above_or_ordered(channel, running, spot, known=self.may_offer(running, spot))
+        target, same = self.offered(channel, spot), self.same(running, spot)
+        if target is None or target in same:
+            return None
+        if target == self.stacks[channel, spot][-1] and self.back(channel, spot) & {*same}:
+            return target
+        here = self.ever[channel, spot]
+        elsewhere = set().union(*(self.ever[other, spot] for other in CHANNELS)) - here
+        counting = {*same} - elsewhere if here & {*same} else {*same}
+        return None if any(at(version) > at(target) for version in (running, *counting)) else target
+
+    def same(self, running: str, spot: Spot) -> list[str]:
+        """The releases that a server knows a device to run, by its digest."""
+        known = [version for version in VERSIONS if self.may_offer(version, spot)]
+        return [version for version in known if bytes_of(version) == bytes_of(running)]
 
     def gets_filesystem(self, channel: str, running: str, claims: str, spot: Spot) -> str | None:
         """What a device gets that runs a firmware and claims a version of a filesystem."""
         firmware = Spot(spot.board, "firmware")
-        expected = self.offered(channel, firmware)
-        known = self.may_offer(running, firmware) and expected in (None, running)
-        return self.above_or_ordered(channel, claims, spot, known=known)
-
-    def above_or_ordered(
-        self, channel: str, version: str, spot: Spot, *, known: bool
-    ) -> str | None:
+        expected, same = self.offered(channel, firmware), self.same(running, firmware)
+        known = expected in same if expected else bool(same)
         target = self.offered(channel, spot)
-        if target is None or at(target) > at(version):
+        if target is None or at(target) > at(claims):
             return target
         is_current = target == self.stacks[channel, spot][-1]
-        ordered = known and is_current and version in self.back(channel, spot)
+        ordered = known and is_current and claims in self.back(channel, spot)
         return target if ordered else None
 
     def push(self, channel: str, spot: Spot, version: str) -> None:
@@ -119,6 +136,7 @@ class Model:
             if version in other:
                 other.remove(version)
             other.append(version)
+        self.ever[here].add(version)
         self.left[here].discard(version)
         self.orders[here].discard(version)
 
@@ -246,4 +264,5 @@ class Model:
             for other in (self.stacks[here], self.trail[here]):
                 if version in other:
                     other.remove(version)
+            self.ever[here].discard(version)
             self.left[here].discard(version)
