@@ -341,4 +341,5 @@ def _changed(
         boards=tuple(map(names.board, (boards,) if isinstance(boards, str) else boards)),
         **more,
     )
+    request.need_reason("with reason='…'")
     return change_with(product, destination, request)

@@ -166,7 +166,7 @@ class ProductChanges:
         """Returns the releases that say who may go back, once one of them is as it will be.
 
         Returns:
-            None if nobody is ordered back, or if a manifest cannot be read: it may forbid that.
+            Nothing if nobody is ordered back, or if a manifest cannot be read: it may forbid that.
 
         Raises:
             ManifestError: What the channels point at cannot be read.

@@ -30,12 +30,11 @@ from acpublish.release.durations import duration
 from acpublish.release.text import name_of_person
 from acpublish.release.version import Version
 
-#: How the last line of each action ends, except a promotion, which also names the channel.
+#: How the last line of an action ends. A promotion also names the channel, and retain the number.
 _DONE = {
     "rollback": "rolled back",
     "withdraw": "withdrawn",
     "undo": "no longer withdrawn",
-    "retain": "cleared away",
     "delete": "deleted",
 }
 _NOTHING = {
@@ -199,6 +198,7 @@ def _change(
         apply=False,
         **more,
     )
+    request.need_reason("with --reason TEXT")
     changed = change_with(product, destination, request)
     shown = False
     if changed.change is not None and not plan_only:
@@ -253,9 +253,10 @@ def _outcome(product: str, changed: Changed) -> str:
         return ""
     if not changed.applied:
         return "nothing was removed: add --apply to remove this"
+    if change.action == "retain":
+        images = "1 image" if len(change.places) == 1 else f"{len(change.places)} images"
+        return f"{product}: {images} removed (change {change.serial})"
     what, done = str(change.version), _DONE.get(change.action, f"promoted to {change.channel}")
     if change.action == "rollback":
         what = f"{change.channel}"
-    elif change.action == "retain":
-        what = "1 image" if len(change.places) == 1 else f"{len(change.places)} images"
     return f"{product} {what}: {done} (change {change.serial})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import starmap
 from typing import Any
@@ -32,8 +32,9 @@ from acpublish.publishing.standing import (
 from acpublish.release import names
 from acpublish.release.channel_document import change_to_dict
 from acpublish.release.channels import Change
-from acpublish.release.decision import Decision, choose, decide_update, kind_wanted
+from acpublish.release.decision import Decision, choose, decide_update
 from acpublish.release.manifest import Release
+from acpublish.release.names import IMAGE_KINDS, ImageKind
 from acpublish.release.running import is_known
 from acpublish.wire import Family, Mode, Report
 
@@ -87,7 +88,8 @@ def _change_row(change: Change) -> tuple[str, ...]:
 @click.option("--md5", metavar="HEX", help="The MD5 of the sketch that it runs.")
 @click.option("--sha256", metavar="HEX", help="The SHA-256 of the sketch that it runs.")
 @click.option("--version", metavar="V", help="The version that it reports.")
-@click.option("--filesystem", is_flag=True, help="It asks for a filesystem.")
+@click.option("--kind", type=click.Choice(IMAGE_KINDS), help="What it asks for.  [firmware]")
+@click.option("--filesystem", is_flag=True, help="The same as --kind filesystem.")
 @click.option("--chip", type=click.Choice(["esp8266", "esp32"]), help="Its family.")
 @click.option("--free-space", type=click.IntRange(0), help="The space for an update, in bytes.")
 @click.option("--flash-size", type=click.IntRange(0), help="The size of its flash, in bytes.")
@@ -98,6 +100,7 @@ def explain(
     product: str,
     board: str,
     channel: str,
+    kind: ImageKind | None,
     filesystem: bool,
     to: str | None,
     ca: str | None,
@@ -108,6 +111,9 @@ def explain(
 
     What a single device has received before is known to the server alone, and not considered.
     """
+    if filesystem and kind == "firmware":
+        raise click.UsageError("--filesystem and --kind firmware cannot be combined")
+    kind = "filesystem" if filesystem else kind or "firmware"
     product, board, channel = names.product(product), names.board(board), names.channel(channel)
     # A server shows releases to everyone.
     destination = replace(_destination(to=to, ca=ca), token=None)
@@ -120,14 +126,14 @@ def explain(
     report = Report(
         family=device["chip"] or _family_of(releases, board),
         updater=True,
-        mode=Mode.FILESYSTEM if filesystem else Mode.SKETCH,
+        mode=Mode.FILESYSTEM if kind == "filesystem" else Mode.SKETCH,
         version=device["version"],
         sketch_md5=_digest(device["md5"], 32),
         sketch_sha256=_digest(device["sha256"], 64),
         free_space=device["free_space"],
         chip_size=device["flash_size"],
     )
-    target = choose(releases, board, channel, kind_wanted(report))
+    target = choose(releases, board, channel, kind)
     decision = decide_update(report, releases, target, board=board, channel=channel)
     has_digest = report.sketch_md5 or report.sketch_sha256
     known = is_known(report, releases) if has_digest else None
@@ -139,8 +145,28 @@ def explain(
             f"no release of {product} has this digest; stamping changes it, so use that of the "
             "image that was published"
         )
+    if target is None:
+        warn(f"{product} {_missing(releases, board, channel, kind)}")
     version = f" {decision.release.version}" if decision.release else ""
     click.echo(printable(f"{decision.verdict.value}{version}: {decision.reason}"))
+
+
+def _missing(releases: Sequence[Release], board: str, channel: str, kind: ImageKind) -> str:
+    """Returns what a product does not have, and what it has instead."""
+    images = [image for release in releases for image in release.images]
+    boards = sorted({image.board for image in images})
+    if board not in boards:
+        return f"has no board {board}; its boards are: {', '.join(boards)}"
+    channels = {
+        name
+        for image in images
+        if image.board == board and image.kind == kind and not image.withdrawn
+        for name in image.channels
+    }
+    what = f"has no {kind} for {board} on"
+    if not channels:
+        return f"{what} any channel"
+    return f"{what} {channel}, but on: {', '.join(sorted(channels))}"
 
 
 def _family_of(releases: Iterable[Release], board: str) -> Family | None:

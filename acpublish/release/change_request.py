@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from dataclasses import fields as dataclass_fields
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
 from acpublish.errors import (
     ConflictError,
-    ManifestError,
     NotFoundError,
     RequestError,
     SettingsError,
@@ -88,11 +86,8 @@ class ChangeRequest:
             ManifestError: A field is invalid; the message has its path.
         """
         fields = Fields(document, "request", _FIX)
-        unknown = set(document) - {field.name for field in dataclass_fields(cls)}
-        if unknown:
-            raise ManifestError(f"request.{min(unknown)} is not a field", hint=_FIX)
         version, channel = fields.get("version", str, None), fields.get("channel", str, None)
-        return cls(
+        request = cls(
             action=fields.one_of("action", get_args(RequestedAction)),
             version=None if version is None else fields.checked("version", Version.parse),
             channel=None if channel is None else fields.checked("channel", names.channel),
@@ -105,6 +100,22 @@ class ChangeRequest:
             apply=fields.get("apply", bool, True),
             serial=fields.get("serial", int, None),
         )
+        fields.need_no_more()
+        return request
+
+    def need_reason(self, where: str) -> None:
+        """Refuses a withdrawal or a deletion without a reason.
+
+        Args:
+            where: Where the caller gives it, for the hint.
+
+        Raises:
+            SettingsError: There is none.
+        """
+        if self.action in ("withdraw", "delete") and not self.why.strip():
+            raise SettingsError(
+                "no reason is given", hint=f"Say why, {where}; everyone can read it."
+            )
 
     def author(self, now: datetime) -> Author:
         """Returns who wants it, when, and why.
@@ -112,12 +123,7 @@ class ChangeRequest:
         Raises:
             SettingsError: There has to be a reason and there is none, or a text is not valid.
         """
-        if self.action in ("withdraw", "delete") and not self.why.strip():
-            raise SettingsError(
-                "no reason is given",
-                hint="Say why, with --reason (reason= in Python, why over HTTP); everyone can read "
-                "it.",
-            )
+        self.need_reason("in the field why")
         return changes.author(now, self.by, self.why)
 
     def plan(
@@ -173,9 +179,14 @@ class ChangeRequest:
     def _need_serial(self, channels: Channels) -> None:
         if self.serial is not None and self.serial != channels.serial:
             last = channels.history[-1] if channels.history else None
-            what = f"{last.action} by {last.author.by or 'somebody'}" if last else "a change"
+            what = ""
+            if last:
+                version = f" {last.version}" if last.version else ""
+                by = f" by {last.author.by}" if last.author.by else ""
+                what = f": {last.action}{version}{by}"
             raise ConflictError(
-                f"the channels were changed meanwhile: {what}", hint="Look at them, and try again."
+                f"another change was made meanwhile{what}",
+                hint="See 'acpublish history', and try again.",
             )
 
     def _retention(

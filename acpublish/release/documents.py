@@ -17,6 +17,8 @@ from acpublish.errors import AcpublishError, ManifestError, NewerFormatError
 LARGEST_NUMBER = 2**63 - 1
 #: Deeper than any field of ours; a response adds a few levels to it.
 _MAX_NESTING = 32
+#: A name that a stranger made up is shown up to here.
+_MAX_SHOWN = 40
 
 _Checked = TypeVar("_Checked")
 
@@ -160,6 +162,17 @@ class Fields:
         if nesting(rest) > _MAX_NESTING:
             raise self._error("is nested too deeply")
         return rest
+
+    def need_no_more(self) -> None:
+        """Refuses an object with a field that was not read: a misspelt limit must not be left out.
+
+        Raises:
+            ManifestError: It has one, or one is nested too deeply.
+        """
+        if rest := self.rest():
+            raise ManifestError(
+                f"{min(rest)[:_MAX_SHOWN]!a} is not a field of {self.path}", hint=self._fix
+            )
 
     def _error(self, problem: str, key: str = "") -> ManifestError:
         path = f"{self.path}.{key}" if key else self.path

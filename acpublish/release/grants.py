@@ -19,6 +19,9 @@ from acpublish.release.durations import of_seconds
 from acpublish.release.text import MAX_NAME_CHARACTERS, text_fault
 
 EVERY_PRODUCT = "*"
+#: Far more than a product has; every request with the token looks at them.
+MAX_CHANNELS = 32
+_MAX_SHOWN_IDS = 5
 #: Names of products with ``*`` for any characters; ``*`` alone is every product.
 _PATTERN = re.compile(r"[a-z0-9*][a-z0-9._*-]{0,63}\Z")
 _FIX = "Send what the reference of the HTTP API describes."
@@ -54,7 +57,8 @@ class Grant:
 
         Raises:
             BadNameError: A pattern or a channel is not valid.
-            SettingsError: It would allow nothing, or has channels and publishes nothing.
+            SettingsError: It would allow nothing, has channels and publishes nothing, or has too
+                many of them.
         """
         grant = cls(
             publish=_pattern(publish) if publish else "",
@@ -70,6 +74,12 @@ class Grant:
         if grant.channels and not grant.publish:
             raise SettingsError(
                 "channels are for a token that may publish", hint="Add --publish PRODUCT."
+            )
+        if len(grant.channels) > MAX_CHANNELS:
+            raise SettingsError(
+                f"{len(grant.channels)} channels are more than the {MAX_CHANNELS} that a token may "
+                "have",
+                hint="Name fewer, or none, which allows all.",
             )
         return grant
 
@@ -124,10 +134,9 @@ class TokenRequest:
         """Reads it.
 
         Raises:
-            ManifestError: A field is of another type.
+            ManifestError: A field is of another type, or there is one that it does not have.
             BadNameError: A pattern or a channel is not valid.
-            SettingsError: The token would allow nothing, another text is not valid, or there is a
-                field that it does not have.
+            SettingsError: The token would allow nothing, or another text is not valid.
         """
         fields = Fields(document, "request", _FIX)
         expires_s = fields.get("expires_s", int, None)
@@ -141,10 +150,7 @@ class TokenRequest:
             name=fields.get("name", str, ""),
             lifetime=None if expires_s is None else of_seconds(expires_s),
         )
-        rest = fields.rest()
-        if rest:
-            # A limit that is misspelt must not be left out.
-            raise SettingsError(f"request.{min(rest)[:40]!a} is not a field", hint=_FIX)
+        fields.need_no_more()
         return request
 
 
@@ -247,6 +253,9 @@ class _Named(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def replaced_by(self) -> str | None: ...
+
 
 _Token = TypeVar("_Token", bound=_Named)
 
@@ -262,10 +271,18 @@ def find(tokens: Iterable[_Token], id_or_name: str) -> _Token:
     matches = matches or [token for token in tokens if token.name and token.name == id_or_name]
     if len(matches) == 1:
         return matches[0]
-    what = f"{len(matches)} tokens have the name" if matches else "there is no token"
+    shown = f"{id_or_name[:MAX_NAME_CHARACTERS]!a}"
+    if not matches:
+        raise NotFoundError(
+            f"there is no token {shown}", hint="Use the id; 'acpublish token list' shows them."
+        )
+    ids = [
+        f"{token.id} (replaced by {token.replaced_by})" if token.replaced_by else token.id
+        for token in matches[-_MAX_SHOWN_IDS:]
+    ]
     raise NotFoundError(
-        f"{what} {id_or_name[:MAX_NAME_CHARACTERS]!a}",
-        hint="Use the id; 'acpublish token list' shows them.",
+        f"{len(matches)} tokens have the name {shown}",
+        hint=f"Use the id of one of them: {', '.join(ids)}.",
     )
 
 

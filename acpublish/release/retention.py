@@ -96,8 +96,8 @@ def retire(channels: Channels, spare: Sequence[Retirement], who: Author) -> Plan
 def kept_young(older_than: timedelta) -> str:
     """Returns the sentence that says why nothing younger is cleared away."""
     return (
-        f"Images published within {in_words(older_than)} are kept, because nothing tells which "
-        "devices run them."
+        f"Images published within {in_words(older_than)} are kept, because there is no complete "
+        "list of the devices that run them."
     )
 
 

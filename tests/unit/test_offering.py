@@ -177,3 +177,9 @@ def test_every_public_function_of_the_module_is_a_name_of_the_package() -> None:
     }
     # The command line passes requests that it has already made.
     assert public - {"change_with"} <= set(acpublish.__all__)
+
+
+def test_a_missing_reason_is_named_as_python_does(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        acpublish.withdraw("lamp", "1.2.0", to=tmp_path)
+    assert caught.value.hint == "Say why, with reason='…'; everyone can read it."

@@ -107,4 +107,6 @@ class TokenRoutes:
 
 def _grace(document: object) -> timedelta:
     fields = Fields(document, "request", 'Send an object such as {"grace_s": 86400}.')
-    return of_seconds(fields.get("grace_s", int))
+    grace = of_seconds(fields.get("grace_s", int))
+    fields.need_no_more()
+    return grace

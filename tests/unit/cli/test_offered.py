@@ -150,6 +150,20 @@ def test_explain_says_that_a_digest_is_in_no_release(shop: Shop) -> None:
     assert shop("explain", "--board", "d1", "--json").json()["known"] is None
 
 
+@pytest.mark.parametrize(
+    ("words", "warning"),
+    [
+        ("--board d9", "has no board d9; its boards are: d1, d2"),
+        ("--board d1 --channel nope", "has no firmware for d1 on nope, but on: beta, stable"),
+        ("--board d1 --kind filesystem", "has no filesystem for d1 on any channel"),
+    ],
+)
+def test_explain_names_what_there_is(shop: Shop, words: str, warning: str) -> None:
+    said = shop("explain", *words.split())
+    assert said.out.startswith("nothing: no ")
+    assert said.err == f"acpublish: warning: {shop.product} {warning}\n"
+
+
 def test_explain_of_another_chip(shop: Shop) -> None:
     document = shop("explain", "--board", "d1", "--chip", "esp32", "--json").json()
     assert (document["verdict"], document["rule"]) == ("refuse", "other family")
@@ -161,6 +175,7 @@ def test_explain_of_another_chip(shop: Shop) -> None:
         ("explain door --board d1", 8, "door has no release", "acpublish list"),
         ("explain PRODUCT --board d1 --md5 12", 2, "'12' is not a digest", "acpublish inspect"),
         ("explain PRODUCT --board D+1", 7, "board", ""),
+        ("explain PRODUCT --board d1 --kind firmware --filesystem", 2, "cannot be combined", ""),
         ("channels door", 8, "no", "products"),
         ("history door", 8, "no", "products"),
         ("status door", 8, "no", "products"),

@@ -85,9 +85,9 @@ def test_a_change_is_one_request_with_the_token() -> None:
 
 def test_a_lost_response_never_leads_to_a_second_rollback() -> None:
     """A second one would go one release further back."""
-    conflict = refused("409 Conflict", "the channels were changed meanwhile: rollback by ab12")
+    conflict = refused("409 Conflict", "another change was made meanwhile: rollback by ab12")
     with scripted(answer({**CHANGED, "applied": False, "serial": 6}), [], conflict) as server:
-        with pytest.raises(ConflictError, match="changed meanwhile: rollback by ab12"):
+        with pytest.raises(ConflictError, match="made meanwhile: rollback by ab12"):
             catalog(server.url).changes.make("lamp", ROLLBACK)
         plan, *attempts = map(sent, server.requests)
     assert (plan["apply"], plan["serial"]) == (False, None)

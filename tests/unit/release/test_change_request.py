@@ -48,7 +48,8 @@ def test_a_request_is_the_same_after_a_journey() -> None:
         ({"action": "undo", "boards": ["../d1"]}, "board"),
         ({"action": "retain", "keep": -1}, r"request\.keep is not a possible number"),
         ({"action": "retain", "apply": 1}, r"request\.apply is not of type bool"),
-        ({"action": "undo", "aply": False}, r"request\.aply is not a field"),
+        ({"action": "undo", "aply": False}, "'aply' is not a field of request"),
+        ({"action": "undo", "x" * 9999: False}, f"'{'x' * 40}' is not a field of request"),
     ],
 )
 def test_what_is_wrong_with_a_request_is_named(document: Any, words: str) -> None:
@@ -111,7 +112,10 @@ def test_whoever_planned_before_another_change_hears_of_it() -> None:
     serial = product.channels.serial
     assert product.plan("rollback", None, "stable", serial=serial).change is not None
     product.change("promote", "1.2.0", "beta")
-    with pytest.raises(ConflictError, match="changed meanwhile: promote by anna"):
+    with pytest.raises(ConflictError, match=r"made meanwhile: promote 1\.2\.0 by anna"):
+        product.plan("rollback", None, "stable", serial=serial)
+    product.change("withdraw", "1.2.0", by="")
+    with pytest.raises(ConflictError, match=r"made meanwhile: withdraw 1\.2\.0\. See"):
         product.plan("rollback", None, "stable", serial=serial)
 
 

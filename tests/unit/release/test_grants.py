@@ -53,6 +53,13 @@ def test_a_grant_of_nothing_is_refused() -> None:
         Grant.of("lamp", ["De v"])
 
 
+def test_a_grant_has_a_few_channels() -> None:
+    channels = [f"beta{number}" for number in range(33)]
+    assert Grant.of("lamp", [*channels[:32], "beta0"]).channels == tuple(channels[:32])
+    with pytest.raises(SettingsError, match="33 channels are more than the 32 that a token may"):
+        Grant.of("lamp", channels)
+
+
 @pytest.mark.parametrize("name", ["x" * 65, "a\nb", "\udce9"])
 def test_a_name_is_a_short_line(name: str) -> None:
     with pytest.raises(SettingsError, match="the name "):
@@ -114,6 +121,12 @@ def test_an_id_is_found_before_a_name() -> None:
     named = TokenInfo(id="2", name="1234abcd", scopes=(), channels=(), created="")
     assert find([named, INFO], "1234abcd") is INFO
     assert find([named, INFO], "ci") is INFO
+    newer = TokenInfo(id="5678abcd", name="ci", scopes=(), channels=(), created="")
+    with pytest.raises(NotFoundError, match="2 tokens have the name 'ci'") as several:
+        find([named, INFO, newer], "ci")
+    assert several.value.hint == (
+        "Use the id of one of them: 1234abcd (replaced by 5678abcd), 5678abcd."
+    )
     nameless = TokenInfo(id="3", name="", scopes=(), channels=(), created="")
     for unknown in ("", "x", "\x1b[2J", "x" * 9999):
         with pytest.raises(NotFoundError, match="there is no token") as error:

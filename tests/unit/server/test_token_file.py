@@ -257,7 +257,8 @@ def test_revoking_takes_an_id_or_a_name_that_is_the_only_one(tmp_path: Path) -> 
     second = create_token(tmp_path, "lamp", name="ci")
     with pytest.raises(NotFoundError, match="2 tokens have the name 'ci'") as error:
         store.revoke("ci")
-    assert "acpublish token list" in error.value.hint
+    ids = ", ".join(info.id for info in store.all())
+    assert error.value.hint == f"Use the id of one of them: {ids}."
     assert store.revoke(store.all()[0].id).name == "ci"
     assert Tokens(tmp_path).allowed(first, "lamp") is Refusal.WRONG
     assert isinstance(Tokens(tmp_path).allowed(second, "lamp"), Token)

@@ -148,6 +148,7 @@ def watched() -> Iterator[threading.Event]:
         ("POST", "", {"read": True, "name": "a" * 300_000}, 413, "longer than"),
         ("POST", "/{id}/rotate", {}, 400, "request.grace_s"),
         ("POST", "/{id}/rotate", {"grace_s": "1d"}, 400, "request.grace_s"),
+        ("POST", "/{id}/rotate", {"grace_s": 9, "expires_s": 9}, 400, "'expires_s' is not a field"),
         ("POST", "/{id}/rotate", {"grace_s": 2**62}, 400, "a hundred years"),
         ("POST", "/nothing/rotate", {"grace_s": 0}, 404, "there is no token"),
         ("DELETE", "/nothing", None, 404, "there is no token"),
