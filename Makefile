@@ -11,9 +11,10 @@ INSTALLED := $(VENV)/.installed
 PYTEST_OPTIONS ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 BENCH_PACKAGES := nginx-light apache2-utils
-# nginx and ab are there for the short form of the benchmarks, and nginx as a proxy for the doctor.
+# nginx and ab are there for the short form of the benchmarks, nginx as a proxy for the doctor, and
+# nginx and HAProxy for requests that two readers could read differently.
 TEST_PACKAGES := arduino-builder gcc-xtensa-lx106 gcc-riscv64-unknown-elf git openssl \
-  libnginx-mod-stream $(BENCH_PACKAGES)
+  libnginx-mod-stream haproxy $(BENCH_PACKAGES)
 
 # The extended tests have a short form in `make test`.
 FUZZ_SECONDS ?= 600
@@ -65,8 +66,10 @@ fuzz: $(INSTALLED)
 	  echo "atheris does not install here: hypothesis takes its place"
 	$(BIN)/python -m tests.fuzz $(FUZZ_SECONDS)
 
-# Attacks a server in every way that is known, and shows what an honest client notices.
+# Attacks a server in every way that is known, and shows what an honest client notices; then tries
+# what the server promises many times over.
 torture: $(INSTALLED)
+	@.ci/debian-packages $(TEST_PACKAGES)
 	$(BIN)/python -m tests.torture
 
 # Kills a publish 100 times, lets eight environments publish at once in 20 rounds, and searches for

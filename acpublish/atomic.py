@@ -7,7 +7,8 @@ keeps this order:
 2. the temporary file takes its final name, which replaces an older file atomically;
 3. the directory is flushed, so that the name survives a power cut.
 
-Whatever fails, the temporary file is removed and an older file stays as it was.
+Whatever fails, the temporary file is removed and an older file stays as it was; only if the last
+step fails, which is an error of its own, the new file is there already.
 
 The writers raise ``OSError``. A caller turns it once into one of acpublish's errors, with its own
 hint: :func:`as_settings_error` for a single file, :func:`as_catalog_error` for a catalog.
@@ -28,6 +29,7 @@ from typing import BinaryIO
 
 from acpublish import ownership
 from acpublish.errors import CatalogError, SettingsError, reason_of
+from acpublish.lock_holder import holder_of
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +39,15 @@ _LOCK_POLL_S = 0.05
 #: Most publishes take less than this; a wait that is longer is told.
 _LOCK_TELL_S = 0.5
 _RANDOM_BYTES = 16
+#: What to do if a file has its new content, but the disk may not.
+UNFLUSHED = (
+    "It may have been changed all the same, and a power cut may still undo that: check the file "
+    "system it is on, then look at what is there."
+)
+
+
+class UnflushedError(OSError):
+    """A file has taken its name, but the name could not be flushed to the disk."""
 
 
 @contextlib.contextmanager
@@ -86,6 +97,8 @@ def _path_of(error: OSError) -> str | None:
 
 
 def _hint(error: OSError, root: Path) -> str:
+    if isinstance(error, UnflushedError):
+        return UNFLUSHED
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "Free some space on its file system; nothing was changed."
     if error.errno in (errno.EACCES, errno.EPERM):
@@ -151,6 +164,7 @@ def incoming(
         The temporary file, open for writing.
 
     Raises:
+        UnflushedError: The file is written, but its name cannot be flushed.
         OSError: The file cannot be written.
     """
     fresh = (temporary or path.parent) / f".{os.urandom(_RANDOM_BYTES).hex()}.part"
@@ -167,7 +181,11 @@ def incoming(
         with contextlib.suppress(OSError):
             fresh.unlink(missing_ok=True)
     if durable:
-        flush_directory(path.parent)
+        try:
+            flush_directory(path.parent)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise UnflushedError(error.errno, reason, str(path.parent)) from error
 
 
 def create(path: Path, content: bytes, *, mode: int = 0o644) -> None:
@@ -365,36 +383,11 @@ def _wait_for_lock(descriptor: int, directory: Path) -> None:
         if waited_s > LOCK_WAIT_S:
             raise CatalogError(
                 f"another process has held the lock of {directory} for {LOCK_WAIT_S:.0f} s"
-                f"{_holder(os.fstat(descriptor))}",
+                f"{holder_of(os.fstat(descriptor))}",
                 hint="Wait for it to end, or end it, and try again.",
             )
         if waited_s > _LOCK_TELL_S and not told:
             told = True
-            holder = _holder(os.fstat(descriptor))
+            holder = holder_of(os.fstat(descriptor))
             _log.warning("waiting for the lock of %s%s", directory, holder)
         time.sleep(_LOCK_POLL_S)
-
-
-def _holder(status: os.stat_result) -> str:
-    """Returns a phrase that says who holds the lock of a file, empty if the system does not tell.
-
-    Only the number and the name of the program are told, because its arguments may be secret. The
-    format of ``/proc/locks`` is that of ``proc_locks(5)``.
-    """
-    lines: list[list[str]] = []
-    with contextlib.suppress(OSError, ValueError):
-        lines = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
-    inode = str(status.st_ino)
-    locks = [words for words in lines if words[1:2] == ["FLOCK"] and words[5].endswith(f":{inode}")]
-    # Some file systems (btrfs, overlayfs) have another device number there.
-    device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}"
-    exact = [words for words in locks if words[5] == f"{device}:{inode}"]
-    holders = {words[4] for words in exact or locks}
-    if len(holders) != 1:
-        return ""
-    number = holders.pop()
-    program = ""
-    # A process of another container has the number 0 or none.
-    with contextlib.suppress(OSError, ValueError):
-        program = Path(f"/proc/{number}/comm").read_text().strip()
-    return f", which process {number} ({program}) holds" if program else ""

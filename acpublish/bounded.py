@@ -45,6 +45,9 @@ class SharedMemory(Generic[_Value]):
         self._limit_of_product = limit if limit_of_product is None else limit_of_product
         self._size = 0
         self._products: dict[str, dict[object, _Value]] = {}
+        #: The products that have so many values, so that nobody has to search for the largest.
+        self._of_size: dict[int, dict[str, None]] = {}
+        self._largest = 0
 
     def __len__(self) -> int:
         """Returns how many values there are."""
@@ -69,17 +72,36 @@ class SharedMemory(Generic[_Value]):
         values = self._products.get(product)
         if values is None:
             values = self._products[product] = {}
-        if values.pop(key, None) is None:
-            self._size += 1
+        if values.pop(key, None) is not None:
+            values[key] = value
+            return
         values[key] = value
+        self._size += 1
+        self._resize(product, len(values) - 1, len(values))
         if len(values) > self._limit_of_product:
             self._forget_oldest(product)
         elif self._size > self._limit:
-            self._forget_oldest(max(self._products, key=lambda name: len(self._products[name])))
+            self._forget_oldest(next(iter(self._of_size[self._largest])))
 
     def _forget_oldest(self, product: str) -> None:
         values = self._products[product]
         del values[next(iter(values))]
         self._size -= 1
+        self._resize(product, len(values) + 1, len(values))
         if not values:
             del self._products[product]
+
+    def _resize(self, product: str, before: int, after: int) -> None:
+        """Notes that a product has one value more or less than before."""
+        if before:
+            same = self._of_size[before]
+            del same[product]
+            if not same:
+                del self._of_size[before]
+        if after:
+            self._of_size.setdefault(after, {})[product] = None
+        if after > self._largest:
+            self._largest = after
+        elif self._largest not in self._of_size:
+            # The only one of the largest has just got smaller by one.
+            self._largest = after

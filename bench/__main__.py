@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from bench import hook, large, passes, rates, slow
+from bench import growth, hook, large, passes, rates, slow
 from bench.report import BenchError, Report, Unavailable
 from bench.scale import FULL, SHORT, Scale
 
@@ -25,6 +25,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "images": rates.images,
     "checks": rates.checks,
     "lists": rates.lists,
+    "growth": growth.growth,
     "slow": slow.downloads,
     "large": large.listing,
     "hook": hook.builds,

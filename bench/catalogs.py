@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import acpublish
+from acpublish.catalog import layout
+from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.release import channel_document, names
 from tests.support.images import esp8266_image
 
 PRODUCT, BOARD = "lamp", "d1_mini"
@@ -50,3 +55,65 @@ def copy_many(directory: Path, count: int) -> int:
     for number in range(count):
         (directory / f"sketch-{number:05d}.bin").write_bytes(data)
     return count * len(data)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offered:
+    """What an update URL offers: its address, and the MD5 of the image."""
+
+    address: str
+    md5: str
+
+
+def grow(
+    catalog: Path, scratch: Path, *, products: int, releases: int, boards: int
+) -> list[Offered]:
+    """Fills a catalog: one product is published, and the others get its releases.
+
+    Their documents are written by what writes all documents, but without waiting for the disk,
+    which would take minutes. All products share the bytes of their images.
+
+    Args:
+        catalog: The catalog's directory.
+        scratch: Where the images are made.
+        products: How many products.
+        releases: How many releases each has.
+        boards: How many images each release has.
+
+    Returns:
+        What all update URLs offer, product by product.
+    """
+    source, first = scratch / "small.bin", product_name(0)
+    for number in range(releases):
+        source.write_bytes(esp8266_image(size=SMALL_BYTES, seed=number))
+        version = f"1.{number}.0"
+        for board in range(boards):
+            acpublish.publish(source, to=catalog, product=first, version=version, board=f"b{board}")
+    directory = DirectoryCatalog(catalog)
+    channels = directory.changes.channels(first)
+    published = directory.releases(first)
+    for number in range(1, products):
+        product = names.product(product_name(number))
+        layout.manifests(catalog, product).mkdir()
+        (catalog / product).mkdir()
+        for release in published:
+            images = tuple(
+                replace(image, file=image.file.replace(first, product)) for image in release.images
+            )
+            copy = replace(release, product=product, images=images)
+            layout.manifest(catalog, product, release.version).write_bytes(copy.to_json())
+            for image in images:
+                os.link(layout.objects(catalog) / image.sha256, catalog / product / image.file)
+        document = channel_document.to_json(channels, product)
+        layout.channels(catalog, product).write_bytes(document)
+    newest = max(published, key=lambda release: release.version.precedence)
+    return [
+        Offered(address=f"/update/{product_name(number)}/{image.board}", md5=image.md5)
+        for number in range(products)
+        for image in newest.images
+    ]
+
+
+def product_name(number: int) -> str:
+    """Returns the name of a product of a catalog that was filled by :func:`grow`."""
+    return f"lamp-{number:03d}"

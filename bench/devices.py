@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import socket
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from bench.report import BenchError
 
 OTHER_MD5 = "0d" * 16
+MAC = "DE:BA:7A:B1:E0:42"
 _PATIENCE_S = 20.0
+_CHECKS_PER_S = 50
+_UP_TO_DATE = b"HTTP/1.1 304 "
 
 
-def device_headers(sketch_md5: str = OTHER_MD5) -> tuple[str, ...]:
+def device_headers(sketch_md5: str = OTHER_MD5, mac: str = MAC) -> tuple[str, ...]:
     """Returns the headers of an ESP8266 that checks for an update (ESP8266httpUpdate.cpp)."""
     return (
         "User-Agent: ESP8266-http-Update",
         "Connection: close",
         "x-ESP8266-Chip-ID: 15602487",
-        "x-ESP8266-STA-MAC: DE:BA:7A:B1:E0:42",
-        "x-ESP8266-AP-MAC: DE:BA:7A:B1:E0:42",
+        f"x-ESP8266-STA-MAC: {mac}",
+        f"x-ESP8266-AP-MAC: {mac}",
         "x-ESP8266-free-space: 1695744",
         "x-ESP8266-sketch-size: 400000",
         f"x-ESP8266-sketch-md5: {sketch_md5}",
@@ -58,3 +64,55 @@ def ask(port: int, target: str, headers: tuple[str, ...] = ()) -> Response:
     if not end or len(words) < 2 or not words[1].isdigit():
         raise BenchError(f"no HTTP response to {target}")
     return Response(status=int(words[1]), body=body)
+
+
+def check_all(port: int, requests: Iterable[bytes], concurrency: int) -> None:
+    """Sends up-to-date checks, with a connection for each, some at a time.
+
+    Raises:
+        BenchError: A device was not told that it is up to date.
+    """
+    waiting = iter(requests)
+    while batch := list(islice(waiting, concurrency)):
+        connections = [socket.create_connection(("127.0.0.1", port), _PATIENCE_S) for _ in batch]
+        for connection, check in zip(connections, batch, strict=True):
+            connection.sendall(check)
+        for connection in connections:
+            with connection:
+                _need_up_to_date(connection)
+
+
+def steady_checks(port: int, checks: Sequence[bytes], ends: Callable[[], bool]) -> list[float]:
+    """Sends 50 up-to-date checks per second, until ``ends`` returns True.
+
+    Returns:
+        How many ms each took. A check that had to wait for the one before it counts from when it
+        was due, so a server that pauses is late for all the checks of its pause.
+
+    Raises:
+        BenchError: A device was not told that it is up to date.
+    """
+    took_ms: list[float] = []
+    start = time.perf_counter()
+    while not ends():
+        due = start + len(took_ms) / _CHECKS_PER_S
+        early_s = due - time.perf_counter()
+        if early_s > 0:
+            time.sleep(early_s)
+            due = time.perf_counter()
+        with socket.create_connection(("127.0.0.1", port), _PATIENCE_S) as connection:
+            connection.sendall(checks[len(took_ms) % len(checks)])
+            _need_up_to_date(connection)
+        took_ms.append((time.perf_counter() - due) * 1000)
+    return took_ms
+
+
+def _need_up_to_date(connection: socket.socket) -> None:
+    answer = b""
+    try:
+        while part := connection.recv(4096):
+            answer += part
+    except OSError as error:
+        raise BenchError(f"no answer to an up-to-date check: {error}") from error
+    if not answer.startswith(_UP_TO_DATE):
+        raise BenchError(f"a device is not up to date: {answer[:80]!r}")

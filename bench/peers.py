@@ -1,7 +1,7 @@
-"""The two sides of a comparison, our own nginx and the update server, and ab as the clients.
+"""The servers that ours is compared with, and ab as the clients.
 
 nginx gets one worker, sendfile, no access log, a free port of 127.0.0.1 and a directory for all
-files that it writes. Every process is ended by its id.
+files that it writes. The others are modules of Python. Every process is ended by its id.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from bench.report import BenchError, Unavailable
 #: The module with which nginx passes TCP through, in Debian.
 STREAM_MODULE = Path("/usr/lib/nginx/modules/ngx_stream_module.so")
 
+_ROOT = Path(__file__).resolve().parents[1]
 _START_S = 10.0
 _ROUND_S = 60.0
 
@@ -110,15 +112,38 @@ def nginx_with(blocks: str, port: int, prefix: Path, *, load: Sequence[Path] = (
     config = prefix / "nginx.conf"
     modules = "\n".join(f"load_module {module};" for module in load)
     config.write_text(_NGINX.format(modules=modules, user=user, prefix=prefix) + blocks)
-    with (prefix / "output").open("wb") as output:
-        process = subprocess.Popen(
-            [program, "-p", str(prefix), "-c", str(config), "-e", str(prefix / "error.log")],
-            stdout=output,
-            stderr=output,
-        )
-    try:
-        _wait_for(process, port, prefix / "output")
+    command = [program, "-p", str(prefix), "-c", str(config), "-e", str(prefix / "error.log")]
+    with _running(command, port, prefix / "output"):
         yield f"http://127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
+def python_module(prefix: Path, module: str, *options: str) -> Iterator[tuple[str, int]]:
+    """Runs a module of Python that listens on the port that is its last argument.
+
+    Args:
+        prefix: A directory for its output.
+        module: Its name.
+        options: Its other arguments.
+
+    Yields:
+        Its URL and the id of its process.
+    """
+    port = free_port()
+    prefix.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", module, *options, str(port)]
+    with _running(command, port, prefix / f"{module}.log") as pid:
+        yield f"http://127.0.0.1:{port}", pid
+
+
+@contextlib.contextmanager
+def _running(command: Sequence[str], port: int, output: Path) -> Iterator[int]:
+    """Runs a server whose output goes to a file, waits until it listens, and yields its id."""
+    with output.open("wb") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=file, cwd=_ROOT)
+    try:
+        _wait_for(process, port, output)
+        yield process.pid
     finally:
         process.terminate()
         try:
@@ -141,7 +166,7 @@ def _wait_for(process: subprocess.Popen[bytes], port: int, output: Path) -> None
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
         time.sleep(0.05)
-    raise BenchError(f"nginx did not start: {output.read_text().strip()}")
+    raise BenchError(f"{process.args!r} did not start: {output.read_text().strip()}")
 
 
 def rate(

@@ -14,8 +14,16 @@ class Scale:
         images: Downloads of one round.
         small_answers: Checks or lists of one round.
         concurrency: Clients of one round at the same time.
+        products: Products of the catalog that has grown.
+        releases: Releases of each.
+        boards: Images of each release.
+        devices: Devices that the grown catalog's server has seen.
+        checks: Checks of different devices in one round.
+        steady_s: How long 50 checks per second go on.
         slow_clients: Slow downloads at the same time.
         slow_s: How long they last.
+        burst: Connections that are opened at the same moment.
+        bursts: How often.
         files: Files of the large catalog.
         expired: How often the large catalog is listed after its kept list has expired.
         builds: Pairs of builds.
@@ -25,10 +33,18 @@ class Scale:
 
     rounds: int = 7
     images: int = 700
-    small_answers: int = 4000
-    concurrency: int = 32
-    slow_clients: int = 1500
+    small_answers: int = 8000
+    concurrency: int = 16
+    products: int = 500
+    releases: int = 20
+    boards: int = 5
+    devices: int = 100_000
+    checks: int = 8000
+    steady_s: float = 10.0
+    slow_clients: int = 10_000
     slow_s: float = 20.0
+    burst: int = 1500
+    bursts: int = 7
     files: int = 10_000
     expired: int = 4
     builds: int = 20
@@ -42,8 +58,16 @@ SHORT = Scale(
     images=20,
     small_answers=50,
     concurrency=4,
+    products=12,
+    releases=2,
+    boards=2,
+    devices=50,
+    checks=40,
+    steady_s=0.5,
     slow_clients=20,
     slow_s=1.0,
+    burst=20,
+    bursts=1,
     files=200,
     expired=1,
     builds=1,

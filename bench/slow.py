@@ -1,113 +1,165 @@
-"""Many slow downloads at the same time: all complete, with little memory and quick lists."""
+"""Many slow downloads at the same time: all complete, with little memory and quick checks."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
+from typing import Any
 
-from bench.catalogs import copy_many, publish_image
-from bench.devices import ask, device_headers
-from bench.processes import allow_open_files, memory_kb
-from bench.report import BenchError, Goal, Report, spread
+from bench.catalogs import AUTOMATIC, publish_image
+from bench.devices import ask, device_headers, request, steady_checks
+from bench.processes import allow_open_files, cpu_s, memory_kb, most_open_files, socket_kb
+from bench.report import BenchError, Goal, Report, figure, spread
 from bench.scale import Scale
 from tests.support.server import RunningServer, running_server
 
-_RATE_BYTES_PER_S = 5000
-_ENTRIES = 100
-_LIST = "/_catalog?op=list&path=copied"
-_PAUSE_S = 0.2
+_ROOT = Path(__file__).resolve().parents[1]
+#: How many of the slow clients connect at the same moment.
+_AT_ONCE = 500
+#: The server's memory is read after so many checks, because that takes a while.
+_MEMORY_EVERY = 50
 #: The time to connect and disconnect, in addition to the downloads.
-_AROUND_S = 30.0
+_AROUND_S = 60.0
 
 
 def downloads(scale: Scale, folder: Path) -> Report:
-    """Runs the slow clients, and meanwhile requests lists and reads the server's memory."""
+    """Runs bursts of connections, then the slow clients, with checks and a look at the memory."""
     catalog = folder / "catalog"
     catalog.mkdir()
     name = publish_image(catalog, folder)
-    copy_many(catalog / "copied", _ENTRIES)
-    with running_server(catalog, folder, "--log", "warning") as server:
+    image = catalog / name.lstrip("/")
+    count = most_open_files(scale.slow_clients)
+    with running_server(catalog, folder, "--log", "info") as server:
         # The server has inherited the usual limit, and must have raised it itself.
-        allow_open_files(scale.slow_clients)
+        allow_open_files(max(count, scale.burst))
         for _ in range(3):
             ask(server.port, name, device_headers())
-            _list_ms(server)
-        before_kb = memory_kb(server.process.pid)
-        clients = _start(server, catalog, name, scale)
-        try:
-            memory, lists_ms, results = _watch(server, clients, scale)
-        finally:
-            clients.kill()
-            clients.wait()
-            if clients.stdout is not None:
-                clients.stdout.close()
-    added_kb = max(memory) - before_kb
+        start = (server, name, image)
+        bursts_ms = [_burst_ms(*start, scale.burst) for _ in range(scale.bursts)]
+        watch = _Watch(server, image)
+        with _clients(*start, count, _AT_ONCE, scale.slow_s) as clients:
+            checks_ms = watch.checks_ms(clients, scale.slow_s)
+            results = _results(clients)
+    return _report(scale, count, bursts_ms, checks_ms, watch, results)
+
+
+class _Watch:
+    """The checks that a server answers while it sends, and the memory that it takes."""
+
+    def __init__(self, server: RunningServer, image: Path) -> None:
+        self._server = server
+        md5 = hashlib.md5(image.read_bytes(), usedforsecurity=False).hexdigest()
+        self._checks = [
+            request(AUTOMATIC, device_headers(md5, f"DE:BA:7A:B1:E0:{number:02X}"))
+            for number in range(256)
+        ]
+        self.before_kb, self.sockets_before_kb = memory_kb(server.process.pid), socket_kb()
+        self.most_kb, self.most_sockets_kb = 0.0, 0.0
+        self.cpu_share = 0.0
+
+    def checks_ms(self, clients: subprocess.Popen[str], seconds: float) -> list[float]:
+        """Returns how many ms each check took until the clients hang up."""
+        pid, sent = self._server.process.pid, 0
+        begin = time.monotonic()
+        before_s = cpu_s(pid)
+
+        def over() -> bool:
+            nonlocal sent
+            sent += 1
+            if sent % _MEMORY_EVERY == 1:
+                self.most_kb = max(self.most_kb, memory_kb(pid))
+                self.most_sockets_kb = max(self.most_sockets_kb, socket_kb())
+            return clients.poll() is not None or time.monotonic() - begin > seconds
+
+        took_ms = steady_checks(self._server.port, self._checks, over)
+        self.cpu_share = (cpu_s(pid) - before_s) / (time.monotonic() - begin)
+        return took_ms
+
+
+def _report(
+    scale: Scale,
+    count: int,
+    bursts_ms: list[float],
+    checks_ms: list[float],
+    watch: _Watch,
+    results: dict[str, Any],
+) -> Report:
+    slowest, usual = results["slowest_share"] * 100, results["median_share"] * 100
+    sockets_kb = (watch.most_sockets_kb - watch.sockets_before_kb) / count
+    added_kb = (watch.most_kb - watch.before_kb) / count
+    p99 = sorted(checks_ms)[min(len(checks_ms) * 99 // 100, len(checks_ms) - 1)]
+    figures = [
+        f"all together: {results['all_bytes_per_s'] / 1e6:,.0f} MB/s; a client got {usual:.0f} % "
+        f"of its rate, the slowest {slowest:.0f} %",
+        f"the server's CPU: {watch.cpu_share * 100:.0f} % of a core",
+        f"the server's memory: {watch.before_kb:,.0f} kB before, {watch.most_kb:,.0f} kB at most; "
+        f"the kernel's for each connection, both sides: {figure(sockets_kb)} kB",
+        f"50 checks per second at the same time, ms: {spread(checks_ms)}, of {len(checks_ms)}",
+        f"a burst of {scale.burst:,} connections, ms until all have their first bytes: "
+        f"{spread(bursts_ms)}",
+    ]
+    if count < scale.slow_clients:
+        figures.append(f"{scale.slow_clients:,} need more open files than ulimit -Hn allows")
     return Report(
-        title=f"{scale.slow_clients:,} slow downloads of 1 MiB, {_RATE_BYTES_PER_S:,} bytes/s "
-        f"each, for {scale.slow_s:g} s",
-        figures=[
-            f"bytes per second and download: median {results['median']:,.0f}, "
-            f"slowest {results['slowest']:,.0f}",
-            f"all have their first bytes after {results['begun_s'] * 1000:,.0f} ms",
-            f"the server's memory: {before_kb:,.0f} kB before, {max(memory):,.0f} kB at most",
-            f"a list of {_ENTRIES} at the same time, ms: {spread(lists_ms)}, of {len(lists_ms)}",
-        ],
+        title=f"{count:,} slow downloads of 1 MiB, 5 to 50 kB/s each, for {scale.slow_s:g} s",
+        figures=figures,
         goals=[
             _most("downloads refused, broken off or wrong", results["faults"], "", 0),
-            _most("memory for each download", added_kb / scale.slow_clients, "kB", 40),
-            _most("a list at the same time, median", median(lists_ms), "ms", 50),
-            _most("a list at the same time, slowest", max(lists_ms), "ms", 50),
+            _most("memory for each download", added_kb, "kB", 16),
+            _most("a check at the same time, 99th percentile", p99, "ms", 50),
+            _most("first bytes of a burst, median", median(bursts_ms), "ms", 500),
         ],
     )
 
 
-def _start(server: RunningServer, catalog: Path, name: str, scale: Scale) -> subprocess.Popen[str]:
-    image = catalog / name.lstrip("/")
-    counts = (scale.slow_clients, _RATE_BYTES_PER_S, scale.slow_s)
-    return subprocess.Popen(
-        [
-            *(sys.executable, "-m", "bench.slow_clients", str(server.port), name, str(image)),
-            *map(str, counts),
-        ],
-        cwd=Path(__file__).resolve().parents[1],
+@contextmanager
+def _clients(
+    server: RunningServer, name: str, image: Path, count: int, at_once: int, seconds: float
+) -> Iterator[subprocess.Popen[str]]:
+    """Runs clients, from when all have their first bytes on."""
+    arguments = (server.port, name, image, count, at_once, seconds)
+    clients = subprocess.Popen(
+        [sys.executable, "-m", "bench.slow_clients", *map(str, arguments)],
+        cwd=_ROOT,
         stdout=subprocess.PIPE,
         text=True,
     )
+    try:
+        if clients.stdout is None or clients.stdout.readline().strip() != "begun":
+            raise BenchError("the slow clients did not start")
+        yield clients
+    finally:
+        clients.kill()
+        clients.communicate()
 
 
-def _watch(
-    server: RunningServer, clients: subprocess.Popen[str], scale: Scale
-) -> tuple[list[float], list[float], dict[str, float]]:
-    """Returns memory in kB and times of lists in ms while clients run, and the clients' results."""
-    if clients.stdout is None or clients.stdout.readline().strip() != "begun":
-        raise BenchError("the slow clients did not start")
-    memory, lists_ms = [], []
-    end = time.monotonic() + scale.slow_s + _AROUND_S
-    while clients.poll() is None:
-        if time.monotonic() > end:
-            raise BenchError("the slow clients did not end")
-        lists_ms.append(_list_ms(server))
-        memory.append(memory_kb(server.process.pid))
-        time.sleep(_PAUSE_S)
+def _results(clients: subprocess.Popen[str]) -> dict[str, Any]:
+    """Waits for the end of the clients, and returns what they found."""
+    try:
+        output, _ = clients.communicate(timeout=_AROUND_S)
+    except subprocess.TimeoutExpired as error:
+        raise BenchError("the slow clients did not end") from error
     if clients.returncode != 0:
         raise BenchError("the slow clients failed")
-    figures = json.loads(clients.stdout.readline())
-    if figures["faults"]:
-        sys.stderr.write(f"bench: the first error of a download: {figures['first_fault']}\n")
-    return memory, lists_ms, figures
+    results: dict[str, Any] = json.loads(output)
+    if results["faults"]:
+        sys.stderr.write(f"bench: the first error of a download: {results['first_fault']}\n")
+    return results
 
 
-def _list_ms(server: RunningServer) -> float:
-    begin = time.perf_counter()
-    answer = ask(server.port, _LIST)
-    took = time.perf_counter() - begin
-    if answer.status != 200 or answer.body.count(b'"name"') != _ENTRIES:
-        raise BenchError("a list is not complete")
-    return took * 1000
+def _burst_ms(server: RunningServer, name: str, image: Path, count: int) -> float:
+    with _clients(server, name, image, count, count, 0) as clients:
+        results = _results(clients)
+    if results["faults"]:
+        raise BenchError(f"{results['faults']} of a burst failed: {results['first_fault']}")
+    return float(results["begun_s"]) * 1000
 
 
 def _most(what: str, value: float, unit: str, limit: float) -> Goal:

@@ -129,6 +129,7 @@ def write_channels(root: Path, product: str, channels: Channels) -> None:
     """Commits a change.
 
     Raises:
+        UnflushedError: The change is made, but cannot be flushed to the disk.
         OSError: A file cannot be written; then nothing was changed.
     """
     if len(channels.history) > MAX_HISTORY:

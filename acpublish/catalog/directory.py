@@ -84,14 +84,13 @@ class DirectoryCatalog:
                 )
             self._lock = CatalogLock(self.root, state)
         self._objects = Beneath(os.path.realpath(layout.objects(self.root)))
-        self._snapshots = ProductSnapshots(self.root)
+        #: What each product has at one time.
+        self.snapshots = ProductSnapshots(self.root)
         self._private = None if state is None else PrivateProvenance(state)
         #: Changes which keys a product trusts.
-        self.trust = TrustStore(
-            self.root, self._snapshots.fresh, self._snapshots.written, self._lock
-        )
+        self.trust = TrustStore(self.root, self.snapshots.fresh, self.snapshots.written, self._lock)
         #: Changes what the products offer.
-        self.changes = ProductChanges(self.root, state, self._snapshots, self._lock)
+        self.changes = ProductChanges(self.root, state, self.snapshots, self._lock)
 
     def need_present(self) -> None:
         """Refuses a directory in which there was a catalog that is gone now.
@@ -104,14 +103,14 @@ class DirectoryCatalog:
 
     def products(self) -> tuple[str, ...]:
         """Returns the names of the products that have releases, sorted."""
-        return self._snapshots.products()
+        return self.snapshots.products()
 
     def releases(self, product: str) -> tuple[Release, ...]:
         """Returns a product's releases in no particular order; cheap enough for every request.
 
         If the product trusts keys, these are only the releases that one of them signed.
         """
-        return self._snapshots.product(product).releases
+        return self.snapshots.product(product).releases
 
     def trusted_keys(self, product: str) -> tuple[PublicKey, ...]:
         """Reads which keys a product trusts now; none for a product that accepts any release.
@@ -133,15 +132,11 @@ class DirectoryCatalog:
 
     def find_file(self, product: str, file: str) -> tuple[Release, ReleaseImage] | None:
         """Returns the release and image behind a visible file; as cheap as :meth:`releases`."""
-        return self._snapshots.product(product).files.get(file)
+        return self.snapshots.product(product).files.get(file)
 
     def owns(self, product: str) -> bool:
         """Returns whether manifests decide what is in a product's directory."""
-        return self._snapshots.product(product).owned
-
-    def has_board(self, product: str, board: str) -> bool:
-        """Returns whether any release of a product has an image for a board."""
-        return board in self._snapshots.product(product).boards
+        return self.snapshots.product(product).owned
 
     def object_path(self, sha256: str) -> Path:
         """Returns where the bytes of an image are."""
@@ -238,7 +233,7 @@ class DirectoryCatalog:
         """
         product, version = submission.product, submission.version
         with atomic.as_catalog_error(self.root, "cannot read the catalog"):
-            _, _, unreadable = self._snapshots.readable(product)
+            _, _, unreadable = self.snapshots.readable(product)
             fault = unreadable.get(layout.manifest(self.root, product, version).name)
             if fault is not None:
                 raise ConflictError(
@@ -246,15 +241,15 @@ class DirectoryCatalog:
                     f"{fault.problem if isinstance(fault, AcpublishError) else reason_of(fault)}",
                     hint="Raise the version, or restore the manifest from a backup.",
                 )
-            self._snapshots.need_writable(product)
+            self.snapshots.need_writable(product)
 
     def _prepared(self, candidate: Candidate, submission: Submission, now: datetime) -> Prepared:
         self.need_publishable(submission)
         product, version = submission.product, submission.version
-        releases = self._snapshots.readable(product)[1]
+        releases = self.snapshots.readable(product)[1]
         keys = read_trusted_keys(self.root, product)
         listed = next((release for release in releases if release.version == version), None)
-        manifests, _ = self._snapshots.manifests(product)
+        manifests, _ = self.snapshots.manifests(product)
         written = next((entry.bare() for entry in manifests if entry.version == version), None)
         if written is None:
             return prepare(candidate, submission, releases, keys, now)
@@ -356,7 +351,7 @@ class DirectoryCatalog:
                 # A product whose channels cannot be read must not keep back the others.
                 with contextlib.suppress(ManifestError):
                     self.changes.complete(product)
-                for _, image in self._snapshots.product(product).files.values():
+                for _, image in self.snapshots.product(product).files.values():
                     try:
                         if project(self.root, product, image):
                             recreated.append(f"{product}/{image.file}")
@@ -372,7 +367,7 @@ class DirectoryCatalog:
 
     def _orphans(self) -> tuple[Path, ...]:
         """Returns the objects that no manifest names; none while a manifest cannot be read."""
-        named, doubtful = self._snapshots.named_objects()
+        named, doubtful = self.snapshots.named_objects()
         paths = () if doubtful else layout.objects(self.root).glob("*")
         return tuple(path for path in paths if path.name not in named)
 

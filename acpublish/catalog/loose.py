@@ -23,6 +23,9 @@ from acpublish.image.reader import read
 
 #: A file whose size and times have not changed for this long is no longer being copied.
 SETTLED_S = 2.0
+#: Before Linux 6.13, all changes within a tick of its clock, up to 10 ms, have the same time stamp.
+#: So a file is read after it: a second change within it would not show.
+TICK_S = 0.02
 #: Larger files are not read; they are served as they are, without digests.
 LARGEST_READ_BYTES = 64 * 1024 * 1024
 #: Limits memory; someone who copies files by hand has fewer.
@@ -141,6 +144,9 @@ class LooseFiles:
                     before = os.fstat(file.fileno())
                     if not stat.S_ISREG(before.st_mode):
                         break
+                    age_s = time.time() - _changed_at(before)
+                    if 0 <= age_s < TICK_S:
+                        time.sleep(TICK_S - age_s)
                     data = file.read(LARGEST_READ_BYTES + 1)
                     after = os.fstat(file.fileno())
             except OSError as error:
@@ -165,8 +171,7 @@ class LooseFiles:
             path: Where it is.
             status: Its present status.
         """
-        changed = status.st_mtime if sys.platform == "win32" else status.st_ctime
-        age_s = time.time() - changed
+        age_s = time.time() - _changed_at(status)
         if age_s > SETTLED_S or age_s >= -SETTLED_S:
             self._waiting.pop(path, None)
             return age_s > SETTLED_S
@@ -176,6 +181,10 @@ class LooseFiles:
             self._waiting[path] = (identity(status), now)
             return False
         return now - since > SETTLED_S
+
+
+def _changed_at(status: os.stat_result) -> float:
+    return status.st_mtime if sys.platform == "win32" else status.st_ctime
 
 
 def _proves_complete(image: Image) -> bool:

@@ -205,6 +205,7 @@ class ProductChanges:
             channels: What its channels point at from now on.
 
         Raises:
+            UnflushedError: The change is made, but cannot be flushed to the disk.
             OSError: It cannot be written; then nothing was changed.
         """
         write_channels(self._root, product, channels)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -22,8 +21,17 @@ from pathlib import Path
 
 from acpublish.catalog import layout
 from acpublish.catalog.channels_file import stored_channels
+from acpublish.catalog.manifest_files import (
+    State,
+    digests_in,
+    identity_of,
+    manifest_paths,
+    read_release,
+    state_of,
+    time_of,
+)
 from acpublish.catalog.trusted_keys import read_trusted_keys
-from acpublish.errors import AcpublishError, ManifestError, NewerFormatError, reason_of
+from acpublish.errors import AcpublishError, NewerFormatError, reason_of
 from acpublish.release import names
 from acpublish.release.channels import Channels, Place, from_manifests
 from acpublish.release.manifest import CLEARED, Release, ReleaseImage
@@ -34,8 +42,9 @@ _log = logging.getLogger(__name__)
 
 #: Far longer than the tick of file times (4 ms with 250 Hz); FAT with its 2 s is not supported.
 _SETTLED_NS = 100_000_000
+#: A publish writes a manifest and then commits it; with a slow disk, that takes so long.
+_COMMIT_NS = 2_000_000_000
 
-_OBJECT = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 
 #: Why a manifest cannot be read.
 Fault = AcpublishError | OSError
@@ -73,6 +82,8 @@ class ProductSnapshots:
         self._manifests = os.fspath(layout.manifests(root))
         self._lock = threading.Lock()
         self._snapshots: dict[str, tuple[tuple[int, int], ProductSnapshot]] = {}
+        #: What each product was read from, and what that gave.
+        self._states: dict[str, tuple[State, ProductSnapshot]] = {}
         self._products: tuple[int, tuple[str, ...]] = (-1, ())
         self._parsed: dict[str, tuple[tuple[int, int, int], Release]] = {}
         self._channels: dict[str, tuple[tuple[int, int, int], Channels]] = {}
@@ -86,7 +97,7 @@ class ProductSnapshots:
 
     def _names(self) -> tuple[str, ...]:
         directory = layout.manifests(self._root)
-        time_ns = _time_of(self._manifests)
+        time_ns = time_of(self._manifests)
         if time_ns is None:
             return ()
         cached_time, products = self._products
@@ -100,25 +111,70 @@ class ProductSnapshots:
             self._products = (time_ns if settled else -1, products)
         return products
 
-    def product(self, name: str) -> ProductSnapshot:
-        """Returns the snapshot of a product; an empty one if there is no such product."""
+    def current(self, name: str) -> ProductSnapshot | None:
+        """Returns the snapshot of a product if nothing has to be read for it, otherwise None."""
         if not names.is_name(name):
             return _EMPTY
-        directory = f"{self._manifests}{os.sep}{name}"
-        changed = _time_of(directory)
-        if changed is None:
+        times = self._times(name)
+        if times is None:
             return _EMPTY
-        # Keys that are edited in place do not change the directory's time.
-        times = (changed, _time_of(f"{directory}{os.sep}{layout.TRUSTED_KEYS}") or 0)
         cached = self._snapshots.get(name)
-        if cached is not None and cached[0] == times:
-            return cached[1]
-        # Decided before the reading, during which another change may get the same time.
-        settled = self._settled(name, times)
+        return cached[1] if cached is not None and cached[0] == times else None
+
+    def product(self, name: str) -> ProductSnapshot:
+        """Returns the snapshot of a product; an empty one if there is no such product."""
+        snapshot = self.current(name)
+        if snapshot is not None:
+            return snapshot
         with self._lock:
-            snapshot = self._read(name)
+            # Another thread may have read it meanwhile.
+            times = self._times(name)
+            if times is None:
+                return _EMPTY
+            cached = self._snapshots.get(name)
+            if cached is not None and cached[0] == times:
+                return cached[1]
+            # Decided before the reading, during which another change may get the same time.
+            settled = self._settled(name, times)
+            recent = abs(time.time_ns() - max(times)) < _COMMIT_NS
+            snapshot, complete = self._read_again(name, recent=recent)
+            settled = settled and complete
             self._snapshots[name] = (times if settled else (-1, -1), snapshot)
         return snapshot
+
+    def _times(self, name: str) -> tuple[int, int] | None:
+        directory = f"{self._manifests}{os.sep}{name}"
+        changed = time_of(directory)
+        if changed is None:
+            return None
+        # Keys that are edited in place do not change the directory's time.
+        return changed, time_of(f"{directory}{os.sep}{layout.TRUSTED_KEYS}") or 0
+
+    def _read_again(self, name: str, *, recent: bool) -> tuple[ProductSnapshot, bool]:
+        """Reads a product, unless each of its files is the one that was read before.
+
+        A file in its folder that has nothing to do with it also changes the folder's time.
+
+        Args:
+            name: The product.
+            recent: Whether a publish may be under way, which has not committed its manifest.
+
+        Returns:
+            The snapshot, and whether it is complete: no publish is under way.
+        """
+        paths = manifest_paths(layout.manifests(self._root, name))
+        keys = layout.manifests(self._root, name) / layout.TRUSTED_KEYS
+        state = state_of((*paths, os.fspath(layout.channels(self._root, name)), os.fspath(keys)))
+        before = self._states.get(name)
+        # Keys may be edited in place, which need not show.
+        if before is not None and before[0] == state and state[-1][1] is None:
+            return before[1], True
+        snapshot, unfinished = self._read(name, paths)
+        if unfinished and recent:
+            return snapshot, False
+        _log_unfinished(name, unfinished)
+        self._states[name] = (state, snapshot)
+        return snapshot, True
 
     def _settled(self, name: str, times: tuple[int, int]) -> bool:
         """Returns whether another change would give a directory another time.
@@ -136,14 +192,14 @@ class ProductSnapshots:
             return False
         return now - since > _SETTLED_NS
 
-    def _read(self, name: str) -> ProductSnapshot:
-        paths = _manifests(layout.manifests(self._root, name))
+    def _read(self, name: str, paths: Iterable[str]) -> tuple[ProductSnapshot, list[Release]]:
+        """Reads a product, and which of its releases have a manifest but no commit."""
         try:
             keys = read_trusted_keys(self._root, name)
         except (AcpublishError, OSError) as error:
             # Without the keys any release could be forged, so none is served.
             self._log_withheld(name, (f"all releases of {name}: {error}",))
-            return ProductSnapshot(owned=True)
+            return ProductSnapshot(owned=True), []
         readable, unreadable = self._releases(paths)
         for fault in unreadable.values():
             _log.error("left out: %s", fault)
@@ -151,26 +207,19 @@ class ProductSnapshots:
             channels = self._channels_of(name, readable)
         except (AcpublishError, OSError) as error:
             self._log_withheld(name, (f"all releases of {name}: {error}",))
-            return ProductSnapshot(owned=True)
-        for release in readable:
-            if release.version not in channels.images:
-                _log.error(
-                    "left out: %s %s is not in %s; publish it again, or restore that file",
-                    name,
-                    release.version,
-                    layout.CHANNELS,
-                )
+            return ProductSnapshot(owned=True), []
+        unfinished = [item for item in readable if item.version not in channels.images]
         releases, withheld = admitted(channels.applied(readable), keys)
         self._log_withheld(name, withheld)
         # A first publish that was killed before its commit leaves a manifest, but no release.
         owned = bool(unreadable or keys or channels.images)
-        return _snapshot(releases, channels, owned=owned)
+        return _snapshot(releases, channels, owned=owned), unfinished
 
     def _channels_of(self, name: str, releases: Iterable[Release]) -> Channels:
         """Reads what a product's channels point at, again only if it changed, as it may be long."""
         path = layout.channels(self._root, name)
         try:
-            identity = _identity(os.fspath(path))
+            identity = identity_of(os.fspath(path))
         except FileNotFoundError:
             return from_manifests(releases)
         cached = self._channels.get(name)
@@ -216,7 +265,7 @@ class ProductSnapshots:
         Returns:
             The releases, and what is wrong with the other manifests, by the names of their files.
         """
-        return self._releases(_manifests(layout.manifests(self._root, name)))
+        return self._releases(manifest_paths(layout.manifests(self._root, name)))
 
     def need_writable(self, name: str, version: Version | None = None) -> None:
         """Refuses to change a product that a newer acpublish writes, or a release of it.
@@ -267,7 +316,7 @@ class ProductSnapshots:
             for file in unreadable:
                 path = f"{layout.manifests(Path())}/{directory.name}/{file}"
                 doubtful.append(path)
-                named.update(dict.fromkeys(_digests(directory / file), path))
+                named.update(dict.fromkeys(digests_in(directory / file), path))
             try:
                 marks = self._channels_of(directory.name, releases).marks
             except (AcpublishError, OSError):
@@ -299,42 +348,11 @@ class ProductSnapshots:
         A product may have thousands of manifests, and each publish changes one. Every write renames
         a new file into place, so the identity of the file shows a change.
         """
-        identity = _identity(path)
+        identity = identity_of(path)
         cached = self._parsed.get(path)
         if cached is None or cached[0] != identity:
-            cached = self._parsed[path] = (identity, _release(Path(path)))
+            cached = self._parsed[path] = (identity, read_release(Path(path)))
         return cached[1]
-
-
-def _manifests(directory: Path) -> list[str]:
-    try:
-        with os.scandir(directory) as scan:
-            return sorted(
-                item.path
-                for item in scan
-                if item.name.endswith(".json") and item.name != layout.CHANNELS
-            )
-    except FileNotFoundError:
-        return []
-
-
-def _digests(path: Path) -> set[str]:
-    """Returns the names of objects in a file that is not a readable manifest."""
-    try:
-        return {match.decode() for match in _OBJECT.findall(path.read_bytes())}
-    except OSError:
-        return set()
-
-
-def _release(path: Path) -> Release:
-    name = f"{layout.manifests(Path())}/{path.parent.name}/{path.name}"
-    release = Release.from_json(path.read_bytes(), name)
-    if (release.product, f"{release.version}.json") != (path.parent.name, path.name):
-        raise ManifestError(
-            f"{name} describes a different release, {release.product} {release.version}",
-            hint="Rename it to match that release, or remove it.",
-        )
-    return release
 
 
 def _snapshot(releases: tuple[Release, ...], channels: Channels, *, owned: bool) -> ProductSnapshot:
@@ -354,13 +372,11 @@ def _snapshot(releases: tuple[Release, ...], channels: Channels, *, owned: bool)
     )
 
 
-def _identity(path: str) -> tuple[int, int, int]:
-    status = os.stat(path)
-    return status.st_ino, status.st_mtime_ns, status.st_size
-
-
-def _time_of(directory: str) -> int | None:
-    try:
-        return os.stat(directory).st_mtime_ns
-    except OSError:
-        return None
+def _log_unfinished(name: str, releases: Iterable[Release]) -> None:
+    for release in releases:
+        _log.error(
+            "left out: %s %s is not in %s; publish it again, or restore that file",
+            name,
+            release.version,
+            layout.CHANNELS,
+        )

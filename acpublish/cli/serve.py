@@ -34,6 +34,31 @@ LEVELS = ("critical", "fatal", "error", "warning", "warn", "info", "debug", "not
     "https. May be repeated.",
 )
 @click.option(
+    "--tls-cert",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Also serve over TLS, with this certificate and its chain (PEM).",
+)
+@click.option(
+    "--tls-key",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="The certificate's private key (PEM). Both files are loaded again when they change.",
+)
+@click.option(
+    "--tls-port",
+    type=click.IntRange(0, 65535),
+    help="The port for TLS; 0 for a free one.  [8443]",
+)
+@click.option(
+    "--proxy-protocol",
+    "proxies",
+    metavar="FROM",
+    multiple=True,
+    help="The address or network of a proxy that passes TCP through and begins each connection "
+    "with a PROXY header (v1, v2). May be repeated.",
+)
+@click.option(
     "--log",
     "-l",
     default="INFO",
@@ -61,6 +86,10 @@ def command(
     port: int,
     bind: str | None,
     hosts: tuple[str, ...],
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    tls_port: int | None,
+    proxies: tuple[str, ...],
     log: str,
     state: Path | None,
     grace: float,
@@ -81,6 +110,10 @@ def command(
             bind=bind,
             hosts=hosts,
             port=port,
+            tls_cert=tls_cert,
+            tls_key=tls_key,
+            tls_port=tls_port,
+            proxies=proxies,
             log=log.upper(),
             state=state,
             grace_s=grace,

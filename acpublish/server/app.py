@@ -1,11 +1,4 @@
-"""The application: which route responds to which URL. Device routes are plain ASGI.
-
-===========================  ====================================================================
-``/_catalog``                the list of a directory, for AutoConnect and for clients
-``/update/<product>/<board>``  the newest image of a channel, and ``.md5``, ``.sha256``, ``.json``
-``/api/v1/...``              publishing, and what is published, as JSON
-everything else              a file of the catalog, or its ``.md5`` or ``.sha256``
-===========================  ====================================================================
+"""The application: the routes for devices, and everything behind uvicorn's protocol.
 
 Whatever is not a device route is given only under the server's own names
 (:mod:`acpublish.server.hosts`).
@@ -13,33 +6,34 @@ Whatever is not a device route is given only under the server's own names
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any, cast
 
 from acpublish.catalog.contents import CatalogFiles
 from acpublish.catalog.directory import DirectoryCatalog
-from acpublish.errors import AcpublishError, reason_of
-from acpublish.server import hosts, http
+from acpublish.server import hosts
 from acpublish.server.accesslog import AccessLog
+from acpublish.server.answer import Answer, FileBody, Request, text
 from acpublish.server.api.authority import NOTE
-from acpublish.server.api.routes import create_api, status_of
+from acpublish.server.api.routes import App, create_api
 from acpublish.server.cache import AnswerCache, LocationCache
 from acpublish.server.checkins import CheckIns, DeviceCounts, Listener
 from acpublish.server.config import ServerOptions
 from acpublish.server.device_memory import DeviceMemory
+from acpublish.server.device_routes import API, DeviceRoutes
+from acpublish.server.handover import TARGET_KEY
 from acpublish.server.hosts import HostGuard, OwnHosts
-from acpublish.server.http import App, Message, Receive, Request, Scope, Send
-from acpublish.server.images import ImageSender
+from acpublish.server.images import Images
 from acpublish.server.listing import Listing
+from acpublish.server.product_reader import ProductReader
+from acpublish.server.request_head import RequestHead
 from acpublish.server.tokens import Tokens
 from acpublish.server.updates import Updates
-from acpublish.wire import CATALOG_PATH, UPDATE_PREFIX
 
-_log = logging.getLogger("acpublish.server")
-
-_CATALOG = CATALOG_PATH.encode()
-_UPDATE = UPDATE_PREFIX.encode()
-_API = b"/api/v1/"
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 
 
 def create_app(
@@ -48,8 +42,8 @@ def create_app(
     tokens: Tokens,
     listeners: Sequence[Listener] = (),
     log: AccessLog | None = None,
-) -> App:
-    """Creates the ASGI application.
+) -> Application:
+    """Creates the application.
 
     Args:
         options: The server's options.
@@ -61,16 +55,20 @@ def create_app(
     Raises:
         SettingsError: One of the server's hosts is neither a name nor an address.
     """
+    reader = ProductReader(catalog)
     files = CatalogFiles(catalog, hidden=options.state)
     locations = LocationCache(files)
     answers = AnswerCache()
-    images = ImageSender(files, options.cache_bytes)
-    counts, memory = DeviceCounts(catalog.has_board), DeviceMemory()
+    images = Images(files, options.cache_bytes)
+    counts, memory = DeviceCounts(reader.has_board), DeviceMemory()
     check_ins = CheckIns([counts, memory, *listeners])
     own_hosts = OwnHosts(options.hosts, options.bind)
     return Application(
-        listing=Listing(files, locations, answers),
-        updates=Updates(catalog, locations, images, check_ins, memory, own_hosts),
+        routes=DeviceRoutes(
+            reader,
+            Listing(files, locations, answers, reader),
+            Updates(reader, locations, images, check_ins, memory, own_hosts),
+        ),
         api=create_api(catalog, tokens, counts, options.upload_bytes, answers),
         guard=HostGuard(own_hosts, tokens),
         log=log or AccessLog(None),
@@ -78,56 +76,46 @@ def create_app(
 
 
 class Application:
-    """Passes each request to its route, and turns errors into responses."""
+    """All that a server answers.
 
-    def __init__(
-        self, *, listing: Listing, updates: Updates, api: App, guard: HostGuard, log: AccessLog
-    ) -> None:
-        self._listing = listing
-        self._updates = updates
+    Attributes:
+        routes: Answer requests of devices, and all others for files and lists.
+        log: Where each response is logged.
+    """
+
+    def __init__(self, *, routes: DeviceRoutes, api: App, guard: HostGuard, log: AccessLog) -> None:
+        """Puts the parts together.
+
+        Args:
+            routes: Answer requests of devices.
+            api: Answers those for the API.
+            guard: Finds requests for the API of another host.
+            log: Where each response is logged.
+        """
+        self.routes = routes
+        self.log = log
         self._api = api
         self._guard = guard
-        self._log = log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Responds to one request (ASGI 3)."""
+        """Responds to one request that was handed over to uvicorn's protocol (ASGI 3)."""
         if scope["type"] != "http":
             return
-        request = Request(scope)
-        if request.path.startswith(_API):
-            foreign = self._guard.foreign_host(request)
-            if foreign is None:
-                status = await self._call_api(scope, receive, send)
-                request.note = scope.get(NOTE, request.note)
-            else:
-                request.note = f"{foreign} is not a name of this server; see --host"
-                status = await hosts.refuse(send, foreign)
+        request = _request(scope)
+        if not request.path.startswith(API):
+            responding = self.routes.answer(request)
+            given = responding if isinstance(responding, Answer) else await responding
+            answer = _without_file(given)
+            await _send(send, answer, head_only=request.method == "HEAD")
         else:
-            status = await self._respond(request, send)
-        self._log.note(request, status)
-
-    async def _respond(self, request: Request, send: Send) -> int:
-        if request.method not in ("GET", "HEAD"):
-            return await http.text(
-                send, 405, "Only GET and HEAD are accepted here.", [(b"allow", b"GET, HEAD")]
-            )
-        try:
-            if request.path == _CATALOG:
-                return await self._listing.respond(request, send)
-            if request.path.startswith(_UPDATE):
-                return await self._updates.automatic(request, send)
-            return await self._updates.file(request, send)
-        except AcpublishError as error:
-            # All of them are raised before the first byte of a response.
-            status, _ = status_of(error)
-            request.note = str(error)
-            if status == 404:
-                return await http.missing(send)
-            _log.error("%s", error)
-            return await http.text(send, status, "The catalog cannot be read.")
-        except OSError as error:
-            _log.error("the catalog cannot be read: %s", reason_of(error))
-            return await http.text(send, 503, "The catalog cannot be read.")
+            foreign = self._guard.foreign_host(request)
+            if foreign is not None:
+                answer = hosts.refusal(foreign)
+                await _send(send, answer)
+            else:
+                status = await self._call_api(scope, receive, send)
+                answer = Answer(status, b"", note=scope.get(NOTE, ""))
+        self.log.note(request, answer)
 
     async def _call_api(self, scope: Scope, receive: Receive, send: Send) -> int:
         status = 0
@@ -136,7 +124,54 @@ class Application:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                # Whoever hears of a change sees it.
+                self.routes.forget()
             await send(message)
 
         await self._api(scope, receive, send_and_note)
         return status
+
+
+def _request(scope: Scope) -> Request:
+    target = scope.get(TARGET_KEY)
+    if target is None:
+        query = scope.get("query_string", b"")
+        raw = scope.get("raw_path") or scope["path"].encode()
+        target = raw + b"?" + query if query else raw
+    client, server = scope.get("client"), scope.get("server")
+    head = RequestHead(scope["method"], target, scope["headers"])
+    scheme = scope.get("scheme")
+    connection = _Scope(server, secure=scheme == "https")
+    return Request(head, client[0] if client else None, connection=connection)
+
+
+class _Scope:
+    def __init__(self, server: tuple[str, int] | None, *, secure: bool) -> None:
+        self._server = server
+        self.secure = secure
+
+    def server(self) -> tuple[str, int] | None:
+        return self._server if self._server and self._server[1] else None
+
+
+def _without_file(given: Answer) -> Answer:
+    """Refuses a file that is too large for the memory: nobody who sends a body needs it."""
+    if not isinstance(given.body, FileBody):
+        return given
+    given.body.close()
+    refused = text(400, "A request for a large file has no body.", note=given.note)
+    refused.running, refused.ended = given.running, given.ended
+    return refused
+
+
+async def _send(send: Send, answer: Answer, *, head_only: bool = False) -> None:
+    """Sends an answer by ASGI: to a request with a body, or of another method."""
+    _, *lines = answer.head.split(b"\r\n")[:-1]
+    headers = [
+        (name.lower(), value) for name, _, value in (line.partition(b": ") for line in lines)
+    ]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    body = b"" if head_only else bytes(cast("bytes | memoryview", answer.body))
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+    if answer.ended is not None:
+        answer.ended(False, None)

@@ -14,72 +14,114 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
+from weakref import WeakValueDictionary
 
 from acpublish.bounded import BoundedDict
 from acpublish.catalog.contents import CatalogFiles, Located
+from acpublish.server.bounds import IN_FLIGHT_FACTOR, BusyError
 
 Value = TypeVar("Value")
+
+
+class Shared(Generic[Value]):
+    """A value that holds bytes, and that lives as long as anyone uses it.
+
+    Attributes:
+        value: The value.
+        size: How many bytes it holds.
+    """
+
+    __slots__ = ("__weakref__", "size", "value")
+
+    def __init__(self, value: Value, size: int) -> None:
+        """Takes the value."""
+        self.value = value
+        self.size = size
 
 
 class ByteCache(Generic[Value]):
     """Values that hold bytes; the least recently used is dropped first.
 
-    Several requests for the same value at the same time wait for one that makes it.
+    1. Several requests for the same value at the same time wait for one that makes it.
+    2. A dropped value that is still being sent is found again, so that no two of it exist, however
+       slowly it is read.
+    3. The values that exist, dropped or not, are limited. Beyond that a new one is refused, until
+       others have been sent: strangers who request many files and read none must not fill the
+       memory.
     """
 
     def __init__(self, limit_bytes: int) -> None:
         """Creates an empty cache.
 
         Args:
-            limit_bytes: The limit of all values together. A single one may take a quarter of it.
+            limit_bytes: The limit of all values that are kept. A single one may take a quarter.
         """
         self.largest_bytes = limit_bytes // 4
         self._limit_bytes = limit_bytes
+        self._most_bytes = limit_bytes * IN_FLIGHT_FACTOR
         self._size_bytes = 0
-        self._values: OrderedDict[Hashable, tuple[int, Value]] = OrderedDict()
-        self._tasks: dict[Hashable, asyncio.Task[tuple[int, Value]]] = {}
+        self._values: OrderedDict[Hashable, Shared[Value]] = OrderedDict()
+        self._alive: WeakValueDictionary[Hashable, Shared[Value]] = WeakValueDictionary()
+        self._tasks: dict[Hashable, asyncio.Task[Shared[Value]]] = {}
+        self._making: dict[Hashable, int] = {}
 
-    def get(self, key: Hashable) -> Value | None:
-        """Returns the cached value of a key."""
-        entry = self._values.get(key)
-        if entry is None:
-            return None
+    def get(self, key: Hashable) -> Shared[Value] | None:
+        """Returns the value of a key, if it is in memory."""
+        shared = self._values.get(key)
+        if shared is None:
+            return self._alive.get(key)
         self._values.move_to_end(key)
-        return entry[1]
+        return shared
 
-    async def make(self, key: Hashable, maker: Callable[[], tuple[int, Value]]) -> Value:
+    async def make(
+        self, key: Hashable, size: int, maker: Callable[[], tuple[int, Value]]
+    ) -> Shared[Value]:
         """Returns the value of a key; the first request for it makes it, in a thread.
 
         Args:
             key: Identifies the state of the value; a different state needs a different key.
+            size: How many bytes it will hold.
             maker: Returns the value and its size in bytes.
 
         Raises:
+            BusyError: Too many values are being sent already.
             AcpublishError: The maker raised it.
         """
-        value = self.get(key)
-        if value is not None:
-            return value
+        shared = self.get(key)
+        if shared is not None:
+            return shared
         task = self._tasks.get(key)
         if task is None:
-            task = asyncio.ensure_future(asyncio.to_thread(maker))
+            self._need_room(size)
+            task = asyncio.ensure_future(self._make(maker))
             self._tasks[key] = task
+            self._making[key] = size
             task.add_done_callback(lambda done: self._keep(key, done))
         # A client that disconnects must not end the reading for the others.
-        return (await asyncio.shield(task))[1]
+        return await asyncio.shield(task)
 
-    def _keep(self, key: Hashable, task: asyncio.Task[tuple[int, Value]]) -> None:
+    def _need_room(self, size: int) -> None:
+        alive = sum(shared.size for shared in self._alive.values())
+        if alive + sum(self._making.values()) + size > self._most_bytes:
+            raise BusyError("too many different files are being sent", hint="Try again later.")
+
+    async def _make(self, maker: Callable[[], tuple[int, Value]]) -> Shared[Value]:
+        size, value = await asyncio.to_thread(maker)
+        return Shared(value, size)
+
+    def _keep(self, key: Hashable, task: asyncio.Task[Shared[Value]]) -> None:
         self._tasks.pop(key, None)
+        self._making.pop(key, None)
         if task.cancelled() or task.exception() is not None:
             return
-        size, _ = task.result()
-        if size > self.largest_bytes:
+        shared = self._alive[key] = task.result()
+        if shared.size > self.largest_bytes:
             return
-        self._values[key] = task.result()
-        self._size_bytes += size
+        self._values[key] = shared
+        self._size_bytes += shared.size
         while self._size_bytes > self._limit_bytes:
-            _, (dropped, _) = self._values.popitem(last=False)
-            self._size_bytes -= dropped
+            _, dropped = self._values.popitem(last=False)
+            self._size_bytes -= dropped.size
 
 
 _SHORTEST_LIFE_S = 0.05
@@ -123,6 +165,14 @@ class AnswerCache:
         self._tasks: dict[Hashable, tuple[object, asyncio.Task[_Answer]]] = {}
         self._threads = asyncio.Semaphore(PARALLEL_ANSWERS)
 
+    def known(self, key: Hashable, stamp: object) -> bytes | None:
+        """Returns a body from memory, None if it must be made."""
+        answer = self._answers.get(key)
+        if answer is None or answer.stamp != stamp or answer.until <= time.monotonic():
+            return None
+        self._answers.move_to_end(key)
+        return answer.body
+
     async def get(
         self, key: Hashable, stamp: object, maker: Callable[[], bytes], *, lasting: bool = False
     ) -> bytes:
@@ -134,10 +184,9 @@ class AnswerCache:
             maker: Makes the body, in a thread.
             lasting: Whether the body can change only with its stamp.
         """
-        answer = self._answers.get(key)
-        if answer is not None and answer.stamp == stamp and answer.until > time.monotonic():
-            self._answers.move_to_end(key)
-            return answer.body
+        body = self.known(key, stamp)
+        if body is not None:
+            return body
         begun, task = self._tasks.get(key, (None, None))
         if task is None or begun != stamp:
             task = asyncio.ensure_future(self._make(stamp, maker, lasting))

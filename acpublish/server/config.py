@@ -8,6 +8,7 @@ from pathlib import Path
 from acpublish.wire import MAX_IMAGE_BYTES
 
 DEFAULT_PORT = 8000
+DEFAULT_TLS_PORT = 8443
 DEFAULT_GRACE_S = 30.0
 DEFAULT_CACHE_BYTES = 64 * 1024 * 1024
 
@@ -21,6 +22,11 @@ class ServerOptions:
         bind: The address to listen on; None for the host's own, or loopback if it has none.
         hosts: Further names and addresses of the server (:mod:`acpublish.server.hosts`).
         port: The port to listen on; 0 for a free one.
+        tls_cert: The certificate's file, for TLS on a port of its own; None for no TLS.
+        tls_key: The file of its private key.
+        tls_port: The port for TLS; None for the default, 0 for a free one.
+        proxies: The addresses and networks of proxies, whose connections have to begin with a
+            PROXY header (:mod:`acpublish.server.proxy_header`).
         log: The name of a level of :mod:`logging`, in either case.
         state: Where tokens are; None for the user's state folder.
         grace_s: How long downloads in progress may go on after the first signal, in seconds.
@@ -32,6 +38,10 @@ class ServerOptions:
     bind: str | None = None
     hosts: tuple[str, ...] = ()
     port: int = DEFAULT_PORT
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    tls_port: int | None = None
+    proxies: tuple[str, ...] = ()
     log: str = "INFO"
     state: Path | None = None
     grace_s: float = DEFAULT_GRACE_S

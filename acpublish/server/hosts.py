@@ -26,8 +26,8 @@ import re
 from collections.abc import Iterable
 
 from acpublish.errors import AcpublishError, SettingsError
-from acpublish.server import http
-from acpublish.server.http import Request, Send
+from acpublish.server.answer import Answer, Request, json_body, length_and_type
+from acpublish.server.response_head import response_head
 from acpublish.server.sockets import machine_names
 from acpublish.server.tokens import Tokens, bearer
 
@@ -105,13 +105,14 @@ class OwnHosts:
         given = request.header(b"host")
         if given is None or not given.strip():
             # An old client without a Host; it did reach the address that it is connected to.
-            return _url("http", *request.server) if request.server else None
+            scheme = "https" if request.secure else "http"
+            return _url(scheme, *request.server) if request.server else None
         text = given.decode("latin-1").strip()
         host, match = host_of(text), _PORT.search(text)
         port = match[1] if match else ""
         if host is None or not self.has(host) or len(port) > _PORT_DIGITS:
             return None
-        scheme = "https" if host in self._secure else "http"
+        scheme = "https" if request.secure or host in self._secure else "http"
         return _url(scheme, host, int(port) if port else None)
 
 
@@ -168,13 +169,15 @@ class HostGuard:
             return False
 
 
-async def refuse(send: Send, host: str) -> int:
-    """Responds to a request for a foreign host, with the option that would admit it."""
+def refusal(host: str) -> Answer:
+    """Answers a request for a foreign host, with the option that would admit it."""
     status, code = MISDIRECTED
     document = {
         "error": f"{host} is not a name of this server",
         "hint": f"If it should be, start the server with: --host {host}",
         "code": code,
     }
-    body = http.json_body(document)
-    return await http.whole(send, status, http.length_and_type(body, b"application/json"), body)
+    body = json_body(document)
+    head = response_head(status, length_and_type(body, b"application/json"))
+    note = f"{host} is not a name of this server; see --host"
+    return Answer(status, head, body, note=note)

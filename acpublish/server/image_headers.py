@@ -15,10 +15,11 @@ import re
 from typing import Literal
 from urllib.parse import quote
 
-from acpublish.server.http import Headers, Request
+from acpublish.server.answer import Request
+from acpublish.server.response_head import Headers
 from acpublish.wire import MAX_IMAGE_HEADER_BYTES
 
-#: Status line (200), Date, Connection and the empty line, which uvicorn adds.
+#: Status line (200), Date, Connection and the empty line, which are added.
 _ADDED_BYTES = 17 + 37 + 19 + 2
 _RANGE = re.compile(rb"bytes=(\d{0,18})-(\d{0,18})\Z")
 

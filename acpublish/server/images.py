@@ -6,15 +6,18 @@ Rules of the wire that devices depend on:
 2. 206 only for a Range, and without digests, because they would be over different bytes.
 3. An ETag with either, so that the parts of a download are parts of the same file.
 
-Nothing is raised once the first byte of a response has been sent.
+All downloads of a file share its bytes, also when the cache has dropped them meanwhile. A part is a
+view of them, and no copy. Only what is too large for the cache is read anew for each download.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import os
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,50 +25,35 @@ from acpublish.bounded import BoundedDict
 from acpublish.catalog.contents import CatalogFiles
 from acpublish.catalog.loose import LARGEST_READ_BYTES, Content, Identity, identity
 from acpublish.catalog.servable import Use
-from acpublish.errors import CatalogError, NotFoundError
+from acpublish.errors import AcpublishError, CatalogError, NotFoundError
 from acpublish.image.gzip import inflate
 from acpublish.release.manifest import Compressed, Release, ReleaseImage
-from acpublish.server import http
-from acpublish.server.cache import ByteCache
-from acpublish.server.http import CHUNK_BYTES, Headers, Request, Send, send_bytes, send_file
+from acpublish.server import answer
+from acpublish.server.answer import Answer, FileBody, Request, Responding
+from acpublish.server.bounds import MAX_LARGE_FILES, BusyError
+from acpublish.server.cache import ByteCache, Shared
 from acpublish.server.image_headers import (
     etag,
-    head_bytes,
-    image_headers,
     part_headers,
     requested_range,
     unmet_condition,
 )
-from acpublish.server.served import Served, of_compressed, of_image, of_release
+from acpublish.server.lately import Lately
+from acpublish.server.response_head import response_head
+from acpublish.server.sending import CHUNK_BYTES
+from acpublish.server.served import Served, of_compressed, of_image, of_large, of_release
+
+_log = logging.getLogger(__name__)
 
 _MAX_SERVED = 10_000
 _MAX_COMPARED = 10_000
 
 
-@dataclass(slots=True)
-class Transfer:
-    """How far a response with a file has got; :meth:`ImageSender.send` fills it in.
-
-    Attributes:
-        status: The HTTP status, None before the response has started.
-        file_bytes: The size of the file.
-        file_sha256: Its SHA-256, None if it is not known.
-        sent_bytes: How many bytes of it were sent; at least so many, if the connection broke.
-        drained: Whether everything that the response was to carry has left the server.
-    """
-
-    status: int | None = None
-    file_bytes: int = 0
-    file_sha256: str | None = None
-    sent_bytes: int = 0
-    drained: bool = False
-
-
-class ImageSender:
-    """Describes the files of a catalog, and sends them."""
+class Images:
+    """Describes the files of a catalog, and answers with them."""
 
     def __init__(self, files: CatalogFiles, cache_bytes: int) -> None:
-        """Prepares to send.
+        """Prepares to answer.
 
         Args:
             files: The catalog.
@@ -76,6 +64,9 @@ class ImageSender:
         self._contents: ByteCache[Content] = ByteCache(cache_bytes // 2)
         self._compared: BoundedDict[Path, Identity] = BoundedDict(_MAX_COMPARED)
         self._served: BoundedDict[str, Served] = BoundedDict(_MAX_SERVED)
+        self._loose: BoundedDict[Path, Served] = BoundedDict(_MAX_SERVED)
+        self._state = Lately(_state)
+        self._large_files = 0
 
     def of_release(self, release: Release, image: ReleaseImage) -> Served:
         """Describes an image of a release."""
@@ -90,6 +81,13 @@ class ImageSender:
     def of_compressed(self, image: ReleaseImage, gzip: Compressed) -> Served:
         """Describes the gzip of a release's image."""
         return of_compressed(image, gzip, self._files.catalog.object_path(gzip.sha256))
+
+    def known_loose(self, path: Path) -> Served | None:
+        """Describes a hand-copied file that was read before, and is still in that state."""
+        served = self._loose.get(path)
+        if served is None:
+            return None
+        return served if served.state == self._state(path) else None
 
     async def of_loose(self, path: Path) -> Served:
         """Describes a hand-copied file.
@@ -117,82 +115,85 @@ class ImageSender:
         if status.st_size > LARGEST_READ_BYTES:
             if not loose.settled(str(path), status):
                 raise NotFoundError("the file is not complete yet", hint="Request it again.")
-            headers = image_headers(path.name, status.st_size)
-            return Served(
-                name=path.name,
-                path=path,
-                size=status.st_size,
-                state=state,
-                unmarked=unmarked,
-                headers=headers,
-            )
+            return of_large(path, state, status.st_size, unmarked=unmarked)
         image = loose.known(path, status)
         if image is None:
-            image = (await self._loose_content(path, state)).image
+            image = (await self._loose_content(path, state, status.st_size)).value.image
         served = of_image(path, state, image)
-        return replace(served, unmarked=True) if unmarked else served
+        served = replace(served, unmarked=True) if unmarked else served
+        if loose.settled(str(path), status):
+            self._loose[path] = served
+        return served
 
-    async def send(self, request: Request, served: Served, send: Send, transfer: Transfer) -> int:
-        """Responds with the file, or with the part of it that the client requests.
+    def answer(self, request: Request, forms: Sequence[Served]) -> Responding:
+        """Answers with a file, or with the part of it that the client requests.
 
         Args:
             request: The request.
-            served: The file.
-            send: The ASGI callable.
-            transfer: Filled in while the file is being sent.
+            forms: The forms of the file, the best one first; the first that can be read is sent.
 
         Raises:
-            NotFoundError: The file is gone or has changed; nothing has been sent yet.
-            CatalogError: An object is not what was published; nothing has been sent yet.
+            AcpublishError: As when the answer is awaited.
+                NotFoundError: The file is gone or has changed.
+                CatalogError: An object is not what was published.
         """
-        transfer.file_bytes, transfer.file_sha256 = served.size, served.sha256
+        best = forms[0]
+        plain = self._without_body(request, best)
+        if plain is not None:
+            return plain
+        kept = self._in_memory(best)
+        return self._first(request, forms) if kept is None else _with_body(request, best, kept)
+
+    async def _first(self, request: Request, forms: Sequence[Served]) -> Answer:
+        *compressed, plain = forms
+        for served in compressed:
+            try:
+                return await self._read(request, served)
+            except AcpublishError as error:
+                # The plain image does as well.
+                _log.error("%s is sent uncompressed: %s", plain.name, error)
+        return self._without_body(request, plain) or await self._read(request, plain)
+
+    def _without_body(self, request: Request, served: Served) -> Answer | None:
+        """Answers what needs no bytes of the file, None if it needs some."""
         if served.size == 0 and request.report.updater:
-            return await http.missing(send)
+            return answer.missing()
         unmet = unmet_condition(request, served.sha256)
         if unmet == 412:
-            request.note = "it is not the file that the client requires by If-Match"
-            return await http.text(send, 412, "The file has changed.")
+            note = "it is not the file that the client requires by If-Match"
+            return answer.text(412, "The file has changed.", note=note)
         if unmet == 304:
-            request.note = "the client has it already, by If-None-Match"
-            return await http.whole(
-                send, 304, [(b"etag", etag(served.sha256))] if served.sha256 else []
-            )
+            tag = [(b"etag", etag(served.sha256))] if served.sha256 else []
+            note = "the client has it already, by If-None-Match"
+            return Answer(304, response_head(304, tag), note=note)
         part = requested_range(request, served.size, served.sha256)
-        if part is None:
-            status, headers, first, size = 200, served.headers, 0, served.size
-        elif part:
-            first, size = part
-            status, headers = 206, part_headers(first, size, served.size, served.sha256)
-        else:
+        if part == ():
             outside = [(b"content-range", b"bytes */%d" % served.size)]
-            return await http.text(send, 416, "The range is outside the file.", outside)
+            return answer.text(416, "The range is outside the file.", outside)
         if request.method == "HEAD":
-            transfer.status, transfer.drained = status, True
-            return await http.whole(send, status, headers)
+            status, head, _, _ = _part(request, served)
+            return Answer(status, head)
+        return None
+
+    def _in_memory(self, served: Served) -> tuple[bytes, object] | None:
+        if served.size > self._objects.largest_bytes:
+            return None
+        if served.state is not None:
+            content = self._contents.get((served.path, served.state))
+            return None if content is None else (content.value.data, content)
+        shared = self._objects.get((served.sha256 or "", served.inflated))
+        return None if shared is None else (shared.value, shared)
+
+    async def _read(self, request: Request, served: Served) -> Answer:
         if served.size > self._objects.largest_bytes:
             if served.inflated is not None:
                 raise CatalogError(
                     "the gzip is too large to read", hint="Publish without --compress."
                 )
-            file, state = await asyncio.to_thread(self._open, served)
-            with file:
-                transfer.status = status
-                await http.start_response(send, status, headers)
-                drained = await send_file(
-                    request.connection, send, file, first, size, lambda: _unchanged(file, state)
-                )
-        else:
-            body = await self._body(served)
-            transfer.status = status
-            await http.start_response(send, status, headers)
-            body = body if part is None else body[first : first + size]
-            drained = await send_bytes(request.connection, send, body)
-        _note_end(transfer, request, headers, size, drained)
-        return status
-
-    async def _body(self, served: Served) -> bytes:
+            return await self._large(request, served)
         if served.state is not None:
-            return (await self._loose_content(served.path, served.state)).data
+            content = await self._loose_content(served.path, served.state, served.size)
+            return _with_body(request, served, (content.value.data, content))
         digest = served.sha256 or ""
 
         def read() -> tuple[int, bytes]:
@@ -201,16 +202,33 @@ class ImageSender:
                 _compare_inside(data, served.inflated)
             return len(data), data
 
-        return await self._objects.make((digest, served.inflated), read)
+        shared = await self._objects.make((digest, served.inflated), served.size, read)
+        return _with_body(request, served, (shared.value, shared))
 
-    async def _loose_content(self, path: Path, state: Identity) -> Content:
+    async def _large(self, request: Request, served: Served) -> Answer:
+        if self._large_files >= MAX_LARGE_FILES:
+            raise BusyError("too many large files are being sent", hint="Try again later.")
+        self._large_files += 1
+        try:
+            file, state = await asyncio.to_thread(self._open, served)
+        except BaseException:
+            self._close_large()
+            raise
+        status, head, first, size = _part(request, served)
+        body = FileBody(file, first, size, lambda: _unchanged(file, state), self._close_large)
+        return Answer(status, head, body)
+
+    def _close_large(self) -> None:
+        self._large_files -= 1
+
+    async def _loose_content(self, path: Path, state: Identity, size: int) -> Shared[Content]:
         def read() -> tuple[int, Content]:
             content = self._files.loose.content(path)
             if content.identity != state:
                 raise _changing()
             return len(content.data), content
 
-        return await self._contents.make((path, state), read)
+        return await self._contents.make((path, state), size, read)
 
     def _open(self, served: Served) -> tuple[BinaryIO, os.stat_result]:
         """Opens a file that is too large for the cache; a changed object is compared again.
@@ -238,6 +256,31 @@ class ImageSender:
             file.close()
             raise
         return file, status
+
+
+def _state(path: Path) -> Identity | None:
+    try:
+        return identity(os.stat(path))
+    except OSError:
+        return None
+
+
+def _part(request: Request, served: Served) -> tuple[int, bytes, int, int]:
+    """Returns the status, the head, and which part of a file is sent."""
+    part = requested_range(request, served.size, served.sha256)
+    if not part:
+        return 200, served.head, 0, served.size
+    first, size = part
+    headers = part_headers(first, size, served.size, served.sha256)
+    return 206, response_head(206, headers), first, size
+
+
+def _with_body(request: Request, served: Served, kept: tuple[bytes, object]) -> Answer:
+    """Answers with bytes that all downloads of the file share."""
+    status, head, first, size = _part(request, served)
+    data, shared = kept
+    body = data if size == len(data) else memoryview(data)[first : first + size]
+    return Answer(status, head, body, shared=shared)
 
 
 def _unchanged(file: BinaryIO, before: os.stat_result) -> bool:
@@ -277,15 +320,3 @@ def _sha256(file: BinaryIO) -> str:
     while chunk := file.read(CHUNK_BYTES):
         digest.update(chunk)
     return digest.hexdigest()
-
-
-def _note_end(
-    transfer: Transfer, request: Request, headers: Headers, size: int, drained: bool
-) -> None:
-    transfer.drained = drained
-    if drained:
-        transfer.sent_bytes = size
-    elif request.connection is not None and request.connection.acknowledged_bytes is not None:
-        # A device uses each connection for one request, so this was the only head.
-        arrived = request.connection.acknowledged_bytes - head_bytes(headers)
-        transfer.sent_bytes = min(max(arrived, 0), size)

@@ -23,9 +23,12 @@ from acpublish.catalog.contents import CatalogFiles, Directory, Entry
 from acpublish.release import names
 from acpublish.release.decision import Target, choose
 from acpublish.release.manifest import Release
-from acpublish.server import http
+from acpublish.server import answer
+from acpublish.server.answer import Answer, Request, Responding
 from acpublish.server.cache import AnswerCache, LocationCache
-from acpublish.server.http import Request, Send
+from acpublish.server.lately import Lately
+from acpublish.server.product_reader import ProductReader
+from acpublish.server.response_head import response_head
 from acpublish.wire import (
     DEVICE_LIST_BINS,
     ENTRY_DOCUMENT_BYTES,
@@ -41,6 +44,8 @@ _log = logging.getLogger(__name__)
 _MAX_QUERIES = 256
 #: If it took longer to find out whether a list has changed, a thread does it from then on.
 _SLOW_STAMP_S = 0.001
+#: Nobody knows how long it takes to read all products, so the first time a thread does it.
+_UNKNOWN_S = 1.0
 #: How long a list may read files that the server does not know yet: a device waits 5 s for the
 #: first byte, and lists for others must not keep the server busy. Once read, a file is remembered.
 _DEVICE_READING_S = 2.0
@@ -52,33 +57,60 @@ Row = dict[str, str | int]
 
 
 class Listing:
-    """Responds with the lists of directories."""
+    """Answers with the lists of directories."""
 
-    def __init__(self, files: CatalogFiles, locations: LocationCache, answers: AnswerCache) -> None:
+    def __init__(
+        self,
+        files: CatalogFiles,
+        locations: LocationCache,
+        answers: AnswerCache,
+        reader: ProductReader,
+    ) -> None:
         """Prepares to list.
 
         Args:
             files: The catalog.
             locations: What paths lead to.
             answers: Keeps the lists.
+            reader: Looks at products.
         """
         self._files = files
         self._locations = locations
         self._answers = answers
+        self._reader = reader
+        self._stamp_now = Lately(self._timed)
         #: How long it last took to stamp the root list of devices, and any other directory.
-        self._stamp_s = {True: 0.0, False: 0.0}
+        self._stamp_s = {True: _UNKNOWN_S, False: 0.0}
 
-    async def respond(self, request: Request, send: Send) -> int:
-        """Responds to a request for a list."""
+    def forget(self) -> None:
+        """Makes the next request see what has just been changed."""
+        self._stamp_now.forget()
+
+    def answer(self, request: Request) -> Responding:
+        """Answers a request for a list."""
         paths = _paths(request.query)
         if paths is None:
-            return await http.text(send, 400, "The only operation is op=list.")
+            return answer.text(400, "The only operation is op=list.")
+        product = self._reader.must_read(paths[-1])
+        return (
+            self._list(request, paths) if product is None else self._read(product, request, paths)
+        )
+
+    async def _read(self, product: str, request: Request, paths: tuple[bytes, ...]) -> Answer:
+        await self._reader.read(product)
+        responding = self._list(request, paths)
+        return responding if isinstance(responding, Answer) else await responding
+
+    def _list(self, request: Request, paths: tuple[bytes, ...]) -> Responding:
         directory = self._directory(paths)
         if directory is None:
-            return await http.missing(send)
-        body = await self._list(directory, request.report.family)
-        headers = http.length_and_type(body, b"application/json")
-        return await http.whole(send, 200, headers, b"" if request.method == "HEAD" else body)
+            return answer.missing()
+        family = request.report.family
+        if self._stamp_s[self._of_all(directory, family)] <= _SLOW_STAMP_S:
+            body = self._answers.known(_key(directory, family), self._stamp_now(directory, family))
+            if body is not None:
+                return _with_list(request, body)
+        return self._make_later(request, directory, family)
 
     def _directory(self, paths: Iterable[bytes]) -> Directory | None:
         for path in paths:
@@ -87,25 +119,30 @@ class Listing:
                 return location
         return None
 
-    async def _list(self, directory: Directory, family: Family | None) -> bytes:
+    async def _make_later(
+        self, request: Request, directory: Directory, family: Family | None
+    ) -> Answer:
         stamp = await self._stamp_in_time(directory, family)
-        return await self._answers.get(
-            (str(directory.path), family), stamp, lambda: self._make(directory, family)
+        body = await self._answers.get(
+            _key(directory, family), stamp, lambda: self._make(directory, family)
         )
+        return _with_list(request, body)
+
+    def _of_all(self, directory: Directory, family: Family | None) -> bool:
+        """Returns whether a list has the images of all products."""
+        return family is not None and directory.path == self._files.catalog.root
+
+    def _timed(self, directory: Directory, family: Family | None) -> object:
+        begin = time.monotonic()
+        value = self._stamp(directory, family)
+        self._stamp_s[self._of_all(directory, family)] = time.monotonic() - begin
+        return value
 
     async def _stamp_in_time(self, directory: Directory, family: Family | None) -> object:
         """Returns the stamp of a list, from a thread if that is slow: many products, slow disks."""
-        every_product = family is not None and directory.path == self._files.catalog.root
-
-        def stamp() -> object:
-            begin = time.monotonic()
-            value = self._stamp(directory, family)
-            self._stamp_s[every_product] = time.monotonic() - begin
-            return value
-
-        if self._stamp_s[every_product] > _SLOW_STAMP_S:
-            return await self._answers.run(stamp)
-        return stamp()
+        if self._stamp_s[self._of_all(directory, family)] > _SLOW_STAMP_S:
+            return await self._answers.run(lambda: self._timed(directory, family))
+        return self._timed(directory, family)
 
     def _stamp(self, directory: Directory, family: Family | None) -> object:
         """Returns what a list is made from, as far as that is known without making it."""
@@ -127,7 +164,7 @@ class Listing:
             rows = [_row(self._examined(directory, entry, until) or entry) for entry in entries]
         else:
             rows = list(self._for_device(directory, entries, family))
-        return http.json_body(rows)
+        return answer.json_body(rows)
 
     def _for_device(
         self, directory: Directory, entries: Iterable[Entry], family: Family
@@ -194,6 +231,20 @@ class Listing:
                 entry = shown.get(target.image.file)
                 if entry is not None:
                     yield replace(entry, name=f"{product}/{entry.name}")
+
+
+def _key(directory: Directory, family: Family | None) -> tuple[str, Family | None]:
+    return str(directory.path), family
+
+
+def _with_list(request: Request, body: bytes) -> Answer:
+    """Answers with a list; the answer is made once for as long as the list stays the same."""
+    memo = request.head.memo
+    if isinstance(memo, Answer) and memo.body is body:
+        return memo
+    head = response_head(200, answer.length_and_type(body, b"application/json"))
+    request.head.memo = made = Answer(200, head, body)
+    return made
 
 
 def _without_stable(releases: Iterable[Release], board: str) -> Target | None:

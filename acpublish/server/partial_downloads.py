@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 
 from acpublish.bounded import SharedMemory
-from acpublish.server.http import Request
+from acpublish.server.answer import Request
 
 #: About 400 bytes each. Whoever is forgotten may continue.
 _MAX_DOWNLOADS = 10_000

@@ -1,385 +1,371 @@
-"""Between the socket and uvicorn's parser: requests as devices really send them.
+"""The protocol of a connection: it owns the socket, and reads one request after the other.
 
-AutoConnect sends targets without a leading slash, with raw spaces and raw UTF-8, which every strict
-parser rejects. This protocol fixes the request line of a GET or HEAD before the parser sees it, and
-passes on the original bytes of the target in the ASGI scope, as ``acpublish.target``.
-
-A fix must never let two readers disagree about where a request begins (request smuggling):
-
-1. A line is fixed only at the start of a message, that is, where the parser itself has reported
-   that the message before it is complete, exactly at the byte that was fed last.
-2. A body is counted by its one Content-Length and passed on untouched.
-3. After anything else (chunked, an upgrade, a parser that counts differently), the connection
-   responds to what it has and closes; whatever else arrived on it is dropped.
-4. Nothing with a control character in its first line is fixed.
-
-A head that is too long or too slow is rejected here, because uvicorn limits neither. The scope also
-has ``acpublish.connection``, by which a response can find out whether it reached the network.
+1. A head is read whole before anything is done with it, within bounds of bytes and time, also on a
+   connection that is reused (:mod:`acpublish.server.request_head`).
+2. GET and HEAD without a body are answered here (:mod:`acpublish.server.device_routes`): at once,
+   or when something that had to be waited for is there. One request is answered at a time, and
+   nothing is read meanwhile.
+3. Everything else is handed over to uvicorn's protocol, with the very bytes of its head, for one
+   request (:mod:`acpublish.server.handover`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import Callable
-from enum import Enum
-from typing import Any, cast
+from collections.abc import Awaitable, Sequence
+from typing import cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from acpublish.server.answer import Answer, FileBody, Request, Responding
+from acpublish.server.bounds import (
+    HEAD_DEADLINE_S,
+    KEEP_ALIVE_S,
+    MAX_PENDING_BYTES,
+    TLS_CLOSE_S,
+    TLS_LINGER_S,
+)
+from acpublish.server.connections import Connections
+from acpublish.server.device_routes import API, busy
+from acpublish.server.handover import OneRequest
+from acpublish.server.proxy_header import ProxyHeader
+from acpublish.server.request_head import (
+    BadRequestError,
+    RequestHead,
+    TooLongError,
+    head_end,
+    read_head,
+)
+from acpublish.server.response_head import BAD_REQUEST, BUSY, TIMEOUT
+from acpublish.server.sending import Sending
 
-from acpublish.server.response_head import DeviceCycle
-from acpublish.server.sockets import acknowledged_bytes
-
-#: How late a deadline may be noticed.
-TICK_S = 0.25
-
-_LOOPS: dict[asyncio.AbstractEventLoop, Deadlines] = {}
-
-
-class Deadlines:
-    """The deadlines of one event loop, which are nearly always met, checked by a single timer.
-
-    A timer for each would cost as much as a fifth of an up-to-date check.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._ends: dict[Callable[[], None], float] = {}
-        self._ticks = False
-
-    @classmethod
-    def of(cls, loop: asyncio.AbstractEventLoop) -> Deadlines:
-        """Returns the deadlines of a loop."""
-        deadlines = _LOOPS.get(loop)
-        return deadlines if deadlines is not None else cls(loop)
-
-    def add(self, late: Callable[[], None], wait_s: float) -> None:
-        """Sets a deadline, unless there is one for the same callable.
-
-        Args:
-            late: Called when the time is over.
-            wait_s: How long to wait.
-        """
-        if late in self._ends:
-            return
-        self._ends[late] = self._loop.time() + wait_s
-        if not self._ticks:
-            self._ticks = True
-            _LOOPS[self._loop] = self
-            self._loop.call_later(TICK_S, self._tick)
-
-    def discard(self, late: Callable[[], None]) -> None:
-        """Removes a deadline."""
-        self._ends.pop(late, None)
-
-    def _tick(self) -> None:
-        now = self._loop.time()
-        for late in [late for late, end in self._ends.items() if end <= now]:
-            del self._ends[late]
-            late()
-        self._ticks = bool(self._ends)
-        if self._ticks:
-            self._loop.call_later(TICK_S, self._tick)
-        elif _LOOPS.get(self._loop) is self:
-            # No reference stays to a loop that may be gone.
-            del _LOOPS[self._loop]
+#: A body up to this size goes out together with its head.
+_SMALL_BYTES = 16 * 1024
+_BUSY_STATUS = 503
+#: How many requests of a connection are answered before others get their turn.
+_IN_TURN = 16
 
 
-CONNECTION_KEY = "acpublish.connection"
+class DeviceProtocol(asyncio.Protocol):
+    """One connection."""
 
-
-class Connection:
-    """What a response can find out about the connection that it goes out on.
-
-    uvicorn's ``send`` returns silently once the client has disconnected, and after a write that
-    failed or was dropped because the transport was closing already. So a response asks here:
-
-    1. After each part, whether the transport is :attr:`closing`: then the part was not taken.
-    2. :meth:`begin_drain` before the empty last part, so that ``send`` waits until the transport's
-       buffer is empty, instead of only low.
-    3. After the last part, :meth:`end_drain`.
-
-    Attributes:
-        lost: Whether the connection has ended, for whatever reason.
-        acknowledged_bytes: How many bytes the other side had acknowledged when the connection
-            broke, heads included; None if the system does not count them.
-    """
-
-    __slots__ = ("_broken", "_transport", "acknowledged_bytes", "lost")
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self._broken = False
-        self.lost = False
-        self.acknowledged_bytes: int | None = None
-
-    @property
-    def closing(self) -> bool:
-        """Whether the transport takes no more bytes."""
-        return self._transport.is_closing()
-
-    def begin_drain(self) -> None:
-        """Makes the next ``send`` wait until the operating system has taken everything."""
-        if not self.lost:
-            self._transport.set_write_buffer_limits(high=0)
-
-    def end_drain(self) -> bool:
-        """Returns whether the operating system has taken everything."""
-        if not self.closing:
-            # The default limits, for the next response on this connection.
-            self._transport.set_write_buffer_limits()
-        return not self._broken
-
-    def on_lost(self, error: Exception | None) -> None:
-        """Notes that the connection has ended.
-
-        Args:
-            error: Why it broke; None if it was closed, which sends what is in the buffer first.
-        """
-        self._broken = self._broken or error is not None
-        if self._broken:
-            self.acknowledged_bytes = acknowledged_bytes(self._transport.get_extra_info("socket"))
-        self.lost = True
-
-    def abort(self) -> None:
-        """Breaks the connection off, whatever has not been sent yet."""
-        self._broken = True
-        self._transport.abort()
-
-
-TARGET_KEY = "acpublish.target"
-
-MAX_LINE_BYTES = 8 * 1024
-MAX_HEAD_BYTES = 16 * 1024
-#: A device sends its whole head at once; this is for the slow and the idle.
-HEAD_DEADLINE_S = 10.0
-#: More than any upload with its chunk heads; limits the trailers of a chunked body.
-MAX_CHUNKED_BYTES = 64 * 1024 * 1024
-
-_END = b"\r\n\r\n"
-_CLEAN_LINE = re.compile(rb"(?:GET|HEAD) (/[!-~]*) HTTP/1\.[01]\r\n")
-_DEVICE_LINE = re.compile(rb"(GET|HEAD) ([^\x00-\x1f\x7f]*) (HTTP/1\.[01])\r\n")
-_ABSOLUTE_FORM = re.compile(rb"https?://[^/?]*", re.IGNORECASE)
-_NOT_VISIBLE = re.compile(rb"[^!-~]")
-
-
-def _plain(status: bytes, text: bytes) -> bytes:
-    return (
-        b"HTTP/1.1 %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n"
-        b"Connection: close\r\n\r\n%s" % (status, len(text), text)
+    __slots__ = (
+        *("_address", "_at", "_carried", "_closing", "_connections", "_over", "_paused"),
+        *("_pending", "_proxied", "_reading", "_request", "_sending", "secure", "transport"),
     )
 
+    def __init__(self, connections: Connections, proxied: ProxyHeader | None = None) -> None:
+        """Prepares for a connection.
 
-_BAD_REQUEST = _plain(b"400 Bad Request", b"The request is not HTTP.\n")
-_TIMEOUT = _plain(b"408 Request Timeout", b"The request took too long.\n")
-_LINE_TOO_LONG = _plain(b"414 URI Too Long", b"The request line is too long.\n")
-_HEAD_TOO_LONG = _plain(b"431 Request Header Fields Too Large", b"The headers are too long.\n")
+        Args:
+            connections: What all connections share.
+            proxied: Whose connection it is, if a proxy says so.
+        """
+        self._connections = connections
+        self._proxied = proxied
+        #: Whether it has TLS.
+        self.secure = False
+        self.transport: asyncio.Transport
+        self._address: str | None = None
+        #: What arrived, and where what has not been read begins.
+        self._pending = b""
+        self._at = 0
+        #: Why there are too many connections for this one.
+        self._over = ""
+        #: The request that is being answered.
+        self._request: Request | None = None
+        self._sending: Sending | None = None
+        #: How many bytes the connection has carried from here.
+        self._carried = 0
+        #: Whether the connection ends after the response that is going out.
+        self._closing = False
+        #: Whether the other side is slower than we write.
+        self._paused = False
+        #: Whether a loop over what is pending is running.
+        self._reading = False
 
-
-class _Stage(Enum):
-    HEAD = 1  # at the start of a message, or within its head
-    BODY = 2  # within a body of known length
-    CHUNKED = 3  # within a body whose end only the parser knows; the last message
-    DONE = 4  # nothing more is read from this connection
-
-
-def fix_request_line(head: bytes) -> tuple[bytes, bytes | None]:
-    """Fixes the request line of a head.
-
-    Args:
-        head: All bytes up to and including the empty line.
-
-    Returns:
-        The head for the parser, and the original target in origin form; None if the line is left
-        to the parser as it is.
-    """
-    clean = _CLEAN_LINE.match(head)
-    if clean:
-        return head, clean[1]
-    line = _DEVICE_LINE.match(head)
-    if not line:
-        return head, None
-    method, target, version = line.groups()
-    absolute = _ABSOLUTE_FORM.match(target)
-    if absolute:
-        target = target[absolute.end() :]
-    if not target.startswith(b"/"):
-        target = b"/" + target
-    safe = _NOT_VISIBLE.sub(lambda bad: b"%%%02X" % bad[0][0], target)
-    return b"%s %s %s\r\n%s" % (method, safe, version, head[line.end() :]), target
-
-
-class DeviceProtocol(HttpToolsProtocol):
-    """uvicorn's protocol for HTTP/1, with request lines fixed, and with limits for heads."""
-
-    _stage = _Stage.HEAD
-    _pending = b""
-    _target: bytes | None = None
-    _left = 0
-    _begun = 0
-    _completed = 0
-    _deadlines: Deadlines
-    _connection: Connection
+    # What the transport calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begins to wait for a head."""
-        super().connection_made(cast(asyncio.Transport, transport))
-        self._connection = Connection(self.transport)
-        self._deadlines = Deadlines.of(self.loop)
-        self._deadlines.add(self.too_slow, HEAD_DEADLINE_S)
+        self.transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername")
+        if self._proxied is not None and self._proxied.client is not None:
+            peer = self._proxied.client
+        self._address = peer[0] if isinstance(peer, tuple) else None
+        self.secure = transport.get_extra_info("sslcontext") is not None
+        connections = self._connections
+        self._over = connections.add(self, self._address)
+        if self._over and connections.is_full:
+            connections.excess.note(self._over)
+            self._give_up(BUSY)
+            return
+        connections.deadlines.add(self, HEAD_DEADLINE_S)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Ends the wait, and lets a response that is going out know."""
-        self._deadlines.discard(self.too_slow)
-        self._connection.on_lost(exc)
-        super().connection_lost(exc)
+        self._connections.remove(self, self._address)
+        self._connections.deadlines.discard(self)
+        self._closing = True
+        self._pending = b""
+        if self._sending is not None:
+            sending, request = self._sending, self._request
+            sending.on_lost(exc)
+            self._sending = self._request = None
+            if request is not None:
+                self._connections.log.note(request, sending.answer)
 
     def data_received(self, data: bytes) -> None:
-        """Reads what arrived; nearly always that is a whole clean head, which goes straight on.
+        """Reads what arrived; nearly always that is a whole head that was read before.
 
         Args:
             data: Any number of bytes, cut anywhere.
         """
-        if self._stage is _Stage.HEAD and not self._pending:
-            clean = _CLEAN_LINE.match(data)
-            if clean and data.find(_END) == len(data) - 4 and len(data) <= MAX_LINE_BYTES:
-                self._head(data, clean[1])
+        if self._request is None and not self._pending and not self._paused:
+            known = self._connections.heads.known(data)
+            if known is not None:
+                self._answer(*known)
                 return
-        self._unset_keepalive_if_required()
-        while data and self._stage is not _Stage.DONE:
-            if self._stage is _Stage.HEAD:
-                data = self._take_head(data)
-            elif self._stage is _Stage.BODY:
-                data = self._take_body(data)
-            else:
-                data = self._take_chunked(data)
-
-    def _take_head(self, data: bytes) -> bytes:
-        """Collects a head, and returns what follows it."""
-        self._deadlines.add(self.too_slow, HEAD_DEADLINE_S)
-        # Empty lines before a request line are skipped (RFC 9112, section 2.2).
-        pending = self._pending + data if self._pending else data.lstrip(b"\r\n")
-        line_end = pending.find(b"\n", 0, MAX_LINE_BYTES)
-        if line_end < 0 and len(pending) >= MAX_LINE_BYTES:
-            self._give_up(_LINE_TOO_LONG)
-            return b""
-        if line_end >= 0 and pending[line_end - 1 : line_end] != b"\r":
-            self._give_up(_BAD_REQUEST)
-            return b""
-        end = pending.find(_END, max(line_end - 1, 0), MAX_HEAD_BYTES) if line_end >= 0 else -1
-        if end < 0:
-            if len(pending) >= MAX_HEAD_BYTES:
-                self._give_up(_HEAD_TOO_LONG)
-            else:
-                self._pending = pending
-            return b""
-        self._pending = b""
-        self._head(*fix_request_line(pending[: end + 4]))
-        return pending[end + 4 :]
-
-    def _head(self, head: bytes, target: bytes | None) -> None:
-        """Feeds one whole head, and determines what must follow it."""
-        self._deadlines.discard(self.too_slow)
-        self._target = target
-        self._begun = self._completed = 0
-        super().data_received(head)
-        if self._stage is _Stage.DONE:
+        if self._closing:
             return
-        if self._completed == 1 and self._begun == 1 and not self.parser.should_upgrade():
-            if not self.cycle.keep_alive:
-                self._stage = _Stage.DONE
-        elif self._completed or self._begun != 1:
-            self._last_message()
+        self._pending = self._pending[self._at :] + data if self._pending else data
+        self._at = 0
+        if self._request is None and not self._paused:
+            self._read_on()
+        elif len(self._pending) > MAX_PENDING_BYTES:
+            # Nobody sends that much before having a response.
+            self._closing, self._pending = True, b""
+
+    def eof_received(self) -> bool:
+        """Lets a response that is going out end before the connection does.
+
+        Returns:
+            Whether the connection stays open.
+        """
+        busy = self._request is not None or self._reading
+        self._closing, self._pending = True, b""
+        return busy and not self.secure
+
+    def pause_writing(self) -> None:
+        """Stops answering while the other side does not read."""
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        """Goes on."""
+        self._paused = False
+        if self._sending is not None:
+            self._sending.on_writable()
+        elif self._request is None:
+            self._read_on()
+
+    # Reading.
+
+    def _read_on(self) -> None:
+        """Answers what is pending, request by request; others get their turn in between."""
+        if self._reading:
+            return
+        self._reading = True
+        more = True
+        for _ in range(_IN_TURN):
+            more = self._may_read() and self._read_head()
+            if not more:
+                break
+        self._reading = False
+        if self._at >= len(self._pending):
+            self._pending, self._at = b"", 0
+        if more:
+            self.transport.pause_reading()
+            self._connections.loop.call_soon(self._read_further)
+
+    def _read_further(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
+            self._read_on()
+
+    def _may_read(self) -> bool:
+        ready = self._request is None and not self._paused and not self._closing
+        return ready and self._at < len(self._pending) and not self.transport.is_closing()
+
+    def _read_head(self) -> bool:
+        """Reads one head; returns whether there may be more to read."""
+        data, begin = self._pending, self._at
+        # Empty lines before a request line are skipped (RFC 9112, section 2.2).
+        while data.startswith(b"\r\n", begin):
+            begin += 2
+        self._at = begin
+        try:
+            end = head_end(data, begin)
+            if end is None:
+                if begin < len(data):
+                    self._connections.deadlines.add(self, HEAD_DEADLINE_S)
+                return False
+            raw = data[begin:end]
+            head = read_head(raw)
+        except TooLongError as error:
+            return self._give_up(error.response)
+        except BadRequestError:
+            return self._give_up(BAD_REQUEST)
+        self._at = end
+        plain = head.method in ("GET", "HEAD") and head.body_bytes == 0
+        if plain and not head.path.startswith(API):
+            self._answer(*self._connections.heads.remember(raw, head))
+            return True
+        if not head.clean:
+            return self._give_up(BAD_REQUEST)
+        if not self._connections.may_hand_over():
+            self._connections.excess.note("too many requests for the API, or with a body, at once")
+            return self._give_up(BUSY)
+        self._hand_over(raw, head)
+        return False
+
+    # Answering.
+
+    def _answer(self, head: RequestHead, own: Sequence[bytes]) -> None:
+        connections = self._connections
+        connections.deadlines.discard(self)
+        request = Request(head, self._address, head.report_of(own), self)
+        if self._over:
+            responding: Responding = self._refusal()
         else:
-            self._expect_body()
+            responding = connections.routes.answer(request)
+        if isinstance(responding, Answer):
+            self._send(request, responding)
+            return
+        self._request = request
+        self.transport.pause_reading()
+        task = connections.loop.create_task(self._answer_later(request, responding))
+        connections.tasks.add(task)
+        task.add_done_callback(connections.tasks.discard)
 
-    def _expect_body(self) -> None:
-        lengths = [value for name, value in self.headers if name == b"content-length"]
-        coded = any(name == b"transfer-encoding" for name, _ in self.headers)
-        if len(lengths) == 1 and lengths[0].isdigit() and not coded:
-            self._stage, self._left = _Stage.BODY, int(lengths[0])
-        else:
-            self._stage, self._left = _Stage.CHUNKED, MAX_CHUNKED_BYTES
-            self.cycle.keep_alive = False
+    def _refusal(self) -> Answer:
+        answer = busy(self._over)
+        answer.closes = True
+        return answer
 
-    def _take_body(self, data: bytes) -> bytes:
-        part, rest = data[: self._left], data[self._left :]
-        self._left -= len(part)
-        super().data_received(part)
-        if not self._left and self._stage is _Stage.BODY:
-            if self._completed == 1 and self._begun == 1:
-                self._deadlines.discard(self.too_slow)
-                self._stage = _Stage.HEAD if self.cycle.keep_alive else _Stage.DONE
-            else:
-                self._last_message()
-        return rest
+    async def _answer_later(self, request: Request, responding: Awaitable[Answer]) -> None:
+        answer = await responding
+        if self.transport.is_closing():
+            if isinstance(answer.body, FileBody):
+                answer.body.close()
+            if answer.ended is not None:
+                answer.ended(False, None)
+            self._connections.log.note(request, answer)
+            self._request = None
+            return
+        self._send(request, answer)
 
-    def _take_chunked(self, data: bytes) -> bytes:
-        self._left -= len(data)
-        if self._left < 0:
-            self._give_up(_BAD_REQUEST)
-            return b""
-        super().data_received(data)
-        if self._completed and self._stage is _Stage.CHUNKED:
-            self._last_message()
-        return b""
+    def _send(self, request: Request, answer: Answer) -> None:
+        connections, head, body = self._connections, request.head, answer.body
+        if head.closes or answer.closes:
+            self._closing = True
+        if answer.status == _BUSY_STATUS:
+            connections.excess.note(answer.note)
+        date = connections.date.end_of_head(closes=self._closing)
+        if head.method == "HEAD" and not isinstance(body, FileBody):
+            body = b""
+        if answer.ended is None and isinstance(body, bytes) and len(body) <= _SMALL_BYTES:
+            data = answer.head + date + body
+            self._carried += len(data)
+            self.transport.write(data)
+            self._sent(request, answer)
+            return
+        if self._request is None:
+            self.transport.pause_reading()
+        self._request = request
+        self._sending = Sending(self.transport, answer, self._on_sent)
+        before = self._carried
+        self._carried += len(answer.head) + len(date) + len(body)
+        self._sending.start(answer.head + date, body, before)
 
-    def _last_message(self) -> None:
-        self._stage = _Stage.DONE
-        self.cycle.keep_alive = False
+    def _on_sent(self) -> None:
+        request, sending = self._request, self._sending
+        self._sending = None
+        if request is not None and sending is not None:
+            self._sent(request, sending.answer)
 
-    def on_message_begin(self) -> None:
-        """Adds the original target and the connection to the scope."""
-        self._begun += 1
-        super().on_message_begin()
-        scope = cast("dict[str, Any]", self.scope)
-        scope[TARGET_KEY] = self._target
-        scope[CONNECTION_KEY] = self._connection
+    def _sent(self, request: Request, answer: Answer) -> None:
+        """Logs a response that has been sent, and ends the connection or reads on."""
+        self._connections.log.note(request, answer)
+        if self._closing:
+            self._request, self._pending = None, b""
+            self._close(TLS_LINGER_S)
+            return
+        if self._request is not None:
+            self._request = None
+            self.transport.resume_reading()
+            self._connections.loop.call_soon(self._read_on)
+        self._connections.deadlines.add(self, KEEP_ALIVE_S)
 
-    def on_headers_complete(self) -> None:
-        """Makes the response to come write its own head."""
-        before = self.cycle
-        super().on_headers_complete()
-        if self.cycle is not before:
-            # The response has not begun, because its task runs only after this returns.
-            self.cycle.__class__ = DeviceCycle
+    def server(self) -> tuple[str, int] | None:
+        """Returns the address and the port that the client is connected to."""
+        if self._proxied is not None and self._proxied.server is not None:
+            return self._proxied.server
+        own = self.transport.get_extra_info("sockname")
+        return (own[0], own[1]) if isinstance(own, tuple) and own[1] else None
 
-    def on_message_complete(self) -> None:
-        """Counts the messages that the parser has completed."""
-        self._completed += 1
-        super().on_message_complete()
+    # Handing over.
 
-    def on_response_complete(self) -> None:
-        """Sets a deadline for the rest of a body, because its response is out already."""
-        super().on_response_complete()
-        if self._stage in (_Stage.BODY, _Stage.CHUNKED):
-            self._deadlines.add(self.too_slow, HEAD_DEADLINE_S)
+    def _hand_over(self, data: bytes, head: RequestHead) -> None:
+        connections = self._connections
+        connections.deadlines.discard(self)
+        connections.open.discard(self)
+        rest, self._pending, self._at = self._pending[self._at :], b"", 0
+        one = OneRequest(connections, self, head)
+        one.connection_made(self.transport)
+        if self._proxied is not None and self._proxied.client is not None:
+            one.client = self._proxied.client
+        self.transport.set_protocol(one)
+        one.begin(data, rest)
 
-    def send_400_response(self, msg: str) -> None:
-        """Responds to what is not HTTP, unless a response is going out."""
-        self._give_up(_BAD_REQUEST)
+    def take_back(self, rest: bytes, *, paused: bool) -> None:
+        """Goes on with a connection whose request was answered by uvicorn's protocol.
 
-    def too_slow(self) -> None:
-        """Gives up a connection whose head has not arrived in time."""
-        self._give_up(_TIMEOUT if self._pending else b"")
+        Args:
+            rest: What arrived after that request.
+            paused: Whether the other side is slower than that response was written.
+        """
+        connections = self._connections
+        connections.open.add(self)
+        self.transport.set_protocol(self)
+        connections.deadlines.add(self, KEEP_ALIVE_S)
+        self._pending, self._at, self._paused = rest, 0, paused
+        self._read_on()
+
+    # Ending.
+
+    def shutdown(self) -> None:
+        """Ends the connection after the response that is going out."""
+        self._closing, self._pending = True, b""
+        if self._request is None:
+            self._close(TLS_CLOSE_S)
 
     def abort(self) -> None:
         """Breaks the connection off, and the response that is going out."""
-        self._connection.abort()
+        if self._sending is not None:
+            self._sending.break_off()
+        else:
+            self.transport.abort()
 
-    def _give_up(self, response: bytes) -> None:
-        """Stops reading, and responds; a response that is going out goes first, and is the last."""
-        between_messages = self._stage is _Stage.HEAD
-        self._stage, self._pending = _Stage.DONE, b""
-        self._deadlines.discard(self.too_slow)
-        cycle = self.cycle
-        if cycle is not None and not cycle.response_complete:
-            cycle.keep_alive = False
-            if between_messages:
-                return
-            if cycle.response_started:
-                response = b""
+    def too_slow(self) -> None:
+        """Gives up a connection whose head, or whose end, has not arrived in time."""
+        if self._closing and self.secure:
+            self.transport.abort()
+            return
+        self._give_up(TIMEOUT if self._at < len(self._pending) else b"")
+
+    def _give_up(self, response: bytes) -> bool:
+        """Responds to what cannot be read, and ends the connection."""
+        self._closing, self._pending = True, b""
+        self._connections.deadlines.discard(self)
         if not self.transport.is_closing():
             if response:
                 self.transport.write(response)
-            self.transport.close()
+            self._close(TLS_CLOSE_S)
+        return False
+
+    def _close(self, wait_s: float) -> None:
+        """Closes the connection; with TLS, that waits for the other side, but not for ever."""
+        if self.transport.is_closing():
+            return
+        self.transport.close()
+        if self.secure:
+            self._connections.deadlines.discard(self)
+            self._connections.deadlines.add(self, wait_s)

@@ -3,19 +3,19 @@
 uvicorn writes every name in lower case. HTTP allows that, but ArduinoHttpClient (its issue #184)
 and the firmwares that contain arduino-esp32's example AWS_S3_OTA_Update compare ``Content-Length``
 byte by byte, so they find no length and install nothing. Every name that a device may read is in a
-table, so writing a head costs no more than uvicorn's way, which searches each name and value for
-what is not allowed.
+table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Iterable
+from email.utils import formatdate
+from http import HTTPStatus
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+from acpublish.server.bounds import RETRY_AFTER_S
 
-if TYPE_CHECKING:
-    from uvicorn._types import ASGISendEvent, HTTPResponseStartEvent
+Headers = list[tuple[bytes, bytes]]
 
 _NAMES = (
     *(b"Content-Type", b"Content-Length", b"Content-Disposition", b"Content-Range"),
@@ -26,11 +26,9 @@ _NAMES = (
 )
 #: How a line begins, by the name in lower case.
 _BEGINNINGS = {name.lower(): name + b": " for name in _NAMES}
-_LENGTH = _BEGINNINGS[b"content-length"]
-_CONNECTION = _BEGINNINGS[b"connection"]
-_STATUS = {status: line.rstrip() for status, line in STATUS_LINE.items()}
-#: Responses that have no body, and therefore no length (RFC 9112, section 6.3).
-_WITHOUT_BODY = (204, 304)
+_STATUS = {
+    int(status): b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode()) for status in HTTPStatus
+}
 
 
 def beginning(name: bytes) -> bytes:
@@ -40,44 +38,52 @@ def beginning(name: bytes) -> bytes:
     return known or b"-".join(word.capitalize() for word in lower.split(b"-")) + b": "
 
 
-class DeviceCycle(RequestResponseCycle):
-    """uvicorn's cycle of a request and its response, which writes the head itself."""
+def response_head(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Returns the status line and the lines of headers, without the empty line that ends a head.
 
-    def send(self, message: ASGISendEvent) -> Coroutine[Any, Any, None]:
-        """Sends a part of the response."""
-        if self.response_started or message["type"] != "http.response.start":
-            return super().send(message)
-        return self._start(message)
+    Raises:
+        ValueError: A value contains a line break: whatever it is made from, it must end no line.
+    """
+    lines = [beginning(name) + value for name, value in headers]
+    head = b"".join(line + b"\r\n" for line in lines)
+    if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines):
+        raise ValueError("the value of a header contains a line break")
+    status_line = _STATUS.get(status) or b"HTTP/1.1 %d \r\n" % status
+    return status_line + head
 
-    async def _start(self, message: HTTPResponseStartEvent) -> None:
-        """Writes the head, and notes what it says about the body and the connection."""
-        if self.flow.write_paused and not self.disconnected:
-            await self.flow.drain()
-        if self.disconnected:
-            return
-        status = message["status"]
-        lines = [_STATUS[status]]
-        closes = False
-        for name, value in (*self.default_headers, *message["headers"]):
-            begin = _BEGINNINGS.get(name) or beginning(name)
-            if begin is _LENGTH:
-                self.expected_content_length, self.chunked_encoding = int(value), False
-            elif begin is _CONNECTION and value.lower() == b"close":
-                closes, self.keep_alive = True, False
-            lines.append(begin + value)
-        if not self.keep_alive and not closes:
-            lines.append(b"Connection: close")
-        if (
-            self.chunked_encoding is None
-            and status not in _WITHOUT_BODY
-            and self.scope["method"] != "HEAD"
-        ):
-            self.chunked_encoding = True
-            lines.append(b"Transfer-Encoding: chunked")
-        head = b"\r\n".join(lines)
-        # Whatever a value is made from, it never ends its line.
-        if head.count(b"\n") >= len(lines) or head.count(b"\r") >= len(lines):
-            raise ValueError("the value of a header contains a line break")
-        self.response_started = True
-        self.waiting_for_100_continue = False
-        self.transport.write(head + b"\r\n\r\n")
+
+class ResponseDate:
+    """The header Date, made once a second, and the end of a head with it."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._kept = self._closed = b""
+
+    def end_of_head(self, *, closes: bool) -> bytes:
+        """Returns the lines that end a head.
+
+        Args:
+            closes: Whether the connection ends after the response.
+        """
+        now = int(time.time())
+        if now != self._second:
+            self._second = now
+            date = b"Date: %s\r\n" % formatdate(now, usegmt=True).encode()
+            self._kept, self._closed = date + b"\r\n", date + b"Connection: close\r\n\r\n"
+        return self._closed if closes else self._kept
+
+
+def _plain(status: bytes, text: bytes) -> bytes:
+    return (
+        b"HTTP/1.1 %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n"
+        b"Connection: close\r\n\r\n%s" % (status, len(text), text)
+    )
+
+
+BAD_REQUEST = _plain(b"400 Bad Request", b"The request is not HTTP.\n")
+BUSY = _plain(
+    b"503 Service Unavailable\r\nRetry-After: %d" % RETRY_AFTER_S, b"The server is busy.\n"
+)
+TIMEOUT = _plain(b"408 Request Timeout", b"The request took too long.\n")
+LINE_TOO_LONG = _plain(b"414 URI Too Long", b"The request line is too long.\n")
+HEAD_TOO_LONG = _plain(b"431 Request Header Fields Too Large", b"The headers are too long.\n")

@@ -1,7 +1,8 @@
 """Runs the server: from options to an exit status.
 
 1. The catalog is repaired, and the socket opened, before anything is served.
-2. stdout gets one line, once the server listens; everything else is logged on stderr.
+2. stdout gets one line for each port, once the server listens, and that without TLS comes first;
+   everything else is logged on stderr.
 3. The first signal stops accepting and lets downloads in progress finish, within the grace time;
    a second one ends them.
 """
@@ -19,17 +20,19 @@ import socket
 import sys
 import threading
 import types
-from collections.abc import Coroutine, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, cast
 
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.catalog.servable import signs_of_a_project
 from acpublish.catalog.state import state_dir
-from acpublish.errors import AcpublishError, MissingExtraError, SettingsError
-from acpublish.server.config import ServerOptions
+from acpublish.errors import AcpublishError, MissingExtraError, SettingsError, reason_of
+from acpublish.server.config import DEFAULT_TLS_PORT, ServerOptions
 from acpublish.server.logwriter import LogHandler, LogWriter
 from acpublish.server.sockets import (
+    BACKLOG,
     listen,
     own_address,
     raise_open_files,
@@ -37,14 +40,19 @@ from acpublish.server.sockets import (
     reaches_others,
     url_of,
 )
+from acpublish.server.tls import Certificate, certificate_of, handshake_options
 
 try:
     import uvicorn
 
     from acpublish.server.accesslog import AccessLog
-    from acpublish.server.app import create_app
+    from acpublish.server.app import Application, create_app
     from acpublish.server.checkins import Listener
+    from acpublish.server.connections import Connections
     from acpublish.server.protocol import DeviceProtocol
+    from acpublish.server.proxied import ProxiedPort, ProxiedProtocol
+    from acpublish.server.proxy_header import Proxies
+    from acpublish.server.stalled import StalledWatch
     from acpublish.server.tokens import Scope as TokenScope
     from acpublish.server.tokens import Tokens
 except ImportError as error:
@@ -56,7 +64,6 @@ except ImportError as error:
 _log = logging.getLogger("acpublish.server")
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_KEEP_ALIVE_S = 5
 _TICK_S = 0.05
 #: How long handlers need to notice that their connection is gone.
 _AFTER_ABORT_S = 1.0
@@ -67,7 +74,7 @@ _MAX_SIGNS = 5
 def serve(options: ServerOptions, listeners: Sequence[Listener] = ()) -> int:
     """Serves a catalog until a signal ends it.
 
-    Prints one line on stdout as soon as it listens.
+    Prints one line on stdout as soon as it listens, and one more for TLS.
 
     Args:
         options: How to serve.
@@ -78,7 +85,8 @@ def serve(options: ServerOptions, listeners: Sequence[Listener] = ()) -> int:
         The exit status.
 
     Raises:
-        SettingsError: The address, the log level or the state folder is invalid.
+        SettingsError: The address, the log level, the state folder, the certificate or a proxy's
+            address is invalid.
         CatalogError: The catalog's directory cannot be read.
     """
     level, writer = level_of(options.log), LogWriter(sys.stderr)
@@ -96,16 +104,16 @@ def _serve(options: ServerOptions, listeners: Sequence[Listener], writer: LogWri
             f"the state folder {state} is a file", hint="Use a folder with --state, or none."
         )
     catalog = DirectoryCatalog(options.catalog, state)
-    _repair(catalog)
     _warn_of_project(catalog)
     tokens = Tokens(state)
     _look_at_tokens(tokens)
-    listener = listen(options.bind or own_address(), options.port)
+    proxies = Proxies(options.proxies)
+    ports = _ports(options)
     raise_open_files()
     access = AccessLog(writer if _log.isEnabledFor(logging.INFO) else None)
+    app = create_app(replace(options, state=state), catalog, tokens, listeners, access)
     config = uvicorn.Config(
-        create_app(replace(options, state=state), catalog, tokens, listeners, access),
-        http=DeviceProtocol,
+        app,
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -113,18 +121,57 @@ def _serve(options: ServerOptions, listeners: Sequence[Listener], writer: LogWri
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        timeout_keep_alive=_KEEP_ALIVE_S,
         workers=1,
     )
-    server = _Server(config, options, listener)
+    server = _Server(config, app, options, ports, proxies, partial(_prepare, catalog))
     # Everything that exists now stays, so the collector need not look at it again and again.
     gc.freeze()
     try:
-        _run(server.serve(sockets=[listener]))
+        _run(server.serve(sockets=[port.listener for port in ports]))
     finally:
         access.flush()
         tokens.write_uses()
     return 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Port:
+    """A port that the server listens on, with a certificate if it is for TLS."""
+
+    listener: socket.socket
+    certificate: Certificate | None = None
+
+    @property
+    def url(self) -> str:
+        return url_of(self.listener, "https" if self.certificate else "http")
+
+
+def _ports(options: ServerOptions) -> list[_Port]:
+    certificate = certificate_of(options)
+    bind = options.bind or own_address()
+    ports = [_Port(listen(bind, options.port))]
+    if certificate is not None:
+        number = DEFAULT_TLS_PORT if options.tls_port is None else options.tls_port
+        try:
+            ports.append(_Port(listen(bind, number, "--tls-port"), certificate))
+        except SettingsError:
+            ports[0].listener.close()
+            raise
+    return ports
+
+
+def _prepare(catalog: DirectoryCatalog) -> None:
+    """Repairs the catalog, and reads all products, while requests are answered already."""
+    # Very many objects are made that stay, and looking at them again and again would be a pause.
+    gc.disable()
+    try:
+        _repair(catalog)
+        _log.info("products in the catalog: %d", len(catalog.products()))
+    except OSError as error:
+        _log.warning("the catalog could not be read: %s", reason_of(error))
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _repair(catalog: DirectoryCatalog) -> None:
@@ -191,26 +238,64 @@ class _Server(uvicorn.Server):
     """uvicorn's server, which ends only after downloads in progress, within the grace time."""
 
     def __init__(
-        self, config: uvicorn.Config, options: ServerOptions, listener: socket.socket
+        self,
+        config: uvicorn.Config,
+        app: Application,
+        options: ServerOptions,
+        ports: Sequence[_Port],
+        proxies: Proxies,
+        prepare: Callable[[], None],
     ) -> None:
         super().__init__(config)
+        self._prepare = prepare
+        self._app = app
         self._options = options
-        self._listener = listener
+        self._ports = ports
+        self._proxies = proxies
+        self._watching: list[asyncio.Task[None]] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts to accept connections, and prints the URL."""
-        await super().startup(sockets=sockets)
-        catalog, url = self._options.catalog.absolute(), url_of(self._listener)
-        sys.stdout.write(f"acpublish: serving {catalog} at {url}\n")
+        loop = asyncio.get_running_loop()
+        connections = Connections(
+            self._app.routes,
+            self._app.log,
+            self.config,
+            self.server_state,
+            loop,
+            shared=self._proxies.has,
+        )
+        self.servers = [await self._listen(connections, port) for port in self._ports]
+        watches = [port.certificate.watch() for port in self._ports if port.certificate]
+        self._watching = [
+            loop.create_task(watch) for watch in (StalledWatch(connections).run(), *watches)
+        ]
+        self.started = True
+        catalog = self._options.catalog.absolute()
+        for port in self._ports:
+            sys.stdout.write(f"acpublish: serving {catalog} at {port.url}\n")
         sys.stdout.flush()
-        reached = reached_by(self._listener)
+        listener = self._ports[0].listener
+        reached = reached_by(listener)
         if reached:
             _log.info("%s", reached)
-        if reaches_others(self._listener):
+        if reaches_others(listener):
             _log.warning(
                 "anyone who can reach this address can read the images, "
                 "which may contain Wi-Fi passwords"
             )
+        # The end of the process does not wait for it: like every change, it may be broken off.
+        threading.Thread(target=self._prepare, name="prepare", daemon=True).start()
+
+    async def _listen(self, connections: Connections, port: _Port) -> asyncio.Server:
+        options: dict[str, Any] = {"sock": port.listener, "backlog": BACKLOG}
+        if self._proxies:
+            # A header comes in the clear, before TLS.
+            proxied = ProxiedPort(connections, self._proxies, port.certificate)
+            return await connections.loop.create_server(lambda: ProxiedProtocol(proxied), **options)
+        if port.certificate is not None:
+            options |= {"ssl": port.certificate.context, **handshake_options()}
+        return await connections.loop.create_server(lambda: DeviceProtocol(connections), **options)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -236,6 +321,8 @@ class _Server(uvicorn.Server):
         _log.info("stopping; downloads in progress have %g s to finish", self._options.grace_s)
         for server in self.servers:
             server.close()
+        for task in self._watching:
+            task.cancel()
         state = self.server_state
         for connection in list(state.connections):
             connection.shutdown()
@@ -281,6 +368,6 @@ def configure(level: int, writer: LogWriter) -> None:
         logger.handlers = [handler]
         logger.setLevel(level)
         logger.propagate = False
-    # This module logs the start and the end itself.
-    for name in ("uvicorn.error", "asyncio"):
-        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    # This module logs the start and the end itself, and strangers must not fill the log.
+    logging.getLogger("uvicorn.error").setLevel(max(level, logging.ERROR))
+    logging.getLogger("asyncio").setLevel(max(level, logging.WARNING))

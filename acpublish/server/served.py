@@ -10,8 +10,8 @@ from acpublish.image.model import Image, Kind, ReportedDigests
 from acpublish.image.stamp_record import fits
 from acpublish.release.manifest import Compressed, Release, ReleaseImage
 from acpublish.release.names import ImageKind
-from acpublish.server.http import Headers
 from acpublish.server.image_headers import image_headers
+from acpublish.server.response_head import response_head
 from acpublish.wire import Family
 
 _NOT_FIRMWARE = (Kind.UNKNOWN, Kind.FILESYSTEM)
@@ -37,7 +37,7 @@ class Served:
         compressed: Whether a hand-copied file is a gzip of an image.
         unmarked: Whether it may be a filesystem, but has no mark: only who asks for one gets it.
         inflated: The SHA-256 that a gzip must inflate to; None for anything else.
-        headers: The headers of a response with the whole file.
+        head: The head of a response with the whole file (:class:`~acpublish.server.answer.Answer`).
     """
 
     name: str
@@ -55,7 +55,7 @@ class Served:
     compressed: bool = False
     unmarked: bool = False
     inflated: str | None = None
-    headers: Headers = field(default_factory=list)
+    head: bytes = b""
 
 
 def of_release(release: Release, image: ReleaseImage, path: Path) -> Served:
@@ -71,7 +71,7 @@ def of_release(release: Release, image: ReleaseImage, path: Path) -> Served:
         version=str(release.version),
         running=image.running,
         flash_size=image.flash_size,
-        headers=image_headers(image.file, image.size, image.md5, image.sha256),
+        head=_head(image.file, image.size, image.md5, image.sha256),
     )
 
 
@@ -85,7 +85,7 @@ def of_compressed(image: ReleaseImage, gzip: Compressed, path: Path) -> Served:
         md5=gzip.md5,
         sha256=gzip.sha256,
         inflated=image.sha256,
-        headers=image_headers(name, gzip.size, gzip.md5, gzip.sha256),
+        head=_head(name, gzip.size, gzip.md5, gzip.sha256),
     )
 
 
@@ -112,8 +112,24 @@ def of_image(path: Path, state: Identity, image: Image) -> Served:
         flashable=_flashable(image) and not image.is_broken,
         flash_size=image.flash_size,
         compressed=image.compressed,
-        headers=image_headers(path.name, image.size, image.md5, image.sha256),
+        head=_head(path.name, image.size, image.md5, image.sha256),
     )
+
+
+def of_large(path: Path, state: Identity, size: int, *, unmarked: bool) -> Served:
+    """Describes a hand-copied file that is too large to read."""
+    return Served(
+        name=path.name,
+        path=path,
+        size=size,
+        state=state,
+        unmarked=unmarked,
+        head=_head(path.name, size),
+    )
+
+
+def _head(name: str, size: int, md5: str | None = None, sha256: str | None = None) -> bytes:
+    return response_head(200, image_headers(name, size, md5, sha256))
 
 
 def _flashable(image: Image) -> bool:

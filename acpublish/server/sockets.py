@@ -6,6 +6,7 @@ import contextlib
 import ipaddress
 import socket
 import struct
+import sys
 import threading
 from collections.abc import Set
 from functools import lru_cache
@@ -16,6 +17,11 @@ from acpublish.errors import SettingsError, reason_of
 #: With the default, which grows to megabytes, an aborted download looks finished; 32 KiB costs a
 #: factor of six. Linux gives accepted sockets the size of the listening one.
 SEND_BUFFER_BYTES = 128 * 1024
+#: How much of that may wait to be sent at all: 10,000 downloads at once would otherwise fill the
+#: memory that the kernel has for TCP (33 kB each instead of 218), and then every connection waits.
+UNSENT_BYTES = 16 * 1024
+#: ``linux/tcp.h``; the socket module has it only from Python 3.12 on.
+_TCP_NOTSENT_LOWAT = 25
 BACKLOG = 2048
 #: TEST-NET-1 (RFC 5737): connecting a UDP socket sends nothing, it only selects the own address.
 _ANYWHERE = ("192.0.2.1", 9)
@@ -57,8 +63,13 @@ def machine_names() -> Set[str]:
     return names
 
 
-def listen(bind: str, port: int) -> socket.socket:
-    """Opens the listening socket.
+def listen(bind: str, port: int, option: str = "--port") -> socket.socket:
+    """Opens a listening socket.
+
+    Args:
+        bind: The address.
+        port: The port; 0 for a free one.
+        option: The option that names the port.
 
     Raises:
         SettingsError: The address does not belong to this host, or the port is in use.
@@ -76,6 +87,8 @@ def listen(bind: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        if sys.platform == "linux":
+            listener.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, UNSENT_BYTES)
         listener.bind(address)
         listener.listen(BACKLOG)
         listener.setblocking(False)
@@ -84,20 +97,25 @@ def listen(bind: str, port: int) -> socket.socket:
         reason = reason_of(error) if isinstance(error, OSError) else str(error)
         raise SettingsError(
             f"cannot listen on {bind} port {port}: {reason}",
-            hint="Pass another address with --bind, or another port with --port (0: a free one).",
+            hint=f"Pass another address with --bind, or another port with {option} "
+            "(0: a free one).",
         ) from error
     return listener
 
 
-def url_of(listener: socket.socket) -> str:
+def url_of(listener: socket.socket, scheme: str = "http") -> str:
     """Returns the address of a listening socket, as a URL without a path.
 
     For a socket that listens on all addresses, it is the one by which other hosts reach this one.
+
+    Args:
+        listener: The socket.
+        scheme: ``http`` or ``https``.
     """
     host, port = listener.getsockname()[:2]
     if ipaddress.ip_address(host.partition("%")[0]).is_unspecified:
         host = own_address()
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def reached_by(listener: socket.socket) -> str | None:
@@ -135,6 +153,19 @@ def raise_open_files() -> None:
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
+
+def open_files() -> int:
+    """Returns how many files this process may have open."""
+    try:
+        import resource
+    except ImportError:
+        # Windows has no such limit, but its C library has this one.
+        return _FILES_OF_WINDOWS
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft
+
+
+_FILES_OF_WINDOWS = 8192
 
 #: ``struct tcp_info`` of ``linux/tcp.h``: the offset of ``tcpi_bytes_acked``, a 64-bit number.
 _BYTES_ACKED_OFFSET = 120

@@ -356,6 +356,8 @@ def _time(text: str) -> datetime:
 
 
 def _hint(error: OSError, path: Path) -> str:
+    if isinstance(error, atomic.UnflushedError):
+        return atomic.UNFLUSHED
     if error.errno in (errno.EACCES, errno.EPERM):
         return ownership.permission_hint(path, path.parent)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):

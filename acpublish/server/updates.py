@@ -7,31 +7,55 @@ Every request of an updater is reported as a check-in, and what became of an off
 from __future__ import annotations
 
 import json
-import logging
 import time
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from acpublish.catalog.contents import LooseFile, ReleaseFile
-from acpublish.catalog.directory import DirectoryCatalog
-from acpublish.errors import AcpublishError, NotFoundError
+from acpublish.catalog.snapshot import ProductSnapshot
+from acpublish.errors import NotFoundError
 from acpublish.release.decision import Decision, Verdict, decide_file
+from acpublish.release.manifest import Release
 from acpublish.release.update_manifest import update_manifest
-from acpublish.server import http
+from acpublish.server import answer
+from acpublish.server.answer import Answer, Request, Responding
 from acpublish.server.cache import LocationCache
-from acpublish.server.checkins import CheckIn, CheckIns, Delivered
+from acpublish.server.checkins import CheckIn, CheckIns
 from acpublish.server.decision_cache import DecisionCache
 from acpublish.server.device_memory import DeviceMemory
 from acpublish.server.hosts import OwnHosts
-from acpublish.server.http import Request, Send
-from acpublish.server.images import ImageSender, Transfer
+from acpublish.server.images import Images
+from acpublish.server.offer import Offer
 from acpublish.server.partial_downloads import PartialDownloads
+from acpublish.server.product_reader import ProductReader
+from acpublish.server.response_head import response_head
 from acpublish.server.served import Served
 from acpublish.server.update_address import Form, UpdateAddress, update_address
 from acpublish.wire import Mode
 
-_log = logging.getLogger(__name__)
-
 _CHECKSUMS = ((b".md5", "md5"), (b".sha256", "sha256"))
+
+
+class _UpToDate(NamedTuple):
+    """What is remembered with the head of a request: devices that send it again are up to date."""
+
+    releases: tuple[Release, ...]
+    product: str
+    board: str
+    channel: str
+    decision: Decision
+    answer: Answer
+
+
+class _UpToDateFile(NamedTuple):
+    """The same for a file that is requested by its name."""
+
+    location: ReleaseFile | LooseFile
+    served: Served
+    product: str | None
+    board: str | None
+    decision: Decision
+    answer: Answer
 
 
 class Updates:
@@ -39,9 +63,9 @@ class Updates:
 
     def __init__(
         self,
-        catalog: DirectoryCatalog,
+        reader: ProductReader,
         locations: LocationCache,
-        images: ImageSender,
+        images: Images,
         check_ins: CheckIns,
         memory: DeviceMemory,
         hosts: OwnHosts,
@@ -49,14 +73,14 @@ class Updates:
         """Prepares to respond.
 
         Args:
-            catalog: Where releases are.
+            reader: Looks at products.
             locations: What file names lead to.
-            images: Sends files.
+            images: Answers with files.
             check_ins: Gets every check-in, and what became of each offer.
             memory: Knows what devices have received; it is one of the listeners.
             hosts: The server's own names, for the URLs in update manifests.
         """
-        self._catalog = catalog
+        self._reader = reader
         self._locations = locations
         self._images = images
         self._check_ins = check_ins
@@ -65,129 +89,179 @@ class Updates:
         self._partial = PartialDownloads()
         self._decisions = DecisionCache()
 
-    async def file(self, request: Request, send: Send) -> int:
-        """Responds to a request for a file by its name, or for its checksum file."""
+    def file(self, request: Request) -> Responding:
+        """Answers a request for a file by its name, or for its checksum file."""
+        memo = request.head.memo
+        if type(memo) is _UpToDateFile:
+            if self._still_applies(memo, request.target):
+                self._check_in(request, memo.decision, memo.product, memo.board)
+                return memo.answer
+            request.head.memo = None
+        product = self._reader.must_read(request.path)
+        return self._file(request) if product is None else self._file_of(product, request)
+
+    def _still_applies(self, memo: _UpToDateFile, target: bytes) -> bool:
+        if memo.product is not None:
+            current = self._reader.current(memo.product) is not None
+            return current and self._locations.locate(target) is memo.location
+        location = self._locations.locate(target)
+        return location is memo.location and self._known(location) is memo.served
+
+    async def _file_of(self, product: str, request: Request) -> Answer:
+        await self._reader.read(product)
+        return await _answered(self._file(request))
+
+    def _file(self, request: Request) -> Responding:
         location = self._locations.locate(request.target)
         if isinstance(location, (ReleaseFile, LooseFile)):
-            return await self._named(request, location, send)
+            return self._named(request, location)
         if location is None:
             for suffix, digest in _CHECKSUMS:
                 for target in dict.fromkeys((request.target, request.path)):
                     if target.endswith(suffix):
                         image = self._locations.locate(target[: -len(suffix)])
                         if isinstance(image, (ReleaseFile, LooseFile)):
-                            return await self._checksum_of(image, digest, send)
-        return await http.missing(send)
+                            return self._checksum_of(image, digest)
+        return answer.missing()
 
-    async def automatic(self, request: Request, send: Send) -> int:
-        """Responds to an address below ``/update/`` (:mod:`acpublish.server.update_address`).
+    def automatic(self, request: Request) -> Responding:
+        """Answers a request for an address below ``/update/``.
 
-        A folder of the catalog may also have that name, so what is not a product's is a file's.
+        A folder of the catalog may also have that name, so what is not a product's is a file's
+        (:mod:`acpublish.server.update_address`).
         """
+        memo = request.head.memo
+        if type(memo) is _UpToDate:
+            snapshot = self._reader.current(memo.product)
+            if snapshot is not None and snapshot.releases is memo.releases:
+                self._check_in(request, memo.decision, memo.product, memo.board, memo.channel)
+                return memo.answer
+            request.head.memo = None
         address = update_address(request.path, request.query)
         if address is None:
-            return await self._file_instead(request, send, "it is not /update/PRODUCT/BOARD")
-        if not address.literal and await self._is_file(request.target):
-            return await self.file(request, send)
+            return self._file_instead(request, "it is not /update/PRODUCT/BOARD")
+        if not address.literal:
+            return self._file_or_product(request, address)
+        return self._of_product(request, address)
+
+    async def _file_or_product(self, request: Request, address: UpdateAddress) -> Answer:
+        location = self._locations.locate(request.target)
+        if isinstance(location, (ReleaseFile, LooseFile)):
+            try:
+                await self._served(location)
+            except NotFoundError:
+                pass
+            else:
+                return await _answered(self._named(request, location))
+        return await _answered(self._of_product(request, address))
+
+    def _of_product(self, request: Request, address: UpdateAddress) -> Responding:
+        snapshot = self._reader.current(address.product)
+        if snapshot is None:
+            return self._of_product_read(request, address)
+        return self._decided(request, address, snapshot)
+
+    async def _of_product_read(self, request: Request, address: UpdateAddress) -> Answer:
+        snapshot = await self._reader.read(address.product)
+        return await _answered(self._decided(request, address, snapshot))
+
+    def _decided(
+        self, request: Request, address: UpdateAddress, snapshot: ProductSnapshot
+    ) -> Responding:
         product, channel = address.product, address.channel
-        board, form = self._reading(address)
-        releases = self._catalog.releases(product)
-        decision = self._decisions.decide(request.report, releases, product, board, channel)
-        request.running = self._decisions.running(product, request.report)
-        if decision.verdict is Verdict.NOTHING and not self._catalog.owns(product):
-            return await self._file_instead(request, send, f"there is no product {product}")
+        board, form = _reading(address, snapshot)
+        releases = snapshot.releases
+        report = request.report
+        decision = self._decisions.decide(report, releases, product, board, channel)
+        if decision.verdict is Verdict.NOTHING and not snapshot.owned:
+            return self._file_instead(request, f"there is no product {product}")
         if form is not Form.IMAGE:
-            return await self._about(request, decision, product, board, form, send)
-        if decision.verdict is Verdict.OFFER and request.report.updater:
+            return self._about(request, decision, snapshot, product, board, form)
+        # What a single device has received is not the same for all that send this head.
+        single = decision.verdict is Verdict.OFFER and report.updater
+        if single:
             decision = self._memory.reconsider(
-                decision, request.report, request.address, releases, time.time()
+                decision, report, request.address, releases, time.time()
             )
         check_in = self._check_in(request, decision, product, board, channel)
+        running = str(self._decisions.running(product, report) or "")
         if decision.verdict is Verdict.UP_TO_DATE:
-            return await http.not_modified(send)
+            up_to_date = answer.not_modified(decision.reason, running)
+            if not single and address.literal:
+                request.head.memo = _UpToDate(
+                    releases, product, board, channel, decision, up_to_date
+                )
+            return up_to_date
         if decision.release is None or decision.image is None:
-            return await self._nothing(request, decision, product, board, send)
+            return _nothing(decision, snapshot, product, board).of_device(running)
         forms = [self._images.of_release(decision.release, decision.image)]
         if decision.compressed is not None:
             forms.insert(0, self._images.of_compressed(decision.image, decision.compressed))
-        if not request.report.updater and self._partial.mixes(
+        if not report.updater and self._partial.mixes(
             request, product, board, channel, forms[0].sha256, time.monotonic()
         ):
-            request.note = "the download began with another release"
             outside = [(b"content-range", b"bytes */%d" % forms[0].size)]
             line = "Another release was published meanwhile. Start the download again."
-            return await http.text(send, 416, line, outside)
-        return await self._respond(request, decision, check_in, forms, send)
+            note = "the download began with another release"
+            return answer.text(416, line, outside, note=note)
+        return self._respond(request, decision, check_in, forms, running)
 
-    def _reading(self, address: UpdateAddress) -> tuple[str, Form]:
-        """Returns what an address asks for: of several readings, the first whose board there is."""
-        if len(address.readings) > 1:
-            for board, form in address.readings:
-                if self._catalog.has_board(address.product, board):
-                    return board, form
-        return address.readings[-1]
+    def _file_instead(self, request: Request, reason: str) -> Responding:
+        """Answers with a file of the catalog's own folder ``update``; without one, logs why."""
+        responding = self.file(request)
+        if isinstance(responding, Answer):
+            return _explained(responding, reason)
 
-    async def _is_file(self, target: bytes) -> bool:
-        location = self._locations.locate(target)
-        if not isinstance(location, (ReleaseFile, LooseFile)):
-            return False
-        try:
-            await self._served(location)
-        except NotFoundError:
-            return False
-        return True
+        async def explained() -> Answer:
+            return _explained(await responding, reason)
 
-    async def _file_instead(self, request: Request, send: Send, reason: str) -> int:
-        """Responds with a file of the catalog's own folder ``update``; without one, logs why."""
-        status = await self.file(request, send)
-        if status == 404 and not request.note:
-            request.note = reason
-        return status
+        return explained()
 
-    async def _nothing(
-        self, request: Request, decision: Decision, product: str, board: str, send: Send
-    ) -> int:
-        """Responds that there is no image, or that it is refused; logs why there is none."""
-        request.note = decision.reason
-        if not self._catalog.releases(product):
-            request.note = f"no release of {product} may be offered: each is unsigned or damaged"
-        elif not self._catalog.has_board(product, board):
-            request.note = f"{product} has no release for the board {board}"
-        return await _without_image(decision, send)
-
-    async def _about(
+    def _about(
         self,
         request: Request,
         decision: Decision,
+        snapshot: ProductSnapshot,
         product: str,
         board: str,
         form: Form,
-        send: Send,
-    ) -> int:
-        """Responds with a digest or the update manifest of the image that would be offered.
+    ) -> Answer:
+        """Answers with a digest or the update manifest of the image that would be offered.
 
         That is no check-in, because the device asks for the image afterwards.
         """
         release, image = decision.release, decision.image
         if release is None or image is None:
-            return await self._nothing(request, decision, product, board, send)
-        request.note = f"{release.version}"
+            return _nothing(decision, snapshot, product, board)
+        note = f"{release.version}"
         if form is not Form.MANIFEST:
             digest = image.md5 if form is Form.MD5 else image.sha256
-            return await _checksum(digest, image.file, send)
+            return _checksum(digest, image.file, note)
         base_url = self._hosts.url_for(request)
         if base_url is None:
-            request.note += ", without a URL: the Host is not a name of this server; see --host"
-        body = json.dumps(update_manifest(release, image, base_url), separators=(",", ":"))
-        headers = http.length_and_type(body.encode(), b"application/json")
+            note += ", without a URL: the Host is not a name of this server; see --host"
+        manifest = update_manifest(release, image, base_url)
+        body = json.dumps(manifest, separators=(",", ":")).encode()
+        headers = answer.length_and_type(body, b"application/json")
         # The URL is the client's own, so a cache must not hand it to others.
         headers.append((b"cache-control", b"no-store"))
-        return await http.whole(send, 200, headers, body.encode())
+        return Answer(200, response_head(200, headers), body, note=note)
 
-    async def _named(self, request: Request, location: ReleaseFile | LooseFile, send: Send) -> int:
+    def _named(self, request: Request, location: ReleaseFile | LooseFile) -> Responding:
+        served = self._known(location)
+        if served is None:
+            return self._named_later(request, location)
+        return self._file_as_decided(request, location, served)
+
+    async def _named_later(self, request: Request, location: ReleaseFile | LooseFile) -> Answer:
         served = await self._served(location)
+        return await _answered(self._file_as_decided(request, location, served))
+
+    def _file_as_decided(
+        self, request: Request, location: ReleaseFile | LooseFile, served: Served
+    ) -> Responding:
         if served.unmarked and request.report.mode is not Mode.FILESYSTEM:
-            return await http.missing(send)
+            return answer.missing()
         decision = decide_file(
             request.report,
             family=served.family,
@@ -199,12 +273,16 @@ class Updates:
             flash_size=served.flash_size,
             compressed=served.compressed,
         )
+        product = board = None
         if isinstance(location, ReleaseFile):
             product, board = location.release.product, location.image.board
-            check_in = self._check_in(request, decision, product, board)
-        else:
-            check_in = self._check_in(request, decision)
-        return await self._respond(request, decision, check_in, [served], send)
+        check_in = self._check_in(request, decision, product, board)
+        responding = self._respond(request, decision, check_in, [served])
+        if decision.verdict is Verdict.UP_TO_DATE and isinstance(responding, Answer):
+            request.head.memo = _UpToDateFile(
+                location, served, product, board, decision, responding
+            )
+        return responding
 
     def _check_in(
         self,
@@ -215,7 +293,6 @@ class Updates:
         channel: str | None = None,
     ) -> CheckIn | None:
         """Reports a check-in, unless the client is not an updater."""
-        request.note = decision.reason
         report = request.report
         if not report.updater:
             return None
@@ -225,81 +302,90 @@ class Updates:
         self._check_ins.publish(check_in)
         return check_in
 
-    async def _respond(
+    def _respond(
         self,
         request: Request,
         decision: Decision,
         check_in: CheckIn | None,
         forms: Sequence[Served],
-        send: Send,
-    ) -> int:
-        """Responds as decided; an offer is the first of the forms that can be sent."""
+        running: str = "",
+    ) -> Responding:
+        """Answers as decided; an offer is the first of the forms that can be sent."""
         if decision.verdict is Verdict.UP_TO_DATE:
-            return await http.not_modified(send)
+            return answer.not_modified(decision.reason, running)
         if decision.verdict is not Verdict.OFFER:
-            return await _without_image(decision, send)
-        transfer = Transfer(file_bytes=forms[0].size, file_sha256=forms[0].sha256)
-        try:
-            if request.report.mode is Mode.VERSION:
-                transfer.status = await _version(forms[-1], send)
-                transfer.drained = True
-                return transfer.status
-            return await self._send_first(request, forms, send, transfer)
-        finally:
-            if check_in is not None:
-                self._check_ins.publish(_delivered(check_in, transfer))
+            return _without_image(decision, decision.reason)
+        if request.report.mode is Mode.VERSION:
+            responding: Responding = _version(forms[-1])
+        else:
+            responding = self._images.answer(request, forms)
+        offer = Offer(self._check_ins, check_in, forms[0], decision.reason, running)
+        if isinstance(responding, Answer):
+            return offer.made(responding)
+        return offer.made_later(responding)
 
-    async def _send_first(
-        self, request: Request, forms: Sequence[Served], send: Send, transfer: Transfer
-    ) -> int:
-        *compressed, plain = forms
-        for served in compressed:
-            try:
-                return await self._images.send(request, served, send, transfer)
-            except AcpublishError as error:
-                # Nothing has been sent yet, and the plain image does as well.
-                _log.error("%s is sent uncompressed: %s", plain.name, error)
-        return await self._images.send(request, plain, send, transfer)
+    def _known(self, location: ReleaseFile | LooseFile) -> Served | None:
+        if isinstance(location, ReleaseFile):
+            return self._images.of_release(location.release, location.image)
+        return self._images.known_loose(location.path)
 
     async def _served(self, location: ReleaseFile | LooseFile) -> Served:
         if isinstance(location, ReleaseFile):
             return self._images.of_release(location.release, location.image)
-        return await self._images.of_loose(location.path)
+        return self._images.known_loose(location.path) or await self._images.of_loose(location.path)
 
-    async def _checksum_of(self, location: ReleaseFile | LooseFile, digest: str, send: Send) -> int:
+    async def _checksum_of(self, location: ReleaseFile | LooseFile, digest: str) -> Answer:
         served = await self._served(location)
         value = served.md5 if digest == "md5" else served.sha256
         if served.unmarked or value is None:
-            return await http.missing(send)
-        return await _checksum(value, served.name, send)
+            return answer.missing()
+        return _checksum(value, served.name)
 
 
-async def _checksum(digest: str, file: str, send: Send) -> int:
+def _reading(address: UpdateAddress, snapshot: ProductSnapshot) -> tuple[str, Form]:
+    """Returns what an address asks for: of several readings, the first whose board there is."""
+    for board, form in address.readings:
+        if board in snapshot.boards:
+            return board, form
+    return address.readings[-1]
+
+
+def _nothing(decision: Decision, snapshot: ProductSnapshot, product: str, board: str) -> Answer:
+    """Answers that there is no image, or that it is refused; logs why there is none."""
+    note = decision.reason
+    if not snapshot.releases:
+        note = f"no release of {product} may be offered: each is unsigned or damaged"
+    elif board not in snapshot.boards:
+        note = f"{product} has no release for the board {board}"
+    return _without_image(decision, note)
+
+
+async def _answered(responding: Responding) -> Answer:
+    return responding if isinstance(responding, Answer) else await responding
+
+
+def _explained(given: Answer, reason: str) -> Answer:
+    if given.status == 404 and not given.note:
+        given.note = reason
+    return given
+
+
+def _checksum(digest: str, file: str, note: str = "") -> Answer:
     # The format of md5sum and sha256sum, so that their --check can read it.
     name = file.encode("utf-8", "replace").replace(b"\n", b"?")
     body = digest.encode() + b"  " + name + b"\n"
-    return await http.whole(send, 200, http.length_and_type(body, b"text/plain"), body)
+    headers = answer.length_and_type(body, b"text/plain")
+    return Answer(200, response_head(200, headers), body, note=note)
 
 
-async def _version(served: Served, send: Send) -> int:
+def _version(served: Served) -> Answer:
     if served.version is None:
-        return await http.text(send, 404, "The version of this file is not known.")
+        return answer.text(404, "The version of this file is not known.")
     headers = [(b"x-version", served.version.encode()), (b"content-length", b"0")]
-    return await http.whole(send, 200, headers)
+    return Answer(200, response_head(200, headers))
 
 
-async def _without_image(decision: Decision, send: Send) -> int:
+def _without_image(decision: Decision, note: str) -> Answer:
     if decision.verdict is Verdict.REFUSE:
-        return await http.text(send, 403, f"Refused: {decision.reason}.")
-    return await http.missing(send)
-
-
-def _delivered(check_in: CheckIn, transfer: Transfer) -> Delivered:
-    return Delivered(
-        check_in=check_in,
-        status=transfer.status,
-        file_bytes=transfer.file_bytes,
-        file_sha256=transfer.file_sha256,
-        sent_bytes=transfer.sent_bytes,
-        drained=transfer.drained,
-    )
+        return answer.text(403, f"Refused: {decision.reason}.", note=note)
+    return answer.missing(note)

@@ -213,6 +213,8 @@ def test_a_visible_file_that_is_removed_withdraws_nothing_and_the_log_says_what_
     published = acpublish.publish(image, to=root, product="lamp", version="1.0.0", board="c3")
     visible = root / published.file
     with running_server(root, tmp_path) as running:
+        # A start repairs what it finds, beside answering requests.
+        assert running.logs("products in the catalog: 1")
         assert "repaired: " not in running.log()
         data = visible.read_bytes()
         visible.unlink()

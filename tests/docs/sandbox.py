@@ -147,6 +147,8 @@ class Sandbox:
         if "--port" in words:
             at = words.index("--port")
             del words[at : at + 2]
+        if "--tls-cert" in words:
+            words += ["--tls-port", "0"]
         server = subprocess.Popen(
             [sys.executable, "-m", "acpublish", "serve", *words, *ADDRESS],
             cwd=self.project,

@@ -16,7 +16,11 @@ from acpublish.image.partition_table import read_partitions
 from acpublish.image.reader import read
 from acpublish.image.signing import split_signed
 from acpublish.image.stamper import stamp
+from acpublish.server.answer import Request
+from acpublish.server.image_headers import requested_range
+from acpublish.server.request_head import RequestHead
 from tests.support.images import esp32_image, esp8266_image
+from tests.torture.agreeing import check, check_remembered
 
 SEEDS = Path(__file__).resolve().parents[1] / "data" / "fuzz"
 _ESP32 = esp32_image(size=4096)
@@ -72,11 +76,29 @@ def read_signatures(data: bytes) -> None:
         assert len(body) + len(signature) + 4 == len(signed)
 
 
+def read_requests(data: bytes) -> None:
+    """Any bytes give heads of requests that other readers of HTTP read alike, or one error."""
+    check(data)
+    check_remembered(data)
+
+
+def read_ranges(data: bytes) -> None:
+    """Any value gives a part that is inside the file, or none, or the whole file."""
+    request = Request(RequestHead("GET", b"/", [(b"range", data)]))
+    for size in (0, 1, 5120):
+        part = requested_range(request, size)
+        if part:
+            start, count = part
+            assert 0 <= start < start + count <= size
+
+
 READERS: dict[str, Callable[[bytes], None]] = {
     "images": read_images,
     "partitions": read_partition_tables,
     "gzips": read_gzips,
     "signatures": read_signatures,
+    "requests": read_requests,
+    "ranges": read_ranges,
 }
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 def _with_atheris(reader: str, seconds: int, findings: Path) -> None:
     import atheris
 
-    with atheris.instrument_imports(include=["acpublish.image"]):
+    with atheris.instrument_imports(include=["acpublish.image", "acpublish.server"]):
         from tests.fuzz.readers import READERS, seeds
 
     corpus = findings / reader

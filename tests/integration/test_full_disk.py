@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,7 +13,9 @@ from acpublish.errors import AcpublishError, CatalogError
 from acpublish.image.stamper import stamp
 from acpublish.release.candidate import Candidate
 from acpublish.release.submission import Outcome
+from bench.report import Unavailable
 from tests.support import images
+from tests.support.small_disk import small_disk_at
 from tests.unit.catalog.holding import files_below, put, seen, submission
 
 # The children only make system calls before they end, so threads of the parent do no harm.
@@ -25,19 +26,11 @@ NOBODY = 65534
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    path = tmp_path / "small"
-    path.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(path)]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except OSError as fault:
-        pytest.skip(f"mount cannot be run: {fault}")
-    if done.returncode:
-        pytest.skip(f"a tmpfs cannot be mounted here: {done.stderr.strip()}")
-    try:
-        yield path
-    finally:
-        subprocess.run(["umount", str(path)], check=True)
+        with small_disk_at(tmp_path / "small") as path:
+            yield path
+    except Unavailable as reason:
+        pytest.skip(str(reason))
 
 
 def used(path: Path) -> int:

@@ -28,7 +28,7 @@ def killed(root: Path, step: int, compress: bool) -> bool:
     if child == 0:
         try:
             catalog = DirectoryCatalog(root)
-            kill_before(step)
+            kill_before(step, root)
             put(catalog, compress=compress)
             os._exit(0)
         finally:

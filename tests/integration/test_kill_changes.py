@@ -41,6 +41,17 @@ def make(root: Path, request: ChangeRequest) -> None:
     DirectoryCatalog(root).changes.make("lamp", request, now=NOW)
 
 
+def three_releases(start: Path, action: str) -> None:
+    """Makes a catalog in which an action changes something."""
+    start.mkdir()
+    catalog = DirectoryCatalog(start)
+    for days, version in enumerate(("1.0.0", "1.1.0", "1.2.0")):
+        published = NOW - timedelta(days=200 - days)
+        catalog.put(candidate(image(version)), submission(version), now=published)
+    if action == "undo":
+        make(start, WITHDRAW)
+
+
 def state(root: Path) -> tuple[dict[str, object], bytes]:
     """What is offered, and the document that says so; the changes here have no other time."""
     return seen(root), (root / ".acpublish/releases/lamp/channels.json").read_bytes()
@@ -60,7 +71,7 @@ def killed_states(start: Path, request: ChangeRequest) -> Iterator[tuple[int, Pa
         if child == 0:
             try:
                 catalog = DirectoryCatalog(root)
-                kill_before(step)
+                kill_before(step, root)
                 catalog.changes.make("lamp", request, now=NOW)
                 os._exit(0)
             finally:
@@ -77,13 +88,7 @@ def killed_states(start: Path, request: ChangeRequest) -> Iterator[tuple[int, Pa
 @pytest.mark.parametrize("action", REQUESTS)
 def test_each_step(tmp_path: Path, action: str) -> None:
     request, start = REQUESTS[action], tmp_path / "start"
-    start.mkdir()
-    catalog = DirectoryCatalog(start)
-    for days, version in enumerate(("1.0.0", "1.1.0", "1.2.0")):
-        published = NOW - timedelta(days=200 - days)
-        catalog.put(candidate(image(version)), submission(version), now=published)
-    if action == "undo":
-        make(start, WITHDRAW)
+    three_releases(start, action)
     old, old_files = state(start), files(start)
     finished = shutil.copytree(start, tmp_path / "finished")
     make(finished, request)

@@ -90,7 +90,7 @@ def killed(state: Path, step: int, command: Callable[[Path], None]) -> bool:
     child = os.fork()
     if child == 0:
         try:
-            kill_before(step)
+            kill_before(step, state)
             command(state)
             os._exit(0)
         finally:

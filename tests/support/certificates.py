@@ -19,8 +19,15 @@ class Certificates:
     key: Path
 
 
-def certificates(directory: Path) -> Certificates:
-    """Creates a CA and a server's certificate."""
+def certificates(
+    directory: Path, *, valid: datetime.timedelta = datetime.timedelta(days=1)
+) -> Certificates:
+    """Creates a CA and a server's certificate.
+
+    Args:
+        directory: Where the files go.
+        valid: For how long they are valid from now; negative if they have expired.
+    """
     pytest.importorskip("cryptography")
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
@@ -36,8 +43,8 @@ def certificates(directory: Path) -> Certificates:
             .issuer_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a CA")]))
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(hours=1))
-            .not_valid_after(now + datetime.timedelta(days=1))
+            .not_valid_before(now - datetime.timedelta(days=2))
+            .not_valid_after(now + valid)
             .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
             .add_extension(
                 x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False

@@ -37,12 +37,14 @@ class Size:
         releases: How many releases the large product has.
         files: How many files the large folder has.
         devices: How many devices are forged.
+        crowd: How many connections are open at the same time.
     """
 
     seconds: float
     releases: int
     files: int
     devices: int
+    crowd: int
 
 
 @dataclass(slots=True)

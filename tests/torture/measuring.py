@@ -8,11 +8,15 @@ from pathlib import Path
 
 from tests.support.server import running_server
 from tests.torture.attacks import ATTACKS, Figures, Size, Target, prepare
+from tests.torture.crowds import CROWDS
 from tests.torture.honest import honest_client
 
 #: As long as the figures of a report need, and as short as the tests allow.
-FULL = Size(seconds=20.0, releases=2000, files=5000, devices=20_000)
-SHORT = Size(seconds=1.5, releases=100, files=300, devices=1500)
+FULL = Size(seconds=20.0, releases=2000, files=5000, devices=20_000, crowd=5000)
+SHORT = Size(seconds=1.5, releases=100, files=300, devices=1500, crowd=400)
+
+#: By name: the number of the trouble, and the attack.
+EVERY_ATTACK = {**ATTACKS, **CROWDS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,13 +24,15 @@ class Measured:
     """What an attack did.
 
     Attributes:
-        slowest_s: The slowest check of the honest client.
+        p99_s: How long 99 of 100 checks of the honest client took at most.
+        slowest_s: Its slowest check.
         checks: How many checks there were.
         failed: How many of them got no proper response.
         grown_mb: By how much the memory of the server grew at most, None where that is not known.
         figures: Further figures of the attack.
     """
 
+    p99_s: float
     slowest_s: float
     checks: int
     failed: int
@@ -42,7 +48,7 @@ def measure(name: str, tmp: Path, size: Size) -> Measured:
         tmp: An empty folder.
         size: How much it has to work with.
     """
-    _, attack = ATTACKS[name]
+    _, attack = EVERY_ATTACK[name]
     catalog, state = tmp / "catalog", tmp / "state"
     catalog.mkdir()
     tokens = prepare(catalog, state, size)
@@ -51,15 +57,16 @@ def measure(name: str, tmp: Path, size: Size) -> Measured:
         # Nobody reads the pipe.
         stderr = writing if attack.__name__ == "unread_log" else None
         with running_server(catalog, tmp, stderr=stderr) as server:
-            before = _memory_mb(server.process.pid, "VmRSS")
+            before = memory_mb(server.process.pid, "VmRSS")
             with honest_client(server.port, "/update/lamp/d1") as noticed:
                 figures = attack(Target(server, catalog, state, size, tokens))
-            after = _memory_mb(server.process.pid, "VmHWM")
+            after = memory_mb(server.process.pid, "VmHWM")
     finally:
         os.close(reading)
         os.close(writing)
     grown = None if before is None or after is None else after - before
     return Measured(
+        p99_s=noticed.p99_s,
         slowest_s=noticed.slowest_s,
         checks=noticed.checks,
         failed=noticed.failed,
@@ -68,7 +75,7 @@ def measure(name: str, tmp: Path, size: Size) -> Measured:
     )
 
 
-def _memory_mb(pid: int, field: str) -> float | None:
+def memory_mb(pid: int | str, field: str) -> float | None:
     """Returns a figure of Linux about the memory of a process: present or highest."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()

@@ -18,13 +18,20 @@ from acpublish.release import names
 from acpublish.release.secrets import masked_macros, masked_option, masked_query
 from acpublish.release.version import Version
 from acpublish.server.hosts import OwnHosts
-from acpublish.server.http import Request
 from acpublish.server.image_headers import requested_range, unmet_condition
 from acpublish.server.listing import _paths
 from acpublish.server.partial_downloads import PartialDownloads
-from acpublish.server.protocol import fix_request_line
+from acpublish.server.proxy_header import ProxyHeaderError, missing_bytes, read_proxy_header
+from acpublish.server.request_head import (
+    BadRequestError,
+    RequestHeads,
+    TooLongError,
+    head_end,
+    read_head,
+)
 from acpublish.server.update_address import update_address
 from acpublish.wire import read_report
+from tests.unit.server.requests_made import request
 
 FACTOR = 8
 LIMIT = 24
@@ -36,13 +43,27 @@ RUNS = 3
 HOSTS = OwnHosts()
 
 
-def request(headers: list[tuple[bytes, bytes]], target: str = "/") -> Request:
-    return Request({"method": "GET", "acpublish.target": target.encode(), "headers": headers})
-
-
-def line(text: str) -> None:
-    fix_request_line(b"GET " + text.encode() + b" HTTP/1.1\r\nHost: x\r\n\r\n")
-    fix_request_line(text.encode())
+def head(text: str) -> None:
+    value = text.encode()
+    for data in (
+        b"GET " + value + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        value,
+        value + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + value + b": x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nx: " + value + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nConnection: " + value + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\n"
+        + b"\r\n".join([b"x: " + value[:20]] * (len(value) // 20))
+        + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + b"x-ESP32-MAC: 1\r\n" * (len(value) // 16) + b"\r\n",
+        b"GET / HTTP/1.1\r\nx" + b"-MAC: 1" * (len(value) // 7) + b"\r\n\r\n",
+    ):
+        heads = RequestHeads()
+        with contextlib.suppress(TooLongError, BadRequestError):
+            head_end(data)
+        heads.known(data)
+        with contextlib.suppress(BadRequestError):
+            heads.remember(data, read_head(data))
 
 
 def report(text: str) -> None:
@@ -54,11 +75,13 @@ def report(text: str) -> None:
 
 
 def range_of(text: str) -> None:
-    requested_range(request([(b"range", text.encode())]), 1000)
-    requested_range(request([(b"range", b"bytes=" + text.encode())]), 1000)
-    PartialDownloads().mixes(request([(b"range", text.encode())]), "p", "b", "c", "0" * 64, 0.0)
+    requested_range(request(headers=[(b"range", text.encode())]), 1000)
+    requested_range(request(headers=[(b"range", b"bytes=" + text.encode())]), 1000)
+    PartialDownloads().mixes(
+        request(headers=[(b"range", text.encode())]), "p", "b", "c", "0" * 64, 0.0
+    )
     for name in (b"if-match", b"if-none-match", b"if-range"):
-        unmet_condition(request([(name, text.encode())]), "0" * 64)
+        unmet_condition(request(headers=[(name, text.encode())]), "0" * 64)
 
 
 def update(text: str) -> None:
@@ -67,8 +90,8 @@ def update(text: str) -> None:
 
 
 def host(text: str) -> None:
-    HOSTS.url_for(request([(b"host", text.encode())]))
-    HOSTS.url_for(request([(b"host", b"localhost:" + text.encode())]))
+    HOSTS.url_for(request(headers=[(b"host", text.encode())]))
+    HOSTS.url_for(request(headers=[(b"host", b"localhost:" + text.encode())]))
 
 
 def paths(text: str) -> None:
@@ -87,6 +110,13 @@ def name(text: str) -> None:
     names.product_from(text)
 
 
+def proxy_header(text: str) -> None:
+    for data in (text, f"PROXY UNKNOWN {text}\r\n", f"PROXY TCP4 {text}\r\n", f"PROXY TCP6 {text}"):
+        for reader in (read_proxy_header, missing_bytes):
+            with contextlib.suppress(ProxyHeaderError):
+                reader(data.encode())
+
+
 READERS: dict[str, Callable[[str], object]] = {
     "masked_query": masked_query,
     "masked_macros": masked_macros,
@@ -95,8 +125,9 @@ READERS: dict[str, Callable[[str], object]] = {
     "redact_broken": redact_broken,
     "has_bare_password": has_bare_password,
     "without_query": without_query,
-    "request line": line,
+    "head of a request": head,
     "report": report,
+    "PROXY header": proxy_header,
     "range": range_of,
     "update address": update,
     "host": host,

@@ -48,6 +48,25 @@ def test_a_missing_catalog_is_created_where_a_dangling_link_points(tmp_path: Pat
     assert link.is_dir()
 
 
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC])
+def test_a_name_that_cannot_be_flushed_is_not_said_to_be_unchanged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def fail(path: Path) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(atomic, "flush_directory", fail)
+    with (
+        pytest.raises(CatalogError) as caught,
+        atomic.as_catalog_error(tmp_path, "cannot change"),
+    ):
+        atomic.write(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_bytes() == b"new"
+    assert os.strerror(number).lower() in caught.value.problem
+    assert "nothing was changed" not in caught.value.hint
+    assert "look at what is there" in caught.value.hint
+
+
 def test_other_errors_pass() -> None:
     with pytest.raises(KeyError), atomic.as_catalog_error(Path("/c"), "cannot publish to"):
         raise KeyError("x")

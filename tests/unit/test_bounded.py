@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from random import Random
+
 from acpublish.bounded import BoundedDict, SharedMemory
 
 
@@ -46,3 +48,27 @@ def test_a_product_forgets_its_own_oldest_beyond_its_limit() -> None:
     memory.put("lamp", 3, 33)
     assert memory.values("lamp") == [2, 4, 33]
     assert (len(memory), memory.values("none")) == (6, [])
+
+
+def test_the_largest_is_known_whatever_happens() -> None:
+    random = Random(7)
+    memory: SharedMemory[int] = SharedMemory(60, 25)
+    model: dict[str, dict[int, int]] = {}
+    for number in range(4000):
+        product, key = f"p{random.randrange(8)}", random.randrange(40)
+        memory.put(product, key, number)
+        values = model.setdefault(product, {})
+        values.pop(key, None)
+        values[key] = number
+        if len(values) > 25:
+            values.pop(next(iter(values)))
+        elif sum(map(len, model.values())) > 60:
+            # Of several that are equally large, any may forget its oldest.
+            most = max(map(len, model.values()))
+            (shrunk,) = [name for name in model if len(memory.values(name)) < len(model[name])]
+            assert len(model[shrunk]) == most
+            model[shrunk].pop(next(iter(model[shrunk])))
+        assert {name: memory.values(name) for name in model} == {
+            name: list(values.values()) for name, values in model.items()
+        }
+        assert len(memory) == sum(map(len, model.values()))

@@ -37,13 +37,14 @@ from acpublish.release.channel_document import change_to_dict
 from acpublish.release.manifest import ReleaseImage
 from acpublish.release.names import IMAGE_KINDS
 from acpublish.release.version import Version
+from acpublish.server.answer import json_body
 from acpublish.server.api.authority import NOTE, Authority
 from acpublish.server.api.bodies import json_of, read_sent
-from acpublish.server.api.uploads import BusyError
+from acpublish.server.bounds import BusyError
 from acpublish.server.cache import AnswerCache
 from acpublish.server.checkins import DeviceCounts, adoptions
-from acpublish.server.http import CHUNK_BYTES, json_body
 from acpublish.server.image_headers import image_headers
+from acpublish.server.sending import CHUNK_BYTES
 from acpublish.server.tokens import Scope
 
 #: The catalog has one writer at a time anyway, and downloads need the other threads.

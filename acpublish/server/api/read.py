@@ -11,10 +11,10 @@ from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import NotFoundError
 from acpublish.release import names
 from acpublish.release.manifest import Release
+from acpublish.server.answer import json_body
 from acpublish.server.api.authority import Authority
 from acpublish.server.cache import AnswerCache
 from acpublish.server.checkins import MAX_ROWS, DeviceCounts, adoptions
-from acpublish.server.http import json_body
 
 
 class ReadRoutes:

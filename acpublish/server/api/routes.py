@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Mapping
-from typing import cast
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, cast
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -25,16 +25,17 @@ from acpublish.server.api.change_routes import ChangeRoutes
 from acpublish.server.api.publish import PublishRoute
 from acpublish.server.api.read import ReadRoutes
 from acpublish.server.api.token_routes import TokenRoutes
-from acpublish.server.api.uploads import BusyError
+from acpublish.server.bounds import BusyError
 from acpublish.server.cache import AnswerCache
 from acpublish.server.checkins import DeviceCounts
 from acpublish.server.hosts import MISDIRECTED, PUBLISHING_METHOD
-from acpublish.server.http import App
 from acpublish.server.token_file import TokensError
 from acpublish.server.tokens import Tokens
 from acpublish.wire import READ_ONLY_CODE, TOKENS_CODE
 
 _log = logging.getLogger(__name__)
+
+App = Callable[[Any, Any, Any], Awaitable[None]]
 
 #: The first class that matches decides, so a narrower one comes before its family.
 _STATUSES: tuple[tuple[type[AcpublishError], int, str], ...] = (

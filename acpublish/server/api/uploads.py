@@ -17,7 +17,7 @@ import time
 from collections.abc import Coroutine, Iterator, Sequence
 from typing import Any
 
-from acpublish.errors import RequestError
+from acpublish.server.bounds import BusyError
 
 #: Each upload is in memory until it has been checked: at most 512 MiB with images of 32 MiB, of
 #: which one token can cause half.
@@ -31,10 +31,6 @@ STALL_BYTES = 5 * 1024
 STALL_S = 5.0
 
 _AGAIN = "Send it again in a moment."
-
-
-class BusyError(RequestError):
-    """There is no place for an upload, or a stalled one lost its place."""
 
 
 class Upload:

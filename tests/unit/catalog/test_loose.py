@@ -73,6 +73,31 @@ def test_a_file_that_changes_while_it_is_read_is_read_again(
     assert LooseFiles().content(path).data == other
 
 
+def test_a_second_change_within_a_tick_of_the_clock_is_read_too(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Linux before 6.13 has the same time for all changes within 4 ms, or 10 ms.
+    def coarse(status: os.stat_result) -> loose.Identity:
+        return (status.st_dev, status.st_ino, status.st_size, 0, 0)
+
+    other = images.esp32_image(seed=5)
+    path.write_bytes(IMAGE)
+    monkeypatch.setattr(loose, "identity", coarse)
+    waited: list[float] = []
+
+    def rest(wait_s: float) -> None:
+        waited.append(wait_s)
+        path.write_bytes(other)
+        os.utime(path, (0, 0))
+        monkeypatch.setattr(time, "time", lambda: path.stat().st_ctime + 1)
+
+    monkeypatch.setattr(time, "time", lambda: path.stat().st_ctime + 0.001)
+    monkeypatch.setattr(time, "sleep", rest)
+    content = LooseFiles().content(path)
+    assert content.data == other
+    assert 0 < waited[0] <= loose.TICK_S
+
+
 def test_a_file_that_never_rests_is_given_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path.write_bytes(IMAGE)
     real = os.fstat

@@ -32,13 +32,13 @@ def settled(monkeypatch: pytest.MonkeyPatch) -> None:
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the manifests that are read from the disk."""
     names: list[str] = []
-    real = snapshot._release
+    real = snapshot.read_release
 
     def counting(path: Path) -> object:
         names.append(path.name)
         return real(path)
 
-    monkeypatch.setattr(snapshot, "_release", counting)
+    monkeypatch.setattr(snapshot, "read_release", counting)
     return names
 
 
@@ -134,6 +134,28 @@ def test_a_broken_manifest_is_left_out_by_readers_and_stops_writers(
     assert snapshots.product("lamp").owned
     with pytest.raises(ManifestError, match=r"2\.0\.0\.json"):
         snapshots.fresh("lamp")
+
+
+def test_a_release_is_missing_in_channels_only_when_its_publish_should_be_over(
+    tmp_path: Path,
+    settled: None,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    put(tmp_path)
+    first = manifest(tmp_path, "1.0.0").read_text()
+    # A publish writes the manifest, and then what the channels point at.
+    manifest(tmp_path, "2.0.0").write_text(first.replace("1.0.0", "2.0.0"))
+    snapshots = ProductSnapshots(tmp_path)
+    assert versions(snapshots) == ["1.0.0"]
+    assert caplog.messages == []
+    monkeypatch.setattr(snapshot, "_COMMIT_NS", 0)
+    # It looks again, although the directory did not change.
+    assert versions(snapshots) == ["1.0.0"]
+    (message,) = caplog.messages
+    assert message.startswith("left out: lamp 2.0.0 is not in channels.json")
+    assert versions(snapshots) == ["1.0.0"]
+    assert caplog.messages == [message]
 
 
 def test_files_are_found_by_their_visible_names(tmp_path: Path) -> None:
@@ -240,10 +262,25 @@ def test_with_a_clock_that_is_behind_manifests_are_still_read_once(
     real = time.time_ns
     monkeypatch.setattr(time, "time_ns", lambda: real() - 10**15)
     snapshots = ProductSnapshots(tmp_path)
-    before = snapshots.product("lamp")
-    assert snapshots.product("lamp") is not before
+    snapshots.product("lamp")
+    assert snapshots.current("lamp") is None
     time.sleep(0.15)
     settled = snapshots.product("lamp")
-    assert snapshots.product("lamp") is settled
+    assert snapshots.current("lamp") is settled
     put(tmp_path, "2.0.0")
     assert versions(snapshots) == ["1.0.0", "2.0.0"]
+
+
+def test_a_touched_folder_whose_files_are_the_same_is_not_read_again(tmp_path: Path) -> None:
+    put(tmp_path)
+    snapshots = ProductSnapshots(tmp_path)
+    folder = layout.manifests(tmp_path, "lamp")
+    os.utime(folder, (1_700_000_000, 1_700_000_000))
+    before = snapshots.product("lamp")
+    os.utime(folder, (1_700_000_001, 1_700_000_001))
+    assert snapshots.current("lamp") is None
+    assert snapshots.product("lamp") is before
+    # The same file under another name is another release.
+    (folder / "1.0.0.json").rename(folder / "2.0.0.json")
+    os.utime(folder, (1_700_000_002, 1_700_000_002))
+    assert snapshots.product("lamp") is not before

@@ -21,6 +21,7 @@ EXPECTED = {
     "DamagedImageError": 7,
     "ImageError": 7,
     "ManifestError": 8,
+    "NewerFormatError": 8,
     "MissingExtraError": 2,
     "UnconfirmedError": 2,
     "NotAnImageError": 7,

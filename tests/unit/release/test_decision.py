@@ -298,14 +298,14 @@ class TestWhatADeviceWillRefuse:
 
     @pytest.mark.parametrize("family", ["esp8266", "esp32"])
     def test_too_little_space(self, family: Family) -> None:
-        report = replace(esp(), family=family, free_space=235_999)
+        report = esp()._replace(family=family, free_space=235_999)
         made = self.sized(None, 400_001, family)
         decision = decided(report, made)
         assert (decision.verdict, decision.rule) == (OFFER, Rule.DOES_NOT_FIT)
         assert decision.reason == (
             "1.0.0 does not fit: the device has 235 kB free, the image needs 401 kB"
         )
-        exact = decided(replace(report, free_space=400_001), made)
+        exact = decided(report._replace(free_space=400_001), made)
         assert exact.rule is Rule.NEWEST_ON_CHANNEL
 
     @pytest.mark.parametrize(
@@ -322,7 +322,7 @@ class TestWhatADeviceWillRefuse:
     def test_a_smaller_flash(
         self, chip_size: int | None, flash_size: str | None, words: str
     ) -> None:
-        decision = decided(replace(esp(), chip_size=chip_size), self.sized(flash_size))
+        decision = decided(esp()._replace(chip_size=chip_size), self.sized(flash_size))
         assert decision.verdict is OFFER
         assert words in decision.reason
         assert (decision.rule is Rule.FLASH_TOO_SMALL) == words.endswith("so")
@@ -333,13 +333,13 @@ class TestWhatADeviceWillRefuse:
         assert decided(report, made).rule is Rule.NEWEST_ON_CHANNEL
 
     def test_space_counts_for_sketches_only(self) -> None:
-        report = replace(esp(Mode.FILESYSTEM, "0.9.0"), free_space=1, chip_size=1)
+        report = esp(Mode.FILESYSTEM, "0.9.0")._replace(free_space=1, chip_size=1)
         assert decided(report, FILES_ONE).rule is Rule.NEWEST_ON_CHANNEL
 
     @pytest.mark.parametrize(("compressed", "expected"), [(False, OFFER), (True, REFUSE)])
     def test_a_file_by_its_name(self, compressed: bool, expected: Verdict) -> None:
         decision = decide_file(
-            replace(esp(), chip_size=1 << 20),
+            esp()._replace(chip_size=1 << 20),
             family="esp8266",
             kind="firmware",
             running=ReportedDigests(),

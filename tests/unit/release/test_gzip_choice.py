@@ -51,7 +51,7 @@ def device(**changes: Any) -> Report:
         free_space=1_000_000,
         chip_size=4 * 1024 * 1024,
     )
-    return replace(said, **changes)
+    return said._replace(**changes)
 
 
 def form(report: Report, runs: Release = RUNS, offered: Release = OFFERED) -> str:

@@ -22,8 +22,8 @@ ONE = release("1.0.0", channels={"stable": 1})
 TWO = release("2.0.0", channels={"stable": 2})
 FILES = release("2.0.0", kind="filesystem")
 SKETCH = Report(family="esp32", updater=True, version="1.0.0", sketch_md5=md5("encrypted 1"))
-FLASHED = replace(SKETCH, version="2.0.0", sketch_md5=md5("encrypted 2"))
-FILESYSTEM = replace(SKETCH, mode=Mode.FILESYSTEM)
+FLASHED = SKETCH._replace(version="2.0.0", sketch_md5=md5("encrypted 2"))
+FILESYSTEM = SKETCH._replace(mode=Mode.FILESYSTEM)
 AT = 1000.0
 
 
@@ -46,7 +46,7 @@ def test_an_unknown_digest_with_exactly_the_claim_is_up_to_date_and_unverified()
     decision = reconsidered(SKETCH, FLASHED)
     assert (decision.verdict, decision.rule) == (Verdict.UP_TO_DATE, Rule.RECEIVED_UNVERIFIED)
     assert "unverified" in decision.reason
-    assert reconsidered(SKETCH, replace(FLASHED, version="v2.0")).verdict is Verdict.UP_TO_DATE
+    assert reconsidered(SKETCH, FLASHED._replace(version="v2.0")).verdict is Verdict.UP_TO_DATE
     # However long ago that was.
     assert reconsidered(SKETCH, FLASHED, seconds=10**7).verdict is Verdict.UP_TO_DATE
 
@@ -59,11 +59,11 @@ def test_a_device_that_claimed_it_before_is_not_sent_it_in_a_circle() -> None:
     "after",
     [
         pytest.param(SKETCH, id="it did not install it"),
-        pytest.param(replace(SKETCH, version="2.0.0"), id="the same digest as before"),
-        pytest.param(replace(FLASHED, version="1.0.0"), id="another claim"),
-        pytest.param(replace(FLASHED, version=None), id="no claim"),
-        pytest.param(replace(FLASHED, sketch_md5=md5("1.0.0 d1 firmware")), id="a known digest"),
-        pytest.param(replace(FLASHED, mode=Mode.VERSION), id="it requests only the version"),
+        pytest.param(SKETCH._replace(version="2.0.0"), id="the same digest as before"),
+        pytest.param(FLASHED._replace(version="1.0.0"), id="another claim"),
+        pytest.param(FLASHED._replace(version=None), id="no claim"),
+        pytest.param(FLASHED._replace(sketch_md5=md5("1.0.0 d1 firmware")), id="a known digest"),
+        pytest.param(FLASHED._replace(mode=Mode.VERSION), id="it requests only the version"),
     ],
 )
 def test_anything_else_is_offered(after: Report) -> None:
@@ -88,11 +88,11 @@ def test_what_it_received_must_be_what_is_offered() -> None:
 def test_a_filesystem_is_sent_once_until_the_claim_changes(
     claim: str, seconds: float, expected: Verdict
 ) -> None:
-    decision = reconsidered(FILESYSTEM, replace(FILESYSTEM, version=claim), seconds=seconds)
+    decision = reconsidered(FILESYSTEM, FILESYSTEM._replace(version=claim), seconds=seconds)
     assert decision.verdict is expected
     assert (decision.rule is Rule.FILESYSTEM_RECEIVED) == (expected is Verdict.UP_TO_DATE)
 
 
 def test_a_claim_that_cannot_be_compared_gets_it_once_too() -> None:
-    kitchen = replace(FILESYSTEM, version="kitchen" * 20)
+    kitchen = FILESYSTEM._replace(version="kitchen" * 20)
     assert reconsidered(kitchen, kitchen).rule is Rule.FILESYSTEM_RECEIVED

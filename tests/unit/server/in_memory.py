@@ -17,7 +17,7 @@ from tests.support.images import esp32_image
 def lamp_catalog(folder: Path) -> Path:
     """Publishes one release of a lamp, and returns its catalog."""
     catalog = folder / "catalog"
-    catalog.mkdir()
+    catalog.mkdir(exist_ok=True)
     image = folder / "image.bin"
     image.write_bytes(esp32_image())
     acpublish.publish(image, to=str(catalog), product="lamp", version="1.0.0", board="c3")

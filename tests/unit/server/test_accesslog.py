@@ -10,10 +10,11 @@ import pytest
 
 import acpublish
 from acpublish.server.accesslog import AccessLog
-from acpublish.server.http import Request
+from acpublish.server.answer import Answer
 from acpublish.server.logwriter import LogWriter
 from acpublish.wire import NO_MAC
 from tests.unit.server.in_memory import ask, lamp_catalog, make
+from tests.unit.server.requests_made import request
 
 
 @pytest.fixture
@@ -39,9 +40,7 @@ def test_the_access_log_writes_its_lines_together(catalog: Path) -> None:
     assert second.endswith(" GET /a\\x1b[31m\\nb 404")
 
 
-def request(target: bytes) -> Request:
-    scope = {"method": "GET", "acpublish.target": target, "client": ("192.0.2.7", 1)}
-    return Request({**scope, "headers": [(b"authorization", b"Basic dXNlcjpzM2NyZXQ=")]})
+SECRET = [(b"authorization", b"Basic dXNlcjpzM2NyZXQ=")]
 
 
 def logged(target: bytes) -> str:
@@ -50,7 +49,7 @@ def logged(target: bytes) -> str:
     log = AccessLog(writer)
 
     async def main() -> None:
-        log.note(request(target), 200)
+        log.note(request(target, SECRET), Answer(200, b""))
 
     asyncio.run(main())
     log.flush()
@@ -69,7 +68,7 @@ def test_no_secret_is_logged() -> None:
 
 def test_without_a_stream_nothing_is_collected() -> None:
     log = AccessLog(None)
-    log.note(request(b"/a"), 200)
+    log.note(request(b"/a"), Answer(200, b""))
     log.flush()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,17 @@ import pytest
 
 import acpublish
 from acpublish.catalog.contents import CatalogFiles
+from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import CatalogError
 from acpublish.image.reader import read
 from acpublish.release.decision import Verdict
 from acpublish.server.accesslog import AccessLog
-from acpublish.server.checkins import CheckIn, Event
+from acpublish.server.app import create_app
+from acpublish.server.checkins import CheckIn, Delivered, Event
+from acpublish.server.config import ServerOptions
+from acpublish.server.lately import FRESH_S
 from acpublish.server.logwriter import LogWriter
+from acpublish.server.tokens import Tokens
 from tests.support.images import esp8266_image
 from tests.unit.server.in_memory import ask, lamp_catalog, make
 
@@ -72,7 +78,10 @@ def test_a_decision_is_remembered_until_a_release_is_new(
         assert len(calls) == 1
         await ask(app, b"/update/lamp/c3", [*DEVICE, (b"x-esp32-version", b"1.0.0")])
         assert len(calls) == 2
+        shutil.copy(manifests / "1.0.0.json", manifests / "copy")
+        (manifests / "copy").rename(manifests / "1.0.0.json")
         os.utime(manifests, (1_700_000_001, 1_700_000_001))
+        await asyncio.sleep(2 * FRESH_S)
         await ask(app, b"/update/lamp/c3", DEVICE)
         assert len(calls) == 3
 
@@ -145,6 +154,17 @@ def test_a_disk_that_fails(
     status, body = asyncio.run(ask(make(catalog), b"/x.bin"))
     assert status in (500, 503)
     assert body == b"The catalog cannot be read.\n"
+
+
+def test_a_request_with_a_body_gets_no_large_file(catalog: Path) -> None:
+    """It comes by uvicorn's protocol, which cannot send a file; still each offer has its end."""
+    events: list[Event] = []
+    options = ServerOptions(catalog=catalog, cache_bytes=0)
+    tokens = Tokens(catalog.parent / "state")
+    app = create_app(options, DirectoryCatalog(catalog), tokens, [events.append])
+    status, body = asyncio.run(ask(app, b"/update/lamp/c3", DEVICE, body=b"a body"))
+    assert (status, body) == (400, b"A request for a large file has no body.\n")
+    assert [type(event) for event in events] == [CheckIn, Delivered]
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])

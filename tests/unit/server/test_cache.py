@@ -11,6 +11,7 @@ from acpublish.catalog.contents import CatalogFiles
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import NotFoundError
 from acpublish.server import cache
+from acpublish.server.bounds import IN_FLIGHT_FACTOR, BusyError
 from acpublish.server.cache import AnswerCache, ByteCache, LocationCache
 
 
@@ -25,14 +26,16 @@ def test_a_value_is_made_once_for_all_who_ask() -> None:
 
     async def main() -> None:
         cache: ByteCache[bytes] = ByteCache(100)
-        tasks = [asyncio.ensure_future(cache.make("k", maker)) for _ in range(5)]
+        tasks = [asyncio.ensure_future(cache.make("k", 3, maker)) for _ in range(5)]
         await asyncio.sleep(0)
         tasks[0].cancel()
         go.set()
         results = await asyncio.gather(*tasks, return_exceptions=True)
         assert isinstance(results[0], asyncio.CancelledError)
-        assert results[1:] == [b"abc"] * 4
-        assert cache.get("k") == b"abc"
+        shared = cache.get("k")
+        assert shared is not None
+        assert shared.value == b"abc"
+        assert all(result is shared for result in results[1:])
 
     asyncio.run(main())
     assert calls == [1]
@@ -42,19 +45,89 @@ def test_the_least_recently_used_goes_first() -> None:
     async def main() -> None:
         cache: ByteCache[bytes] = ByteCache(100)
         for key in "abcd":
-            await cache.make(key, lambda: (25, b""))
+            await cache.make(key, 25, lambda: (25, b""))
         assert cache.get("a") is not None
-        await cache.make("e", lambda: (25, b""))
+        await cache.make("e", 25, lambda: (25, b""))
         assert [cache.get(key) is not None for key in "abcde"] == [True, False, True, True, True]
 
     asyncio.run(main())
 
 
+async def _turn() -> None:
+    # What woke a task up lives until the loop's next turn.
+    await asyncio.sleep(0)
+
+
 def test_what_is_too_large_is_not_kept() -> None:
     async def main() -> None:
         cache: ByteCache[bytes] = ByteCache(100)
-        assert await cache.make("k", lambda: (26, b"x" * 26)) == b"x" * 26
+        shared = await cache.make("k", 26, lambda: (26, b"x" * 26))
+        assert shared.value == b"x" * 26
+        # Whoever sends it meanwhile shares it.
+        assert cache.get("k") is shared
+        del shared
+        await _turn()
         assert cache.get("k") is None
+
+    asyncio.run(main())
+
+
+def test_a_dropped_value_that_is_being_sent_is_found_again() -> None:
+    async def main() -> None:
+        cache: ByteCache[bytes] = ByteCache(100)
+        sent = await cache.make("sent", 25, lambda: (25, b"a" * 25))
+        for key in "abcd":
+            await cache.make(key, 25, lambda: (25, b""))
+        assert list(cache._values) == list("abcd")
+        assert cache.get("sent") is sent
+        assert await cache.make("sent", 25, lambda: pytest.fail("made twice")) is sent
+        del sent
+        await _turn()
+        assert cache.get("sent") is None
+
+    asyncio.run(main())
+
+
+def test_what_is_in_flight_is_bounded_however_little_is_kept() -> None:
+    async def main() -> None:
+        cache: ByteCache[bytes] = ByteCache(100)
+        sent = [
+            await cache.make(number, 25, lambda: (25, b""))
+            for number in range(4 * IN_FLIGHT_FACTOR)
+        ]
+        with pytest.raises(BusyError):
+            await cache.make("one more", 1, lambda: (1, b""))
+        # What is being sent already has no cost.
+        assert await cache.make(0, 25, lambda: (25, b"")) is sent[0]
+        del sent[:2]
+        await _turn()
+        assert (await cache.make("one more", 25, lambda: (25, b"x"))).value == b"x"
+
+    asyncio.run(main())
+
+
+def test_what_is_being_made_counts() -> None:
+    go = threading.Event()
+
+    def maker() -> tuple[int, bytes]:
+        go.wait(5)
+        return 100, b""
+
+    async def main() -> None:
+        cache: ByteCache[bytes] = ByteCache(100)
+        made = [
+            asyncio.ensure_future(cache.make(number, 100, maker))
+            for number in range(IN_FLIGHT_FACTOR)
+        ]
+        await asyncio.sleep(0)
+        with pytest.raises(BusyError):
+            await cache.make("one more", 1, maker)
+        go.set()
+        await asyncio.gather(*made)
+        del made
+        await _turn()
+        # Too large to be kept, and nobody sends them.
+        assert (await cache.make("one more", 1, lambda: (1, b"x"))).value == b"x"
 
     asyncio.run(main())
 
@@ -66,10 +139,10 @@ def test_a_fault_is_told_to_all_and_not_kept() -> None:
     async def main() -> None:
         cache: ByteCache[bytes] = ByteCache(100)
         results = await asyncio.gather(
-            *(cache.make("k", fail) for _ in range(3)), return_exceptions=True
+            *(cache.make("k", 1, fail) for _ in range(3)), return_exceptions=True
         )
         assert all(isinstance(one, NotFoundError) for one in results)
-        assert await cache.make("k", lambda: (1, b"x")) == b"x"
+        assert (await cache.make("k", 1, lambda: (1, b"x"))).value == b"x"
 
     asyncio.run(main())
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import tracemalloc
-from dataclasses import replace
 
 import pytest
 
@@ -54,7 +53,7 @@ def test_a_whole_delivery_is_remembered_and_nothing_else() -> None:
     memory(delivered(DEVICE))
     assert verdict(memory, DEVICE) is Verdict.UP_TO_DATE
     # Its firmware is another matter.
-    assert verdict(memory, replace(DEVICE, mode=Mode.SKETCH)) is Verdict.OFFER
+    assert verdict(memory, DEVICE._replace(mode=Mode.SKETCH)) is Verdict.OFFER
 
 
 def test_nobody_elsewhere_speaks_for_a_device() -> None:
@@ -65,17 +64,17 @@ def test_nobody_elsewhere_speaks_for_a_device() -> None:
 
 def test_a_device_without_a_mac_address_is_its_ip_address() -> None:
     memory = DeviceMemory()
-    nameless = replace(DEVICE, mac=None)
+    nameless = DEVICE._replace(mac=None)
     memory(delivered(nameless))
     assert verdict(memory, nameless) is Verdict.UP_TO_DATE
-    assert verdict(memory, replace(DEVICE, mac="x" * 15_000)) is Verdict.UP_TO_DATE
+    assert verdict(memory, DEVICE._replace(mac="x" * 15_000)) is Verdict.UP_TO_DATE
     assert verdict(memory, nameless, "10.0.0.2") is Verdict.OFFER
     assert verdict(memory, DEVICE) is Verdict.OFFER
 
 
 @pytest.mark.parametrize(
     ("report", "address"),
-    [(replace(DEVICE, mac=NO_MAC), "10.0.0.1"), (replace(DEVICE, mac=None), None)],
+    [(DEVICE._replace(mac=NO_MAC), "10.0.0.1"), (DEVICE._replace(mac=None), None)],
 )
 def test_what_is_no_device_is_not_remembered(report: Report, address: str | None) -> None:
     memory = DeviceMemory()
@@ -88,7 +87,7 @@ def test_a_device_that_will_never_be_updated_is_logged_once(
 ) -> None:
     memory = DeviceMemory()
     caplog.set_level(logging.WARNING, "acpublish")
-    device = replace(DEVICE, mode=Mode.SKETCH, version="9.0.0-" + "a" * 100)
+    device = DEVICE._replace(mode=Mode.SKETCH, version="9.0.0-" + "a" * 100)
     for _ in range(3):
         memory(check_in(device, STUCK))
     memory(check_in(device, OFFER))
@@ -96,7 +95,7 @@ def test_a_device_that_will_never_be_updated_is_logged_once(
     assert f"d1 {MAC} at 10.0.0.1 of lamp reports 9.0.0-aaa" in line
     assert "will never be updated" in line
     assert len(line) < 300
-    memory(check_in(replace(device, mac="24:0A:C4:00:00:02"), STUCK))
+    memory(check_in(device._replace(mac="24:0A:C4:00:00:02"), STUCK))
     assert len(caplog.messages) == 2
 
 
@@ -107,8 +106,8 @@ def test_memory_is_bounded_whatever_is_sent() -> None:
         tracemalloc.start()
         for number in range(5000):
             mac = ":".join(f"{number:012x}"[at : at + 2] for at in range(0, 12, 2))
-            report = replace(
-                DEVICE, mac=mac, version=str(number) + "x" * 15_000, sketch_md5=md5(mac)
+            report = DEVICE._replace(
+                mac=mac, version=str(number) + "x" * 15_000, sketch_md5=md5(mac)
             )
             memory(delivered(report))
             memory(check_in(report, STUCK))

@@ -14,14 +14,14 @@ import pytest
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import SettingsError
 from acpublish.server.accesslog import AccessLog
-from acpublish.server.app import create_app
+from acpublish.server.app import Application, create_app
 from acpublish.server.config import ServerOptions
 from acpublish.server.hosts import OwnHosts, host_of
-from acpublish.server.http import App, Request
 from acpublish.server.sockets import own_address
 from acpublish.server.tokens import Tokens
 from tests.support.tokens import create_token
 from tests.unit.server.in_memory import ask, lamp_catalog
+from tests.unit.server.requests_made import request
 
 GUARDED = (
     b"/api/v1/products",
@@ -44,13 +44,15 @@ def catalog(tmp_path: Path) -> Path:
 
 def application(
     catalog: Path, hosts: Iterable[str] = (), bind: str | None = None, log: AccessLog | None = None
-) -> App:
+) -> Application:
     options = ServerOptions(catalog=catalog, hosts=tuple(hosts), bind=bind)
     state = catalog.parent / "state"
     return create_app(options, DirectoryCatalog(catalog), Tokens(state), log=log)
 
 
-def status(app: App, target: bytes, *hosts: bytes, more: tuple[bytes, bytes] | None = None) -> int:
+def status(
+    app: Application, target: bytes, *hosts: bytes, more: tuple[bytes, bytes] | None = None
+) -> int:
     headers = [(b"host", host) for host in hosts] + ([more] if more else [])
     return asyncio.run(ask(app, target, headers))[0]
 
@@ -226,10 +228,10 @@ def test_the_host_in_a_header(value: str, host: str | None) -> None:
 )
 def test_the_url_of_the_server(host: bytes, url: str | None) -> None:
     hosts = OwnHosts(["a.example", "https://b.example", "2001:db8::7"])
-    scope = {"method": "GET", "acpublish.target": b"/", "headers": [(b"host", host)]}
-    assert hosts.url_for(Request({**scope, "server": ("192.0.2.1", 8000)})) == url
-    scope["headers"] = []
-    assert hosts.url_for(Request(scope)) is None
+    headers = [(b"host", host)]
+    assert hosts.url_for(request(headers=headers, server=("192.0.2.1", 8000))) == url
+    assert hosts.url_for(request(server=("192.0.2.1", 8000))) == "http://192.0.2.1:8000"
+    assert hosts.url_for(request()) is None
 
 
 def test_a_name_with_https_is_a_name_of_the_server(catalog: Path) -> None:

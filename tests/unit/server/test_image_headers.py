@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acpublish.server.http import Request
 from acpublish.server.image_headers import (
     head_bytes,
     image_headers,
@@ -18,13 +17,14 @@ from acpublish.server.image_headers import (
     unmet_condition,
 )
 from acpublish.wire import MAX_IMAGE_HEADER_BYTES
+from tests.unit.server.requests_made import request
 
 DIGEST = "0123456789abcdef" * 4
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/\0"), min_size=1)
 
 
 def block(headers: list[tuple[bytes, bytes]]) -> bytes:
-    """Returns the head as uvicorn writes it to a client without keep-alive."""
+    """Returns the head as it is written to a client without keep-alive."""
     more = [(b"date", b"Tue, 24 Nov 2026 04:16:23 GMT"), (b"connection", b"close")]
     lines = b"".join(b"%s: %s\r\n" % header for header in [*headers, *more])
     return b"HTTP/1.1 200 OK\r\n" + lines + b"\r\n"
@@ -78,15 +78,14 @@ def test_the_longest_name_that_is_published_keeps_its_digests() -> None:
     assert filename(list(headers.items())) == name
 
 
-def test_the_size_of_a_head_is_what_uvicorn_writes() -> None:
+def test_the_size_of_a_head_is_what_is_written() -> None:
     headers = image_headers("a.bin", 1, "0" * 32, "0" * 64)
     assert head_bytes(headers) == len(block(headers))
 
 
 def requested(**headers: str) -> tuple[int, int] | tuple[()] | None:
     names = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
-    scope = {"method": "GET", "acpublish.target": b"/a", "headers": list(names.items())}
-    return requested_range(Request(scope), 1000, DIGEST)
+    return requested_range(request(headers=list(names.items())), 1000, DIGEST)
 
 
 @pytest.mark.parametrize(
@@ -132,9 +131,8 @@ def test_if_range(validator: str, part: tuple[int, int] | None) -> None:
 
 
 def test_without_a_digest_an_if_range_gets_the_whole_file() -> None:
-    scope = {"method": "GET", "acpublish.target": b"/a"}
-    scope["headers"] = [(b"range", b"bytes=0-9"), (b"if-range", b'""')]
-    assert requested_range(Request(scope), 1000) is None
+    headers = [(b"range", b"bytes=0-9"), (b"if-range", b'""')]
+    assert requested_range(request(headers=headers), 1000) is None
 
 
 @pytest.mark.parametrize(
@@ -156,20 +154,18 @@ def test_without_a_digest_an_if_range_gets_the_whole_file() -> None:
 )
 def test_conditions(name: str, value: str, status: int | None) -> None:
     headers = [(name.encode(), value.encode())]
-    scope = {"method": "GET", "acpublish.target": b"/a", "headers": headers}
-    assert unmet_condition(Request(scope), DIGEST) == status
+    assert unmet_condition(request(headers=headers), DIGEST) == status
     # The first condition that fails decides.
     headers.append((b"if-match", b'"other"'))
-    assert unmet_condition(Request(scope), DIGEST) == 412
+    assert unmet_condition(request(headers=headers), DIGEST) == 412
     headers[:] = [(name.encode(), value.encode()), (b"x-esp32-mode", b"sketch")]
-    assert unmet_condition(Request(scope), DIGEST) == (412 if status == 412 else None)
+    assert unmet_condition(request(headers=headers), DIGEST) == (412 if status == 412 else None)
 
 
 @pytest.mark.parametrize(("name", "status"), [("if-match", 412), ("if-none-match", None)])
 def test_what_is_too_large_to_read_has_no_etag(name: str, status: int | None) -> None:
     headers = [(name.encode(), b'""')]
-    scope = {"method": "GET", "acpublish.target": b"/a", "headers": headers}
-    assert unmet_condition(Request(scope), None) == status
+    assert unmet_condition(request(headers=headers), None) == status
 
 
 def test_the_headers_of_a_part() -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from acpublish.server import partial_downloads
-from acpublish.server.http import Request
 from acpublish.server.partial_downloads import PartialDownloads
+from tests.unit.server.requests_made import request
 
 OLD, NEW = "a" * 64, "b" * 64
 
@@ -18,13 +18,8 @@ def mixes(
     method: str = "GET",
     now: float = 0.0,
 ) -> bool:
-    scope = {
-        "method": method,
-        "acpublish.target": b"/update/lamp/c3",
-        "headers": list(headers),
-        "client": (address, 1) if address else None,
-    }
-    return downloads.mixes(Request(scope), "lamp", board, "stable", sha256, now)
+    made = request(b"/update/lamp/c3", list(headers), method=method, address=address)
+    return downloads.mixes(made, "lamp", board, "stable", sha256, now)
 
 
 def test_only_the_middle_of_another_image_is_refused() -> None:

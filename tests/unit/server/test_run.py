@@ -47,7 +47,9 @@ def test_only_the_server_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
     logging.getLogger("acpublish.server").debug("too fine")
     # The server words its own start and end.
     logging.getLogger("uvicorn.error").info("Started server process")
+    # Strangers must not fill the log.
     logging.getLogger("uvicorn.error").warning("Invalid HTTP request")
+    logging.getLogger("uvicorn.error").error("Exception in ASGI application")
     # Without a handler, logging would write this to stderr itself, and wait for its reader.
     logging.getLogger("asyncio").info("Using selector")
     logging.getLogger("asyncio").error("Task exception was never retrieved")
@@ -55,7 +57,7 @@ def test_only_the_server_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
     lines = capsys.readouterr().err.splitlines()
     assert [line.split(" ", 2)[2] for line in lines] == [
         "INFO ours",
-        "WARNING Invalid HTTP request",
+        "ERROR Exception in ASGI application",
         "ERROR Task exception was never retrieved",
     ]
 

@@ -22,6 +22,7 @@ from acpublish.release.decision import Rule, Verdict
 from acpublish.server.app import create_app
 from acpublish.server.checkins import CheckIn, Delivered, Event
 from acpublish.server.config import ServerOptions
+from acpublish.server.connections import Connections
 from acpublish.server.protocol import DeviceProtocol
 from acpublish.server.sockets import listen
 from acpublish.server.tokens import Tokens
@@ -113,9 +114,8 @@ async def serving(catalog: Path, cache_bytes: int) -> AsyncIterator[Served]:
     )
     config = uvicorn.Config(app, ws="none", lifespan="off", log_config=None, interface="asgi3")
     config.load()
-    server = await loop.create_server(
-        lambda: DeviceProtocol(config, state, {}, loop), sock=listener
-    )
+    connections = Connections(app.routes, app.log, config, state, loop)
+    server = await loop.create_server(lambda: DeviceProtocol(connections), sock=listener)
     try:
         yield served
     finally:
@@ -222,6 +222,7 @@ def test_what_the_last_bytes_do_counts(run: Callable[..., None]) -> None:
         (protocol,) = served.state.connections
         while (left := protocol.transport.get_write_buffer_size()) > 16_384 or not left:
             if not left:
+                connection.close()
                 pytest.skip("the kernel took the last bytes at once")
             await asyncio.to_thread(connection.recv, 4096)
             await asyncio.sleep(0)

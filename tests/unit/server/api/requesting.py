@@ -11,9 +11,9 @@ from typing import Any
 from acpublish.catalog import layout
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.server.api.authority import NOTE
-from acpublish.server.api.routes import create_api
+from acpublish.server.api.routes import App, create_api
 from acpublish.server.checkins import DeviceCounts
-from acpublish.server.http import App
+from acpublish.server.product_reader import ProductReader
 from acpublish.server.tokens import Tokens
 from tests.support.tokens import create_token
 from tests.unit.catalog.holding import put
@@ -32,7 +32,7 @@ class Client:
             put(self.catalog, version)
         self.state = folder / "state"
         self.manage = create_token(self.state, "*", manage=True)
-        self.counts = DeviceCounts(self.catalog.has_board)
+        self.counts = DeviceCounts(ProductReader(self.catalog).has_board)
         self.note = ""
         self.parts: list[bytes] = []
 

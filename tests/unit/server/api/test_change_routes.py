@@ -18,7 +18,7 @@ from acpublish.release.channels import Place
 from acpublish.release.decision import Decision, Rule, Verdict
 from acpublish.server.api import change_routes
 from acpublish.server.checkins import CheckIn
-from acpublish.server.http import CHUNK_BYTES
+from acpublish.server.sending import CHUNK_BYTES
 from acpublish.server.token_file import TokenStore
 from acpublish.wire import Report
 from tests.support.tokens import create_token

@@ -15,9 +15,8 @@ from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import CatalogError, RequestError, VersionError
 from acpublish.server.api import publish, uploads
 from acpublish.server.api.publish import read_submission
-from acpublish.server.api.routes import create_api
+from acpublish.server.api.routes import App, create_api
 from acpublish.server.checkins import DeviceCounts
-from acpublish.server.http import App
 from acpublish.server.tokens import Tokens
 from tests.support.images import esp32_image
 from tests.support.tokens import create_token

@@ -1,0 +1,101 @@
+"""Which route answers which address: plain functions from a request to an answer.
+
+=============================  ==================================================================
+``/_catalog``                  the list of a directory, for AutoConnect and for clients
+``/update/<product>/<board>``  the newest image of a channel, and ``.md5``, ``.sha256``, ``.json``
+everything else                a file of the catalog, or its ``.md5`` or ``.sha256``
+=============================  ==================================================================
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable
+
+from acpublish.errors import AcpublishError, reason_of
+from acpublish.server import answer
+from acpublish.server.answer import Answer, Request, Responding
+from acpublish.server.api.routes import status_of
+from acpublish.server.bounds import RETRY_AFTER_S, BusyError
+from acpublish.server.listing import Listing
+from acpublish.server.product_reader import ProductReader
+from acpublish.server.updates import Updates
+from acpublish.wire import CATALOG_PATH, UPDATE_PREFIX
+
+_log = logging.getLogger("acpublish.server")
+
+#: What is not answered here, but by the API.
+API = b"/api/v1/"
+_CATALOG = CATALOG_PATH.encode()
+_UPDATE = UPDATE_PREFIX.encode()
+
+
+class DeviceRoutes:
+    """Passes each request to its route, and turns errors into answers."""
+
+    def __init__(self, reader: ProductReader, listing: Listing, updates: Updates) -> None:
+        """Prepares to answer.
+
+        Args:
+            reader: Looks at products.
+            listing: Answers with lists.
+            updates: Answers with images.
+        """
+        self._reader = reader
+        self._listing = listing
+        self._updates = updates
+
+    def forget(self) -> None:
+        """Makes the next request see what has just been changed."""
+        self._reader.forget()
+        self._listing.forget()
+
+    def answer(self, request: Request) -> Responding:
+        """Answers a request; neither this nor awaiting it raises an error."""
+        try:
+            if request.method not in ("GET", "HEAD"):
+                return _wrong_method()
+            if request.path.startswith(_UPDATE):
+                responding = self._updates.automatic(request)
+            elif request.path == _CATALOG:
+                responding = self._listing.answer(request)
+            else:
+                responding = self._updates.file(request)
+        except Exception as error:
+            return _of_error(error)
+        return responding if isinstance(responding, Answer) else _awaited(responding)
+
+
+async def _awaited(responding: Awaitable[Answer]) -> Answer:
+    try:
+        return await responding
+    except Exception as error:
+        return _of_error(error)
+
+
+def _wrong_method() -> Answer:
+    allowed = [(b"allow", b"GET, HEAD")]
+    return answer.text(405, "Only GET and HEAD are accepted here.", allowed)
+
+
+def busy(reason: str = "") -> Answer:
+    """Answers that the server has too much to do, and when to try again."""
+    later = [(b"retry-after", b"%d" % RETRY_AFTER_S)]
+    return answer.text(503, "The server is busy.", later, note=reason)
+
+
+def _of_error(error: Exception) -> Answer:
+    # All of them are raised before the first byte of a response.
+    if isinstance(error, BusyError):
+        return busy(str(error))
+    if isinstance(error, AcpublishError):
+        status, _ = status_of(error)
+        if status == 404:
+            return answer.missing(str(error))
+        _log.error("%s", error)
+        return answer.text(status, "The catalog cannot be read.", note=str(error))
+    if isinstance(error, OSError):
+        _log.error("the catalog cannot be read: %s", reason_of(error))
+        return answer.text(503, "The catalog cannot be read.")
+    _log.error("a request could not be answered", exc_info=error)
+    return answer.text(500, "Internal server error.")
