@@ -208,7 +208,7 @@ class TrustStore:
         Valid is what a trusted key signed; if the product trusts no key, every release is.
 
         Raises:
-            SettingsError: This key cannot sign releases, or there is no such product.
+            SettingsError: This key cannot sign releases.
             AcpublishError: The catalog cannot be read or written.
         """
         need_release_key(key.public)
@@ -216,12 +216,7 @@ class TrustStore:
             if not self._releases(product):
                 # A folder that is not a catalog must not become one.
                 keys = read_trusted_keys(self._root, product)
-                if not keys:
-                    raise SettingsError(
-                        f"there is no product {product} in {self._root}",
-                        hint=f"See what there is: acpublish list {self._root}",
-                    )
-                return Resigned(signed=(), already=0, left_out=(), verified=True)
+                return Resigned(signed=(), already=0, left_out=(), verified=bool(keys))
         with self._changing(product) as keys:
             # An older channels.json may have been restored, and the newer one may come back, so
             # what it does not list is kept, and signed as well.

@@ -178,6 +178,11 @@ def resign(old_to: str | None, to: str | None, product: str, key: Path, as_json:
     """
     directory = settings_for({"to": one_catalog(to, old_to)}).destination().to
     result = api.resign(directory, product=product, key=key)
+    if not (result.signed or result.already or result.left_out or result.verified):
+        raise SettingsError(
+            f"there is no product {product} in {directory}",
+            hint=f"See what there is: acpublish list {directory}",
+        )
     for release in result.left_out:
         warn(f"left out: {release}")
     if result.left_out:

@@ -14,11 +14,12 @@ from collections.abc import Awaitable
 
 from acpublish.errors import AcpublishError, reason_of
 from acpublish.server import answer
-from acpublish.server.answer import Answer, Request, Responding
+from acpublish.server.answer import Answer, Request, Responding, Route
 from acpublish.server.api.routes import status_of
 from acpublish.server.bounds import RETRY_AFTER_S, BusyError
 from acpublish.server.listing import Listing
 from acpublish.server.product_reader import ProductReader
+from acpublish.server.request_head import RequestHead
 from acpublish.server.updates import Updates
 from acpublish.wire import CATALOG_PATH, UPDATE_PREFIX
 
@@ -52,18 +53,22 @@ class DeviceRoutes:
 
     def answer(self, request: Request) -> Responding:
         """Answers a request; neither this nor awaiting it raises an error."""
+        head = request.head
+        route = head.route
+        if route is None:
+            route = head.route = self._route_of(head)
         try:
-            if request.method not in ("GET", "HEAD"):
-                return _wrong_method()
-            if request.path.startswith(_UPDATE):
-                responding = self._updates.automatic(request)
-            elif request.path == _CATALOG:
-                responding = self._listing.answer(request)
-            else:
-                responding = self._updates.file(request)
+            responding = route(request)
         except Exception as error:
             return _of_error(error)
         return responding if isinstance(responding, Answer) else _awaited(responding)
+
+    def _route_of(self, head: RequestHead) -> Route:
+        if head.method not in ("GET", "HEAD"):
+            return _wrong_method
+        if head.path.startswith(_UPDATE):
+            return self._updates.automatic
+        return self._listing.answer if head.path == _CATALOG else self._updates.file
 
 
 async def _awaited(responding: Awaitable[Answer]) -> Answer:
@@ -73,7 +78,7 @@ async def _awaited(responding: Awaitable[Answer]) -> Answer:
         return _of_error(error)
 
 
-def _wrong_method() -> Answer:
+def _wrong_method(_: Request) -> Answer:
     allowed = [(b"allow", b"GET, HEAD")]
     return answer.text(405, "Only GET and HEAD are accepted here.", allowed)
 

@@ -52,17 +52,23 @@ class DeviceProtocol(asyncio.Protocol):
         *("_pending", "_proxied", "_reading", "_request", "_sending", "secure", "transport"),
     )
 
-    def __init__(self, connections: Connections, proxied: ProxyHeader | None = None) -> None:
+    def __init__(
+        self,
+        connections: Connections,
+        proxied: ProxyHeader | None = None,
+        *,
+        secure: bool = False,
+    ) -> None:
         """Prepares for a connection.
 
         Args:
             connections: What all connections share.
             proxied: Whose connection it is, if a proxy says so.
+            secure: Whether it has TLS.
         """
         self._connections = connections
         self._proxied = proxied
-        #: Whether it has TLS.
-        self.secure = False
+        self.secure = secure
         self.transport: asyncio.Transport
         self._address: str | None = None
         #: What arrived, and where what has not been read begins.
@@ -91,7 +97,6 @@ class DeviceProtocol(asyncio.Protocol):
         if self._proxied is not None and self._proxied.client is not None:
             peer = self._proxied.client
         self._address = peer[0] if isinstance(peer, tuple) else None
-        self.secure = transport.get_extra_info("sslcontext") is not None
         connections = self._connections
         self._over = connections.add(self, self._address)
         if self._over and connections.is_full:

@@ -133,9 +133,10 @@ class ProxiedProtocol(asyncio.BufferedProtocol):
         connections = self._port.connections
         connections.open.discard(self)
         connections.deadlines.discard(self)
-        device = DeviceProtocol(connections, header)
-        if self._port.certificate is not None:
-            self._begin_tls(self._port.certificate, device)
+        certificate = self._port.certificate
+        device = DeviceProtocol(connections, header, secure=certificate is not None)
+        if certificate is not None:
+            self._begin_tls(certificate, device)
             return
         self.transport.pause_reading()
         self.transport.set_protocol(device)

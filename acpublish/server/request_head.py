@@ -107,11 +107,12 @@ class RequestHead:
         body_bytes: The length of the body, None for a chunked one.
         clean: Whether the target is one that every parser accepts.
         memo: What a route remembers about this head; it checks whether that still applies.
+        route: What answers it, once that is known.
     """
 
     __slots__ = (
         *("body_bytes", "clean", "closes", "headers", "memo", "method", "path", "query", "report"),
-        *("target", "_common", "_own_at", "_own_count"),
+        *("route", "target", "_common", "_own_at", "_own_count"),
     )
 
     def __init__(
@@ -133,6 +134,7 @@ class RequestHead:
         self.body_bytes = body_bytes
         self.clean = True
         self.memo: Any = None
+        self.route: Any = None
         self._common: tuple[Any, ...] = ()
         #: Where the station's and the access point's MAC addresses are among a device's own values.
         self._own_at: tuple[int, int] = (-1, -1)

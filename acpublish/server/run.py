@@ -293,9 +293,12 @@ class _Server(uvicorn.Server):
             # A header comes in the clear, before TLS.
             proxied = ProxiedPort(connections, self._proxies, port.certificate)
             return await connections.loop.create_server(lambda: ProxiedProtocol(proxied), **options)
+        secure = port.certificate is not None
         if port.certificate is not None:
             options |= {"ssl": port.certificate.context, **handshake_options()}
-        return await connections.loop.create_server(lambda: DeviceProtocol(connections), **options)
+        return await connections.loop.create_server(
+            lambda: DeviceProtocol(connections, secure=secure), **options
+        )
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

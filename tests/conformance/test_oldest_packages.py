@@ -12,10 +12,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TESTED = (
+    "tests/unit/server/test_handover.py",
     "tests/unit/server/test_protocol.py",
-    "tests/unit/server/test_response_head.py",
     "tests/conformance/test_wire_replays.py",
-    "tests/conformance/test_start_and_stop.py",
+    "tests/conformance/test_start_and_stop.py::test_running_downloads_finish",
     "tests/conformance/test_update_addresses.py::test_names_of_headers_are_in_canonical_case",
     "tests/conformance/test_upload.py::test_publishing_twice",
     "tests/conformance/test_upload.py::test_what_is_refused",

@@ -124,7 +124,8 @@ def test_any_value_gives_a_release_or_the_one_error(key: str, value: Any) -> Non
         read = Release.from_dict(changed(["images", 0, key], value))
     except ManifestError:
         return
-    assert Release.from_json(read.to_json()) == read
+    # What changes after a release is published is not in its manifest.
+    assert Release.from_json(read.to_json()) == read.bare()
 
 
 def test_a_provenance_that_is_no_utf_8_is_read_without_it() -> None:
