@@ -209,6 +209,12 @@ class Answer:
 Responding = Answer | Awaitable[Answer]
 Route = Callable[[Request], Responding]
 
+
+async def answered(responding: Responding) -> Answer:
+    """Returns the answer of a route, after waiting for it if need be."""
+    return responding if isinstance(responding, Answer) else await responding
+
+
 _NOT_MODIFIED = response_head(304, ())
 
 

@@ -13,7 +13,7 @@ from acpublish.catalog.contents import CatalogFiles
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.server import hosts
 from acpublish.server.accesslog import AccessLog
-from acpublish.server.answer import Answer, FileBody, Request, text
+from acpublish.server.answer import Answer, FileBody, Request, answered, text
 from acpublish.server.api.authority import NOTE
 from acpublish.server.api.routes import App, create_api
 from acpublish.server.cache import AnswerCache, LocationCache
@@ -103,9 +103,7 @@ class Application:
             return
         request = _request(scope)
         if not request.path.startswith(API):
-            responding = self.routes.answer(request)
-            given = responding if isinstance(responding, Answer) else await responding
-            answer = _without_file(given)
+            answer = _without_file(await answered(self.routes.answer(request)))
             await _send(send, answer, head_only=request.method == "HEAD")
         else:
             foreign = self._guard.foreign_host(request)

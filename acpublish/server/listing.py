@@ -98,8 +98,7 @@ class Listing:
 
     async def _read(self, product: str, request: Request, paths: tuple[bytes, ...]) -> Answer:
         await self._reader.read(product)
-        responding = self._list(request, paths)
-        return responding if isinstance(responding, Answer) else await responding
+        return await answer.answered(self._list(request, paths))
 
     def _list(self, request: Request, paths: tuple[bytes, ...]) -> Responding:
         directory = self._directory(paths)

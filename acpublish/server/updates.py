@@ -109,7 +109,7 @@ class Updates:
 
     async def _file_of(self, product: str, request: Request) -> Answer:
         await self._reader.read(product)
-        return await _answered(self._file(request))
+        return await answer.answered(self._file(request))
 
     def _file(self, request: Request) -> Responding:
         location = self._locations.locate(request.target)
@@ -152,8 +152,8 @@ class Updates:
             except NotFoundError:
                 pass
             else:
-                return await _answered(self._named(request, location))
-        return await _answered(self._of_product(request, address))
+                return await answer.answered(self._named(request, location))
+        return await answer.answered(self._of_product(request, address))
 
     def _of_product(self, request: Request, address: UpdateAddress) -> Responding:
         snapshot = self._reader.current(address.product)
@@ -163,7 +163,7 @@ class Updates:
 
     async def _of_product_read(self, request: Request, address: UpdateAddress) -> Answer:
         snapshot = await self._reader.read(address.product)
-        return await _answered(self._decided(request, address, snapshot))
+        return await answer.answered(self._decided(request, address, snapshot))
 
     def _decided(
         self, request: Request, address: UpdateAddress, snapshot: ProductSnapshot
@@ -255,7 +255,7 @@ class Updates:
 
     async def _named_later(self, request: Request, location: ReleaseFile | LooseFile) -> Answer:
         served = await self._served(location)
-        return await _answered(self._file_as_decided(request, location, served))
+        return await answer.answered(self._file_as_decided(request, location, served))
 
     def _file_as_decided(
         self, request: Request, location: ReleaseFile | LooseFile, served: Served
@@ -358,10 +358,6 @@ def _nothing(decision: Decision, snapshot: ProductSnapshot, product: str, board:
     elif board not in snapshot.boards:
         note = f"{product} has no release for the board {board}"
     return _without_image(decision, note)
-
-
-async def _answered(responding: Responding) -> Answer:
-    return responding if isinstance(responding, Answer) else await responding
 
 
 def _explained(given: Answer, reason: str) -> Answer:

@@ -274,12 +274,12 @@ def main(checkout: Path, commit: str) -> int:
         with serving(tmp, env) as url:
             recorded = [
                 {
-                    "command": one.command,
-                    "status": one.status,
-                    "out": one.out.splitlines(),
-                    "err": one.err.splitlines(),
+                    "command": answer.command,
+                    "status": answer.status,
+                    "out": answer.out.splitlines(),
+                    "err": answer.err.splitlines(),
                 }
-                for one in said(tmp, url, run)
+                for answer in said(tmp, url, run)
             ]
     text = json.dumps({"commit": commit, "commands": recorded}, indent=1, ensure_ascii=False)
     RECORDED.write_text(f"{text}\n", encoding="utf-8")

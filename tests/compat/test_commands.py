@@ -82,8 +82,8 @@ def recorded() -> list[Said]:
     """What the earlier version said."""
     document = json.loads(RECORDED.read_text(encoding="utf-8"))
     return [
-        Said(one["command"], one["status"], "\n".join(one["out"]), "\n".join(one["err"]))
-        for one in document["commands"]
+        Said(run["command"], run["status"], "\n".join(run["out"]), "\n".join(run["err"]))
+        for run in document["commands"]
     ]
 
 
@@ -158,7 +158,7 @@ def _by_name(value: Any) -> Any:
 
 def test_each_says_what_it_said_but_for_what_is_intended(today: list[Said]) -> None:
     earlier = recorded()
-    assert [one.command for one in today] == [one.command for one in earlier]
+    assert [run.command for run in today] == [run.command for run in earlier]
     found = [
         (before.command, difference)
         for before, after in zip(earlier, today, strict=True)
