@@ -36,6 +36,8 @@ MAX_CONNECTIONS = 20_000
 RESERVED_FILES = 128
 #: Connections that are kept for the API: people must reach a server that devices or strangers fill.
 RESERVED_FOR_API = 64
+#: How long accepting waits when there are no descriptors or no memory for another connection.
+ACCEPT_AGAIN_S = 1.0
 #: The share of all connections that one address may have. It is large, because a whole fleet may be
 #: behind one router; still, no single address keeps everyone else out.
 SHARE_OF_ADDRESS = 0.75

@@ -34,7 +34,9 @@ _log = logging.getLogger("acpublish.server")
 class OpenConnection(Protocol):
     """A connection, whichever protocol has it."""
 
-    transport: asyncio.Transport
+    @property
+    def transport(self) -> asyncio.Transport:
+        """What carries it."""
 
     def shutdown(self) -> None:
         """Ends it after the response that is going out."""

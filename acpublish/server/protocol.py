@@ -44,6 +44,14 @@ _BUSY_STATUS = 503
 _IN_TURN = 16
 
 
+def address_of(transport: asyncio.BaseTransport, proxied: ProxyHeader | None) -> str | None:
+    """Returns the IP address that a client connects from, None if that is not known."""
+    if proxied is not None and proxied.client is not None:
+        return proxied.client[0]
+    peer = transport.get_extra_info("peername")
+    return peer[0] if isinstance(peer, tuple) else None
+
+
 class DeviceProtocol(asyncio.Protocol):
     """One connection."""
 
@@ -93,10 +101,7 @@ class DeviceProtocol(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begins to wait for a head."""
         self.transport = cast(asyncio.Transport, transport)
-        peer = transport.get_extra_info("peername")
-        if self._proxied is not None and self._proxied.client is not None:
-            peer = self._proxied.client
-        self._address = peer[0] if isinstance(peer, tuple) else None
+        self._address = address_of(transport, self._proxied)
         connections = self._connections
         self._over = connections.add(self, self._address)
         if self._over and connections.is_full:

@@ -32,7 +32,6 @@ from acpublish.errors import AcpublishError, MissingExtraError, SettingsError, r
 from acpublish.server.config import DEFAULT_TLS_PORT, ServerOptions
 from acpublish.server.logwriter import LogHandler, LogWriter
 from acpublish.server.sockets import (
-    BACKLOG,
     listen,
     own_address,
     raise_open_files,
@@ -40,19 +39,20 @@ from acpublish.server.sockets import (
     reaches_others,
     url_of,
 )
-from acpublish.server.tls import Certificate, certificate_of, handshake_options
 
 try:
     import uvicorn
 
     from acpublish.server.accesslog import AccessLog
     from acpublish.server.app import Application, create_app
-    from acpublish.server.checkins import Listener
+    from acpublish.server.checkins import Listener as CheckInListener
     from acpublish.server.connections import Connections
+    from acpublish.server.listener import Listener
     from acpublish.server.protocol import DeviceProtocol
     from acpublish.server.proxied import ProxiedPort, ProxiedProtocol
     from acpublish.server.proxy_header import Proxies
     from acpublish.server.stalled import StalledWatch
+    from acpublish.server.tls import Certificate, Handshake, certificate_of
     from acpublish.server.tokens import Scope as TokenScope
     from acpublish.server.tokens import Tokens
 except ImportError as error:
@@ -71,7 +71,7 @@ _AFTER_ABORT_S = 1.0
 _MAX_SIGNS = 5
 
 
-def serve(options: ServerOptions, listeners: Sequence[Listener] = ()) -> int:
+def serve(options: ServerOptions, listeners: Sequence[CheckInListener] = ()) -> int:
     """Serves a catalog until a signal ends it.
 
     Prints one line on stdout as soon as it listens, and one more for TLS.
@@ -97,7 +97,7 @@ def serve(options: ServerOptions, listeners: Sequence[Listener] = ()) -> int:
         writer.close()
 
 
-def _serve(options: ServerOptions, listeners: Sequence[Listener], writer: LogWriter) -> int:
+def _serve(options: ServerOptions, listeners: Sequence[CheckInListener], writer: LogWriter) -> int:
     state = options.state or state_dir(options.catalog, os.environ)
     if state.exists() and not state.is_dir():
         raise SettingsError(
@@ -219,12 +219,14 @@ def _look_at_tokens(tokens: Tokens) -> None:
 
 def _run(main: Coroutine[Any, Any, None]) -> None:
     """Runs a coroutine in uvloop if that is installed, in asyncio otherwise."""
+    loop: asyncio.AbstractEventLoop
     try:
         import uvloop
     except ImportError:
-        asyncio.run(main)
-        return
-    loop = uvloop.new_event_loop()
+        # Windows has another loop by default, which does not watch sockets.
+        loop = asyncio.SelectorEventLoop()
+    else:
+        loop = uvloop.new_event_loop()
     try:
         asyncio.set_event_loop(loop)
         loop.run_until_complete(main)
@@ -252,6 +254,7 @@ class _Server(uvicorn.Server):
         self._options = options
         self._ports = ports
         self._proxies = proxies
+        self._listeners: list[Listener] = []
         self._watching: list[asyncio.Task[None]] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -265,7 +268,7 @@ class _Server(uvicorn.Server):
             loop,
             shared=self._proxies.has,
         )
-        self.servers = [await self._listen(connections, port) for port in self._ports]
+        self._listeners = [self._listen(connections, port) for port in self._ports]
         watches = [port.certificate.watch() for port in self._ports if port.certificate]
         self._watching = [
             loop.create_task(watch) for watch in (StalledWatch(connections).run(), *watches)
@@ -287,18 +290,18 @@ class _Server(uvicorn.Server):
         # The end of the process does not wait for it: like every change, it may be broken off.
         threading.Thread(target=self._prepare, name="prepare", daemon=True).start()
 
-    async def _listen(self, connections: Connections, port: _Port) -> asyncio.Server:
-        options: dict[str, Any] = {"sock": port.listener, "backlog": BACKLOG}
+    def _listen(self, connections: Connections, port: _Port) -> Listener:
+        certificate = port.certificate
+        protocol: Callable[[], asyncio.Protocol]
         if self._proxies:
             # A header comes in the clear, before TLS.
-            proxied = ProxiedPort(connections, self._proxies, port.certificate)
-            return await connections.loop.create_server(lambda: ProxiedProtocol(proxied), **options)
-        secure = port.certificate is not None
-        if port.certificate is not None:
-            options |= {"ssl": port.certificate.context, **handshake_options()}
-        return await connections.loop.create_server(
-            lambda: DeviceProtocol(connections, secure=secure), **options
-        )
+            proxied = ProxiedPort(connections, self._proxies, certificate)
+            protocol = partial(ProxiedProtocol, proxied)
+        elif certificate is not None:
+            protocol = partial(Handshake, connections, certificate)
+        else:
+            protocol = partial(DeviceProtocol, connections)
+        return Listener(connections.loop, port.listener, protocol)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -322,8 +325,8 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stops accepting, lets responses finish, then breaks the rest off."""
         _log.info("stopping; downloads in progress have %g s to finish", self._options.grace_s)
-        for server in self.servers:
-            server.close()
+        for listener in self._listeners:
+            listener.close()
         for task in self._watching:
             task.cancel()
         state = self.server_state

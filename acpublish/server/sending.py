@@ -2,9 +2,8 @@
 
 1. While an answer is sent, the transport calls back when its buffer is empty, not only low: a
    buffer that is low holds up to 16 KiB that may never leave.
-2. A body in memory goes out as one view, which uvloop and asyncio from Python 3.12 on do not copy.
-   The asyncio of older Pythons copies what the socket does not take, and TLS encrypts it, so there
-   it goes out in pieces.
+2. A body in memory goes out as one view, which is not copied. TLS encrypts it, which is a copy, so
+   there it goes out in pieces.
 3. A large file is read in a few threads, a piece at a time. If the rest cannot be read, or the file
    was written to meanwhile, the connection is broken off: the client must not take it for whole.
 """
@@ -22,17 +21,14 @@ from acpublish.server.sockets import acknowledged_bytes
 
 _log = logging.getLogger(__name__)
 
-#: How much a loop that copies may copy for a slow client.
+#: How much may be encrypted in advance for a slow client.
 PIECE_BYTES = 32 * 1024
 #: How much of a large file is read at once.
 CHUNK_BYTES = 256 * 1024
 
 
-def copies_writes(transport: asyncio.Transport) -> bool:
-    """Returns whether a transport copies what the socket does not take immediately."""
-    if transport.get_extra_info("sslcontext") is not None:
-        return True
-    return sys.version_info < (3, 12) and not type(transport).__module__.startswith("uvloop")
+def _has_tls(transport: asyncio.Transport) -> bool:
+    return transport.get_extra_info("sslcontext") is not None
 
 
 def _high_water(transport: asyncio.Transport) -> int:
@@ -41,10 +37,9 @@ def _high_water(transport: asyncio.Transport) -> int:
     A transport calls ``pause_writing`` when there is more than that. With TLS it does so already
     when there is as much, so with 0 it would pause, and resume within a write, for nothing.
     """
-    plain = transport.get_extra_info("sslcontext") is None
     # The TLS of asyncio before Python 3.11 passes the limit on to the transport of the socket.
     passed_on = sys.version_info < (3, 11) and type(transport).__module__.startswith("asyncio")
-    return 0 if plain or passed_on else 1
+    return 1 if _has_tls(transport) and not passed_on else 0
 
 
 class Sending:
@@ -90,17 +85,11 @@ class Sending:
             transport.write(head)
             self._task = asyncio.ensure_future(self._send_file(body))
             return
-        if copies_writes(transport):
+        if _has_tls(transport):
             transport.write(head)
             self._rest = memoryview(body)
-        elif len(body):
-            transport.writelines([head, body])
-            # Before CPython 3.12.9 and 3.13.2, writelines does not notice that the buffer is full,
-            # so the protocol would never hear that it is empty again (gh-127655).
-            transport.set_write_buffer_limits(high=0)
         else:
-            # asyncio would try for ever to send an empty part at the end of its buffer.
-            transport.write(head)
+            transport.writelines([head, body])
         self.on_writable()
 
     def on_writable(self) -> None:
@@ -150,7 +139,7 @@ class Sending:
             self._task.cancel()
         drained = error is None and not self._broken and not self._rest and self._task is None
         arrived = None
-        if not drained and self._transport.get_extra_info("sslcontext") is None:
+        if not drained and not _has_tls(self._transport):
             count = acknowledged_bytes(self._transport.get_extra_info("socket"))
             arrived = None if count is None else max(count - self._before, 0)
         if self.answer.ended is not None:
@@ -174,7 +163,7 @@ class Sending:
         """Sends a file; returns whether all of it was what the client was promised."""
         left = body.size
         await asyncio.to_thread(body.file.seek, body.first)
-        piece_bytes = PIECE_BYTES if copies_writes(self._transport) else CHUNK_BYTES
+        piece_bytes = PIECE_BYTES if _has_tls(self._transport) else CHUNK_BYTES
         while left:
             chunk = await asyncio.to_thread(body.file.read, min(piece_bytes, left))
             if not chunk:

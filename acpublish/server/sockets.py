@@ -159,13 +159,13 @@ def open_files() -> int:
     try:
         import resource
     except ImportError:
-        # Windows has no such limit, but its C library has this one.
+        # Windows has no such limit, but asyncio can watch only so many sockets there (select).
         return _FILES_OF_WINDOWS
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return sys.maxsize if soft == resource.RLIM_INFINITY else soft
 
 
-_FILES_OF_WINDOWS = 8192
+_FILES_OF_WINDOWS = 512
 
 #: ``struct tcp_info`` of ``linux/tcp.h``: the offset of ``tcpi_bytes_acked``, a 64-bit number.
 _BYTES_ACKED_OFFSET = 120

@@ -20,15 +20,18 @@ import socket
 import ssl
 import stat
 import sys
-from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from acpublish.errors import SettingsError
 from acpublish.input_files import read_bounded
 from acpublish.server.bounds import HANDSHAKE_S, TLS_LINGER_S
 from acpublish.server.config import ServerOptions
+from acpublish.server.connections import Connections
+from acpublish.server.protocol import DeviceProtocol, address_of
+from acpublish.server.proxy_header import ProxyHeader
+from acpublish.server.transport import SocketTransport
 
 _log = logging.getLogger("acpublish.server")
 
@@ -53,9 +56,9 @@ class _EncryptedError(Exception):
     """The key needs a password."""
 
 
-def handshake_options() -> dict[str, float]:
+def _handshake_options() -> dict[str, Any]:
     """Returns how long asyncio waits for a client that begins or ends TLS."""
-    options = {"ssl_handshake_timeout": HANDSHAKE_S}
+    options: dict[str, Any] = {"ssl_handshake_timeout": HANDSHAKE_S}
     if sys.version_info >= (3, 11):
         options["ssl_shutdown_timeout"] = TLS_LINGER_S
     return options
@@ -137,22 +140,6 @@ class Certificate:
             # They may be in a network's file system.
             await asyncio.to_thread(self.look)
 
-    async def accept(
-        self, connected: socket.socket, protocol: Callable[[], asyncio.BaseProtocol]
-    ) -> None:
-        """Begins TLS on a socket.
-
-        Args:
-            connected: The socket; it is closed if the handshake fails.
-            protocol: Makes the protocol of the connection.
-        """
-        options: dict[str, Any] = handshake_options()
-        # A handshake that fails is the client's fault, and is not logged, as in asyncio's server.
-        with contextlib.suppress(OSError):
-            await asyncio.get_running_loop().connect_accepted_socket(
-                protocol, connected, ssl=self.context, **options
-            )
-
     def _state(self) -> _State:
         """Returns what changes with the files; without what is missing."""
         state = []
@@ -183,6 +170,71 @@ class Certificate:
                 self._files[0],
                 ends.strftime("%Y-%m-%d %H:%M UTC"),
             )
+
+
+class Handshake(asyncio.Protocol):
+    """A connection until TLS has begun, when the protocol of devices gets it."""
+
+    def __init__(
+        self,
+        connections: Connections,
+        certificate: Certificate,
+        proxied: ProxyHeader | None = None,
+    ) -> None:
+        """Prepares for a connection.
+
+        Args:
+            connections: What all connections of the server share.
+            certificate: The server's certificate.
+            proxied: Whose connection it is, if a proxy says so.
+        """
+        self._connections = connections
+        self._certificate = certificate
+        self._proxied = proxied
+        self.transport: SocketTransport
+        self._address: str | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begins TLS on the socket, which a transport of the loop gets."""
+        self.transport = cast(SocketTransport, transport)
+        connections = self._connections
+        self._address = address_of(transport, self._proxied)
+        reason = connections.add(self, self._address)
+        if reason and connections.is_full:
+            connections.excess.note(reason)
+            self.transport.abort()
+            return
+        self._task = connections.loop.create_task(self._run(self.transport.detach()))
+        self._task.add_done_callback(self._done)
+
+    async def _run(self, connected: socket.socket) -> None:
+        # A handshake that fails is the client's fault, and is not logged, as in asyncio's server.
+        with contextlib.suppress(OSError):
+            await self._connections.loop.connect_accepted_socket(
+                lambda: DeviceProtocol(self._connections, self._proxied, secure=True),
+                connected,
+                ssl=self._certificate.context,
+                **_handshake_options(),
+            )
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._connections.remove(self, self._address)
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("a handshake failed", exc_info=task.exception())
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Counts the connection no longer; only one that was refused ends like this."""
+        self._connections.remove(self, self._address)
+
+    def shutdown(self) -> None:
+        """Ends the connection, as no request was read."""
+        self.abort()
+
+    def abort(self) -> None:
+        """Breaks the handshake off."""
+        if self._task is not None:
+            self._task.cancel()
 
 
 def load(certificate: Path, key: Path) -> ssl.SSLContext:

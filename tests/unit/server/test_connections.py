@@ -15,6 +15,7 @@ from uvicorn.server import ServerState
 
 from acpublish.server import connections as module
 from acpublish.server.connections import Connections, Excess
+from acpublish.server.listener import Listener
 from acpublish.server.protocol import DeviceProtocol
 from acpublish.server.sockets import listen, open_files
 from tests.support.server import read_all
@@ -38,15 +39,16 @@ def serve(
         loop, state = asyncio.get_running_loop(), ServerState()
         config = uvicorn.Config(app, ws="none", lifespan="off", log_config=None, interface="asgi3")
         config.load()
-        listener = listen("127.0.0.1", 0)
+        listening = listen("127.0.0.1", 0)
         all_of_them = Connections(
             app.routes, app.log, config, state, loop, most=most, shared=shared
         )
-        server = await loop.create_server(lambda: DeviceProtocol(all_of_them), sock=listener)
+        address = listening.getsockname()
+        listener = Listener(loop, listening, lambda: DeviceProtocol(all_of_them))
         try:
-            await scenario(all_of_them, listener.getsockname()[1])
+            await scenario(all_of_them, address[1])
         finally:
-            server.close()
+            listener.close()
             for connection in list(all_of_them.open):
                 connection.abort()
             while all_of_them.open:

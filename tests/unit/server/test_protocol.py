@@ -19,9 +19,11 @@ from acpublish.server.answer import Answer, Request, Responding
 from acpublish.server.bounds import MAX_PENDING_BYTES
 from acpublish.server.connections import Connections
 from acpublish.server.device_routes import DeviceRoutes
+from acpublish.server.listener import Listener
 from acpublish.server.protocol import DeviceProtocol
 from acpublish.server.request_head import MAX_LINE_BYTES
 from acpublish.server.response_head import response_head
+from acpublish.server.sockets import listen
 from tests.unit.server.conversing import (
     Recorder,
     Scenario,
@@ -338,8 +340,9 @@ def test_a_real_socket(kind: str) -> None:
         config = uvicorn.Config(recording(seen), ws="none", lifespan="off", log_config=None)
         routes = cast(DeviceRoutes, Recorder(seen, later=True))
         connections = Connections(routes, AccessLog(None), config, state, loop)
-        server = await loop.create_server(lambda: DeviceProtocol(connections), "127.0.0.1", 0)
-        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        listening = listen("127.0.0.1", 0)
+        listener = Listener(loop, listening, lambda: DeviceProtocol(connections))
+        reader, writer = await asyncio.open_connection(*listening.getsockname())
         # What the server does not read any more would make the system reset the connection.
         sent = PIPELINE[: PIPELINE.index(b"GET /after-the-end")]
         for at in range(0, len(sent), 50):
@@ -347,7 +350,7 @@ def test_a_real_socket(kind: str) -> None:
             await asyncio.sleep(0.001)
         received = await asyncio.wait_for(reader.read(), 10)
         writer.close()
-        server.close()
+        listener.close()
         for _ in range(1000):
             if not state.connections:
                 break

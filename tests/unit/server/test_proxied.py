@@ -16,8 +16,10 @@ from uvicorn.server import ServerState
 
 from acpublish.server import proxied
 from acpublish.server.connections import Connections
+from acpublish.server.listener import Listener
 from acpublish.server.proxied import ProxiedPort, ProxiedProtocol
 from acpublish.server.proxy_header import Proxies
+from acpublish.server.sockets import listen
 from tests.support.certificates import certificates
 from tests.support.loops import LOOPS, server_on, tls_port
 from tests.support.server import (
@@ -187,13 +189,14 @@ async def _served(
     loop = asyncio.get_running_loop()
     connections = Connections(app.routes, app.log, uvicorn.Config(app), ServerState(), loop)
     port = ProxiedPort(connections, Proxies(["127.0.0.1"]))
-    server = await loop.create_server(lambda: ProxiedProtocol(port), "127.0.0.1", 0)
-    async with server:
-        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
-        try:
-            yield port, reader, writer
-        finally:
-            writer.close()
+    listening = listen("127.0.0.1", 0)
+    listener = Listener(loop, listening, lambda: ProxiedProtocol(port))
+    reader, writer = await asyncio.open_connection(*listening.getsockname())
+    try:
+        yield port, reader, writer
+    finally:
+        writer.close()
+        listener.close()
 
 
 def test_a_header_that_is_too_slow_ends_the_connection(

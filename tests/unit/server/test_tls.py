@@ -12,13 +12,19 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import uvicorn
+from uvicorn.server import ServerState
 
 from acpublish.errors import SettingsError
 from acpublish.server import tls
 from acpublish.server.config import ServerOptions
-from acpublish.server.tls import Certificate, certificate_of, expiry, load
+from acpublish.server.connections import Connections
+from acpublish.server.listener import Listener
+from acpublish.server.sockets import listen
+from acpublish.server.tls import Certificate, Handshake, certificate_of, expiry, load
 from tests.support.certificates import Certificates, certificates
 from tests.support.openssl import needs_openssl, openssl
+from tests.unit.server.in_memory import lamp_catalog, make
 
 
 @pytest.fixture(scope="module")
@@ -227,24 +233,49 @@ def test_a_pair_that_does_not_fit_is_logged_once_and_not_taken(
 
 
 def test_a_handshake_that_does_not_end_is_given_up(
-    files: Certificates, monkeypatch: pytest.MonkeyPatch
+    files: Certificates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tls, "HANDSHAKE_S", 0.05)
 
+    app = make(lamp_catalog(tmp_path))
+
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        context = load(files.server, files.key)
-        options: dict[str, object] = dict(tls.handshake_options())
-        server = await loop.create_server(
-            asyncio.Protocol,
-            "127.0.0.1",
-            0,
-            ssl=context,
-            **options,  # type: ignore[arg-type]
+        connections = Connections(app.routes, app.log, uvicorn.Config(app), ServerState(), loop)
+        certificate = Certificate(files.server, files.key)
+        listening = listen("127.0.0.1", 0)
+        listener = Listener(loop, listening, lambda: Handshake(connections, certificate))
+        reader, writer = await asyncio.open_connection(*listening.getsockname())
+        while not connections.open:
+            await asyncio.sleep(0.001)
+        assert await asyncio.wait_for(reader.read(), 20) == b""
+        assert not connections.open
+        writer.close()
+        listener.close()
+
+    asyncio.run(main())
+
+
+def test_a_handshake_counts_as_a_connection(files: Certificates, tmp_path: Path) -> None:
+    app = make(lamp_catalog(tmp_path))
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        connections = Connections(
+            app.routes, app.log, uvicorn.Config(app), ServerState(), loop, most=2
         )
-        async with server:
-            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
-            assert await asyncio.wait_for(reader.read(), 20) == b""
+        certificate = Certificate(files.server, files.key)
+        listening = listen("127.0.0.1", 0)
+        listener = Listener(loop, listening, lambda: Handshake(connections, certificate))
+        opened = [await asyncio.open_connection(*listening.getsockname()) for _ in range(3)]
+        assert await asyncio.wait_for(opened[2][0].read(), 20) == b""
+        assert len(connections.open) == 2
+        for connection in list(connections.open):
+            connection.abort()
+        while connections.open:
+            await asyncio.sleep(0.001)
+        for _, writer in opened:
             writer.close()
+        listener.close()
 
     asyncio.run(main())

@@ -23,6 +23,7 @@ from acpublish.server.app import create_app
 from acpublish.server.checkins import CheckIn, Delivered, Event
 from acpublish.server.config import ServerOptions
 from acpublish.server.connections import Connections
+from acpublish.server.listener import Listener
 from acpublish.server.protocol import DeviceProtocol
 from acpublish.server.sockets import listen
 from acpublish.server.tokens import Tokens
@@ -104,8 +105,8 @@ def catalog(tmp_path: Path) -> Path:
 @contextlib.asynccontextmanager
 async def serving(catalog: Path, cache_bytes: int) -> AsyncIterator[Served]:
     loop, state = asyncio.get_running_loop(), ServerState()
-    listener = listen("127.0.0.1", 0)
-    served = Served(listener.getsockname()[1], state)
+    listening = listen("127.0.0.1", 0)
+    served = Served(listening.getsockname()[1], state)
     app = create_app(
         ServerOptions(catalog=catalog, cache_bytes=cache_bytes),
         DirectoryCatalog(catalog),
@@ -115,11 +116,11 @@ async def serving(catalog: Path, cache_bytes: int) -> AsyncIterator[Served]:
     config = uvicorn.Config(app, ws="none", lifespan="off", log_config=None, interface="asgi3")
     config.load()
     connections = Connections(app.routes, app.log, config, state, loop)
-    server = await loop.create_server(lambda: DeviceProtocol(connections), sock=listener)
+    listener = Listener(loop, listening, lambda: DeviceProtocol(connections))
     try:
         yield served
     finally:
-        server.close()
+        listener.close()
         for connection in list(state.connections):
             connection.transport.abort()
         while state.tasks or state.connections:

@@ -1,0 +1,72 @@
+"""Accepts the connections of a port.
+
+They are accepted in the same turn of the loop in which their requests are read and answered, as
+far as nothing has to be waited for (:mod:`acpublish.server.transport`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+
+from acpublish.errors import reason_of
+from acpublish.server.bounds import ACCEPT_AGAIN_S
+from acpublish.server.transport import SocketTransport
+
+_log = logging.getLogger("acpublish.server")
+
+#: How many connections are accepted before others get their turn.
+_IN_TURN = 64
+
+
+class Listener:
+    """Accepts connections until it is closed."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        listening: socket.socket,
+        protocol: Callable[[], asyncio.Protocol],
+    ) -> None:
+        """Begins to accept.
+
+        Args:
+            loop: The event loop.
+            listening: The socket; it listens already, and does not block.
+            protocol: Makes the protocol of each connection.
+        """
+        self._loop = loop
+        self._listening = listening
+        self._protocol = protocol
+        self._again: asyncio.TimerHandle | None = None
+        self._begin()
+
+    def close(self) -> None:
+        """Stops accepting, and closes the listening socket."""
+        if self._again is not None:
+            self._again.cancel()
+        self._loop.remove_reader(self._listening.fileno())
+        self._listening.close()
+
+    def _begin(self) -> None:
+        self._again = None
+        self._loop.add_reader(self._listening.fileno(), self._accept)
+
+    def _accept(self) -> None:
+        for _ in range(_IN_TURN):
+            try:
+                connected, peer = self._listening.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except ConnectionAbortedError:
+                continue
+            except OSError as error:
+                # There are no more descriptors, or no more memory, until connections end.
+                _log.error("no connection can be accepted: %s", reason_of(error))
+                self._loop.remove_reader(self._listening.fileno())
+                self._again = self._loop.call_later(ACCEPT_AGAIN_S, self._begin)
+                return
+            connected.setblocking(False)
+            SocketTransport(self._loop, connected, peer).start(self._protocol())

@@ -1,0 +1,98 @@
+"""Accepting connections, on real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import resource
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from acpublish.server import listener as module
+from acpublish.server.listener import Listener
+from acpublish.server.sockets import listen
+
+
+class Greeter(asyncio.Protocol):
+    """Greets and closes."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        transport.write(b"hello")
+        transport.close()
+
+
+@contextlib.contextmanager
+def no_more_files() -> Iterator[None]:
+    """Lets this process open no further file."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.socket() as probe:
+        last = probe.fileno()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (last, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+async def greeting(client: socket.socket) -> bytes:
+    return await asyncio.wait_for(asyncio.get_running_loop().sock_recv(client, 100), 10)
+
+
+def test_more_connections_than_one_turn_takes() -> None:
+    async def main() -> None:
+        listening = listen("127.0.0.1", 0)
+        listener = Listener(asyncio.get_running_loop(), listening, Greeter)
+        clients = [socket.create_connection(listening.getsockname()) for _ in range(200)]
+        for client in clients:
+            client.setblocking(False)
+        assert [await greeting(client) for client in clients] == [b"hello"] * 200
+        for client in clients:
+            client.close()
+        listener.close()
+        assert listening.fileno() == -1
+
+    asyncio.run(main())
+
+
+def test_it_waits_while_there_are_no_descriptors(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "ACCEPT_AGAIN_S", 0.05)
+
+    async def main() -> None:
+        listening = listen("127.0.0.1", 0)
+        listener = Listener(asyncio.get_running_loop(), listening, Greeter)
+        with socket.socket() as client:
+            client.setblocking(False)
+            with no_more_files():
+                await asyncio.get_running_loop().sock_connect(client, listening.getsockname())
+                while "no connection can be accepted" not in caplog.text:
+                    await asyncio.sleep(0.01)
+            assert await greeting(client) == b"hello"
+        listener.close()
+
+    asyncio.run(main())
+    assert "too many open files" in caplog.text.lower()
+
+
+def test_a_listener_that_waits_can_be_closed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "ACCEPT_AGAIN_S", 0.01)
+
+    async def main() -> None:
+        listening = listen("127.0.0.1", 0)
+        listener = Listener(asyncio.get_running_loop(), listening, Greeter)
+        with socket.socket() as client:
+            client.setblocking(False)
+            with no_more_files():
+                await asyncio.get_running_loop().sock_connect(client, listening.getsockname())
+                while "no connection can be accepted" not in caplog.text:
+                    await asyncio.sleep(0.001)
+                listener.close()
+            await asyncio.sleep(0.03)
+
+    asyncio.run(main())
