@@ -40,6 +40,7 @@ class Listener:
         self._loop = loop
         self._listening = listening
         self._protocol = protocol
+        self._kinds = (int(listening.family), int(listening.type), listening.proto)
         self._again: asyncio.TimerHandle | None = None
         self._begin()
 
@@ -57,7 +58,9 @@ class Listener:
     def _accept(self) -> None:
         for _ in range(_IN_TURN):
             try:
-                connected, peer = self._listening.accept()
+                # What accept() does, but for the objects that describe the kinds of a socket, which
+                # take longer than the system takes to accept.
+                number, peer = self._listening._accept()  # type: ignore[attr-defined]
             except (BlockingIOError, InterruptedError):
                 return
             except ConnectionAbortedError:
@@ -68,5 +71,6 @@ class Listener:
                 self._loop.remove_reader(self._listening.fileno())
                 self._again = self._loop.call_later(ACCEPT_AGAIN_S, self._begin)
                 return
+            connected = socket.SocketType(*self._kinds, number)
             connected.setblocking(False)
             SocketTransport(self._loop, connected, peer).start(self._protocol())

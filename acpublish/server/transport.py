@@ -32,6 +32,11 @@ _LATER = (BlockingIOError, InterruptedError)
 Part = bytes | bytearray | memoryview
 
 
+#: Has a connection that has ended. With its own protocol, which knows it too, it would be left to
+#: the garbage collector.
+_NOBODY = asyncio.Protocol()
+
+
 class SocketTransport(asyncio.Transport):
     """The transport of one connected socket.
 
@@ -45,7 +50,7 @@ class SocketTransport(asyncio.Transport):
     )
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, connected: socket.socket, peer: Any
+        self, loop: asyncio.AbstractEventLoop, connected: socket.SocketType, peer: Any
     ) -> None:
         """Takes a socket.
 
@@ -93,7 +98,9 @@ class SocketTransport(asyncio.Transport):
         """Returns the socket, which is the caller's from now on; the protocol is not told."""
         self._stop_watching()
         self._closing = self._gone = True
-        return self._socket
+        connected = socket.socket(fileno=self._socket.detach())
+        connected.setblocking(False)
+        return connected
 
     def close(self) -> None:
         """Closes the connection once everything that was written has been sent."""
@@ -137,8 +144,9 @@ class SocketTransport(asyncio.Transport):
             return
         self._gone = True
         self._stop_watching()
+        protocol, self._protocol = self._protocol, _NOBODY
         try:
-            self._protocol.connection_lost(self._error)
+            protocol.connection_lost(self._error)
         finally:
             self._socket.close()
 
