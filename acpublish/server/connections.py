@@ -28,7 +28,17 @@ if TYPE_CHECKING:
     from uvicorn.config import Config
     from uvicorn.server import ServerState
 
+    from acpublish.server.proxy_header import ProxyHeader
+
 _log = logging.getLogger("acpublish.server")
+
+
+def address_of(transport: asyncio.BaseTransport, proxied: ProxyHeader | None) -> str | None:
+    """Returns the IP address that a client connects from, None if that is not known."""
+    if proxied is not None and proxied.client is not None:
+        return proxied.client[0]
+    peer = transport.get_extra_info("peername")
+    return peer[0] if isinstance(peer, tuple) else None
 
 
 class OpenConnection(Protocol):

@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from acpublish.server.bounds import HEAD_DEADLINE_S, MAX_CHUNKED_BYTES, MAX_PENDING_BYTES
+from acpublish.server.bounds import (
+    HEAD_DEADLINE_S,
+    MAX_CHUNKED_BYTES,
+    MAX_PENDING_BYTES,
+    TLS_LINGER_S,
+)
 from acpublish.server.connections import Connections
 from acpublish.server.request_head import RequestHead
 from acpublish.server.response_head import BAD_REQUEST, response_head
@@ -38,7 +43,11 @@ def without_upgrade(head: bytes) -> bytes:
 
 
 class OneRequest(HttpToolsProtocol):
-    """uvicorn's protocol for HTTP/1, until one request has been answered."""
+    """uvicorn's protocol for HTTP/1, until one request has been answered.
+
+    Attributes:
+        complete: Whether the request has arrived whole.
+    """
 
     def __init__(self, connections: Connections, ours: DeviceProtocol, head: RequestHead) -> None:
         """Prepares for a request.
@@ -56,7 +65,7 @@ class OneRequest(HttpToolsProtocol):
         self._chunked = head.body_bytes is None
         self._left = MAX_CHUNKED_BYTES if head.body_bytes is None else head.body_bytes
         self._rest = b""
-        self._complete = self._responded = False
+        self.complete = self._responded = False
 
     def begin(self, data: bytes, rest: bytes) -> None:
         """Feeds the head, and what arrived after it.
@@ -71,7 +80,7 @@ class OneRequest(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Feeds what belongs to the body, and keeps what arrived after it."""
-        if self._complete:
+        if self.complete:
             self._rest += data
             if len(self._rest) > MAX_PENDING_BYTES:
                 self._rest, self.cycle.keep_alive = b"", False
@@ -83,9 +92,18 @@ class OneRequest(HttpToolsProtocol):
             super().data_received(part)
         if self.transport.is_closing():
             return
-        if not self._left and not self._complete:
+        if not self._left and not self.complete:
             # The body is as long as it may be, and the parser sees no end of it.
             self.send_400_response("")
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Lets a request that is complete be answered, and what arrived after it.
+
+        Returns:
+            Whether the connection stays open.
+        """
+        self._ours.ended = True
+        return self.complete and not self._ours.secure
 
     def on_message_begin(self) -> None:
         """Adds the original target to the scope.
@@ -94,7 +112,7 @@ class OneRequest(HttpToolsProtocol):
             ValueError: The request is complete. This ends the parsing of what follows a chunked
                 body, which is not answered.
         """
-        if self._complete:
+        if self.complete:
             raise ValueError("there is another request")
         super().on_message_begin()
         scope: dict[str, Any] = self.scope  # type: ignore[assignment]
@@ -111,7 +129,7 @@ class OneRequest(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Notes that the body is complete."""
-        self._complete = True
+        self.complete = True
         super().on_message_complete()
         if self._responded:
             # What follows the body has not been looked at yet.
@@ -121,10 +139,11 @@ class OneRequest(HttpToolsProtocol):
         """Gives the connection back, or waits for the rest of a body, but not for long."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
+            self._ours.linger(TLS_LINGER_S)
             return
         self._responded = True
         self.flow.resume_reading()
-        if self._complete:
+        if self.complete:
             # The cycle still has to return from its last send.
             self.loop.call_soon(self._give_back)
         else:
@@ -136,6 +155,7 @@ class OneRequest(HttpToolsProtocol):
             return
         if not self.cycle.keep_alive:
             self.transport.close()
+            self._ours.linger(TLS_LINGER_S)
             return
         self.connections.discard(self)
         self._ours.take_back(self._rest, paused=self.flow.write_paused)
@@ -148,7 +168,7 @@ class OneRequest(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Responds to a request that is not HTTP, unless it is complete or being answered."""
-        if self._complete or self.transport.is_closing():
+        if self.complete or self.transport.is_closing():
             return
         cycle = self.cycle
         if cycle is None or not cycle.response_started:

@@ -1,7 +1,7 @@
 """Accepts the connections of a port.
 
 They are accepted in the same turn of the loop in which their requests are read and answered, as
-far as nothing has to be waited for (:mod:`acpublish.server.transport`).
+far as nothing has to be waited for (:mod:`acpublish.server.socket_transport`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from acpublish.errors import reason_of
 from acpublish.server.bounds import ACCEPT_AGAIN_S
-from acpublish.server.transport import SocketTransport
+from acpublish.server.socket_transport import SocketTransport
 
 _log = logging.getLogger("acpublish.server")
 

@@ -23,7 +23,7 @@ from acpublish.server.bounds import (
     TLS_CLOSE_S,
     TLS_LINGER_S,
 )
-from acpublish.server.connections import Connections
+from acpublish.server.connections import Connections, address_of
 from acpublish.server.device_routes import API, busy
 from acpublish.server.handover import OneRequest
 from acpublish.server.proxy_header import ProxyHeader
@@ -44,20 +44,19 @@ _BUSY_STATUS = 503
 _IN_TURN = 16
 
 
-def address_of(transport: asyncio.BaseTransport, proxied: ProxyHeader | None) -> str | None:
-    """Returns the IP address that a client connects from, None if that is not known."""
-    if proxied is not None and proxied.client is not None:
-        return proxied.client[0]
-    peer = transport.get_extra_info("peername")
-    return peer[0] if isinstance(peer, tuple) else None
-
-
 class DeviceProtocol(asyncio.Protocol):
-    """One connection."""
+    """One connection.
+
+    Attributes:
+        ended: Whether the other side sends nothing more, but may still read.
+        secure: Whether it has TLS.
+        transport: What carries it.
+    """
 
     __slots__ = (
         *("_address", "_at", "_carried", "_closing", "_connections", "_over", "_paused"),
-        *("_pending", "_proxied", "_reading", "_request", "_sending", "secure", "transport"),
+        *("_pending", "_proxied", "_reading", "_request", "_sending"),
+        *("ended", "secure", "transport"),
     )
 
     def __init__(
@@ -91,6 +90,7 @@ class DeviceProtocol(asyncio.Protocol):
         self._carried = 0
         #: Whether the connection ends after the response that is going out.
         self._closing = False
+        self.ended = False
         #: Whether the other side is slower than we write.
         self._paused = False
         #: Whether a loop over what is pending is running.
@@ -145,14 +145,20 @@ class DeviceProtocol(asyncio.Protocol):
             self._closing, self._pending = True, b""
 
     def eof_received(self) -> bool:
-        """Lets a response that is going out end before the connection does.
+        """Lets what was requested be answered before the connection ends.
 
         Returns:
             Whether the connection stays open.
         """
-        busy = self._request is not None or self._reading
-        self._closing, self._pending = True, b""
-        return busy and not self.secure
+        self.ended = True
+        busy = self._request is not None or self._reading or self._at < len(self._pending)
+        if not busy or self.secure:
+            # With TLS, asyncio closes the connection in any case.
+            self._closing, self._pending = True, b""
+            return False
+        if self._request is None and not self._reading and not self._paused:
+            self._read_on()
+        return not self.transport.is_closing()
 
     def pause_writing(self) -> None:
         """Stops answering while the other side does not read."""
@@ -184,6 +190,9 @@ class DeviceProtocol(asyncio.Protocol):
         if more:
             self.transport.pause_reading()
             self._connections.loop.call_soon(self._read_further)
+        elif self.ended and self._request is None and not self._paused:
+            # What is pending, if anything, is part of a request that will never be whole.
+            self._give_up(b"")
 
     def _read_further(self) -> None:
         if not self.transport.is_closing():
@@ -264,7 +273,7 @@ class DeviceProtocol(asyncio.Protocol):
 
     def _send(self, request: Request, answer: Answer) -> None:
         connections, head, body = self._connections, request.head, answer.body
-        if head.closes or answer.closes:
+        if head.closes or answer.closes or (self.ended and self._at >= len(self._pending)):
             self._closing = True
         if answer.status == _BUSY_STATUS:
             connections.excess.note(answer.note)
@@ -324,6 +333,8 @@ class DeviceProtocol(asyncio.Protocol):
             one.client = self._proxied.client
         self.transport.set_protocol(one)
         one.begin(data, rest)
+        if self.ended and not one.complete:
+            self.transport.close()
 
     def take_back(self, rest: bytes, *, paused: bool) -> None:
         """Goes on with a connection whose request was answered by uvicorn's protocol.
@@ -372,10 +383,18 @@ class DeviceProtocol(asyncio.Protocol):
         return False
 
     def _close(self, wait_s: float) -> None:
-        """Closes the connection; with TLS, that waits for the other side, but not for ever."""
-        if self.transport.is_closing():
-            return
-        self.transport.close()
+        """Closes the connection."""
+        if not self.transport.is_closing():
+            self.transport.close()
+            self.linger(wait_s)
+
+    def linger(self, wait_s: float) -> None:
+        """Waits for the other side of a connection that was closed, which only TLS needs.
+
+        Args:
+            wait_s: How long.
+        """
         if self.secure:
+            self._closing = True
             self._connections.deadlines.discard(self)
             self._connections.deadlines.add(self, wait_s)

@@ -21,8 +21,8 @@ from acpublish.server.proxy_header import (
     missing_bytes,
     read_proxy_header,
 )
+from acpublish.server.socket_transport import READ_BYTES, SocketTransport
 from acpublish.server.tls import Handshake
-from acpublish.server.transport import READ_BYTES, SocketTransport
 
 if TYPE_CHECKING:
     from acpublish.server.tls import Certificate

@@ -65,6 +65,9 @@ _log = logging.getLogger("acpublish.server")
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _TICK_S = 0.05
+#: How long a thread that reads products keeps the interpreter from the loop. Each system call of a
+#: check gives the interpreter away, so with Python's 5 ms one check may wait for several of these.
+_SWITCH_S = 0.0005
 #: How long handlers need to notice that their connection is gone.
 _AFTER_ABORT_S = 1.0
 #: Enough to recognise the folder by; a line of the log stays a line.
@@ -126,6 +129,7 @@ def _serve(options: ServerOptions, listeners: Sequence[CheckInListener], writer:
     server = _Server(config, app, options, ports, proxies, partial(_prepare, catalog))
     # Everything that exists now stays, so the collector need not look at it again and again.
     gc.freeze()
+    sys.setswitchinterval(_SWITCH_S)
     try:
         _run(server.serve(sockets=[port.listener for port in ports]))
     finally:

@@ -28,10 +28,10 @@ from acpublish.errors import SettingsError
 from acpublish.input_files import read_bounded
 from acpublish.server.bounds import HANDSHAKE_S, TLS_LINGER_S
 from acpublish.server.config import ServerOptions
-from acpublish.server.connections import Connections
-from acpublish.server.protocol import DeviceProtocol, address_of
+from acpublish.server.connections import Connections, address_of
+from acpublish.server.protocol import DeviceProtocol
 from acpublish.server.proxy_header import ProxyHeader
-from acpublish.server.transport import SocketTransport
+from acpublish.server.socket_transport import SocketTransport
 
 _log = logging.getLogger("acpublish.server")
 

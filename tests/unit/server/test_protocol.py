@@ -322,6 +322,43 @@ def test_a_half_closed_connection_gets_its_answer() -> None:
     assert b"Connection: close" in wire.written
 
 
+@LATER
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        (line(b"GET /1 HTTP/1.1") + line(b"GET /2 HTTP/1.1"), [b"/1", b"/2"]),
+        (line(b"GET /1 HTTP/1.1") * 40, [b"/1"] * 40),
+        (PIPELINE[: PIPELINE.index(b"GET d e")], [b"/a b", b"/put", b"/c"]),
+        (PIPELINE[: PIPELINE.index(b"HEAD /c") - 5], [b"/a b"]),
+        (line(b"GET /1 HTTP/1.1") + b"GET /half HTTP", [b"/1"]),
+        (b"GET /half HTTP", []),
+        (b"", []),
+    ],
+)
+def test_what_was_requested_before_a_half_close_is_answered(
+    sent: bytes, read: list[bytes], later: bool
+) -> None:
+    async def ask() -> tuple[bytes, Seen]:
+        seen, loop, state = Seen(), asyncio.get_running_loop(), ServerState()
+        config = uvicorn.Config(recording(seen), ws="none", lifespan="off", log_config=None)
+        routes = cast(DeviceRoutes, Recorder(seen, later=later))
+        connections = Connections(routes, AccessLog(None), config, state, loop)
+        listening = listen("127.0.0.1", 0)
+        listener = Listener(loop, listening, lambda: DeviceProtocol(connections))
+        reader, writer = await asyncio.open_connection(*listening.getsockname())
+        writer.write(sent)
+        writer.write_eof()
+        received = await asyncio.wait_for(reader.read(), 10)
+        writer.close()
+        listener.close()
+        assert not connections.open
+        return received, seen
+
+    received, seen = asyncio.run(ask())
+    assert [target for _, target, _ in seen] == read
+    assert received.count(b"HTTP/1.1 200") == len(read)
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.binary(max_size=40), max_size=6))
 def test_no_bytes_make_the_protocol_fail(parts: list[bytes]) -> None:

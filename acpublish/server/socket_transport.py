@@ -16,7 +16,7 @@ import socket
 from collections import deque
 from collections.abc import Iterable
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 _log = logging.getLogger("acpublish.server")
 
@@ -329,8 +329,7 @@ class SocketTransport(asyncio.Transport):
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         """Gives the connection to another protocol."""
-        assert isinstance(protocol, asyncio.Protocol)  # noqa: S101
-        self._protocol = protocol
+        self._protocol = cast(asyncio.Protocol, protocol)
 
     def get_protocol(self) -> asyncio.Protocol:
         """Returns the protocol that has the connection."""

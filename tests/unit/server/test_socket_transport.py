@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from acpublish.server.transport import HIGH_BYTES, SocketTransport
+from acpublish.server.socket_transport import HIGH_BYTES, SocketTransport
 
 LOOPS = ["asyncio", *(["uvloop"] if sys.platform != "win32" else [])]
 LARGE = 4_000_000
