@@ -83,10 +83,17 @@ def _wrong_method(_: Request) -> Answer:
     return answer.text(405, "Only GET and HEAD are accepted here.", allowed)
 
 
-def busy(reason: str = "") -> Answer:
-    """Answers that the server has too much to do, and when to try again."""
+def busy(reason: str, *, closes: bool = False) -> Answer:
+    """Answers that the server has too much to do, and when to try again.
+
+    Args:
+        reason: What there is too much of, for the log.
+        closes: Whether the connection ends after the response.
+    """
     later = [(b"retry-after", b"%d" % RETRY_AFTER_S)]
-    return answer.text(503, "The server is busy.", later, note=reason)
+    given = answer.text(503, "The server is busy.", later, note=reason)
+    given.closes = closes
+    return given
 
 
 def _of_error(error: Exception) -> Answer:

@@ -242,7 +242,7 @@ class DeviceProtocol(asyncio.Protocol):
         connections.deadlines.discard(self)
         request = Request(head, self._address, head.report_of(own), self)
         if self._over:
-            responding: Responding = self._refusal()
+            responding: Responding = busy(self._over, closes=True)
         else:
             responding = connections.routes.answer(request)
         if isinstance(responding, Answer):
@@ -253,11 +253,6 @@ class DeviceProtocol(asyncio.Protocol):
         task = connections.loop.create_task(self._answer_later(request, responding))
         connections.tasks.add(task)
         task.add_done_callback(connections.tasks.discard)
-
-    def _refusal(self) -> Answer:
-        answer = busy(self._over)
-        answer.closes = True
-        return answer
 
     async def _answer_later(self, request: Request, responding: Awaitable[Answer]) -> None:
         answer = await responding
@@ -357,6 +352,8 @@ class DeviceProtocol(asyncio.Protocol):
         self._closing, self._pending = True, b""
         if self._request is None:
             self._close(TLS_CLOSE_S)
+            if not self.transport.get_write_buffer_size():
+                self.linger(TLS_CLOSE_S)
 
     def abort(self) -> None:
         """Breaks the connection off, and the response that is going out."""
