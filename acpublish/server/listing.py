@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timezone
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from acpublish.catalog.contents import CatalogFiles, Directory, Entry
@@ -26,7 +27,7 @@ from acpublish.release.manifest import Release
 from acpublish.server import answer
 from acpublish.server.answer import Answer, Request, Responding
 from acpublish.server.cache import AnswerCache, LocationCache
-from acpublish.server.lately import Lately
+from acpublish.server.lately import FRESH_S
 from acpublish.server.product_reader import ProductReader
 from acpublish.server.response_head import response_head
 from acpublish.wire import (
@@ -56,6 +57,18 @@ _LAST_TIME_S = 253_402_214_400.0
 Row = dict[str, str | int]
 
 
+class _Listed(NamedTuple):
+    """What is remembered with the head of a request, and used again for a moment."""
+
+    answer: Answer
+    until: float
+    changes: int
+
+    def applies(self, changes: int) -> bool:
+        """Returns whether nothing needs to be looked at."""
+        return changes == self.changes and time.monotonic() < self.until
+
+
 class Listing:
     """Answers with the lists of directories."""
 
@@ -78,16 +91,20 @@ class Listing:
         self._locations = locations
         self._answers = answers
         self._reader = reader
-        self._stamp_now = Lately(self._timed)
+        #: How often this server has changed something itself.
+        self._changes = 0
         #: How long it last took to stamp the root list of devices, and any other directory.
         self._stamp_s = {True: _UNKNOWN_S, False: 0.0}
 
     def forget(self) -> None:
         """Makes the next request see what has just been changed."""
-        self._stamp_now.forget()
+        self._changes += 1
 
     def answer(self, request: Request) -> Responding:
         """Answers a request for a list."""
+        memo = request.head.memo
+        if type(memo) is _Listed and memo.applies(self._changes):
+            return memo.answer
         paths = _paths(request.query)
         if paths is None:
             return answer.text(400, "The only operation is op=list.")
@@ -105,11 +122,24 @@ class Listing:
         if directory is None:
             return answer.missing()
         family = request.report.family
+        stamp = None
         if self._stamp_s[self._of_all(directory, family)] <= _SLOW_STAMP_S:
-            body = self._answers.known(_key(directory, family), self._stamp_now(directory, family))
+            stamp = self._timed(directory, family)
+            body = self._answers.known(_key(directory, family), stamp)
             if body is not None:
-                return _with_list(request, body)
-        return self._make_later(request, directory, family)
+                return self._with_list(request, body)
+        return self._make_later(request, directory, family, stamp)
+
+    def _with_list(self, request: Request, body: bytes) -> Answer:
+        """Answers with a list; the answer is made once for as long as the list stays the same."""
+        memo = request.head.memo
+        if type(memo) is _Listed and memo.answer.body is body:
+            listed = memo.answer
+        else:
+            head = response_head(200, answer.length_and_type(body, b"application/json"))
+            listed = Answer(200, head, body)
+        request.head.memo = _Listed(listed, time.monotonic() + FRESH_S, self._changes)
+        return listed
 
     def _directory(self, paths: Iterable[bytes]) -> Directory | None:
         for path in paths:
@@ -119,13 +149,15 @@ class Listing:
         return None
 
     async def _make_later(
-        self, request: Request, directory: Directory, family: Family | None
+        self, request: Request, directory: Directory, family: Family | None, stamp: object
     ) -> Answer:
-        stamp = await self._stamp_in_time(directory, family)
+        if stamp is None:
+            # Finding it out is slow: many products, or a slow disk.
+            stamp = await self._answers.run(lambda: self._timed(directory, family))
         body = await self._answers.get(
             _key(directory, family), stamp, lambda: self._make(directory, family)
         )
-        return _with_list(request, body)
+        return self._with_list(request, body)
 
     def _of_all(self, directory: Directory, family: Family | None) -> bool:
         """Returns whether a list has the images of all products."""
@@ -136,12 +168,6 @@ class Listing:
         value = self._stamp(directory, family)
         self._stamp_s[self._of_all(directory, family)] = time.monotonic() - begin
         return value
-
-    async def _stamp_in_time(self, directory: Directory, family: Family | None) -> object:
-        """Returns the stamp of a list, from a thread if that is slow: many products, slow disks."""
-        if self._stamp_s[self._of_all(directory, family)] > _SLOW_STAMP_S:
-            return await self._answers.run(lambda: self._timed(directory, family))
-        return self._timed(directory, family)
 
     def _stamp(self, directory: Directory, family: Family | None) -> object:
         """Returns what a list is made from, as far as that is known without making it."""
@@ -234,16 +260,6 @@ class Listing:
 
 def _key(directory: Directory, family: Family | None) -> tuple[str, Family | None]:
     return str(directory.path), family
-
-
-def _with_list(request: Request, body: bytes) -> Answer:
-    """Answers with a list; the answer is made once for as long as the list stays the same."""
-    memo = request.head.memo
-    if isinstance(memo, Answer) and memo.body is body:
-        return memo
-    head = response_head(200, answer.length_and_type(body, b"application/json"))
-    request.head.memo = made = Answer(200, head, body)
-    return made
 
 
 def _without_stable(releases: Iterable[Release], board: str) -> Target | None:
