@@ -18,7 +18,7 @@ from weakref import WeakValueDictionary
 
 from acpublish.bounded import BoundedDict
 from acpublish.catalog.contents import CatalogFiles, Located
-from acpublish.server.bounds import IN_FLIGHT_FACTOR, BusyError
+from acpublish.server.bounds import ANSWERS_BYTES, IN_FLIGHT_FACTOR, BusyError
 
 Value = TypeVar("Value")
 
@@ -128,8 +128,6 @@ _SHORTEST_LIFE_S = 0.05
 _LONGEST_LIFE_S = 2.0
 #: Making an answer may take a tenth of the time at most.
 _LIFE_PER_COST = 10
-#: Enough for the documents of a few large products and the lists of many directories.
-_ANSWER_BYTES = 32 * 1024 * 1024
 #: What an answer takes besides its body, about, with its key.
 _OVERHEAD_BYTES = 1024
 #: Walking directories must not keep downloads from the threads that they read with.
@@ -153,7 +151,7 @@ class AnswerCache:
     body that was used least recently is dropped first.
     """
 
-    def __init__(self, limit_bytes: int = _ANSWER_BYTES) -> None:
+    def __init__(self, limit_bytes: int = ANSWERS_BYTES) -> None:
         """Creates an empty cache.
 
         Args:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,6 +13,7 @@ from acpublish.server.bounds import (
     HANDED_OVER_S,
     MAX_CONNECTIONS,
     MAX_HANDED_OVER,
+    MAX_TLS_CONNECTIONS,
     RESERVED_FILES,
     RESERVED_FOR_API,
     SHARE_OF_ADDRESS,
@@ -42,7 +42,13 @@ def address_of(transport: asyncio.BaseTransport, proxied: ProxyHeader | None) ->
 
 
 class OpenConnection(Protocol):
-    """A connection, whichever protocol has it."""
+    """A connection, whichever protocol has it.
+
+    Attributes:
+        secure: Whether it has TLS.
+    """
+
+    secure: bool
 
     @property
     def transport(self) -> asyncio.Transport:
@@ -104,15 +110,18 @@ class Connections:
         self.heads = RequestHeads()
         self.date = ResponseDate()
         self.deadlines = Deadlines(loop)
-        self.excess = Excess()
+        self.excess = Excess(loop)
         if most is None:
-            most = min(open_files() - RESERVED_FILES, MAX_CONNECTIONS)
+            files = open_files()
+            most = min(max(files - RESERVED_FILES, files // 2), MAX_CONNECTIONS)
         self._most = max(most, 2)
         self._most_of_devices = max(self._most - RESERVED_FOR_API, self._most // 2)
-        self._most_of_address = max(int(self._most * SHARE_OF_ADDRESS), 1)
+        self._most_of_address = max(int(self._most_of_devices * SHARE_OF_ADDRESS), 1)
         self._shared = shared
         self._period_ends = 0.0
         self._handed_over = 0
+        #: How many of the connections have TLS.
+        self._secure = 0
         self._of_address: dict[str | None, int] = {}
 
     def add(self, connection: OpenConnection, address: str | None) -> str:
@@ -126,18 +135,36 @@ class Connections:
             Why there are too many, empty if there are not.
         """
         self.open.add(connection)
+        self._secure += connection.secure
         count = self._of_address.get(address, 0) + 1
         self._of_address[address] = count
         if len(self.open) > self._most_of_devices:
             return f"there are {self._most_of_devices} connections already"
         if count > self._most_of_address and not self._shared(address or ""):
             return f"one address has {self._most_of_address} connections already"
+        if self._secure > MAX_TLS_CONNECTIONS:
+            return f"there are {MAX_TLS_CONNECTIONS} connections with TLS already"
         return ""
 
     @property
     def is_full(self) -> bool:
         """Whether there is not even a connection left for the API."""
         return len(self.open) > self._most
+
+    def may_use_api(self, address: str | None) -> bool:
+        """Returns whether a connection of which there are too many may be one to the API.
+
+        Args:
+            address: Where it comes from; one with more than its share must leave room for others.
+        """
+        return (
+            not self.is_full
+            and self._secure <= MAX_TLS_CONNECTIONS
+            and (
+                self._of_address.get(address, 0) <= self._most_of_address
+                or self._shared(address or "")
+            )
+        )
 
     def may_hand_over(self) -> bool:
         """Returns whether one more request may be handed over now, and counts it."""
@@ -151,6 +178,7 @@ class Connections:
     def remove(self, connection: OpenConnection, address: str | None) -> None:
         """Removes a connection that has ended."""
         self.open.discard(connection)
+        self._secure -= connection.secure
         count = self._of_address[address]
         if count > 1:
             self._of_address[address] = count - 1
@@ -161,22 +189,31 @@ class Connections:
 class Excess:
     """What was refused because there is too much of it; the log tells of it once a minute."""
 
-    def __init__(self) -> None:
-        """Starts to count."""
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Starts to count.
+
+        Args:
+            loop: The event loop.
+        """
+        self._loop = loop
         self._counts: dict[str, int] = {}
-        self._told: dict[str, float] = {}
 
     def note(self, reason: str) -> None:
-        """Counts a refusal.
+        """Counts a refusal; the first one is logged immediately.
 
         Args:
             reason: What there is too much of; one of few texts.
         """
-        count = self._counts.get(reason, 0) + 1
-        now = time.monotonic()
-        if now - self._told.get(reason, -EXCESS_EVERY_S) < EXCESS_EVERY_S:
-            self._counts[reason] = count
+        if reason in self._counts:
+            self._counts[reason] += 1
             return
-        self._told[reason] = now
         self._counts[reason] = 0
-        _log.warning("%d requests refused in the last minute: %s", count, reason)
+        _log.warning("refused: %s", reason)
+        self._loop.call_later(EXCESS_EVERY_S, self._tell, reason)
+
+    def _tell(self, reason: str) -> None:
+        count = self._counts.pop(reason)
+        if count:
+            _log.warning("refused %d more times within a minute: %s", count, reason)
+            self._counts[reason] = 0
+            self._loop.call_later(EXCESS_EVERY_S, self._tell, reason)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Protocol
+
+_log = logging.getLogger("acpublish.server")
 
 #: How late a deadline may be noticed.
 TICK_S = 0.25
@@ -54,8 +57,16 @@ class Deadlines:
     def _tick(self) -> None:
         now = self._now = self._loop.time()
         for late in [late for late, end in self._ends.items() if end <= now]:
-            del self._ends[late]
-            late.too_slow()
+            # One of those that were called before may have ended it.
+            if self._ends.pop(late, None) is not None:
+                self._call(late)
         self._ticks = bool(self._ends)
         if self._ticks:
             self._loop.call_later(TICK_S, self._tick)
+
+    def _call(self, late: Late) -> None:
+        try:
+            late.too_slow()
+        except Exception:
+            # The deadlines of all others must go on.
+            _log.exception("a connection that is too slow could not be ended")

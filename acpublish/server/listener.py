@@ -7,18 +7,12 @@ far as nothing has to be waited for (:mod:`acpublish.server.socket_transport`).
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 from collections.abc import Callable
 
 from acpublish.errors import reason_of
-from acpublish.server.bounds import ACCEPT_AGAIN_S
+from acpublish.server.bounds import ACCEPT_AGAIN_S, ACCEPTED_IN_TURN
 from acpublish.server.socket_transport import SocketTransport
-
-_log = logging.getLogger("acpublish.server")
-
-#: How many connections are accepted before others get their turn.
-_IN_TURN = 64
 
 
 class Listener:
@@ -29,6 +23,7 @@ class Listener:
         loop: asyncio.AbstractEventLoop,
         listening: socket.socket,
         protocol: Callable[[], asyncio.Protocol],
+        refused: Callable[[str], None],
     ) -> None:
         """Begins to accept.
 
@@ -36,10 +31,12 @@ class Listener:
             loop: The event loop.
             listening: The socket; it listens already, and does not block.
             protocol: Makes the protocol of each connection.
+            refused: Called when no connection can be accepted, with the reason.
         """
         self._loop = loop
         self._listening = listening
         self._protocol = protocol
+        self._refused = refused
         self._kinds = (int(listening.family), int(listening.type), listening.proto)
         self._again: asyncio.TimerHandle | None = None
         self._begin()
@@ -56,18 +53,18 @@ class Listener:
         self._loop.add_reader(self._listening.fileno(), self._accept)
 
     def _accept(self) -> None:
-        for _ in range(_IN_TURN):
+        for _ in range(ACCEPTED_IN_TURN):
             try:
                 # What accept() does, but for the objects that describe the kinds of a socket, which
                 # take longer than the system takes to accept.
                 number, peer = self._listening._accept()  # type: ignore[attr-defined]
-            except (BlockingIOError, InterruptedError):
+            except BlockingIOError:
                 return
             except ConnectionAbortedError:
                 continue
             except OSError as error:
                 # There are no more descriptors, or no more memory, until connections end.
-                _log.error("no connection can be accepted: %s", reason_of(error))
+                self._refused(f"no connection can be accepted: {reason_of(error)}")
                 self._loop.remove_reader(self._listening.fileno())
                 self._again = self._loop.call_later(ACCEPT_AGAIN_S, self._begin)
                 return

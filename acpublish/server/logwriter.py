@@ -16,8 +16,8 @@ import time
 from collections import deque
 from typing import TextIO
 
-#: What may wait to be written: seconds of the access log of a busy server.
-QUEUE_BYTES = 1024 * 1024
+from acpublish.server.bounds import LOG_QUEUE_BYTES
+
 #: How long the end of the server waits for the rest of the log.
 CLOSE_S = 2.0
 #: How long to wait before writing again to a pipe that is full and does not block.
@@ -27,7 +27,7 @@ _FULL_PIPE_S = 0.05
 class LogWriter:
     """Writes lines to a stream in their order, without ever making the caller wait."""
 
-    def __init__(self, stream: TextIO | None, queue_bytes: int = QUEUE_BYTES) -> None:
+    def __init__(self, stream: TextIO | None, queue_bytes: int = LOG_QUEUE_BYTES) -> None:
         """Starts the thread.
 
         Args:

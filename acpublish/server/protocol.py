@@ -17,9 +17,11 @@ from typing import cast
 
 from acpublish.server.answer import Answer, FileBody, Request, Responding
 from acpublish.server.bounds import (
+    ANSWERED_IN_TURN,
     HEAD_DEADLINE_S,
     KEEP_ALIVE_S,
     MAX_PENDING_BYTES,
+    RESERVED_HEAD_S,
     TLS_CLOSE_S,
     TLS_LINGER_S,
 )
@@ -40,8 +42,6 @@ from acpublish.server.sending import Sending
 #: A body up to this size goes out together with its head.
 _SMALL_BYTES = 16 * 1024
 _BUSY_STATUS = 503
-#: How many requests of a connection are answered before others get their turn.
-_IN_TURN = 16
 
 
 class DeviceProtocol(asyncio.Protocol):
@@ -54,7 +54,7 @@ class DeviceProtocol(asyncio.Protocol):
     """
 
     __slots__ = (
-        *("_address", "_at", "_carried", "_closing", "_connections", "_over", "_paused"),
+        *("_address", "_at", "_closing", "_connections", "_idle", "_over", "_paused"),
         *("_pending", "_proxied", "_reading", "_request", "_sending"),
         *("ended", "secure", "transport"),
     )
@@ -86,8 +86,8 @@ class DeviceProtocol(asyncio.Protocol):
         #: The request that is being answered.
         self._request: Request | None = None
         self._sending: Sending | None = None
-        #: How many bytes the connection has carried from here.
-        self._carried = 0
+        #: Whether nothing of the next head has arrived.
+        self._idle = False
         #: Whether the connection ends after the response that is going out.
         self._closing = False
         self.ended = False
@@ -104,11 +104,11 @@ class DeviceProtocol(asyncio.Protocol):
         self._address = address_of(transport, self._proxied)
         connections = self._connections
         self._over = connections.add(self, self._address)
-        if self._over and connections.is_full:
+        if self._over and not connections.may_use_api(self._address):
             connections.excess.note(self._over)
             self._give_up(BUSY)
             return
-        connections.deadlines.add(self, HEAD_DEADLINE_S)
+        connections.deadlines.add(self, RESERVED_HEAD_S if self._over else HEAD_DEADLINE_S)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Ends the wait, and lets a response that is going out know."""
@@ -129,13 +129,13 @@ class DeviceProtocol(asyncio.Protocol):
         Args:
             data: Any number of bytes, cut anywhere.
         """
+        if self._closing:
+            return
         if self._request is None and not self._pending and not self._paused:
             known = self._connections.heads.known(data)
             if known is not None:
                 self._answer(*known)
                 return
-        if self._closing:
-            return
         self._pending = self._pending[self._at :] + data if self._pending else data
         self._at = 0
         if self._request is None and not self._paused:
@@ -179,12 +179,15 @@ class DeviceProtocol(asyncio.Protocol):
         if self._reading:
             return
         self._reading = True
-        more = True
-        for _ in range(_IN_TURN):
-            more = self._may_read() and self._read_head()
-            if not more:
-                break
-        self._reading = False
+        try:
+            more = True
+            for _ in range(ANSWERED_IN_TURN):
+                more = self._may_read() and self._read_head()
+                if not more:
+                    break
+            more = more and self._may_read()
+        finally:
+            self._reading = False
         if self._at >= len(self._pending):
             self._pending, self._at = b"", 0
         if more:
@@ -214,6 +217,9 @@ class DeviceProtocol(asyncio.Protocol):
             end = head_end(data, begin)
             if end is None:
                 if begin < len(data):
+                    if self._idle:
+                        self._connections.deadlines.discard(self)
+                    self._idle = False
                     self._connections.deadlines.add(self, HEAD_DEADLINE_S)
                 return False
             raw = data[begin:end]
@@ -277,7 +283,6 @@ class DeviceProtocol(asyncio.Protocol):
             body = b""
         if answer.ended is None and isinstance(body, bytes) and len(body) <= _SMALL_BYTES:
             data = answer.head + date + body
-            self._carried += len(data)
             self.transport.write(data)
             self._sent(request, answer)
             return
@@ -285,9 +290,7 @@ class DeviceProtocol(asyncio.Protocol):
             self.transport.pause_reading()
         self._request = request
         self._sending = Sending(self.transport, answer, self._on_sent)
-        before = self._carried
-        self._carried += len(answer.head) + len(date) + len(body)
-        self._sending.start(answer.head + date, body, before)
+        self._sending.start(answer.head + date, body)
 
     def _on_sent(self) -> None:
         request, sending = self._request, self._sending
@@ -306,6 +309,7 @@ class DeviceProtocol(asyncio.Protocol):
             self._request = None
             self.transport.resume_reading()
             self._connections.loop.call_soon(self._read_on)
+        self._idle = True
         self._connections.deadlines.add(self, KEEP_ALIVE_S)
 
     def server(self) -> tuple[str, int] | None:
@@ -342,7 +346,7 @@ class DeviceProtocol(asyncio.Protocol):
         connections.open.add(self)
         self.transport.set_protocol(self)
         connections.deadlines.add(self, KEEP_ALIVE_S)
-        self._pending, self._at, self._paused = rest, 0, paused
+        self._pending, self._at, self._paused, self._idle = rest, 0, paused, True
         self._read_on()
 
     # Ending.

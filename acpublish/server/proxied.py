@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, cast
 
-from acpublish.server.bounds import PROXY_HEADER_S
+from acpublish.server.bounds import PROXY_HEADER_S, READ_BYTES
 from acpublish.server.connections import Connections
 from acpublish.server.protocol import DeviceProtocol
 from acpublish.server.proxy_header import (
@@ -21,7 +21,7 @@ from acpublish.server.proxy_header import (
     missing_bytes,
     read_proxy_header,
 )
-from acpublish.server.socket_transport import READ_BYTES, SocketTransport
+from acpublish.server.socket_transport import SocketTransport
 from acpublish.server.tls import Handshake
 
 if TYPE_CHECKING:
@@ -47,7 +47,14 @@ class ProxiedPort:
 
 
 class ProxiedProtocol(asyncio.Protocol):
-    """A connection, until it is clear whose it is."""
+    """A connection, until it is clear whose it is.
+
+    Attributes:
+        secure: That it has no TLS yet.
+        transport: What carries it.
+    """
+
+    secure = False
 
     def __init__(self, port: ProxiedPort) -> None:
         """Prepares for a connection.

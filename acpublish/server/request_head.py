@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from acpublish.bounded import BoundedDict
-from acpublish.server.bounds import MAX_HEAD_BYTES, MAX_LINE_BYTES
+from acpublish.server.bounds import MAX_HEAD_BYTES, MAX_HEADS, MAX_LINE_BYTES
 from acpublish.server.response_head import HEAD_TOO_LONG, LINE_TOO_LONG, Headers
 from acpublish.wire import Report, read_report
 
@@ -30,8 +30,6 @@ from acpublish.wire import Report, read_report
 _LENGTH_DIGITS = 12
 #: A longer head is read each time; one of a device has about 500 bytes.
 _MAX_REMEMBERED_BYTES = 1024
-#: With all that belongs to a head, about 4 KB each.
-_MAX_REMEMBERED = 4096
 
 _CR = 13
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
@@ -139,10 +137,6 @@ class RequestHead:
         #: Where the station's and the access point's MAC addresses are among a device's own values.
         self._own_at: tuple[int, int] = (-1, -1)
         self._own_count = 0
-
-    def has(self, name: bytes) -> bool:
-        """Returns whether there is a header of a name."""
-        return any(key == name for key, _ in self.headers)
 
     def report_of(self, own: Sequence[bytes]) -> Report:
         """Returns the report of the device that sent this head with its own values."""
@@ -259,7 +253,7 @@ class RequestHeads:
     """
 
     def __init__(self) -> None:
-        self._heads: BoundedDict[bytes, RequestHead] = BoundedDict(_MAX_REMEMBERED)
+        self._heads: BoundedDict[bytes, RequestHead] = BoundedDict(MAX_HEADS)
 
     def known(self, data: bytes) -> tuple[RequestHead, Sequence[bytes]] | None:
         """Returns the head that bytes are, without reading them, and what is the device's own.

@@ -305,7 +305,7 @@ class _Server(uvicorn.Server):
             protocol = partial(Handshake, connections, certificate)
         else:
             protocol = partial(DeviceProtocol, connections)
-        return Listener(connections.loop, port.listener, protocol)
+        return Listener(connections.loop, port.listener, protocol, connections.excess.note)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

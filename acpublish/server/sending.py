@@ -70,20 +70,21 @@ class Sending:
         self._waiter: asyncio.Future[None] | None = None
         self.ended = False
 
-    def start(self, head: bytes, body: bytes | memoryview | FileBody, before: int) -> None:
+    def start(self, head: bytes, body: bytes | memoryview | FileBody) -> None:
         """Writes the head, and as much of the body as may be written at once.
 
         Args:
             head: The whole head.
             body: The body.
-            before: How many bytes the connection carried before this answer.
         """
-        self._before = before + len(head)
+        self._before = self._transport.get_extra_info("taken_bytes", 0) + len(head)
         transport = self._transport
         transport.set_write_buffer_limits(high=_high_water(transport))
         if isinstance(body, FileBody):
             transport.write(head)
             self._task = asyncio.ensure_future(self._send_file(body))
+            # Also if the connection ends before the task begins.
+            self._task.add_done_callback(lambda _: body.close())
             return
         if _has_tls(transport):
             transport.write(head)
@@ -151,8 +152,6 @@ class Sending:
         except OSError as error:
             _log.error("cannot read the rest of a file: %s", reason_of(error))
             complete = False
-        finally:
-            body.close()
         self._task = None
         if complete:
             self.on_writable()

@@ -11,6 +11,8 @@ It is a transport as :class:`asyncio.Transport` describes it, and the same on ev
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import logging
 import socket
 from collections import deque
@@ -18,16 +20,12 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any, cast
 
+from acpublish.server.bounds import HIGH_BYTES, READ_BYTES
+
 _log = logging.getLogger("acpublish.server")
 
-#: How much is read at once: more than two pipelined heads, so that a socket that is closed after
-#: its last response has nothing left to read, for which the system would break it off.
-READ_BYTES = 64 * 1024
-#: How much may wait to be sent before the protocol is asked to pause.
-HIGH_BYTES = 64 * 1024
 #: How many parts are passed to the system at once; Linux takes 1,024.
 _MAX_PARTS = 64
-_LATER = (BlockingIOError, InterruptedError)
 
 Part = bytes | bytearray | memoryview
 
@@ -42,11 +40,13 @@ class SocketTransport(asyncio.Transport):
 
     Attributes:
         read_bytes: How much is read at once. A protocol that must not read too much sets it.
+        taken_bytes: How many bytes the system has taken.
     """
 
     __slots__ = (
         *("_calling", "_closing", "_error", "_full", "_gone", "_high", "_loop", "_low", "_peer"),
         *("_protocol", "_reading", "_size", "_socket", "_unsent", "_watched", "read_bytes"),
+        "taken_bytes",
     )
 
     def __init__(
@@ -78,6 +78,7 @@ class SocketTransport(asyncio.Transport):
         self._closing = self._gone = False
         self._error: OSError | None = None
         self.read_bytes = READ_BYTES
+        self.taken_bytes = 0
 
     # Beginning and end.
 
@@ -89,7 +90,12 @@ class SocketTransport(asyncio.Transport):
             protocol.connection_made(self)
         except Exception:
             self._failed()
-        if self._reading and not self._closing:
+        if self._closing:
+            # A socket that is closed with something left to read loses what was written.
+            with contextlib.suppress(OSError):
+                self._socket.recv(self.read_bytes)
+            self._called()
+        elif self._reading:
             self._on_readable()
         else:
             self._called()
@@ -123,7 +129,9 @@ class SocketTransport(asyncio.Transport):
         if self._gone:
             return
         ending = self._closing and not self._size
-        self._closing, self._error = True, error
+        if self._size and error is None:
+            error = OSError(errno.ECONNABORTED, "broken off before everything was sent")
+        self._closing, self._error = True, self._error or error
         self._stop_watching()
         self._unsent.clear()
         self._size = 0
@@ -188,7 +196,7 @@ class SocketTransport(asyncio.Transport):
     def _on_readable(self) -> None:
         try:
             data = self._socket.recv(self.read_bytes)
-        except _LATER:
+        except BlockingIOError:
             self._called()
             return
         except OSError as error:
@@ -216,11 +224,12 @@ class SocketTransport(asyncio.Transport):
         if not self._size:
             try:
                 sent = self._socket.send(data)
-            except _LATER:
+            except BlockingIOError:
                 sent = 0
             except OSError as error:
                 self._break(error)
                 return
+            self.taken_bytes += sent
             if sent == len(data):
                 return
             data = memoryview(data)[sent:]
@@ -234,12 +243,13 @@ class SocketTransport(asyncio.Transport):
         sent = 0
         if not self._size:
             try:
-                sent = self._socket.sendmsg(parts[:_MAX_PARTS])
-            except _LATER:
+                sent = self._send_parts(parts[:_MAX_PARTS])
+            except BlockingIOError:
                 sent = 0
             except OSError as error:
                 self._break(error)
                 return
+            self.taken_bytes += sent
         for part in parts:
             if sent >= len(part):
                 sent -= len(part)
@@ -265,12 +275,13 @@ class SocketTransport(asyncio.Transport):
             if len(unsent) == 1:
                 sent = self._socket.send(unsent[0])
             else:
-                sent = self._socket.sendmsg(list(islice(unsent, _MAX_PARTS)))
-        except _LATER:
+                sent = self._send_parts(list(islice(unsent, _MAX_PARTS)))
+        except BlockingIOError:
             return
         except OSError as error:
             self._break(error)
             return
+        self.taken_bytes += sent
         self._size -= sent
         if not self._size:
             unsent.clear()
@@ -288,6 +299,12 @@ class SocketTransport(asyncio.Transport):
             except Exception:
                 self._failed()
         self._called()
+
+    def _send_parts(self, parts: list[Part]) -> int:
+        # Windows has no sendmsg.
+        send = getattr(self._socket, "sendmsg", None)
+        sent: int = self._socket.send(parts[0]) if send is None else send(parts)
+        return sent
 
     def get_write_buffer_size(self) -> int:
         """Returns how many bytes wait to be sent."""
@@ -315,11 +332,13 @@ class SocketTransport(asyncio.Transport):
     # Facts.
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Returns ``peername``, ``sockname`` or ``socket``."""
+        """Returns ``peername``, ``sockname``, ``socket`` or ``taken_bytes``."""
         if name == "peername":
             return self._peer
         if name == "socket":
             return self._socket
+        if name == "taken_bytes":
+            return self.taken_bytes
         if name == "sockname":
             try:
                 return self._socket.getsockname()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from acpublish.server.bounds import STALLED_S
+from acpublish.server.bounds import LOOKED_AT_IN_TURN, STALLED_S
 from acpublish.server.connections import Connections, OpenConnection
 from acpublish.server.sockets import acknowledged_bytes
 
@@ -18,8 +18,6 @@ _log = logging.getLogger("acpublish.server")
 
 #: How often each connection is looked at.
 ROUND_S = 15.0
-#: How many are looked at before others get their turn.
-_IN_TURN = 500
 
 
 class StalledWatch:
@@ -46,9 +44,9 @@ class StalledWatch:
         dropped = 0
         for number, connection in enumerate(list(self._connections.open), 1):
             if connection in self._connections.open and self._is_stalled(connection):
-                connection.transport.abort()
+                connection.abort()
                 dropped += 1
-            if number % _IN_TURN == 0:
+            if number % LOOKED_AT_IN_TURN == 0:
                 await asyncio.sleep(0)
         for gone in [known for known in self._marks if known not in self._connections.open]:
             del self._marks[gone]

@@ -173,7 +173,14 @@ class Certificate:
 
 
 class Handshake(asyncio.Protocol):
-    """A connection until TLS has begun, when the protocol of devices gets it."""
+    """A connection until TLS has begun, when the protocol of devices gets it.
+
+    Attributes:
+        secure: That TLS follows.
+        transport: What carries the connection before that.
+    """
+
+    secure = True
 
     def __init__(
         self,
@@ -201,7 +208,7 @@ class Handshake(asyncio.Protocol):
         connections = self._connections
         self._address = address_of(transport, self._proxied)
         reason = connections.add(self, self._address)
-        if reason and connections.is_full:
+        if reason and not connections.may_use_api(self._address):
             connections.excess.note(reason)
             self.transport.abort()
             return

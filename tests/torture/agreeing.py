@@ -62,7 +62,7 @@ def _agree(raw: bytes, head: RequestHead) -> None:
     line, _, rest = raw.partition(b"\r\n")
     method, version = head.method.encode(), line[-8:]
     # h11 requires a Host, as HTTP/1.1 does; it has no part in framing.
-    host = b"" if head.has(b"host") else b"Host: h\r\n"
+    host = b"" if b"host" in dict(head.headers) else b"Host: h\r\n"
     plain = method + b" / " + version + b"\r\n" + host + rest
     size = head.body_bytes
     body = b"0\r\n\r\n" if size is None else b"x" * min(size, _MAX_BODY)

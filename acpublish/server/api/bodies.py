@@ -20,9 +20,8 @@ from acpublish.errors import (
     VersionError,
 )
 from acpublish.release.documents import loads
+from acpublish.server.bounds import MAX_REQUEST_BYTES
 
-#: A request is a few hundred bytes; one that names every board of a large product is longer.
-MAX_REQUEST_BYTES = 64 * 1024
 READ_S = 10.0
 _Result = TypeVar("_Result")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 from collections.abc import Awaitable, Callable
@@ -14,6 +15,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from acpublish.server import connections as module
+from acpublish.server import protocol
 from acpublish.server.connections import Connections, Excess
 from acpublish.server.listener import Listener
 from acpublish.server.protocol import DeviceProtocol
@@ -44,7 +46,7 @@ def serve(
             app.routes, app.log, config, state, loop, most=most, shared=shared
         )
         address = listening.getsockname()
-        listener = Listener(loop, listening, lambda: DeviceProtocol(all_of_them))
+        listener = Listener(loop, listening, lambda: DeviceProtocol(all_of_them), pytest.fail)
         try:
             await scenario(all_of_them, address[1])
         finally:
@@ -57,10 +59,16 @@ def serve(
     asyncio.run(main())
 
 
-async def idle(port: int, count: int) -> list[socket.socket]:
-    """Opens connections, and waits until the server has them."""
+async def idle(port: int, count: int, addresses: int = 1) -> list[socket.socket]:
+    """Opens connections from some addresses, and waits until the server has them."""
     opened = [
-        await asyncio.to_thread(socket.create_connection, ("127.0.0.1", port)) for _ in range(count)
+        await asyncio.to_thread(
+            socket.create_connection,
+            ("127.0.0.1", port),
+            5,
+            (f"127.0.0.{1 + number % addresses}", 0),
+        )
+        for number in range(count)
     ]
     await asyncio.sleep(0.05)
     return opened
@@ -82,13 +90,14 @@ def test_the_api_is_reached_when_devices_fill_the_server(
     monkeypatch.setattr(module, "SHARE_OF_ADDRESS", 1.0)
 
     async def scenario(all_of_them: Connections, port: int) -> None:
-        opened = await idle(port, 6)
+        opened = await idle(port, 8, addresses=4)
         refused = await ask(port, CHECK)
         assert refused.startswith(b"HTTP/1.1 503 ")
         assert b"\r\nRetry-After: 30\r\n" in refused
         assert b"\r\nConnection: close\r\n" in refused
         assert (await ask(port, API)).startswith(b"HTTP/1.1 200 ")
-        opened.pop().close()
+        for connection in opened[-3:]:
+            connection.close()
         await asyncio.sleep(0.05)
         assert (await ask(port, CHECK)).startswith(b"HTTP/1.1 200 ")
         for connection in opened:
@@ -105,8 +114,10 @@ def test_beyond_all_connections_not_even_a_head_is_read(tmp_path: Path) -> None:
     async def scenario(all_of_them: Connections, port: int) -> None:
         opened = await idle(port, 4)
         answers = [await asyncio.to_thread(read_all, connection) for connection in opened[2:]]
-        assert all(answer.startswith(b"HTTP/1.1 503 ") for answer in answers[-1:])
-        assert len(all_of_them.open) <= 3
+        # With so few, one is kept for the API, so two are over, and one of those is beyond all.
+        assert answers[1].startswith(b"HTTP/1.1 503 ")
+        assert answers[0].startswith((b"HTTP/1.1 503 ", b"HTTP/1.1 408 "))
+        assert len(all_of_them.open) <= 2
         for connection in opened:
             connection.close()
 
@@ -122,6 +133,8 @@ def test_an_address_has_a_share_unless_it_is_a_proxy(
     async def scenario(all_of_them: Connections, port: int) -> None:
         opened = await idle(port, 75)
         assert (await ask(port, CHECK)).split()[1] == status
+        # It cannot take what is kept for the API either.
+        assert (await ask(port, API)).split()[1] == status
         # Once some have ended, there is room again.
         for connection in opened:
             connection.close()
@@ -131,32 +144,80 @@ def test_an_address_has_a_share_unless_it_is_a_proxy(
     serve(tmp_path, scenario, most=100, shared=lambda address: shared)
 
 
-def test_without_a_number_it_is_what_the_system_allows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "open_files", lambda: 1000)
+def test_an_address_leaves_room_for_others(tmp_path: Path) -> None:
+    """Whatever one address opens, another one gets its answers."""
+
+    async def scenario(all_of_them: Connections, port: int) -> None:
+        opened = await idle(port, 120)
+        assert len(all_of_them.open) == 37
+
+        def talk(request: bytes) -> bytes:
+            with socket.create_connection(("127.0.0.1", port), 5, ("127.0.0.2", 0)) as other:
+                other.sendall(request)
+                return read_all(other)
+
+        for request in (CHECK, API):
+            assert (await asyncio.to_thread(talk, request)).startswith(b"HTTP/1.1 200 ")
+        for connection in opened:
+            connection.close()
+
+    serve(tmp_path, scenario, most=100)
+
+
+def test_what_is_kept_for_the_api_is_not_kept_by_idle_connections(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RESERVED_FOR_API", 4)
+    monkeypatch.setattr(module, "SHARE_OF_ADDRESS", 1.0)
+    monkeypatch.setattr(protocol, "RESERVED_HEAD_S", 0.01)
+
+    async def scenario(all_of_them: Connections, port: int) -> None:
+        opened = await idle(port, 10, addresses=5)
+        async with asyncio.timeout(5) if hasattr(asyncio, "timeout") else contextlib.nullcontext():
+            while len(all_of_them.open) > 6:
+                await asyncio.sleep(0.01)
+        assert (await ask(port, API)).startswith(b"HTTP/1.1 200 ")
+        for connection in opened:
+            connection.close()
+
+    serve(tmp_path, scenario, most=10)
+
+
+@pytest.mark.parametrize(
+    ("files", "most"), [(1000, 1000 - module.RESERVED_FILES), (200, 100), (10**9, 20_000)]
+)
+def test_without_a_number_it_is_what_the_system_allows(
+    monkeypatch: pytest.MonkeyPatch, files: int, most: int
+) -> None:
+    monkeypatch.setattr(module, "open_files", lambda: files)
 
     async def main() -> Any:
         loop = asyncio.get_running_loop()
         none: Any = None
         return Connections(none, none, none, ServerState(), loop)
 
-    assert asyncio.run(main())._most == 1000 - module.RESERVED_FILES
+    assert asyncio.run(main())._most == most
     assert open_files() > 0
 
 
 def test_the_log_tells_of_an_excess_once_a_minute(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    now = 1000.0
-    monkeypatch.setattr(module.time, "monotonic", lambda: now)
-    excess = Excess()
-    for _ in range(5):
-        excess.note("too many")
-    excess.note("another")
-    now += 61
-    excess.note("too many")
-    lines = [record.getMessage() for record in caplog.records]
-    assert lines == [
-        "1 requests refused in the last minute: too many",
-        "1 requests refused in the last minute: another",
-        "5 requests refused in the last minute: too many",
+    monkeypatch.setattr(module, "EXCESS_EVERY_S", 0.05)
+
+    async def main() -> None:
+        excess = Excess(asyncio.get_running_loop())
+        for _ in range(5):
+            excess.note("too many")
+        excess.note("another")
+        await asyncio.sleep(0.12)
+        # It has been quiet for long enough, so the next one is told immediately.
+        excess.note("another")
+
+    asyncio.run(main())
+    assert [record.getMessage() for record in caplog.records] == [
+        "refused: too many",
+        "refused: another",
+        "refused 4 more times within a minute: too many",
+        "refused: another",
     ]

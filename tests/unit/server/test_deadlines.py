@@ -42,6 +42,25 @@ def test_who_is_late_is_called_once() -> None:
     assert asyncio.run(_late({"late": 0.01, "in time": 60.0})) == ["late"]
 
 
+def test_one_that_fails_does_not_end_the_deadlines_of_others(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Failing:
+        def too_slow(self) -> None:
+            raise ZeroDivisionError
+
+    async def main() -> list[str]:
+        said: list[str] = []
+        ours = Deadlines(asyncio.get_running_loop())
+        ours.add(Failing(), 0.01)
+        ours.add(Waiting("later", said), 0.03)
+        await asyncio.sleep(0.1)
+        return said
+
+    assert asyncio.run(main()) == ["later"]
+    assert "could not be ended" in caplog.text
+
+
 def test_who_is_discarded_is_not_called() -> None:
     assert asyncio.run(_late({"one": 0.01, "two": 0.01}, discarded="one")) == ["two"]
 

@@ -128,7 +128,7 @@ def test_pipelined_requests_cut_often(cuts: list[int], later: bool) -> None:
 
 @LATER
 def test_many_requests_at_once_are_answered_in_turns(later: bool) -> None:
-    many = protocol._IN_TURN * 2 + 3
+    many = protocol.ANSWERED_IN_TURN * 2 + 3
     seen, wire = asyncio.run(
         converse([line(b"GET /x HTTP/1.1") * many], wait_for(many), later=later)
     )
@@ -272,10 +272,52 @@ def test_a_reused_connection_has_a_deadline(
 ) -> None:
     """Also after a request that was handed over to uvicorn's protocol."""
     monkeypatch.setattr(protocol, "KEEP_ALIVE_S", 0.02)
+    monkeypatch.setattr(protocol, "HEAD_DEADLINE_S", 0.03)
     _, wire = asyncio.run(converse([line(first), sent], until_closed))
     assert wire.written.count(b"HTTP/1.1 200") == 1
     assert wire.written.count(b"HTTP/1.1 ") == responses
     assert (b"HTTP/1.1 408" in wire.written) is (responses == 2)
+
+
+def test_a_head_on_a_reused_connection_has_all_of_its_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(protocol, "KEEP_ALIVE_S", 0.05)
+
+    async def wait(wire: Wire, connections: Connections) -> None:
+        await asyncio.sleep(0.2)
+        assert not wire.closed
+
+    asyncio.run(converse([line(b"GET /x HTTP/1.1"), b"GET /y HT"], wait))
+
+
+@pytest.mark.parametrize("before", [14, 15, 16])
+def test_nothing_is_read_while_a_request_waits_at_the_end_of_a_turn(before: int) -> None:
+    async def ask() -> tuple[bytes, int]:
+        seen, loop, state = Seen(), asyncio.get_running_loop(), ServerState()
+        config = uvicorn.Config(recording(seen), ws="none", lifespan="off", log_config=None)
+        later = Recorder(seen, later=True)
+
+        class Mixed(Recorder):
+            def answer(self, request: Request) -> Responding:
+                return (later if request.path == b"/later" else super()).answer(request)
+
+        connections = Connections(
+            cast(DeviceRoutes, Mixed(seen)), AccessLog(None), config, state, loop
+        )
+        listening = listen("127.0.0.1", 0)
+        listener = Listener(loop, listening, lambda: DeviceProtocol(connections), pytest.fail)
+        reader, writer = await asyncio.open_connection(*listening.getsockname())
+        short = line(b"GET /x HTTP/1.1")
+        writer.write(short * before + line(b"GET /later HTTP/1.1") + short * 4000)
+        writer.write_eof()
+        received = await asyncio.wait_for(reader.read(), 20)
+        writer.close()
+        listener.close()
+        return received, len(seen)
+
+    received, count = asyncio.run(ask())
+    assert count == received.count(b"HTTP/1.1 200") == before + 4001
 
 
 def test_slow_bytes_do_not_put_the_deadline_off(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -344,7 +386,7 @@ def test_what_was_requested_before_a_half_close_is_answered(
         routes = cast(DeviceRoutes, Recorder(seen, later=later))
         connections = Connections(routes, AccessLog(None), config, state, loop)
         listening = listen("127.0.0.1", 0)
-        listener = Listener(loop, listening, lambda: DeviceProtocol(connections))
+        listener = Listener(loop, listening, lambda: DeviceProtocol(connections), pytest.fail)
         reader, writer = await asyncio.open_connection(*listening.getsockname())
         writer.write(sent)
         writer.write_eof()
@@ -378,7 +420,7 @@ def test_a_real_socket(kind: str) -> None:
         routes = cast(DeviceRoutes, Recorder(seen, later=True))
         connections = Connections(routes, AccessLog(None), config, state, loop)
         listening = listen("127.0.0.1", 0)
-        listener = Listener(loop, listening, lambda: DeviceProtocol(connections))
+        listener = Listener(loop, listening, lambda: DeviceProtocol(connections), pytest.fail)
         reader, writer = await asyncio.open_connection(*listening.getsockname())
         # What the server does not read any more would make the system reset the connection.
         sent = PIPELINE[: PIPELINE.index(b"GET /after-the-end")]

@@ -190,7 +190,7 @@ async def _served(
     connections = Connections(app.routes, app.log, uvicorn.Config(app), ServerState(), loop)
     port = ProxiedPort(connections, Proxies(["127.0.0.1"]))
     listening = listen("127.0.0.1", 0)
-    listener = Listener(loop, listening, lambda: ProxiedProtocol(port))
+    listener = Listener(loop, listening, lambda: ProxiedProtocol(port), pytest.fail)
     reader, writer = await asyncio.open_connection(*listening.getsockname())
     try:
         yield port, reader, writer

@@ -31,6 +31,7 @@ class Transport(asyncio.Transport):
         self.left = 0
         self.limits: list[int | None] = []
         self.closing = self.aborted = False
+        self.taken_bytes = 0
 
     @property
     def written(self) -> bytes:
@@ -62,7 +63,7 @@ class Transport(asyncio.Transport):
         self.closing = self.aborted = True
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return default
+        return self.taken_bytes if name == "taken_bytes" else default
 
 
 class Sent:
@@ -74,7 +75,7 @@ class Sent:
         self.transport = transport
         ended = lambda drained, arrived: self.ends.append((drained, arrived))  # noqa: E731
         self.sending = Sending(transport, Answer(200, HEAD, body, ended=ended), self._on_done)
-        self.sending.start(HEAD, body, 0)
+        self.sending.start(HEAD, body)
 
     def _on_done(self) -> None:
         self.done += 1
@@ -212,16 +213,18 @@ def test_the_count_is_that_of_this_body(
     for before, arrived in ((0, 1000 - len(HEAD)), (900, 100 - len(HEAD)), (5000, 0)):
         ends: list[tuple[bool, int | None]] = []
         ended = lambda *end: ends.append(end)  # noqa: E731, B023
-        going = Sending(Transport(takes=1), Answer(200, HEAD, b"x" * 99, ended=ended), lambda: None)
-        going.start(HEAD, b"x" * 99, before)
+        transport = Transport(takes=1)
+        transport.taken_bytes = before
+        going = Sending(transport, Answer(200, HEAD, b"x" * 99, ended=ended), lambda: None)
+        going.start(HEAD, b"x" * 99)
         going.on_lost(ConnectionResetError())
         assert ends == [(False, arrived)]
 
 
 def file(data: bytes, first: int = 0, size: int | None = None, **more: Any) -> FileBody:
-    unchanged = more.pop("unchanged", lambda: True)
-    body = more.pop("file", None) or io.BytesIO(data)
-    return FileBody(body, first, len(data) if size is None else size, unchanged)
+    count = len(data) - first if size is None else size
+    opened = more.pop("file", None) or io.BytesIO(data)
+    return FileBody(opened, first, count, more.pop("unchanged", lambda: True), **more)
 
 
 @COPIES
@@ -314,6 +317,21 @@ def test_a_file_is_not_read_on_for_a_client_that_left() -> None:
     assert counted.reads == 1
 
 
+def test_a_file_is_closed_if_the_connection_ends_before_it_is_read() -> None:
+    closed: list[str] = []
+
+    async def main() -> None:
+        body = file(bytes(1000), closed=lambda: closed.append("closed"))
+        sent = Sent(Transport(), body)
+        # The task that reads has not begun.
+        sent.sending.on_lost(BrokenPipeError())
+        await asyncio.sleep(0.01)
+        assert body.file.closed
+
+    asyncio.run(main())
+    assert closed == ["closed"]
+
+
 #: More than the socket takes, and than what a receiver takes that does not read.
 LARGE = 8_000_000
 LOOPS = ["asyncio", *(["uvloop"] if sys.platform != "win32" else [])]
@@ -331,7 +349,7 @@ def test_a_real_transport(kind: str, size: int) -> None:
             self.transport = cast(asyncio.Transport, transport)
             answer = Answer(200, HEAD, bytes(size), ended=lambda *end: ends.append(end))
             self.sending = Sending(self.transport, answer, self.transport.close)
-            self.sending.start(HEAD, bytes(size), 0)
+            self.sending.start(HEAD, bytes(size))
 
         def resume_writing(self) -> None:
             self.sending.on_writable()
@@ -343,7 +361,7 @@ def test_a_real_transport(kind: str, size: int) -> None:
         loop = asyncio.get_running_loop()
         listening = listen("127.0.0.1", 0)
         address = listening.getsockname()
-        server = Listener(loop, listening, Protocol)
+        server = Listener(loop, listening, Protocol, pytest.fail)
         reader, writer = await asyncio.open_connection(*address)
         await asyncio.sleep(0.05)
         ended_early.append(bool(ends))

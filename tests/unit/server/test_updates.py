@@ -116,7 +116,7 @@ async def serving(catalog: Path, cache_bytes: int) -> AsyncIterator[Served]:
     config = uvicorn.Config(app, ws="none", lifespan="off", log_config=None, interface="asgi3")
     config.load()
     connections = Connections(app.routes, app.log, config, state, loop)
-    listener = Listener(loop, listening, lambda: DeviceProtocol(connections))
+    listener = Listener(loop, listening, lambda: DeviceProtocol(connections), pytest.fail)
     try:
         yield served
     finally:
