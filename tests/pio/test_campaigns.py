@@ -26,7 +26,7 @@ from tests.support.server import running_server
 
 pytestmark = [pytest.mark.pio, pytest.mark.slow]
 
-KILLS = int(os.environ.get("ACPUBLISH_TEST_KILLS", "5"))
+KILLS = int(os.environ.get("ACPUBLISH_TEST_KILLS", "3"))
 ROUNDS = int(os.environ.get("ACPUBLISH_TEST_ROUNDS", "1"))
 #: The order of kills differs each time; the message of a failure contains the seed.
 SEED = int(os.environ.get("ACPUBLISH_TEST_SEED", "0")) or time.time_ns()
