@@ -68,10 +68,10 @@ def builds(scale: Scale, folder: Path) -> Report:
     edited, idle = _Pairs(), _Pairs()
     for number in range(scale.builds + 1):
         pair = (plain, hooked) if number % 2 else (hooked, plain)
-        for took in (edited, idle):
+        # The first pair builds from scratch, and is not counted.
+        for took in (edited, idle) if number else (edited,):
             for project in pair:
                 seconds = _build(project, number)
-                # The first pair builds from scratch.
                 if number:
                     (took.hooked if project is hooked else took.plain).append(seconds * 1000)
     published = len(DirectoryCatalog(catalog).releases(_PRODUCT))

@@ -23,7 +23,6 @@ from bench.report import BenchError, Goal, Report, figure, spread
 from bench.scale import Scale
 from tests.support.server import RunningServer, running_command, running_server
 
-_ENTRIES = 100
 _NGINX = "nginx"
 _UVICORN = "uvicorn, a constant 304"
 _UP_TO_DATE = "/up-to-date"
@@ -181,10 +180,10 @@ def checks(scale: Scale, folder: Path) -> Report:
 
 
 def lists(scale: Scale, folder: Path) -> Report:
-    """Measures lists of 100 entries for an API client: of files, and of releases."""
+    """Measures lists for an API client: of files, and of releases."""
     catalog = _catalog(folder)
-    copy_many(catalog / "copied", _ENTRIES)
-    publish_many(catalog, folder, "lamp", _ENTRIES)
+    copy_many(catalog / "copied", scale.entries)
+    publish_many(catalog, folder, "lamp", scale.entries)
     address = "/_catalog?op=list&path="
     static = folder / "static"
     static.mkdir()
@@ -196,8 +195,8 @@ def lists(scale: Scale, folder: Path) -> Report:
     ):
         for what, path in (("files", "copied"), ("releases", "lamp")):
             body = ask(ours.port, address + path).body
-            if len(json.loads(body)) != _ENTRIES:
-                raise BenchError(f"the list of {path} does not have {_ENTRIES} entries")
+            if len(json.loads(body)) != scale.entries:
+                raise BenchError(f"the list of {path} does not have {scale.entries} entries")
             (static / f"{path}.json").write_bytes(body)
             count, size = scale.small_answers, len(body)
             sides = {
@@ -216,7 +215,7 @@ def lists(scale: Scale, folder: Path) -> Report:
                 rounds.goal(what, _NGINX, 0.9, aim=True),
             ]
     return Report(
-        title=f"Lists of {_ENTRIES} entries, per second (nginx: the same bytes as a file)",
+        title=f"Lists of {scale.entries} entries, per second (nginx: the same bytes as a file)",
         figures=figures,
         goals=goals,
     )

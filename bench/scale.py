@@ -24,6 +24,7 @@ class Scale:
         slow_s: How long they last.
         burst: Connections that are opened at the same moment.
         bursts: How often.
+        entries: Entries of a list.
         files: Files of the large catalog.
         expired: How often the large catalog is listed after its kept list has expired.
         builds: Pairs of builds.
@@ -45,6 +46,7 @@ class Scale:
     slow_s: float = 20.0
     burst: int = 1500
     bursts: int = 7
+    entries: int = 100
     files: int = 10_000
     expired: int = 4
     builds: int = 20
@@ -68,6 +70,7 @@ SHORT = Scale(
     slow_s=1.0,
     burst=20,
     bursts=1,
+    entries=20,
     files=200,
     expired=1,
     builds=1,

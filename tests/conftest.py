@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +12,13 @@ from hypothesis import settings
 
 from tests.support.server import RunningServer, running_server
 
-# How long an example takes depends on what else the machine does.
-settings.register_profile("suite", deadline=None)
+# How long an example takes depends on what else the machine does. The examples differ in each run.
+settings.register_profile("suite", deadline=None, max_examples=60)
 settings.load_profile("suite")
+
+# The tests start hundreds of processes, each of which would otherwise compile the package anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 @pytest.fixture(scope="session", autouse=True)

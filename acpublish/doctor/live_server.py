@@ -6,6 +6,7 @@ In this order:
 2. A listed image, as the updater of each family installs it, and again as a device that runs it.
 3. Requests of genuine devices that proxies refuse.
 4. Files that must not be readable.
+5. The address that the server sees.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from acpublish.doctor.client_address import examine_address
 from acpublish.doctor.findings import Examination, Finding, error, warning
 from acpublish.doctor.probe import Probe, Reply
 from acpublish.doctor.response_headers import (
@@ -73,6 +75,7 @@ def check_server(url: str) -> list[Finding]:
         _examine_requests(examination, probe, listed[0][1] if listed else _NOWHERE[1:], endpoint)
     hidden = _readable(probes[0], digests)
     examination.record("hidden", f"{_HIDDEN} is not public", hidden)
+    examine_address(examination, probes[0])
     return examination.findings()
 
 

@@ -9,7 +9,7 @@ from acpublish.emulator.autoconnect import CatalogPage, read_page
 from acpublish.emulator.connection import DeviceResponse, Endpoint, HttpError, exchange
 from acpublish.emulator.flash import FACTORY, running
 from acpublish.emulator.profile import DeviceOptions, UpdateOutcome
-from acpublish.emulator.request import catalog_request, update_request
+from acpublish.emulator.request import catalog_request, plain_request, update_request
 from acpublish.emulator.updater import Device
 from acpublish.wire import MAX_IMAGE_BYTES, NO_MAC, Family
 
@@ -17,6 +17,9 @@ from acpublish.wire import MAX_IMAGE_BYTES, NO_MAC, Family
 _CHIP_BYTES = 16 * 1024 * 1024
 _STALL_S = 10.0
 _LIST_STALL_S = 5.0
+_CLIENT = b"/api/v1/client"
+#: More than an address and a port take.
+_CLIENT_BYTES = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +97,22 @@ class Probe:
                 return Reply(answer=answer, body=answer.read(max(size, 0), options.stall_s))
         except HttpError as fault:
             return Reply(fault=str(fault))
+
+    def client(self) -> Reply:
+        """Asks the server which address it sees; no device sends this request."""
+        endpoint, stall_s = self._endpoint, self._options.stall_s
+        request = plain_request(_CLIENT, endpoint.host, endpoint.port)
+        try:
+            with self._response(request, stall_s) as answer:
+                size = min(max(answer.size, 0), _CLIENT_BYTES)
+                return Reply(answer=answer, body=answer.read(size, stall_s))
+        except HttpError as fault:
+            return Reply(fault=str(fault))
+
+    @property
+    def host(self) -> str:
+        """The server, as the URL names it."""
+        return self._endpoint.host
 
     def _response(self, request: bytes, timeout_s: float) -> AbstractContextManager[DeviceResponse]:
         return exchange(

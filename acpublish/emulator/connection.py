@@ -70,6 +70,7 @@ class DeviceResponse:
 
     Attributes:
         status: The HTTP status.
+        client: The address and the port of this end of the connection.
         size: Content-Length, -1 if there is none.
         head_bytes: The size of the head.
         in_first_segment: How many bytes of the body arrived in the head's last segment.
@@ -82,6 +83,7 @@ class DeviceResponse:
         self._segment_bytes = segment_bytes
         self._pending = b""
         self._headers: dict[str, str] = {}
+        self.client: tuple[str, int] = link.getsockname()[:2]
         self.status = -1
         self.size = -1
         self.head_bytes = 0

@@ -88,6 +88,11 @@ def catalog_request(options: DeviceOptions, host: str, port: int, path: str) -> 
     return _request(target, b"1.1", lines)
 
 
+def plain_request(target: bytes, host: str, port: int) -> bytes:
+    """Returns a request without anything of a device but the name of the server."""
+    return _request(target, b"1.1", [f"Host: {_authority(host, port)}", "Connection: close"])
+
+
 def _request(target: bytes, version: bytes, lines: list[str]) -> bytes:
     head = b"GET %s HTTP/%s\r\n" % (target or b"/", version)
     return head + "".join(f"{line}\r\n" for line in lines).encode() + b"\r\n"

@@ -26,6 +26,7 @@ from acpublish.server.hosts import HostGuard, OwnHosts
 from acpublish.server.images import Images
 from acpublish.server.listing import Listing
 from acpublish.server.product_reader import ProductReader
+from acpublish.server.proxy_header import Proxies
 from acpublish.server.request_head import RequestHead
 from acpublish.server.tokens import Tokens
 from acpublish.server.updates import Updates
@@ -58,7 +59,7 @@ def create_app(
     reader = ProductReader(catalog)
     files = CatalogFiles(catalog, hidden=options.state)
     locations = LocationCache(files)
-    answers = AnswerCache()
+    answers, proxies = AnswerCache(), Proxies(options.proxies)
     images = Images(files, options.cache_bytes)
     counts, memory = DeviceCounts(reader.has_board), DeviceMemory()
     check_ins = CheckIns([counts, memory, *listeners])
@@ -69,7 +70,7 @@ def create_app(
             Listing(files, locations, answers, reader),
             Updates(reader, locations, images, check_ins, memory, own_hosts),
         ),
-        api=create_api(catalog, tokens, counts, options.upload_bytes, answers),
+        api=create_api(catalog, tokens, counts, options.upload_bytes, answers, proxies),
         guard=HostGuard(own_hosts, tokens),
         log=log or AccessLog(None),
     )

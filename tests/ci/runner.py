@@ -114,7 +114,9 @@ def evaluated(text: str, context: Mapping[str, str]) -> str:
 def _run(command: list[str], work: Path, variables: Mapping[str, str]) -> tuple[int, str]:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     # Nothing is downloaded: this environment has what the package needs and what builds it.
+    # For pip, a variable of an option that begins with "no" is 0 to say no.
     pip = {"PIP_NO_DEPS": "1", "PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0"}
+    pip["PIP_NO_COMPILE"] = "0"
     kept = {name: value for name, value in os.environ.items() if "ACPUBLISH" not in name}
     done = subprocess.run(
         command,

@@ -48,6 +48,7 @@ INTENDED: tuple[tuple[str, str, str], ...] = (
         r"\.version-order\.severity: 'warning' -> 'error'",
         "likewise",
     ),
+    (r"doctor \{url\}", "without 14", "the check of addresses has been added"),
     (
         "import old .* --json",
         r"\[2\]\.product: None -> 'notes'",

@@ -14,8 +14,9 @@ import pytest
 
 from acpublish.publishing.directory_listing import list_directory
 from acpublish.publishing.options import Destination
+from bench.processes import read_bytes
 from tests.conformance.conftest import ESP8266_SKETCH, SETTLE_S
-from tests.support.images import littlefs
+from tests.support.images import esp8266_image, littlefs
 from tests.support.server import RunningServer, read_all, running_server
 
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\n"
@@ -172,3 +173,25 @@ def test_a_file_that_is_replaced_by_another_is_sent_to_its_end(tmp_path: Path) -
         (catalog / "fresh.bin").replace(path)
         body = (begin + read_all(slow)).partition(b"\r\n\r\n")[2]
     assert body == content
+
+
+def _listed(server: RunningServer, *headers: str) -> list[dict[str, str]]:
+    listed: list[dict[str, str]] = json.loads(server.get("/_catalog?op=list&path=.", *headers).body)
+    return listed
+
+
+def test_ten_thousand_files_are_not_read_at_each_request(tmp_path: Path) -> None:
+    catalog = tmp_path / "catalog"
+    catalog.mkdir()
+    (catalog / "0.bin").write_bytes(esp8266_image(seed=11))
+    for number in range(1, 10_000):
+        os.link(catalog / "0.bin", catalog / f"{number}.bin")
+    with running_server(catalog, tmp_path) as server:
+        assert len(_listed(server)) == 10_000
+        time.sleep(2.1)
+        assert len(_listed(server, "User-Agent: ESP8266HTTPClient")) == 25
+        before = read_bytes(server.process.pid)
+        for _ in range(20):
+            assert len(_listed(server, "User-Agent: ESP8266HTTPClient")) == 25
+        # Each file has 4 KiB of headers alone.
+        assert read_bytes(server.process.pid) - before < 100_000

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Iterator
 
 import pytest
 
-from tests.support.server import RunningServer, read_all, read_answer
+from tests.support.server import RunningServer, read_all, read_answer, running_server
 
 _LAST = b"GET /last HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
 _POST = b"POST /first HTTP/1.1\r\nHost: h\r\n"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    root = tmp_path_factory.mktemp("handed over")
+    (root / "catalog").mkdir()
+    with running_server(root / "catalog", root) as running:
+        yield running
 
 
 def _statuses(raw: bytes) -> list[bytes]:
@@ -18,8 +27,8 @@ def _statuses(raw: bytes) -> list[bytes]:
 
 
 def _in_parts(server: RunningServer, *parts: bytes) -> tuple[list[bytes], str]:
-    """Sends parts, each after the response to the one before; returns all statuses and the log."""
-    statuses = []
+    """Sends parts, each after the response to the one before; returns statuses and their log."""
+    statuses, before = [], len(server.log_so_far())
     with server.connect() as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for part in parts[:-1]:
@@ -29,7 +38,7 @@ def _in_parts(server: RunningServer, *parts: bytes) -> tuple[list[bytes], str]:
             time.sleep(0.05)
         connection.sendall(parts[-1])
         statuses += _statuses(read_all(connection))
-    return statuses, server.log_so_far()
+    return statuses, server.log_so_far()[before:]
 
 
 def test_a_method_that_only_uvicorn_refuses_with_a_request_after_it(server: RunningServer) -> None:

@@ -13,12 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 import acpublish
 from acpublish.wire import ENTRY_DOCUMENT_BYTES, entry_cost
-from bench.processes import read_bytes
 from tests.support.images import (
     bootloader,
     esp32_image,
@@ -341,60 +338,6 @@ def test_point_20_a_range_of_a_file_that_is_not_kept_in_memory(server: RunningSe
     assert (answer.status, answer.body) == (206, bytes(1_000_000))
 
 
-@pytest.mark.parametrize(
-    "target",
-    [
-        b"/%00",
-        b"/a%00b.bin",
-        b"//",
-        b"//for32.bin/",
-        b"/\\..\\x",
-        b"/%",
-        b"/%zz",
-        b"/%ff%fe",
-        b"/\xff\xfe",
-        b"http://elsewhere/for32.bin",
-        b"http:///",
-        b"/" + b"a" * 5000,
-        b"/" + b"a/" * 2000,
-        b"/_catalog?op=list&path=%00",
-        b"/_catalog?op=list&path=" + b"a" * 5000,
-        b"/update/%00/%ff",
-        b"/update/lamp/c3?channel=%00",
-        b"/api/v1/products/%00",
-        b"/api/v1/products/..%2f..",
-        b"/api/v1/nothing",
-        b"*",
-        b"",
-    ],
-)
-def test_point_20_no_form_of_a_request_is_a_servers_error(
-    server: RunningServer, target: bytes
-) -> None:
-    for headers in ((), ESP8266_UPDATER):
-        answer = server.get(target, *headers)
-        assert answer.status in (200, 400, 403, 404)
-        assert b"Traceback" not in answer.body
-
-
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(
-    prefix=st.sampled_from([b"/", b"/_catalog?op=list&path=", b"/update/", b"/lamp/", b"/api/v1/"]),
-    rest=st.binary(max_size=40).filter(lambda text: b"\r" not in text and b"\n" not in text),
-    header=st.sampled_from(
-        ["Range", "User-Agent", "x-ESP32-mode", "x-ESP32-version", "x-ESP8266-"]
-    ),
-    value=st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30),
-)
-def test_point_20_nor_is_anything_random(
-    server: RunningServer, prefix: bytes, rest: bytes, header: str, value: str
-) -> None:
-    answer = server.get(prefix + rest, f"{header}: {value}")
-    assert answer.status < 500
-
-
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
 def test_other_methods_are_refused(server: RunningServer, method: str) -> None:
     answer = server.get("/for32.bin", method=method)
@@ -435,20 +378,3 @@ def test_a_connection_is_kept_alive(server: RunningServer) -> None:
             answer = read_answer(connection)
             assert answer.status == (404 if target == b"/nothing" else 200)
             assert answer.status == 404 or answer.body == SMALL32
-
-
-def test_ten_thousand_files_are_not_read_at_each_request(tmp_path: Path) -> None:
-    catalog = tmp_path / "catalog"
-    catalog.mkdir()
-    (catalog / "0.bin").write_bytes(SMALL8266)
-    for number in range(1, 10_000):
-        os.link(catalog / "0.bin", catalog / f"{number}.bin")
-    with running_server(catalog, tmp_path) as server:
-        assert len(entries(server, ".")) == 10_000
-        time.sleep(2.1)
-        assert len(entries(server, ".", ESP8266)) == 25
-        before = read_bytes(server.process.pid)
-        for _ in range(20):
-            assert len(entries(server, ".", ESP8266)) == 25
-        # Each file has 4 KiB of headers alone.
-        assert read_bytes(server.process.pid) - before < 100_000

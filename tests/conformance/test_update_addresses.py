@@ -120,7 +120,6 @@ def test_names_of_headers_are_in_canonical_case(
         b"nonsense\r\n\r\n",
         b"GET /" + b"a" * 9000,
         b"POST /a HTTP/1.0\r\n\r\n",
-        b"GET /a HTTP/1.1\r\n\n",
     ],
 )
 def test_so_are_those_of_what_no_route_answers(server: RunningServer, raw: bytes) -> None:

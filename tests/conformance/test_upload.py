@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +15,24 @@ import pytest
 
 from tests.support.images import esp32_image, esp8266_image, littlefs
 from tests.support.server import Answer, RunningServer, running_server
+from tests.support.tokens import create_token
 
 IMAGE = esp32_image("esp32c3", project="lamp", version="1.0.0", seed=1)
 TARGET = "/api/v1/releases/lamp/1.0.0/c3"
 
 
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningServer, str]]:
+    """A server that refuses whatever the tests send, and a token that allows everything."""
+    root = tmp_path_factory.mktemp("untouched")
+    (root / "catalog").mkdir()
+    with running_server(root / "catalog", root) as server:
+        yield server, token(root)
+
+
 def token(tmp_path: Path, publish: str = "*") -> str:
-    """Makes a token with the command, while the server runs."""
-    made = subprocess.run(
-        [
-            *(sys.executable, "-m", "acpublish", "token", "create"),
-            *("--publish", publish, "--state", str(tmp_path / "state")),
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return made.stdout.strip()
+    """Makes a token, while the server runs."""
+    return create_token(tmp_path / "state", publish)
 
 
 def put(
@@ -99,7 +101,9 @@ def test_a_server_that_starts_before_the_disk_is_mounted(tmp_path: Path) -> None
 
 
 def test_publishing_twice(server: RunningServer, tmp_path: Path) -> None:
-    key = token(tmp_path)
+    command = [sys.executable, "-m", "acpublish", "token", "create", "--publish", "*"]
+    command += ["--state", str(tmp_path / "state")]
+    key = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     provenance = 'X-Acpublish-Provenance: {"commit": "abc1234"}'
     answer, document = put(server, TARGET + "?channel=beta&chip=esp32c3", IMAGE, key, provenance)
     assert answer.status == 201
@@ -180,26 +184,27 @@ def test_who_may(server: RunningServer, tmp_path: Path) -> None:
     ],
 )
 def test_what_is_refused(
-    server: RunningServer, tmp_path: Path, target: str, body: bytes, status: int, code: str
+    untouched: tuple[RunningServer, str], target: str, body: bytes, status: int, code: str
 ) -> None:
-    answer, document = put(server, target, body, token(tmp_path))
+    server, key = untouched
+    answer, document = put(server, target, body, key)
     assert (answer.status, document["code"]) == (status, code)
     assert not answer.all("location")
-    assert list((tmp_path / "catalog").glob("*")) in ([], [tmp_path / "catalog" / ".acpublish"])
-    assert not list((tmp_path / "catalog").rglob("*.bin"))
+    catalog = server.log_path.parent / "catalog"
+    assert list(catalog.glob("*")) in ([], [catalog / ".acpublish"])
+    assert not list(catalog.rglob("*.bin"))
     assert "Traceback" not in server.log_so_far()
 
 
 @pytest.mark.parametrize("header", ["[1]", '{"a": 1}', "not json", "[" * 5000])
-def test_a_provenance_that_is_none(server: RunningServer, tmp_path: Path, header: str) -> None:
-    answer, document = put(
-        server, TARGET, IMAGE, token(tmp_path), f"X-Acpublish-Provenance: {header}"
-    )
+def test_a_provenance_that_is_none(untouched: tuple[RunningServer, str], header: str) -> None:
+    server, key = untouched
+    answer, document = put(server, TARGET, IMAGE, key, f"X-Acpublish-Provenance: {header}")
     assert (answer.status, document["code"]) == (400, "request")
 
 
-def test_too_large(server: RunningServer, tmp_path: Path) -> None:
-    key = token(tmp_path)
+def test_too_large(untouched: tuple[RunningServer, str]) -> None:
+    server, key = untouched
     raw = f"PUT {TARGET} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n"
     answer = server.ask(f"{raw}Content-Length: {33 * 1024 * 1024}\r\n\r\n".encode())
     assert answer.status == 413
@@ -231,13 +236,13 @@ def test_an_expectation_is_met(server: RunningServer, tmp_path: Path) -> None:
         assert connection.recv(12) == b"HTTP/1.1 401"
 
 
-def test_an_upload_that_breaks_off_leaves_nothing(server: RunningServer, tmp_path: Path) -> None:
-    key = token(tmp_path)
+def test_an_upload_that_breaks_off_leaves_nothing(untouched: tuple[RunningServer, str]) -> None:
+    server, key = untouched
     raw = f"PUT {TARGET} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n"
     with server.connect() as connection:
         connection.sendall(f"{raw}Content-Length: {len(IMAGE)}\r\n\r\n".encode() + IMAGE[:9999])
     assert server.get("/api/v1/products/lamp").status == 404
-    assert not list((tmp_path / "catalog").rglob("*.bin"))
+    assert not list((server.log_path.parent / "catalog").rglob("*.bin"))
     assert "Traceback" not in server.log_so_far()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,8 +17,13 @@ from bench.peers import STREAM_MODULE, free_port, http, nginx, nginx_with, tool
 from bench.report import Unavailable
 from tests.docs.documents import ROOT, blocks
 from tests.support import images
+from tests.support.proxy import between, pass_on
 from tests.support.server import RunningServer, running_server
 
+needs_stream = pytest.mark.skipif(
+    not STREAM_MODULE.exists(),
+    reason="nginx has no stream module (Debian: apt-get install libnginx-mod-stream)",
+)
 #: Where the set-ups are described that run here, word for word.
 DOCUMENT = ROOT / "docs" / "how-to" / "server.md"
 
@@ -84,6 +90,9 @@ def test_nginx_as_an_http_proxy(
     with nginx_with(http(block, tmp_path), port, tmp_path) as url:
         found = troubles(url)
         assert main(["doctor", url]) == 1
+    addresses = found.pop("addresses")
+    assert addresses.state is State.WARNING
+    assert addresses.what.startswith("the server gets 127.0.0.1 port ")
     assert set(found) == {"slash-less", "raw-names"}
     for one in found.values():
         assert one.state is State.ERROR
@@ -91,20 +100,52 @@ def test_nginx_as_an_http_proxy(
         assert "no setting of nginx's http module fixes this" in one.what
         assert "libnginx-mod-stream" in one.change
         assert f"listen {port};" in one.change
-    assert capsys.readouterr().out.splitlines()[-1].startswith("2 errors, ")
+    assert capsys.readouterr().out.splitlines()[-1].startswith("2 errors, 1 warning, ")
 
 
-def test_nginx_that_passes_tcp_through(
-    server: RunningServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@needs_stream
+def test_nginx_that_passes_tcp_through_under_its_own_address(
+    server: RunningServer, tmp_path: Path
 ) -> None:
-    if not STREAM_MODULE.exists():
-        pytest.skip("nginx has no stream module (Debian: apt-get install libnginx-mod-stream)")
     port = free_port()
     block = documented("stream", port, server)
     with nginx_with(block, port, tmp_path, load=[STREAM_MODULE]) as url:
-        assert troubles(url) == {}
-        assert main(["doctor", url]) == 0
+        found = troubles(url)
+    assert set(found) == {"addresses"}
+    assert found["addresses"].state is State.WARNING
+    assert "share the limit for the connections of one address" in found["addresses"].what
+    assert "--proxy-protocol 127.0.0.1" in found["addresses"].change
+
+
+@needs_stream
+def test_nginx_that_passes_tcp_through_with_the_addresses(
+    catalog: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = free_port()
+    with running_server(catalog, tmp_path, "--proxy-protocol", "127.0.0.1") as server:
+        block = documented("stream", port, server)
+        passed = f"proxy_pass {server.host}:{server.port};"
+        assert block.count(passed) == 1
+        block = block.replace(passed, f"{passed} proxy_protocol on;")
+        with nginx_with(block, port, tmp_path, load=[STREAM_MODULE]) as url:
+            assert troubles(url) == {}
+            assert main(["doctor", url]) == 0
     assert re.fullmatch(r"\d+ ok", capsys.readouterr().out.splitlines()[-1])
+
+
+def test_a_proxy_whose_header_has_no_addresses(catalog: Path, tmp_path: Path) -> None:
+    def way(link: socket.socket, head: bytes, upstream: socket.socket) -> None:
+        upstream.sendall(b"PROXY UNKNOWN\r\n")
+        pass_on(link, head, upstream)
+
+    named = ("--proxy-protocol", "127.0.0.1")
+    with (
+        running_server(catalog, tmp_path, *named) as server,
+        between(server, *[way] * 99, every=True) as proxy,
+    ):
+        found = troubles(proxy.url)
+    assert set(found) == {"addresses"}
+    assert "the limit for the connections of one address is off" in found["addresses"].what
 
 
 def test_nginx_that_sends_to_https(server: RunningServer, tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def test_what_pio_run_publishes_is_what_the_devices_hold(
 def test_each_build_reaches_the_devices_of_the_development_channel(
     make_project: MakeProject, site: Site, tmp_path: Path
 ) -> None:
-    project = hooked(make_project, "nowhere", BOTH, ON_BUILD)
+    project = hooked(make_project, "nowhere", D1, ON_BUILD)
     first = project.run(env=site.env)
     edit_sketch(project, "second")
 

@@ -84,14 +84,14 @@ def test_each_build_publishes_once(make_project: MakeProject, catalog: Path) -> 
 def test_a_changed_sketch_becomes_a_development_version(
     make_project: MakeProject, catalog: Path
 ) -> None:
-    project = hooked(make_project, catalog, BOTH, ON_BUILD)
+    project = hooked(make_project, catalog, D1, ON_BUILD)
     first = project.run()
 
     edit_sketch(project, "second")
     second = project.run()
     again = project.run()
     edit_sketch(project, "third")
-    third = project.run("-e", "d1")
+    third = project.run()
 
     assert first.ok, first.stdout
     assert second.ok, second.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,11 @@ from tests.pio.hooked import (
     visible,
 )
 from tests.pio.test_bed import assert_esp8266_words_hold
+from tests.support.pio import PioRun, Project
 
 pytestmark = pytest.mark.pio
+
+VERSION = "2.3.4-rc.1+local"
 
 
 @pytest.fixture
@@ -67,54 +71,50 @@ def test_trap_03_both_chips_are_built_stamped_and_published_and_again_with_nothi
     assert {name: project.image(name).read_bytes() for name in BOTH} == images
 
 
-def test_the_last_line_says_where_to_look(make_project: MakeProject, catalog: Path) -> None:
-    project = hooked(make_project, catalog, D1)
-
+@pytest.fixture(scope="module")
+def released(
+    pio_core: Path, pio_python: str, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, PioRun]:
+    """A catalog with the images of both chips, and the run that published them."""
+    root = tmp_path_factory.mktemp("released")
+    (root / "catalog").mkdir()
+    make = partial(Project.make, root, "lamp", core=pio_core, python=pio_python)
+    project = hooked(make, root / "catalog", BOTH, version=VERSION)
     run = project.run("-t", "upload_ota")
-
-    lines = run.stdout.splitlines()
-    ended = next(index for index, line in enumerate(lines) if "[SUCCESS]" in line)
-    assert Path(lines[ended - 1]) == catalog / "lamp/lamp-1.0.0_d1_mini.bin"
-
-
-def test_esptool_calls_the_stamped_esp32_c3_image_valid(
-    make_project: MakeProject, catalog: Path
-) -> None:
-    project = hooked(make_project, catalog, C3, version="2.3.4-rc.1+local")
-
-    run = project.run("-t", "upload_ota")
-    said = esptool_info(catalog / "lamp/lamp-2.3.4-rc.1+local_esp32-c3-devkitm-1.bin")
-
     assert run.ok, run.stdout
+    return root / "catalog", run
+
+
+def test_the_last_line_says_where_to_look(released: tuple[Path, PioRun]) -> None:
+    catalog, run = released
+    lines = run.stdout.splitlines()
+    said = [lines[index - 1] for index, line in enumerate(lines) if "[SUCCESS]" in line]
+    names = [f"lamp/lamp-{VERSION}_{board}.bin" for board in BOTH.values()]
+    assert [Path(line) for line in said] == [catalog / name for name in names]
+
+
+def test_esptool_calls_the_stamped_esp32_c3_image_valid(released: tuple[Path, PioRun]) -> None:
+    said = esptool_info(released[0] / f"lamp/lamp-{VERSION}_esp32-c3-devkitm-1.bin")
+
     assert said.count("(valid)") == 2, said
     assert "Project name: lamp" in said
-    assert "App version: 2.3.4-rc.1+local" in said
+    assert f"App version: {VERSION}" in said
 
 
 def test_trap_13_the_boot_loader_would_accept_the_stamped_esp8266_image(
-    make_project: MakeProject, catalog: Path
+    released: tuple[Path, PioRun],
 ) -> None:
-    project = hooked(make_project, catalog, D1)
+    image = (released[0] / f"lamp/lamp-{VERSION}_d1_mini.bin").read_bytes()
 
-    run = project.run("-t", "upload_ota")
-    image = (catalog / "lamp/lamp-1.0.0_d1_mini.bin").read_bytes()
-
-    assert run.ok, run.stdout
     assert_esp8266_words_hold(image)
     assert read(image).crc is Integrity.VALID
-    assert b"lamp".ljust(32, b"\0") + b"1.0.0".ljust(32, b"\0") in image
+    assert b"lamp".ljust(32, b"\0") + VERSION.encode().ljust(32, b"\0") in image
     assert b"/update/lamp/d1_mini\0" in image
 
 
-def test_the_catalog_says_where_an_image_comes_from(
-    make_project: MakeProject, catalog: Path
-) -> None:
-    project = hooked(make_project, catalog, C3)
+def test_the_catalog_says_where_an_image_comes_from(released: tuple[Path, PioRun]) -> None:
+    image = published(released[0])[f"{VERSION} esp32-c3-devkitm-1"]
 
-    run = project.run("-t", "upload_ota")
-    image = published(catalog)["1.0.0 esp32-c3-devkitm-1"]
-
-    assert run.ok, run.stdout
     assert image.chip == "esp32c3"
     assert image.stamped
     assert image.provenance["environment"] == "c3"
@@ -260,85 +260,6 @@ def test_a_relative_catalog_is_relative_to_the_project(make_project: MakeProject
 
     assert run.ok, run.stdout
     assert visible(project.root / "released") == ["lamp/lamp-1.0.0_d1_mini.bin"]
-
-
-def test_trap_05_one_environment_that_fails_does_not_stop_the_others(
-    make_project: MakeProject, catalog: Path
-) -> None:
-    envs = {
-        "broken": {"board": "d1_mini", "custom_ota_to": str(catalog / "missing")},
-        "c3": "esp32-c3-devkitm-1",
-    }
-    project = hooked(make_project, catalog, envs)
-
-    run = project.run("-t", "upload_ota")
-
-    assert run.returncode == 1
-    (line,) = errors(run)
-    assert str(catalog / "missing") in line
-    assert visible(catalog) == ["lamp/lamp-1.0.0_esp32-c3-devkitm-1.bin"]
-
-
-def test_two_environments_of_one_board_must_differ(
-    make_project: MakeProject, catalog: Path
-) -> None:
-    envs = {"hall": "d1_mini", "attic": "d1_mini"}
-    project = hooked(make_project, catalog, envs)
-
-    refused = project.run("-t", "upload_ota")
-    project.write(
-        "platformio.ini",
-        (project.root / "platformio.ini")
-        .read_text()
-        .replace("[env:attic]", "[env:attic]\ncustom_ota_board = attic"),
-    )
-    accepted = project.run("-t", "upload_ota")
-
-    assert refused.returncode == 1
-    assert len(errors(refused)) == 2
-    assert "environments hall and attic would both publish lamp for" in errors(refused)[0]
-    assert "custom_ota_board = d1_mini-hall" in errors(refused)[0]
-    assert "Compiling" not in refused.stdout
-    assert accepted.ok, accepted.stdout
-    assert visible(catalog) == ["lamp/lamp-1.0.0_attic.bin", "lamp/lamp-1.0.0_d1_mini.bin"]
-
-
-def test_an_environment_outside_the_default_ones_does_not_stand_in_the_way(
-    make_project: MakeProject, catalog: Path
-) -> None:
-    envs = {"release": "d1_mini", "debug": {"board": "d1_mini", "build_type": "debug"}}
-    project = hooked(make_project, catalog, envs, "[platformio]", "default_envs = release")
-
-    default = project.run("-t", "upload_ota")
-    debug = project.run("-e", "debug", "-t", "upload_ota")
-
-    assert default.ok, default.stdout
-    assert debug.returncode == 1
-    assert "environments debug and release" in errors(debug)[0]
-
-
-@pytest.mark.parametrize("filesystem", ["buildfs", "uploadfs"])
-def test_the_filesystem_in_the_same_run_is_refused(
-    make_project: MakeProject, catalog: Path, filesystem: str
-) -> None:
-    project = hooked(make_project, catalog, D1)
-    assert project.run("-t", "upload_ota").ok
-    project.write("VERSION", "1.0.1")
-
-    run = project.run("-t", filesystem, "-t", "upload_ota")
-
-    assert run.returncode == 1
-    assert f"upload_ota and {filesystem} were requested in the same run" in errors(run)[0]
-    assert list(published(catalog)) == ["1.0.0 d1_mini"]
-
-
-def test_a_home_of_nobody_is_one_clear_line(make_project: MakeProject) -> None:
-    project = hooked(make_project, "~nobody-of-this-name/firmware", D1)
-
-    run = project.run("-t", "upload_ota")
-
-    assert run.returncode == 1
-    assert "nobody-of-this-name" in errors(run)[0]
 
 
 def test_trap_13_an_esp8266_sketch_without_the_header_is_stamped_too(

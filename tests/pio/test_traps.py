@@ -13,7 +13,7 @@ No. PlatformIO or SCons                                          What has to hol
  4  With several jobs an action runs in a thread; its output     The run fails with one line, and
     is a pipe; its result is what the run comes to.              draws no bar: here
  5  Environments are processes of their own.                     One that fails stops no other:
-                                                                 test_hook_upload
+                                                                 test_hook_environments
  6  Scripts run in the interpreter that runs PlatformIO.         Without acpublish there, one line
                                                                  says how: test_hook_refusals
  7  A script has no ``__file__``, and not the caller's           Paths are relative to the project:

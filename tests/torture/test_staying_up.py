@@ -16,7 +16,7 @@ _FULL = Sample(140.0, 40, 9)
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="only Linux shows threads")
 def test_a_server_stays_up(tmp_path: Path) -> None:
-    course = run(tmp_path, 8)
+    course = run(tmp_path, 6)
     assert course.found == []
     assert course.checks > 10
     assert set(course.acts) >= {"downloads", "faults", "uploads", "broken off", "stalled"}

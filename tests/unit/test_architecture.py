@@ -1,11 +1,10 @@
-"""The code keeps its rules: directions of imports, types, style, sizes, and a test per module."""
+"""The code keeps its rules: sizes, names, no circles, and a test per module; see also test_lint."""
 
 from __future__ import annotations
 
 import ast
 import re
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -41,29 +40,6 @@ COVERED_ELSEWHERE = {
     "server/config.py": "tests/unit/server/test_run.py",
     "server/served.py": "tests/unit/server/test_images.py",
 }
-
-
-def run(*words: str) -> None:
-    done = subprocess.run(
-        [*words], cwd=ROOT, capture_output=True, text=True, timeout=170, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_imports_keep_their_directions() -> None:
-    run(str(Path(sys.executable).with_name("lint-imports")), "--no-cache")
-
-
-def test_types_hold() -> None:
-    run(sys.executable, "-m", "mypy")
-
-
-def test_style_holds() -> None:
-    run(sys.executable, "-m", "ruff", "check", ".")
-
-
-def test_format_holds() -> None:
-    run(sys.executable, "-m", "ruff", "format", "--check", ".")
 
 
 def name_of(path: Path) -> str:

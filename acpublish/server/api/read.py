@@ -1,4 +1,4 @@
-"""What is published, and what devices run, as JSON: the reading half of ``/api/v1``."""
+"""What is published, what devices run and who asks, as JSON: the reading half of ``/api/v1``."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from acpublish.server.answer import json_body
 from acpublish.server.api.authority import Authority
 from acpublish.server.cache import AnswerCache
 from acpublish.server.checkins import MAX_ROWS, DeviceCounts, adoptions
+from acpublish.server.proxy_header import Proxies
 
 
 class ReadRoutes:
-    """Responds with documents about products."""
+    """Responds with documents."""
 
     def __init__(
         self,
@@ -26,6 +27,7 @@ class ReadRoutes:
         authority: Authority,
         counts: DeviceCounts,
         answers: AnswerCache,
+        proxies: Proxies,
     ) -> None:
         """Prepares the routes.
 
@@ -34,11 +36,13 @@ class ReadRoutes:
             authority: Who may read what is not for everyone.
             counts: What devices run.
             answers: Keeps the documents.
+            proxies: Who has to begin connections with a PROXY header.
         """
         self._catalog = catalog
         self._authority = authority
         self._counts = counts
         self._answers = answers
+        self._proxies = proxies
 
     async def products(self, request: Request) -> Response:
         """Lists the products."""
@@ -102,6 +106,13 @@ class ReadRoutes:
         return JSONResponse(
             {"product": product, "keys": [{"key": key.id, "public": key.pem} for key in keys]}
         )
+
+    async def client(self, request: Request) -> Response:
+        """Returns the address and the port of the client, so that it can see a proxy in between."""
+        client = request.client
+        address, port = (client.host, client.port) if client else (None, None)
+        document = {"address": address, "port": port, "proxy": self._proxies.has(address)}
+        return JSONResponse(document, headers={"cache-control": "no-store"})
 
 
 def _releases(product: str, releases: Iterable[Release]) -> bytes:

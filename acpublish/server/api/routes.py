@@ -29,6 +29,7 @@ from acpublish.server.bounds import BusyError
 from acpublish.server.cache import AnswerCache
 from acpublish.server.checkins import DeviceCounts
 from acpublish.server.hosts import MISDIRECTED, PUBLISHING_METHOD
+from acpublish.server.proxy_header import Proxies
 from acpublish.server.token_file import TokensError
 from acpublish.server.tokens import Tokens
 from acpublish.wire import READ_ONLY_CODE, TOKENS_CODE
@@ -118,6 +119,7 @@ def create_api(
     counts: DeviceCounts,
     upload_bytes: int,
     answers: AnswerCache | None = None,
+    proxies: Proxies | None = None,
 ) -> App:
     """Creates the application for ``/api/v1``.
 
@@ -127,15 +129,17 @@ def create_api(
         counts: What devices run.
         upload_bytes: The size of the largest accepted body.
         answers: Keeps documents; by default a cache of its own.
+        proxies: Who has to begin connections with a PROXY header; by default nobody.
     """
     authority = Authority(tokens)
     answers = answers or AnswerCache()
-    read = ReadRoutes(catalog, authority, counts, answers)
+    read = ReadRoutes(catalog, authority, counts, answers, proxies or Proxies())
     publish = PublishRoute(catalog, authority, upload_bytes)
     changes = ChangeRoutes(catalog, authority, counts, answers)
     token_routes = TokenRoutes(tokens, authority)
     app = Starlette(
         routes=[
+            Route("/api/v1/client", read.client, methods=["GET"]),
             Route("/api/v1/products", read.products, methods=["GET"]),
             Route("/api/v1/products/{product}", read.releases, methods=["GET"]),
             Route("/api/v1/products/{product}/devices", read.devices, methods=["GET"]),

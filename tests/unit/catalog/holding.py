@@ -21,6 +21,8 @@ from acpublish.release.submission import Receipt, Submission
 from acpublish.release.version import Version
 from tests.support import images
 
+#: The visible file of what ``put`` publishes.
+VISIBLE = "lamp/lamp-1.0.0_d1.bin"
 #: For tests that publish versions in any order.
 ANY_ORDER = {"version-order": "published in any order"}
 
@@ -28,6 +30,10 @@ ANY_ORDER = {"version-order": "published in any order"}
 @functools.lru_cache(maxsize=256)
 def image(version: str = "1.0.0", product: str = "lamp", seed: int = 0) -> bytes:
     return stamp(images.esp8266_image(size=5120, seed=seed), product, version)
+
+
+def manifest(root: Path, version: str = "1.0.0") -> Path:
+    return root / ".acpublish/releases/lamp" / f"{version}.json"
 
 
 @functools.lru_cache(maxsize=256)

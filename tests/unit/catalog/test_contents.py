@@ -213,11 +213,11 @@ def test_what_is_being_copied_is_not_listed(
     assert listed(files)["cut.bin"].type == "file"
 
 
-def test_ten_thousand_files_are_opened_once(
+def test_thousands_of_files_are_opened_once(
     root: Path, files: CatalogFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (root / "0.bin").write_bytes(IMAGE)
-    for number in range(1, 10_000):
+    for number in range(1, 3_000):
         os.link(root / "0.bin", root / f"{number}.bin")
     opened = []
     real = Beneath.open
@@ -227,15 +227,15 @@ def test_ten_thousand_files_are_opened_once(
         return real(beneath, name)
 
     monkeypatch.setattr(Beneath, "open", counting)
-    assert len(listed(files)) == 10_000
-    assert len(opened) == 10_000
-    assert len(listed(files)) == 10_000
-    assert len(opened) == 10_000
+    assert len(listed(files)) == 3_000
+    assert len(opened) == 3_000
+    assert len(listed(files)) == 3_000
+    assert len(opened) == 3_000
     (root / "1.bin").unlink()
     (root / "1.bin").write_bytes(images.esp32_image())
     assert listed(files)["1.bin"].family == "esp32"
     # The link that went away changed what the file system says of the other names' file.
-    assert len(opened) > 10_000
+    assert len(opened) > 3_000
 
 
 def test_the_state_is_not_shown_even_if_it_is_inside_and_settled(

@@ -1,18 +1,14 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from acpublish import atomic
-from acpublish.catalog import loose, snapshot
+from acpublish.catalog import loose
 from acpublish.catalog.contents import CatalogFiles, Directory
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import CatalogError, CheckError, ConflictError, ManifestError, NotFoundError
@@ -24,19 +20,15 @@ from tests.support import images
 from tests.support.users import SERVER, acting_as, folder_of, needs_root
 from tests.unit.catalog.holding import (
     ANY_ORDER,
+    VISIBLE,
     candidate,
     files_below,
     image,
+    manifest,
     put,
     seen,
     submission,
 )
-
-VISIBLE = "lamp/lamp-1.0.0_d1.bin"
-
-
-def manifest(root: Path, version: str = "1.0.0") -> Path:
-    return root / ".acpublish/releases/lamp" / f"{version}.json"
 
 
 def test_one_visible_file_is_new_and_it_is_the_object(tmp_path: Path) -> None:
@@ -135,128 +127,6 @@ def test_fields_of_a_newer_acpublish_survive_a_publish(tmp_path: Path) -> None:
     assert b'"withdrawn": true' in path.read_bytes()
 
 
-class TestBrokenManifest:
-    @pytest.mark.parametrize("text", [b"{", b"[" * 100_000, b'{"format": 1}', None])
-    def test_it_hurts_no_other_release(
-        self, tmp_path: Path, text: bytes | None, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        put(tmp_path, "1.0.0")
-        put(tmp_path, "2.0.0")
-        path = manifest(tmp_path)
-        path.unlink()
-        if text is None:
-            path.mkdir()
-        else:
-            path.write_bytes(text)
-        catalog = DirectoryCatalog(tmp_path)
-        with caplog.at_level(logging.ERROR):
-            assert [str(release.version) for release in catalog.releases("lamp")] == ["2.0.0"]
-        assert "1.0.0.json" in caplog.text
-        assert CatalogFiles(catalog).locate(VISIBLE.encode()) is None
-        assert put(catalog, "3.0.0").outcome is Outcome.PUBLISHED
-        assert put(catalog, "2.0.0", board="d2").outcome is Outcome.PUBLISHED
-        # Its own version stays taken, whatever it contains.
-        for board in ("d1", "d2"):
-            with pytest.raises(ConflictError, match="its manifest cannot be read: ") as caught:
-                put(catalog, "1.0.0", board=board)
-        assert str(caught.value).isprintable()
-
-    def test_when_it_is_restored_its_channels_do_not_move_back(self, tmp_path: Path) -> None:
-        put(tmp_path, "1.0.0")
-        for channel in ("stable", "beta"):
-            put(tmp_path, "2.0.0", channel=channel)
-        text = manifest(tmp_path, "2.0.0").read_bytes()
-        manifest(tmp_path, "2.0.0").write_bytes(text[:-9])
-        for channel in ("stable", "beta"):
-            put(tmp_path, "2.0.1", channel=channel)
-        manifest(tmp_path, "2.0.0").write_bytes(text)
-        catalog = DirectoryCatalog(tmp_path)
-        for channel in ("stable", "beta"):
-            target = choose(catalog.releases("lamp"), "d1", channel)
-            assert target is not None
-            assert str(target.release.version) == "2.0.1"
-        assert [str(release.version) for release in catalog.releases("lamp")] == [
-            "1.0.0",
-            "2.0.0",
-            "2.0.1",
-        ]
-
-    def test_one_under_another_name(self, tmp_path: Path) -> None:
-        put(tmp_path)
-        manifest(tmp_path).rename(manifest(tmp_path, "9.0.0"))
-        catalog = DirectoryCatalog(tmp_path)
-        assert catalog.releases("lamp") == ()
-        assert CatalogFiles(catalog).locate(VISIBLE.encode()) is None
-        with pytest.raises(ConflictError, match="describes a different release"):
-            put(catalog, "9.0.0")
-        put(catalog, "3.0.0")
-
-    def test_repair_takes_no_object_while_one_is_broken(self, tmp_path: Path) -> None:
-        receipt = put(tmp_path)
-        manifest(tmp_path).write_bytes(b"{")
-        DirectoryCatalog(tmp_path).repair(older_than_s=0)
-        assert DirectoryCatalog(tmp_path).read_object(receipt.sha256) == image()
-
-    def test_repair_makes_the_files_of_the_others(self, tmp_path: Path) -> None:
-        put(tmp_path)
-        put(tmp_path, "2.0.0")
-        manifest(tmp_path, "2.0.0").unlink()
-        manifest(tmp_path, "2.0.0").mkdir()
-        (tmp_path / VISIBLE).unlink()
-        assert DirectoryCatalog(tmp_path).repair() == (VISIBLE,)
-
-
-class TestRepair:
-    def test_what_is_missing_or_differs_is_made_again(self, tmp_path: Path) -> None:
-        catalog = DirectoryCatalog(tmp_path)
-        put(catalog)
-        put(catalog, "2.0.0")
-        (tmp_path / VISIBLE).unlink()
-        (tmp_path / "lamp/lamp-2.0.0_d1.bin").unlink()
-        (tmp_path / "lamp/lamp-2.0.0_d1.bin").write_bytes(b"changed")
-        assert set(catalog.repair()) == {VISIBLE, "lamp/lamp-2.0.0_d1.bin"}
-        assert (tmp_path / VISIBLE).read_bytes() == image()
-        assert catalog.repair() == ()
-
-    def test_a_copy_is_as_good_as_a_link(self, tmp_path: Path) -> None:
-        put(tmp_path)
-        (tmp_path / VISIBLE).unlink()
-        (tmp_path / VISIBLE).write_bytes(image())
-        assert DirectoryCatalog(tmp_path).repair() == ()
-
-    def test_leftovers_go_when_they_are_old(self, tmp_path: Path) -> None:
-        put(tmp_path)
-        temporary = tmp_path / ".acpublish/tmp"
-        (temporary / "x.part").write_bytes(b"x")
-        (temporary / "kept").mkdir()
-        orphan = tmp_path / ".acpublish/objects" / ("0" * 64)
-        orphan.write_bytes(b"x")
-        catalog = DirectoryCatalog(tmp_path)
-        catalog.repair()
-        assert orphan.exists()
-        assert (temporary / "x.part").exists()
-        catalog.repair(older_than_s=0)
-        assert not orphan.exists()
-        assert [path.name for path in temporary.iterdir()] == ["kept"]
-        assert catalog.read_object(hashlib.sha256(image()).hexdigest()) == image()
-
-    def test_a_missing_object_is_logged(
-        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        receipt = put(tmp_path)
-        (tmp_path / ".acpublish/objects" / receipt.sha256).unlink()
-        (tmp_path / VISIBLE).unlink()
-        with caplog.at_level(logging.ERROR):
-            assert DirectoryCatalog(tmp_path).repair() == ()
-        assert "publish it again" in caplog.text
-        put(tmp_path)
-        assert (tmp_path / VISIBLE).read_bytes() == image()
-
-    def test_a_catalog_without_releases_is_left_alone(self, tmp_path: Path) -> None:
-        assert DirectoryCatalog(tmp_path).repair() == ()
-        assert list(tmp_path.iterdir()) == []
-
-
 def test_a_changed_object_is_never_given_out_and_publishing_mends_it(tmp_path: Path) -> None:
     catalog = DirectoryCatalog(tmp_path)
     receipt = put(catalog)
@@ -338,109 +208,6 @@ def test_what_is_no_directory_is_no_catalog(tmp_path: Path, kind: str) -> None:
     assert caught.value.hint
 
 
-class TestSeveralWriters:
-    def test_a_change_is_seen_at_once_by_another_instance(self, tmp_path: Path) -> None:
-        reader = DirectoryCatalog(tmp_path)
-        for number in range(30):
-            put(DirectoryCatalog(tmp_path), f"1.{number}.0")
-            assert len(reader.releases("lamp")) == number + 1
-
-    def test_a_change_is_seen_even_when_the_clock_did_not_tick(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        # A busy machine may need more than the usual time for all of this.
-        monkeypatch.setattr(snapshot, "_SETTLED_NS", 10**12)
-        reader = DirectoryCatalog(tmp_path)
-        put(tmp_path, "1.0.0")
-        directory = tmp_path / ".acpublish/releases/lamp"
-        now = directory.stat().st_mtime_ns
-        for number in range(1, 4):
-            os.utime(directory, ns=(now, now))
-            assert len(reader.releases("lamp")) == number
-            put(tmp_path, f"1.{number}.0")
-            os.utime(directory, ns=(now, now))
-        assert len(reader.releases("lamp")) == 4
-
-    def test_a_change_while_a_slow_reader_reads_is_seen_afterwards(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        put(tmp_path, "1.0.0")
-        directory = tmp_path / ".acpublish/releases/lamp"
-        reader = DirectoryCatalog(tmp_path)
-        read = Path.read_bytes
-        hindered = []
-
-        def slow(path: Path) -> bytes:
-            data = read(path)
-            if path.suffix == ".json" and not hindered:
-                hindered.append(path)
-                # Another writer, in the same tick of the clock, and then a pause.
-                tick = directory.stat().st_mtime_ns
-                put(tmp_path, "2.0.0")
-                os.utime(directory, ns=(tick, tick))
-                threading_pause()
-            return data
-
-        monkeypatch.setattr(Path, "read_bytes", slow)
-        reader.releases("lamp")
-        assert len(reader.releases("lamp")) == 2
-
-    def test_nothing_is_read_again_while_nothing_changes(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        catalog = DirectoryCatalog(tmp_path)
-        put(catalog)
-        os.utime(tmp_path / ".acpublish/releases/lamp", ns=(10**18, 10**18))
-        first = catalog.releases("lamp")
-        monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail(f"{path} is read"))
-        assert catalog.releases("lamp") is first
-
-    def test_threads_lose_nothing(self, tmp_path: Path) -> None:
-        catalog = DirectoryCatalog(tmp_path)
-        versions = [f"1.{number}.0" for number in range(8)]
-        with ThreadPoolExecutor(8) as pool:
-            receipts = list(
-                pool.map(lambda version: put(catalog, version, channel="dev"), versions)
-            )
-        assert {receipt.outcome for receipt in receipts} == {Outcome.PUBLISHED}
-        (orders,) = {tuple(sorted(orders_of(catalog)))}
-        assert orders == tuple(range(1, 9))
-
-    def test_processes_lose_nothing(self, tmp_path: Path) -> None:
-        command = [sys.executable, "-m", "tests.unit.catalog.holding", str(tmp_path)]
-        here = Path(__file__).parents[3]
-        children = [
-            subprocess.Popen(
-                [*command, f"p{number}", "3"], cwd=here, stdout=subprocess.PIPE, text=True
-            )
-            for number in range(8)
-        ]
-        for child in children:
-            child.communicate(timeout=60)
-        assert [child.returncode for child in children] == [0] * 8
-        catalog = DirectoryCatalog(tmp_path)
-        assert len(catalog.releases("lamp")) == 8 * 3 + 3
-        assert sorted(orders_of(catalog)) == list(range(1, 49))
-        assert len(files_below(tmp_path)) == 48
-        assert catalog.repair() == ()
-
-
-def orders_of(catalog: DirectoryCatalog) -> list[int]:
-    return [
-        order
-        for release in catalog.releases("lamp")
-        for one in release.images
-        for order in one.channels.values()
-    ]
-
-
-def threading_pause() -> None:
-    """Longer than the time for which a change counts as recent."""
-    import time
-
-    time.sleep(0.15)
-
-
 def test_a_directory_of_manifests_without_one_owns_nothing(tmp_path: Path) -> None:
     (tmp_path / "lamp").mkdir()
     (tmp_path / "lamp/mine.bin").write_bytes(images.esp8266_image())
@@ -453,18 +220,6 @@ def test_a_directory_of_manifests_without_one_owns_nothing(tmp_path: Path) -> No
     assert [entry.name for entry in files.entries(directory)] == ["mine.bin"]
     put(files.catalog)
     assert files.locate(b"lamp/mine.bin") is None
-
-
-def test_the_lock_is_waited_for_and_given_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(atomic, "LOCK_WAIT_S", 0.1)
-    with (
-        atomic.exclusive(tmp_path / ".acpublish"),
-        pytest.raises(CatalogError, match="another process has held the lock of"),
-    ):
-        put(tmp_path)
-    assert put(tmp_path).outcome is Outcome.PUBLISHED
 
 
 @pytest.mark.parametrize("leads", ["nowhere", "elsewhere"])

@@ -3,7 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,36 +12,18 @@ from acpublish.catalog import layout
 from acpublish.catalog.contents import CatalogFiles
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import (
-    CatalogError,
     ConflictError,
     ManifestError,
     NotFoundError,
     SettingsError,
 )
-from acpublish.release import names
-from acpublish.release.change_request import Changed, ChangeRequest, RequestedAction
+from acpublish.release.change_request import ChangeRequest, RequestedAction
 from acpublish.release.decision import choose
 from acpublish.release.submission import Outcome
 from acpublish.release.version import Version
 from tests.support import images
+from tests.unit.catalog.changing import NOW, change, points_at, three_releases
 from tests.unit.catalog.holding import candidate, files_below, image, put, submission
-
-NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)
-
-
-def change(
-    catalog: DirectoryCatalog,
-    action: RequestedAction,
-    version: str | None = None,
-    channel: str | None = None,
-    **more: object,
-) -> Changed:
-    request = ChangeRequest(
-        action=action,
-        version=None if version is None else Version.parse(version),
-        channel=None if channel is None else names.channel(channel),
-    )
-    return catalog.changes.make("lamp", replace(request, **more), now=NOW)  # type: ignore[arg-type]
 
 
 def test_a_promotion_names_firmware_that_asks_on_another_channel(tmp_path: Path) -> None:
@@ -59,25 +41,9 @@ def test_a_promotion_names_firmware_that_asks_on_another_channel(tmp_path: Path)
     assert note not in change(catalog, "promote", "1.0.0", "stable").notes
 
 
-def points_at(catalog: DirectoryCatalog, channel: str = "stable", board: str = "d1") -> str | None:
-    channels = catalog.changes.channels("lamp")
-    current = [
-        channels.current(channel, place)
-        for place in channels.places(channel)
-        if place.board == board
-    ]
-    return str(current[0].version) if current and current[0] else None
-
-
 @pytest.fixture
 def catalog(tmp_path: Path) -> DirectoryCatalog:
-    """A catalog with three releases for two boards."""
-    (tmp_path / "catalog").mkdir()
-    catalog = DirectoryCatalog(tmp_path / "catalog", tmp_path / "state")
-    for version in ("1.0.0", "1.1.0", "1.2.0"):
-        for board in ("d1", "d2"):
-            put(catalog, version, board=board)
-    return catalog
+    return three_releases(tmp_path)
 
 
 def test_a_rollback_goes_one_step_further_back_each_time(catalog: DirectoryCatalog) -> None:
@@ -282,62 +248,6 @@ def test_an_unknown_product_and_a_catalog_of_a_newer_version(catalog: DirectoryC
     assert catalog.owns("lamp")
 
 
-def test_a_full_disk_changes_nothing(
-    catalog: DirectoryCatalog, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("acpublish.atomic.write", full)
-    with pytest.raises(CatalogError, match="no space left"):
-        change(catalog, "withdraw", "1.2.0", why="x")
-    assert points_at(catalog) == "1.2.0"
-    assert "lamp/lamp-1.2.0_d1.bin" in files_below(catalog.root)
-
-
-def test_the_start_of_a_server_completes_what_a_killed_command_left(
-    catalog: DirectoryCatalog,
-) -> None:
-    visible = catalog.root / "lamp/lamp-1.2.0_d1.bin"
-    data = visible.read_bytes()
-    change(catalog, "delete", "1.2.0", why="x")
-    visible.write_bytes(data)
-    DirectoryCatalog(catalog.root).repair()
-    assert not visible.exists()
-
-
-def test_a_server_starts_with_a_product_whose_channels_cannot_be_read(
-    catalog: DirectoryCatalog,
-) -> None:
-    put(catalog, product="plug")
-    layout.channels(catalog.root, "lamp").write_bytes(b"{")
-    (catalog.root / "plug/plug-1.0.0_d1.bin").unlink()
-    assert catalog.repair() == ("plug/plug-1.0.0_d1.bin",)
-    # Nothing is cleared away as long as it is not known what is needed.
-    assert len(list(layout.objects(catalog.root).iterdir())) == 4
-
-
-def test_a_lost_document_clears_no_bytes_away(catalog: DirectoryCatalog) -> None:
-    before = set(layout.objects(catalog.root).iterdir())
-    document = layout.channels(catalog.root, "lamp")
-    text = document.read_bytes()
-    document.unlink()
-    catalog.repair(older_than_s=0)
-    assert set(layout.objects(catalog.root).iterdir()) == before
-    document.write_bytes(text)
-    assert points_at(catalog) == "1.2.0"
-
-
-def test_an_older_copy_of_the_document_clears_no_bytes_away(catalog: DirectoryCatalog) -> None:
-    document = layout.channels(catalog.root, "lamp")
-    text = document.read_bytes()
-    receipt = put(catalog, "1.3.0")
-    document.write_bytes(text)
-    catalog.repair(older_than_s=0)
-    assert catalog.object_path(receipt.sha256).exists()
-    assert put(catalog, "1.3.0").outcome is Outcome.PUBLISHED
-
-
 def test_a_deletion_says_which_bytes_stay_because_another_release_has_them(
     catalog: DirectoryCatalog,
 ) -> None:
@@ -353,16 +263,6 @@ def test_a_deletion_says_which_bytes_stay_because_another_release_has_them(
     assert not catalog.object_path(hashlib.sha256(littlefs).hexdigest()).exists()
 
 
-def test_what_cannot_be_removed_is_said(catalog: DirectoryCatalog) -> None:
-    visible = catalog.root / "lamp/lamp-1.2.0_d1.bin"
-    visible.unlink()
-    visible.mkdir()
-    changed = change(catalog, "withdraw", "1.2.0", why="x")
-    assert changed.applied
-    (note,) = changed.notes
-    assert note.startswith("lamp/lamp-1.2.0_d1.bin cannot be removed: ")
-
-
 def test_a_withdrawn_image_takes_no_file_of_another_release(catalog: DirectoryCatalog) -> None:
     path = layout.manifest(catalog.root, "lamp", Version.parse("1.1.0"))
     text = path.read_text()
@@ -370,16 +270,6 @@ def test_a_withdrawn_image_takes_no_file_of_another_release(catalog: DirectoryCa
     assert forged != text
     path.write_text(forged)
     change(catalog, "withdraw", "1.1.0", why="x")
-    assert "lamp/lamp-1.2.0_d1.bin" in files_below(catalog.root)
-
-
-def test_the_next_command_makes_the_files_that_a_killed_undo_did_not(
-    catalog: DirectoryCatalog,
-) -> None:
-    change(catalog, "withdraw", "1.2.0", why="x")
-    change(catalog, "undo", "1.2.0")
-    (catalog.root / "lamp/lamp-1.2.0_d1.bin").unlink()
-    change(catalog, "promote", "1.0.0", "beta")
     assert "lamp/lamp-1.2.0_d1.bin" in files_below(catalog.root)
 
 

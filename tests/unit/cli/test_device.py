@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from acpublish import publish
 from tests.support import images
 from tests.support.server import RunningServer, running_server
 from tests.unit.cli.invoking import CommandLine
@@ -15,14 +16,20 @@ from tests.unit.cli.invoking import CommandLine
 AUTO = ("--auto", "lamp/d1_mini")
 
 
-@pytest.fixture
-def server(
-    acpublish: CommandLine, firmware: Path, catalog: Path, tmp_path: Path
-) -> Iterator[RunningServer]:
-    """A server that has one release."""
-    names = ("--product", "lamp", "--version", "1.2.3", "--board", "d1_mini")
-    assert acpublish("publish", firmware, "--to", catalog, *names).status == 0
-    with running_server(catalog, tmp_path) as running:
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A catalog with one release."""
+    folder = tmp_path_factory.mktemp("device")
+    (folder / "catalog").mkdir()
+    (folder / "firmware.bin").write_bytes(images.esp8266_image())
+    names = {"product": "lamp", "version": "1.2.3", "board": "d1_mini"}
+    publish(folder / "firmware.bin", to=folder / "catalog", **names)
+    return folder / "catalog"
+
+
+@pytest.fixture(scope="module")
+def server(catalog: Path) -> Iterator[RunningServer]:
+    with running_server(catalog, catalog.parent) as running:
         yield running
 
 

@@ -36,7 +36,7 @@ def test_warnings_alone_are_status_0(acpublish: CommandLine) -> None:
     with faulty(no_date) as url:
         said = acpublish("doctor", url)
     assert said.status == 0
-    assert said.out.splitlines()[-1] == "1 warning, 13 ok"
+    assert said.out.splitlines()[-1] == "1 warning, 14 ok"
 
 
 def test_doctor_tells_scripts(acpublish: CommandLine) -> None:

@@ -29,6 +29,7 @@ class Request:
 
     target: bytes
     head: bytes
+    client: tuple[str, int] = ("", 0)
 
     @property
     def image(self) -> bytes:
@@ -73,6 +74,10 @@ def right(request: Request) -> Answer:
         else:
             answer.body = request.image
             answer.headers["x-MD5"] = digest
+    elif request.target == b"/api/v1/client":
+        # Like ``ReadRoutes.client`` in acpublish/server/api/read.py.
+        address, port = request.client
+        answer.body = json.dumps({"address": address, "port": port, "proxy": False}).encode()
     else:
         answer.status = 404
     if answer.status != 304:
@@ -95,7 +100,7 @@ def faulty(fault: Fault) -> Iterator[str]:
                     return
                 head += line
             target = head.split(b"\r\n")[0].removeprefix(b"GET ").rpartition(b" ")[0]
-            request = Request(target, head)
+            request = Request(target, head, self.client_address)
             answer = right(request)
             fault(request, answer)
             lines = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())

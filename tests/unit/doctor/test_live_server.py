@@ -30,6 +30,7 @@ ALL = [
     "slash-less",
     "raw-names",
     "hidden",
+    "addresses",
 ]
 
 

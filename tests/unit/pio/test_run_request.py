@@ -46,6 +46,19 @@ def test_an_option_of_publish_that_a_run_has_not_is_named(option: str) -> None:
         program_arguments([option])
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["beta"], "contain a word, which is not a valid option"),
+        (["--channel"], "--channel has no value"),
+        (["--channel", "--compress"], "--channel has no value"),
+    ],
+)
+def test_a_word_or_an_option_without_its_value_is_named(given: list[str], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        program_arguments(given)
+
+
 def request(*targets: str) -> RunRequest:
     return RunRequest(frozenset(targets))
 

@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from acpublish.errors import BadNameError, MissingExtraError, SettingsError, VersionError
+from acpublish.errors import (
+    AcpublishError,
+    BadNameError,
+    MissingExtraError,
+    SettingsError,
+    VersionError,
+)
 from acpublish.settings.layers import Layer, arguments, environment, flags, ini
 from acpublish.settings.values import Settings
 
@@ -48,6 +54,26 @@ def test_an_error_says_where_the_value_came_from() -> None:
         with pytest.raises(BadNameError) as caught:
             settings({"to": "x", **layers[0]}, *layers[1:]).publish_options()
         assert caught.value.problem.startswith(f"{origin}: the product name 'A b'")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("product", "x" * 200, "the limit is 31"),
+        ("board", "d1 mini", "d1-mini"),
+        ("channel", "Beta", "beta"),
+        ("to", "ftp://example.invalid/", "http(s) URL"),
+        ("to", "127.0.0.1:8000", "Write http://127.0.0.1:8000"),
+        ("chip", "esp9", "is not a known chip"),
+    ],
+)
+def test_a_bad_variable_is_named_with_what_to_write(name: str, value: str, said: str) -> None:
+    given = {"to": "x", "product": "lamp", "version": "1.0.0", "board": "d1"}
+    given.pop(name, None)
+    with pytest.raises(AcpublishError) as caught:
+        settings(dict(given), {f"ACPUBLISH_{name.upper()}": value}).publish_options()
+    assert caught.value.problem.startswith(f"ACPUBLISH_{name.upper()}: ")
+    assert said in str(caught.value)
 
 
 def test_who_publishes_and_how_far_devices_go_back() -> None:

@@ -88,6 +88,7 @@ CASES = [
     Case(method="GET", address="/_catalog", target="/_catalog?op=list&path=."),
     Case(method="GET", address="/update/<product>/<board>", target="/update/lamp/c3"),
     Case(method="GET", address="/<path>", target="/lamp/lamp-1.0.0_c3.bin"),
+    Case(method="GET", address="/api/v1/client", target="/api/v1/client"),
     Case(method="GET", address="/api/v1/products", target="/api/v1/products"),
     *(
         Case(
