@@ -52,8 +52,8 @@ MAX_TLS_CONNECTIONS = 2_000
 RESERVED_FOR_API = 64
 #: How long accepting waits when there are no descriptors or no memory for another connection.
 ACCEPT_AGAIN_S = 1.0
-#: The share of the connections for devices that one address may have. It is large, because a whole fleet may be
-#: behind one router; still, no single address keeps everyone else out.
+#: The share of the connections for devices that one address may have. It is large, because a whole
+#: fleet may be behind one router; still, no single address keeps everyone else out.
 SHARE_OF_ADDRESS = 0.75
 #: A connection that has not acknowledged a byte for so long is dropped. A device that reads at all
 #: acknowledges some within seconds; a Wi-Fi that is gone for longer breaks its download anyway.
