@@ -79,8 +79,7 @@ class DeviceProtocol(asyncio.Protocol):
         self.transport: asyncio.Transport
         self._address: str | None = None
         #: What arrived, and where what has not been read begins.
-        self._pending = b""
-        self._at = 0
+        self._pending, self._at = b"", 0
         #: Why there are too many connections for this one.
         self._over = ""
         #: The request that is being answered.
@@ -114,8 +113,7 @@ class DeviceProtocol(asyncio.Protocol):
         """Ends the wait, and lets a response that is going out know."""
         self._connections.remove(self, self._address)
         self._connections.deadlines.discard(self)
-        self._closing = True
-        self._pending = b""
+        self._closing, self._pending = True, b""
         if self._sending is not None:
             sending, request = self._sending, self._request
             sending.on_lost(exc)

@@ -255,6 +255,7 @@ def test_a_file_that_was_written_to_is_never_complete(caplog: pytest.LogCaptureF
         assert len(transport.written) < 900_000
         sent.sending.on_lost(None)
         assert sent.ends == [(False, None)]
+        await asyncio.sleep(0)
         assert body.file.closed
 
     asyncio.run(main())
