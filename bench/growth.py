@@ -113,9 +113,9 @@ def growth(scale: Scale, folder: Path) -> Report:
             f"{changes.listed} lists of all products",
         ],
         goals=[
-            _most("ratio of a check's CPU to ten of each", cost, "", 1.2),
-            _most("start", grown.start_s, "s", 3),
-            _most("the slowest check while the catalog changes", max(during_ms), "ms", 50),
+            Goal.at_most("ratio of a check's CPU to ten of each", cost, 1.2),
+            Goal.at_most("start", grown.start_s, 3, "s"),
+            Goal.at_most("the slowest check while the catalog changes", max(during_ms), 50, "ms"),
         ],
     )
 
@@ -193,7 +193,3 @@ class _Changes:
         while not self._ended.wait(0.2):
             if ask(self._port, _LIST).status == 200:
                 self.listed += 1
-
-
-def _most(what: str, value: float, unit: str, limit: float) -> Goal:
-    return Goal(what=what, value=value, unit=unit, limit=limit, side="at most")

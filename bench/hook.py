@@ -120,7 +120,7 @@ class _Pairs:
 
 
 def _within(what: str, took_ms: Sequence[float], limit_ms: float) -> Goal:
-    return Goal(what=what, value=median(took_ms), unit="ms", limit=limit_ms, side="at most")
+    return Goal.at_most(what, median(took_ms), limit_ms, "ms")
 
 
 def _imports(imports: str, times: int, first: str = "") -> list[float]:

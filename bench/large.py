@@ -59,11 +59,8 @@ def listing(scale: Scale, folder: Path) -> Report:
             f"ratio of a later list to the first: {figure(again_ms / first.ms)}",
         ],
         goals=[
-            Goal(
-                what="ratio of the bytes read for a later list to the files' bytes",
-                value=share,
-                limit=0.01,
-                side="at most",
+            Goal.at_most(
+                "ratio of the bytes read for a later list to the files' bytes", share, 0.01
             )
         ],
     )

@@ -48,15 +48,11 @@ def passes(scale: Scale, folder: Path) -> Report:
             f"read {figure(took['read8266'])}",
         ],
         goals=[
-            _most("ESP32-C3 read", took["read32"], 150, "ms"),
-            _most("ESP32-C3 stamp, ratio to a SHA-256", took["stamp32"] / took["sha256"], 3),
-            _most("ESP8266 stamp, ratio to a CRC", took["stamp8266"] / took["crc"], 3),
+            Goal.at_most("ESP32-C3 read", took["read32"], 150, "ms"),
+            Goal.at_most("ESP32-C3 stamp, ratio to a SHA-256", took["stamp32"] / took["sha256"], 3),
+            Goal.at_most("ESP8266 stamp, ratio to a CRC", took["stamp8266"] / took["crc"], 3),
         ],
     )
-
-
-def _most(what: str, value: float, limit: float, unit: str = "") -> Goal:
-    return Goal(what=what, value=value, unit=unit, limit=limit, side="at most")
 
 
 def _medians_ms(steps: Mapping[str, Callable[[], object]], times: int) -> dict[str, float]:

@@ -37,6 +37,18 @@ class Goal:
     side: Literal["at least", "at most"]
     aim: bool = False
 
+    @classmethod
+    def at_most(cls, what: str, value: float, limit: float, unit: str = "") -> Goal:
+        """Returns a figure that should not exceed its limit.
+
+        Args:
+            what: What was measured.
+            value: The figure.
+            limit: The limit.
+            unit: Its unit; empty for a ratio.
+        """
+        return cls(what=what, value=value, unit=unit, limit=limit, side="at most")
+
     @property
     def reached(self) -> bool:
         """Whether the figure is within the limit."""

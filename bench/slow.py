@@ -111,10 +111,10 @@ def _report(
         title=f"{count:,} slow downloads of 1 MiB, 5 to 50 kB/s each, for {scale.slow_s:g} s",
         figures=figures,
         goals=[
-            _most("downloads refused, broken off or wrong", results["faults"], "", 0),
-            _most("memory for each download", added_kb, "kB", 16),
-            _most("a check at the same time, 99th percentile", p99, "ms", 50),
-            _most("first bytes of a burst, median", median(bursts_ms), "ms", 500),
+            Goal.at_most("downloads refused, broken off or wrong", results["faults"], 0),
+            Goal.at_most("memory for each download", added_kb, 16, "kB"),
+            Goal.at_most("a check at the same time, 99th percentile", p99, 50, "ms"),
+            Goal.at_most("first bytes of a burst, median", median(bursts_ms), 500, "ms"),
         ],
     )
 
@@ -160,7 +160,3 @@ def _burst_ms(server: RunningServer, name: str, image: Path, count: int) -> floa
     if results["faults"]:
         raise BenchError(f"{results['faults']} of a burst failed: {results['first_fault']}")
     return float(results["begun_s"]) * 1000
-
-
-def _most(what: str, value: float, unit: str, limit: float) -> Goal:
-    return Goal(what=what, value=value, unit=unit, limit=limit, side="at most")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import sys
 from typing import cast
 
 import pytest
@@ -24,6 +23,7 @@ from acpublish.server.protocol import DeviceProtocol
 from acpublish.server.request_head import MAX_LINE_BYTES
 from acpublish.server.response_head import response_head
 from acpublish.server.sockets import listen
+from tests.support.loops import LOOPS, run_on
 from tests.unit.server.conversing import (
     Recorder,
     Scenario,
@@ -407,9 +407,6 @@ def test_no_bytes_make_the_protocol_fail(parts: list[bytes]) -> None:
     talk(*parts)
 
 
-LOOPS = ["asyncio", *(["uvloop"] if sys.platform != "win32" else [])]
-
-
 @pytest.mark.parametrize("kind", LOOPS)
 def test_a_real_socket(kind: str) -> None:
     """All the same with both loops: pipelined, cut, with a body between, and closed at the end."""
@@ -437,13 +434,6 @@ def test_a_real_socket(kind: str) -> None:
         assert not state.connections
         return received, seen
 
-    if kind == "uvloop":
-        loop = pytest.importorskip("uvloop").new_event_loop()
-    else:
-        loop = asyncio.new_event_loop()
-    try:
-        received, seen = loop.run_until_complete(ask())
-    finally:
-        loop.close()
+    received, seen = run_on(kind, ask())
     assert seen == PIPELINED
     assert received.count(b"HTTP/1.1 200") == 4

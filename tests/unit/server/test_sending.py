@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import sys
 import time
 from collections.abc import Callable
 from typing import Any, cast
@@ -16,6 +15,7 @@ from acpublish.server.answer import Answer, Body, FileBody
 from acpublish.server.listener import Listener
 from acpublish.server.sending import CHUNK_BYTES, PIECE_BYTES, Sending
 from acpublish.server.sockets import listen
+from tests.support.loops import LOOPS, run_on
 
 HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
 COPIES = pytest.mark.parametrize("copies", [False, True])
@@ -335,7 +335,6 @@ def test_a_file_is_closed_if_the_connection_ends_before_it_is_read() -> None:
 
 #: More than the socket takes, and than what a receiver takes that does not read.
 LARGE = 8_000_000
-LOOPS = ["asyncio", *(["uvloop"] if sys.platform != "win32" else [])]
 
 
 @pytest.mark.parametrize("kind", LOOPS)
@@ -375,14 +374,7 @@ def test_a_real_transport(kind: str, size: int) -> None:
             await asyncio.sleep(0.01)
         return received
 
-    if kind == "uvloop":
-        loop = pytest.importorskip("uvloop").new_event_loop()
-    else:
-        loop = asyncio.new_event_loop()
-    try:
-        received = loop.run_until_complete(main())
-    finally:
-        loop.close()
+    received = run_on(kind, main())
     assert ends == [(True, None)]
     assert (len(received), received[: len(HEAD)]) == (len(HEAD) + size, HEAD)
     assert ended_early == [size < LARGE]

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any
 
 import pytest
 
 from acpublish.server.socket_transport import HIGH_BYTES, SocketTransport
+from tests.support.loops import LOOPS, run_on
 
-LOOPS = ["asyncio", *(["uvloop"] if sys.platform != "win32" else [])]
 LARGE = 4_000_000
 PATIENCE_S = 10.0
 
@@ -21,18 +20,7 @@ PATIENCE_S = 10.0
 @pytest.fixture(params=LOOPS)
 def run(request: pytest.FixtureRequest) -> Callable[[Coroutine[Any, Any, None]], None]:
     """Runs a scenario on a loop."""
-
-    def run_on_loop(main: Coroutine[Any, Any, None]) -> None:
-        if request.param == "uvloop":
-            loop = pytest.importorskip("uvloop").new_event_loop()
-        else:
-            loop = asyncio.new_event_loop()
-        try:
-            loop.run_until_complete(asyncio.wait_for(main, PATIENCE_S))
-        finally:
-            loop.close()
-
-    return run_on_loop
+    return lambda main: run_on(request.param, main, PATIENCE_S)
 
 
 class Recorder(asyncio.Protocol):

@@ -28,6 +28,7 @@ from acpublish.server.protocol import DeviceProtocol
 from acpublish.server.sockets import listen
 from acpublish.server.tokens import Tokens
 from tests.support.images import esp32_image
+from tests.support.loops import LOOPS, run_on
 from tests.support.server import read_all
 from tests.unit.server.in_memory import ask, make
 
@@ -38,7 +39,6 @@ HEADERS = (
     "Connection: close",
     "x-ESP32-STA-MAC: 24:0A:C4:00:00:01",
 )
-LOOPS = ["asyncio", *(["uvloop"] if sys.platform != "win32" else [])]
 
 
 class Served:
@@ -137,15 +137,7 @@ def run(request: pytest.FixtureRequest, catalog: Path) -> Callable[..., None]:
             async with serving(catalog, cache_bytes) as served:
                 await scenario(served)
 
-        if request.param == "uvloop":
-            loop = pytest.importorskip("uvloop").new_event_loop()
-        else:
-            loop = asyncio.new_event_loop()
-        try:
-            loop.run_until_complete(main())
-            loop.run_until_complete(loop.shutdown_default_executor())
-        finally:
-            loop.close()
+        run_on(request.param, main())
 
     return run
 
