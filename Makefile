@@ -37,8 +37,8 @@ test: $(INSTALLED) $(PIO_INSTALLED)
 	@.ci/debian-packages $(TEST_PACKAGES)
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
 
-# Everything with each version of Python, and what PlatformIO has to do with once more with each older
-# version of it.
+# Everything with each version of Python, what PlatformIO has to do with once more with each older
+# version of it, and what devices see once more without uvloop.
 test-all: test
 	for python in $(PYTHONS); do \
 	  $(MAKE) test-python PYTHON=$$python \
@@ -48,6 +48,7 @@ test-all: test
 	  ACPUBLISH_TEST_PIO=$(CURDIR)/.venv-pio/$$version/bin/python \
 	    $(BIN)/python -m pytest $(PYTEST_OPTIONS) tests/pio || exit 1; \
 	done
+	ACPUBLISH_TEST_LOOP=asyncio $(BIN)/python -m pytest $(PYTEST_OPTIONS) tests/conformance
 
 test-python: $(INSTALLED)
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS)

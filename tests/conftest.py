@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support.loops import LOOP, hide_uvloop
 from tests.support.server import RunningServer, running_server
 
 # How long an example takes depends on what else the machine does. The examples differ in each run.
@@ -26,6 +27,15 @@ def _state_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keeps the state folders of the tests' catalogs out of the home of whoever runs them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _loop_of_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Runs servers on asyncio if ACPUBLISH_TEST_LOOP says so."""
+    with pytest.MonkeyPatch.context() as patch:
+        if LOOP == "asyncio":
+            patch.setenv("PYTHONPATH", hide_uvloop(tmp_path_factory.mktemp("loop")))
         yield
 
 

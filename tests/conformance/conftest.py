@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.images import esp32_image, esp8266_image, littlefs
-from tests.support.server import RunningServer, running_server
+from tests.support.loops import LOOPS, server_on
+from tests.support.server import RunningServer
 
 ESP8266_SKETCH = esp8266_image(400_000, seed=1)
 ESP32_SKETCH = esp32_image("esp32", 720_000, seed=2)
@@ -37,15 +38,22 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.fixture(scope="session")
-def esp8266_server(filled: Path) -> Iterator[RunningServer]:
+@pytest.fixture(scope="module", params=LOOPS)
+def loop(request: pytest.FixtureRequest) -> str:
+    """The event loop of a module's server."""
+    loop: str = request.param
+    return loop
+
+
+@pytest.fixture(scope="module")
+def esp8266_server(filled: Path, loop: str) -> Iterator[RunningServer]:
     """A server of images for the ESP8266."""
-    with running_server(filled / "esp8266", filled) as server:
+    with server_on(loop, filled / "esp8266", filled) as server:
         yield server
 
 
-@pytest.fixture(scope="session")
-def esp32_server(filled: Path) -> Iterator[RunningServer]:
+@pytest.fixture(scope="module")
+def esp32_server(filled: Path, loop: str) -> Iterator[RunningServer]:
     """A server of images for the ESP32."""
-    with running_server(filled / "esp32", filled) as server:
+    with server_on(loop, filled / "esp32", filled) as server:
         yield server

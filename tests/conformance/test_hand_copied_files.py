@@ -17,6 +17,7 @@ from acpublish.publishing.options import Destination
 from bench.processes import read_bytes
 from tests.conformance.conftest import ESP8266_SKETCH, SETTLE_S
 from tests.support.images import esp8266_image, littlefs
+from tests.support.loops import server_on
 from tests.support.server import RunningServer, read_all, running_server
 
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\n"
@@ -55,8 +56,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(project: Path) -> Iterator[RunningServer]:
-    with running_server(project, project.parent) as running:
+def server(project: Path, loop: str) -> Iterator[RunningServer]:
+    with server_on(loop, project, project.parent) as running:
         yield running
 
 
@@ -138,14 +139,16 @@ def begin_slowly(slow: socket.socket, server: RunningServer) -> bytes:
     return slow.recv(65536)
 
 
-def test_a_file_overwritten_during_a_slow_download_is_never_complete(tmp_path: Path) -> None:
+def test_a_file_overwritten_during_a_slow_download_is_never_complete(
+    tmp_path: Path, loop: str
+) -> None:
     catalog = tmp_path / "catalog"
     catalog.mkdir()
     size = 24 * 1024 * 1024
     path = catalog / "large.bin"
     path.write_bytes(littlefs(65536) + bytes(size - 65536))
     time.sleep(SETTLE_S)
-    with running_server(catalog, tmp_path) as server, socket.socket() as slow:
+    with server_on(loop, catalog, tmp_path) as server, socket.socket() as slow:
         begin = begin_slowly(slow, server)
         assert begin.startswith(b"HTTP/1.1 200")
         with path.open("r+b") as file:
@@ -159,7 +162,7 @@ def test_a_file_overwritten_during_a_slow_download_is_never_complete(tmp_path: P
         assert server.logs("was written to while it was being sent")
 
 
-def test_a_file_that_is_replaced_by_another_is_sent_to_its_end(tmp_path: Path) -> None:
+def test_a_file_that_is_replaced_by_another_is_sent_to_its_end(tmp_path: Path, loop: str) -> None:
     catalog = tmp_path / "catalog"
     catalog.mkdir()
     size = 24 * 1024 * 1024
@@ -167,7 +170,7 @@ def test_a_file_that_is_replaced_by_another_is_sent_to_its_end(tmp_path: Path) -
     content = littlefs(65536) + bytes(size - 65536)
     path.write_bytes(content)
     time.sleep(SETTLE_S)
-    with running_server(catalog, tmp_path) as server, socket.socket() as slow:
+    with server_on(loop, catalog, tmp_path) as server, socket.socket() as slow:
         begin = begin_slowly(slow, server)
         (catalog / "fresh.bin").write_bytes(b"\xff" * size)
         (catalog / "fresh.bin").replace(path)

@@ -14,6 +14,7 @@ import pytest
 import acpublish
 from acpublish.release.update_manifest import ESP32FOTA_DOCUMENT_BYTES
 from tests.support.images import esp32_image, esp8266_image, littlefs
+from tests.support.loops import server_on
 from tests.support.pull_clients import Esp32Fota, Esphome, EspHttpsOta, RejectedError, fetch
 from tests.support.server import RunningServer, running_server
 
@@ -47,9 +48,9 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(catalog: Path) -> Iterator[RunningServer]:
+def server(catalog: Path, loop: str) -> Iterator[RunningServer]:
     names = ("--host", "updates.example.com", "--host", "https://secure.example.com")
-    with running_server(catalog, catalog.parent, *names) as running:
+    with server_on(loop, catalog, catalog.parent, *names) as running:
         yield running
 
 

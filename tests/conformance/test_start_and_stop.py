@@ -16,6 +16,7 @@ import pytest
 
 import acpublish
 from tests.support.images import esp32_image
+from tests.support.loops import LOOP, loop_of, server_on
 from tests.support.server import RunningServer, read_all, running_server
 
 BIG = bytes(24 * 1024 * 1024)
@@ -172,12 +173,14 @@ def test_it_warns_when_others_can_read(catalog: Path, tmp_path: Path) -> None:
         assert server.logs("Wi-Fi passwords")
 
 
+def test_the_loop_is_uvloop_unless_the_tests_hide_it(catalog: Path, tmp_path: Path) -> None:
+    pytest.importorskip("uvloop")
+    with running_server(catalog, tmp_path) as server:
+        assert loop_of(server) == LOOP
+
+
 def test_without_uvloop_asyncio_serves(catalog: Path, tmp_path: Path) -> None:
-    (tmp_path / "hidden").mkdir()
-    (tmp_path / "hidden" / "uvloop.py").write_text("raise ImportError('hidden by the test')\n")
-    root = Path(__file__).parents[2]
-    path = os.pathsep.join([str(tmp_path / "hidden"), str(root)])
-    with running_server(catalog, tmp_path, env={"PYTHONPATH": path}) as server:
+    with server_on("asyncio", catalog, tmp_path) as server:
         assert finish(begin(server, b"middle.txt")) == MIDDLE
         connection = begin(server, b"middle.txt")
         server.signal(signal.SIGTERM)

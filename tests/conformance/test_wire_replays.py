@@ -11,6 +11,7 @@ import pytest
 
 from acpublish.wire import ENTRY_DOCUMENT_BYTES, MAX_IMAGE_HEADER_BYTES, entry_cost
 from tests.conformance.conftest import ESP32_SKETCH, ESP8266_SKETCH, FILESYSTEM
+from tests.support.loops import loop_of
 from tests.support.server import Answer, RunningServer
 
 WIRE = Path(__file__).parents[1] / "data" / "wire"
@@ -25,7 +26,7 @@ def names(paths: list[Path]) -> list[str]:
 
 
 @pytest.fixture
-def server(request: pytest.FixtureRequest, path: Path) -> tuple[RunningServer, bytes]:
+def server(request: pytest.FixtureRequest, loop: str, path: Path) -> tuple[RunningServer, bytes]:
     esp32 = path.name.startswith("5") or path.name.startswith("60")
     name = "esp32_server" if esp32 else "esp8266_server"
     return request.getfixturevalue(name), ESP32_SKETCH if esp32 else ESP8266_SKETCH
@@ -39,6 +40,12 @@ def ask(server: RunningServer, raw: bytes) -> Answer:
 def test_every_captured_request_is_replayed() -> None:
     assert len(REQUESTS) == 27
     assert sorted([*LISTS, *IMAGES, *VERSIONS]) == REQUESTS
+
+
+def test_they_are_replayed_on_both_loops(
+    loop: str, esp8266_server: RunningServer, esp32_server: RunningServer
+) -> None:
+    assert [loop_of(esp8266_server), loop_of(esp32_server)] == [loop, loop]
 
 
 @pytest.mark.parametrize("path", LISTS, ids=names(LISTS))
