@@ -1,16 +1,21 @@
-"""Our protocol without a socket: what it is fed, and what it writes.
+"""Our protocol in this process, on its own transport: what a client sends, and what it gets.
 
-:class:`Fed` mirrors what uvloop 0.22's ``UVStream`` and asyncio's ``_SelectorTransport`` do for a
-client that takes everything at once.
+Each connection is a pair of sockets, of which the server has one as if it had accepted it. They are
+Unix sockets, because a million TCP connections in a few minutes would use up the ports; those come
+over the wire (:mod:`tests.torture.unbroken`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import fcntl
+import socket
+import struct
+import termios
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import uvicorn
 from uvicorn.server import ServerState
@@ -20,85 +25,101 @@ from acpublish.server.app import create_app
 from acpublish.server.config import ServerOptions
 from acpublish.server.connections import Connections
 from acpublish.server.protocol import DeviceProtocol
+from acpublish.server.proxy_header import ProxyHeader
+from acpublish.server.socket_transport import SocketTransport
 from acpublish.server.tokens import Tokens
 from tests.unit.server.in_memory import lamp_catalog
 
-_PATIENCE_S = 5.0
+PATIENCE_S = 5.0
+_CLIENT = ("192.0.2.7", 1)
+#: A Unix socket has no addresses.
+_ADDRESSES = ProxyHeader(client=_CLIENT, server=("192.0.2.1", 80), size=0)
 
 
-class Fed(asyncio.Transport):
-    """A transport whose other side takes everything at once."""
+class Connected:
+    """A connection, as its client sees it.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, protocol: Any) -> None:
-        """Connects a protocol."""
-        super().__init__({"peername": ("192.0.2.7", 1), "sockname": ("192.0.2.1", 80)})
-        self._loop = loop
-        self._protocol = protocol
-        self._closing = self._lost = False
-        self.written: list[bytes] = []
-        protocol.connection_made(self)
+    Attributes:
+        received: What the client has received.
+        transport: The server's end.
+    """
 
-    def feed(self, data: bytes) -> None:
-        """Passes bytes on, if the protocol reads."""
-        if not self._closing:
-            self._protocol.data_received(data)
+    def __init__(self, connections: Connections) -> None:
+        """Connects a client; the server does not know yet.
 
-    def write(self, data: Any) -> None:
-        """Takes what is written."""
-        if not self._closing:
-            self.written.append(bytes(data))
+        Args:
+            connections: The server's.
+        """
+        accepted, self._client = socket.socketpair()
+        for end in (accepted, self._client):
+            end.setblocking(False)
+        self._tasks = connections.tasks
+        self._accepted = accepted
+        self._protocol = DeviceProtocol(connections, _ADDRESSES)
+        self.transport = SocketTransport(connections.loop, accepted, _CLIENT)
+        self.received = bytearray()
 
-    def writelines(self, list_of_data: Any) -> None:
-        """Takes what is written."""
-        for data in list_of_data:
-            self.write(data)
+    def start(self) -> None:
+        """Lets the server begin, which reads what has been sent already."""
+        self.transport.start(self._protocol)
 
-    def close(self) -> None:
-        """Ends the connection, as transports do: in the next turn of the loop."""
-        if not self._closing:
-            self._closing = True
-            self._loop.call_soon(self.lose)
+    def send(self, data: bytes) -> int:
+        """Sends what the system takes, and returns how much that is."""
+        try:
+            return self._client.send(data)
+        except BlockingIOError:
+            return 0
+        except (BrokenPipeError, ConnectionResetError):
+            # The server has ended the connection, and reads no more.
+            return len(data)
 
-    def abort(self) -> None:
-        """Breaks the connection off."""
-        self.close()
+    async def send_and_wait(self, data: bytes) -> None:
+        """Sends everything, and waits until the server has read it, or does not want to."""
+        while data := data[self.send(data) :]:
+            # The server may wait for a client that does not read.
+            await _until(lambda: self._receive() or not self._unread())
+        await _until(lambda: not self._unread())
 
-    def lose(self) -> None:
-        """Tells the protocol that the connection has ended."""
-        self._closing = True
-        if not self._lost:
-            self._lost = True
-            self._protocol.connection_lost(None)
+    def _unread(self) -> bool:
+        if self.transport.is_closing() or not self.transport.is_reading():
+            return False
+        (count,) = struct.unpack("i", fcntl.ioctl(self._accepted, termios.FIONREAD, bytes(4)))
+        return bool(count)
 
-    def is_closing(self) -> bool:
-        """Returns whether the connection ends."""
-        return self._closing
+    async def end(self) -> None:
+        """Waits for files and uvicorn's cycles, sends nothing more, and receives to the end."""
+        try:
+            await _until(lambda: self._receive() or not self._tasks)
+            with contextlib.suppress(OSError):
+                self._client.shutdown(socket.SHUT_WR)
+            await _until(self._receive)
+        finally:
+            self.transport.abort()
+            self._client.close()
 
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        """Passes the connection on."""
-        self._protocol = protocol
+    def _receive(self) -> bool:
+        """Receives what has arrived; returns whether the server has ended the connection."""
+        with contextlib.suppress(BlockingIOError):
+            try:
+                while part := self._client.recv(256 * 1024):
+                    self.received += part
+            except ConnectionResetError:
+                pass
+            return True
+        return False
 
-    def get_protocol(self) -> asyncio.BaseProtocol:
-        """Returns who has the connection."""
-        protocol: asyncio.BaseProtocol = self._protocol
-        return protocol
 
-    def get_write_buffer_size(self) -> int:
-        """Returns that everything has left."""
-        return 0
-
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """Does nothing: there is no buffer."""
-
-    def pause_reading(self) -> None:
-        """Does nothing: what is fed at once may still arrive."""
-
-    def resume_reading(self) -> None:
-        """Does nothing."""
+async def _until(condition: Callable[[], bool]) -> None:
+    """Gives the loop turns, the first of them in any case."""
+    end = time.monotonic() + PATIENCE_S
+    await asyncio.sleep(0)
+    while not condition():
+        assert time.monotonic() < end, "a connection does not go on"
+        await asyncio.sleep(0)
 
 
 class InProcess:
-    """A server in this process, without a socket."""
+    """A server in this process, which does not listen."""
 
     def __init__(self, folder: Path) -> None:
         """Publishes a lamp, which it serves."""
@@ -109,25 +130,21 @@ class InProcess:
         config = uvicorn.Config(
             app, ws="none", lifespan="off", interface="asgi3", log_config=None, access_log=False
         )
-        self._loop = asyncio.get_running_loop()
         config.load()
-        self.connections = Connections(app.routes, app.log, config, ServerState(), self._loop)
+        loop = asyncio.get_running_loop()
+        self.connections = Connections(app.routes, app.log, config, ServerState(), loop)
 
-    async def take(self, parts: Sequence[bytes]) -> list[bytes]:
-        """Feeds a connection, and returns what was written on it."""
-        transport = Fed(self._loop, DeviceProtocol(self.connections))
-        for part in parts:
-            transport.feed(part)
-        await asyncio.sleep(0)
-        if self.connections.tasks:
-            await self._finish()
-        transport.lose()
-        return transport.written
+    async def take(self, parts: Sequence[bytes]) -> bytes:
+        """Sends parts on a connection, and returns what is received before it ends.
 
-    async def _finish(self) -> None:
-        """Waits for files, and for uvicorn's cycles, which wait for no more than a turn."""
-        end = time.monotonic() + _PATIENCE_S
-        while self.connections.tasks and time.monotonic() < end:
-            await asyncio.sleep(0)
-        # For what was called soon after the last of them.
-        await asyncio.sleep(0)
+        Raises:
+            AssertionError: It does not end.
+        """
+        connected = Connected(self.connections)
+        first, *others = parts or [b""]
+        connected.send(first)
+        connected.start()
+        for part in others:
+            await connected.send_and_wait(part)
+        await connected.end()
+        return bytes(connected.received)
