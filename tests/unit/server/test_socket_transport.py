@@ -1,10 +1,12 @@
-"""The transport of a socket, on real sockets and both loops."""
+"""The transport of a socket: pairs of Unix sockets and TCP connections, on both loops."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import select
 import socket
+import struct
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any
 
@@ -15,6 +17,7 @@ from tests.support.loops import LOOPS, run_on
 
 LARGE = 4_000_000
 PATIENCE_S = 10.0
+BUFFER_BYTES = 65536
 
 
 @pytest.fixture(params=LOOPS)
@@ -65,11 +68,24 @@ class Recorder(asyncio.Protocol):
         self.lost.set_result(exc)
 
 
+def tcp_pair() -> tuple[socket.socket, socket.socket]:
+    """Connects two sockets over the loopback; what the system takes for them has a fixed limit."""
+    theirs = socket.socket()
+    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        theirs.connect(listening.getsockname())
+        ours, _ = listening.accept()
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
+    return ours, theirs
+
+
 class Pair:
     """A connection: a transport at one end, a socket at the other."""
 
+    kind: str
+
     def __init__(self, on_data: Callable[[Recorder, bytes], None] | None = None) -> None:
-        ours, self.theirs = socket.socketpair()
+        ours, self.theirs = tcp_pair() if self.kind == "tcp" else socket.socketpair()
         ours.setblocking(False)
         self.theirs.setblocking(False)
         self.ours = ours
@@ -82,6 +98,14 @@ class Pair:
 
     async def send(self, data: bytes) -> None:
         await asyncio.get_running_loop().sock_sendall(self.theirs, data)
+        if not self.protocol.calls:
+            # Nobody else waits for it.
+            select.select([self.ours], [], [], PATIENCE_S)
+
+    def reset(self) -> None:
+        """Closes the other end; TCP resets the connection (socket(7), SO_LINGER)."""
+        self.theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.theirs.close()
 
     async def receive(self) -> bytes:
         """Reads until the other end closes."""
@@ -101,9 +125,10 @@ Run = Callable[[Coroutine[Any, Any, None]], None]
 _pairs: list[Pair] = []
 
 
-@pytest.fixture(autouse=True)
-def _closed() -> Iterator[None]:
-    """Closes the other ends."""
+@pytest.fixture(autouse=True, params=["unix", "tcp"])
+def _kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Chooses the sockets, and closes the other ends."""
+    monkeypatch.setattr(Pair, "kind", request.param, raising=False)
     yield
     while _pairs:
         _pairs.pop().theirs.close()
@@ -293,13 +318,24 @@ def test_an_abort_drops_what_was_not_sent(run: Run) -> None:
 
 
 async def _writes_at_once(pair: Pair) -> None:
-    pair.theirs.close()
+    pair.reset()
     pair.transport.write(b"for nobody")
 
 
 async def _has_a_full_buffer(pair: Pair) -> None:
     pair.transport.write(bytes(LARGE))
-    pair.theirs.close()
+    pair.reset()
+
+
+async def _is_half_closed(pair: Pair) -> None:
+    pair.protocol.keeps_open = True
+    pair.theirs.shutdown(socket.SHUT_WR)
+    await until(lambda: "eof" in pair.protocol.calls)
+    pair.reset()
+    # It does not read any more, so only writing shows it.
+    while not pair.protocol.lost.done():
+        pair.transport.write(b"for nobody")
+        await asyncio.sleep(0.001)
 
 
 async def _reads(pair: Pair) -> None:
@@ -308,7 +344,7 @@ async def _reads(pair: Pair) -> None:
     pair.theirs.close()
 
 
-@pytest.mark.parametrize("losing", [_writes_at_once, _has_a_full_buffer, _reads])
+@pytest.mark.parametrize("losing", [_writes_at_once, _has_a_full_buffer, _is_half_closed, _reads])
 def test_a_connection_that_breaks_ends_with_its_error(
     run: Run, losing: Callable[[Pair], Awaitable[None]]
 ) -> None:
