@@ -113,12 +113,12 @@ class ProductSnapshots:
 
     def current(self, name: str) -> ProductSnapshot | None:
         """Returns the snapshot of a product if nothing has to be read for it, otherwise None."""
-        if not names.is_name(name):
+        cached = self._snapshots.get(name)
+        if cached is None and not names.is_name(name):
             return _EMPTY
         times = self._times(name)
         if times is None:
             return _EMPTY
-        cached = self._snapshots.get(name)
         return cached[1] if cached is not None and cached[0] == times else None
 
     def product(self, name: str) -> ProductSnapshot:
@@ -147,7 +147,11 @@ class ProductSnapshots:
         changed = time_of(directory)
         if changed is None:
             return None
-        # Keys that are edited in place do not change the directory's time.
+        cached = self._snapshots.get(name)
+        if cached is not None and cached[0] == (changed, 0):
+            # A file with keys that was not there would have changed the directory's time.
+            return cached[0]
+        # Keys that are edited in place do not change it.
         return changed, time_of(f"{directory}{os.sep}{layout.TRUSTED_KEYS}") or 0
 
     def _read_again(self, name: str, *, recent: bool) -> tuple[ProductSnapshot, bool]:

@@ -48,6 +48,8 @@ MAX_CHUNKED_BYTES = 64 * 1024 * 1024
 MAX_CONNECTIONS = 20_000
 #: Connections with TLS: each takes up to 400 kB of memory while it downloads.
 MAX_TLS_CONNECTIONS = 2_000
+#: Handshakes of TLS at a time: each keeps 50 kB, and a client that is in no hurry 20 s.
+MAX_HANDSHAKES = 500
 #: Connections that are kept for the API: people must reach a server that devices or strangers fill.
 RESERVED_FOR_API = 64
 #: How long accepting waits when there are no descriptors or no memory for another connection.

@@ -41,6 +41,16 @@ def address_of(transport: asyncio.BaseTransport, proxied: ProxyHeader | None) ->
     return peer[0] if isinstance(peer, tuple) else None
 
 
+def server_of(
+    transport: asyncio.BaseTransport, proxied: ProxyHeader | None
+) -> tuple[str, int] | None:
+    """Returns the address and the port that a client is connected to, None if unknown."""
+    if proxied is not None and proxied.server is not None:
+        return proxied.server
+    own = transport.get_extra_info("sockname")
+    return (own[0], own[1]) if isinstance(own, tuple) and own[1] else None
+
+
 class OpenConnection(Protocol):
     """A connection, whichever protocol has it.
 
@@ -76,6 +86,7 @@ class Connections:
         date: The header Date.
         deadlines: Of the connections from which a head is expected.
         excess: Counts what was refused because there is too much of it.
+        handshakes: How many handshakes of TLS have begun and have not ended.
     """
 
     def __init__(
@@ -120,6 +131,7 @@ class Connections:
         self._shared = shared
         self._period_ends = 0.0
         self._handed_over = 0
+        self.handshakes = 0
         #: How many of the connections have TLS.
         self._secure = 0
         self._of_address: dict[str | None, int] = {}
@@ -141,7 +153,10 @@ class Connections:
         if len(self.open) > self._most_of_devices:
             return f"there are {self._most_of_devices} connections already"
         if count > self._most_of_address and not self._shared(address or ""):
-            return f"one address has {self._most_of_address} connections already"
+            return (
+                f"{address} has {self._most_of_address} connections already; if it is a proxy, "
+                "see --proxy-protocol"
+            )
         if self._secure > MAX_TLS_CONNECTIONS:
             return f"there are {MAX_TLS_CONNECTIONS} connections with TLS already"
         return ""

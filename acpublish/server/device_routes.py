@@ -99,7 +99,7 @@ def busy(reason: str, *, closes: bool = False) -> Answer:
 def _of_error(error: Exception) -> Answer:
     # All of them are raised before the first byte of a response.
     if isinstance(error, BusyError):
-        return busy(str(error))
+        return busy(error.problem)
     if isinstance(error, AcpublishError):
         status, _ = status_of(error)
         if status == 404:

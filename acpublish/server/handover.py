@@ -7,6 +7,7 @@ with this request. So no later request escapes what our protocol checks.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from uvicorn._types import ASGISendEvent, HTTPResponseStartEvent
 
     from acpublish.server.protocol import DeviceProtocol
+    from acpublish.server.proxy_header import ProxyHeader
 
 TARGET_KEY = "acpublish.target"
 #: Responses that have no body, and therefore no length (RFC 9112, section 6.3).
@@ -49,23 +51,37 @@ class OneRequest(HttpToolsProtocol):
         complete: Whether the request has arrived whole.
     """
 
-    def __init__(self, connections: Connections, ours: DeviceProtocol, head: RequestHead) -> None:
+    def __init__(
+        self,
+        connections: Connections,
+        ours: DeviceProtocol,
+        head: RequestHead,
+        proxied: ProxyHeader | None,
+    ) -> None:
         """Prepares for a request.
 
         Args:
             connections: What all connections share.
             ours: The protocol that gets the connection back.
             head: The head of the request.
+            proxied: Whose connection it is, if a proxy says so.
         """
         super().__init__(connections.config, connections.state, {}, connections.loop)
         self._shared = connections
         self._ours = ours
+        self._proxied = proxied
         self._target = head.target
         self._closes = head.closes
         self._chunked = head.body_bytes is None
         self._left = MAX_CHUNKED_BYTES if head.body_bytes is None else head.body_bytes
         self._rest = b""
         self.complete = self._responded = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Takes the connection over."""
+        super().connection_made(transport)
+        if self._proxied is not None and self._proxied.client is not None:
+            self.client = self._proxied.client
 
     def begin(self, data: bytes, rest: bytes) -> None:
         """Feeds the head, and what arrived after it.

@@ -207,7 +207,10 @@ class Images:
 
     async def _large(self, request: Request, served: Served) -> Answer:
         if self._large_files >= MAX_LARGE_FILES:
-            raise BusyError("too many large files are being sent", hint="Try again later.")
+            raise BusyError(
+                f"{MAX_LARGE_FILES} files that are too large for the cache are being sent",
+                hint="Try again later.",
+            )
         self._large_files += 1
         try:
             file, state = await asyncio.to_thread(self._open, served)

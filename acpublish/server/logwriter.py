@@ -16,6 +16,7 @@ import time
 from collections import deque
 from typing import TextIO
 
+from acpublish.errors import SettingsError
 from acpublish.server.bounds import LOG_QUEUE_BYTES
 
 #: How long the end of the server waits for the rest of the log.
@@ -129,3 +130,35 @@ class LogHandler(logging.Handler):
         except Exception:
             # As in logging's own handlers: a faulty record must not end what it is about.
             self.handleError(record)
+
+
+_LEVELS = ("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG")
+
+
+def level_of(name: str) -> int:
+    """Returns the level that a name of :mod:`logging` stands for, in either case.
+
+    Raises:
+        SettingsError: There is no such level.
+    """
+    upper = name.upper()
+    if upper not in (*_LEVELS, "WARN", "FATAL", "NOTSET"):
+        raise SettingsError(
+            f"there is no log level {name!a}", hint=f"Use one of: {', '.join(_LEVELS)}."
+        )
+    level: int = getattr(logging, upper)
+    return level
+
+
+def configure(level: int, writer: LogWriter) -> None:
+    """Sends the log records of the server, uvicorn and asyncio to a writer, and no others."""
+    handler = LogHandler(writer)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    for name in ("acpublish", "uvicorn", "asyncio"):
+        logger = logging.getLogger(name)
+        logger.handlers = [handler]
+        logger.setLevel(level)
+        logger.propagate = False
+    # The server logs its start and its end itself, and strangers must not fill the log.
+    logging.getLogger("uvicorn.error").setLevel(max(level, logging.ERROR))
+    logging.getLogger("asyncio").setLevel(max(level, logging.WARNING))

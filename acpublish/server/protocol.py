@@ -25,16 +25,15 @@ from acpublish.server.bounds import (
     TLS_CLOSE_S,
     TLS_LINGER_S,
 )
-from acpublish.server.connections import Connections, address_of
+from acpublish.server.connections import Connections, address_of, server_of
 from acpublish.server.device_routes import API, busy
 from acpublish.server.handover import OneRequest
+from acpublish.server.incoming import Incoming
 from acpublish.server.proxy_header import ProxyHeader
 from acpublish.server.request_head import (
     BadRequestError,
     RequestHead,
     TooLongError,
-    head_end,
-    read_head,
 )
 from acpublish.server.response_head import BAD_REQUEST, BUSY, TIMEOUT
 from acpublish.server.sending import Sending
@@ -54,8 +53,8 @@ class DeviceProtocol(asyncio.Protocol):
     """
 
     __slots__ = (
-        *("_address", "_at", "_closing", "_connections", "_idle", "_over", "_paused"),
-        *("_pending", "_proxied", "_reading", "_request", "_sending"),
+        *("_address", "_closing", "_connections", "_idle", "_incoming", "_over", "_paused"),
+        *("_proxied", "_reading", "_request", "_sending"),
         *("ended", "secure", "transport"),
     )
 
@@ -73,13 +72,10 @@ class DeviceProtocol(asyncio.Protocol):
             proxied: Whose connection it is, if a proxy says so.
             secure: Whether it has TLS.
         """
-        self._connections = connections
-        self._proxied = proxied
-        self.secure = secure
+        self._connections, self._proxied, self.secure = connections, proxied, secure
         self.transport: asyncio.Transport
         self._address: str | None = None
-        #: What arrived, and where what has not been read begins.
-        self._pending, self._at = b"", 0
+        self._incoming = Incoming()
         #: Why there are too many connections for this one.
         self._over = ""
         #: The request that is being answered.
@@ -88,8 +84,7 @@ class DeviceProtocol(asyncio.Protocol):
         #: Whether nothing of the next head has arrived.
         self._idle = False
         #: Whether the connection ends after the response that is going out.
-        self._closing = False
-        self.ended = False
+        self._closing = self.ended = False
         #: Whether the other side is slower than we write.
         self._paused = False
         #: Whether a loop over what is pending is running.
@@ -105,7 +100,7 @@ class DeviceProtocol(asyncio.Protocol):
         self._over = connections.add(self, self._address)
         if self._over and not connections.may_use_api(self._address):
             connections.excess.note(self._over)
-            self._give_up(BUSY)
+            self._end(BUSY)
             return
         connections.deadlines.add(self, RESERVED_HEAD_S if self._over else HEAD_DEADLINE_S)
 
@@ -113,13 +108,13 @@ class DeviceProtocol(asyncio.Protocol):
         """Ends the wait, and lets a response that is going out know."""
         self._connections.remove(self, self._address)
         self._connections.deadlines.discard(self)
-        self._closing, self._pending = True, b""
+        self._stop_reading()
         if self._sending is not None:
             sending, request = self._sending, self._request
-            sending.on_lost(exc)
+            cut = sending.on_lost(exc)
             self._sending = self._request = None
             if request is not None:
-                self._connections.log.note(request, sending.answer)
+                self._connections.log.note(request, sending.answer, cut)
 
     def data_received(self, data: bytes) -> None:
         """Reads what arrived; nearly always that is a whole head that was read before.
@@ -129,18 +124,18 @@ class DeviceProtocol(asyncio.Protocol):
         """
         if self._closing:
             return
-        if self._request is None and not self._pending and not self._paused:
+        incoming = self._incoming
+        if self._request is None and not incoming.data and not self._paused:
             known = self._connections.heads.known(data)
             if known is not None:
                 self._answer(*known)
                 return
-        self._pending = self._pending[self._at :] + data if self._pending else data
-        self._at = 0
+        incoming.add(data)
         if self._request is None and not self._paused:
             self._read_on()
-        elif len(self._pending) > MAX_PENDING_BYTES:
+        elif len(incoming) > MAX_PENDING_BYTES:
             # Nobody sends that much before having a response.
-            self._closing, self._pending = True, b""
+            self._stop_reading()
 
     def eof_received(self) -> bool:
         """Lets what was requested be answered before the connection ends.
@@ -149,10 +144,10 @@ class DeviceProtocol(asyncio.Protocol):
             Whether the connection stays open.
         """
         self.ended = True
-        busy = self._request is not None or self._reading or self._at < len(self._pending)
+        busy = self._request is not None or self._reading or len(self._incoming)
         if not busy or self.secure:
             # With TLS, asyncio closes the connection in any case.
-            self._closing, self._pending = True, b""
+            self._stop_reading()
             return False
         if self._request is None and not self._reading and not self._paused:
             self._read_on()
@@ -186,14 +181,15 @@ class DeviceProtocol(asyncio.Protocol):
             more = more and self._may_read()
         finally:
             self._reading = False
-        if self._at >= len(self._pending):
-            self._pending, self._at = b"", 0
+        if not len(self._incoming):
+            self._incoming.clear()
+        ours = self.transport.get_protocol() is self
         if more:
             self.transport.pause_reading()
             self._connections.loop.call_soon(self._read_further)
-        elif self.ended and self._request is None and not self._paused:
-            # What is pending, if anything, is part of a request that will never be whole.
-            self._give_up(b"")
+        elif ours and self.ended and self._request is None and not self._paused:
+            # What is left, if anything, is part of a request that will never be whole.
+            self._end(b"")
 
     def _read_further(self) -> None:
         if not self.transport.is_closing():
@@ -202,40 +198,34 @@ class DeviceProtocol(asyncio.Protocol):
 
     def _may_read(self) -> bool:
         ready = self._request is None and not self._paused and not self._closing
-        return ready and self._at < len(self._pending) and not self.transport.is_closing()
+        return ready and len(self._incoming) > 0 and not self.transport.is_closing()
 
     def _read_head(self) -> bool:
         """Reads one head; returns whether there may be more to read."""
-        data, begin = self._pending, self._at
-        # Empty lines before a request line are skipped (RFC 9112, section 2.2).
-        while data.startswith(b"\r\n", begin):
-            begin += 2
-        self._at = begin
         try:
-            end = head_end(data, begin)
-            if end is None:
-                if begin < len(data):
-                    if self._idle:
-                        self._connections.deadlines.discard(self)
-                    self._idle = False
-                    self._connections.deadlines.add(self, HEAD_DEADLINE_S)
-                return False
-            raw = data[begin:end]
-            head = read_head(raw)
+            read = self._incoming.next_head()
         except TooLongError as error:
-            return self._give_up(error.response)
-        except BadRequestError:
-            return self._give_up(BAD_REQUEST)
-        self._at = end
+            return self._refuse(error.response, str(error))
+        except BadRequestError as error:
+            return self._refuse(BAD_REQUEST, str(error))
+        if read is None:
+            if len(self._incoming):
+                if self._idle:
+                    self._connections.deadlines.discard(self)
+                self._idle = False
+                self._connections.deadlines.add(self, HEAD_DEADLINE_S)
+            return False
+        raw, head = read
         plain = head.method in ("GET", "HEAD") and head.body_bytes == 0
         if plain and not head.path.startswith(API):
             self._answer(*self._connections.heads.remember(raw, head))
             return True
         if not head.clean:
-            return self._give_up(BAD_REQUEST)
+            return self._refuse(BAD_REQUEST, "the target is not for this method")
         if not self._connections.may_hand_over():
-            self._connections.excess.note("too many requests for the API, or with a body, at once")
-            return self._give_up(BUSY)
+            reason = "too many requests for the API, or with a body, at once"
+            self._connections.excess.note(reason)
+            return self._refuse(BUSY, reason)
         self._hand_over(raw, head)
         return False
 
@@ -272,7 +262,9 @@ class DeviceProtocol(asyncio.Protocol):
 
     def _send(self, request: Request, answer: Answer) -> None:
         connections, head, body = self._connections, request.head, answer.body
-        if head.closes or answer.closes or (self.ended and self._at >= len(self._pending)):
+        # asyncio does not tell when a body has left over TLS; the end of a connection waits for it.
+        large = self.secure and len(body) > _SMALL_BYTES
+        if head.closes or answer.closes or large or (self.ended and not len(self._incoming)):
             self._closing = True
         if answer.status == _BUSY_STATUS:
             connections.excess.note(answer.note)
@@ -300,7 +292,8 @@ class DeviceProtocol(asyncio.Protocol):
         """Logs a response that has been sent, and ends the connection or reads on."""
         self._connections.log.note(request, answer)
         if self._closing:
-            self._request, self._pending = None, b""
+            self._request = None
+            self._incoming.clear()
             self._close(TLS_LINGER_S)
             return
         if self._request is not None:
@@ -312,10 +305,7 @@ class DeviceProtocol(asyncio.Protocol):
 
     def server(self) -> tuple[str, int] | None:
         """Returns the address and the port that the client is connected to."""
-        if self._proxied is not None and self._proxied.server is not None:
-            return self._proxied.server
-        own = self.transport.get_extra_info("sockname")
-        return (own[0], own[1]) if isinstance(own, tuple) and own[1] else None
+        return server_of(self.transport, self._proxied)
 
     # Handing over.
 
@@ -323,11 +313,9 @@ class DeviceProtocol(asyncio.Protocol):
         connections = self._connections
         connections.deadlines.discard(self)
         connections.open.discard(self)
-        rest, self._pending, self._at = self._pending[self._at :], b"", 0
-        one = OneRequest(connections, self, head)
+        rest = self._incoming.take()
+        one = OneRequest(connections, self, head, self._proxied)
         one.connection_made(self.transport)
-        if self._proxied is not None and self._proxied.client is not None:
-            one.client = self._proxied.client
         self.transport.set_protocol(one)
         one.begin(data, rest)
         if self.ended and not one.complete:
@@ -344,14 +332,15 @@ class DeviceProtocol(asyncio.Protocol):
         connections.open.add(self)
         self.transport.set_protocol(self)
         connections.deadlines.add(self, KEEP_ALIVE_S)
-        self._pending, self._at, self._paused, self._idle = rest, 0, paused, True
+        self._incoming.add(rest)
+        self._paused, self._idle = paused, True
         self._read_on()
 
     # Ending.
 
     def shutdown(self) -> None:
         """Ends the connection after the response that is going out."""
-        self._closing, self._pending = True, b""
+        self._stop_reading()
         if self._request is None:
             self._close(TLS_CLOSE_S)
             if not self.transport.get_write_buffer_size():
@@ -369,17 +358,29 @@ class DeviceProtocol(asyncio.Protocol):
         if self._closing and self.secure:
             self.transport.abort()
             return
-        self._give_up(TIMEOUT if self._at < len(self._pending) else b"")
+        if len(self._incoming):
+            self._refuse(TIMEOUT, "the request took too long")
+        else:
+            self._end(b"")
 
-    def _give_up(self, response: bytes) -> bool:
-        """Responds to what cannot be read, and ends the connection."""
-        self._closing, self._pending = True, b""
+    def _refuse(self, response: bytes, reason: str) -> bool:
+        """Responds to what cannot be read, and ends the connection; returns that."""
+        self._connections.log.refused(self._address, response, reason, self._incoming.beginning(12))
+        self._end(response)
+        return False
+
+    def _stop_reading(self) -> None:
+        self._closing = True
+        self._incoming.clear()
+
+    def _end(self, response: bytes) -> None:
+        """Ends the connection, after a last response if there is one."""
+        self._stop_reading()
         self._connections.deadlines.discard(self)
         if not self.transport.is_closing():
             if response:
                 self.transport.write(response)
             self._close(TLS_CLOSE_S)
-        return False
 
     def _close(self, wait_s: float) -> None:
         """Closes the connection."""

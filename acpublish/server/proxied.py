@@ -118,7 +118,10 @@ class ProxiedProtocol(asyncio.Protocol):
         self._refuse(f"it did not arrive within {PROXY_HEADER_S:g} s")
 
     def _refuse(self, reason: str) -> None:
-        self._port.connections.excess.note(f"no valid PROXY header from a proxy: {reason}")
+        peer = self.transport.get_extra_info("peername")[0]
+        self._port.connections.excess.note(
+            f"no valid PROXY header from {peer}, as --proxy-protocol demands: {reason}"
+        )
         self.transport.abort()
 
     def _leave(self, header: ProxyHeader | None, rest: bytes) -> None:

@@ -28,7 +28,7 @@ MAX_LINE_BYTES = 107
 MAX_BINARY_BYTES = 4096
 
 _START = b"PROXY "
-_SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
+PROXY_SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 #: Signature, version and command, family and protocol, and the length of what follows.
 _FIXED_BYTES = 16
 #: The shortest lines: ``PROXY TCP4 1.1.1.1 1.1.1.1 1 1``, ``PROXY TCP6 :: :: 1 1``, and
@@ -84,9 +84,9 @@ def missing_bytes(data: bytes) -> int:
     Raises:
         ProxyHeaderError: It is not a header, or too long.
     """
-    if data.startswith(_SIGNATURE):
+    if data.startswith(PROXY_SIGNATURE):
         return _binary_bytes(data) - len(data)
-    if data and _SIGNATURE.startswith(data):
+    if data and PROXY_SIGNATURE.startswith(data):
         return _FIXED_BYTES - len(data)
     _check_beginning(data)
     if data.endswith(b"\r\n"):
@@ -111,10 +111,10 @@ def read_proxy_header(data: bytes) -> ProxyHeader | None:
     Raises:
         ProxyHeaderError: It is not a header, or too long.
     """
-    if data.startswith(_SIGNATURE):
+    if data.startswith(PROXY_SIGNATURE):
         size = _binary_bytes(data)
         return _read_binary(data[:size]) if size <= len(data) else None
-    if _SIGNATURE.startswith(data):
+    if PROXY_SIGNATURE.startswith(data):
         return None
     _check_beginning(data)
     end = data.find(b"\n", 0, MAX_LINE_BYTES) + 1
@@ -161,7 +161,7 @@ def _address(text: bytes, version: int) -> str:
 
 def _binary_bytes(data: bytes) -> int:
     """Returns the size of a header of version 2, as far as it is known."""
-    known = len(_SIGNATURE)
+    known = len(PROXY_SIGNATURE)
     if len(data) > known and data[known] not in (_LOCAL, _PROXY):
         raise ProxyHeaderError("its version or command is unknown")
     if len(data) > known + 1:

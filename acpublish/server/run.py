@@ -23,6 +23,7 @@ import types
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 from acpublish.catalog.directory import DirectoryCatalog
@@ -30,7 +31,7 @@ from acpublish.catalog.servable import signs_of_a_project
 from acpublish.catalog.state import state_dir
 from acpublish.errors import AcpublishError, MissingExtraError, SettingsError, reason_of
 from acpublish.server.config import DEFAULT_TLS_PORT, ServerOptions
-from acpublish.server.logwriter import LogHandler, LogWriter
+from acpublish.server.logwriter import LogWriter, configure, level_of
 from acpublish.server.sockets import (
     listen,
     own_address,
@@ -70,6 +71,8 @@ _TICK_S = 0.05
 _SWITCH_S = 0.0005
 #: How long handlers need to notice that their connection is gone.
 _AFTER_ABORT_S = 1.0
+#: How often the server looks whether the catalog's directory is there.
+_LOOK_EVERY_S = 2.0
 #: Enough to recognise the folder by; a line of the log stays a line.
 _MAX_SIGNS = 5
 
@@ -275,7 +278,8 @@ class _Server(uvicorn.Server):
         self._listeners = [self._listen(connections, port) for port in self._ports]
         watches = [port.certificate.watch() for port in self._ports if port.certificate]
         self._watching = [
-            loop.create_task(watch) for watch in (StalledWatch(connections).run(), *watches)
+            loop.create_task(watch)
+            for watch in (StalledWatch(connections).run(), _watch(self._options.catalog), *watches)
         ]
         self.started = True
         catalog = self._options.catalog.absolute()
@@ -328,7 +332,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stops accepting, lets responses finish, then breaks the rest off."""
-        _log.info("stopping; downloads in progress have %g s to finish", self._options.grace_s)
+        _log.info("stopping; responses have up to %g s to finish", self._options.grace_s)
         for listener in self._listeners:
             listener.close()
         for task in self._watching:
@@ -341,7 +345,7 @@ class _Server(uvicorn.Server):
         while (state.connections or state.tasks) and not self.force_exit and loop.time() < end:
             await asyncio.sleep(_TICK_S)
         if state.connections:
-            _log.warning("broke off %d connections", len(state.connections))
+            _log.warning("broke off connections: %d", len(state.connections))
         for connection in list(state.connections):
             cast(DeviceProtocol, connection).abort()
         end = loop.time() + _AFTER_ABORT_S
@@ -351,33 +355,16 @@ class _Server(uvicorn.Server):
             task.cancel()
 
 
-_LEVELS = ("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG")
-
-
-def level_of(name: str) -> int:
-    """Returns the level that a name of :mod:`logging` stands for, in either case.
-
-    Raises:
-        SettingsError: There is no such level.
-    """
-    upper = name.upper()
-    if upper not in (*_LEVELS, "WARN", "FATAL", "NOTSET"):
-        raise SettingsError(
-            f"there is no log level {name!a}", hint=f"Use one of: {', '.join(_LEVELS)}."
-        )
-    level: int = getattr(logging, upper)
-    return level
-
-
-def configure(level: int, writer: LogWriter) -> None:
-    """Sends the log records of the server, uvicorn and asyncio to a writer, and no others."""
-    handler = LogHandler(writer)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    for name in ("acpublish", "uvicorn", "asyncio"):
-        logger = logging.getLogger(name)
-        logger.handlers = [handler]
-        logger.setLevel(level)
-        logger.propagate = False
-    # This module logs the start and the end itself, and strangers must not fill the log.
-    logging.getLogger("uvicorn.error").setLevel(max(level, logging.ERROR))
-    logging.getLogger("asyncio").setLevel(max(level, logging.WARNING))
+async def _watch(catalog: Path) -> None:
+    """Says when the catalog's directory is gone, for example because its disk was unmounted."""
+    gone = False
+    while True:
+        # It may be in a network's file system.
+        there = await asyncio.to_thread(catalog.is_dir)
+        if there is gone:
+            gone = not there
+            if gone:
+                _log.error("the catalog %s is gone; until it is back, devices get nothing", catalog)
+            else:
+                _log.info("the catalog %s is back", catalog)
+        await asyncio.sleep(_LOOK_EVERY_S)

@@ -25,6 +25,7 @@ _log = logging.getLogger(__name__)
 PIECE_BYTES = 32 * 1024
 #: How much of a large file is read at once.
 CHUNK_BYTES = 256 * 1024
+_COPY = "copy files under another name, and rename them"
 
 
 def _has_tls(transport: asyncio.Transport) -> bool:
@@ -40,6 +41,10 @@ def _high_water(transport: asyncio.Transport) -> int:
     # The TLS of asyncio before Python 3.11 passes the limit on to the transport of the socket.
     passed_on = sys.version_info < (3, 11) and type(transport).__module__.startswith("asyncio")
     return 1 if _has_tls(transport) and not passed_on else 0
+
+
+def _name(body: FileBody) -> str:
+    return ascii(getattr(body.file, "name", "a file"))
 
 
 class Sending:
@@ -80,15 +85,17 @@ class Sending:
         self._before = self._transport.get_extra_info("taken_bytes", 0) + len(head)
         transport = self._transport
         transport.set_write_buffer_limits(high=_high_water(transport))
+        # With TLS, what was left of the handshake may leave together with the head, and then the
+        # transport calls back within this call: there has to be something left to send.
         if isinstance(body, FileBody):
-            transport.write(head)
             self._task = asyncio.ensure_future(self._send_file(body))
             # Also if the connection ends before the task begins.
             self._task.add_done_callback(lambda _: body.close())
+            transport.write(head)
             return
         if _has_tls(transport):
-            transport.write(head)
             self._rest = memoryview(body)
+            transport.write(head)
         else:
             transport.writelines([head, body])
         self.on_writable()
@@ -127,14 +134,17 @@ class Sending:
         self._broken = True
         self._transport.abort()
 
-    def on_lost(self, error: Exception | None) -> None:
+    def on_lost(self, error: Exception | None) -> str:
         """Tells what became of the answer when its connection ended.
 
         Args:
             error: Why it broke; None if it was closed, which sends what is in the buffer first.
+
+        Returns:
+            Where it was cut, for the log; empty if it has left whole.
         """
         if self.ended:
-            return
+            return ""
         self.ended = True
         if self._task is not None:
             self._task.cancel()
@@ -145,12 +155,16 @@ class Sending:
             arrived = None if count is None else max(count - self._before, 0)
         if self.answer.ended is not None:
             self.answer.ended(drained, arrived)
+        if drained:
+            return ""
+        size = len(self.answer.body)
+        return "cut" if arrived is None else f"cut after {min(arrived, size)} of {size} bytes"
 
     async def _send_file(self, body: FileBody) -> None:
         try:
             complete = await self._send_pieces(body)
         except OSError as error:
-            _log.error("cannot read the rest of a file: %s", reason_of(error))
+            _log.error("cannot read the rest of %s: %s", _name(body), reason_of(error))
             complete = False
         self._task = None
         if complete:
@@ -166,13 +180,15 @@ class Sending:
         while left:
             chunk = await asyncio.to_thread(body.file.read, min(piece_bytes, left))
             if not chunk:
-                _log.error("a file got shorter while it was being sent")
+                _log.error("%s got shorter while it was being sent; %s", _name(body), _COPY)
                 return False
             left -= len(chunk)
             # All that was read before the last piece was read in the state that is compared now.
             if not left and not await asyncio.to_thread(body.unchanged):
                 _log.error(
-                    "a file was written to while it was being sent; the download is broken off"
+                    "%s was written to while it was being sent, so the download is broken off; %s",
+                    _name(body),
+                    _COPY,
                 )
                 return False
             self._transport.write(chunk)

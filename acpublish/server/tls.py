@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import shlex
@@ -26,7 +25,7 @@ from typing import Any, cast
 
 from acpublish.errors import SettingsError
 from acpublish.input_files import read_bounded
-from acpublish.server.bounds import HANDSHAKE_S, TLS_LINGER_S
+from acpublish.server.bounds import HANDSHAKE_S, MAX_HANDSHAKES, TLS_LINGER_S
 from acpublish.server.config import ServerOptions
 from acpublish.server.connections import Connections, address_of
 from acpublish.server.protocol import DeviceProtocol
@@ -48,6 +47,7 @@ _CERTIFICATE_HINT = (
 _KEY_HINT = "Use the PEM file of the certificate's private key; certbot calls it privkey.pem."
 #: The reason that OpenSSL gives.
 _MISMATCH = "KEY_VALUES_MISMATCH"
+_PLAIN_HTTP = "HTTP_REQUEST"
 
 _State = tuple[tuple[int, int, int], ...]
 
@@ -208,24 +208,35 @@ class Handshake(asyncio.Protocol):
         connections = self._connections
         self._address = address_of(transport, self._proxied)
         reason = connections.add(self, self._address)
+        if connections.handshakes >= MAX_HANDSHAKES:
+            connections.excess.note(f"there are {MAX_HANDSHAKES} handshakes of TLS already")
+            self.transport.abort()
+            return
         if reason and not connections.may_use_api(self._address):
             connections.excess.note(reason)
             self.transport.abort()
             return
+        connections.handshakes += 1
         self._task = connections.loop.create_task(self._run(self.transport.detach()))
         self._task.add_done_callback(self._done)
 
     async def _run(self, connected: socket.socket) -> None:
-        # A handshake that fails is the client's fault, and is not logged, as in asyncio's server.
-        with contextlib.suppress(OSError):
+        try:
             await self._connections.loop.connect_accepted_socket(
                 lambda: DeviceProtocol(self._connections, self._proxied, secure=True),
                 connected,
                 ssl=self._certificate.context,
                 **_handshake_options(),
             )
+        except OSError as error:
+            # Others went away, like the health checks of proxies, or were too slow.
+            if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
+                self._connections.excess.note(f"TLS did not begin: {_reason(error)}")
 
     def _done(self, task: asyncio.Task[None]) -> None:
+        # With the task, this would be left to the garbage collector.
+        self._task = None
+        self._connections.handshakes -= 1
         self._connections.remove(self, self._address)
         if not task.cancelled() and task.exception() is not None:
             _log.error("a handshake failed", exc_info=task.exception())
@@ -242,6 +253,13 @@ class Handshake(asyncio.Protocol):
         """Breaks the handshake off."""
         if self._task is not None:
             self._task.cancel()
+
+
+def _reason(error: ssl.SSLError) -> str:
+    """Returns why a handshake failed; one of few texts, as OpenSSL's own reasons are."""
+    if error.reason == _PLAIN_HTTP:
+        return "a client sent plain HTTP to the port with TLS"
+    return str(error.reason).replace("_", " ").lower()
 
 
 def load(certificate: Path, key: Path) -> ssl.SSLContext:

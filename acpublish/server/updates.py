@@ -261,7 +261,7 @@ class Updates:
         self, request: Request, location: ReleaseFile | LooseFile, served: Served
     ) -> Responding:
         if served.unmarked and request.report.mode is not Mode.FILESYSTEM:
-            return answer.missing()
+            return answer.missing("it is not firmware; only updaters get what may be a filesystem")
         decision = decide_file(
             request.report,
             family=served.family,

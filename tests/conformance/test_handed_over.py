@@ -54,6 +54,21 @@ def test_a_body_after_its_response_with_a_request_after_it(server: RunningServer
     assert "/last 404" in log
 
 
+def test_requests_with_bodies_before_a_half_close(server: RunningServer) -> None:
+    """Each is answered, also where the end is noticed as soon as a response has been sent."""
+    post = _POST + b"Content-Length: 3\r\n\r\nabc"
+    awaited = b"GET /_catalog?op=list&path=/ HTTP/1.1\r\nHost: h\r\n\r\n"
+    for requests, expected in (
+        (post * 3, [b"405"] * 3),
+        (post + awaited + post + _LAST, [b"405", b"200", b"405", b"404"]),
+        (awaited + post, [b"200", b"405"]),
+    ):
+        with server.connect() as connection:
+            connection.sendall(requests)
+            connection.shutdown(socket.SHUT_WR)
+            assert _statuses(read_all(connection)) == expected
+
+
 def test_a_chunked_body_with_its_response_before_the_request_after_it(
     server: RunningServer,
 ) -> None:

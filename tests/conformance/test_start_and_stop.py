@@ -229,3 +229,24 @@ def test_a_visible_file_that_is_removed_withdraws_nothing_and_the_log_says_what_
         assert running.logs(f"repaired: {published.file}")
         assert running.logs("that withdraws no release. To replace one, publish a higher version")
     assert visible.read_bytes() == data
+
+
+def test_a_catalog_that_is_gone_is_said_once(tmp_path: Path) -> None:
+    """As when its disk is unmounted; devices get nothing, and are not told why."""
+    catalog = tmp_path / "catalog"
+    catalog.mkdir()
+    (catalog / "lamp.bin").write_bytes(esp32_image())
+    with running_server(catalog, tmp_path) as server:
+        assert server.logs("products in the catalog")
+        catalog.rename(tmp_path / "elsewhere")
+        assert server.logs("is gone; until it is back, devices get nothing")
+        (tmp_path / "elsewhere").rename(catalog)
+        assert server.logs("catalog is back")
+        assert server.log().count("is gone") == 1
+
+
+def test_a_download_that_breaks_off_is_logged_as_cut(server: RunningServer) -> None:
+    with begin(server, b"middle.txt"):
+        pass
+    assert server.logs(f" of {len(MIDDLE)} bytes; ")
+    assert "GET /middle.txt 200 (cut after " in server.log()

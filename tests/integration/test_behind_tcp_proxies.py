@@ -128,7 +128,7 @@ def test_haproxy_that_sends_no_header_is_refused_in_one_line(
             plain.sendall(GET % b"unnamed")
             with contextlib.suppress(ConnectionResetError):
                 assert plain.recv(1) == b""
-    assert served.server.logs("no valid PROXY header from a proxy: it begins differently")
+    assert served.server.logs("as --proxy-protocol demands: it begins differently")
 
 
 def test_nginx_names_the_device(served: Served, tmp_path: Path) -> None:

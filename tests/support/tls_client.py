@@ -17,15 +17,30 @@ class TlsClient:
         context: ssl.SSLContext,
         *,
         clear: bytes = b"",
+        first: bytes = b"",
         source: str = "127.0.0.1",
     ) -> None:
-        """Connects, and sends the beginning together with the first message of TLS."""
+        """Connects, and begins TLS.
+
+        Args:
+            port: The server's port.
+            context: Whom to trust, and which versions of TLS.
+            clear: Goes out in the clear, together with the first message of TLS.
+            first: Goes out together with the last message of the handshake.
+            source: The address to connect from.
+        """
         self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE_S, (source, 0))
         self._arrived, self._leaving = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._arrived, self._leaving, server_hostname="127.0.0.1")
         self._clear = clear
+
+        def shake_hands() -> None:
+            self._tls.do_handshake()
+            if first:
+                self._tls.write(first)
+
         try:
-            self._until(self._tls.do_handshake)
+            self._until(shake_hands)
         except BaseException:
             self.socket.close()
             raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import acpublish
 from acpublish.server.accesslog import AccessLog
 from acpublish.server.answer import Answer
 from acpublish.server.logwriter import LogWriter
+from acpublish.server.response_head import BAD_REQUEST
 from acpublish.wire import NO_MAC
 from tests.unit.server.in_memory import ask, lamp_catalog, make
 from tests.unit.server.requests_made import request
@@ -66,9 +68,54 @@ def test_no_secret_is_logged() -> None:
     assert line.count("\n") == 1
 
 
+def noting(note: Callable[[AccessLog], None]) -> str:
+    """Returns what is logged, without the time."""
+    stream = io.StringIO()
+    writer = LogWriter(stream)
+    log = AccessLog(writer)
+
+    async def main() -> None:
+        note(log)
+
+    asyncio.run(main())
+    log.flush()
+    writer.close()
+    return stream.getvalue()[len("2026-11-27 12:00:00 ") :]
+
+
+@pytest.mark.parametrize(
+    ("begins", "reason"),
+    [
+        (b"garbage", "the head is not HTTP"),
+        (b"PROXY TCP4 1", "it begins with a PROXY header; for a proxy: --proxy-protocol 192.0.2.7"),
+        (
+            b"\r\n\r\n\0\r\nQUIT\n",
+            "it begins with a PROXY header; for a proxy: --proxy-protocol 192.0.2.7",
+        ),
+        (b"\x16\x03\x01\x02", "it begins TLS, which this port does not have"),
+    ],
+)
+def test_what_is_not_a_request_has_a_line_too(begins: bytes, reason: str) -> None:
+    line = noting(lambda log: log.refused("192.0.2.7", BAD_REQUEST, "the head is not HTTP", begins))
+    assert line == f"192.0.2.7 - 400 ({reason})\n"
+
+
+def test_a_download_that_is_cut_is_not_logged_as_whole() -> None:
+    sent, answer = request(b"/lamp.bin"), Answer(200, b"")
+
+    def note(log: AccessLog) -> None:
+        log.note(sent, answer, "cut after 3 of 9 bytes")
+        log.note(sent, answer)
+
+    first, second = noting(note).splitlines()
+    assert first.endswith(" GET /lamp.bin 200 (cut after 3 of 9 bytes)")
+    assert second.endswith(" GET /lamp.bin 200")
+
+
 def test_without_a_stream_nothing_is_collected() -> None:
     log = AccessLog(None)
     log.note(request(b"/a"), Answer(200, b""))
+    log.refused(None, BAD_REQUEST, "it is not HTTP", b"")
     log.flush()
 
 

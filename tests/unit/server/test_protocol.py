@@ -197,7 +197,7 @@ def test_what_waits_is_bounded() -> None:
         wire.protocol.pause_writing()
         for _ in range(100):
             wire.feed(b"GET /x HTTP/1.1\r\n" * 100)
-            assert len(wire.protocol._pending) <= MAX_PENDING_BYTES
+            assert len(wire.protocol._incoming) <= MAX_PENDING_BYTES
         wire.protocol.resume_writing()
         assert wire.written.count(b"HTTP/1.1 ") == 1
 

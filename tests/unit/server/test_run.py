@@ -12,8 +12,7 @@ import pytest
 from acpublish.errors import SettingsError
 from acpublish.server import run
 from acpublish.server.config import ServerOptions
-from acpublish.server.logwriter import LogWriter
-from acpublish.server.run import configure, level_of
+from acpublish.server.logwriter import LogWriter, configure, level_of
 
 
 @pytest.mark.parametrize("name", ["debug", "INFO", "Warning", "error", "CRITICAL"])

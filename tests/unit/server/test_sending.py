@@ -191,7 +191,8 @@ def test_a_connection_that_ended_in_order_has_sent_all(
     copying(False)
     sent = Sent(Transport(takes=10), b"x" * 100)
     sent.transport.closing = True
-    sent.sending.on_lost(error)
+    cut = sent.sending.on_lost(error)
+    assert cut == ("" if error is None else "cut")
     assert sent.ends == [(error is None, None)]
     assert sent.done == 0
 
@@ -217,7 +218,7 @@ def test_the_count_is_that_of_this_body(
         transport.taken_bytes = before
         going = Sending(transport, Answer(200, HEAD, b"x" * 99, ended=ended), lambda: None)
         going.start(HEAD, b"x" * 99)
-        going.on_lost(ConnectionResetError())
+        assert going.on_lost(ConnectionResetError()) == f"cut after {min(arrived, 99)} of 99 bytes"
         assert ends == [(False, arrived)]
 
 
@@ -240,6 +241,7 @@ def test_a_part_of_a_file(copying: Callable[[bool], None], copies: bool, takes: 
         assert sent.done == 1
         assert sent.transport.written == HEAD + data[1000:901_000]
         assert max(map(len, sent.transport.writes)) <= (PIECE_BYTES if copies else CHUNK_BYTES)
+        await asyncio.sleep(0)
         assert body.file.closed
 
     asyncio.run(main())

@@ -30,6 +30,16 @@ def test_an_accepted_connection_has_a_small_send_buffer() -> None:
             assert size in (SEND_BUFFER_BYTES, 2 * SEND_BUFFER_BYTES)
 
 
+def test_an_accepted_connection_sends_without_delay() -> None:
+    """Else the end of a response waits 40 ms for the client's system to acknowledge the rest."""
+    listener = listen("127.0.0.1", 0)
+    with listener, socket.create_connection(listener.getsockname()):
+        listener.setblocking(True)
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_every_open_file_may_be_used() -> None:
     """In a process of its own, whose limit is low first."""
     code = (
