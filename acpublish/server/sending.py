@@ -82,7 +82,7 @@ class Sending:
             head: The whole head.
             body: The body.
         """
-        self._before = self._transport.get_extra_info("taken_bytes", 0) + len(head)
+        self._before = self._transport.get_extra_info("written_bytes", 0) + len(head)
         transport = self._transport
         transport.set_write_buffer_limits(high=_high_water(transport))
         # With TLS, what was left of the handshake may leave together with the head, and then the

@@ -24,6 +24,8 @@ from acpublish.server.bounds import HIGH_BYTES, READ_BYTES
 
 _log = logging.getLogger("acpublish.server")
 
+#: Tells Linux that more follows: a short answer and the end of its connection are one packet then.
+_MORE = getattr(socket, "MSG_MORE", 0)
 #: How many parts are passed to the system at once; Linux takes 1,024.
 _MAX_PARTS = 64
 
@@ -40,13 +42,14 @@ class SocketTransport(asyncio.Transport):
 
     Attributes:
         read_bytes: How much is read at once. A protocol that must not read too much sets it.
-        taken_bytes: How many bytes the system has taken.
+        written_bytes: How many bytes were written to it.
     """
 
     __slots__ = (
-        *("_calling", "_closing", "_error", "_full", "_gone", "_high", "_loop", "_low", "_peer"),
+        *("_calling", "_closing", "_error", "_full", "_gone", "_held", "_high", "_loop", "_low"),
+        "_peer",
         *("_protocol", "_reading", "_size", "_socket", "_unsent", "_watched", "read_bytes"),
-        "taken_bytes",
+        "written_bytes",
     )
 
     def __init__(
@@ -63,6 +66,9 @@ class SocketTransport(asyncio.Transport):
         self._socket = connected
         self._peer = peer
         self._protocol: asyncio.Protocol
+        #: What was written while the protocol is being called: the end of the connection, if it
+        #: follows, goes out in the same packet.
+        self._held: Part = b""
         self._unsent: deque[Part] = deque()
         #: How many bytes are in there.
         self._size = 0
@@ -78,7 +84,7 @@ class SocketTransport(asyncio.Transport):
         self._closing = self._gone = False
         self._error: OSError | None = None
         self.read_bytes = READ_BYTES
-        self.taken_bytes = 0
+        self.written_bytes = 0
 
     # Beginning and end.
 
@@ -129,18 +135,20 @@ class SocketTransport(asyncio.Transport):
         if self._gone:
             return
         ending = self._closing and not self._size
-        if self._size and error is None:
+        if error is None and (self._size or self._held):
             error = OSError(errno.ECONNABORTED, "broken off before everything was sent")
         self._closing, self._error = True, self._error or error
         self._stop_watching()
         self._unsent.clear()
-        self._size = 0
+        self._size, self._held = 0, b""
         if not ending and not self._calling:
             self._loop.call_soon(self._end)
 
     def _called(self) -> None:
         """Does what the protocol, which has returned, wants: to read on, or to end."""
         self._calling = False
+        if self._held:
+            self._release()
         if self._closing:
             if not self._size:
                 self._end()
@@ -221,15 +229,28 @@ class SocketTransport(asyncio.Transport):
         """Sends bytes, or keeps them until the system takes them."""
         if self._closing or not data:
             return
+        self.written_bytes += len(data)
+        if self._held:
+            self._release()
+        elif self._calling and not self._size:
+            self._held = data
+            return
+        self._send(data)
+
+    def _release(self) -> None:
+        """Sends what was held back."""
+        data, self._held = self._held, b""
+        self._send(data, _MORE if self._closing else 0)
+
+    def _send(self, data: Part, flags: int = 0) -> None:
         if not self._size:
             try:
-                sent = self._socket.send(data)
+                sent = self._socket.send(data, flags)
             except BlockingIOError:
                 sent = 0
             except OSError as error:
                 self._break(error)
                 return
-            self.taken_bytes += sent
             if sent == len(data):
                 return
             data = memoryview(data)[sent:]
@@ -240,6 +261,9 @@ class SocketTransport(asyncio.Transport):
         parts = [part for part in list_of_data if part]
         if self._closing or not parts:
             return
+        self.written_bytes += sum(map(len, parts))
+        if self._held:
+            self._release()
         sent = 0
         if not self._size:
             try:
@@ -249,7 +273,6 @@ class SocketTransport(asyncio.Transport):
             except OSError as error:
                 self._break(error)
                 return
-            self.taken_bytes += sent
         for part in parts:
             if sent >= len(part):
                 sent -= len(part)
@@ -281,7 +304,6 @@ class SocketTransport(asyncio.Transport):
         except OSError as error:
             self._break(error)
             return
-        self.taken_bytes += sent
         self._size -= sent
         if not self._size:
             unsent.clear()
@@ -308,7 +330,7 @@ class SocketTransport(asyncio.Transport):
 
     def get_write_buffer_size(self) -> int:
         """Returns how many bytes wait to be sent."""
-        return self._size
+        return self._size + len(self._held)
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         """Sets how much may wait.
@@ -332,13 +354,13 @@ class SocketTransport(asyncio.Transport):
     # Facts.
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Returns ``peername``, ``sockname``, ``socket`` or ``taken_bytes``."""
+        """Returns ``peername``, ``sockname``, ``socket`` or ``written_bytes``."""
         if name == "peername":
             return self._peer
         if name == "socket":
             return self._socket
-        if name == "taken_bytes":
-            return self.taken_bytes
+        if name == "written_bytes":
+            return self.written_bytes
         if name == "sockname":
             try:
                 return self._socket.getsockname()

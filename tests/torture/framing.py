@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import h11
 
-from tests.support.server import running_server
+from tests.support.server import running_command
 from tests.torture.corpus import NAME, Case, cases
 from tests.torture.exchanges import exchange
 from tests.torture.rows import Row
@@ -33,6 +34,14 @@ _PAUSE_S = 0.004
 _PATIENCE_S = 8.0
 _READ = re.compile(r"^\S+ \S+ 127\.0\.0\.1 \S+ (?P<target>.*) (?P<status>\d{3})(?: \(.*)?$")
 _MARKER = re.compile(r"/m/([A-Z]\d{6})-(\d)")
+#: Several hundred connections send bodies at once here; the limit for that would refuse some.
+_UNLIMITED = """\
+import sys
+from acpublish.server import connections
+connections.MAX_HANDED_OVER = 10**9
+from acpublish.cli import main
+sys.exit(main())
+"""
 #: The statuses with which a server or a proxy refuses to read on.
 _REFUSED = (0, 400, 408, 411, 413, 414, 417, 421, 431, 501, 502, 503, 504, 505)
 
@@ -87,7 +96,11 @@ def compare(tmp: Path, chosen: Sequence[Case]) -> Differences:
     """
     (tmp / "catalog").mkdir()
     result = Differences(cases=len(chosen))
-    with running_server(tmp / "catalog", tmp) as server:
+    command = [
+        *(sys.executable, "-c", _UNLIMITED, "serve", "--bind", "127.0.0.1", "--port", "0"),
+        *("--catalog", str(tmp / "catalog"), "--state", str(tmp / "state")),
+    ]
+    with running_command(command, tmp) as server:
         with ways_to(server, tmp) as ways:
             result.silent = asyncio.run(_run_all(ways, chosen))
             result.exchanges = len(ways) * len(chosen)

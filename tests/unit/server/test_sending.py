@@ -31,7 +31,7 @@ class Transport(asyncio.Transport):
         self.left = 0
         self.limits: list[int | None] = []
         self.closing = self.aborted = False
-        self.taken_bytes = 0
+        self.written_bytes = 0
 
     @property
     def written(self) -> bytes:
@@ -63,7 +63,7 @@ class Transport(asyncio.Transport):
         self.closing = self.aborted = True
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return self.taken_bytes if name == "taken_bytes" else default
+        return self.written_bytes if name == "written_bytes" else default
 
 
 class Sent:
@@ -215,7 +215,7 @@ def test_the_count_is_that_of_this_body(
         ends: list[tuple[bool, int | None]] = []
         ended = lambda *end: ends.append(end)  # noqa: E731, B023
         transport = Transport(takes=1)
-        transport.taken_bytes = before
+        transport.written_bytes = before
         going = Sending(transport, Answer(200, HEAD, b"x" * 99, ended=ended), lambda: None)
         going.start(HEAD, b"x" * 99)
         assert going.on_lost(ConnectionResetError()) == f"cut after {min(arrived, 99)} of 99 bytes"
