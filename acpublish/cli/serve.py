@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from acpublish.cli.common_options import directory_option, old_directory_option, one_catalog
+from acpublish.errors import SettingsError
 
 #: The names of the levels of :mod:`logging`, including the short forms.
 LEVELS = ("critical", "fatal", "error", "warning", "warn", "info", "debug", "notset")
@@ -99,11 +100,17 @@ def command(
     Any directory with .bin files will do. Nobody can publish to the server until a token has been
     created (acpublish token create).
     """
-    from acpublish.server.config import ServerOptions
+    from acpublish.server.config import DEFAULT_TLS_PORT, ServerOptions
     from acpublish.server.run import serve
 
     if math.isnan(grace):
         raise click.BadParameter("nan is not a number of seconds.", param_hint="--grace")
+    if tls_cert is not None and port == (DEFAULT_TLS_PORT if tls_port is None else tls_port) != 0:
+        default = " (its default)" if tls_port is None else ""
+        raise SettingsError(
+            f"--port and --tls-port{default} are both {port}",
+            hint="Choose another port for one of them; 0 is a free one.",
+        )
     return serve(
         ServerOptions(
             catalog=one_catalog(to, old_to) or Path(),

@@ -282,7 +282,7 @@ class _Server(uvicorn.Server):
             for watch in (StalledWatch(connections).run(), _watch(self._options.catalog), *watches)
         ]
         self.started = True
-        catalog = self._options.catalog.absolute()
+        catalog = self._options.catalog.resolve()
         for port in self._ports:
             sys.stdout.write(f"acpublish: serving {catalog} at {port.url}\n")
         sys.stdout.flush()

@@ -48,6 +48,31 @@ def test_each_option(acpublish: CommandLine, started: list[Any], tmp_path: Path)
     ]
 
 
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("--port", 8001, "--tls-port", 8001), "--port and --tls-port are both 8001"),
+        (("--port", 8443), "--port and --tls-port (its default) are both 8443"),
+        (("--port", 0, "--tls-port", 0), ""),
+        (("--port", 8001), ""),
+    ],
+)
+def test_two_ports_that_are_the_same(
+    acpublish: CommandLine, started: list[Any], words: tuple[Any, ...], problem: str
+) -> None:
+    said = acpublish("serve", *words, "--tls-cert", "server.pem", "--tls-key", "server.key")
+    if problem:
+        assert said.status == 2
+        assert f"error: {problem}. Choose another port for one of them" in said.error()
+    assert (said.status, len(started)) == ((2, 0) if problem else (7, 1))
+
+
+def test_the_default_port_for_tls_is_free_without_tls(
+    acpublish: CommandLine, started: list[Any]
+) -> None:
+    assert acpublish("serve", "--port", 8443).status == 7
+
+
 def test_not_a_number_is_not_a_time(acpublish: CommandLine, started: list[Any]) -> None:
     said = acpublish("serve", "--grace", "nan")
     assert said.status == 2
