@@ -230,6 +230,17 @@ def entry_cost(entry: Mapping[str, str | int], version: JsonVersion = 6) -> int:
     return cost
 
 
+def authority_of(host: str, port: int | None = None) -> str:
+    """Returns host and port as in a URL and in ``Host``, where IPv6 has brackets (RFC 3986, 3.2.2).
+
+    Args:
+        host: The name or the address, without brackets.
+        port: The port; None to leave it out.
+    """
+    shown = f"[{host}]" if ":" in host else host
+    return shown if port is None else f"{shown}:{port}"
+
+
 def is_requestable(name: str) -> bool:
     """Returns whether a device can request a name: its request line is sent as it is.
 

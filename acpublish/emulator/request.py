@@ -10,7 +10,7 @@ import base64
 from dataclasses import dataclass
 
 from acpublish.emulator.profile import DeviceOptions
-from acpublish.wire import CATALOG_PATH, HEADER_PREFIXES
+from acpublish.wire import CATALOG_PATH, HEADER_PREFIXES, authority_of
 
 _ENCODINGS = "Accept-Encoding: identity;q=1,chunked;q=0.1,*;q=0"
 
@@ -100,7 +100,7 @@ def _request(target: bytes, version: bytes, lines: list[str]) -> bytes:
 
 def _authority(host: str, port: int) -> str:
     """Returns host and port, without a port that is a default (``sendHeader``)."""
-    return host if port in (80, 443) else f"{host}:{port}"
+    return authority_of(host, None if port in (80, 443) else port)
 
 
 def _authorization(options: DeviceOptions) -> list[str]:

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from acpublish.errors import SettingsError, reason_of
+from acpublish.wire import authority_of
 
 #: With the default, which grows to megabytes, an aborted download looks finished; 32 KiB costs a
 #: factor of six. Linux gives accepted sockets the size of the listening one.
@@ -25,20 +26,27 @@ _TCP_NOTSENT_LOWAT = 25
 BACKLOG = 2048
 #: TEST-NET-1 (RFC 5737): connecting a UDP socket sends nothing, it only selects the own address.
 _ANYWHERE = ("192.0.2.1", 9)
+#: The same for IPv6 (RFC 3849).
+_ANYWHERE_6 = ("2001:db8::1", 9)
 LOOPBACK = "127.0.0.1"
+_LOOPBACK_6 = "::1"
 #: How long the start waits for the resolver, which may not respond at all without a network.
 _NAMES_WAIT_S = 1.0
 
 
 def own_address() -> str:
     """Returns the address by which other hosts reach this one, loopback if there is none."""
+    return _own_address(socket.AF_INET, _ANYWHERE) or LOOPBACK
+
+
+def _own_address(family: socket.AddressFamily, anywhere: tuple[str, int]) -> str | None:
     try:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.connect(_ANYWHERE)
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect(anywhere)
             address: str = probe.getsockname()[0]
     except OSError:
-        return LOOPBACK
-    return LOOPBACK if address == "0.0.0.0" else address  # noqa: S104
+        return None
+    return None if ipaddress.ip_address(address.partition("%")[0]).is_unspecified else address
 
 
 @lru_cache(maxsize=1)
@@ -108,7 +116,8 @@ def listen(bind: str, port: int, option: str = "--port") -> socket.socket:
 def url_of(listener: socket.socket, scheme: str = "http") -> str:
     """Returns the address of a listening socket, as a URL without a path.
 
-    For a socket that listens on all addresses, it is the one by which other hosts reach this one.
+    For a socket that listens on all addresses, it is the one by which other hosts reach this one,
+    and that of IPv4 if it listens on both.
 
     Args:
         listener: The socket.
@@ -116,16 +125,30 @@ def url_of(listener: socket.socket, scheme: str = "http") -> str:
     """
     host, port = listener.getsockname()[:2]
     if ipaddress.ip_address(host.partition("%")[0]).is_unspecified:
-        host = own_address()
-    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+        host = own_address() if _has_ipv4(listener) else _own_address_6()
+    return f"{scheme}://{authority_of(host, port)}"
+
+
+def _has_ipv4(listener: socket.socket) -> bool:
+    """Returns whether a socket that listens on all addresses has those of IPv4."""
+    if listener.family != socket.AF_INET6:
+        return True
+    return not listener.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+
+
+def _own_address_6() -> str:
+    return _own_address(socket.AF_INET6, _ANYWHERE_6) or _LOOPBACK_6
 
 
 def reached_by(listener: socket.socket) -> str | None:
-    """Returns who reaches a listening socket, as a sentence; None if it has all addresses."""
-    host = listener.getsockname()[0].partition("%")[0]
+    """Returns who reaches a listening socket, as a sentence; None if its URL says all."""
+    host, port = listener.getsockname()[:2]
+    host = host.partition("%")[0]
     address = ipaddress.ip_address(host)
     if address.is_unspecified:
-        return None
+        if listener.family != socket.AF_INET6 or not _has_ipv4(listener):
+            return None
+        return f"over IPv6, the server is at http://{authority_of(_own_address_6(), port)}"
     if address.is_loopback:
         return f"only this machine reaches the server; --bind {_all_of(address)} admits others"
     return (

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acpublish.wire import NO_REPORT, Mode, Report, entry_cost, read_report
+from acpublish.wire import NO_REPORT, Mode, Report, authority_of, entry_cost, read_report
 
 MD5 = "0123456789abcdef" * 2
 WIRE = Path(__file__).parents[1] / "data" / "wire"
@@ -137,3 +137,9 @@ def test_the_rule_of_256_bytes() -> None:
     assert entry_cost(entry) <= 256
     assert entry_cost({**entry, "name": "ä" * 64}) == entry_cost(entry)
     assert entry_cost({"a": "\udcff"}) == 16 + 2 + 2
+
+
+def test_an_authority_has_brackets_around_ipv6() -> None:
+    assert authority_of("192.0.2.1", 80) == "192.0.2.1:80"
+    assert authority_of("::1", 8000) == "[::1]:8000"
+    assert authority_of("::1") == "[::1]"

@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 from acpublish.emulator.profile import DeviceOptions
-from acpublish.emulator.request import Running, catalog_request, update_request
+from acpublish.emulator.request import (
+    Running,
+    catalog_request,
+    plain_request,
+    update_request,
+)
 
 WIRE = Path(__file__).parents[2] / "data" / "wire"
 
@@ -90,3 +95,14 @@ def test_the_catalog_is_asked_without_credentials() -> None:
 
 def test_a_usual_port_is_not_named() -> None:
     assert b"\r\nHost: host\r\n" in update_request(esp8266(), ESP8266, "host", 80, b"/a")
+
+
+@pytest.mark.parametrize(("port", "host"), [(8000, b"[::1]:8000"), (80, b"[::1]"), (443, b"[::1]")])
+def test_an_address_of_ipv6_has_brackets(port: int, host: bytes) -> None:
+    """RFC 3986, section 3.2.2."""
+    for request in (
+        update_request(esp32(), ESP32, "::1", port, b"/"),
+        catalog_request(esp8266(), "::1", port, "."),
+        plain_request(b"/", "::1", port),
+    ):
+        assert b"\r\nHost: %s\r\n" % host in request

@@ -158,8 +158,30 @@ def test_the_url_of_all_addresses_can_be_typed(bind: str) -> None:
     with listener:
         port = listener.getsockname()[1]
         assert sockets.url_of(listener) == f"http://{sockets.own_address()}:{port}"
-        assert sockets.reached_by(listener) is None
+        reached = sockets.reached_by(listener)
+        if bind == "::":
+            assert reached is not None
+            assert reached.startswith("over IPv6, the server is at http://[")
+            assert reached.endswith(f"]:{port}")
+        else:
+            assert reached is None
         assert sockets.reaches_others(listener)
+
+
+def test_the_url_of_a_socket_without_ipv4_has_an_address_of_ipv6() -> None:
+    try:
+        listener = socket.create_server(("::", 0), family=socket.AF_INET6)
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    with listener:
+        # create_server sets IPV6_V6ONLY, as some systems do for every socket.
+        port = listener.getsockname()[1]
+        assert sockets.url_of(listener).startswith("http://[")
+        assert sockets.url_of(listener).endswith(f"]:{port}")
+        assert "[::]" not in sockets.url_of(listener)
+        assert sockets.reached_by(listener) is None
+        with socket.create_connection(("::1", port), 5):
+            pass
 
 
 def test_a_single_address_is_named_as_such() -> None:
