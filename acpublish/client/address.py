@@ -38,6 +38,11 @@ class Address:
     ca: Path | None = None
 
     @property
+    def authority(self) -> str:
+        """The host and the port, as in the URL."""
+        return urlsplit(self.base).netloc
+
+    @property
     def loopback(self) -> bool:
         """Whether requests to the server stay on this machine."""
         return _is_loopback(self.host)

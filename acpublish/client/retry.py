@@ -135,11 +135,7 @@ def translated_errors(address: Address) -> Iterator[None]:
     try:
         yield
     except requests.exceptions.SSLError as fault:
-        raise UnreachableError(
-            f"{address.base} cannot be trusted: {_reason(address, fault)}",
-            hint="Check the URL and the server's certificate. If a CA of your own signed it, pass "
-            "the CA's file with --ca.",
-        ) from fault
+        raise _no_tls(address, fault) from fault
     except (OSError, urllib3.exceptions.HTTPError, ValueError) as fault:
         reason = _reason(address, fault)
         if isinstance(fault, ValueError):
@@ -150,21 +146,56 @@ def translated_errors(address: Address) -> Iterator[None]:
         raise Retry(
             UnreachableError(
                 f"{address.base} cannot be reached: {reason}",
-                hint="Check the URL, the network, and that the server is running.",
+                hint="Check the URL, the network, and that the server is running."
+                + _other_scheme(address, fault),
             )
         ) from fault
+
+
+def _no_tls(address: Address, fault: Exception) -> UnreachableError:
+    # Each build loads this module, and few need these.
+    import ssl
+
+    from acpublish.client.tls_faults import tls_fault
+
+    causes = list(_causes(fault))
+    of_tls = (error for error in causes if isinstance(error, ssl.SSLError))
+    tls = tls_fault(next(of_tls, causes[-1]), address.authority)
+    verdict = "trusted" if tls.untrusted else "reached"
+    return UnreachableError(
+        f"{address.base} cannot be {verdict}: {address.redacted(tls.reason)}", hint=tls.hint
+    )
 
 
 def _reason(address: Address, fault: BaseException) -> str:
     """Returns the innermost reason in a few words; the texts of requests are a page long."""
     if "timed out" in str(fault).lower() or "Timeout" in type(fault).__name__:
         return "no response in time"
+    for error in _causes(fault):
+        if isinstance(error, OSError) and error.strerror:
+            return address.redacted(error.strerror.lower())
+    return "the connection broke"
+
+
+def _other_scheme(address: Address, fault: BaseException) -> str:
+    """Returns the hint for a connection that ends at the first bytes, as for those of TLS."""
+    from http.client import BadStatusLine
+
+    broken = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError, BadStatusLine)
+    if not any(isinstance(error, broken) for error in _causes(fault)):
+        return ""
+    if address.secure:
+        return f" If that port has no TLS, use http://{address.authority}."
+    return f" If that port speaks TLS, use https://{address.authority}."
+
+
+def _causes(fault: BaseException) -> Iterator[BaseException]:
+    """Yields an error and those that led to it, up to the innermost."""
     current: BaseException | None = fault
     for _ in range(_MAX_CAUSES):
-        if isinstance(current, OSError) and current.strerror:
-            return address.redacted(current.strerror.lower())
         if current is None:
-            break
+            return
+        yield current
         causes = (
             getattr(current, "reason", None),
             *current.args,
@@ -172,4 +203,3 @@ def _reason(address: Address, fault: BaseException) -> str:
             current.__context__,
         )
         current = next((cause for cause in causes if isinstance(cause, BaseException)), None)
-    return "the connection broke"

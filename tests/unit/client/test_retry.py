@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from http.client import RemoteDisconnected
 
 import pytest
 import requests
@@ -152,3 +153,36 @@ def test_a_certificate_and_a_bad_proxy_are_not_tried_again() -> None:
     sent = "no request can be sent to"
     with pytest.raises(SettingsError, match=sent), translated_errors(ADDRESS):
         raise requests.exceptions.InvalidProxyURL("no proxy")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "fault", "hint"),
+    [
+        ("http", ConnectionResetError(104, "reset"), " If that port speaks TLS, use https://h:1."),
+        ("http", RemoteDisconnected("no response"), " If that port speaks TLS, use https://h:1."),
+        ("https", ConnectionResetError(104, "reset"), " If that port has no TLS, use http://h:1."),
+        ("http", ConnectionRefusedError(111, "refused"), ""),
+        ("http", requests.exceptions.ReadTimeout("Read timed out."), ""),
+    ],
+)
+def test_a_connection_that_breaks_may_need_the_other_scheme(
+    scheme: str, fault: Exception, hint: str
+) -> None:
+    address = parse_address(f"{scheme}://h:1/firmware", token=None, insecure_http=False)
+    with pytest.raises(Retry) as caught, translated_errors(address):
+        raise requests.exceptions.ConnectionError(fault)
+    assert isinstance(caught.value.final, UnreachableError)
+    assert caught.value.final.hint == (
+        f"Check the URL, the network, and that the server is running.{hint}"
+    )
+
+
+def test_what_does_not_speak_tls_is_named_in_words() -> None:
+    secure = parse_address("https://127.0.0.1:8000", token=None, insecure_http=False)
+    fault = ssl.SSLEOFError(8, "[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred (_ssl.c:1006)")
+    with pytest.raises(UnreachableError) as caught, translated_errors(secure):
+        raise requests.exceptions.SSLError(fault)
+    assert caught.value.problem == (
+        "https://127.0.0.1:8000 cannot be reached: it does not respond with TLS"
+    )
+    assert caught.value.hint == "If that port has no TLS, use http://127.0.0.1:8000."
