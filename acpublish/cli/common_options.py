@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import click
 
 from acpublish.cli.ui import printable, say, warn
+from acpublish.input_files import ca_file
 from acpublish.settings.layers import flags
 from acpublish.settings.setting_names import LISTS
 from acpublish.settings.values import Settings, command_settings
@@ -101,6 +102,20 @@ def release_options(*, default_channel: str | None = None) -> _Decorator:
         ),
         signing_key_option,
     )
+
+
+def ca_for(url: str, ca: str | None) -> Path | None:
+    """Returns the file of the CA for a server: that of the option, or of the setting.
+
+    Args:
+        url: The server's URL; without TLS, no CA is needed, and no setting is read.
+        ca: The value of the option.
+
+    Raises:
+        SettingsError: It cannot be read, or does not contain a certificate.
+    """
+    secure = url.lower().startswith("https:")
+    return settings_for({"ca": ca}).checked_file("ca", ca_file) if secure else None
 
 
 def one_catalog(to: _Catalog | None, old_to: _Catalog | None) -> _Catalog | None:

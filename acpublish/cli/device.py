@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from acpublish.cli import exit_status
-from acpublish.cli.common_options import settings_for
+from acpublish.cli.common_options import ca_for, ca_option, settings_for
 from acpublish.cli.ui import json_option, print_error, print_json, printable
 from acpublish.emulator.profile import DeviceOptions, UpdateOutcome, UpdateResult
 from acpublish.emulator.updater import Device, run
@@ -51,6 +51,7 @@ from acpublish.wire import UPDATE_PREFIX
 )
 @click.option("--list", "listing", is_flag=True, help="Print the list that AutoConnect shows.")
 @click.option("--catalog", "old_listing", is_flag=True, hidden=True)
+@ca_option
 @json_option
 def command(
     words: tuple[str, ...],
@@ -59,6 +60,7 @@ def command(
     channel: str | None,
     listing: bool,
     old_listing: bool,
+    ca: str | None,
     as_json: bool,
     **device: Any,
 ) -> int:
@@ -67,8 +69,8 @@ def command(
     PATH is a file's path on the server; --auto requests the newest image of a channel instead. The
     response is checked as a device checks it. The exit status is 1 if the update fails.
     """
-    options = DeviceOptions(**device)
     url, path = _server_and_path(to, words)
+    options = DeviceOptions(**device, ca=ca_for(url, ca))
     if listing or old_listing:
         return _list(options, url, path or ".", as_json)
     request_path = _request_path(path, auto, channel)
@@ -80,11 +82,14 @@ def command(
     if outcome.result is not UpdateResult.FAILED:
         return exit_status.OK
     server = url.rstrip("/")
-    where = f"{server}/{request_path.lstrip('/')}"
-    print_error(
-        f"no update from {_shown(where)}. Compare the URL with "
-        f"'acpublish list --to {_shown(server)}', and check the server's log."
-    )
+    where = _shown(f"{server}/{request_path.lstrip('/')}")
+    if outcome.cause:
+        print_error(f"no update from {where}: {outcome.cause}")
+    else:
+        print_error(
+            f"no update from {where}. Compare the URL with 'acpublish list --to "
+            f"{_shown(server)}', and check the server's log."
+        )
     return exit_status.NO
 
 
@@ -149,6 +154,8 @@ def _line(outcome: UpdateOutcome) -> str:
 
 def _list(options: DeviceOptions, url: str, path: str, as_json: bool) -> int:
     page = Device(options).catalog(url, path)
+    if page.cause:
+        print_error(f"no list from {_shown(url)}: {page.cause}")
     if as_json:
         names = [firmware.name for firmware in page.firmwares]
         print_json({"caption": page.caption, "firmwares": names})

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from acpublish.cli import exit_status
-from acpublish.cli.common_options import old_to_argument, one_catalog, to_option
+from acpublish.cli.common_options import ca_for, ca_option, old_to_argument, one_catalog, to_option
 from acpublish.cli.ui import STATES, json_option, print_json, table
 from acpublish.doctor.findings import Finding, State
 from acpublish.doctor.live_server import check_server
@@ -19,8 +19,9 @@ from acpublish.doctor.local import check_local
 @click.command("doctor")
 @to_option
 @old_to_argument
+@ca_option
 @json_option
-def command(to: str | None, old_to: str | None, as_json: bool) -> int:
+def command(to: str | None, old_to: str | None, ca: str | None, as_json: bool) -> int:
     """Examine this machine and the project in this folder; name each problem and its fix.
 
     With --to URL, examine the server as devices see it instead: send the requests of AutoConnect
@@ -30,10 +31,12 @@ def command(to: str | None, old_to: str | None, as_json: bool) -> int:
     """
     catalog = one_catalog(to, old_to)
     if old_to is not None or (catalog is not None and "://" in catalog):
-        findings = check_server(str(catalog))
+        url = str(catalog)
+        findings = check_server(url, ca_for(url, ca))
     else:
-        destination = {} if catalog is None else {"ACPUBLISH_TO": catalog}
-        findings = check_local(Path(), {**os.environ, **destination})
+        options = {"ACPUBLISH_TO": catalog, "ACPUBLISH_CA": ca}
+        given = {name: text for name, text in options.items() if text is not None}
+        findings = check_local(Path(), {**os.environ, **given})
     return _report(findings, as_json=as_json)
 
 

@@ -16,7 +16,8 @@ from acpublish.doctor.probe import Probe, Reply
 
 _NAME = "addresses"
 _FINE = "the server gets the addresses of its clients"
-_HEADER = "nginx: proxy_protocol on; in its stream module, HAProxy: send-proxy-v2"
+#: How proxies send the header.
+PROXY_HEADER = "nginx: proxy_protocol on; in its stream module, HAProxy: send-proxy-v2"
 _MISDIRECTED = 421
 
 
@@ -45,7 +46,7 @@ def examine_address(examination: Examination, probe: Probe) -> None:
     reply = probe.client()
     seen = _read(reply.body) if reply.status == 200 else None
     if seen is None or reply.answer is None:
-        examination.add([_unknown(reply, probe.host)])
+        examination.add([_unknown(reply, probe.endpoint.host)])
     else:
         examination.record(_NAME, _FINE, _replaced(seen, reply.answer.client))
 
@@ -80,7 +81,7 @@ def _replaced(seen: _Client, own: tuple[str, int]) -> Iterator[Finding]:
             f"the proxy {seen.address} begins connections with a PROXY header that has no address "
             "of the client, so the server sees all devices at one address, and the limit for the "
             "connections of one address is off",
-            f"Let the proxy send the addresses of its clients ({_HEADER}).",
+            f"Let the proxy send the addresses of its clients ({PROXY_HEADER}).",
         )
         return
     yield warning(
@@ -88,8 +89,8 @@ def _replaced(seen: _Client, own: tuple[str, int]) -> Iterator[Finding]:
         f"the server gets {seen.address} port {seen.port} as the address of this machine, which "
         f"has {own[0]} port {own[1]}: a proxy or the network in between replaces the addresses of "
         "devices, so all of them share the limit for the connections of one address",
-        f"If it is a proxy, let it pass TCP through with the PROXY header ({_HEADER}), and start "
-        f"acpublish serve with --proxy-protocol {seen.address}.",
+        f"If it is a proxy, let it pass TCP through with the PROXY header ({PROXY_HEADER}), and "
+        f"start acpublish serve with --proxy-protocol {seen.address}.",
     )
 
 

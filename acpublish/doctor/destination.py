@@ -245,11 +245,15 @@ def _writable(directory: Path) -> bool:
 
 
 def _server(url: str) -> list[Finding]:
+    hint = "Check the URL that the sketches use: acpublish doctor --to http://HOST:PORT"
+    if url.lower().startswith("https:"):
+        # Images are often published through a proxy that no device uses.
+        what = f"{url}: devices may use another URL, without TLS"
+        return [not_checked("server", what, f"{hint}, or --to {url} if they use that.")]
     try:
         return check_server(url)
     except SettingsError as fault:
-        hint = "Check the URL that the sketches use: acpublish doctor --to http://HOST:PORT."
-        return [not_checked("server", f"{url}: {fault.problem}", hint)]
+        return [not_checked("server", f"{url}: {fault.problem}", f"{hint}.")]
 
 
 def _error(name: str, fault: AcpublishError) -> Finding:

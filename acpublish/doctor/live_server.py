@@ -2,11 +2,12 @@
 
 In this order:
 
-1. The list, as AutoConnectUpdate requests it, and the clock.
-2. A listed image, as the updater of each family installs it, and again as a device that runs it.
-3. Requests of genuine devices that proxies refuse.
-4. Files that must not be readable.
-5. The address that the server sees.
+1. The certificate, if the URL is https. Everything else follows over TLS as well.
+2. The list, as AutoConnectUpdate requests it, and the clock. With https, it only names the images.
+3. A listed image, as the updater of each family installs it, and again as a device that runs it.
+4. Requests of genuine devices that proxies refuse.
+5. Files that must not be readable.
+6. The address that the server sees.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
+from acpublish.doctor.certificate import examine_certificate
 from acpublish.doctor.client_address import examine_address
-from acpublish.doctor.findings import Examination, Finding, error, warning
+from acpublish.doctor.findings import Examination, Finding, error, not_checked, warning
 from acpublish.doctor.probe import Probe, Reply
+from acpublish.doctor.responding import examine_response
 from acpublish.doctor.response_headers import (
     check_body,
     check_clock,
@@ -40,11 +44,12 @@ _RAW = "/acpublish-doctor/no such größe.bin".encode()
 _HIDDEN = "/.acpublish/"
 
 
-def check_server(url: str) -> list[Finding]:
+def check_server(url: str, ca: Path | None = None) -> list[Finding]:
     """Examines a server.
 
     Args:
         url: Its URL, as sketches use it.
+        ca: The file of the only CAs to trust for https; None for those of browsers.
 
     Returns:
         The findings; each problem with the line to change.
@@ -52,19 +57,25 @@ def check_server(url: str) -> list[Finding]:
     Raises:
         SettingsError: A device could not use the URL.
     """
-    endpoint = _endpoint(url)
     examination = Examination()
+    given = _endpoint(url, ca)
+    endpoint = given if given.tls is None else examine_certificate(examination, given)
+    if endpoint is None:
+        return examination.findings()
     probes = [Probe(chip, endpoint) for chip in _FAMILIES]
     before_s = time.time()
-    replies = [probe.list() for probe in probes]
+    replies = [probes[0].list()]
     first = replies[0][0]
-    fine = f"{endpoint.host} responds on port {endpoint.port}"
-    if not examination.record("connection", fine, _no_connection(first, endpoint)):
+    if not examine_response(examination, probes[0], first):
         return examination.findings()
+    replies += [probe.list() for probe in probes[1:]]
     if first.answer is not None:
         clock = check_clock(first.answer, before_s, time.time())
         examination.record("clock", "the server's clock agrees with this machine's", clock)
-    _examine_lists(examination, replies)
+    if endpoint.tls is None:
+        _examine_lists(examination, replies)
+    else:
+        examination.add([not_checked("catalog", _NO_TLS, _PLAIN_TOO)])
     listed = [
         (probe, page.firmwares[0].name.encode("utf-8", "surrogateescape"))
         for probe, (_, page) in zip(probes, replies, strict=True)
@@ -72,20 +83,27 @@ def check_server(url: str) -> list[Finding]:
     ]
     digests = _examine_images(examination, listed)
     for probe in probes:
-        _examine_requests(examination, probe, listed[0][1] if listed else _NOWHERE[1:], endpoint)
+        _examine_requests(examination, probe, listed[0][1] if listed else _NOWHERE[1:])
     hidden = _readable(probes[0], digests)
     examination.record("hidden", f"{_HIDDEN} is not public", hidden)
     examine_address(examination, probes[0])
     return examination.findings()
 
 
-def _endpoint(url: str) -> Endpoint:
-    if not url.lower().startswith("http://"):
+_NO_TLS = (
+    "AutoConnectUpdate has no TLS, so its list, and its requests without a leading slash, are "
+    "checked only over plain http"
+)
+_PLAIN_TOO = "Examine the port without TLS as well: acpublish doctor --to http://HOST:PORT."
+
+
+def _endpoint(url: str, ca: Path | None) -> Endpoint:
+    if not url.lower().startswith(("http://", "https://")):
         raise SettingsError(
-            "the doctor sends the requests of devices, over plain http",
+            "the doctor sends the requests of devices, over http or https",
             hint="Use the URL that devices use, such as http://192.168.1.10:8000.",
         )
-    endpoint = parse_url(url)
+    endpoint = parse_url(url, ca)
     if endpoint.target not in (b"", b"/"):
         raise SettingsError(
             "the URL has a path, but AutoConnectUpdate uses only the root of a host",
@@ -93,17 +111,6 @@ def _endpoint(url: str) -> Endpoint:
             "from a separate host or port.",
         )
     return replace(endpoint, target=b"/")
-
-
-def _no_connection(reply: Reply, endpoint: Endpoint) -> Iterator[Finding]:
-    if reply.answer is None:
-        where = f"{endpoint.host}, port {endpoint.port}"
-        yield error(
-            "connection",
-            f"no response from {where} that a device would accept: {reply.fault}",
-            "Start acpublish serve --to DIR --bind 0.0.0.0 there, and open the port in the "
-            "firewall.",
-        )
 
 
 def _examine_lists(
@@ -114,11 +121,15 @@ def _examine_lists(
         for name, (_, page) in zip(_FAMILIES.values(), replies, strict=True)
     ]
     fine = f"AutoConnect lists {', '.join(counts)}"
-    for name, fine_framing in _FRAMING_CHECKS.items():
-        examination.record(name, fine_framing)
+    _record_framing(examination)
     for reply, page in replies:
         if reply.answer is None or examination.add(check_framing(_LIST, reply.answer)):
             examination.record("catalog", fine, _list_problems(reply, page))
+
+
+def _record_framing(examination: Examination) -> None:
+    for name, fine in _FRAMING_CHECKS.items():
+        examination.record(name, fine)
 
 
 #: The texts of checks of response headers without a problem.
@@ -182,6 +193,8 @@ def _examine_images(examination: Examination, listed: list[tuple[Probe, bytes]])
     if not listed:
         missing = "no image is listed, so images could not be checked"
         examination.add([warning("image", missing, "Publish an image, then run this again.")])
+    else:
+        _record_framing(examination)
     bodies = [_examine_image(examination, probe, name) for probe, name in listed]
     return [hashlib.sha256(body).hexdigest() for body in bodies if body]
 
@@ -241,18 +254,16 @@ def _not_304(reply: Reply) -> Iterator[Finding]:
     )
 
 
-def _examine_requests(
-    examination: Examination, probe: Probe, name: bytes, endpoint: Endpoint
-) -> None:
-    checks = (
-        ("slash-less", name, b"/" + name, _SLASH_LESS, "requests without a leading slash"),
-        ("raw-names", _RAW, _NOWHERE, _RAW_NAMES, "spaces and letters beyond ASCII"),
-    )
+def _examine_requests(examination: Examination, probe: Probe, name: bytes) -> None:
+    checks = [("raw-names", _RAW, _NOWHERE, _RAW_NAMES, "spaces and letters beyond ASCII")]
+    if probe.endpoint.tls is None:
+        accepted = "requests without a leading slash"
+        checks.insert(0, ("slash-less", name, b"/" + name, _SLASH_LESS, accepted))
     for check, target, usual_target, form, accepted in checks:
         usual, reply = probe.update(usual_target), probe.update(target)
         if usual.status is not None:
             refused = reply.status != usual.status
-            problems = [_refused(check, form, reply, endpoint)] if refused else []
+            problems = [_refused(check, form, reply, probe.endpoint)] if refused else []
             examination.record(check, f"{accepted} are accepted", problems)
 
 
@@ -265,12 +276,14 @@ def _refused(name: str, form: str, reply: Reply, endpoint: Endpoint) -> Finding:
     by_nginx = server.lower().startswith("nginx")
     who = "nginx" if by_nginx else "the server or a proxy"
     result = f"status {reply.status}" if reply.answer else reply.fault
+    upstream = 8000 if endpoint.tls is None else 8443
     no_fix = "; no setting of nginx's http module fixes this" if by_nginx else ""
     return error(
         name,
         f"{who} refuses ({result}) {form}{no_fix}",
         "Pass TCP through to acpublish (nginx: load libnginx-mod-stream, and outside of http: "
-        f"stream {{ server {{ listen {endpoint.port}; proxy_pass 127.0.0.1:8000; }} }}).",
+        f"stream {{ server {{ listen {endpoint.port}; proxy_pass 127.0.0.1:{upstream}; }} "
+        "}).",
     )
 
 

@@ -29,12 +29,17 @@ class Reply:
     Attributes:
         answer: The response, with its headers read; None if there is none that a device accepts.
         body: The image, if it was requested and could be read.
-        fault: Why there is no response, in the words of a device.
+        error: Why there is no response.
     """
 
     answer: DeviceResponse | None = None
     body: bytes = b""
-    fault: str = ""
+    error: HttpError | None = None
+
+    @property
+    def fault(self) -> str:
+        """Why there is no response, in the words of a device; empty if there is one."""
+        return str(self.error or "")
 
     @property
     def status(self) -> int | None:
@@ -53,7 +58,7 @@ class Probe:
             endpoint: Where the server is.
         """
         self.chip = chip
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self._options = DeviceOptions(
             chip=chip,
             mac=NO_MAC,
@@ -67,7 +72,7 @@ class Probe:
 
     def list(self) -> tuple[Reply, CatalogPage | None]:
         """Requests the list that AutoConnectUpdate shows; there is no page if it is chunked."""
-        options, endpoint = self._options, self._endpoint
+        options, endpoint = self._options, self.endpoint
         request = catalog_request(options, endpoint.host, endpoint.port, ".")
         try:
             with self._response(request, options.catalog_timeout_s) as answer:
@@ -77,7 +82,7 @@ class Probe:
                     answer, options.catalog_timeout_s, options.json_version
                 )
         except HttpError as fault:
-            return Reply(fault=str(fault)), None
+            return Reply(error=fault), None
 
     def update(self, target: bytes, *, runs: bytes | None = None, whole: bool = False) -> Reply:
         """Requests an update.
@@ -87,7 +92,7 @@ class Probe:
             runs: The image that the device runs; None for an image that is in no catalog.
             whole: Whether to also read the image.
         """
-        options, endpoint = self._options, self._endpoint
+        options, endpoint = self._options, self.endpoint
         reported = FACTORY if runs is None else running(runs)
         request = update_request(options, reported, endpoint.host, endpoint.port, target)
         try:
@@ -96,38 +101,35 @@ class Probe:
                 size = min(answer.size, MAX_IMAGE_BYTES) if readable else 0
                 return Reply(answer=answer, body=answer.read(max(size, 0), options.stall_s))
         except HttpError as fault:
-            return Reply(fault=str(fault))
+            return Reply(error=fault)
 
-    def client(self) -> Reply:
-        """Asks the server which address it sees; no device sends this request."""
-        endpoint, stall_s = self._endpoint, self._options.stall_s
+    def client(self, *, before: bytes = b"") -> Reply:
+        """Asks the server which address it sees; no device sends this request.
+
+        Args:
+            before: Bytes to send in front of it, such as a PROXY header.
+        """
+        endpoint, stall_s = self.endpoint, self._options.stall_s
         request = plain_request(_CLIENT, endpoint.host, endpoint.port)
         try:
-            with self._response(request, stall_s) as answer:
+            with self._response(request, stall_s, before) as answer:
                 size = min(max(answer.size, 0), _CLIENT_BYTES)
                 return Reply(answer=answer, body=answer.read(size, stall_s))
         except HttpError as fault:
-            return Reply(fault=str(fault))
+            return Reply(error=fault)
 
-    @property
-    def host(self) -> str:
-        """The server, as the URL names it."""
-        return self._endpoint.host
-
-    def _response(self, request: bytes, timeout_s: float) -> AbstractContextManager[DeviceResponse]:
+    def _response(
+        self, request: bytes, timeout_s: float, before: bytes = b""
+    ) -> AbstractContextManager[DeviceResponse]:
         return exchange(
-            self._endpoint,
+            self.endpoint,
             request,
             chip=self.chip,
             timeout_s=timeout_s,
             segment_bytes=self._options.segment_bytes,
+            before=before,
         )
 
     def install(self, name: str) -> UpdateOutcome:
         """Installs a listed image, as AutoConnectUpdate does with HTTPUpdate."""
-        url = f"http://{_bracketed(self._endpoint.host)}:{self._endpoint.port}"
-        return Device(self._options).install(url, name)
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+        return Device(self._options).install(self.endpoint, name)

@@ -93,13 +93,14 @@ def check_body(name: str, what: str, answer: DeviceResponse) -> Iterator[Finding
 
 def _redirected(what: str, answer: DeviceResponse) -> Finding:
     to = answer.header("Location").split("?")[0]
-    where = "https" if to.lower().startswith("https:") else "another URL"
+    to_tls = to.lower().startswith("https:") and not answer.secure
+    where = "https" if to_tls else "another URL"
     return error(
         "redirect",
         f"{what} is redirected to {where} (status {answer.status}), and updaters do not follow "
         "redirects",
-        "Serve devices plain http without a redirect: in nginx, use a server block for their port "
-        "without return 301 https://…; and without rewrite.",
+        "Serve devices without a redirect: in nginx, use a server block for their port without "
+        "return 301 https://…; and without rewrite.",
     )
 
 

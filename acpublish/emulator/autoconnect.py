@@ -35,10 +35,13 @@ class CatalogPage:
     Attributes:
         caption: Its headline: ``Available firmwares``, or what is wrong.
         firmwares: The images that can be chosen.
+        cause: What the page does not say of a failure, and what to do, as sentences; empty if
+            unknown.
     """
 
     caption: str
     firmwares: tuple[Firmware, ...] = ()
+    cause: str = ""
 
 
 class _ListError(Exception):

@@ -1,4 +1,4 @@
-"""A device's HTTP: one request on one socket, and its response as HTTPClient reads it.
+"""A device's HTTP: one request on one connection, and its response as HTTPClient reads it.
 
 Sources: ``handleHeaderResponse`` and ``errorToString`` in ``ESP8266HTTPClient.cpp`` and in
 arduino-esp32's ``HTTPClient.cpp``.
@@ -7,43 +7,93 @@ arduino-esp32's ``HTTPClient.cpp``.
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from acpublish.client.tls_faults import TlsFault, tls_fault
+from acpublish.emulator.device_tls import RECORD_BYTES, verifying
 from acpublish.errors import SettingsError
+from acpublish.wire import authority_of
 
 _MAX_HEAD_BYTES = 64 * 1024
 
 
 class HttpError(Exception):
-    """A failure with the words of ``HTTPClient::errorToString``."""
+    """A failure with the words of ``HTTPClient::errorToString``.
+
+    Attributes:
+        cause: What a device does not say of it, and what to do, as sentences; empty if unknown.
+    """
+
+    cause = ""
+
+
+class NotConnectedError(HttpError):
+    """There is no connection at all."""
+
+
+class NoTlsError(HttpError):
+    """There is a connection, but no TLS on it, which a device does not tell apart."""
+
+    def __init__(self, words: str, fault: TlsFault) -> None:
+        """Creates the error.
+
+        Args:
+            words: Those of the device.
+            fault: Why there is no TLS.
+        """
+        super().__init__(words)
+        self.fault = fault
+        self.cause = f"{fault.reason}. {fault.hint}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """What a sketch's URL leads to: host, port, the raw target, and the URL's credentials."""
+    """What a sketch's URL leads to: host, port, the raw target, and the URL's credentials.
+
+    Attributes:
+        host: The host, an address of IPv6 without its brackets.
+        port: The port.
+        target: What follows, raw.
+        user: The user of ``user:password@``, None if there is none.
+        password: The password.
+        tls: What the sketch trusts; None for plain http.
+    """
 
     host: str
     port: int
     target: bytes
     user: str | None = None
     password: str | None = None
+    tls: ssl.SSLContext | None = None
+
+    @property
+    def authority(self) -> str:
+        """Host and port, as in a URL."""
+        return authority_of(self.host, self.port)
 
 
-def parse_url(url: str) -> Endpoint:
+def parse_url(url: str, ca: Path | None = None) -> Endpoint:
     """Splits a URL as ``HTTPClient::begin`` does: the target stays as it is.
 
+    Args:
+        url: An http or https URL.
+        ca: The file of the only CAs that the sketch trusts; None for those of browsers.
+
     Raises:
-        SettingsError: It is not the URL of an http server.
+        SettingsError: It is not the URL of a server.
     """
     hint = "Use a URL such as http://192.168.1.10:8000/sensor.bin."
     scheme, _, rest = url.partition("://")
-    if scheme.lower() != "http" or any(mark < " " or mark == "\x7f" for mark in url):
-        raise SettingsError(
-            "the software device accepts only http:// URLs", hint=f"{hint} It has no TLS."
-        )
+    secure = scheme.lower() == "https"
+    if not (secure or scheme.lower() == "http") or any(
+        mark < " " or mark == "\x7f" for mark in url
+    ):
+        raise SettingsError("a device accepts only http:// and https:// URLs", hint=hint)
     authority, slash, target = rest.partition("/")
     try:
         parts = urlsplit(f"http://{authority}/")
@@ -58,10 +108,11 @@ def parse_url(url: str) -> Endpoint:
         raise SettingsError("the URL has no host", hint=hint)
     return Endpoint(
         host=host,
-        port=port or 80,
+        port=port or (443 if secure else 80),
         target=(slash + target).encode("utf-8", "surrogateescape"),
         user=None if parts.username is None else unquote(parts.username),
         password=None if parts.password is None else unquote(parts.password),
+        tls=verifying(ca) if secure else None,
     )
 
 
@@ -76,6 +127,7 @@ class DeviceResponse:
         in_first_segment: How many bytes of the body arrived in the head's last segment.
         received: The bytes of the body that were read last.
         stalled: Whether that ended because nothing more arrived, and not with the connection.
+        secure: Whether it came over TLS.
     """
 
     def __init__(self, link: socket.socket, segment_bytes: int) -> None:
@@ -90,6 +142,7 @@ class DeviceResponse:
         self.in_first_segment = 0
         self.received = b""
         self.stalled = False
+        self.secure = isinstance(link, ssl.SSLSocket)
 
     def header(self, name: str) -> str:
         """Returns a header; repeated values are joined, as in the C++ code."""
@@ -178,8 +231,53 @@ class DeviceResponse:
 
 
 @contextmanager
+def connected(
+    endpoint: Endpoint, *, chip: str, timeout_s: float, before: bytes = b""
+) -> Iterator[socket.socket]:
+    """Connects, with TLS if the URL is https, and yields the socket.
+
+    Args:
+        endpoint: Where to connect.
+        chip: The family of the device, because their clients differ.
+        timeout_s: How long to wait for the connection, and for each next byte of the handshake.
+        before: Bytes to send first, in the clear; no device sends any.
+
+    Raises:
+        NotConnectedError: There is no connection.
+        NoTlsError: There is no TLS on it.
+    """
+    # Core 3 and arduino-esp32 word HTTPC_ERROR_CONNECTION_REFUSED (-1) differently.
+    words = "connection failed" if chip == "esp8266" else "connection refused"
+    try:
+        link = socket.create_connection((endpoint.host, endpoint.port), timeout_s)
+    except (OSError, UnicodeError):
+        raise NotConnectedError(words) from None
+    with link:
+        try:
+            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            link.sendall(before)
+        except OSError:
+            raise HttpError("send header failed") from None
+        if endpoint.tls is None:
+            yield link
+            return
+        try:
+            secured = endpoint.tls.wrap_socket(link, server_hostname=endpoint.host)
+        except (OSError, ValueError) as error:
+            raise NoTlsError(words, tls_fault(error, endpoint.authority)) from None
+        with secured:
+            yield secured
+
+
+@contextmanager
 def exchange(
-    endpoint: Endpoint, request: bytes, *, chip: str, timeout_s: float, segment_bytes: int
+    endpoint: Endpoint,
+    request: bytes,
+    *,
+    chip: str,
+    timeout_s: float,
+    segment_bytes: int,
+    before: bytes = b"",
 ) -> Iterator[DeviceResponse]:
     """Sends a request and yields its response, with the head read.
 
@@ -189,20 +287,15 @@ def exchange(
         chip: The family of the device, because their clients differ.
         timeout_s: How long to wait for the connection, and for each next byte of the head.
         segment_bytes: The size of the largest TCP segment.
+        before: Bytes to send first, in the clear; no device sends any.
 
     Raises:
         HttpError: No response arrived, or the C++ code would not accept it.
     """
-    try:
-        link = socket.create_connection((endpoint.host, endpoint.port), timeout_s)
-    except (OSError, UnicodeError):
-        # Core 3 and arduino-esp32 word HTTPC_ERROR_CONNECTION_REFUSED (-1) differently.
-        name = "connection failed" if chip == "esp8266" else "connection refused"
-        raise HttpError(name) from None
-    with link:
-        response = DeviceResponse(link, segment_bytes)
+    with connected(endpoint, chip=chip, timeout_s=timeout_s, before=before) as link:
+        # A client gets a record of TLS as a whole, in whichever segments it came.
+        response = DeviceResponse(link, RECORD_BYTES if endpoint.tls else segment_bytes)
         try:
-            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             link.sendall(request)
         except OSError:
             raise HttpError("send header failed") from None

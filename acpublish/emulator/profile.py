@@ -46,6 +46,7 @@ class DeviceOptions:
         timeout_s: How long it waits for the first byte of an image response, in seconds.
         catalog_timeout_s: How long it waits for each next byte of a catalog, in seconds.
         json_version: The version of ArduinoJson that reads a catalog: 5, or 6 for any later one.
+        ca: The file of the only CAs that it trusts over TLS; None for those of browsers.
         stall_s: How long the body of an image may pause, in seconds.
         segment_bytes: The size of a TCP segment; how much of the body is in the first one matters.
     """
@@ -66,6 +67,7 @@ class DeviceOptions:
     timeout_s: float = 8.0
     catalog_timeout_s: float = 5.0
     json_version: JsonVersion = 6
+    ca: Path | None = None
     stall_s: float = 60.0
     segment_bytes: int = 536
 
@@ -154,6 +156,8 @@ class UpdateOutcome:
         image: The content of the flash after an update.
         available: The version that the server has, in version mode.
         status: The HTTP status, None if there was no response.
+        cause: What a device does not say of a failure, and what to do, as sentences; empty if
+            unknown.
     """
 
     result: UpdateResult
@@ -161,3 +165,4 @@ class UpdateOutcome:
     image: bytes | None = field(default=None, repr=False)
     available: str | None = None
     status: int | None = None
+    cause: str = ""

@@ -54,7 +54,7 @@ class Device:
         Raises:
             SettingsError: The URL or the flash file cannot be used.
         """
-        endpoint = parse_url(url)
+        endpoint = parse_url(url, self.options.ca)
         return self._update(endpoint, endpoint.target)
 
     def catalog(self, url: str, path: str = ".") -> CatalogPage:
@@ -67,8 +67,8 @@ class Device:
         Raises:
             SettingsError: The URL cannot be used.
         """
-        endpoint = parse_url(url)
         options = self.options
+        endpoint = parse_url(url, options.ca)
         try:
             with exchange(
                 endpoint,
@@ -79,23 +79,24 @@ class Device:
             ) as response:
                 return read_page(response, options.catalog_timeout_s, options.json_version)
         except HttpError as error:
-            return CatalogPage(caption=f"Update server responds ({error})")
+            caption = f"Update server responds ({error})"
+            return CatalogPage(caption=caption, cause=error.cause)
 
-    def install(self, url: str, name: str, folder: str = ".") -> UpdateOutcome:
+    def install(self, server: Endpoint, name: str, folder: str = ".") -> UpdateOutcome:
         """Installs an image that :meth:`catalog` lists, as AutoConnectUpdate does.
 
         Args:
-            url: The server.
+            server: The server; its target is not used.
             name: The image's name in the list.
             folder: What the sketch passes as ``uri``; the request begins with ``/`` only if this
                 does.
 
         Raises:
-            SettingsError: The URL or the flash file cannot be used.
+            SettingsError: The flash file cannot be used.
         """
         prefix = "" if folder == "." else folder.rstrip("/")
         target = f"{prefix}/{name}".encode("utf-8", "surrogateescape")
-        return self._update(parse_url(url), target)
+        return self._update(server, target)
 
     def _update(self, endpoint: Endpoint, target: bytes) -> UpdateOutcome:
         options = self.options
@@ -120,7 +121,10 @@ class Device:
                 image = _received(options, running, response)
         except HttpError as error:
             return UpdateOutcome(
-                result=UpdateResult.FAILED, reason=f"HTTP error: {error}", status=status
+                result=UpdateResult.FAILED,
+                reason=f"HTTP error: {error}",
+                status=status,
+                cause=error.cause,
             )
         except _UpdateError as error:
             return UpdateOutcome(result=UpdateResult.FAILED, reason=str(error), status=status)

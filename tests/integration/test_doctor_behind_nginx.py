@@ -17,6 +17,7 @@ from bench.peers import STREAM_MODULE, free_port, http, nginx, nginx_with, tool
 from bench.report import Unavailable
 from tests.docs.documents import ROOT, blocks
 from tests.support import images
+from tests.support.certificates import certificates
 from tests.support.proxy import between, pass_on
 from tests.support.server import RunningServer, running_server
 
@@ -131,6 +132,51 @@ def test_nginx_that_passes_tcp_through_with_the_addresses(
             assert troubles(url) == {}
             assert main(["doctor", url]) == 0
     assert re.fullmatch(r"\d+ ok", capsys.readouterr().out.splitlines()[-1])
+
+
+@needs_stream
+def test_nginx_that_sends_a_header_which_the_server_does_not_expect(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    port = free_port()
+    block = documented("stream", port, server)
+    passed = f"proxy_pass {server.host}:{server.port};"
+    block = block.replace(passed, f"{passed} proxy_protocol on;")
+    with nginx_with(block, port, tmp_path, load=[STREAM_MODULE]) as url:
+        (finding,) = troubles(url).values()
+    assert finding.name == "connection"
+    assert "refuses every request (status 400)" in finding.what
+    assert "acpublish serve with --proxy-protocol" in finding.change
+
+
+@needs_stream
+def test_nginx_without_the_header_that_the_server_expects(catalog: Path, tmp_path: Path) -> None:
+    port = free_port()
+    with running_server(catalog, tmp_path, "--proxy-protocol", "127.0.0.1") as server:
+        block = documented("stream", port, server)
+        with nginx_with(block, port, tmp_path, load=[STREAM_MODULE]) as url:
+            (finding,) = troubles(url).values()
+    assert finding.name == "connection"
+    assert "do not begin with a PROXY header" in finding.what
+    assert "nginx: proxy_protocol on;" in finding.change
+
+
+def test_nginx_that_speaks_tls_on_the_port(
+    server: RunningServer, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """It reports that with status 400, and in plain HTTP."""
+    port, files = free_port(), certificates(tmp_path_factory.mktemp("certificates"))
+    block = (
+        f"server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {files.server};"
+        f" ssl_certificate_key {files.key}; location / {{ proxy_pass {server.url}; }} }}"
+    )
+    with nginx_with(http(block, tmp_path), port, tmp_path) as url:
+        (finding,) = troubles(url).values()
+        assert "speaks TLS, not plain http" in finding.what
+        found = {each.name: each for each in check_server(url.replace("http", "https"), files.ca)}
+    assert found["certificate"].state is State.WARNING
+    assert "proxy_pass 127.0.0.1:8443;" in found["raw-names"].change
+    assert "slash-less" not in found
 
 
 def test_a_proxy_whose_header_has_no_addresses(catalog: Path, tmp_path: Path) -> None:

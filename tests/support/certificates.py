@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,12 @@ class Certificates:
     ca: Path
     server: Path
     key: Path
+
+    def context(self) -> ssl.SSLContext:
+        """Returns TLS for a server that shows the certificate."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.server, self.key)
+        return context
 
 
 def certificates(

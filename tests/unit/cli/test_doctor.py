@@ -67,7 +67,7 @@ def test_what_is_not_here_is_no_error(
 
 
 def test_an_address_for_no_device_is_status_2(acpublish: CommandLine) -> None:
-    said = acpublish("doctor", "https://user:secret@192.168.1.10")
+    said = acpublish("doctor", "https://user:secret@192.168.1.10/folder")
     assert said.status == 2
     assert "secret" not in said.error()
 

@@ -164,7 +164,7 @@ def test_device_and_doctor(
 def test_a_host_without_a_scheme_is_not_taken_for_a_path(acpublish: CommandLine, more: str) -> None:
     said = acpublish("device", "127.0.0.1:9", more)
     assert said.status == 2
-    assert "accepts only http:// URLs" in said.error()
+    assert "accepts only http:// and https:// URLs" in said.error()
 
 
 def test_the_doctor_examines_a_directory(acpublish: CommandLine, catalog: Path) -> None:

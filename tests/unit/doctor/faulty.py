@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import socketserver
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -86,13 +87,33 @@ def right(request: Request) -> Answer:
 
 
 @contextmanager
-def faulty(fault: Fault) -> Iterator[str]:
-    """Runs a server with one fault; yields its address."""
+def faulty(fault: Fault, tls: ssl.SSLContext | None = None) -> Iterator[str]:
+    """Runs a server with one fault, over TLS if there is a context for it; yields its address."""
 
     ended = threading.Event()
 
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+
+        def handle_error(self, request: object, client_address: object) -> None:
+            """Says nothing: clients may refuse the certificate."""
+
     class Handler(socketserver.StreamRequestHandler):
+        def setup(self) -> None:
+            if tls is not None:
+                self.request = tls.wrap_socket(self.request, server_side=True)
+            super().setup()
+
+        def finish(self) -> None:
+            super().finish()
+            # The server closes only the socket without TLS.
+            self.request.close()
+
         def handle(self) -> None:
+            if self.rfile.peek(1)[:1] == b"\x16":
+                # The beginning of TLS is a bad request, as for real servers.
+                self.wfile.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                return
             head = b""
             while not head.endswith(b"\r\n\r\n"):
                 line = self.rfile.readline()
@@ -108,12 +129,11 @@ def faulty(fault: Fault) -> Iterator[str]:
             self.wfile.write(answer.said or status + answer.more + b"\r\n" + answer.body)
             ended.wait(answer.pause_s)
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
+    with Server(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
+            yield f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}"
         finally:
             ended.set()
             server.shutdown()

@@ -277,7 +277,9 @@ def test_nothing_listens() -> None:
     assert "connection failed" in found[0].what
 
 
-@pytest.mark.parametrize("url", ["https://host", "http://host/folder", "host", "http://"])
+@pytest.mark.parametrize(
+    "url", ["ftp://host", "http://host/folder", "https://host/folder", "host", "http://"]
+)
 def test_an_address_that_no_device_could_ask(url: str) -> None:
     with pytest.raises(SettingsError):
         check_server(url)

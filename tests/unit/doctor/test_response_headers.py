@@ -25,6 +25,7 @@ def response(status: int = 200, size: int = 5, head_bytes: int = 100, **headers:
         status=status,
         size=size,
         head_bytes=head_bytes,
+        secure=False,
         header=lambda name: values.get(name.lower(), ""),
     )
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acpublish.emulator.autoconnect import CatalogPage, Firmware, _entries, _ListError
+from acpublish.emulator.connection import parse_url
 from acpublish.emulator.profile import DeviceOptions
 from acpublish.emulator.updater import Device
 from acpublish.wire import entry_cost
@@ -85,7 +86,7 @@ def test_the_original_server(tmp_path: Path) -> None:
     with original_server(tmp_path) as server:
         shown = DEVICE.catalog(server.url).firmwares
         assert [firmware.name for firmware in shown] == ["a.bin"]
-        outcome = DEVICE.install(server.url, shown[0].name)
+        outcome = DEVICE.install(parse_url(server.url), shown[0].name)
     assert outcome.image == b"\xe9" * 100
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from acpublish.emulator.connection import parse_url
 from acpublish.emulator.profile import DeviceOptions, UpdateOutcome, UpdateResult
 from acpublish.emulator.updater import Device, run
 from acpublish.errors import SettingsError
@@ -43,8 +44,8 @@ def failed(options: DeviceOptions, script: Script) -> str:
 def test_the_bytes_on_the_socket_are_the_captured_ones() -> None:
     options = esp8266(chip_id=15_602_487)
     with scripted(image_answer(ESP8266)) as server:
-        Device(options).install(server.url, "sketch.bin")
-        Device(options).install(server.url, "inner.bin", folder="folder")
+        Device(options).install(parse_url(server.url), "sketch.bin")
+        Device(options).install(parse_url(server.url), "inner.bin", folder="folder")
         run(options, server.url, "/sketch.bin")
         run(options, server.url, "/my sketch.bin")
         ours = [with_usual_port(server, request) for request in server.requests]
@@ -285,7 +286,15 @@ def test_credentials_of_the_url_are_sent() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["https://host", "host", "http://", "http://host:x", "http://me:s3c/ret@host", "http://a\n"],
+    [
+        "ftp://host",
+        "https://",
+        "host",
+        "http://",
+        "http://host:x",
+        "http://me:s3c/ret@host",
+        "http://a\n",
+    ],
 )
 def test_a_url_that_cannot_be_asked(url: str) -> None:
     with pytest.raises(SettingsError) as caught:
