@@ -68,6 +68,7 @@ class Rule(str, Enum):
     OTHER_FAMILY = "other family"
     OTHER_KIND = "other kind"
     NOT_FLASHABLE = "not flashable"
+    WITHHELD = "withheld"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,7 @@ def decide_update(
     *,
     board: str,
     channel: str,
+    ordered: str = "",
 ) -> Decision:
     """Decides how the update URL of a product and board responds.
 
@@ -145,6 +147,8 @@ def decide_update(
             device wants (:func:`kind_wanted`).
         board: The board in the URL.
         channel: The channel in the URL.
+        ordered: Why this device is ordered to the target, though it is lower than what it runs or
+            reports; empty if it is not.
     """
     if target is None:
         reason = f"no {kind_wanted(report)} for {board} on {channel}"
@@ -153,6 +157,9 @@ def decide_update(
     if _other_family(report, image.family):
         return _refused_family(report.family, image.family)
     back = _ordered_back(report, releases, target, board, channel)
+    if ordered:
+        runs_it = _same(report, image.running, str(release.version))
+        back = None if runs_it else (Rule.ORDERED_BACK, ordered)
     up_to_date = None if back else _up_to_date(report, releases, target, board, channel)
     if up_to_date is not None:
         rule, reason = up_to_date
@@ -164,7 +171,7 @@ def decide_update(
     if image.compressed is not None and report.mode is Mode.SKETCH:
         form = choose_form(report, releases, image)
     compressed = form.compressed if form else None
-    if compressed is None and (refusal := _refused_by_device(report, image.size, image.flash_size)):
+    if compressed is None and (refusal := refused_by_device(report, image.size, image.flash_size)):
         rule, words = refusal
         reason = f"{release.version} {words}"
     return Decision(
@@ -260,7 +267,7 @@ def decide_file(
     if same is not None:
         rule, reason = same
         return Decision(verdict=Verdict.UP_TO_DATE, rule=rule, reason=reason)
-    refusal = _refused_by_device(report, size_bytes, flash_size)
+    refusal = refused_by_device(report, size_bytes, flash_size)
     if refusal is None:
         reason = "requested by name"
         return Decision(verdict=Verdict.OFFER, rule=Rule.REQUESTED_BY_NAME, reason=reason)
@@ -280,7 +287,7 @@ def _same(report: Report, running: ReportedDigests, version: str | None) -> _Mat
     return Rule.SAME_VERSION, f"the device reports {version} and no digest"
 
 
-def _refused_by_device(report: Report, size_bytes: int, flash_size: str | None) -> _Match:
+def refused_by_device(report: Report, size_bytes: int, flash_size: str | None) -> _Match:
     """Returns why the device will refuse a plain image for its size; None if it is not known to.
 
     The updaters compare exactly what they report: the ESP8266's the size of its flash chip with
