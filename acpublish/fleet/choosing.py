@@ -1,4 +1,6 @@
-"""Which release a device should run. The first rule that applies chooses it:
+"""Which release a device should run.
+
+The first rule that applies chooses it:
 
 1. A held device gets nothing, and a pinned one gets its version only.
 2. A device that a halt ordered back gets the settled release, though it is lower.
@@ -125,7 +127,8 @@ def _for_device(
         target = targets.of(rollout.version, board, kind_wanted(report))
         if target is None:
             continue
-        word = keeps_back(live, device, board, target, now)
+        filesystem = report.mode is Mode.FILESYSTEM
+        word = keeps_back(live, device, board, target, now, filesystem=filesystem)
         if word is None:
             stage = rollout.policy.stages[reached_stage(live, board)].text
             return Choice(target, FleetRule.NEWEST, f"{rollout} is at {stage}", live=live)
@@ -140,7 +143,9 @@ def reached_stage(live: Live, board: str) -> int:
     return live.rollout.stage if track is None else track.stage
 
 
-def keeps_back(live: Live, device: Device, board: str, target: Target, now: Moment) -> Word | None:
+def keeps_back(
+    live: Live, device: Device, board: str, target: Target, now: Moment, *, filesystem: bool
+) -> Word | None:
     """Returns why an open rollout does not offer its release to a device; None if it does.
 
     Args:
@@ -149,12 +154,14 @@ def keeps_back(live: Live, device: Device, board: str, target: Target, now: Mome
         board: The board that it requested.
         target: The image of the rollout's release for it.
         now: The present.
+        filesystem: Whether the device requests a filesystem.
     """
     rollout = live.rollout
     if target.image.withdrawn:
         return FleetRule.WITHDRAWN, f"{rollout.version} was {target.image.withdrawn}"
     part = live.progress.get(device.id)
-    if part is not None and part.outcome is Outcome.RUNNING:
+    runs_it = part is not None and part.outcome is Outcome.RUNNING
+    if runs_it and not filesystem:
         return None
     if rollout.state not in OFFERING:
         return FleetRule.HALTED, f"{rollout} is {rollout.state}: {rollout.reason}"
@@ -167,7 +174,7 @@ def keeps_back(live: Live, device: Device, board: str, target: Target, now: Mome
         return FleetRule.UNVERIFIED, (
             f"it received {rollout.version} and came back with something else"
         )
-    if reach(live, device, board) is None:
+    if not runs_it and reach(live, device, board) is None:
         stage = rollout.policy.stages[reached_stage(live, board)].text
         return FleetRule.RING, f"{rollout} is at {stage} and has not reached it"
     if closed := closed_until(rollout, now):

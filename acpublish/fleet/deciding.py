@@ -1,4 +1,4 @@
-"""What a device gets now: the decision on the release that it should run, and what stands against it.
+"""What a device gets now: the decision on the release that it should run.
 
 An offer stands only if the image fits the device, and if it has not received it already or too
 often. All that the fleet decides goes through :func:`decide`, in the server as in a simulation; a
