@@ -13,8 +13,9 @@ by the last survey:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from acpublish.fleet.health import enough_judged, halt_reason, is_lost, judged, silence
 from acpublish.fleet.known_device import Device, became, lately_seen
@@ -37,10 +38,23 @@ _NAMES = 5
 
 @dataclass(slots=True)
 class Live:
-    """A rollout with its progress: what the functions of this room change together."""
+    """A rollout with its progress: what the functions of this room change together.
+
+    Attributes:
+        rollout: The rollout.
+        progress: How far it has come.
+    """
 
     rollout: Rollout
     progress: Progress
+    _remembered: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
+    _of: Rollout | None = field(default=None, init=False, repr=False)
+
+    def remembered(self) -> dict[Hashable, Any]:
+        """Returns what was computed from the rollout as it is now, for as long as it stays so."""
+        if self._of is not self.rollout:
+            self._of, self._remembered = self.rollout, {}
+        return self._remembered
 
 
 def survey(live: Live, devices: Collection[Device], now: Moment) -> None:

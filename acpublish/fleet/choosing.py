@@ -18,11 +18,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from acpublish.fleet.advancing import Live, closed_until, reach
-from acpublish.fleet.fleet_rules import FleetRule, Word, unfit
+from acpublish.fleet.fleet_rules import FleetRule, unfit
 from acpublish.fleet.known_device import Device, Pin
 from acpublish.fleet.moments import Moment
 from acpublish.fleet.progress import FAILURES, Outcome
-from acpublish.fleet.rollout import OFFERING
+from acpublish.fleet.rollout import OFFERING, Rollout
 from acpublish.fleet.targets import Targets
 from acpublish.release.decision import (
     Target,
@@ -120,66 +120,91 @@ def _for_device(
             if ordered is not None:
                 return ordered
         if rollout.state == "halted":
-            reason = f"{rollout} is halted: {rollout.reason}"
-            settled = settled._replace(rule=FleetRule.HALTED, reason=reason)
+            settled = _staying(live, FleetRule.HALTED, board, settled)
         if not rollout.is_open:
             continue
         target = targets.of(rollout.version, board, kind_wanted(report))
         if target is None:
             continue
-        filesystem = report.mode is Mode.FILESYSTEM
-        word = keeps_back(live, device, board, target, now, filesystem=filesystem)
-        if word is None:
-            stage = rollout.policy.stages[reached_stage(live, board)].text
-            return Choice(target, FleetRule.NEWEST, f"{rollout} is at {stage}", live=live)
-        rule, reason = word
-        settled = settled._replace(rule=rule, reason=reason)
+        rule = keeps_back(live, device, board, target, report.mode, now)
+        if rule is None:
+            return _rolling(live, board, target)
+        settled = _staying(live, rule, board, settled)
     return settled
 
 
-def reached_stage(live: Live, board: str) -> int:
-    """Returns the stage that a board is in."""
-    track = live.rollout.track_of(board)
-    return live.rollout.stage if track is None else track.stage
-
-
 def keeps_back(
-    live: Live, device: Device, board: str, target: Target, now: Moment, *, filesystem: bool
-) -> Word | None:
-    """Returns why an open rollout does not offer its release to a device; None if it does.
+    live: Live, device: Device, board: str, target: Target, mode: Mode, now: Moment
+) -> FleetRule | None:
+    """Returns the rule by which an open rollout offers a device nothing; None if it does.
 
     Args:
         live: The rollout.
         device: The device.
         board: The board that it requested.
         target: The image of the rollout's release for it.
+        mode: What the device requests.
         now: The present.
-        filesystem: Whether the device requests a filesystem.
     """
-    rollout = live.rollout
+    rollout, part = live.rollout, live.progress.get(device.id)
     if target.image.withdrawn:
-        return FleetRule.WITHDRAWN, f"{rollout.version} was {target.image.withdrawn}"
-    part = live.progress.get(device.id)
+        return FleetRule.WITHDRAWN
     runs_it = part is not None and part.outcome is Outcome.RUNNING
-    if runs_it and not filesystem:
+    if runs_it and mode is not Mode.FILESYSTEM:
         return None
     if rollout.state not in OFFERING:
-        return FleetRule.HALTED, f"{rollout} is {rollout.state}: {rollout.reason}"
+        return FleetRule.HALTED
     if part is not None and part.outcome in FAILURES:
-        return FleetRule.PENALTY_BOX, (
-            f"it failed in {rollout} ({part.outcome.value}); "
-            f"'acpublish devices retry {device.id}' lets it try again"
-        )
+        return FleetRule.PENALTY_BOX
     if part is not None and part.outcome is Outcome.UNRECOGNISED:
-        return FleetRule.UNVERIFIED, (
-            f"it received {rollout.version} and came back with something else"
-        )
+        return FleetRule.UNVERIFIED
     if not runs_it and reach(live, device, board) is None:
-        stage = rollout.policy.stages[reached_stage(live, board)].text
-        return FleetRule.RING, f"{rollout} is at {stage} and has not reached it"
-    if closed := closed_until(rollout, now):
-        return FleetRule.WINDOW, f"{rollout} offers nothing now: {closed}"
-    return None
+        return FleetRule.RING
+    return FleetRule.WINDOW if closed_until(rollout, now) else None
+
+
+def why_kept_back(rollout: Rollout, rule: FleetRule, board: str) -> str:
+    """Returns why a rollout offers nothing to a device, in words (:func:`keeps_back`)."""
+    track = rollout.track_of(board)
+    stage = rollout.policy.stages[rollout.stage if track is None else track.stage].text
+    window = rollout.policy.window
+    return {
+        FleetRule.WITHDRAWN: f"{rollout.version} was taken back",
+        FleetRule.HALTED: f"{rollout} is {rollout.state}: {rollout.reason}",
+        FleetRule.PENALTY_BOX: (
+            f"it failed in {rollout}; 'acpublish devices retry' lets it try again"
+        ),
+        FleetRule.UNVERIFIED: f"it received {rollout.version} and came back with something else",
+        FleetRule.RING: f"{rollout} is at {stage} and has not reached it",
+        FleetRule.WINDOW: (
+            f"{rollout} offers nothing now: "
+            f"{f'its window is {window.text}' if window else 'its start time has not come'}"
+        ),
+    }[rule]
+
+
+def _staying(live: Live, rule: FleetRule, board: str, settled: Choice) -> Choice:
+    """Returns the settled release, and why it is not the rolling one.
+
+    Devices in the same place get the same object, so a decision on it can be remembered.
+    """
+    remembered = live.remembered()
+    key = rule, board, id(settled.target)
+    choice: Choice | None = remembered.get(key)
+    if choice is None:
+        choice = settled._replace(rule=rule, reason=why_kept_back(live.rollout, rule, board))
+        remembered[key] = choice
+    return choice
+
+
+def _rolling(live: Live, board: str, target: Target) -> Choice:
+    """Returns the release of a rollout, as the same object for all devices of a board."""
+    remembered = live.remembered()
+    choice: Choice | None = remembered.get((board, id(target)))
+    if choice is None:
+        choice = Choice(target, FleetRule.NEWEST, f"{live.rollout} has reached it", live=live)
+        remembered[board, id(target)] = choice
+    return choice
 
 
 def _ordered_back(

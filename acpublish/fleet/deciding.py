@@ -38,6 +38,14 @@ class FleetDecision(NamedTuple):
     rule: FleetRule
     choice: Choice
 
+    @property
+    def reason(self) -> str:
+        """Why, for a person: the reason of the decision, and that of the choice if it decides."""
+        decides = self.rule is self.choice.rule and self.rule is not FleetRule.NEWEST
+        if not decides or not self.choice.reason or self.choice.reason in self.decision.reason:
+            return self.decision.reason
+        return f"{self.decision.reason}; {self.choice.reason}"
+
 
 def decide(
     device: Device | None,
@@ -99,8 +107,6 @@ def concluded(
         if reason:
             return FleetDecision(_withheld(decision, reason), FleetRule.PENALTY_BOX, choice)
     rule = choice.rule if choice.rule in _OFFERING_RULES or choice.back else FleetRule.NEWEST
-    if choice.reason and rule is not FleetRule.NEWEST:
-        decision = replace(decision, reason=f"{decision.reason}; {choice.reason}")
     return FleetDecision(decision, rule, choice)
 
 
@@ -110,12 +116,7 @@ _OFFERING_RULES = frozenset({FleetRule.PIN, FleetRule.REQUIRES})
 
 def _no_offer(choice: Choice, decision: Decision) -> FleetDecision:
     """Names the rule by which a device gets nothing: that of the decision, or of the choice."""
-    rule = FLEET_RULES.get(decision.rule)
-    if rule is not None:
-        return FleetDecision(decision, rule, choice)
-    if choice.reason and choice.rule is not FleetRule.NEWEST:
-        decision = replace(decision, reason=f"{decision.reason}; {choice.reason}")
-    return FleetDecision(decision, choice.rule, choice)
+    return FleetDecision(decision, FLEET_RULES.get(decision.rule, choice.rule), choice)
 
 
 def _withheld(decision: Decision, reason: str) -> Decision:

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from acpublish.fleet import penalty
 from acpublish.fleet.advancing import Live, closed_until, reach
-from acpublish.fleet.choosing import reached_stage
+from acpublish.fleet.choosing import why_kept_back
 from acpublish.fleet.deciding import FleetDecision, decide
 from acpublish.fleet.fleet_rules import FLEET_RULES, FleetRule, too_large, wrong_chip
 from acpublish.fleet.known_device import Device
@@ -106,7 +106,7 @@ def explain(
         device=device.id,
         verdict=verdict.value.replace(" ", "-"),
         rule=decided.rule,
-        reason=decided.decision.reason,
+        reason=decided.reason,
         version=None if release is None else str(release.version),
         rules=words,
     )
@@ -186,10 +186,9 @@ def _ring(case: _Case) -> _Said:
     live, device = case.live, case.device
     if live is None or not live.rollout.is_open:
         return _NO_ROLLOUT
-    stage = live.rollout.policy.stages[reached_stage(live, device.board)].text
     if reach(live, device, device.board) is None:
-        return _PREVENTS, f"{live.rollout} is at {stage} and has not reached it"
-    return _ALLOWS, f"{live.rollout} is at {stage} and has reached it"
+        return _PREVENTS, why_kept_back(live.rollout, FleetRule.RING, device.board)
+    return _ALLOWS, f"{live.rollout} has reached it"
 
 
 def _window(case: _Case) -> _Said:

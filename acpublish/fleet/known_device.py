@@ -81,6 +81,7 @@ class Device:
         visit_heard: When its last visit began.
         visits: How often it has visited.
         gaps: The last gaps between visits, in seconds of listening, the newest last.
+        longest_gap_s: The longest of them, at least an hour.
         name: What people call it.
         note: What people say of it.
         tags: People's tags.
@@ -112,6 +113,7 @@ class Device:
     visit_heard: float = 0.0
     visits: int = 0
     gaps: list[int] = field(default_factory=list)
+    longest_gap_s: int = field(init=False, default=LEAST_GAP_S)
     name: str = ""
     note: str = ""
     tags: frozenset[str] = frozenset()
@@ -124,10 +126,8 @@ class Device:
     offers: tuple[OfferNote, ...] = ()
     obstacle: str = ""
 
-    @property
-    def longest_gap_s(self) -> int:
-        """The longest of its last gaps, at least an hour."""
-        return max(LEAST_GAP_S, *self.gaps) if self.gaps else LEAST_GAP_S
+    def __post_init__(self) -> None:
+        self.longest_gap_s = max((LEAST_GAP_S, *self.gaps))
 
     @property
     def staged(self) -> bool:
@@ -212,6 +212,7 @@ def heard(
         device.gaps.append(int(clock - device.visit_heard))
         if len(device.gaps) > MAX_GAPS:
             del device.gaps[0]
+        device.longest_gap_s = max((LEAST_GAP_S, *device.gaps))
         device.visits += 1
         device.visit_heard = clock
     device.last_seen = now.at

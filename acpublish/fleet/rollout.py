@@ -113,7 +113,10 @@ class Rollout:
 
     def track_of(self, board: str) -> Track | None:
         """Returns how far a board is, None if it is not part of the rollout."""
-        return next((track for track in self.tracks if board in track.boards), None)
+        for track in self.tracks:
+            if board in track.boards:
+                return track
+        return None
 
     def __str__(self) -> str:
         """The rollout for a person."""
