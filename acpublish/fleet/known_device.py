@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -291,7 +292,7 @@ def shows_silence(device: Device) -> bool:
     return device.mac is not None and device.visits >= JUDGED_VISITS
 
 
-def is_silent(device: Device, heard: float, since: float = 0.0) -> bool:
+def is_silent(device: Device, heard: float, since: float = -math.inf) -> bool:
     """Returns whether a device has been silent for so long that something is wrong with it.
 
     Args:
