@@ -115,7 +115,14 @@ _OFFERING_RULES = frozenset({FleetRule.PIN, FleetRule.REQUIRES})
 
 
 def _no_offer(choice: Choice, decision: Decision) -> FleetDecision:
-    """Names the rule by which a device gets nothing: that of the decision, or of the choice."""
+    """Names the rule by which a device gets nothing: that of the decision, or of the choice.
+
+    A device that is kept from a newer release may run something higher than the one it would get.
+    That is why it gets nothing, but not what a person asks about.
+    """
+    kept_back = choice.rule not in (FleetRule.NEWEST, FleetRule.PIN)
+    if kept_back and decision.rule in (Rule.LOWER_THAN_REPORTED, Rule.LOWER_THAN_RUNNING):
+        return FleetDecision(decision, choice.rule, choice)
     return FleetDecision(decision, FLEET_RULES.get(decision.rule, choice.rule), choice)
 
 

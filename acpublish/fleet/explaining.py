@@ -184,6 +184,8 @@ def _halted(case: _Case) -> _Said:
 
 def _ring(case: _Case) -> _Said:
     live, device = case.live, case.device
+    if case.decided.choice.rule is FleetRule.RING:
+        return _PREVENTS, case.decided.choice.reason
     if live is None or not live.rollout.is_open:
         return _NO_ROLLOUT
     if reach(live, device, device.board) is None:

@@ -71,7 +71,8 @@ class Device:
         address_heard: Since when.
         board: The board that it requests updates for.
         channel: The channel likewise.
-        report: What it last reported with a request for firmware or a version, cleaned.
+        report: What it last reported with a request for firmware or a version, cleaned, as if it
+            had requested firmware.
         chip: Its chip as esptool spells it, known from the release that it runs.
         runs: The release that it runs by its digest, None if that is not known.
         unverified: Whether it is believed to run what it claims, though no release has its digest.
@@ -222,6 +223,7 @@ def heard(
         device.address, device.address_heard = address, clock
     if report.mode is Mode.FILESYSTEM:
         # Its version may be that of the filesystem.
+        device.board, device.channel = device.board or board, device.channel or channel
         return False
     device.board, device.channel = board, channel
     if report == device.report:
@@ -237,7 +239,7 @@ def _tidy(report: Report) -> Report:
     version, sdk, mac = (
         text and cleaned(text) for text in (report.version, report.sdk_version, report.ap_mac)
     )
-    return report._replace(version=version, sdk_version=sdk, ap_mac=mac)
+    return report._replace(mode=Mode.SKETCH, version=version, sdk_version=sdk, ap_mac=mac)
 
 
 def noted(device: Device, note: OfferNote) -> None:

@@ -277,6 +277,10 @@ class Progress:
         """Returns whether any device runs the release."""
         return any(count > 0 for count in self._running.values())
 
+    def took_it(self) -> frozenset[str]:
+        """Returns the devices that took the release; this walks all that had an offer."""
+        return frozenset(key for key, part in self._parts.items() if part.took_it)
+
     def failures(self) -> list[str]:
         """Returns the devices that failed; this walks all that had an offer."""
         return [key for key, part in self._parts.items() if part.failed]

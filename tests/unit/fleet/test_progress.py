@@ -77,7 +77,9 @@ def test_one_that_runs_it_without_an_offer_is_evidence_but_not_counted() -> None
     progress.put("a", Part("d1", 0, 0.0, outcome=Outcome.RUNNING))
     assert progress.runs_on("d1")
     assert (progress.in_all.running, progress.in_all.offered) == (0, 0)
-    assert dict(progress.parts())["a"].took_it
+    progress.put("b", Part("d1", 0, 0.0, 1.0))
+    assert progress.took_it() == {"a"}
+    assert len(dict(progress.parts())) == 2
 
 
 def test_before_is_what_was_reported() -> None:
