@@ -28,6 +28,7 @@ from acpublish.release.decision import (
     Target,
     kind_wanted,
 )
+from acpublish.release.running import reports_version, runs
 from acpublish.release.version import Version
 from acpublish.wire import Mode, Report
 
@@ -126,7 +127,7 @@ def _for_device(
         target = targets.of(rollout.version, board, kind_wanted(report))
         if target is None:
             continue
-        rule = keeps_back(live, device, board, target, report.mode, now)
+        rule = keeps_back(live, device, report, board, target, now)
         if rule is None:
             return _rolling(live, board, target)
         settled = _staying(live, rule, board, settled)
@@ -134,23 +135,30 @@ def _for_device(
 
 
 def keeps_back(
-    live: Live, device: Device, board: str, target: Target, mode: Mode, now: Moment
+    live: Live, device: Device, report: Report, board: str, target: Target, now: Moment
 ) -> FleetRule | None:
     """Returns the rule by which an open rollout offers a device nothing; None if it does.
 
     Args:
         live: The rollout.
         device: The device.
+        report: What it reports now.
         board: The board that it requested.
         target: The image of the rollout's release for it.
-        mode: What the device requests.
         now: The present.
     """
     rollout, part = live.rollout, live.progress.get(device.id)
     if target.image.withdrawn:
         return FleetRule.WITHDRAWN
-    runs_it = part is not None and part.outcome is Outcome.RUNNING
-    if runs_it and mode is not Mode.FILESYSTEM:
+    runs_it = (
+        part is not None
+        and part.outcome is Outcome.RUNNING
+        and (
+            runs(report, target.image.running, rollout.version)
+            or reports_version(report, rollout.version)
+        )
+    )
+    if runs_it and report.mode is not Mode.FILESYSTEM:
         return None
     if rollout.state not in OFFERING:
         return FleetRule.HALTED

@@ -31,7 +31,7 @@ from acpublish.fleet.moments import Moment
 from acpublish.fleet.progress import FAILURES, Before, Outcome, Part
 from acpublish.fleet.rollout import halted
 from acpublish.fleet.targets import Targets, recognise
-from acpublish.release.decision import Rule, Verdict, kind_wanted
+from acpublish.release.decision import Rule, Target, Verdict, kind_wanted
 from acpublish.release.received import Received
 from acpublish.release.running import runs
 from acpublish.wire import Mode, Report
@@ -77,30 +77,46 @@ def _judge(
     devices: Mapping[str, Device],
     now: Moment,
 ) -> None:
-    rollout, progress = live.rollout, live.progress
+    """Judges a device by what it reports, if the rollout has anything to do with it."""
     if report.mode is Mode.FILESYSTEM or device.mac is None:
         return
-    part = progress.get(device.id)
+    part = live.progress.get(device.id)
+    target = targets.of(live.rollout.version, board)
     if part is None:
-        _runs_already(live, device, report, board, targets, now)
-        return
-    target = targets.of(rollout.version, board)
-    if target is None or not part.firmware:
+        if target is not None:
+            _runs_already(live, device, report, board, target)
+    elif target is not None and part.firmware:
+        _judge_firmware(live, device, report, target, part, targets, devices, now)
+    elif part.delivered_at is not None and part.outcome in (Outcome.PENDING, Outcome.SILENT):
         # A filesystem does not show in a digest: its device is judged by coming back.
-        if part.delivered_at is not None and part.outcome in (Outcome.PENDING, Outcome.SILENT):
-            progress.put(device.id, judged(part, device, Outcome.RUNNING, verified=False))
-        return
-    runs_it = runs(report, target.image.running, rollout.version)
+        after = judged(part, device, Outcome.RUNNING, verified=False)
+        live.progress.put(device.id, after)
+
+
+def _judge_firmware(
+    live: Live,
+    device: Device,
+    report: Report,
+    target: Target,
+    part: Part,
+    targets: Targets,
+    devices: Mapping[str, Device],
+    now: Moment,
+) -> None:
+    version, progress = live.rollout.version, live.progress
+    runs_it = runs(report, target.image.running, version)
     if part.outcome is Outcome.RUNNING and runs_it:
         return
     if part.delivered_at is None and not runs_it:
+        if part.outcome is Outcome.RUNNING:
+            # It ran the release without an offer, and somebody has flashed something else.
+            progress.forget(device.id)
         return
     if part.delivered_at is None:
         # Its delivery was lost, as when the server crashed.
         part = part._replace(delivered_at=now.at, address=device.address)
-    outcome, verified = outcome_of(
-        report, part.before, target.image, rollout.version, known=targets.knows(report)
-    )
+    known = targets.knows(report)
+    outcome, verified = outcome_of(report, part.before, target.image, version, known=known)
     if part.back_at is not None and outcome is not Outcome.RUNNING:
         progress.put(device.id, part._replace(returned=True))
         return
@@ -125,13 +141,11 @@ def _settle(
         live.rollout = halted(live.rollout, reason, now)
 
 
-def _runs_already(
-    live: Live, device: Device, report: Report, board: str, targets: Targets, now: Moment
-) -> None:
+def _runs_already(live: Live, device: Device, report: Report, board: str, target: Target) -> None:
     """Notes a device that runs the release without an offer: evidence for its board, no more."""
     rollout = live.rollout
-    target, track = targets.of(rollout.version, board), rollout.track_of(board)
-    if target is None or track is None or not rollout.is_open or rollout.channel != device.channel:
+    track = rollout.track_of(board)
+    if track is None or not rollout.is_open or rollout.channel != device.channel:
         return
     if not runs(report, target.image.running, None) or reach(live, device, board) is None:
         return

@@ -111,6 +111,9 @@ def first_of_each_board(
     """
     boards: dict[str, list[tuple[int, str]]] = {}
     for device in devices:
+        # Once all places are taken, as they are most of the time, no ring has to be computed.
+        if taken.get(device.board, 0) >= number:
+            continue
         if device.mac is not None and device.staged and lately_seen(device, heard):
             ring = ring_of(product, seed, device.mac)
             boards.setdefault(device.board, []).append((ring, device.id))

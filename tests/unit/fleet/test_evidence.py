@@ -208,6 +208,10 @@ def test_one_that_runs_it_already_is_evidence_for_its_board() -> None:
     assert fleet.rolling.progress.in_all.offered == 0
     fleet.asked(report("1.0.0", number=2), 2)
     assert fleet.rolling.progress.in_all.offered == 1
+    # Somebody flashes the old one over the serial port: now it is like any other device.
+    fleet.asked(report("1.0.0"), 3)
+    assert not fleet.rolling.progress.runs_on("d1")
+    assert fleet.rolling.progress.in_all.offered == 2
 
 
 def test_the_box_is_for_offers_outside_rollouts() -> None:
