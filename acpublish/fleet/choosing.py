@@ -180,7 +180,7 @@ def why_kept_back(rollout: Rollout, rule: FleetRule, board: str) -> str:
         FleetRule.WITHDRAWN: f"{rollout.version} was taken back",
         FleetRule.HALTED: f"{rollout} is {rollout.state}: {rollout.reason}",
         FleetRule.PENALTY_BOX: (
-            f"it failed in {rollout}; 'acpublish devices retry' lets it try again"
+            f"it failed in {rollout}, so it is offered the release again only after a retry"
         ),
         FleetRule.UNVERIFIED: f"it received {rollout.version} and came back with something else",
         FleetRule.RING: f"{rollout} is at {stage} and has not reached it",

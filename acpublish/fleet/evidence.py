@@ -32,7 +32,7 @@ from acpublish.fleet.progress import FAILURES, Before, Outcome, Part
 from acpublish.fleet.rollout import halted
 from acpublish.fleet.targets import Targets, recognise
 from acpublish.release.decision import Rule, Target, Verdict, kind_wanted
-from acpublish.release.received import Received
+from acpublish.release.received import Received, same_claim
 from acpublish.release.running import runs
 from acpublish.wire import Mode, Report
 
@@ -104,10 +104,11 @@ def _judge_firmware(
     now: Moment,
 ) -> None:
     version, progress = live.rollout.version, live.progress
-    runs_it = runs(report, target.image.running, version)
-    if part.outcome is Outcome.RUNNING and runs_it:
+    if part.outcome is Outcome.RUNNING and runs(report, target.image.running, version):
         return
-    if part.delivered_at is None and not runs_it:
+    known = targets.knows(report)
+    outcome, verified = outcome_of(report, part.before, target.image, version, known=known)
+    if part.delivered_at is None and outcome is not Outcome.RUNNING:
         if part.outcome is Outcome.RUNNING:
             # It ran the release without an offer, and somebody has flashed something else.
             progress.forget(device.id)
@@ -115,8 +116,14 @@ def _judge_firmware(
     if part.delivered_at is None:
         # Its delivery was lost, as when the server crashed.
         part = part._replace(delivered_at=now.at, address=device.address)
-    known = targets.knows(report)
-    outcome, verified = outcome_of(report, part.before, target.image, version, known=known)
+        device.firmware = Received(
+            at=now.at,
+            kind="firmware",
+            sha256=target.image.sha256,
+            claim=same_claim(part.before.claim),
+            sketch_md5=part.before.md5,
+            sketch_sha256=part.before.sha256,
+        )
     if part.back_at is not None and outcome is not Outcome.RUNNING:
         progress.put(device.id, part._replace(returned=True))
         return

@@ -150,10 +150,14 @@ def mac_address(text: str | None) -> str | None:
     """
     if text is None or len(text) > 17:
         return None
-    digits = text.lower().replace(":", "").replace("-", "").replace(".", "")
+    address = text.lower()
+    digits = address.replace(":", "")
+    # Genuine devices send colons, and each check waits for this.
+    if address[2::3] != ":::::":
+        digits = digits.replace("-", "").replace(".", "")
+        address = ":".join(digits[at : at + 2] for at in range(0, 12, 2))
     if len(digits) != 12 or not _HEX.issuperset(digits):
         return None
-    address = ":".join(digits[at : at + 2] for at in range(0, 12, 2))
     return None if address == NO_MAC else address
 
 

@@ -167,7 +167,7 @@ def _joined(fields: Mapping[str, Any], name: str) -> str:
     values = fields.get(name)
     if not isinstance(values, list) or not values:
         raise SettingsError(
-            f"the policy has no {name}", hint="Set it again with 'acpublish policy set'."
+            f"the policy has no {name}", hint="Set the policy again, with its stages."
         )
     return ",".join(map(str, values))
 

@@ -55,7 +55,7 @@ PARTS = st.sampled_from([None, *Outcome])
 STATES = st.sampled_from(["running", "paused", "halted"])
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(REPORTS, DEVICES, PARTS, STATES, st.sampled_from(["100%", "tag:canary,100%"]))
 def test_an_offer_fits_is_not_lower_and_is_in_its_ring(
     fields: dict[str, Any], marks: dict[str, Any], outcome: Outcome | None, state: str, stages: str

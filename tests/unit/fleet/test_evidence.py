@@ -137,6 +137,14 @@ def test_a_delivery_that_was_lost_in_a_crash_is_completed() -> None:
     assert (part.outcome, part.delivered_at) == (Outcome.RUNNING, moment(3).at)
 
 
+def test_a_lost_delivery_to_an_encrypted_device_is_completed_as_well() -> None:
+    fleet = server()
+    fleet.asked(report("1.0.0", sketch_md5=md5("encrypted 1")), 2, whole=None)
+    decided = fleet.asked(report("2.0.0", sketch_md5=md5("encrypted 2")), 3)
+    assert (decided.decision.verdict, decided.rule) == (SAME, FleetRule.UNVERIFIED)
+    assert fleet.outcome() is Outcome.RUNNING
+
+
 def test_an_encrypted_device_is_served_once_and_shown_as_unverified() -> None:
     fleet = server()
     before = report("1.0.0", sketch_md5=md5("encrypted 1"))

@@ -35,7 +35,19 @@ def test_a_mac_address_in_any_usual_spelling(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [None, "", "a4:cf", "g4cf1200ab01", NO_MAC, "a4cf1200ab01" * 9, "é"]
+    "text",
+    [
+        None,
+        "",
+        "a4:cf",
+        "g4cf1200ab01",
+        NO_MAC,
+        "a4:cf:12:00:ab:0g",
+        "::::::::::::",
+        "a4:cf:12:00:ab:012",
+        "a4cf1200ab01" * 9,
+        "é",
+    ],
 )
 def test_anything_else_is_none(text: str | None) -> None:
     assert mac_address(text) is None

@@ -228,7 +228,7 @@ ROWS = [
 
     # A rollout: what became of the device in it.
     row("offered, broken off", "offer newest", rollouts=roll(part=part())),
-    row("runs the old one", "up to date penalty-box", "devices retry", rollouts=roll(part=part(Outcome.OLD))),
+    row("runs the old one", "up to date penalty-box", "only after a retry", rollouts=roll(part=part(Outcome.OLD))),
     row("was silent", "up to date penalty-box", rollouts=roll(part=part(Outcome.SILENT))),
     row("came back with something else", "up to date unverified", "something else", rollouts=roll(part=part(Outcome.UNRECOGNISED))),
     row("failed, has less than the settled one", "offer newest", "1.0.0", runs="0.9.0", rollouts=roll(part=part(Outcome.OLD))),
