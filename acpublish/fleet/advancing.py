@@ -1,8 +1,8 @@
 """How a rollout goes on: by evidence, and by nothing else.
 
-Two functions move it. :func:`survey` walks the devices, so it is for a thread, now and then: it
-chooses those that a stage reaches by number, and looks for silence. :func:`tick` is cheap, and goes
-by the last survey:
+Two functions move it. :func:`survey` walks the devices, so it is for now and then, and its
+:func:`look` for a thread: it chooses those that a stage reaches by number, and looks for silence.
+:func:`tick` is cheap, and goes by the last survey:
 
 1. A stage ends when its soak is over, at least one device of each board in it runs the release, and
    at least 90 % of those that took the image whole are judged. Otherwise the rollout waits.
@@ -58,27 +58,33 @@ class Live:
 
 
 def survey(live: Live, devices: Collection[Device], now: Moment) -> None:
-    """Walks the devices of a product: chooses by number, counts what stages hold, hears silence.
+    """Looks at all devices and takes in what that shows; for whoever needs no thread."""
+    take_in(live, look(live, devices, now))
+
+
+def look(live: Live, devices: Collection[Device], now: Moment) -> Survey:
+    """Walks the devices of a product, and changes nothing, so it may run in a thread.
+
+    It chooses those that stages reach by number, counts what each stage holds, and hears silence.
 
     Args:
-        live: The rollout; its progress gets the survey and the choice.
-        devices: The devices of the product.
+        live: The rollout.
+        devices: The devices of the product, as a list of its own if others are added meanwhile.
         now: The present.
     """
     rollout, progress = live.rollout, live.progress
-    boards = rollout.boards
+    boards, chosen = rollout.boards, dict(progress.chosen)
     own = [
         device for device in devices if device.channel == rollout.channel and device.board in boards
     ]
     if rollout.is_open:
         for track in rollout.tracks:
-            _choose(rollout, progress, track, own, now)
+            _choose(rollout, progress, chosen, track, own, now)
     stages = rollout.policy.stages
     holds = [0] * len(stages)
     in_stage: list[set[str]] = [set() for _ in stages]
-    last = len(stages) - 1
     for device in own:
-        first = first_reaching(stages, last, device, rollout.seed, progress.chosen)
+        first = first_reaching(stages, len(stages) - 1, device, rollout.seed, chosen)
         if device.id in progress.added and device.staged:
             first = 0
         if first is None:
@@ -90,20 +96,35 @@ def survey(live: Live, devices: Collection[Device], now: Moment) -> None:
         holds[at] += holds[at - 1]
         in_stage[at] |= in_stage[at - 1]
     known, silent = silence(own, rollout.stage_heard, now.heard)
-    progress.survey = Survey(
-        now.heard, rollout.tracks, tuple(map(frozenset, in_stage)), tuple(holds), known, silent
-    )
+    boards_in = tuple(map(frozenset, in_stage))
+    return Survey(now.heard, rollout.tracks, boards_in, tuple(holds), known, silent, chosen)
+
+
+def take_in(live: Live, seen: Survey) -> None:
+    """Takes in a survey, unless the rollout has moved, or somebody who left was offered it."""
+    progress = live.progress
+    left = progress.chosen.keys() - seen.chosen.keys()
+    if seen.tracks == live.rollout.tracks and not any(map(progress.get, left)):
+        progress.chosen = dict(seen.chosen)
+        progress.survey = seen
 
 
 def _choose(
-    rollout: Rollout, progress: Progress, track: Track, devices: Iterable[Device], now: Moment
+    rollout: Rollout,
+    progress: Progress,
+    chosen: dict[str, int],
+    track: Track,
+    devices: Iterable[Device],
+    now: Moment,
 ) -> None:
     """Chooses devices by number for the stages so far, and replaces those that have left."""
     own = {device.id: device for device in devices if device.board in track.boards}
-    for device in own.values():
-        there = device.staged and lately_seen(device, now.heard)
-        if device.id in progress.chosen and not there and progress.get(device.id) is None:
-            del progress.chosen[device.id]
+    for key in list(chosen):
+        device = own.get(key)
+        if device is None or progress.get(key) is not None:
+            continue
+        if not (device.staged and lately_seen(device, now.heard)):
+            del chosen[key]
     for at, stage in enumerate(rollout.policy.stages[: track.stage + 1]):
         if stage.kind != "number":
             continue
@@ -113,19 +134,17 @@ def _choose(
             list(own.values()),
         ):
             taken = Counter(
-                own[key].board
-                for key, number in progress.chosen.items()
-                if number <= at and key in own
+                own[key].board for key, number in chosen.items() if number <= at and key in own
             )
-            for key in first_of_each_board(
-                [device for device in candidates if device.id not in progress.chosen],
+            names = first_of_each_board(
+                [device for device in candidates if device.id not in chosen],
                 stage.amount,
                 rollout.product,
                 rollout.seed,
                 now.heard,
                 taken,
-            ):
-                progress.chosen[key] = at
+            )
+            chosen.update(dict.fromkeys(names, at))
 
 
 def tick(live: Live, devices: Mapping[str, Device], now: Moment) -> None:
@@ -151,6 +170,7 @@ def tick(live: Live, devices: Mapping[str, Device], now: Moment) -> None:
         else:
             _judge_silence(live, devices, seen, now)
     if live.rollout.state in OFFERING:
+        live.rollout = _opened(live.rollout, live.progress, now)
         live.rollout = _advanced(live.rollout, live.progress, devices, now)
 
 
@@ -182,13 +202,27 @@ def _named(ids: Sequence[str], devices: Mapping[str, Device]) -> str:
     return ", ".join(names) + more
 
 
+def _opened(rollout: Rollout, progress: Progress, now: Moment) -> Rollout:
+    """Lets a stage begin only when something can be offered, so its soak is not over before."""
+    closed = bool(closed_until(rollout, now))
+    tracks = []
+    for track in rollout.tracks:
+        if closed and not track.closed and not progress.of_stage(track.stage).offered:
+            track = track._replace(closed=True)
+        elif not closed and track.closed:
+            track = track._replace(closed=False, heard=now.heard)
+        tracks.append(track)
+    return rollout if tuple(tracks) == rollout.tracks else replace(rollout, tracks=tuple(tracks))
+
+
 def _advanced(
     rollout: Rollout, progress: Progress, devices: Mapping[str, Device], now: Moment
 ) -> Rollout:
     """Returns the rollout after each track that may has gone to its next stage."""
     missing: list[str] = []
     for track in rollout.tracks:
-        if track.done or now.heard - track.heard < rollout.policy.soak_s[track.stage]:
+        soaking = now.heard - track.heard < rollout.policy.soak_s[track.stage]
+        if track.done or track.closed or soaking:
             continue
         lacks = evidence_missing(rollout, progress, track, devices)
         if lacks:

@@ -8,7 +8,7 @@ walks the devices: :meth:`Progress.put` takes the old part away and adds the new
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
@@ -145,7 +145,7 @@ class Counts:
 
 
 class Survey(NamedTuple):
-    """What a walk through the devices has shown (:func:`acpublish.fleet.advancing.survey`).
+    """What a walk through the devices has shown (:func:`acpublish.fleet.advancing.look`).
 
     Attributes:
         heard: When, on the clock of listening.
@@ -154,6 +154,7 @@ class Survey(NamedTuple):
         holds: For each stage, how many devices it reaches.
         known: The devices that were known before the stage.
         silent: Those of them that are silent.
+        chosen: The devices that stages reach by number, each with its stage.
     """
 
     heard: float
@@ -162,6 +163,7 @@ class Survey(NamedTuple):
     holds: tuple[int, ...]
     known: int
     silent: int
+    chosen: Mapping[str, int]
 
     @property
     def away(self) -> bool:

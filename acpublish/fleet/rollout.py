@@ -33,12 +33,14 @@ class Track(NamedTuple):
         stage: The stage that they are in, from 0.
         heard: When it began, on the clock of listening.
         done: Whether the last stage has ended for them.
+        closed: Whether nothing could be offered to them since it began.
     """
 
     boards: tuple[str, ...]
     stage: int
     heard: float
     done: bool = False
+    closed: bool = False
 
 
 class WayBack(NamedTuple):

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from acpublish.fleet.advancing import Live, closed_until, evidence_missing, reach, survey, tick
+from acpublish.fleet.advancing import (
+    Live,
+    closed_until,
+    evidence_missing,
+    look,
+    reach,
+    survey,
+    take_in,
+    tick,
+)
 from acpublish.fleet.known_device import Device, Pin
 from acpublish.fleet.moments import DAY_S, HOUR_S
 from acpublish.fleet.progress import Outcome, Part
@@ -228,6 +237,39 @@ def test_it_waits_while_the_window_is_closed() -> None:
     assert rolling.rollout.reason == "the window 02:00-05:00 is closed"
     go_on(rolling, devices, 3)
     assert state(rolling) == ("running", 0)
+
+
+def test_a_stage_begins_when_its_window_opens() -> None:
+    rolling, devices = live("1,100%", soak="2h", window="02:00-05:00"), fleet(1, 2)
+    go_on(rolling, devices, 0)
+    assert rolling.rollout.tracks[0].closed
+    hear(devices, 2.5)
+    go_on(rolling, devices, 2.5)
+    [track] = rolling.rollout.tracks
+    assert (track.closed, track.heard) == (False, moment(2.5).heard)
+    go_on(rolling, devices, 2.6)
+    put(rolling, next(iter(rolling.progress.chosen)), RUNNING)
+    for hours, stage in ((4.4, 0), (4.5, 1)):
+        hear(devices, hours)
+        go_on(rolling, devices, hours)
+        assert rolling.rollout.stage == stage
+
+
+def test_a_look_from_another_thread_is_taken_in_only_if_it_is_still_true() -> None:
+    rolling, devices = live("1,100%"), fleet(*range(5))
+    go_on(rolling, devices, 0)
+    [first] = rolling.progress.chosen
+    devices[first].hold = True
+    seen = look(rolling, devices.values(), moment(0))
+    assert list(rolling.progress.chosen) == [first]
+    # Meanwhile, it was offered the release.
+    put(rolling, first, PENDING)
+    take_in(rolling, seen)
+    assert list(rolling.progress.chosen) == [first]
+    seen = look(rolling, devices.values(), moment(0))
+    rolling.rollout = advanced(rolling.rollout, moment(0))
+    take_in(rolling, seen)
+    assert rolling.progress.survey is not seen
 
 
 def test_a_person_who_advances_does_not_wait() -> None:
