@@ -93,7 +93,7 @@ def concluded(
     word = unfit(report, device, releases, target, decision.compressed)
     if word is not None:
         rule, reason = word
-        code = next((code for code, name in FLEET_RULES.items() if name is rule), Rule.WITHHELD)
+        code = _REFUSALS.get(rule, Rule.DOES_NOT_FIT)
         refused = replace(
             decision, verdict=Verdict.REFUSE, rule=code, reason=reason, compressed=None
         )
@@ -110,6 +110,8 @@ def concluded(
     return FleetDecision(decision, rule, choice)
 
 
+#: The rule of a refusal, for code that knows nothing of the fleet.
+_REFUSALS = {FleetRule.CHIP: Rule.OTHER_FAMILY, FleetRule.FLASH_SIZE: Rule.FLASH_TOO_SMALL}
 #: Rules that lead to an offer of another release than the newest.
 _OFFERING_RULES = frozenset({FleetRule.PIN, FleetRule.REQUIRES})
 

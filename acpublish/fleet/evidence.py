@@ -271,7 +271,6 @@ _OBSTACLES: Mapping[Rule, str] = {
     Rule.OTHER_FAMILY: "other-chip",
     Rule.FLASH_TOO_SMALL: "flash-too-small",
     Rule.DOES_NOT_FIT: "does-not-fit",
-    Rule.NOT_FLASHABLE: "wrong-form",
     Rule.NEVER_UPDATED: "claims-above-every-release",
 }
 

@@ -10,9 +10,9 @@ A rollout is a row that a store can keep: each function here returns another one
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, NamedTuple
 
 from acpublish.errors import ConflictError
 from acpublish.fleet.moments import Moment
@@ -119,6 +119,30 @@ class Rollout:
             if board in track.boards:
                 return track
         return None
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Rollout:
+        """Restores a rollout from what :meth:`to_dict` returned.
+
+        Raises:
+            SettingsError: Its policy cannot be read.
+        """
+        values = dict(document)
+        way_back = values["way_back"]
+        values["policy"] = Policy.from_dict(values["policy"])
+        values["tracks"] = tuple(Track(tuple(boards), *rest) for boards, *rest in values["tracks"])
+        values["way_back"] = None if way_back is None else WayBack(*way_back)
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns all of it as JSON types, for a store."""
+        names = (field.name for field in fields(self))
+        return {
+            **{name: getattr(self, name) for name in names},
+            "policy": self.policy.to_dict(),
+            "tracks": [[list(track.boards), *track[1:]] for track in self.tracks],
+            "way_back": None if self.way_back is None else list(self.way_back),
+        }
 
     def __str__(self) -> str:
         """The rollout for a person."""

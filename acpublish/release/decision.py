@@ -158,8 +158,7 @@ def decide_update(
         return _refused_family(report.family, image.family)
     back = _ordered_back(report, releases, target, board, channel)
     if ordered:
-        runs_it = _same(report, image.running, str(release.version))
-        back = None if runs_it else (Rule.ORDERED_BACK, ordered)
+        back = None if _runs_target(report, target) else (Rule.ORDERED_BACK, ordered)
     up_to_date = None if back else _up_to_date(report, releases, target, board, channel)
     if up_to_date is not None:
         rule, reason = up_to_date
@@ -182,6 +181,13 @@ def decide_update(
         image=image,
         compressed=compressed,
     )
+
+
+def _runs_target(report: Report, target: Target) -> bool:
+    version = str(target.release.version)
+    if report.mode is Mode.FILESYSTEM:
+        return reports_version(report, version)
+    return runs(report, target.image.running, version)
 
 
 def _up_to_date(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -115,6 +116,18 @@ def test_a_halt_orders_back_if_the_policy_says_so() -> None:
     assert superseded(at_once, "3.0.0").way_back is None
     gone = ordered_back(aborted(FIRST, "why"), NOW, at_once=True)
     assert superseded(gone, "3.0.0") == aborted(FIRST, "why")
+
+
+@pytest.mark.parametrize(
+    "rollout",
+    [
+        FIRST,
+        joined(advanced(FIRST, NOW), ["c3", "s3"], moment(6)),
+        halted(live("1,50%", on_halt="order-back", window="02:00-05:00").rollout, "3", NOW),
+    ],
+)
+def test_it_survives_its_document(rollout: Rollout) -> None:
+    assert Rollout.from_dict(json.loads(json.dumps(rollout.to_dict()))) == rollout
 
 
 def test_it_reads_well() -> None:
