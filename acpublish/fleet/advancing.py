@@ -58,7 +58,7 @@ class Live:
 
 
 def survey(live: Live, devices: Collection[Device], now: Moment) -> None:
-    """Looks at all devices and takes in what that shows; for whoever needs no thread."""
+    """Looks at all devices and takes in the result, where no thread is needed."""
     take_in(live, look(live, devices, now))
 
 
@@ -258,13 +258,18 @@ def evidence_missing(
     boards = [board for board in track.boards if board in seen.boards[track.stage]]
     lacking = [board for board in boards if not progress.runs_on(board)]
     if lacking:
-        return f"no device of {', '.join(lacking)} runs {rollout.version} yet"
-    if not any(map(progress.runs_on, track.boards)):
-        return f"no device runs {rollout.version} yet"
-    counts = progress.in_all
-    if enough_judged(counts):
+        missing = [f"no device of {', '.join(lacking)} runs {rollout.version} yet"]
+    elif not any(map(progress.runs_on, track.boards)):
+        missing = [f"no device runs {rollout.version} yet"]
+    elif enough_judged(progress.in_all):
         return ""
-    return f"not heard since the download: {_named(progress.awaited, devices)}"
+    else:
+        missing = []
+    if progress.awaited:
+        missing.append(f"not heard since the download: {_named(progress.awaited, devices)}")
+    if progress.in_all.failed:
+        missing.append(f"failed: {_named(progress.failures(), devices)}")
+    return "; ".join(missing)
 
 
 def _further_back(rollout: Rollout, progress: Progress, now: Moment) -> Rollout:

@@ -88,6 +88,18 @@ def test_it_waits_for_a_board_of_which_nobody_runs_it() -> None:
     assert state(rolling) == ("running", 1)
 
 
+def test_it_names_those_that_failed() -> None:
+    rolling, devices = live("1,100%", soak="1h"), fleet(*range(5))
+    go_on(rolling, devices, 0)
+    [key] = rolling.progress.chosen
+    devices[key].name = "kitchen"
+    put(rolling, key, OLD)
+    hear(devices, 2)
+    go_on(rolling, devices, 2)
+    assert state(rolling) == ("waiting", 0)
+    assert rolling.rollout.reason == "no device of d1 runs 2.0.0 yet; failed: kitchen"
+
+
 def test_without_any_device_it_waits() -> None:
     rolling = live("1,100%", soak="0s")
     go_on(rolling, {}, 100)
