@@ -24,6 +24,12 @@ from acpublish.release.manifest import Release
 from acpublish.release.received import after_receiving
 from acpublish.wire import Mode, Report
 
+#: The first fields of a report, up to its digests: whether a device is up to date depends on them.
+_COMPARED = Report._fields.index("sketch_sha256") + 1
+#: For each product: what strangers send must not fill the memory. A decision has less than 1.5 KB
+#: with its key, as in :mod:`acpublish.server.decision_cache`.
+_MAX_REMEMBERED = 1024
+
 
 class FleetDecision(NamedTuple):
     """What a device gets, by which rule, and which rollout has to count it.
@@ -60,10 +66,22 @@ def decide(
 ) -> FleetDecision:
     """Decides what a device gets now; the arguments are those of :func:`choose`."""
     choice = choose(device, report, targets, board, channel, rollouts, now, store_away=store_away)
+    # Most devices of a fleet send the same report, and are up to date. An offer also depends on
+    # the space that the device has, and an order on the device itself.
+    key = None
+    if choice.target is not None and not choice.ordered:
+        key = id(choice.target), channel, report[:_COMPARED]
+        decision = targets.remembered.get(key)
+        if decision is not None:
+            return _no_offer(choice, decision)
     relevant = targets.relevant(report, board, channel)
     decision = decide_update(
         report, relevant, choice.target, board=board, channel=channel, ordered=choice.ordered
     )
+    if key is not None and decision.verdict is not Verdict.OFFER:
+        if len(targets.remembered) >= _MAX_REMEMBERED:
+            targets.remembered.clear()
+        targets.remembered[key] = decision
     return concluded(choice, decision, device, report, relevant, now)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 
 from acpublish.fleet.known_device import Device
 from acpublish.release.channels import Place
-from acpublish.release.decision import Target, choose
+from acpublish.release.decision import Decision, Target, choose
 from acpublish.release.manifest import Release
 from acpublish.release.names import ImageKind
 from acpublish.release.orders import forbids_return
@@ -28,6 +28,8 @@ class Targets:
             releases: All releases of the product, also those that are no longer offered.
         """
         self.releases = releases
+        #: Decisions on these very targets, kept for the next device that reports the same.
+        self.remembered: dict[Hashable, Decision] = {}
         self._of: dict[_Key, Target] = {}
         self._settled: dict[_Key, Target | None] = {}
         self._on_channel: dict[_Key, list[Target]] = {}

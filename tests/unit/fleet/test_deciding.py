@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from acpublish.fleet.deciding import decide
 from acpublish.fleet.fleet_rules import FleetRule
-from acpublish.fleet.known_device import Pin
+from acpublish.fleet.known_device import Device, Pin
 from acpublish.fleet.progress import Outcome, Part
 from acpublish.fleet.rollout import halted, paused
 from acpublish.fleet.targets import Targets
@@ -101,6 +101,31 @@ def test_an_offer_fits_is_not_lower_and_is_in_its_ring(
         assert decided.choice.live is rolling
         assert stages == "100%" or "canary" in own.tags
         assert outcome in (None, Outcome.PENDING, Outcome.RUNNING)
+
+
+def test_decisions_are_remembered_for_the_same_report_only() -> None:
+    targets = Targets(RELEASES)
+
+    def verdict(own: Device, **fields: Any) -> tuple[str, str]:
+        said = own.report._replace(**fields)
+        decided = decide(own, said, targets, "d1", "stable", [rolling], moment(1))
+        fresh = decide(own, said, Targets(RELEASES), "d1", "stable", [rolling], moment(1))
+        assert (decided.decision, decided.rule) == (fresh.decision, fresh.rule)
+        return decided.decision.verdict.value, decided.rule.value
+
+    rolling = live("tag:a,100%")
+    settled = report("1.4.0")
+    for number in range(5):
+        assert verdict(device(number, said=settled)) == ("up to date", "ring")
+    assert len(targets.remembered) == 1
+    assert verdict(device(said=settled, tags=frozenset({"a"}))) == ("offer", "newest")
+    assert verdict(device(said=settled, hold=True)) == ("up to date", "hold")
+    assert verdict(device(said=report("1.0.0"))) == ("offer", "newest")
+    assert verdict(device(said=report("1.0.0")), free_space=1) == ("refuse", "space")
+    assert verdict(device(said=settled), family="esp32") == ("refuse", "chip")
+    for number in range(3000):
+        verdict(device(said=settled), version=f"1.4.0-{number}")
+    assert len(targets.remembered) <= 1024
 
 
 def test_the_reason_has_the_words_of_the_rule_that_decides() -> None:
