@@ -275,10 +275,6 @@ class Progress:
         """Returns whether a device of a board runs the release."""
         return self._running[board] > 0
 
-    def runs_anywhere(self) -> bool:
-        """Returns whether any device runs the release."""
-        return any(count > 0 for count in self._running.values())
-
     def took_it(self) -> frozenset[str]:
         """Returns the devices that took the release; this walks all that had an offer."""
         return frozenset(key for key, part in self._parts.items() if part.took_it)

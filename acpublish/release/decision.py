@@ -6,7 +6,8 @@ The rules of an automatic update, in order:
 2. An image of another chip family is refused.
 3. Nothing lower than what the device runs or reports is offered, unless a rollback orders devices
    back that are known by their digest to run what was taken back. If several releases have the
-   bytes that it runs, :mod:`acpublish.release.running` says which of them count.
+   bytes that it runs, :mod:`acpublish.release.running` says which of them count. A person or a
+   halted rollout may also order a single device to the target, whatever it runs.
 4. A device that runs the target is up to date. Its digest decides; the version that it reports
    counts only if it sends no digest, and for filesystems, which a sketch's digest does not cover.
 5. Anything else is offered the target, compressed if :mod:`acpublish.release.gzip_choice` allows.
