@@ -112,7 +112,9 @@ def curve(
     if blocks is None:
         blocks = shows_blocks(sys.stdout.encoding)
     # Each column shows the last of its values, so the end of the curve is the end of the story.
-    shown = [values[-(-(at + 1) * len(values) // width) - 1] for at in range(width if values else 0)]
+    shown = [
+        values[-(-(at + 1) * len(values) // width) - 1] for at in range(width if values else 0)
+    ]
     # Whatever is more than nothing can be seen.
     eighths = [max(value * height * 8 // whole, value > 0) for value in shown]
     ramp = [" ", *_RISING, _FULL] if blocks else [" "] * 4 + ["#"] * 5

@@ -60,8 +60,8 @@ def command(profile: str, devices: int, seed: int, as_json: bool, **policy: str 
     """Rehearse a rollout: how a fleet would take a release, stage by stage.
 
     Simulated devices check in, download, reboot, fail, sleep and vanish as a profile describes, and
-    the rules of the real server decide what each one gets. Nothing is sent to anybody. The same seed
-    prints the same.
+    the rules of the real server decide what each one gets. Nothing is sent to anybody. The same
+    seed prints the same.
     """
     chosen = _profile(profile)
     began = time.perf_counter()
@@ -105,7 +105,12 @@ def _print(result: Rehearsed, profile: Profile) -> None:
     rollout = result.rollout
     began = {turn.stage: _time(turn.after_s) for turn in reversed(result.turns)}
     rows = [
-        (str(at + 1), stage["target"], began.get(at, "-"), *(f"{stage[name]:,}" for name in _COLUMNS))
+        (
+            str(at + 1),
+            stage["target"],
+            began.get(at, "-"),
+            *(f"{stage[name]:,}" for name in _COLUMNS),
+        )
         for at, stage in enumerate(rollout["stages"])
     ]
     table(

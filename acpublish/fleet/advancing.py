@@ -21,7 +21,7 @@ from acpublish.fleet.health import enough_judged, halt_reason, is_lost, judged, 
 from acpublish.fleet.known_device import Device, became, lately_seen
 from acpublish.fleet.moments import Moment
 from acpublish.fleet.progress import Outcome, Progress, Survey
-from acpublish.fleet.rings import first_of_each_board, first_reaching
+from acpublish.fleet.rings import first_of_each_board, first_reaching, first_share
 from acpublish.fleet.rollout import (
     OFFERING,
     Rollout,
@@ -34,6 +34,8 @@ from acpublish.fleet.rollout import (
 
 #: How many names a reason has.
 _NAMES = 5
+#: For how many devices a rollout remembers the share that reaches them, of 100 bytes each.
+_MAX_SHARES = 2_000_000
 
 
 @dataclass(slots=True)
@@ -49,6 +51,21 @@ class Live:
     progress: Progress
     _remembered: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
     _of: Rollout | None = field(default=None, init=False, repr=False)
+    _shares: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+
+    def first_share(self, device: Device) -> int | None:
+        """Returns the first share that reaches a device (:func:`first_share`); None without a MAC.
+
+        It never changes, and each check and each survey needs it.
+        """
+        share = self._shares.get(device.id)
+        if share is None and device.mac is not None:
+            rollout = self.rollout
+            share = first_share(rollout.policy.stages, device.product, rollout.seed, device.mac)
+            if len(self._shares) >= _MAX_SHARES:
+                self._shares.clear()
+            self._shares[device.id] = share
+        return share
 
     def remembered(self) -> dict[Hashable, Any]:
         """Returns what was computed from the rollout as it is now, for as long as it stays so."""
@@ -84,7 +101,8 @@ def look(live: Live, devices: Collection[Device], now: Moment) -> Survey:
     holds = [0] * len(stages)
     in_stage: list[set[str]] = [set() for _ in stages]
     for device in own:
-        first = first_reaching(stages, len(stages) - 1, device, rollout.seed, chosen)
+        share = live.first_share(device)
+        first = first_reaching(stages, len(stages) - 1, device, rollout.seed, chosen, share)
         if device.id in progress.added and device.staged:
             first = 0
         if first is None:
@@ -302,4 +320,5 @@ def reach(live: Live, device: Device, board: str, last: int | None = None) -> in
         last = track.stage
     if device.id in progress.added and device.staged:
         return 0
-    return first_reaching(rollout.policy.stages, last, device, rollout.seed, progress.chosen)
+    stages, share = rollout.policy.stages, live.first_share(device)
+    return first_reaching(stages, last, device, rollout.seed, progress.chosen, share)

@@ -215,10 +215,7 @@ def heard(
         device.visits, device.visit_heard = 1, clock
         device.address = address
     elif clock - device.visit_heard >= VISIT_S:
-        device.gaps.append(int(clock - device.visit_heard))
-        if len(device.gaps) > MAX_GAPS:
-            del device.gaps[0]
-        device.longest_gap_s = max((LEAST_GAP_S, *device.gaps))
+        _keep_gap(device, int(clock - device.visit_heard))
         device.visits += 1
         device.visit_heard = clock
     device.last_seen = now.at
@@ -236,6 +233,17 @@ def heard(
     changed = tidy != device.report
     device.report = tidy
     return changed
+
+
+def _keep_gap(device: Device, gap: int) -> None:
+    """Adds a gap to the last ones; the longest is searched for only after it has left them."""
+    gaps = device.gaps
+    gaps.append(gap)
+    left = gaps.pop(0) if len(gaps) > MAX_GAPS else 0
+    if gap >= device.longest_gap_s:
+        device.longest_gap_s = gap
+    elif left == device.longest_gap_s:
+        device.longest_gap_s = max((LEAST_GAP_S, *gaps))
 
 
 def _tidy(report: Report) -> Report:

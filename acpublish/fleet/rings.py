@@ -49,6 +49,7 @@ def first_reaching(
     device: Device,
     seed: str,
     chosen: Mapping[str, int],
+    by_share: int | None = None,
 ) -> int | None:
     """Returns the first stage that reaches a device, None if none does so far.
 
@@ -58,27 +59,38 @@ def first_reaching(
         device: The device.
         seed: The seed of the rollout.
         chosen: The devices that were chosen by number, by key, each with its stage.
+        by_share: What :func:`first_share` returns for it, if that is known.
     """
     if not device.staged:
         return None
     if device.mac is None:
         final = last == len(stages) - 1 and stages[last].everybody
         return last if final else None
-    at = chosen.get(device.id)
-    first = at if at is not None and at <= last else None
-    ring: int | None = None
-    for number, stage in enumerate(stages[: last + 1]):
-        if first is not None and number >= first:
-            break
-        if stage.kind == "share":
-            if ring is None:
-                ring = ring_of(device.product, seed, device.mac)
-            reached = below_share(ring, stage)
-        else:
-            reached = stage.name in _marks(stage, device)
-        if reached:
+    first = min(chosen.get(device.id, len(stages)), last + 1)
+    if by_share is None:
+        by_share = first_share(stages, device.product, seed, device.mac)
+    first = min(first, by_share)
+    if device.tags or device.groups:
+        for number, stage in enumerate(stages[:first]):
+            if stage.name in _marks(stage, device):
+                return number
+    return first if first <= last else None
+
+
+def first_share(stages: Sequence[Stage], product: str, seed: str, mac: str) -> int:
+    """Returns the first share that reaches a device; the number of stages if none does.
+
+    Args:
+        stages: The stages of the rollout.
+        product: The product.
+        seed: The seed of the rollout.
+        mac: The MAC address, lower case with colons.
+    """
+    ring = ring_of(product, seed, mac)
+    for number, stage in enumerate(stages):
+        if stage.kind == "share" and below_share(ring, stage):
             return number
-    return first
+    return len(stages)
 
 
 def _marks(stage: Stage, device: Device) -> Collection[str]:

@@ -8,10 +8,11 @@ from typing import Literal
 
 from acpublish.errors import SettingsError
 from acpublish.fleet.moments import DAY_S
-from acpublish.fleet.policy import Policy, Window
+from acpublish.fleet.policy import DEFAULT_HALT, DEFAULT_SOAK, Policy, Window
 from acpublish.wire import Family
 
 Digests = Literal["md5", "sha256", "both", "none", "encrypted"]
+DEFAULT_STAGES = "1,10%,50%,100%"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +137,13 @@ class Profile:
             SettingsError: An option is malformed, or the policy could never work.
         """
         chosen = {**self.rollout, **{key: text for key, text in options.items() if text}}
-        policy = Policy.parse(chosen.pop("stages", "1,10%,50%,100%"), **chosen)
+        policy = Policy.parse(
+            chosen.get("stages", DEFAULT_STAGES),
+            soak=chosen.get("soak", DEFAULT_SOAK),
+            halt=chosen.get("halt", DEFAULT_HALT),
+            on_halt=chosen.get("on_halt", "stop"),
+            window=chosen.get("window"),
+        )
         marks = [stage.text for stage in policy.stages if stage.name]
         if marks:
             raise SettingsError(

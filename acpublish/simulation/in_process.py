@@ -89,9 +89,7 @@ class InProcess:
         if device is None:
             device = self._first_seen(number, report, address, now)
         targets, rollouts = self.targets, self._rollouts
-        checked_in(
-            device, report, address, board, CHANNEL, targets, rollouts, self.devices, now
-        )
+        checked_in(device, report, address, board, CHANNEL, targets, rollouts, self.devices, now)
         decided = decide(device, report, targets, board, CHANNEL, rollouts, now)
         if decided.decision.verdict is not Verdict.OFFER:
             return None

@@ -19,8 +19,8 @@ from acpublish.wire import Report
 _WEEK_S = 7 * DAY_S
 #: So many devices share the address of their site.
 _PER_SITE = 50
-#: What a device runs that somebody has flashed by cable.
-FLASHED = "flashed by cable"
+#: What a device runs that somebody has flashed by cable: a build that nobody has published.
+FLASHED = "1.9.0-by-cable"
 
 
 class Fate(IntEnum):

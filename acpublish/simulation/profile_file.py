@@ -8,6 +8,7 @@ that could not mean anything.
 from __future__ import annotations
 
 import importlib
+import itertools
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -63,7 +64,10 @@ def read_profile(text: str, name: str) -> Profile:
         for at, table in enumerate(_tables(down, f"{name}: [[server_down]]"), 1)
     )
     profile = replace(profile, name=name, kinds=made, server_down=absences)
-    profile.policy()
+    try:
+        profile.policy()
+    except SettingsError as error:
+        raise SettingsError(f"{name}: rollout: {error.problem}", hint=error.hint) from error
     return _consistent(profile)
 
 
@@ -78,7 +82,7 @@ def _consistent(profile: Profile) -> Profile:
                 hint="Give each chip its own board.",
             )
     ordered = sorted(profile.server_down, key=lambda absence: absence.after)
-    for before, after in zip(ordered, ordered[1:], strict=False):
+    for before, after in itertools.pairwise(ordered):
         if after.after < before.after + before.lasts:
             raise SettingsError(
                 f"{profile.name}: two [[server_down]] tables overlap",
@@ -110,9 +114,7 @@ def _tables(value: Any, where: str) -> list[dict[str, Any]]:
     return [dict(table) for table in value]
 
 
-def _made(
-    kind: type[_Made], table: dict[str, Any], keys: _Keys, where: str
-) -> _Made:
+def _made(kind: type[_Made], table: dict[str, Any], keys: _Keys, where: str) -> _Made:
     """Makes a part of a profile from a table.
 
     Raises:
@@ -182,9 +184,10 @@ def _board(value: Any) -> str:
 
 
 def _chip(value: Any) -> str:
-    if not _text(value).startswith("esp") or not names.is_name(value):
+    chip = _text(value)
+    if not chip.startswith("esp") or not names.is_name(chip):
         raise ValueError("a chip as esptool spells it, such as esp8266 or esp32c3")
-    return value
+    return chip
 
 
 def _digests(value: Any) -> Digests:

@@ -32,9 +32,7 @@ def releases_of(profile: Profile, *, complete: bool = False) -> tuple[Release, .
     return settled, made(ROLLING, profile.kinds, profile.image_size, channels)
 
 
-def made(
-    version: str, kinds: Iterable[Kind], size: int, channels: Mapping[str, int]
-) -> Release:
+def made(version: str, kinds: Iterable[Kind], size: int, channels: Mapping[str, int]) -> Release:
     """Returns a release for the boards of some kinds of device.
 
     Args:
@@ -45,9 +43,7 @@ def made(
     """
     boards = {kind.board: kind for kind in kinds}
     images = tuple(_image(version, kind, size, channels) for kind in boards.values())
-    return Release(
-        product=names.product(PRODUCT), version=Version.parse(version), images=images
-    )
+    return Release(product=names.product(PRODUCT), version=Version.parse(version), images=images)
 
 
 def _image(version: str, kind: Kind, size: int, channels: Mapping[str, int]) -> ReleaseImage:

@@ -1,7 +1,7 @@
 """The simulation itself: events in the order of their seconds, without any clock.
 
 1. Each device has exactly one event to come, its next check-in or the end of its download. They are
-   in a calendar with a page for each second, so an event costs no search in a heap.
+   in a calendar with a page for each second, so only the seconds are in a heap.
 2. A device that finds the server down, its network away or its plug off tries again later.
 3. The server's rollout goes on in ticks, and looks at all devices now and then.
 4. All that is left to chance comes from the seed, in the order of the events; so the same seed
@@ -11,8 +11,8 @@
 from __future__ import annotations
 
 import gc
+import heapq
 import random
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -30,7 +30,7 @@ from acpublish.simulation.simulated_releases import ROLLING, releases_of
 #: A midnight, long after 1970: a window is open at the same hours in each simulation.
 START_AT = 20_000 * DAY_S
 TICK_S = 600
-SURVEY_S = HOUR_S
+SURVEY_S = 2 * HOUR_S
 #: Walking a large fleet takes seconds, so it is done less often: for a million every five hours.
 _SURVEY_S_PER_DEVICE = 0.02
 SAMPLE_S = HOUR_S
@@ -100,34 +100,48 @@ class Simulation:
             for absence in profile.server_down
             for at, up in ((absence.after, False), (absence.after + absence.lasts, True))
         }
-        self._pages: defaultdict[int, list[int]] = defaultdict(list)
+        # Something happens in these seconds, even if no device does anything.
+        self._pages: dict[int, list[int]] = {at: [] for at in self._server_changes}
+        self._seconds = sorted(self._pages)
+        self._tick_due = self.start_s
         for number, period in enumerate(self.population.periods):
-            self._pages[int(self._chance.random() * period)].append(number)
+            self._put(number, int(self._chance.random() * period))
 
     def run(self) -> Rehearsed:
         """Lets the whole rehearsal pass, and returns what has come of it."""
         end = self.start_s + self.profile.lasts
-        second = 0
         with _collector_off():
-            while second <= end:
-                if second % TICK_S == 0:
+            while (second := self._next()) <= end:
+                if second == self._tick_due:
+                    self._tick_due += TICK_S
                     end = self._tick(second, end)
                 if second in self._server_changes:
                     self._change_server(second)
                 page = self._pages.pop(second, None)
                 if page is not None:
+                    heapq.heappop(self._seconds)
                     now = self._listening.moment(START_AT + second)
                     for number in page:
                         self._act(number, second, now)
-                second += 1
         self.result.conclude(self.server.live, self.population.runs, end - self.start_s)
         return self.result
+
+    def _next(self) -> int:
+        """Returns the next second in which anything happens."""
+        return min(self._tick_due, self._seconds[0]) if self._seconds else self._tick_due
+
+    def _put(self, number: int, second: int) -> None:
+        """Puts the next event of a device on the page of its second."""
+        page = self._pages.get(second)
+        if page is None:
+            self._pages[second] = [number]
+            heapq.heappush(self._seconds, second)
+        else:
+            page.append(number)
 
     def _tick(self, second: int, end: int) -> int:
         """Lets the rollout go on, and returns when the simulation ends."""
         after = second - self.start_s
-        if after < 0:
-            return end
         now = self._listening.moment(START_AT + second)
         if self.server.live is None:
             self.server.start(self.policy, self._boards, now)
@@ -163,7 +177,7 @@ class Simulation:
             return
         if kind.off is not None and kind.off.is_open(second % DAY_S):
             until = (kind.off.end_s - second) % DAY_S
-            self._pages[second + until + 1 + int(chance.random() * _SWITCHED_ON_S)].append(number)
+            self._put(number, second + until + 1 + int(chance.random() * _SWITCHED_ON_S))
             return
         wait = population.periods[number]
         wait *= 1 + kind.jitter * (chance.random() - 0.5) / 50
@@ -178,7 +192,7 @@ class Simulation:
                 return
             if kind.naps and chance.random() * 100 < kind.naps:
                 wait += DAY_S
-        self._pages[second + int(wait)].append(number)
+        self._put(number, second + int(wait))
 
     def _reaches(self, kind: Kind, second: int) -> bool:
         """Returns whether a device and the server reach each other."""
@@ -199,7 +213,7 @@ class Simulation:
         takes = size / (kind.speed * 1000)
         whole = self._chance.random() * 100 >= kind.breaks
         self._downloads[number] = decided, whole
-        self._pages[second + 1 + int(takes if whole else takes / 2)].append(number)
+        self._put(number, second + 1 + int(takes if whole else takes / 2))
 
     def _ended(
         self, number: int, kind: Kind, download: _Download, second: int, now: Moment
@@ -214,9 +228,9 @@ class Simulation:
             report, address = self.population.reports[number], self.population.addresses[number]
             self.server.delivered(number, decided, report, address, now, whole=whole)
         if not whole:
-            self._pages[second + int(self.population.periods[number])].append(number)
+            self._put(number, second + int(self.population.periods[number]))
         elif self._comes_back(number, decided):
-            self._pages[second + kind.boot].append(number)
+            self._put(number, second + kind.boot)
 
     def _comes_back(self, number: int, decided: FleetDecision) -> bool:
         """Lets a device boot what it has received; returns whether it comes back."""
@@ -232,6 +246,8 @@ class Simulation:
             version, claim = before, version
         elif fate is Fate.FLASHED:
             version = FLASHED
+            # Nobody does that again and again.
+            population.fates[number] = Fate.BOOTS
         population.runs[number] = version
         population.reports[number] = population.report(number, version, claim=claim)
         self.result.running += (version == ROLLING) - (before == ROLLING)

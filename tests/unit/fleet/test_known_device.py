@@ -83,6 +83,15 @@ def test_others_are_not_devices(said: Report, address: str | None) -> None:
     assert device_id("lamp", said, address) is None
 
 
+def test_the_longest_gap_is_forgotten_with_the_last_ones() -> None:
+    made, hours = new_device(f"lamp/{mac(1)}", moment()), 0
+    for gap in (2, 30, 5, *[3] * (MAX_GAPS - 2), 2, 2, 2, 2):
+        heard(made, report(), "10.0.0.1", "d1", "stable", moment(hours))
+        hours += gap
+        assert made.longest_gap_s == max((HOUR_S, *made.gaps))
+    assert made.longest_gap_s == 3 * HOUR_S
+
+
 def test_the_last_gaps_are_kept_in_seconds_of_listening() -> None:
     made = new_device(f"lamp/{mac(1)}", moment())
     for visit in range(30):

@@ -101,7 +101,11 @@ class Referee:
         rollout, part = live.rollout, live.progress.get(f"{PRODUCT}/{self._mac(number)}")
         if rollout.state not in ("running", "waiting"):
             return f"the rollout is {rollout.state}"
-        if part is not None and part.delivered_at is not None and part.outcome is not Outcome.PENDING:
+        if (
+            part is not None
+            and part.delivered_at is not None
+            and part.outcome is not Outcome.PENDING
+        ):
             return f"once more, although it is {part.outcome.value}"
         window = self.simulation.policy.window
         if window is not None:

@@ -143,9 +143,7 @@ def test_digests_are_recognised() -> None:
         reports[what] += 1
         recognised[what] += device.runs == f"1.{version}.0"
         # A digest that no release has is not mistaken for any.
-        device.report = report._replace(
-            sketch_md5=md5(b"%d" % number), sketch_sha256=None
-        )
+        device.report = report._replace(sketch_md5=md5(b"%d" % number), sketch_sha256=None)
         recognise(device, targets)
         assert device.runs is None
     for what in sorted(reports):

@@ -42,7 +42,9 @@ def test_a_rollout_goes_through_the_rules_of_the_fleet() -> None:
     world = World()
     assert world.server.live is None
     world.server.tick(moment(3), HOUR_S)
-    world.server.start(PROFILE.policy(stages="2,100%", soak="1h"), frozenset({"d1_mini"}), moment(3))
+    world.server.start(
+        PROFILE.policy(stages="2,100%", soak="1h"), frozenset({"d1_mini"}), moment(3)
+    )
     # Nobody is reached before the devices are counted.
     assert world.check_in(3.1) == []
     world.server.tick(moment(3.2), HOUR_S)

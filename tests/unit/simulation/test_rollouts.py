@@ -58,7 +58,7 @@ def stages_of(result: Rehearsed, name: str) -> list[int]:
 def test_a_rollout_never_exceeds_its_stage_and_offers_nothing_after_the_threshold(
     percent: int,
 ) -> None:
-    faulty = profile(Kind(rolls_back=percent / 2, dies=percent / 2, breaks=10))
+    faulty = profile(Kind(rolls_back=percent / 2, dies=percent / 2, breaks=10), lasts=6 * DAY_S)
     options = {"stages": "1,10%,50%,100%", "soak": "12h", "halt": f"{DEVICES // 20},5%"}
     run, referee = watched(faulty, **options)
     result = run.result
@@ -74,7 +74,7 @@ def test_a_rollout_never_exceeds_its_stage_and_offers_nothing_after_the_threshol
     if percent == 0:
         assert state == "complete"
         assert result.runs == {ROLLING: DEVICES}
-    elif percent > 5 and state == "halted":
+    elif state == "halted":
         assert "devices failed" in result.rollout["reason"]
         assert sum(stages_of(result, "offered")) < DEVICES
         assert result.lasted_s - result.turns[-1].after_s == AFTERWARDS_S
@@ -112,7 +112,11 @@ def test_a_release_that_never_boots_reaches_the_first_stage_only(
     kind = replace(Kind(poll=poll_s, jitter=2.0), **{key: float(of) for key, of in fates.items()})
     devices = DEVICES if poll_s == DAY_S else DEVICES // 5
     run = simulation(
-        profile(kind, lasts=10 * DAY_S), devices=devices, on_tick=exposure, stages=stages, soak="1h"
+        profile(kind, lasts=(10 if poll_s == DAY_S else 2) * DAY_S),
+        devices=devices,
+        on_tick=exposure,
+        stages=stages,
+        soak="1h",
     )
     result = run.run()
     offered = stages_of(result, "offered")
@@ -128,7 +132,9 @@ def test_a_release_that_never_boots_reaches_the_first_stage_only(
 def test_what_is_not_the_fault_of_the_release_halts_nothing(name: str) -> None:
     run, referee = watched(built_in(name))
     result = run.result
-    row(name, result.rollout["state"], result.runs.get(ROLLING, 0), sum(stages_of(result, "failed")))
+    row(
+        name, result.rollout["state"], result.runs.get(ROLLING, 0), sum(stages_of(result, "failed"))
+    )
     assert referee.unfit == []
     assert result.rollout["state"] == "complete"
     assert not any(stages_of(result, "failed"))
@@ -153,13 +159,19 @@ def test_flash_encrypted_devices_are_served_once(digests: str) -> None:
     row(f"digests: {digests}", result.rollout["state"], result.offers, result.downloads)
     assert result.rollout["state"] == "complete"
     assert result.runs == {ROLLING: DEVICES}
-    assert set((referee.offers + referee.others).values()) == {1}
-    assert result.downloads == result.offers == DEVICES
+    # The old release is offered once, too: nobody knows that an unknown digest is the right one.
+    assert set(referee.offers.values()) == {1}
+    assert set(referee.others.values()) == ({1} if digests == "encrypted" else set())
+    assert result.downloads == result.offers
 
 
 def test_after_a_halt_devices_are_ordered_back() -> None:
     run, referee = watched(
-        profile(Kind(rolls_back=40)), stages="5%,100%", soak="6h", halt="3", on_halt="order-back"
+        profile(Kind(rolls_back=40), lasts=4 * DAY_S),
+        stages="5%,100%",
+        soak="6h",
+        halt="3",
+        on_halt="order-back",
     )
     assert run.result.rollout["state"] == "halted"
     assert referee.unfit == []
@@ -172,7 +184,12 @@ def test_many_devices_go_through_four_stages() -> None:
     run = simulation(of, devices=MANY)
     result = run.run()
     took = time.perf_counter() - began
-    row(f"{MANY:,} devices, four stages", result.rollout["state"], f"{result.checks:,}", f"{took:.0f} s")
+    row(
+        f"{MANY:,} devices, four stages",
+        result.rollout["state"],
+        f"{result.checks:,}",
+        f"{took:.0f} s",
+    )
     assert result.rollout["state"] == "complete"
     assert [turn.stage for turn in result.turns][:4] == [0, 1, 2, 3]
     assert result.runs == {ROLLING: MANY}

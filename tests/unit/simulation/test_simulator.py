@@ -63,7 +63,7 @@ def test_a_download_takes_as_long_as_its_size_and_speed_say() -> None:
 
 
 def test_a_download_that_breaks_off_is_tried_again() -> None:
-    _, result = at_once(Kind(breaks=50))
+    _, result = at_once(Kind(breaks=30))
     assert result.offers > result.downloads == 50
     assert result.runs == {ROLLING: 50}
 
@@ -106,7 +106,9 @@ def test_a_plug_that_is_off_does_not_check_in_and_is_switched_on_with_the_others
 def test_a_download_ends_when_the_plug_is_switched_off() -> None:
     off = Policy.parse("1", window="22:00-07:00").window
     # Fifteen hours of daylight are not enough for it.
-    _, result = at_once(Kind(poll=HOUR_S, off=off, speed=0.1), image_size=6_000_000, lasts=3 * DAY_S)
+    _, result = at_once(
+        Kind(poll=HOUR_S, off=off, speed=0.1), image_size=6_000_000, lasts=3 * DAY_S
+    )
     assert result.offers > 0
     assert result.downloads == 0
 
