@@ -108,6 +108,8 @@ def look(live: Live, devices: Collection[Device], now: Moment) -> Survey:
         if first is None:
             continue
         holds[first] += 1
+        if device.board in in_stage[first]:
+            continue
         if lately_seen(device, now.heard) or progress.get(device.id) is not None:
             in_stage[first].add(device.board)
     for at in range(1, len(stages)):
@@ -137,6 +139,7 @@ def _choose(
 ) -> None:
     """Chooses devices by number for the stages so far, and replaces those that have left."""
     own = {device.id: device for device in devices if device.board in track.boards}
+    present = {device.board for device in own.values()}
     for key in list(chosen):
         device = own.get(key)
         if device is None or progress.get(key) is not None:
@@ -147,20 +150,21 @@ def _choose(
         if stage.kind != "number":
             continue
         # Devices that appear later fill only what those known before the stage leave free.
-        for candidates in (
-            [device for device in own.values() if device.first_heard < track.heard],
-            list(own.values()),
-        ):
+        for known_before in (True, False):
             taken = Counter(
                 own[key].board for key, number in chosen.items() if number <= at and key in own
             )
+            # Once all places are taken, as they are most of the time, nobody is looked at.
+            if all(taken[board] >= stage.amount for board in present):
+                break
+            candidates = [
+                device
+                for device in own.values()
+                if device.id not in chosen
+                and (device.first_heard < track.heard or not known_before)
+            ]
             names = first_of_each_board(
-                [device for device in candidates if device.id not in chosen],
-                stage.amount,
-                rollout.product,
-                rollout.seed,
-                now.heard,
-                taken,
+                candidates, stage.amount, rollout.product, rollout.seed, now.heard, taken
             )
             chosen.update(dict.fromkeys(names, at))
 

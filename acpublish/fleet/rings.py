@@ -66,12 +66,13 @@ def first_reaching(
     if device.mac is None:
         final = last == len(stages) - 1 and stages[last].everybody
         return last if final else None
-    first = min(chosen.get(device.id, len(stages)), last + 1)
     if by_share is None:
         by_share = first_share(stages, device.product, seed, device.mac)
-    first = min(first, by_share)
+    first = chosen.get(device.id, by_share)
+    if by_share < first:
+        first = by_share
     if device.tags or device.groups:
-        for number, stage in enumerate(stages[:first]):
+        for number, stage in enumerate(stages[: min(first, last + 1)]):
             if stage.name in _marks(stage, device):
                 return number
     return first if first <= last else None

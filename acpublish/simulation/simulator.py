@@ -31,8 +31,8 @@ from acpublish.simulation.simulated_releases import ROLLING, releases_of
 START_AT = 20_000 * DAY_S
 TICK_S = 600
 SURVEY_S = 2 * HOUR_S
-#: Walking a large fleet takes seconds, so it is done less often: for a million every five hours.
-_SURVEY_S_PER_DEVICE = 0.02
+#: Walking a large fleet takes seconds, so it is done less often: for a million every eleven hours.
+_SURVEY_S_PER_DEVICE = 0.04
 SAMPLE_S = HOUR_S
 #: How long it goes on after the rollout has ended, to show that nothing more is offered.
 AFTERWARDS_S = DAY_S
