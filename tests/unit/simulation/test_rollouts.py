@@ -179,10 +179,11 @@ def test_after_a_halt_devices_are_ordered_back() -> None:
 
 
 def test_many_devices_go_through_four_stages() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     run = simulation(profile(Kind(poll=12 * HOUR_S)), devices=MANY)
     result = run.run()
-    took = time.perf_counter() - began
+    # On a core of its own, it takes as long as that.
+    took = time.process_time() - began
     row(
         f"{MANY:,} devices, four stages",
         result.rollout["state"],
