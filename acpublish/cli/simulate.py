@@ -145,4 +145,4 @@ def _draw(values: Sequence[int], result: Rehearsed) -> None:
 
 def _time(seconds: int) -> str:
     """Returns a time after the start as the options of a policy have it, such as 36h."""
-    return f"{seconds / HOUR_S:g}h"
+    return f"{round(seconds / HOUR_S, 1):g}h"
