@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
+import io
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -47,9 +49,9 @@ def over_the_air(image: bytes, chance: random.Random) -> bytes:
 
 def by_cable(image: bytes, chance: random.Random) -> bytes:
     """esptool writes the size of the flash that it detects."""
-    return bytes(
-        _update_image_flash_params(FLASHING, 0, "keep", "keep", chance.choice(SIZES), image)
-    )
+    with contextlib.redirect_stdout(io.StringIO()):
+        size = chance.choice(SIZES)
+        return bytes(_update_image_flash_params(FLASHING, 0, "keep", "keep", size, image))
 
 
 def inflated(image: bytes, chance: random.Random) -> bytes:
