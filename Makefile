@@ -28,7 +28,7 @@ PYTHONS = $(foreach version,$(PYTHON_VERSIONS),$(shell \
     $$python -c "" 2> /dev/null && echo $$python && break; done))
 PIO_INSTALLED := $(PIO_VERSIONS:%=.venv-pio/%/.installed)
 
-.PHONY: demo test test-all test-python lint bench properties fuzz torture campaigns clean
+.PHONY: demo test test-all test-python lint bench properties simulate fuzz torture campaigns clean
 
 demo: $(INSTALLED)
 	$(BIN)/python examples/demo.py
@@ -61,6 +61,11 @@ lint: $(INSTALLED)
 
 properties: $(INSTALLED)
 	ACPUBLISH_TEST_LAYOUTS=1500 $(BIN)/python -m pytest -n 2 --timeout 0 --hypothesis-profile campaign tests/properties
+
+# Rollouts in fleets of 10,000 devices with each kind of fault, and one with a million devices.
+simulate: $(INSTALLED)
+	ACPUBLISH_TEST_SIMULATED=10000 ACPUBLISH_TEST_SIMULATED_MANY=1000000 \
+	  $(BIN)/python -m pytest --timeout 0 -rP tests/unit/simulation
 
 fuzz: $(INSTALLED)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group fuzz || \

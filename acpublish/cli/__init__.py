@@ -51,6 +51,7 @@ COMMANDS = {
     "rollback": "Let a channel point at an older release, and order its devices back.",
     "serve": "Serve a catalog to devices.",
     "sign": "Sign an ESP8266 image for the device's own verifier.",
+    "simulate": "Rehearse a rollout with simulated devices.",
     "stamp": "Write product and version into an image.",
     "status": "Show the channels, the devices and what needs attention.",
     "token": "Create, list, revoke and rotate the tokens of a server.",

@@ -1,4 +1,4 @@
-"""Charts in the width of the terminal: bars next to a table, and a gauge.
+"""Charts in the width of the terminal: bars next to a table, a gauge, and a curve.
 
 They use block characters, or plain ASCII if stdout cannot encode them.
 """
@@ -14,6 +14,8 @@ from acpublish.cli.ui import table
 _FULL = "█"
 #: From one to seven eighths of a character.
 _EIGHTHS = "▏▎▍▌▋▊▉"
+#: From one to seven eighths of a line.
+_RISING = "▁▂▃▄▅▆▇"
 _EMPTY = "░"
 #: With shorter bars, the values could not be told apart.
 _SHORTEST_BAR = 6
@@ -59,7 +61,7 @@ def _left(rows: Sequence[Sequence[str]]) -> int:
 def shows_blocks(encoding: str | None) -> bool:
     """Returns whether an encoding has block characters."""
     try:
-        (_FULL + _EIGHTHS + _EMPTY).encode(encoding or "ascii")
+        (_FULL + _EIGHTHS + _RISING + _EMPTY).encode(encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
         return False
     return True
@@ -93,6 +95,35 @@ def gauge(part: int, whole: int, width: int, *, blocks: bool | None = None) -> s
     filled = min(part, whole) * width // whole
     full, empty = (_FULL, _EMPTY) if blocks else ("#", ".")
     return full * filled + empty * (width - filled)
+
+
+def curve(
+    values: Sequence[int], whole: int, width: int, height: int, *, blocks: bool | None = None
+) -> list[str]:
+    """Returns the lines of a curve of values over time, the highest line first.
+
+    Args:
+        values: The values, none of them negative, at equal distances.
+        whole: What fills the height, at least 1.
+        width: The length of the lines, in characters.
+        height: The number of lines.
+        blocks: Whether to use block characters; None to use them if stdout can show them.
+    """
+    if blocks is None:
+        blocks = shows_blocks(sys.stdout.encoding)
+    # Each column shows the last of its values, so the end of the curve is the end of the story.
+    shown = [
+        values[-(-(at + 1) * len(values) // width) - 1] for at in range(width if values else 0)
+    ]
+    # Whatever is more than nothing can be seen.
+    eighths = [max(value * height * 8 // whole, value > 0) for value in shown]
+    ramp = [" ", *_RISING, _FULL] if blocks else [" "] * 4 + ["#"] * 5
+    if not blocks:
+        eighths = [max(level, 4 * (level > 0)) for level in eighths]
+    return [
+        "".join(ramp[min(max(level - 8 * line, 0), 8)] for level in eighths).rstrip()
+        for line in range(height - 1, -1, -1)
+    ]
 
 
 def _bar(eighths: int, blocks: bool) -> str:

@@ -6,7 +6,8 @@ The rules of an automatic update, in order:
 2. An image of another chip family is refused.
 3. Nothing lower than what the device runs or reports is offered, unless a rollback orders devices
    back that are known by their digest to run what was taken back. If several releases have the
-   bytes that it runs, :mod:`acpublish.release.running` says which of them count.
+   bytes that it runs, :mod:`acpublish.release.running` says which of them count. A person or a
+   halted rollout may also order a single device to the target, whatever it runs.
 4. A device that runs the target is up to date. Its digest decides; the version that it reports
    counts only if it sends no digest, and for filesystems, which a sketch's digest does not cover.
 5. Anything else is offered the target, compressed if :mod:`acpublish.release.gzip_choice` allows.
@@ -68,6 +69,7 @@ class Rule(str, Enum):
     OTHER_FAMILY = "other family"
     OTHER_KIND = "other kind"
     NOT_FLASHABLE = "not flashable"
+    WITHHELD = "withheld"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,7 @@ def decide_update(
     *,
     board: str,
     channel: str,
+    ordered: str = "",
 ) -> Decision:
     """Decides how the update URL of a product and board responds.
 
@@ -145,6 +148,8 @@ def decide_update(
             device wants (:func:`kind_wanted`).
         board: The board in the URL.
         channel: The channel in the URL.
+        ordered: Why this device is ordered to the target, though it is lower than what it runs or
+            reports; empty if it is not.
     """
     if target is None:
         reason = f"no {kind_wanted(report)} for {board} on {channel}"
@@ -153,6 +158,8 @@ def decide_update(
     if _other_family(report, image.family):
         return _refused_family(report.family, image.family)
     back = _ordered_back(report, releases, target, board, channel)
+    if ordered:
+        back = None if _runs_target(report, target) else (Rule.ORDERED_BACK, ordered)
     up_to_date = None if back else _up_to_date(report, releases, target, board, channel)
     if up_to_date is not None:
         rule, reason = up_to_date
@@ -164,7 +171,7 @@ def decide_update(
     if image.compressed is not None and report.mode is Mode.SKETCH:
         form = choose_form(report, releases, image)
     compressed = form.compressed if form else None
-    if compressed is None and (refusal := _refused_by_device(report, image.size, image.flash_size)):
+    if compressed is None and (refusal := refused_by_device(report, image.size, image.flash_size)):
         rule, words = refusal
         reason = f"{release.version} {words}"
     return Decision(
@@ -175,6 +182,13 @@ def decide_update(
         image=image,
         compressed=compressed,
     )
+
+
+def _runs_target(report: Report, target: Target) -> bool:
+    version = str(target.release.version)
+    if report.mode is Mode.FILESYSTEM:
+        return reports_version(report, version)
+    return runs(report, target.image.running, version)
 
 
 def _up_to_date(
@@ -260,7 +274,7 @@ def decide_file(
     if same is not None:
         rule, reason = same
         return Decision(verdict=Verdict.UP_TO_DATE, rule=rule, reason=reason)
-    refusal = _refused_by_device(report, size_bytes, flash_size)
+    refusal = refused_by_device(report, size_bytes, flash_size)
     if refusal is None:
         reason = "requested by name"
         return Decision(verdict=Verdict.OFFER, rule=Rule.REQUESTED_BY_NAME, reason=reason)
@@ -280,7 +294,7 @@ def _same(report: Report, running: ReportedDigests, version: str | None) -> _Mat
     return Rule.SAME_VERSION, f"the device reports {version} and no digest"
 
 
-def _refused_by_device(report: Report, size_bytes: int, flash_size: str | None) -> _Match:
+def refused_by_device(report: Report, size_bytes: int, flash_size: str | None) -> _Match:
     """Returns why the device will refuse a plain image for its size; None if it is not known to.
 
     The updaters compare exactly what they report: the ESP8266's the size of its flash chip with

@@ -143,6 +143,8 @@ class ReleaseImage:
             None if that is not known.
         no_downgrade_below: Devices that run it never go back to a lower release, because it
             changed what they store; None if they may.
+        requires: What a device must run before it is offered this image
+            (:mod:`acpublish.release.requires`); None if anything will do.
         left_channels: The channels that have left it for an older release.
         ordered_back: By channel that points at it, the releases whose devices go back to it.
         withdrawn: What became of it if it is no longer offered: ``withdrawn``, ``retired`` or
@@ -173,6 +175,7 @@ class ReleaseImage:
     signatures: tuple[ReleaseSignature, ...] = ()
     secure_version: int | None = None
     no_downgrade_below: str | None = None
+    requires: str | None = None
     left_channels: tuple[str, ...] = ()
     ordered_back: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     withdrawn: State | None = None
@@ -232,6 +235,7 @@ class ReleaseImage:
             signatures=_signatures(fields),
             secure_version=fields.get("secure_version", int, None),
             no_downgrade_below=fields.get("no_downgrade_below", str, None),
+            requires=fields.get("requires", str, None),
             left_channels=fields.strings("left_channels"),
             ordered_back={
                 channel: tuple(map(str, versions))
@@ -276,6 +280,7 @@ class ReleaseImage:
         """Returns the fields that most images do not have, as JSON types."""
         return {
             "no_downgrade_below": self.no_downgrade_below,
+            "requires": self.requires,
             "left_channels": list(self.left_channels),
             "ordered_back": {name: list(versions) for name, versions in self.ordered_back.items()},
             "withdrawn": self.withdrawn,

@@ -85,7 +85,9 @@ class Sandbox:
             (self.project / "src" / "main.cpp").write_text(block.text)
             self._unbuilt = True
         elif block.language == "toml":
-            (self.project / "acpublish.toml").write_text(block.text)
+            # A block that is not the project's settings begins with the name of its file.
+            named = re.match(r"# ([a-z]+\.toml)\n", block.text)
+            (self.project / (named[1] if named else "acpublish.toml")).write_text(block.text)
         elif "Import(" in block.text:
             (self.project / "acpublish_ota.py").write_text(block.text)
         else:

@@ -21,6 +21,8 @@ from acpublish.server.api import routes
 from acpublish.server.api.routes import status_of
 from acpublish.settings.layers import environment, ini
 from acpublish.settings.setting_names import NAMES
+from acpublish.simulation.built_in_profiles import BUILT_IN
+from acpublish.simulation.profile_file import ABSENCE_KEYS, KIND_KEYS, PROFILE_KEYS
 from tests.docs.documents import DOCUMENTS, ROOT, name_of
 
 REFERENCE = ROOT / "docs" / "reference"
@@ -144,6 +146,19 @@ def test_every_public_name_is_documented() -> None:
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Image)])
 def test_every_field_of_an_image_is_documented(field: str) -> None:
     assert f"`{field}`" in section(text_of("python-api.md"), "### Image")
+
+
+def test_every_key_of_a_simulated_fleet_is_documented() -> None:
+    text = text_of("simulation.md")
+    rows = set(re.findall(r"`([a-z_]+)`", " ".join(re.findall(r"^\| (`.*?) \|", text, re.M))))
+    keys = {*PROFILE_KEYS, *KIND_KEYS, "away_after", "away_for"}
+    assert rows == keys - {"rollout"} | {name for name in BUILT_IN if "-" not in name}
+    for name in BUILT_IN:
+        assert f"| `{name}` |" in text
+    for table in ("[rollout]", "[[server_down]]", "[[kind]]"):
+        assert f"| `{table}` |" in text
+    for key in ABSENCE_KEYS:
+        assert f"`{key}`" in text
 
 
 def test_every_kind_is_documented() -> None:

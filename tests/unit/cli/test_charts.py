@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acpublish.cli.charts import bars, chart, gauge, shows_blocks
+from acpublish.cli.charts import bars, chart, curve, gauge, shows_blocks
 
 ROWS = [("release", "bytes", "change"), ("1.0.0", "500", ""), ("1.1.0", "1000", "+500")]
 
@@ -85,3 +85,24 @@ def test_a_gauge_shows_the_share_and_never_more_than_all() -> None:
     assert gauge(1, 3, 3, blocks=False) == "#.."
     assert gauge(9, 4, 4, blocks=False) == "####"
     assert gauge(0, 4, 4, blocks=False) == "...."
+
+
+def test_a_curve_rises_from_the_lowest_line() -> None:
+    assert curve([0, 25, 50, 100], 100, 4, 2, blocks=True) == ["   █", " ▄██"]
+    assert curve([0, 25, 50, 100], 100, 4, 2, blocks=False) == ["   #", " ###"]
+    assert curve([0, 100], 100, 6, 1, blocks=True) == ["   ███"]
+    assert curve([], 100, 6, 2, blocks=True) == ["", ""]
+
+
+def test_a_curve_shows_the_last_of_the_values_in_a_column_and_whatever_is_not_nothing() -> None:
+    assert curve([0, 9, 8, 0, 0, 8], 8, 3, 1, blocks=True) == ["█ █"]
+    assert curve([0, 1], 1000, 2, 1, blocks=True) == [" ▁"]
+    assert curve([0, 1], 1000, 2, 1, blocks=False) == [" #"]
+
+
+@given(st.lists(st.integers(0, 100), min_size=1), st.integers(1, 80), st.integers(1, 9))
+def test_a_curve_fits(values: list[int], width: int, height: int) -> None:
+    for blocks in (True, False):
+        lines = curve(values, 100, width, height, blocks=blocks)
+        assert len(lines) == height
+        assert max(map(len, lines)) <= width

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from acpublish.image.model import ReportedDigests
-from acpublish.release.decision import Decision, Rule, Verdict, choose, decide_update, kind_wanted
+from acpublish.release.decision import (
+    Decision,
+    Rule,
+    Target,
+    Verdict,
+    choose,
+    decide_update,
+    kind_wanted,
+)
 from acpublish.server.decision_cache import DecisionCache
 from acpublish.wire import Mode, Report
 from tests.unit.release.making import md5, sha256
@@ -48,6 +56,36 @@ def test_a_device_that_is_known_to_run_it_goes_back_whatever_it_claims(back: Pro
         decision = decided(back, report("1.2.0", claim))
         assert (decision.verdict, decision.rule) == (Verdict.OFFER, Rule.ORDERED_BACK)
         assert decision.reason == "1.2.0 was taken back; its devices go back to 1.1.0"
+
+
+@pytest.mark.parametrize(
+    ("running", "claim", "mode", "verdict", "rule"),
+    [
+        ("1.2.0", None, Mode.SKETCH, Verdict.OFFER, Rule.ORDERED_BACK),
+        (None, "9.9.9", Mode.SKETCH, Verdict.OFFER, Rule.ORDERED_BACK),
+        ("1.0.0", "1.2.0", Mode.SKETCH, Verdict.UP_TO_DATE, Rule.LOWER_THAN_REPORTED),
+        ("1.0.0", "1.0.0", Mode.SKETCH, Verdict.UP_TO_DATE, Rule.SAME_DIGEST),
+        ("1.2.0", "1.2.0", Mode.FILESYSTEM, Verdict.OFFER, Rule.ORDERED_BACK),
+        ("1.2.0", "1.0.0", Mode.FILESYSTEM, Verdict.UP_TO_DATE, Rule.SAME_FILESYSTEM),
+    ],
+)
+def test_a_device_that_is_ordered_by_itself(
+    running: str | None, claim: str | None, mode: Mode, verdict: Verdict, rule: Rule
+) -> None:
+    releases = three(D1, D1_FS).releases
+    device = report(running, claim, mode)
+    kind = kind_wanted(device)
+    lowest = next(release for release in releases if str(release.version) == "1.0.0")
+    image = lowest.image_for("d1", kind)
+    assert image is not None
+    target = Target(lowest, image)
+    arguments = {"board": "d1", "channel": "stable"}
+    decision = decide_update(device, releases, target, ordered="a person said so", **arguments)
+    assert (decision.verdict, decision.rule) == (verdict, rule)
+    if verdict is Verdict.OFFER:
+        assert decision.reason.startswith("a person said so")
+        without = decide_update(device, releases, target, **arguments)
+        assert without.verdict is Verdict.UP_TO_DATE
 
 
 def test_a_device_by_its_sha256() -> None:

@@ -42,6 +42,16 @@ def test_the_gzip_beside_an_image_is_read_again_and_one_without_is_not_written()
     assert b"compressed" not in WHOLE.to_json()
 
 
+def test_what_an_image_requires_is_read_again_and_none_is_not_written() -> None:
+    document = changed(["images", 1, "requires"], ">=1.4.0")
+    read = Release.from_dict(document)
+    assert [image.requires for image in read.images] == [None, ">=1.4.0"]
+    assert json.loads(read.to_json()) == document
+    assert b"requires" not in WHOLE.to_json()
+    with pytest.raises(ManifestError, match=r"images\[0\]\.requires"):
+        Release.from_dict(changed(["images", 0, "requires"], 7))
+
+
 @pytest.mark.parametrize(
     "gzip",
     [
