@@ -93,6 +93,7 @@ def commands(site: Site, pem: str) -> list[Run]:
         (1, ("device", url, f"no/such.bin?token={seeds['token in a query']}"), {}, ""),
         (0, ("device", held, "--catalog"), {}, ""),
         (0, ("inspect", "disk.bin"), {}, ""),
+        (0, ("simulate", "--devices", "20", "--json"), {}, ""),
         (
             0,
             ("stamp", "firmware.bin", "--product", "lamp", "--version", "1.0.0", "-o", "s.bin"),

@@ -40,6 +40,7 @@ FAILING = {
     "retain": ("lamp", "--to", "missing", "--keep", "3"),
     "rollback": ("lamp", "--to", "missing", "--channel", "stable"),
     "sign": ("firmware.bin", "--key", "missing.pem", "-o", "out.bin"),
+    "simulate": ("--profile", "missing.toml"),
     "stamp": ("missing.bin", "--product", "lamp", "--version", "1.0.0", "-o", "out.bin"),
     "status": ("--to", "missing"),
     "token create": ("--to", "catalog"),

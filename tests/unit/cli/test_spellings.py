@@ -15,7 +15,7 @@ from tests.unit.cli.invoking import CommandLine
 
 NAMES = ("--product", "lamp", "--version", "1.2.3", "--board", "d1_mini")
 #: Commands that have nothing to do with a catalog.
-WITHOUT = {"config", "inspect", "key create", "key show", "sign", "stamp", "verify"}
+WITHOUT = {"config", "inspect", "key create", "key show", "sign", "simulate", "stamp", "verify"}
 
 
 def commands() -> dict[str, click.Command]:
