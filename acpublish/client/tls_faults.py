@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 #: What OpenSSL says of a certificate (``x509_vfy.h``); the numbers stay the same in all versions.
 _NOT_YET_VALID, _EXPIRED, _OTHER_NAME, _OTHER_ADDRESS = 9, 10, 62, 64
-#: Reasons of OpenSSL for what is no message of TLS, such as a response in plain HTTP. Which of them
-#: it is differs between versions.
+#: OpenSSL's reasons when something other than TLS arrives, such as a response in plain HTTP. Which
+#: of them it gives differs between versions.
 _NOT_TLS = frozenset(
     {
         "HTTP_REQUEST",

@@ -30,6 +30,7 @@ from acpublish.server.answer import Answer, Request, json_body, length_and_type
 from acpublish.server.response_head import response_head
 from acpublish.server.sockets import machine_names
 from acpublish.server.tokens import Tokens, bearer
+from acpublish.wire import authority_of
 
 #: Status and code of a response to a request for another host (RFC 9110, section 15.5.20).
 MISDIRECTED = (421, "misdirected")
@@ -106,19 +107,14 @@ class OwnHosts:
         if given is None or not given.strip():
             # An old client without a Host; it did reach the address that it is connected to.
             scheme = "https" if request.secure else "http"
-            return _url(scheme, *request.server) if request.server else None
+            return f"{scheme}://{authority_of(*request.server)}" if request.server else None
         text = given.decode("latin-1").strip()
         host, match = host_of(text), _PORT.search(text)
         port = match[1] if match else ""
         if host is None or not self.has(host) or len(port) > _PORT_DIGITS:
             return None
         scheme = "https" if request.secure or host in self._secure else "http"
-        return _url(scheme, host, int(port) if port else None)
-
-
-def _url(scheme: str, host: str, port: int | None) -> str:
-    shown = f"[{host}]" if ":" in host else host
-    return f"{scheme}://{shown}" if port is None else f"{scheme}://{shown}:{port}"
+        return f"{scheme}://{authority_of(host, int(port) if port else None)}"
 
 
 def _checked(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Several environments of a project in one run, and what stands in the way of a publish."""
+"""Several environments of a project in one run, and what keeps a run from publishing."""
 
 from __future__ import annotations
 

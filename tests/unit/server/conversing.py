@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any, cast
 
+import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
@@ -13,8 +15,10 @@ from acpublish.server.accesslog import AccessLog
 from acpublish.server.answer import Answer, Request, Responding
 from acpublish.server.connections import Connections
 from acpublish.server.device_routes import DeviceRoutes
+from acpublish.server.listener import Listener
 from acpublish.server.protocol import DeviceProtocol
 from acpublish.server.response_head import response_head
+from acpublish.server.sockets import listen
 
 #: The method, the target and the body of each request that was read.
 Seen = list[tuple[str, bytes, bytes]]
@@ -166,6 +170,26 @@ async def converse(
     for task in list(state.tasks):
         await task
     return seen, wire
+
+
+@contextlib.asynccontextmanager
+async def connected(
+    routes: Recorder, seen: Seen
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter, Connections]]:
+    """Connects to a server of this process over a real socket, and closes both at the end."""
+    loop = asyncio.get_running_loop()
+    config = uvicorn.Config(recording(seen), ws="none", lifespan="off", log_config=None)
+    connections = Connections(
+        cast(DeviceRoutes, routes), AccessLog(None), config, ServerState(), loop
+    )
+    listening = listen("127.0.0.1", 0)
+    listener = Listener(loop, listening, lambda: DeviceProtocol(connections), pytest.fail)
+    reader, writer = await asyncio.open_connection(*listening.getsockname())
+    try:
+        yield reader, writer, connections
+    finally:
+        writer.close()
+        listener.close()
 
 
 def talk(*parts: bytes, later: bool = False) -> Seen:

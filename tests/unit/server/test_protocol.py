@@ -4,34 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from typing import cast
 
 import pytest
-import uvicorn
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from uvicorn.server import ServerState
 
 from acpublish.server import deadlines, protocol
-from acpublish.server.accesslog import AccessLog
 from acpublish.server.answer import Answer, Request, Responding
 from acpublish.server.bounds import MAX_PENDING_BYTES
 from acpublish.server.connections import Connections
-from acpublish.server.device_routes import DeviceRoutes
-from acpublish.server.listener import Listener
-from acpublish.server.protocol import DeviceProtocol
 from acpublish.server.request_head import MAX_LINE_BYTES
 from acpublish.server.response_head import response_head
-from acpublish.server.sockets import listen
 from tests.support.loops import LOOPS, run_on
 from tests.unit.server.conversing import (
     Recorder,
     Scenario,
     Seen,
     Wire,
+    connected,
     converse,
     line,
-    recording,
     statuses,
     talk,
 )
@@ -294,26 +286,18 @@ def test_a_head_on_a_reused_connection_has_all_of_its_time(
 @pytest.mark.parametrize("before", [14, 15, 16])
 def test_nothing_is_read_while_a_request_waits_at_the_end_of_a_turn(before: int) -> None:
     async def ask() -> tuple[bytes, int]:
-        seen, loop, state = Seen(), asyncio.get_running_loop(), ServerState()
-        config = uvicorn.Config(recording(seen), ws="none", lifespan="off", log_config=None)
+        seen = Seen()
         later = Recorder(seen, later=True)
 
         class Mixed(Recorder):
             def answer(self, request: Request) -> Responding:
                 return (later if request.path == b"/later" else super()).answer(request)
 
-        connections = Connections(
-            cast(DeviceRoutes, Mixed(seen)), AccessLog(None), config, state, loop
-        )
-        listening = listen("127.0.0.1", 0)
-        listener = Listener(loop, listening, lambda: DeviceProtocol(connections), pytest.fail)
-        reader, writer = await asyncio.open_connection(*listening.getsockname())
         short = line(b"GET /x HTTP/1.1")
-        writer.write(short * before + line(b"GET /later HTTP/1.1") + short * 4000)
-        writer.write_eof()
-        received = await asyncio.wait_for(reader.read(), 20)
-        writer.close()
-        listener.close()
+        async with connected(Mixed(seen), seen) as (reader, writer, _):
+            writer.write(short * before + line(b"GET /later HTTP/1.1") + short * 4000)
+            writer.write_eof()
+            received = await asyncio.wait_for(reader.read(), 20)
         return received, len(seen)
 
     received, count = asyncio.run(ask())
@@ -381,18 +365,11 @@ def test_what_was_requested_before_a_half_close_is_answered(
     sent: bytes, read: list[bytes], later: bool
 ) -> None:
     async def ask() -> tuple[bytes, Seen]:
-        seen, loop, state = Seen(), asyncio.get_running_loop(), ServerState()
-        config = uvicorn.Config(recording(seen), ws="none", lifespan="off", log_config=None)
-        routes = cast(DeviceRoutes, Recorder(seen, later=later))
-        connections = Connections(routes, AccessLog(None), config, state, loop)
-        listening = listen("127.0.0.1", 0)
-        listener = Listener(loop, listening, lambda: DeviceProtocol(connections), pytest.fail)
-        reader, writer = await asyncio.open_connection(*listening.getsockname())
-        writer.write(sent)
-        writer.write_eof()
-        received = await asyncio.wait_for(reader.read(), 10)
-        writer.close()
-        listener.close()
+        seen = Seen()
+        async with connected(Recorder(seen, later=later), seen) as (reader, writer, connections):
+            writer.write(sent)
+            writer.write_eof()
+            received = await asyncio.wait_for(reader.read(), 10)
         assert not connections.open
         return received, seen
 
@@ -412,26 +389,19 @@ def test_a_real_socket(kind: str) -> None:
     """All the same with both loops: pipelined, cut, with a body between, and closed at the end."""
 
     async def ask() -> tuple[bytes, Seen]:
-        seen, loop, state = Seen(), asyncio.get_running_loop(), ServerState()
-        config = uvicorn.Config(recording(seen), ws="none", lifespan="off", log_config=None)
-        routes = cast(DeviceRoutes, Recorder(seen, later=True))
-        connections = Connections(routes, AccessLog(None), config, state, loop)
-        listening = listen("127.0.0.1", 0)
-        listener = Listener(loop, listening, lambda: DeviceProtocol(connections), pytest.fail)
-        reader, writer = await asyncio.open_connection(*listening.getsockname())
+        seen = Seen()
         # What the server does not read any more would make the system reset the connection.
         sent = PIPELINE[: PIPELINE.index(b"GET /after-the-end")]
-        for at in range(0, len(sent), 50):
-            writer.write(sent[at : at + 50])
-            await asyncio.sleep(0.001)
-        received = await asyncio.wait_for(reader.read(), 10)
-        writer.close()
-        listener.close()
+        async with connected(Recorder(seen, later=True), seen) as (reader, writer, connections):
+            for at in range(0, len(sent), 50):
+                writer.write(sent[at : at + 50])
+                await asyncio.sleep(0.001)
+            received = await asyncio.wait_for(reader.read(), 10)
         for _ in range(1000):
-            if not state.connections:
+            if not connections.open:
                 break
             await asyncio.sleep(0.01)
-        assert not state.connections
+        assert not connections.open
         return received, seen
 
     received, seen = run_on(kind, ask())
