@@ -1,7 +1,7 @@
 """The safe writers: no reader ever sees a partly written file. And the lock between writers.
 
-Only here and in :mod:`acpublish.ownership` do calls differ between operating systems. Each writer
-keeps this order:
+Only here, in :mod:`acpublish.ownership` and in :mod:`acpublish.lock_holder` do calls differ between
+operating systems. Each writer keeps this order:
 
 1. the content goes to a temporary file, which is flushed to the disk;
 2. the temporary file takes its final name, which replaces an older file atomically;
@@ -29,7 +29,7 @@ from typing import BinaryIO
 
 from acpublish import ownership
 from acpublish.errors import CatalogError, SettingsError, reason_of
-from acpublish.lock_holder import holder_of
+from acpublish.lock_holder import holder_of, open_lock, try_lock
 
 _log = logging.getLogger(__name__)
 
@@ -161,7 +161,7 @@ def incoming(
             is simply made again.
 
     Yields:
-        The temporary file, open for writing.
+        The temporary file, open for writing; another library may write it by its name.
 
     Raises:
         UnflushedError: The file is written, but its name cannot be flushed.
@@ -216,8 +216,7 @@ def create(path: Path, content: bytes, *, mode: int = 0o644) -> None:
 
 
 def _created(path: Path, mode: int) -> BinaryIO:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, mode)
-    return os.fdopen(descriptor, "wb")
+    return open(path, "xb", opener=lambda name, flags: os.open(name, flags, mode))
 
 
 @contextlib.contextmanager
@@ -313,27 +312,11 @@ def clear_leftovers(paths: Iterable[Path], older_than_s: float) -> None:
 
 
 if sys.platform == "win32":
-    import msvcrt
-
-    _BINARY = os.O_BINARY
 
     def flush_directory(path: Path) -> None:
         """Does nothing: directories cannot be flushed here."""
 
-    def _open_lock(directory: Path) -> int:
-        return os.open(directory / "lock", os.O_RDWR | os.O_CREAT)
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
 else:
-    import fcntl
-
-    _BINARY = 0
 
     def flush_directory(path: Path) -> None:
         """Flushes a directory's entries to the disk."""
@@ -342,16 +325,6 @@ else:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-    def _open_lock(directory: Path) -> int:
-        return os.open(directory, os.O_RDONLY)
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
 
 
 @contextlib.contextmanager
@@ -367,7 +340,7 @@ def exclusive(directory: Path) -> Iterator[None]:
     """
     if not directory.is_dir():
         _make_one(directory)
-    descriptor = _open_lock(directory)
+    descriptor = open_lock(directory)
     try:
         _wait_for_lock(descriptor, directory)
         yield
@@ -378,7 +351,7 @@ def exclusive(directory: Path) -> Iterator[None]:
 def _wait_for_lock(descriptor: int, directory: Path) -> None:
     begin = time.monotonic()
     told = False
-    while not _try_lock(descriptor):
+    while not try_lock(descriptor):
         waited_s = time.monotonic() - begin
         if waited_s > LOCK_WAIT_S:
             raise CatalogError(

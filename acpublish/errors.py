@@ -14,6 +14,7 @@
     ├── CatalogError               the catalog directory (missing, read-only, full)
     │   ├── ConflictError          the version exists with different bytes
     │   └── NotFoundError          no such release, image or directory
+    ├── StoreError                 the fleet's store (in use, damaged, newer, not writable)
     ├── CheckError                 a pre-flight check failed
     ├── SettingsError              an option, variable or settings file
     │   ├── MissingExtraError      a package that an optional part needs is not installed
@@ -57,6 +58,7 @@ __all__ = [
     "RequestError",
     "SettingsError",
     "StampError",
+    "StoreError",
     "TransferError",
     "UnconfirmedError",
     "UnreachableError",
@@ -142,6 +144,10 @@ class ConflictError(CatalogError):
 
 class NotFoundError(CatalogError):
     """There is no such release, image or directory."""
+
+
+class StoreError(AcpublishError):
+    """The fleet's store is in use, damaged or of a newer version, or cannot be written."""
 
 
 class CheckError(AcpublishError):

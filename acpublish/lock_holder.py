@@ -1,10 +1,57 @@
-"""Who holds a lock, for messages."""
+"""The locks of directories, which end with the process, and who holds one, for messages."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from pathlib import Path
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def open_lock(directory: Path) -> int:
+        """Opens what :func:`try_lock` locks."""
+        return os.open(directory / "lock", os.O_RDWR | os.O_CREAT)
+
+    def try_lock(descriptor: int) -> bool:
+        """Takes a lock, if no other process has it; it ends when the descriptor is closed."""
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def open_lock(directory: Path) -> int:
+        """Opens what :func:`try_lock` locks."""
+        return os.open(directory, os.O_RDONLY)
+
+    def try_lock(descriptor: int) -> bool:
+        """Takes a lock, if no other process has it; it ends when the descriptor is closed."""
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+def hold(directory: Path) -> int | None:
+    """Takes the lock of a directory without waiting.
+
+    Returns:
+        The descriptor that holds it until it is closed; None if another process has the lock.
+
+    Raises:
+        OSError: The directory cannot be opened.
+    """
+    descriptor = open_lock(directory)
+    if try_lock(descriptor):
+        return descriptor
+    os.close(descriptor)
+    return None
 
 
 def holder_of(status: os.stat_result) -> str:

@@ -9,7 +9,8 @@
 5    network: no connection, no response in time, or the server refused
 6    verification: the bytes that arrived are not the bytes that were sent
 7    pre-flight: the image, the version or a name cannot be published
-8    catalog: the directory is missing, read-only or full, or contains a broken manifest
+8    catalog: the directory is missing, read-only or full, or contains a broken manifest; or the
+     fleet's store is in use, damaged, of a newer version, or cannot be written
 70   an internal error in acpublish
 74   the output cannot be written, because the disk is full for example
 130  interrupted by Ctrl-C
@@ -51,6 +52,7 @@ _TABLE: tuple[tuple[type[errors.AcpublishError], int, str], ...] = (
     (errors.ManifestError, 8, "manifest"),
     (errors.NotFoundError, 8, "not-found"),
     (errors.CatalogError, 8, "catalog"),
+    (errors.StoreError, 8, "store"),
     (errors.RequestError, 5, "request"),
 )
 _OTHERWISE = (INTERNAL, INTERNAL_CODE)

@@ -31,6 +31,7 @@ EXPECTED = {
     "RequestError": 5,
     "SettingsError": 2,
     "StampError": 7,
+    "StoreError": 8,
     "TransferError": 5,
     "UnreachableError": 5,
     "VerificationError": 6,
