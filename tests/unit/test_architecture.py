@@ -39,6 +39,8 @@ COVERED_ELSEWHERE = {
     "image/model.py": "tests/unit/image/test_reader.py",
     "server/config.py": "tests/unit/server/test_run.py",
     "server/served.py": "tests/unit/server/test_images.py",
+    "store/migrations/env.py": "tests/unit/store/test_schema.py",
+    "store/migrations/versions/schema_1.py": "tests/unit/store/test_schema.py",
 }
 
 

@@ -36,3 +36,13 @@ def test_a_run_with_nothing_to_publish_loads_neither_images_nor_checks_nor_a_cli
         "acpublish.client.entries",
     }
     assert not loaded & (heavy | {"requests", "cryptography", "rich", "click"})
+
+
+def test_a_server_starts_without_its_store() -> None:
+    program = "import sys, acpublish.server.run, acpublish.cli.serve; print(*sys.modules)"
+    said = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    loaded = set(said.stdout.split())
+    assert "acpublish.server.app" in loaded
+    assert not loaded & {"acpublish.store", "sqlalchemy", "alembic", "sqlite3"}

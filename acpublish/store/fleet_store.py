@@ -1,0 +1,250 @@
+"""The store of the fleet, as a server and the commands use it.
+
+1. One server has it (:meth:`FleetStore.open`), and keeps all of it in memory: it loads it once, and
+   from then on only writes. Any process may read (:mod:`acpublish.store.stored`).
+2. A check-in is noted, which costs microseconds and is written within a second. What somebody
+   counts on is kept: a future says when it is on the disk (:func:`committed`).
+3. While the store is away (:attr:`FleetStore.away`) nothing waits for it, and all changes are
+   written once it is back. What a caller takes back meanwhile, it notes or keeps again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import Future
+from dataclasses import asdict
+from pathlib import Path
+
+from sqlalchemy import Engine, Table
+
+from acpublish.errors import StoreError
+from acpublish.fleet.advancing import Live
+from acpublish.fleet.known_device import Device
+from acpublish.fleet.moments import Listening
+from acpublish.fleet.policy import Policy
+from acpublish.fleet.progress import Part
+from acpublish.fleet.rollout import Rollout
+from acpublish.store import schema
+from acpublish.store.credential_rows import Password, SecretPath
+from acpublish.store.database import Held, open_for_reading, open_for_writing, path_of
+from acpublish.store.device_rows import marks_of, row_of, snapshot
+from acpublish.store.rollout_rows import part_row, policy_row, rollout_row
+from acpublish.store.stored import Stored, load_all, load_one
+from acpublish.store.waiting import MAX_WAITING, Key, Values, Waiting
+from acpublish.store.writer import Writer
+
+#: The longest that a device waits for the store.
+COMMIT_WAIT_S = 5.0
+_DEVICES = schema.devices.name
+_NONE: frozenset[str] = frozenset()
+_NO_MARKS: frozenset[tuple[str, str]] = frozenset()
+
+
+class FleetStore:
+    """The store, for the one process that may write it; one thread notes, keeps and forgets."""
+
+    def __init__(self, path: Path, held: Held, engine: Engine, max_waiting: int) -> None:
+        """Is called by :meth:`open`."""
+        self.path = path
+        self._held = held
+        self._engine = engine
+        self._waiting = Waiting(max_waiting)
+        #: What is stored, or waits for it, of what is written by its differences.
+        self._marks: dict[str, frozenset[tuple[str, str]]] = {}
+        self._chosen: dict[str, dict[str, int]] = {}
+        self._added: dict[str, frozenset[str]] = {}
+        self._rollouts: set[str] = set()
+        self._writer = Writer(
+            engine, self._waiting, {_DEVICES: row_of}, f"the fleet's store {path}"
+        )
+
+    @classmethod
+    def open(cls, state: Path, *, max_waiting: int = MAX_WAITING) -> FleetStore:
+        """Opens the store in a state folder, which is created or upgraded if need be.
+
+        Args:
+            state: The state folder.
+            max_waiting: The most rows of a kind that wait while it cannot be written.
+
+        Raises:
+            StoreError: Another process has it, it is damaged or of a newer version, or it cannot be
+                written.
+        """
+        held = Held(state)
+        try:
+            path = path_of(state)
+            return cls(path, held, open_for_writing(path), max_waiting)
+        except BaseException:
+            held.release()
+            raise
+
+    @property
+    def away(self) -> str:
+        """Why the store cannot be written now; empty if it can."""
+        return self._writer.away
+
+    def load(self) -> Stored:
+        """Returns all that the store has; it is called once, before anything is noted.
+
+        Raises:
+            StoreError: It cannot be read.
+        """
+        stored = load_all(open_for_reading(self.path), self.path)
+        for device in stored.devices.values():
+            if device.tags or device.groups:
+                self._marks[device.id] = marks_of(device)
+        for live in stored.lives:
+            self._chosen[live.rollout.id] = dict(live.progress.chosen)
+            self._added[live.rollout.id] = live.progress.added
+        self._rollouts = {rollout.id for rollout in stored.rollouts}
+        return stored
+
+    def live(self, rollout: Rollout) -> Live:
+        """Returns a rollout with its progress, for one that has ended long ago.
+
+        Raises:
+            StoreError: It cannot be read.
+        """
+        return load_one(open_for_reading(self.path), self.path, rollout)
+
+    def note(self, device: Device) -> None:
+        """Notes a device as it is now, to be written within a second; for each check-in."""
+        self._waiting.put(_DEVICES, (device.id,), snapshot(device))
+        if device.tags or device.groups or device.id in self._marks:
+            self._put_marks(device, urgent=False)
+
+    def note_part(self, rollout_id: str, device_id: str, part: Part | None) -> None:
+        """Notes a device's part in a rollout, to be written within a second.
+
+        Args:
+            rollout_id: The rollout.
+            device_id: The device.
+            part: Its part; None if it has none any more.
+        """
+        self._put_part(rollout_id, device_id, part, urgent=False)
+
+    def note_listening(self, listening: Listening, at: float) -> None:
+        """Notes the clock of listening, and that the server listens now.
+
+        Args:
+            listening: The clock.
+            at: The present, in seconds since 1970.
+        """
+        row = {"id": 1, "total_s": listening.total_s, "since": listening.since, "known_at": at}
+        self._waiting.put(schema.listening.name, (1,), row)
+
+    def keep(self, *devices: Device) -> Future[None]:
+        """Keeps devices as they are now, as after an order of a person; at once."""
+        for device in devices:
+            self._waiting.put(_DEVICES, (device.id,), snapshot(device), urgent=True)
+            self._put_marks(device, urgent=True)
+        return self._writer.commit()
+
+    def keep_offer(self, rollout_id: str, device: Device, part: Part) -> Future[None]:
+        """Keeps an offer that a rollout makes; its first byte has to wait for the future.
+
+        Args:
+            rollout_id: The rollout.
+            device: The device, as it is after the offer was noted.
+            part: Its part in the rollout.
+        """
+        self._waiting.put(_DEVICES, (device.id,), snapshot(device), urgent=True)
+        self._put_part(rollout_id, device.id, part, urgent=True)
+        return self._writer.commit()
+
+    def keep_rollout(self, live: Live) -> Future[None]:
+        """Keeps a rollout and the devices that its stages reach by number; at once.
+
+        The parts of devices are not looked at: each is noted where it changes.
+        """
+        rollout, chosen, added = live.rollout, live.progress.chosen, live.progress.added
+        key = rollout.id
+        self._put(schema.rollouts, (key,), rollout_row(rollout))
+        before = self._chosen.get(key, {})
+        for device_id in before.keys() - chosen.keys():
+            self._put(schema.chosen, (key, device_id), None)
+        for device_id, stage in chosen.items():
+            if before.get(device_id) != stage:
+                row = {"rollout_id": key, "device_id": device_id, "stage": stage}
+                self._put(schema.chosen, (key, device_id), row)
+        for device_id in added - self._added.get(key, _NONE):
+            row = {"rollout_id": key, "device_id": device_id}
+            self._put(schema.added, (key, device_id), row)
+        self._rollouts.add(key)
+        self._chosen[key], self._added[key] = dict(chosen), added
+        return self._writer.commit()
+
+    def keep_policy(self, product: str, channel: str, policy: Policy | None) -> Future[None]:
+        """Keeps the policy of a channel, or that it has none; at once."""
+        row = None if policy is None else policy_row(product, channel, policy)
+        self._put(schema.policies, (product, channel), row)
+        return self._writer.commit()
+
+    def keep_password(self, password: Password, *, gone: bool = False) -> Future[None]:
+        """Keeps what devices of a product send with Basic, or removes it; at once."""
+        key = (password.product, password.user_name)
+        self._put(schema.passwords, key, None if gone else asdict(password))
+        return self._writer.commit()
+
+    def keep_secret_path(self, path: SecretPath, *, gone: bool = False) -> Future[None]:
+        """Keeps an unguessable path, or removes it; at once."""
+        self._put(schema.secret_paths, (path.sha256,), None if gone else asdict(path))
+        return self._writer.commit()
+
+    def forget(self, *device_ids: str) -> Future[None]:
+        """Forgets devices, and that they took part in any rollout; at once."""
+        for device_id in device_ids:
+            self._put(schema.devices, (device_id,), None)
+            for mark in self._marks.pop(device_id, _NO_MARKS):
+                self._put(schema.marks, (device_id, *mark), None)
+            for rollout_id in self._rollouts:
+                for table in (schema.parts, schema.chosen, schema.added):
+                    self._put(table, (rollout_id, device_id), None)
+                self._chosen.get(rollout_id, {}).pop(device_id, None)
+        return self._writer.commit()
+
+    def written(self) -> Future[None]:
+        """Returns a future that is done when all that was noted or kept is on the disk."""
+        return self._writer.commit(everything=True)
+
+    def close(self) -> None:
+        """Writes what waits, for a few seconds at most, and lets another process have the store."""
+        self._writer.close()
+        self._engine.dispose()
+        self._held.release()
+
+    def _put(self, table: Table, key: Key, values: Values, *, urgent: bool = True) -> None:
+        self._waiting.put(table.name, key, values, urgent=urgent)
+
+    def _put_part(
+        self, rollout_id: str, device_id: str, part: Part | None, *, urgent: bool
+    ) -> None:
+        row = None if part is None else part_row(rollout_id, device_id, part)
+        self._put(schema.parts, (rollout_id, device_id), row, urgent=urgent)
+
+    def _put_marks(self, device: Device, *, urgent: bool) -> None:
+        """Puts the tags and groups by which a device differs from what was put before."""
+        before, marks = self._marks.get(device.id, _NO_MARKS), marks_of(device)
+        if marks == before:
+            return
+        for mark in before - marks:
+            self._put(schema.marks, (device.id, *mark), None, urgent=urgent)
+        for kind, name in marks - before:
+            row = {"device_id": device.id, "kind": kind, "name": name}
+            self._put(schema.marks, (device.id, kind, name), row, urgent=urgent)
+        self._marks[device.id] = marks
+        if not marks:
+            del self._marks[device.id]
+
+
+async def committed(future: Future[None]) -> bool:
+    """Waits until what was kept is on the disk, for 5 s at most.
+
+    Returns:
+        Whether it is. If not, the caller takes back what it kept, and the device comes back.
+    """
+    try:
+        await asyncio.wait_for(asyncio.wrap_future(future), COMMIT_WAIT_S)
+    except (StoreError, asyncio.TimeoutError):
+        return False
+    return True

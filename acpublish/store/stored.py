@@ -1,0 +1,132 @@
+"""All that a store has, read at one moment: by the server at its start, by commands at any time."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, select
+
+from acpublish.errors import AcpublishError, StoreError
+from acpublish.fleet.advancing import Live
+from acpublish.fleet.known_device import Device
+from acpublish.fleet.moments import Listening
+from acpublish.fleet.policy import Policy
+from acpublish.fleet.rollout import Rollout
+from acpublish.store import schema
+from acpublish.store.credential_rows import (
+    Password,
+    SecretPath,
+    load_passwords,
+    load_secret_paths,
+)
+from acpublish.store.database import open_for_reading, path_of, store_errors
+from acpublish.store.device_rows import load_devices
+from acpublish.store.rollout_rows import load_live, load_policies, load_rollouts
+from acpublish.store.sqlite_file import DAMAGED, RESTORE
+
+#: Rollouts whose progress changes no more, and is loaded only when somebody asks for it.
+_SETTLED = frozenset({"complete", "superseded"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What a store has.
+
+    Attributes:
+        devices: All devices, by id.
+        rollouts: All rollouts, the oldest first, also those that have ended.
+        lives: Those of them with their progress that are open, halted or aborted.
+        policies: The policies, by product and channel.
+        listening: The clock of listening.
+        listened_at: When the server last listened for certain, in seconds since 1970.
+        passwords: What devices send with Basic.
+        secret_paths: Unguessable paths.
+    """
+
+    devices: dict[str, Device]
+    rollouts: list[Rollout]
+    lives: list[Live]
+    policies: dict[tuple[str, str], Policy]
+    listening: Listening
+    listened_at: float
+    passwords: list[Password]
+    secret_paths: list[SecretPath]
+
+
+def read(state: Path) -> Stored:
+    """Returns all that the store in a state folder has, also while a server writes it.
+
+    Raises:
+        StoreError: There is none, it is damaged or of another version, or it cannot be read.
+    """
+    path = path_of(state)
+    return load_all(open_for_reading(path), path)
+
+
+def read_live(state: Path, rollout: Rollout) -> Live:
+    """Returns a rollout with its progress, likewise.
+
+    Raises:
+        StoreError: As for :func:`read`.
+    """
+    path = path_of(state)
+    return load_one(open_for_reading(path), path, rollout)
+
+
+def load_all(engine: Engine, path: Path) -> Stored:
+    """Returns all that a store has.
+
+    Raises:
+        StoreError: It cannot be read.
+    """
+    with _reading(engine, path) as connection:
+        rollouts = load_rollouts(connection)
+        row = connection.execute(select(schema.listening)).first()
+        total_s, since, known_at = row[1:] if row is not None else (0.0, None, 0.0)
+        return Stored(
+            devices=load_devices(connection),
+            rollouts=rollouts,
+            lives=[
+                load_live(connection, rollout)
+                for rollout in rollouts
+                if rollout.state not in _SETTLED
+            ],
+            policies=load_policies(connection),
+            listening=Listening(total_s, since),
+            listened_at=known_at,
+            passwords=load_passwords(connection),
+            secret_paths=load_secret_paths(connection),
+        )
+
+
+def load_one(engine: Engine, path: Path, rollout: Rollout) -> Live:
+    """Returns a rollout with its progress.
+
+    Raises:
+        StoreError: It cannot be read.
+    """
+    with _reading(engine, path) as connection:
+        return load_live(connection, rollout)
+
+
+@contextlib.contextmanager
+def _reading(engine: Engine, path: Path) -> Iterator[Connection]:
+    """Reads everything as it is at one moment, with the errors of a store."""
+    enabled = gc.isenabled()
+    # Very many objects are made that stay, and the collector would look at them again and again.
+    gc.disable()
+    try:
+        with store_errors(f"the fleet's store {path} cannot be read"), engine.connect() as reader:
+            yield reader
+    except StoreError:
+        raise
+    except (AcpublishError, ValueError, KeyError, TypeError, AttributeError) as error:
+        problem = f"the fleet's store {path} cannot be read: {DAMAGED}"
+        raise StoreError(problem, hint=RESTORE) from error
+    finally:
+        if enabled:
+            gc.enable()

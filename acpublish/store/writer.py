@@ -1,0 +1,254 @@
+"""The one thread that writes the store.
+
+1. Check-ins are written every half second, so at most a second of them is lost in a crash; in small
+   transactions, between which urgent rows are written.
+2. Who needs to know that a row is on the disk gets a future. All that wait meanwhile share one
+   commit, and the next begins as soon as it has ended.
+3. If the store cannot be written it is *away*: each future fails at once, the rows wait, and the
+   thread tries again every second until all of them are written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table
+from sqlalchemy.exc import DatabaseError, InternalError, OperationalError, SQLAlchemyError
+
+from acpublish.errors import StoreError
+from acpublish.store.dialects import Upsert, key_parameters, removal
+from acpublish.store.schema import metadata
+from acpublish.store.sqlite_file import meaning_of
+from acpublish.store.waiting import Batch, Key, Values, Waiting
+
+_log = logging.getLogger(__name__)
+
+#: How often check-ins are written; with the time that it takes, less than a second.
+BATCH_S = 0.5
+#: How many rows a transaction of check-ins has: what is urgent waits for about 20 ms.
+BATCH_ROWS = 400
+RETRY_S = 1.0
+#: A write that takes longer means that the store is away, though no error has come.
+STUCK_S = 4.0
+LOG_EVERY_S = 60.0
+#: How long the end of a server waits for the last rows.
+CLOSE_S = 5.0
+#: Makes the values of a row in the thread that writes.
+Maker = Callable[[Any], Mapping[str, Any]]
+
+
+class Writer:
+    """Writes what waits, in a thread of its own."""
+
+    def __init__(
+        self, engine: Engine, waiting: Waiting, makers: Mapping[str, Maker], name: str
+    ) -> None:
+        """Starts the thread.
+
+        Args:
+            engine: The database.
+            waiting: The rows that wait.
+            makers: What makes the values of the rows of some tables.
+            name: The store, for messages.
+        """
+        self._engine = engine
+        self._waiting = waiting
+        self._makers = makers
+        self._name = name
+        self._connection: Connection | None = None
+        self._wake = threading.Condition()
+        self._upserts: dict[str, Upsert] = {}
+        self._futures: list[Future[None]] = []
+        self._flushes: list[Future[None]] = []
+        self._closing = False
+        self._reason = ""
+        self._hint = "Check the file system that it is on."
+        self._began: float | None = None
+        self._logged = -LOG_EVERY_S
+        self._thread = threading.Thread(target=self._run, name="store", daemon=True)
+        self._thread.start()
+
+    @property
+    def away(self) -> str:
+        """Why the store cannot be written now; empty if it can."""
+        began = self._began
+        if not self._reason and began is not None and time.monotonic() - began > STUCK_S:
+            return f"the disk has not responded for {STUCK_S:g} s"
+        return self._reason
+
+    def commit(self, *, everything: bool = False) -> Future[None]:
+        """Returns a future that is done when the urgent rows that wait are on the disk.
+
+        It fails with a :class:`~acpublish.errors.StoreError` if the store is away; the rows are
+        written later all the same, unless others are put in their place.
+
+        Args:
+            everything: Whether it is about all rows that wait.
+        """
+        future: Future[None] = Future()
+        with self._wake:
+            if self.away or self._closing:
+                future.set_exception(self._error(self.away or "it is closed"))
+            else:
+                (self._flushes if everything else self._futures).append(future)
+                self._wake.notify()
+        return future
+
+    def close(self) -> None:
+        """Writes what waits, and ends the thread; it waits for a few seconds at most."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        self._thread.join(CLOSE_S)
+        if left := len(self._waiting):
+            _log.error("%s: %d changes were not written: %s", self._name, left, self.away)
+
+    def _error(self, reason: str) -> StoreError:
+        return StoreError(f"{self._name} cannot be written: {reason}", hint=self._hint)
+
+    def _run(self) -> None:
+        due = time.monotonic() + BATCH_S
+        closing = False
+        while not closing:
+            closing = self._wait(due)
+            flushes = self._take(self._flushes)
+            try:
+                self._write_urgent()
+                if flushes or closing or time.monotonic() >= due:
+                    self._write_others()
+                    due = time.monotonic() + BATCH_S
+                    self._came_back()
+                _succeed(flushes)
+            except (SQLAlchemyError, OSError) as error:
+                self._went_away(error, flushes)
+                due = time.monotonic() + RETRY_S
+        self._disconnect()
+
+    def _wait(self, due: float) -> bool:
+        """Waits until there is something to do; returns whether it is the last."""
+        with self._wake:
+            while not (self._futures or self._flushes or self._closing):
+                left_s = due - time.monotonic()
+                if left_s <= 0:
+                    break
+                self._wake.wait(left_s)
+            return self._closing
+
+    def _take(self, futures: list[Future[None]]) -> list[Future[None]]:
+        with self._wake:
+            taken = futures[:]
+            futures.clear()
+        return taken
+
+    def _write_urgent(self) -> None:
+        # In this order, so that the rows of each future are in the batch.
+        futures = self._take(self._futures)
+        batch = self._waiting.take_urgent()
+        try:
+            self._write(batch)
+        except (SQLAlchemyError, OSError) as error:
+            self._waiting.give_back(batch, urgent=True)
+            self._fail(futures, error)
+            raise
+        _succeed(futures)
+
+    def _write_others(self) -> None:
+        self._waiting.begin()
+        while batch := self._waiting.take(BATCH_ROWS):
+            try:
+                self._write(batch)
+            except (SQLAlchemyError, OSError):
+                self._waiting.give_back(batch, urgent=False)
+                self._waiting.recall()
+                raise
+            self._write_urgent()
+
+    def _write(self, batch: Batch) -> None:
+        """Writes rows in one transaction; a row that no database could take is dropped."""
+        if not batch:
+            return
+        self._began = time.monotonic()
+        try:
+            self._transaction(batch)
+        except (OSError, OperationalError, InternalError):
+            raise
+        except Exception as error:
+            if type(error) is DatabaseError:
+                # Such as a damaged file.
+                raise
+            rows = [(name, key) for name, keys in batch.items() for key in keys]
+            if len(rows) == 1:
+                _log.error("%s: the row %s cannot be written: %r", self._name, rows[0], error)
+                return
+            for name, key in rows:
+                self._write({name: {key: batch[name][key]}})
+        finally:
+            self._began = None
+
+    def _transaction(self, batch: Batch) -> None:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        with self._connection.begin():
+            for name, rows in batch.items():
+                self._write_table(self._connection, metadata.tables[name], rows)
+
+    def _write_table(
+        self, connection: Connection, table: Table, rows: Mapping[Key, Values]
+    ) -> None:
+        make = self._makers.get(table.name, dict)
+        gone = [key_parameters(table, key) for key, values in rows.items() if values is None]
+        kept = [make(values) for values in rows.values() if values is not None]
+        if gone:
+            connection.execute(removal(table), gone)
+        if kept:
+            if table.name not in self._upserts:
+                self._upserts[table.name] = Upsert(table, connection.dialect)
+            self._upserts[table.name].run(connection, kept)
+
+    def _came_back(self) -> None:
+        if self._reason:
+            _log.warning("%s is written again, with all changes that waited", self._name)
+            self._reason = ""
+            self._logged = -LOG_EVERY_S
+
+    def _went_away(self, error: Exception, flushes: list[Future[None]]) -> None:
+        self._reason, self._hint = meaning_of(getattr(error, "orig", None) or error)
+        self._fail([*flushes, *self._take(self._futures), *self._take(self._flushes)], error)
+        self._disconnect()
+        if time.monotonic() - self._logged >= LOG_EVERY_S:
+            self._logged = time.monotonic()
+            _log.error(
+                "%s cannot be written: %s; %d changes wait. %s",
+                self._name,
+                self._reason,
+                len(self._waiting),
+                self._hint,
+            )
+        if dropped := self._waiting.dropped():
+            _log.error("%s: %d changes are lost, because too many wait", self._name, dropped)
+
+    def _fail(self, futures: list[Future[None]], error: Exception) -> None:
+        reason, hint = meaning_of(getattr(error, "orig", None) or error)
+        for future in futures:
+            if future.set_running_or_notify_cancel():
+                problem = f"{self._name} cannot be written: {reason}"
+                future.set_exception(StoreError(problem, hint=hint))
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            # It may be broken, and the next one is new.
+            with contextlib.suppress(SQLAlchemyError):
+                connection.close()
+
+
+def _succeed(futures: list[Future[None]]) -> None:
+    for future in futures:
+        if future.set_running_or_notify_cancel():
+            future.set_result(None)

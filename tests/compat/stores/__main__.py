@@ -1,0 +1,105 @@
+"""Writes the store that stays: ``python -m tests.compat.stores``, once for each schema.
+
+``schema-N.sql`` has the statements that make it, and ``schema-N.json`` all that it has. Files that
+are there are never written again.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import sys
+import tempfile
+from contextlib import closing
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from acpublish.fleet.moments import Listening
+from acpublish.fleet.policy import Policy
+from acpublish.store.credential_rows import Password, SecretPath
+from acpublish.store.database import path_of
+from acpublish.store.fleet_store import FleetStore
+from acpublish.store.schema import SCHEMA
+from acpublish.store.stored import Stored
+from tests.unit.store.making import full_device, full_live, plain_device
+
+HERE = Path(__file__).resolve().parent
+
+
+def written(state: Path) -> Stored:
+    """Writes a store with something in every table and every field, and returns what it has."""
+    store = FleetStore.open(state)
+    store.keep(full_device(1), plain_device(2))
+    made = full_live()
+    store.keep_rollout(made)
+    for key, part in made.progress.parts():
+        store.note_part(made.rollout.id, key, part)
+    store.keep_policy("lamp", "stable", Policy.parse("1,10%,tag:a,100%", window="02:00-05:00"))
+    store.note_listening(Listening(5.5, 100.5), 101.5)
+    store.keep_password(
+        Password(product="lamp", user_name="u", salt="aa", digest="bb", created_at=1.5)
+    )
+    store.keep_secret_path(SecretPath(sha256="c" * 64, shown="012345", created_at=2.5))
+    store.written().result(5)
+    stored = store.load()
+    store.close()
+    return stored
+
+
+def plain(value: Any) -> Any:
+    """Returns anything that a store has as JSON types, by the names of its fields."""
+    if is_dataclass(value):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return {name: plain(each) for name, each in value._asdict().items()}
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    if isinstance(value, (list, tuple)):
+        return [plain(each) for each in value]
+    if isinstance(value, dict):
+        return {str(key): plain(each) for key, each in value.items()}
+    return value
+
+
+def content(stored: Stored) -> dict[str, Any]:
+    """Returns what a store has as one document."""
+    return {
+        "devices": plain(stored.devices),
+        "rollouts": [rollout.to_dict() for rollout in stored.rollouts],
+        "lives": [
+            {
+                "parts": plain(dict(live.progress.parts())),
+                "chosen": plain(live.progress.chosen),
+                "added": plain(live.progress.added),
+            }
+            for live in stored.lives
+        ],
+        "policies": {"/".join(key): policy.to_dict() for key, policy in stored.policies.items()},
+        "listening": [stored.listening.total_s, stored.listening.since, stored.listened_at],
+        "passwords": plain(stored.passwords),
+        "secret_paths": plain(stored.secret_paths),
+    }
+
+
+def main() -> int:
+    """Writes the store of this schema."""
+    dump, said = (HERE / f"schema-{SCHEMA}.{kind}" for kind in ("sql", "json"))
+    if dump.exists() or said.exists():
+        print(f"{dump} is there, and what a schema wrote never changes", file=sys.stderr)
+        return 1
+    with tempfile.TemporaryDirectory() as folder:
+        state = Path(folder)
+        document = content(written(state))
+        with closing(sqlite3.connect(path_of(state))) as connection:
+            lines = "\n".join(connection.iterdump())
+    dump.write_text(f"{lines}\n", encoding="utf-8")
+    said.write_text(f"{json.dumps(document, indent=1, ensure_ascii=False)}\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
