@@ -31,6 +31,7 @@ from acpublish.unexpected import describe_fault
 
 #: Each command and its one line of help, kept here so that `--help` loads no command.
 COMMANDS = {
+    "backup": "Copy what the server knows of the fleet, while it runs.",
     "channels": "Show what each channel points at, and pointed at before.",
     "check": "Run the pre-flight checks, and explain them.",
     "config": "Show the settings, and where they come from.",
@@ -47,6 +48,7 @@ COMMANDS = {
     "list": "List what a catalog or a server offers.",
     "promote": "Let a channel point at a release.",
     "publish": "Stamp an image and publish it to a directory or a server.",
+    "restore": "Put a backup of the fleet in the place of what is there.",
     "retain": "Remove the bytes of old releases.",
     "rollback": "Let a channel point at an older release, and order its devices back.",
     "serve": "Serve a catalog to devices.",
@@ -64,6 +66,7 @@ _HOMES = {
     "import": ("import_", "command"),
     "sign": ("key", "sign"),
     "verify": ("key", "verify"),
+    "restore": ("backup", "restore"),
     **{name: ("change", name) for name in ("promote", "rollback", "withdraw", "retain", "delete")},
     **{name: ("offered", name) for name in ("channels", "history", "explain", "status")},
 }

@@ -32,6 +32,12 @@ to_option = click.option("--to", metavar="DIR|URL", help="A catalog directory or
 directory_option = click.option(
     "--to", metavar="DIR", type=ANY_PATH, help="The catalog's directory.  [the current one]"
 )
+state_option = click.option(
+    "--state",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="The state folder of the server.  [the user's state folder]",
+)
 #: The spelling of AutoConnect's updateserver.py, which scripts use.
 old_directory_option = click.option("--catalog", "-d", "old_to", type=ANY_PATH, hidden=True)
 #: How list and doctor named the catalog at first.
@@ -127,6 +133,33 @@ def one_catalog(to: _Catalog | None, old_to: _Catalog | None) -> _Catalog | None
     if to is not None and old_to is not None:
         raise click.UsageError("The catalog is named twice; use only --to")
     return old_to if to is None else to
+
+
+def state_of(catalog: Path | None, state: Path | None) -> Path:
+    """Returns the state folder of the server that serves a catalog on this machine.
+
+    Args:
+        catalog: The catalog's directory; the current one if there is none.
+        state: The state folder, if an option names it.
+
+    Raises:
+        CatalogError: The catalog is not there.
+    """
+    from acpublish.catalog.directory import DirectoryCatalog
+    from acpublish.catalog.state import state_dir
+    from acpublish.ownership import other_owner
+
+    if state is not None:
+        return state
+    # The state folder depends on the catalog's path, so a mistyped path must be an error.
+    root = DirectoryCatalog(catalog or Path()).root
+    owner = other_owner(root)
+    if owner is not None:
+        warn(
+            f"the catalog belongs to {owner}: if the server runs as that user, do this as that "
+            "user as well, or name its state folder with --state"
+        )
+    return state_dir(root, os.environ)
 
 
 def volume_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from datetime import datetime, timezone
 from functools import wraps
@@ -17,10 +16,11 @@ from acpublish.cli.common_options import (
     old_directory_option,
     one_catalog,
     settings_for,
+    state_of,
     token_option,
 )
 from acpublish.cli.groups import CommandGroup
-from acpublish.cli.ui import json_option, print_json, say, table, warn
+from acpublish.cli.ui import json_option, print_json, say, table
 from acpublish.publishing.options import Destination
 from acpublish.release.durations import duration
 from acpublish.release.grants import Grant, NewToken, TokenInfo, TokenRequest
@@ -87,22 +87,9 @@ def _with_tokens(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _stored(catalog: Path, state: Path | None) -> TokenStore:
-    from acpublish.catalog.directory import DirectoryCatalog
-    from acpublish.catalog.state import state_dir
-    from acpublish.ownership import other_owner
     from acpublish.server.token_file import TokenStore
 
-    if state is None:
-        # The state folder depends on the catalog's path, so a mistyped path must be an error.
-        root = DirectoryCatalog(catalog).root
-        state = state_dir(root, os.environ)
-        owner = other_owner(root)
-        if owner is not None:
-            warn(
-                f"the catalog belongs to {owner}: if the server runs as that user, handle tokens "
-                "as that user as well, or name its state folder with --state"
-            )
-    return TokenStore(state)
+    return TokenStore(state_of(catalog, state))
 
 
 @command.command("create")

@@ -1,0 +1,72 @@
+"""``acpublish backup`` and ``acpublish restore``: copies of what the server knows of the fleet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from acpublish.cli.common_options import ANY_PATH, directory_option, state_of, state_option
+from acpublish.cli.ui import json_option, print_json, printable
+
+if TYPE_CHECKING:
+    from acpublish.store.copies import Copied
+
+
+@click.command("backup")
+@click.argument("file", type=ANY_PATH)
+@directory_option
+@state_option
+@json_option
+def command(file: Path, to: Path | None, state: Path | None, as_json: bool) -> None:
+    """Copy what the server knows of devices, rollouts and policies into FILE.
+
+    The server may run meanwhile: FILE has everything as it was at one moment. It contains names,
+    addresses and digests of credentials, so only its owner can read it. An existing file is never
+    overwritten. The catalog and the tokens are not in it.
+    """
+    from acpublish.store.copies import back_up
+
+    copied = back_up(state_of(to, state), file)
+    _say(copied, f"{printable(str(file))} has {_content(copied)}", as_json=as_json)
+
+
+@click.command("restore")
+@click.argument("file", type=ANY_PATH)
+@directory_option
+@state_option
+@json_option
+def restore(file: Path, to: Path | None, state: Path | None, as_json: bool) -> None:
+    """Put the backup FILE in the place of what the server knows of the fleet.
+
+    Stop the server first. What was there before is kept under another name, which is printed.
+    """
+    from acpublish.store.copies import restore as put_back
+
+    copied = put_back(state_of(to, state), file)
+    line = f"restored {_content(copied)}"
+    if copied.aside is not None:
+        line += f"; what was there before is {printable(str(copied.aside))}"
+    _say(copied, line, as_json=as_json)
+
+
+def _content(copied: Copied) -> str:
+    devices, rollouts = (
+        f"{number:,} {noun}{'' if number == 1 else 's'}"
+        for number, noun in ((copied.devices, "device"), (copied.rollouts, "rollout"))
+    )
+    return f"{devices} and {rollouts}"
+
+
+def _say(copied: Copied, line: str, *, as_json: bool) -> None:
+    if not as_json:
+        click.echo(line)
+        return
+    document: dict[str, Any] = {
+        "file": str(copied.path),
+        "devices": copied.devices,
+        "rollouts": copied.rollouts,
+        "aside": None if copied.aside is None else str(copied.aside),
+    }
+    print_json(document)

@@ -1,0 +1,84 @@
+"""``acpublish backup`` and ``acpublish restore``: a copy, and the way back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from acpublish.catalog.state import state_dir
+from acpublish.store.stored import read
+from tests.support.users import SERVER, folder_of, needs_root
+from tests.unit.cli.invoking import CommandLine
+from tests.unit.fleet.making import live
+from tests.unit.store.making import full_device, opened
+
+
+def made(state: Path, *numbers: int) -> Path:
+    with opened(state) as store:
+        store.keep(*map(full_device, numbers))
+        store.keep_rollout(live())
+    return state
+
+
+def test_a_backup_and_the_way_back(acpublish: CommandLine, tmp_path: Path, catalog: Path) -> None:
+    state, file = made(tmp_path / "fleet", 1, 2), tmp_path / "a.db"
+    said = acpublish("backup", file, "--to", catalog, "--state", state)
+    assert (said.status, said.out) == (0, f"{file} has 2 devices and 1 rollout\n")
+    made(state, 3)
+    said = acpublish("restore", file, "--to", catalog, "--state", state)
+    assert said.status == 0
+    start = "restored 2 devices and 1 rollout; what was there before is "
+    assert said.out.startswith(start)
+    assert Path(said.out.removeprefix(start).strip()).is_file()
+    assert len(read(state).devices) == 2
+
+
+def test_the_state_folder_is_that_of_the_catalog(
+    acpublish: CommandLine, tmp_path: Path, catalog: Path
+) -> None:
+    state = made(state_dir(catalog, {"XDG_STATE_HOME": str(tmp_path / "state")}), 1)
+    assert acpublish("backup", "a.db", "--to", catalog, "--json").json() == {
+        "file": "a.db",
+        "devices": 1,
+        "rollouts": 1,
+        "aside": None,
+    }
+    document = acpublish("restore", "a.db", "--to", catalog, "--json").json()
+    assert (document["devices"], document["rollouts"]) == (1, 1)
+    assert Path(document["aside"]).parent == Path(document["file"]).parent == state / "fleet"
+
+
+def test_a_backup_is_not_overwritten_and_a_running_server_keeps_its_store(
+    acpublish: CommandLine, tmp_path: Path
+) -> None:
+    state = made(tmp_path / "fleet", 1)
+    (tmp_path / "a.db").write_text("mine")
+    said = acpublish("backup", "a.db", "--state", state)
+    assert said.status == 8
+    assert "a.db exists already" in said.error()
+    assert acpublish("backup", "b.db", "--state", state).status == 0
+    with opened(state):
+        said = acpublish("restore", "b.db", "--state", state, "--json")
+    assert said.status == 8
+    assert said.problem()["code"] == "store"
+    assert "is in use" in said.problem()["error"]
+    said = acpublish("restore", "c.db", "--state", state)
+    assert "there is no backup c.db" in said.error()
+
+
+def test_a_catalog_without_a_store_and_one_that_is_not_there(
+    acpublish: CommandLine, tmp_path: Path, catalog: Path
+) -> None:
+    said = acpublish("backup", "a.db", "--to", catalog)
+    assert said.status == 8
+    assert "there is no fleet's store" in said.error()
+    said = acpublish("backup", "a.db", "--to", "catalgo")
+    assert "catalgo" in said.error()
+    assert not (tmp_path / "a.db").exists()
+    assert not (tmp_path / "state").exists()
+
+
+@needs_root
+def test_the_store_of_another_user_is_a_warning(acpublish: CommandLine) -> None:
+    with folder_of(SERVER) as catalog:
+        said = acpublish("backup", "a.db", "--to", catalog)
+    assert f"warning: the catalog belongs to {SERVER}" in said.err
