@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from bench import growth, hook, large, passes, rates, slow
+from bench import growth, hook, large, passes, rates, slow, store
 from bench.report import BenchError, Report, Unavailable
 from bench.scale import FULL, SHORT, Scale
 
@@ -30,6 +30,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "large": large.listing,
     "hook": hook.builds,
     "passes": passes.passes,
+    "store": store.store,
 }
 
 

@@ -30,6 +30,7 @@ class Scale:
         builds: Pairs of builds.
         processes: Pairs of started interpreters.
         passes: Passes over an image.
+        check_ins_s: How long a store gets 5,000 check-ins per second.
     """
 
     rounds: int = 7
@@ -52,6 +53,7 @@ class Scale:
     builds: int = 20
     processes: int = 15
     passes: int = 15
+    check_ins_s: float = 60.0
 
 
 FULL = Scale()
@@ -76,4 +78,5 @@ SHORT = Scale(
     builds=1,
     processes=1,
     passes=1,
+    check_ins_s=0.2,
 )
