@@ -19,6 +19,8 @@ Family = Literal["esp8266", "esp32"]
 
 CATALOG_PATH = "/_catalog"
 UPDATE_PREFIX = "/update/"
+#: Below it are the secret paths, which nobody can guess.
+HIDDEN_PREFIX = "/u/"
 #: What an upload sends besides its address: JSON objects, and a list of signatures.
 PROVENANCE_HEADER = "X-Acpublish-Provenance"
 PRIVATE_HEADER = "X-Acpublish-Private"

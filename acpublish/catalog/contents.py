@@ -163,6 +163,17 @@ class CatalogFiles:
             return LooseFile(path=path)
         return None
 
+    def product_of(self, location: ReleaseFile | LooseFile) -> str:
+        """Returns the product that a file belongs to: for a hand-copied one, that of its folder.
+
+        A file system may not distinguish capital letters, so the name of a folder counts in lower
+        case. It is empty for a file in the root.
+        """
+        if isinstance(location, ReleaseFile):
+            return location.release.product
+        below = self._below(str(location.path)) or ()
+        return below[0].lower() if len(below) > 1 else ""
+
     def open(self, path: Path, *, loose: bool) -> BinaryIO:
         """Opens a file whose location is known.
 

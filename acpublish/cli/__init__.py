@@ -37,6 +37,8 @@ COMMANDS = {
     "config": "Show the settings, and where they come from.",
     "delete": "Remove the bytes of a release for ever.",
     "device": "Request an update as a real device does, and check the response.",
+    "device-credentials": "Let only devices with a user and a password get a product's images.",
+    "device-path": "Handle secret paths, below which devices need no credentials.",
     "diff": "Show what changed between two images.",
     "doctor": "Find what prevents devices from updating.",
     "explain": "Show what a device would get, and why.",
@@ -64,6 +66,8 @@ COMMANDS = {
 _HOMES = {
     # `import` is a keyword, so it cannot be the name of a module.
     "import": ("import_", "command"),
+    "device-credentials": ("device_credentials", "credentials"),
+    "device-path": ("device_credentials", "paths"),
     "sign": ("key", "sign"),
     "verify": ("key", "verify"),
     "restore": ("backup", "restore"),

@@ -69,6 +69,8 @@ def _error(
             hint="Use the URL that it redirects to, if you trust it.",
         )
     if response.status in (401, 403):
+        if (response.header("WWW-Authenticate") or "").lower().startswith("basic"):
+            hint = hint or "Write the user and the password in the URL: http://USER:PASSWORD@HOST."
         return AuthenticationError(
             f"{where} refuses {what} ({response.status}){message}",
             hint=hint or "Check the token (ACPUBLISH_TOKEN), and that it is an acpublish server.",

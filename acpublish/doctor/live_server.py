@@ -201,6 +201,12 @@ def _examine_images(examination: Examination, listed: list[tuple[Probe, bytes]])
 
 def _examine_image(examination: Examination, probe: Probe, name: bytes) -> bytes:
     reply = probe.update(b"/" + name, whole=True)
+    if reply.status == 401:
+        shown = name.decode("utf-8", "backslashreplace")
+        unchecked = f"{shown} needs device credentials, so it could not be checked"
+        hint = "Write those of its product in the URL: http://USER:PASSWORD@HOST."
+        examination.add([warning("image", unchecked, hint)])
+        return b""
     sound = reply.answer is None or examination.add(check_framing(_IMAGE, reply.answer))
     if sound and reply.answer:
         sound = examination.add(

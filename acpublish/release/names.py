@@ -28,7 +28,7 @@ CHANNEL_BYTES = 32
 STABLE = ChannelName("stable")
 DEVELOPMENT = ChannelName("dev")
 #: The server's own URLs would hide them.
-RESERVED_PRODUCTS = frozenset({"api", "update"})
+RESERVED_PRODUCTS = frozenset({"api", "u", "update"})
 
 #: At most 32 characters, so requests cannot make the server keep longer ones.
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]|\.(?!\.)){0,31}\Z")

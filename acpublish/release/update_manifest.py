@@ -23,7 +23,7 @@ _ESP32_CHIP = re.compile(r"esp32([a-z][0-9]+)\Z")
 
 
 def update_manifest(
-    release: Release, image: ReleaseImage, base_url: str | None = None
+    release: Release, image: ReleaseImage, base_url: str | None = None, prefix: str = ""
 ) -> dict[str, Any]:
     """Returns the update manifest of an image, as JSON types.
 
@@ -34,8 +34,9 @@ def update_manifest(
         image: The image.
         base_url: The URL of the server's root without a slash at its end, if it is known under
             which name the client reaches the server.
+        prefix: The secret path below which the client asks, such as ``/u/0123…``.
     """
-    path = f"/{release.product}/{image.file}"
+    path = f"{prefix}/{release.product}/{image.file}"
     document: dict[str, Any] = {
         "name": release.product,
         "type": release.product,

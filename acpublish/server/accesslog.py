@@ -6,6 +6,7 @@ The logging module would take longer for a line than the server for an up-to-dat
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from functools import lru_cache
 
@@ -22,6 +23,9 @@ _TLS = b"\x16\x03"
 _SHOWN_BYTES = 1024
 #: How many targets are remembered as they are shown: 1.5 MB at most.
 _MAX_TARGETS = 1024
+#: The digits of a secret path, also a mistyped or encoded one; the log shows six of them.
+_DIGIT = r"(?:[0-9A-Fa-f]|%[0-9A-Fa-f]{2})"
+_HIDDEN = re.compile(rf"((?:u|%75|%55)(?:/|%2f){{1,4}}{_DIGIT}{{6}}){_DIGIT}{{6,}}", re.IGNORECASE)
 
 
 class AccessLog:
@@ -98,8 +102,9 @@ class AccessLog:
 
 @lru_cache(_MAX_TARGETS)
 def _shown(target: bytes) -> str:
-    """Returns a target as ASCII, so that no request can write its own line."""
+    """Returns a target as ASCII, so that no request can write its own line, without secrets."""
     shown = ascii(target)[2:-1]
+    shown = _HIDDEN.sub(r"\1...", shown)
     return masked_query(shown) if "?" in shown else shown
 
 

@@ -97,6 +97,10 @@ class Request:
         """Whether it came over TLS."""
         return self._connection is not None and self._connection.secure
 
+    def with_head(self, head: RequestHead) -> Request:
+        """Returns the same device's request for another target."""
+        return Request(head, self.address, self.report, self._connection)
+
     def header(self, name: bytes) -> bytes | None:
         """Returns the first header of a name."""
         for key, value in self.head.headers:
@@ -171,10 +175,12 @@ class Answer:
         logged: How the log shows it before and after a device's MAC address, if it is remembered
             for many requests; filled in by the log.
         closes: Whether the connection ends after it.
+        counted: Whether it is one of what the log tells of once a minute, by its note.
     """
 
     __slots__ = (
-        *("body", "closes", "ended", "head", "logged", "note", "running", "shared", "status"),
+        *("body", "closes", "counted", "ended", "head", "logged", "note", "running", "shared"),
+        "status",
     )
 
     def __init__(
@@ -188,6 +194,7 @@ class Answer:
         ended: Ended | None = None,
         shared: object = None,
         closes: bool = False,
+        counted: bool = False,
     ) -> None:
         """Describes the response; the head has the length of the body."""
         self.status = status
@@ -198,6 +205,7 @@ class Answer:
         self.ended = ended
         self.shared = shared
         self.closes = closes
+        self.counted = counted
         self.logged: tuple[str, str] | None = None
 
     def of_device(self, running: str) -> Answer:
@@ -242,6 +250,22 @@ def text(
     body = line.encode() + b"\n"
     head = response_head(status, [*length_and_type(body, b"text/plain"), *more])
     return Answer(status, head, body, note=note)
+
+
+def explained(given: Answer, reason: str) -> Answer:
+    """Lets the log give the reason of a 404 that has none."""
+    if given.status == 404 and not given.note:
+        given.note = reason
+    return given
+
+
+def checksum(digest: str, file: str, note: str = "") -> Answer:
+    """Answers with a digest and the name of its file."""
+    # The format of md5sum and sha256sum, so that their --check can read it.
+    name = file.encode("utf-8", "replace").replace(b"\n", b"?")
+    body = digest.encode() + b"  " + name + b"\n"
+    headers = length_and_type(body, b"text/plain")
+    return Answer(200, response_head(200, headers), body, note=note)
 
 
 def json_body(document: object) -> bytes:

@@ -19,6 +19,7 @@ from acpublish.server.api.routes import App, create_api
 from acpublish.server.cache import AnswerCache, LocationCache
 from acpublish.server.checkins import CheckIns, DeviceCounts, Listener
 from acpublish.server.config import ServerOptions
+from acpublish.server.device_access import DeviceAccess
 from acpublish.server.device_memory import DeviceMemory
 from acpublish.server.device_routes import API, DeviceRoutes
 from acpublish.server.handover import TARGET_KEY
@@ -43,6 +44,7 @@ def create_app(
     tokens: Tokens,
     listeners: Sequence[Listener] = (),
     log: AccessLog | None = None,
+    access: DeviceAccess | None = None,
 ) -> Application:
     """Creates the application.
 
@@ -52,9 +54,11 @@ def create_app(
         tokens: Who may publish.
         listeners: Called with every check-in, and with what became of every offer.
         log: Where each response is logged; None for nowhere.
+        access: Which devices may have which images; by default what the state folder says.
 
     Raises:
-        SettingsError: One of the server's hosts is neither a name nor an address.
+        SettingsError: The device credentials cannot be read, or one of the server's hosts is
+            neither a name nor an address.
     """
     reader = ProductReader(catalog)
     files = CatalogFiles(catalog, hidden=options.state)
@@ -63,12 +67,14 @@ def create_app(
     images = Images(files, options.cache_bytes)
     counts, memory = DeviceCounts(reader.has_board), DeviceMemory()
     check_ins = CheckIns([counts, memory, *listeners])
+    access = access or DeviceAccess(tokens.state)
     own_hosts = OwnHosts(options.hosts, options.bind)
     return Application(
         routes=DeviceRoutes(
             reader,
-            Listing(files, locations, answers, reader),
-            Updates(reader, locations, images, check_ins, memory, own_hosts),
+            Listing(files, locations, answers, reader, access),
+            Updates(reader, locations, images, check_ins, memory, own_hosts, access),
+            access,
         ),
         api=create_api(catalog, tokens, counts, options.upload_bytes, answers, proxies),
         guard=HostGuard(own_hosts, tokens),

@@ -78,6 +78,12 @@ EXCESS_EVERY_S = 60.0
 #: many checks, and 5,000 in one turn of the loop would make devices wait for seconds.
 MAX_HANDED_OVER = 100
 HANDED_OVER_S = 0.1
+#: Device credentials that are being verified, in all and of one address: each takes about 40 ms of
+#: a processor, and a device waits 8 s for the first byte.
+MAX_VERIFYING = 16
+MAX_VERIFYING_OF_ADDRESS = 8
+#: Wrong device credentials that are recognised without being verified again.
+MAX_WRONG_CREDENTIALS = 4096
 #: When to try again: as long as a device takes for an image over a slow network.
 RETRY_AFTER_S = 30
 

@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 from weakref import WeakValueDictionary
 
 from acpublish.bounded import BoundedDict
-from acpublish.catalog.contents import CatalogFiles, Located
+from acpublish.catalog.contents import CatalogFiles, Located, LooseFile, ReleaseFile
 from acpublish.server.bounds import ANSWERS_BYTES, IN_FLIGHT_FACTOR, BusyError
 
 Value = TypeVar("Value")
@@ -245,6 +245,10 @@ class LocationCache:
         """
         self._files = files
         self._locations: BoundedDict[bytes, tuple[float, Located]] = BoundedDict(_MAX_LOCATIONS)
+
+    def product_of(self, location: ReleaseFile | LooseFile) -> str:
+        """Does what :meth:`.CatalogFiles.product_of` does."""
+        return self._files.product_of(location)
 
     def locate(self, target: bytes) -> Located | None:
         """Does what :meth:`.CatalogFiles.locate` does, from memory if it can.

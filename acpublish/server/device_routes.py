@@ -3,6 +3,7 @@
 =============================  ==================================================================
 ``/_catalog``                  the list of a directory, for AutoConnect and for clients
 ``/update/<product>/<board>``  the newest image of a channel, and ``.md5``, ``.sha256``, ``.json``
+``/u/<secret>/…``              each of these, without the credentials of a product
 everything else                a file of the catalog, or its ``.md5`` or ``.sha256``
 =============================  ==================================================================
 """
@@ -11,12 +12,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable
+from typing import NamedTuple
 
 from acpublish.errors import AcpublishError, reason_of
 from acpublish.server import answer
 from acpublish.server.answer import Answer, Request, Responding, Route
 from acpublish.server.api.routes import status_of
 from acpublish.server.bounds import RETRY_AFTER_S, BusyError
+from acpublish.server.device_access import AccessRules, DeviceAccess, is_hidden, unknown_path
 from acpublish.server.listing import Listing
 from acpublish.server.product_reader import ProductReader
 from acpublish.server.request_head import RequestHead
@@ -31,20 +34,32 @@ _CATALOG = CATALOG_PATH.encode()
 _UPDATE = UPDATE_PREFIX.encode()
 
 
+class _Below(NamedTuple):
+    """What is remembered with the head of a request for an address below a secret path."""
+
+    rules: AccessRules
+    head: RequestHead
+    route: Route
+
+
 class DeviceRoutes:
     """Passes each request to its route, and turns errors into answers."""
 
-    def __init__(self, reader: ProductReader, listing: Listing, updates: Updates) -> None:
+    def __init__(
+        self, reader: ProductReader, listing: Listing, updates: Updates, access: DeviceAccess
+    ) -> None:
         """Prepares to answer.
 
         Args:
             reader: Looks at products.
             listing: Answers with lists.
             updates: Answers with images.
+            access: Knows the secret paths.
         """
         self._reader = reader
         self._listing = listing
         self._updates = updates
+        self._access = access
 
     def forget(self) -> None:
         """Makes the next request see what has just been changed."""
@@ -68,7 +83,21 @@ class DeviceRoutes:
             return _wrong_method
         if head.path.startswith(_UPDATE):
             return self._updates.automatic
+        if is_hidden(head.path) and head.opened is None:
+            return self._below
         return self._listing.answer if head.path == _CATALOG else self._updates.file
+
+    def _below(self, request: Request) -> Responding:
+        """Answers a request below ``/u/``: the catalog's own folder, while there are no rules."""
+        rules, memo = self._access.rules, request.head.memo
+        if rules is None:
+            return self._updates.file(request)
+        if type(memo) is not _Below or memo.rules is not rules:
+            head = self._access.below(request.head, rules)
+            if head is None:
+                return unknown_path()
+            memo = request.head.memo = _Below(rules, head, self._route_of(head))
+        return memo.route(request.with_head(memo.head))
 
 
 async def _awaited(responding: Awaitable[Answer]) -> Answer:
@@ -92,7 +121,7 @@ def busy(reason: str, *, closes: bool = False) -> Answer:
     """
     later = [(b"retry-after", b"%d" % RETRY_AFTER_S)]
     given = answer.text(503, "The server is busy.", later, note=reason)
-    given.closes = closes
+    given.closes, given.counted = closes, True
     return given
 
 

@@ -82,6 +82,14 @@ class Images:
         """Describes the gzip of a release's image."""
         return of_compressed(image, gzip, self._files.catalog.object_path(gzip.sha256))
 
+    @staticmethod
+    def version(served: Served) -> Answer:
+        """Answers with the version of a file, in its header."""
+        if served.version is None:
+            return answer.text(404, "The version of this file is not known.")
+        headers = [(b"x-version", served.version.encode()), (b"content-length", b"0")]
+        return Answer(200, response_head(200, headers))
+
     def known_loose(self, path: Path) -> Served | None:
         """Describes a hand-copied file that was read before, and is still in that state."""
         served = self._loose.get(path)

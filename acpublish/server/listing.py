@@ -27,6 +27,7 @@ from acpublish.release.manifest import Release
 from acpublish.server import answer
 from acpublish.server.answer import Answer, Request, Responding
 from acpublish.server.cache import AnswerCache, LocationCache
+from acpublish.server.device_access import DeviceAccess, unknown_path
 from acpublish.server.lately import FRESH_S
 from acpublish.server.product_reader import ProductReader
 from acpublish.server.response_head import response_head
@@ -78,6 +79,7 @@ class Listing:
         locations: LocationCache,
         answers: AnswerCache,
         reader: ProductReader,
+        access: DeviceAccess,
     ) -> None:
         """Prepares to list.
 
@@ -86,11 +88,13 @@ class Listing:
             locations: What paths lead to.
             answers: Keeps the lists.
             reader: Looks at products.
+            access: Knows the secret paths.
         """
         self._files = files
         self._locations = locations
         self._answers = answers
         self._reader = reader
+        self._access = access
         #: How often this server has changed something itself.
         self._changes = 0
         #: How long it last took to stamp the root list of devices, and any other directory.
@@ -108,6 +112,9 @@ class Listing:
         paths = _paths(request.query)
         if paths is None:
             return answer.text(400, "The only operation is op=list.")
+        paths = self._access.listed(paths)
+        if not paths:
+            return unknown_path()
         product = self._reader.must_read(paths[-1])
         return (
             self._list(request, paths) if product is None else self._read(product, request, paths)

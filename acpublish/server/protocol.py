@@ -40,7 +40,6 @@ from acpublish.server.sending import Sending
 
 #: A body up to this size goes out together with its head.
 _SMALL_BYTES = 16 * 1024
-_BUSY_STATUS = 503
 
 
 class DeviceProtocol(asyncio.Protocol):
@@ -266,7 +265,7 @@ class DeviceProtocol(asyncio.Protocol):
         large = self.secure and len(body) > _SMALL_BYTES
         if head.closes or answer.closes or large or (self.ended and not len(self._incoming)):
             self._closing = True
-        if answer.status == _BUSY_STATUS:
+        if answer.counted:
             connections.excess.note(answer.note)
         date = connections.date.end_of_head(closes=self._closing)
         if head.method == "HEAD" and not isinstance(body, FileBody):

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from acpublish.bounded import BoundedDict
 from acpublish.server.bounds import MAX_HEAD_BYTES, MAX_HEADS, MAX_LINE_BYTES
@@ -90,6 +90,18 @@ def head_end(data: bytes, begin: int = 0) -> int | None:
     return end + 4
 
 
+class Opened(NamedTuple):
+    """The secret path in front of a target.
+
+    Attributes:
+        prefix: The path, as in ``/u/0123…``.
+        digest: The SHA-256 of its digits, in hex.
+    """
+
+    prefix: bytes
+    digest: str
+
+
 class RequestHead:
     """A head, as the routes and the protocol need it.
 
@@ -105,12 +117,13 @@ class RequestHead:
         body_bytes: The length of the body, None for a chunked one.
         clean: Whether the target is one that every parser accepts.
         memo: What a route remembers about this head; it checks whether that still applies.
+        opened: The secret path below which the target is, None if it is below none.
         route: What answers it, once that is known.
     """
 
     __slots__ = (
         *("body_bytes", "clean", "closes", "headers", "memo", "method", "path", "query", "report"),
-        *("route", "target", "_common", "_own_at", "_own_count"),
+        *("opened", "route", "target", "_common", "_own_at", "_own_count"),
     )
 
     def __init__(
@@ -132,11 +145,25 @@ class RequestHead:
         self.body_bytes = body_bytes
         self.clean = True
         self.memo: Any = None
+        self.opened: Opened | None = None
         self.route: Any = None
         self._common: tuple[Any, ...] = ()
         #: Where the station's and the access point's MAC addresses are among a device's own values.
         self._own_at: tuple[int, int] = (-1, -1)
         self._own_count = 0
+
+    def below(self, target: bytes, opened: Opened) -> RequestHead:
+        """Returns the head of the same request for what a secret path leads to.
+
+        Args:
+            target: The target without that path.
+            opened: That path.
+        """
+        head = RequestHead(
+            self.method, target, self.headers, closes=self.closes, body_bytes=self.body_bytes
+        )
+        head.opened = opened
+        return head
 
     def report_of(self, own: Sequence[bytes]) -> Report:
         """Returns the report of the device that sent this head with its own values."""

@@ -48,6 +48,7 @@ try:
     from acpublish.server.app import Application, create_app
     from acpublish.server.checkins import Listener as CheckInListener
     from acpublish.server.connections import Connections
+    from acpublish.server.device_access import DeviceAccess
     from acpublish.server.listener import Listener
     from acpublish.server.protocol import DeviceProtocol
     from acpublish.server.proxied import ProxiedPort, ProxiedProtocol
@@ -92,7 +93,7 @@ def serve(options: ServerOptions, listeners: Sequence[CheckInListener] = ()) -> 
 
     Raises:
         SettingsError: The address, the log level, the state folder, the certificate or a proxy's
-            address is invalid.
+            address is invalid, or the device credentials cannot be read.
         CatalogError: The catalog's directory cannot be read.
     """
     level, writer = level_of(options.log), LogWriter(sys.stderr)
@@ -113,11 +114,12 @@ def _serve(options: ServerOptions, listeners: Sequence[CheckInListener], writer:
     _warn_of_project(catalog)
     tokens = Tokens(state)
     _look_at_tokens(tokens)
+    access = DeviceAccess(state)
     proxies = Proxies(options.proxies)
     ports = _ports(options)
     raise_open_files()
-    access = AccessLog(writer if _log.isEnabledFor(logging.INFO) else None)
-    app = create_app(replace(options, state=state), catalog, tokens, listeners, access)
+    log = AccessLog(writer if _log.isEnabledFor(logging.INFO) else None)
+    app = create_app(replace(options, state=state), catalog, tokens, listeners, log, access)
     config = uvicorn.Config(
         app,
         ws="none",
@@ -129,14 +131,14 @@ def _serve(options: ServerOptions, listeners: Sequence[CheckInListener], writer:
         server_header=False,
         workers=1,
     )
-    server = _Server(config, app, options, ports, proxies, partial(_prepare, catalog))
+    server = _Server(config, app, options, ports, proxies, access, partial(_prepare, catalog))
     # Everything that exists now stays, so the collector need not look at it again and again.
     gc.freeze()
     sys.setswitchinterval(_SWITCH_S)
     try:
         _run(server.serve(sockets=[port.listener for port in ports]))
     finally:
-        access.flush()
+        log.flush()
         tokens.write_uses()
     return 0
 
@@ -253,6 +255,7 @@ class _Server(uvicorn.Server):
         options: ServerOptions,
         ports: Sequence[_Port],
         proxies: Proxies,
+        access: DeviceAccess,
         prepare: Callable[[], None],
     ) -> None:
         super().__init__(config)
@@ -261,6 +264,7 @@ class _Server(uvicorn.Server):
         self._options = options
         self._ports = ports
         self._proxies = proxies
+        self._access = access
         self._listeners: list[Listener] = []
         self._watching: list[asyncio.Task[None]] = []
 
@@ -279,7 +283,12 @@ class _Server(uvicorn.Server):
         watches = [port.certificate.watch() for port in self._ports if port.certificate]
         self._watching = [
             loop.create_task(watch)
-            for watch in (StalledWatch(connections).run(), _watch(self._options.catalog), *watches)
+            for watch in (
+                StalledWatch(connections).run(),
+                _watch(self._options.catalog),
+                self._access.watch(),
+                *watches,
+            )
         ]
         self.started = True
         catalog = self._options.catalog.resolve()

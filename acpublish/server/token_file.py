@@ -225,7 +225,7 @@ class TokenStore:
         except OSError as error:
             raise TokensError(
                 f"the tokens in {state} cannot be written: {reason_of(error)}",
-                hint=_hint(error, path),
+                hint=state_hint(error, path),
             ) from error
 
 
@@ -291,7 +291,7 @@ def digest_of(text: str) -> str:
 def unreadable(path: Path, error: OSError) -> TokensError:
     """Returns the error for a tokens file that the system does not let us read."""
     return TokensError(
-        f"the tokens in {path} cannot be read: {reason_of(error)}", hint=_hint(error, path)
+        f"the tokens in {path} cannot be read: {reason_of(error)}", hint=state_hint(error, path)
     )
 
 
@@ -355,7 +355,8 @@ def _time(text: str) -> datetime:
     return datetime.strptime(text, _TIME).replace(tzinfo=timezone.utc)
 
 
-def _hint(error: OSError, path: Path) -> str:
+def state_hint(error: OSError, path: Path) -> str:
+    """Returns what to do about an error of a file in the state folder."""
     if isinstance(error, atomic.UnflushedError):
         return atomic.UNFLUSHED
     if error.errno in (errno.EACCES, errno.EPERM):

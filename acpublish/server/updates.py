@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from acpublish.catalog.contents import LooseFile, ReleaseFile
@@ -22,6 +23,7 @@ from acpublish.server.answer import Answer, Request, Responding
 from acpublish.server.cache import LocationCache
 from acpublish.server.checkins import CheckIn, CheckIns
 from acpublish.server.decision_cache import DecisionCache
+from acpublish.server.device_access import AccessRules, DeviceAccess
 from acpublish.server.device_memory import DeviceMemory
 from acpublish.server.hosts import OwnHosts
 from acpublish.server.images import Images
@@ -39,6 +41,7 @@ _CHECKSUMS = ((b".md5", "md5"), (b".sha256", "sha256"))
 class _UpToDate(NamedTuple):
     """What is remembered with the head of a request: devices that send it again are up to date."""
 
+    rules: AccessRules | None
     releases: tuple[Release, ...]
     product: str
     board: str
@@ -50,6 +53,7 @@ class _UpToDate(NamedTuple):
 class _UpToDateFile(NamedTuple):
     """The same for a file that is requested by its name."""
 
+    rules: AccessRules | None
     location: ReleaseFile | LooseFile
     served: Served
     product: str | None
@@ -69,6 +73,7 @@ class Updates:
         check_ins: CheckIns,
         memory: DeviceMemory,
         hosts: OwnHosts,
+        access: DeviceAccess,
     ) -> None:
         """Prepares to respond.
 
@@ -79,6 +84,7 @@ class Updates:
             check_ins: Gets every check-in, and what became of each offer.
             memory: Knows what devices have received; it is one of the listeners.
             hosts: The server's own names, for the URLs in update manifests.
+            access: Knows which products need credentials.
         """
         self._reader = reader
         self._locations = locations
@@ -86,6 +92,7 @@ class Updates:
         self._check_ins = check_ins
         self._memory = memory
         self._hosts = hosts
+        self._access = access
         self._partial = PartialDownloads()
         self._decisions = DecisionCache()
 
@@ -93,7 +100,7 @@ class Updates:
         """Answers a request for a file by its name, or for its checksum file."""
         memo = request.head.memo
         if type(memo) is _UpToDateFile:
-            if self._still_applies(memo, request.target):
+            if memo.rules is self._access.rules and self._still_applies(memo, request.target):
                 self._check_in(request, memo.decision, memo.product, memo.board)
                 return memo.answer
             request.head.memo = None
@@ -121,7 +128,9 @@ class Updates:
                     if target.endswith(suffix):
                         image = self._locations.locate(target[: -len(suffix)])
                         if isinstance(image, (ReleaseFile, LooseFile)):
-                            return self._checksum_of(image, digest)
+                            product = self._locations.product_of(image)
+                            respond = partial(self._checksum_of, image, digest)
+                            return self._access.guard(request, product, respond)
         return answer.missing()
 
     def automatic(self, request: Request) -> Responding:
@@ -131,7 +140,7 @@ class Updates:
         (:mod:`acpublish.server.update_address`).
         """
         memo = request.head.memo
-        if type(memo) is _UpToDate:
+        if type(memo) is _UpToDate and memo.rules is self._access.rules:
             snapshot = self._reader.current(memo.product)
             if snapshot is not None and snapshot.releases is memo.releases:
                 self._check_in(request, memo.decision, memo.product, memo.board, memo.channel)
@@ -156,17 +165,26 @@ class Updates:
         return await answer.answered(self._of_product(request, address))
 
     def _of_product(self, request: Request, address: UpdateAddress) -> Responding:
-        snapshot = self._reader.current(address.product)
-        if snapshot is None:
-            return self._of_product_read(request, address)
-        return self._decided(request, address, snapshot)
+        def respond(rules: AccessRules | None) -> Responding:
+            snapshot = self._reader.current(address.product)
+            if snapshot is None:
+                return self._of_product_read(request, address, rules)
+            return self._decided(request, address, snapshot, rules)
 
-    async def _of_product_read(self, request: Request, address: UpdateAddress) -> Answer:
+        return self._access.guard(request, address.product, respond)
+
+    async def _of_product_read(
+        self, request: Request, address: UpdateAddress, rules: AccessRules | None
+    ) -> Answer:
         snapshot = await self._reader.read(address.product)
-        return await answer.answered(self._decided(request, address, snapshot))
+        return await answer.answered(self._decided(request, address, snapshot, rules))
 
     def _decided(
-        self, request: Request, address: UpdateAddress, snapshot: ProductSnapshot
+        self,
+        request: Request,
+        address: UpdateAddress,
+        snapshot: ProductSnapshot,
+        rules: AccessRules | None,
     ) -> Responding:
         product, channel = address.product, address.channel
         board, form = _reading(address, snapshot)
@@ -189,7 +207,7 @@ class Updates:
             up_to_date = answer.not_modified(decision.reason, running)
             if not single and address.literal:
                 request.head.memo = _UpToDate(
-                    releases, product, board, channel, decision, up_to_date
+                    rules, releases, product, board, channel, decision, up_to_date
                 )
             return up_to_date
         if decision.release is None or decision.image is None:
@@ -210,10 +228,10 @@ class Updates:
         """Answers with a file of the catalog's own folder ``update``; without one, logs why."""
         responding = self.file(request)
         if isinstance(responding, Answer):
-            return _explained(responding, reason)
+            return answer.explained(responding, reason)
 
         async def explained() -> Answer:
-            return _explained(await responding, reason)
+            return answer.explained(await responding, reason)
 
         return explained()
 
@@ -236,11 +254,13 @@ class Updates:
         note = f"{release.version}"
         if form is not Form.MANIFEST:
             digest = image.md5 if form is Form.MD5 else image.sha256
-            return _checksum(digest, image.file, note)
+            return answer.checksum(digest, image.file, note)
         base_url = self._hosts.url_for(request)
         if base_url is None:
             note += ", without a URL: the Host is not a name of this server; see --host"
-        manifest = update_manifest(release, image, base_url)
+        opened = request.head.opened
+        prefix = opened.prefix.decode() if opened else ""
+        manifest = update_manifest(release, image, base_url, prefix)
         body = json.dumps(manifest, separators=(",", ":")).encode()
         headers = answer.length_and_type(body, b"application/json")
         # The URL is the client's own, so a cache must not hand it to others.
@@ -248,17 +268,26 @@ class Updates:
         return Answer(200, response_head(200, headers), body, note=note)
 
     def _named(self, request: Request, location: ReleaseFile | LooseFile) -> Responding:
-        served = self._known(location)
-        if served is None:
-            return self._named_later(request, location)
-        return self._file_as_decided(request, location, served)
+        def respond(rules: AccessRules | None) -> Responding:
+            served = self._known(location)
+            if served is None:
+                return self._named_later(request, location, rules)
+            return self._file_as_decided(request, location, served, rules)
 
-    async def _named_later(self, request: Request, location: ReleaseFile | LooseFile) -> Answer:
+        return self._access.guard(request, self._locations.product_of(location), respond)
+
+    async def _named_later(
+        self, request: Request, location: ReleaseFile | LooseFile, rules: AccessRules | None
+    ) -> Answer:
         served = await self._served(location)
-        return await answer.answered(self._file_as_decided(request, location, served))
+        return await answer.answered(self._file_as_decided(request, location, served, rules))
 
     def _file_as_decided(
-        self, request: Request, location: ReleaseFile | LooseFile, served: Served
+        self,
+        request: Request,
+        location: ReleaseFile | LooseFile,
+        served: Served,
+        rules: AccessRules | None,
     ) -> Responding:
         if served.unmarked and request.report.mode is not Mode.FILESYSTEM:
             return answer.missing("it is not firmware; only updaters get what may be a filesystem")
@@ -280,7 +309,7 @@ class Updates:
         responding = self._respond(request, decision, check_in, [served])
         if decision.verdict is Verdict.UP_TO_DATE and isinstance(responding, Answer):
             request.head.memo = _UpToDateFile(
-                location, served, product, board, decision, responding
+                rules, location, served, product, board, decision, responding
             )
         return responding
 
@@ -316,7 +345,7 @@ class Updates:
         if decision.verdict is not Verdict.OFFER:
             return _without_image(decision, decision.reason)
         if request.report.mode is Mode.VERSION:
-            responding: Responding = _version(forms[-1])
+            responding: Responding = self._images.version(forms[-1])
         else:
             responding = self._images.answer(request, forms)
         offer = Offer(self._check_ins, check_in, forms[0], decision.reason, running)
@@ -334,12 +363,14 @@ class Updates:
             return self._images.of_release(location.release, location.image)
         return self._images.known_loose(location.path) or await self._images.of_loose(location.path)
 
-    async def _checksum_of(self, location: ReleaseFile | LooseFile, digest: str) -> Answer:
+    async def _checksum_of(
+        self, location: ReleaseFile | LooseFile, digest: str, _: AccessRules | None
+    ) -> Answer:
         served = await self._served(location)
         value = served.md5 if digest == "md5" else served.sha256
         if served.unmarked or value is None:
             return answer.missing()
-        return _checksum(value, served.name)
+        return answer.checksum(value, served.name)
 
 
 def _reading(address: UpdateAddress, snapshot: ProductSnapshot) -> tuple[str, Form]:
@@ -358,27 +389,6 @@ def _nothing(decision: Decision, snapshot: ProductSnapshot, product: str, board:
     elif board not in snapshot.boards:
         note = f"{product} has no release for the board {board}"
     return _without_image(decision, note)
-
-
-def _explained(given: Answer, reason: str) -> Answer:
-    if given.status == 404 and not given.note:
-        given.note = reason
-    return given
-
-
-def _checksum(digest: str, file: str, note: str = "") -> Answer:
-    # The format of md5sum and sha256sum, so that their --check can read it.
-    name = file.encode("utf-8", "replace").replace(b"\n", b"?")
-    body = digest.encode() + b"  " + name + b"\n"
-    headers = answer.length_and_type(body, b"text/plain")
-    return Answer(200, response_head(200, headers), body, note=note)
-
-
-def _version(served: Served) -> Answer:
-    if served.version is None:
-        return answer.text(404, "The version of this file is not known.")
-    headers = [(b"x-version", served.version.encode()), (b"content-length", b"0")]
-    return Answer(200, response_head(200, headers))
 
 
 def _without_image(decision: Decision, note: str) -> Answer:

@@ -17,6 +17,9 @@ from acpublish.redact import has_bare_password, redact, redact_broken, without_q
 from acpublish.release import names
 from acpublish.release.secrets import masked_macros, masked_option, masked_query
 from acpublish.release.version import Version
+from acpublish.server.accesslog import _shown
+from acpublish.server.device_access import AccessRules, _listed, basic
+from acpublish.server.device_secrets import StoredAccess
 from acpublish.server.hosts import OwnHosts
 from acpublish.server.image_headers import requested_range, unmet_condition
 from acpublish.server.listing import _paths
@@ -41,6 +44,7 @@ CHARACTERS = 1000
 SHORTEST_S = 30e-6
 RUNS = 3
 HOSTS = OwnHosts()
+NO_PATHS = AccessRules(StoredAccess())
 
 
 def head(text: str) -> None:
@@ -117,6 +121,14 @@ def proxy_header(text: str) -> None:
                 reader(data.encode())
 
 
+def device_access(text: str) -> None:
+    basic(text.encode())
+    basic(b"Basic " + text.encode())
+    _shown.__wrapped__(text.encode())
+    _shown.__wrapped__(b"/u/" + text.encode())
+    _listed(text.encode(), NO_PATHS)
+
+
 READERS: dict[str, Callable[[str], object]] = {
     "masked_query": masked_query,
     "masked_macros": masked_macros,
@@ -131,6 +143,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "range": range_of,
     "update address": update,
     "host": host,
+    "device access": device_access,
     "paths of a list": paths,
     "version": version,
     "name": name,
@@ -140,6 +153,7 @@ PIECES = (
     *("?", "&", "=", "#", "%", "/", " ", "-", ".", ":", "@", "\\", "'", '"', "0", "1", "a", "_"),
     *("?a", "?a=", "&key", "%61/", "a.", "a.a-", "1.", "0.0", "://", "a://", "a:", ":@", "@:"),
     *("Bearer ", "Basic", "acp_", "-----BEGIN ", "-----END ", "-----END A", "-D", "-Da=", "A"),
+    *("u/", "/u/", "%75/", "u%2F", "/u/0123456789abcdef", "%30", "u/000000%30"),
     *('-Da=\\"', "-Da='", "http", "http://", "GET ", "HTTP/1.1", "..", "1a", "-1", "+a", "bytes="),
 )
 

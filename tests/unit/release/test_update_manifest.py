@@ -59,6 +59,14 @@ def test_without_a_base_there_is_no_url(release: Release) -> None:
     assert document["path"] == document["builds"][0]["ota"]["path"] == f"/lamp/{image.file}"
 
 
+def test_addresses_below_a_secret_path_begin_with_it(release: Release) -> None:
+    image = release.images[0]
+    document = update_manifest(release, image, "https://h:1", "/u/0123")
+    assert document["path"] == f"/u/0123/lamp/{image.file}"
+    assert document["url"] == f"https://h:1/u/0123/lamp/{image.file}"
+    assert document["builds"][0]["ota"]["path"] == document["path"]
+
+
 def test_a_filesystem_has_nothing_that_a_client_installs(release: Release) -> None:
     image = replace(release.images[0], kind="filesystem")
     assert {"url", "builds"}.isdisjoint(update_manifest(release, image, "http://h"))

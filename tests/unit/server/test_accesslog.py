@@ -112,6 +112,38 @@ def test_a_download_that_is_cut_is_not_logged_as_whole() -> None:
     assert second.endswith(" GET /lamp.bin 200")
 
 
+DIGITS = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("target", "shown"),
+    [
+        (f"/u/{DIGITS}/update/lamp/c3", "/u/012345.../update/lamp/c3"),
+        (f"/u/{DIGITS}", "/u/012345..."),
+        (f"/u/{DIGITS.upper()}/x", "/u/012345.../x"),
+        (f"/U/{DIGITS}/x", "/U/012345.../x"),
+        (f"//u//{DIGITS}//x", "//u//012345...//x"),
+        (f"/%75/{DIGITS}/x", "/%75/012345.../x"),
+        (f"/%55%2F{DIGITS}/x", "/%55%2F012345.../x"),
+        ("/u/" + "".join(f"%{ord(digit):x}" for digit in DIGITS), "/u/%30%31%32%33%34%35..."),
+        (f"/u/{DIGITS[:20]}", "/u/012345..."),
+        (f"/_catalog?op=list&path=/u/{DIGITS}/lamp", "/_catalog?op=list&path=/u/012345.../lamp"),
+        (f"/_catalog?op=list&path=u%2f{DIGITS}", "/_catalog?op=list&path=u%2f012345..."),
+        (f"/u/{DIGITS}/u/{DIGITS}/x", "/u/012345.../u/012345.../x"),
+        ("/u/lamp-sensor-v1.bin", "/u/lamp-sensor-v1.bin"),
+        (f"/lamp/{DIGITS}.bin", f"/lamp/{DIGITS}.bin"),
+    ],
+)
+def test_six_digits_of_a_secret_path_are_shown(target: str, shown: str) -> None:
+    assert logged(target.encode()).endswith(f" GET {shown} 200\n")
+
+
+def test_a_secret_path_in_a_long_target_is_not_shown() -> None:
+    for length in range(990, 1030):
+        line = logged(b"/" + b"x" * length + b"/u/" + DIGITS.encode() + b"y" * 2000)
+        assert DIGITS[12:] not in line
+
+
 def test_without_a_stream_nothing_is_collected() -> None:
     log = AccessLog(None)
     log.note(request(b"/a"), Answer(200, b""))

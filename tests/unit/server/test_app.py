@@ -21,6 +21,8 @@ from acpublish.server.accesslog import AccessLog
 from acpublish.server.app import create_app
 from acpublish.server.checkins import CheckIn, Delivered, Event
 from acpublish.server.config import ServerOptions
+from acpublish.server.device_access import DeviceAccess
+from acpublish.server.device_access_file import DeviceAccessStore
 from acpublish.server.lately import FRESH_S
 from acpublish.server.logwriter import LogWriter
 from acpublish.server.tokens import Tokens
@@ -190,3 +192,61 @@ def test_the_api_is_reached_and_logged(catalog: Path) -> None:
     first, second = stream.getvalue().splitlines()
     assert first.endswith(" GET /api/v1/products 200")
     assert second.endswith(" GET /api/v1/nothing 404")
+
+
+def test_hand_copied_files_belong_to_the_folder_of_a_product(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under whatever name they are reached, also by links."""
+    monkeypatch.setattr("acpublish.server.device_secrets._COST", {"n": 2, "r": 1, "p": 1})
+    store = DeviceAccessStore(tmp_path / "state")
+    catalog = lamp_catalog(tmp_path)
+    file = next((catalog / "lamp").glob("*.bin")).name.encode()
+    for folder in ("plug", "plug/sub", "other", "u"):
+        (catalog / folder).mkdir()
+        (catalog / folder / "x.bin").write_bytes(esp8266_image())
+    (catalog / "alias").symlink_to("plug")
+    store.set_credentials("lamp", "a", "b")
+    store.set_credentials("plug", "a", "b")
+    app = make(catalog)
+
+    async def main() -> None:
+        statuses = {
+            target: (await ask(app, target))[0]
+            for target in (
+                b"/lamp/" + file,
+                b"lamp/" + file,
+                b"//lamp//" + file,
+                b"/./lamp/" + file,
+                b"/other/../lamp/" + file,
+                b"/l%61mp/" + file,
+                b"/%6c%61%6d%70%2f" + file,
+                b"/lamp/" + file + b"?x=1",
+                b"/lamp/" + file + b".md5",
+                b"/lamp/" + file + b".sha256?x",
+                b"/lamp/" + file + b"/",
+                b"/plug/x.bin",
+                b"/plug/sub/x.bin",
+                b"/plug/x.bin.md5",
+                b"/alias/x.bin",
+                b"/alias/sub/x.bin",
+                b"/update/lamp/c3",
+                b"/update/LAMP/c3",
+                b"/update/lamp/c3.json",
+                b"/update/lamp/none",
+                b"/update/l%61mp/c3/",
+                b"/update/plug/c3",
+            )
+        }
+        assert set(statuses.values()) <= {401, 404}, statuses
+        assert statuses[b"/plug/x.bin"] == 401
+        assert statuses[b"/alias/sub/x.bin"] == 401
+        assert statuses[b"/lamp/" + file] == statuses[b"/update/LAMP/c3"] == 401
+        assert (await ask(app, b"/other/x.bin"))[0] == 200
+        # Files of the folder u have no address while there are credentials.
+        assert (await ask(app, b"/u/x.bin"))[0] == 404
+        assert (await ask(app, b"/_catalog?op=list&path=lamp"))[0] == 200
+
+    asyncio.run(main())
+    app = make(catalog, access=DeviceAccess(tmp_path / "none"))
+    assert asyncio.run(ask(app, b"/u/x.bin")) == (200, esp8266_image())

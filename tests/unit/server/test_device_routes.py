@@ -32,7 +32,7 @@ def answered(routes: DeviceRoutes, made: Request) -> Answer:
 def routes_to(give: Any) -> DeviceRoutes:
     """Returns routes that all lead to one function."""
     everything = SimpleNamespace(answer=give, automatic=give, file=give)
-    return DeviceRoutes(cast(Any, everything), cast(Any, everything), cast(Any, everything))
+    return DeviceRoutes(*(cast(Any, everything) for _ in range(4)))
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,9 @@ def routes_to(give: Any) -> DeviceRoutes:
         (b"/update", "file"),
         (b"/lamp/lamp-1.0.0_c3.bin", "file"),
         (b"/", "file"),
+        (b"/u/lamp.bin", "file"),
+        (b"/u/" + b"0" * 32 + b"/update/lamp/c3", "file"),
+        (b"/u", "file"),
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -57,6 +60,7 @@ def test_which_route_answers(target: bytes, route: str, method: str) -> None:
         cast(Any, None),
         cast(Any, SimpleNamespace(answer=named("answer"))),
         cast(Any, SimpleNamespace(automatic=named("automatic"), file=named("file"))),
+        cast(Any, SimpleNamespace(rules=None)),
     )
     assert answered(routes, request(target, method=method)).body == route.encode() + b"\n"
 
@@ -129,6 +133,7 @@ def test_forgetting_reaches_products_and_lists() -> None:
     DeviceRoutes(
         cast(Any, SimpleNamespace(forget=lambda: forgotten.append("products"))),
         cast(Any, SimpleNamespace(forget=lambda: forgotten.append("lists"))),
+        cast(Any, None),
         cast(Any, None),
     ).forget()
     assert sorted(forgotten) == ["lists", "products"]
