@@ -4,6 +4,15 @@
 //     Serial.println(ACPUBLISH_VERSION);
 //     ESPhttpUpdate.update(client, HOST, 8000, ACPUBLISH_UPDATE_PATH, ACPUBLISH_VERSION);
 //
+// If the server demands credentials for the product (acpublish device-credentials), send them before:
+//
+//     ESPhttpUpdate.setAuthorization(USER, PASSWORD);
+//
+// or write a secret path (acpublish device-path) in front of the path, as one literal:
+//
+//     ESPhttpUpdate.update(
+//         client, HOST, 8000, "/u/<32 digits>" ACPUBLISH_UPDATE_PATH, ACPUBLISH_VERSION);
+//
 // ACPUBLISH_PRODUCT and ACPUBLISH_VERSION are expressions, not literals: they read the stamp that is
 // written into the image after linking, so they always match what the update server shows.
 // They can be passed to print(), and to any function that takes a String. If platformio.ini does not

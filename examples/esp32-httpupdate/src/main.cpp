@@ -11,6 +11,13 @@ static const char UPDATE_HOST[] = "192.168.1.10";
 static const uint16_t UPDATE_PORT = 8000;
 static const unsigned long HOUR_MS = 60UL * 60UL * 1000UL;
 
+// If the product has credentials on the server (acpublish device-credentials), build with
+// -DUPDATE_USER=... and -DUPDATE_PASSWORD=...; with a secret path (acpublish device-path), build with
+// -DUPDATE_SECRET_PATH=... instead. Each is a string.
+#ifndef UPDATE_SECRET_PATH
+#define UPDATE_SECRET_PATH ""
+#endif
+
 #ifndef SENSOR_PIN
 #define SENSOR_PIN 5
 #endif
@@ -18,9 +25,16 @@ static const unsigned long HOUR_MS = 60UL * 60UL * 1000UL;
 static void update()
 {
     WiFiClient client;
+#ifdef UPDATE_USER
+    httpUpdate.setAuthorization(UPDATE_USER, UPDATE_PASSWORD);
+#endif
     // After an update the device restarts, and this call does not return.
     const t_httpUpdate_return result = httpUpdate.update(
-        client, UPDATE_HOST, UPDATE_PORT, ACPUBLISH_UPDATE_PATH, ACPUBLISH_VERSION);
+        client,
+        UPDATE_HOST,
+        UPDATE_PORT,
+        UPDATE_SECRET_PATH ACPUBLISH_UPDATE_PATH,
+        ACPUBLISH_VERSION);
     if (result == HTTP_UPDATE_FAILED) {
         Serial.println(httpUpdate.getLastErrorString());
     }
