@@ -20,11 +20,18 @@ from tests.unit.cli.invoking import CommandLine, python
 NAMES = ("--product", "lamp", "--version", "1.2.3", "--board", "d1_mini")
 #: For each command with --json, a call that fails.
 FAILING = {
+    "backup": ("fleet.backup", "--to", "missing"),
     "channels": ("lamp", "--to", "missing"),
     "check": ("missing.bin",),
     "config": ("-e", "nothing"),
     "delete": ("lamp", "1.0.0", "--to", "missing", "--reason", "a secret"),
     "device": ("--to", "ftp://x", "x.bin"),
+    "device-credentials list": ("--to", "missing"),
+    "device-credentials revoke": ("lamp", "--user", "esp", "--to", "missing"),
+    "device-credentials set": ("lamp", "--user", "esp", "--to", "missing"),
+    "device-path create": ("lamp", "--to", "missing"),
+    "device-path list": ("--to", "missing"),
+    "device-path revoke": ("nothing", "--to", "missing"),
     "diff": ("missing.bin", "firmware.bin"),
     "doctor": ("ftp://x",),
     "explain": ("lamp", "--to", "missing", "--board", "d1_mini"),
@@ -37,6 +44,7 @@ FAILING = {
     "list": ("--to", "missing"),
     "promote": ("lamp", "1.0.0", "--to", "missing", "--channel", "beta"),
     "publish": ("firmware.bin", "--to", "missing", *NAMES),
+    "restore": ("missing", "--to", "catalog"),
     "retain": ("lamp", "--to", "missing", "--keep", "3"),
     "rollback": ("lamp", "--to", "missing", "--channel", "stable"),
     "sign": ("firmware.bin", "--key", "missing.pem", "-o", "out.bin"),

@@ -57,7 +57,8 @@ def test_the_help_says_where_the_catalog_cannot_be_on_a_server() -> None:
     }
     assert metavars.pop("device") == "URL"
     directories = {name for name, metavar in metavars.items() if metavar == "DIR"}
-    assert directories == {"serve", "key trust", "key resign"}
+    local = {name for name in metavars if name.startswith("device-")}
+    assert directories == {"serve", "key trust", "key resign", "backup", "restore", *local}
     assert {metavars[name] for name in metavars.keys() - directories} == {"DIR|URL"}
 
 
