@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from acpublish.offering import channels, delete, history, promote, retain, rollback, withdraw
     from acpublish.publishing.result import Publication
     from acpublish.release.change_request import Changed
-    from acpublish.release.channel_document import ChannelRow
+    from acpublish.release.channel_rows import ChannelRow
     from acpublish.release.channels import Change
     from acpublish.release.manifest import Release
     from acpublish.release.submission import Outcome, Receipt
@@ -74,7 +74,7 @@ _HOMES = {
     "AcpublishError": "errors",
     "Change": "release.channels",
     "Changed": "release.change_request",
-    "ChannelRow": "release.channel_document",
+    "ChannelRow": "release.channel_rows",
     "Image": "image.model",
     "Outcome": "release.submission",
     "Publication": "publishing.result",

@@ -16,7 +16,7 @@ from acpublish.publishing.destinations import open_changes
 from acpublish.publishing.options import Destination
 from acpublish.release import names
 from acpublish.release.change_request import Changed, ChangeRequest, RequestedAction
-from acpublish.release.channel_document import ChannelRow
+from acpublish.release.channel_rows import ChannelRow
 from acpublish.release.channels import Change
 from acpublish.release.retention import LEAST_AGE
 from acpublish.release.version import Version

@@ -20,8 +20,9 @@ from acpublish.catalog import layout
 from acpublish.errors import ManifestError
 from acpublish.release import channel_document
 from acpublish.release.changes import author, moved_from, recorded
-from acpublish.release.channels import Change, Channels, from_manifests
+from acpublish.release.channels import Change, Channels
 from acpublish.release.documents import Fields, loads
+from acpublish.release.earlier_channels import from_manifests, joined
 from acpublish.release.manifest import Release
 from acpublish.release.version import Version
 
@@ -51,7 +52,7 @@ def read_channels(root: Path, product: str, releases: Iterable[Release]) -> Chan
         OSError: It cannot be read.
     """
     stored = stored_channels(root, product)
-    return stored.joined(releases) if stored else from_manifests(releases)
+    return joined(stored, releases) if stored else from_manifests(releases)
 
 
 def stored_channels(root: Path, product: str) -> Channels | None:
@@ -79,7 +80,7 @@ def upgrade_channels(
         product: The product.
         releases: All of its releases that can be read, as their manifests have them.
         unreadable: The others. Each joins once its manifest can be read
-            (:meth:`acpublish.release.channels.Channels.joined`).
+            (:func:`acpublish.release.earlier_channels.joined`).
 
     Returns:
         What was written; None if there was nothing to do.
@@ -89,7 +90,7 @@ def upgrade_channels(
         OSError: A file cannot be read or written.
     """
     before = stored_channels(root, product)
-    channels = before.joined(releases) if before else from_manifests(releases)
+    channels = joined(before, releases) if before else from_manifests(releases)
     waiting = () if before else tuple(unreadable)
     if channels == before or not (before or channels.images or waiting):
         return None

@@ -7,7 +7,8 @@ before the next begins:
 2. a link to the image, the later visible file, still among the temporary files;
 3. the manifest, renamed into place;
 4. what the channels point at (:mod:`acpublish.catalog.channels_file`): this is the commit;
-5. the visible file, a projection that the next publish or the start of a server repairs.
+5. the visible file, a projection that the next publish or the start of a server repairs. A release
+   that goes to its channel in stages gets it once a channel points at it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from pathlib import Path
 from acpublish import atomic
 from acpublish.catalog import layout
 from acpublish.catalog.beneath import Beneath
+from acpublish.catalog.catalog_rollouts import CatalogRollouts
 from acpublish.catalog.lock import CatalogLock
+from acpublish.catalog.manifest_files import describes, readable_json
 from acpublish.catalog.private_provenance import PrivateProvenance
 from acpublish.catalog.product_changes import ProductChanges
 from acpublish.catalog.snapshot import ProductSnapshots
@@ -46,6 +49,7 @@ from acpublish.release.changes import author, publish
 from acpublish.release.channels import Place
 from acpublish.release.manifest import Compressed, Release, ReleaseImage
 from acpublish.release.placement import Placement, Prepared, prepare
+from acpublish.release.rolling import goes_in_stages
 from acpublish.release.submission import Outcome, Receipt, Submission
 
 _log = logging.getLogger(__name__)
@@ -91,6 +95,8 @@ class DirectoryCatalog:
         self.trust = TrustStore(self.root, self.snapshots.fresh, self.snapshots.written, self._lock)
         #: Changes what the products offer.
         self.changes = ProductChanges(self.root, state, self.snapshots, self._lock)
+        #: Changes what is on its way to channels.
+        self.rollouts = CatalogRollouts(self.changes)
 
     def need_present(self) -> None:
         """Refuses a directory in which there was a catalog that is gone now.
@@ -246,19 +252,22 @@ class DirectoryCatalog:
     def _prepared(self, candidate: Candidate, submission: Submission, now: datetime) -> Prepared:
         self.need_publishable(submission)
         product, version = submission.product, submission.version
-        releases = self.snapshots.readable(product)[1]
+        channels, releases, _ = self.snapshots.readable(product)
+        in_stages = goes_in_stages(channels, submission.channel, version)
         keys = read_trusted_keys(self.root, product)
         listed = next((release for release in releases if release.version == version), None)
         manifests, _ = self.snapshots.manifests(product)
         written = next((entry.bare() for entry in manifests if entry.version == version), None)
         if written is None:
-            return prepare(candidate, submission, releases, keys, now)
+            return prepare(candidate, submission, releases, keys, now, in_stages=in_stages)
         # The manifest is the truth even for an image that channels.json does not list, because an
         # older one may have been restored: it keeps its bytes, and stays in the manifest.
         for image in listed.images if listed else ():
             written = written.with_image(image)
         others = [release for release in releases if release is not listed]
-        prepared = prepare(candidate, submission, (*others, written), keys, now)
+        prepared = prepare(
+            candidate, submission, (*others, written), keys, now, in_stages=in_stages
+        )
         if listed is None or listed.image_for(submission.board, submission.kind) is None:
             placement = replace(prepared.placement, outcome=Outcome.PUBLISHED)
             return replace(prepared, placement=placement)
@@ -269,7 +278,7 @@ class DirectoryCatalog:
     ) -> None:
         placement = prepared.placement
         release, image = placement.release, placement.image
-        manifest = _readable_json(release)
+        manifest = readable_json(release)
         temporary = layout.temporary(self.root)
         target = self.object_path(image.sha256)
         objects = {target: data}
@@ -284,9 +293,11 @@ class DirectoryCatalog:
         with atomic.prepared_link(visible, target, temporary) as put_in_place:
             if placement.outcome is not Outcome.ALREADY_PUBLISHED:
                 path = layout.manifest(self.root, release.product, release.version)
-                if not _describes(path, release):
+                if not describes(path, release):
                     atomic.write(path, manifest, temporary)
                 self._commit(placement, submission, now)
+            if not placement.image.channels and self._is_unsettled(submission):
+                return
             try:
                 put_in_place()
             except OSError as error:
@@ -295,6 +306,12 @@ class DirectoryCatalog:
                     f"be created: {reason_of(error)}",
                     hint="Fix that, then publish again to complete the release.",
                 ) from error
+
+    def _is_unsettled(self, submission: Submission) -> bool:
+        """Returns whether no channel has ever pointed at an image, which hides its visible file."""
+        place = Place(submission.board, submission.kind)
+        unsettled = self.changes.channels(submission.product).unsettled()
+        return (submission.version, place) in unsettled
 
     def _commit(self, placement: Placement, submission: Submission, now: datetime) -> None:
         product = submission.product
@@ -370,21 +387,6 @@ class DirectoryCatalog:
         named, doubtful = self.snapshots.named_objects()
         paths = () if doubtful else layout.objects(self.root).glob("*")
         return tuple(path for path in paths if path.name not in named)
-
-
-def _readable_json(release: Release) -> bytes:
-    """Returns a manifest after reading it back: an unreadable one would block the whole product."""
-    text = release.to_json()
-    Release.from_json(text, f"the manifest of {release.product} {release.version}")
-    return text
-
-
-def _describes(path: Path, release: Release) -> bool:
-    """Returns whether a manifest says the same; then one of an earlier version stays as it is."""
-    with contextlib.suppress(OSError, ManifestError):
-        written = Release.from_json(path.read_bytes())
-        return written.bare() == release.bare()
-    return False
 
 
 def _has_content(path: Path, data: bytes) -> bool:

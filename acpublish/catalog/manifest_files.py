@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterable
@@ -90,3 +91,18 @@ def time_of(directory: str) -> int | None:
         return os.stat(directory).st_mtime_ns  # noqa: PTH116
     except OSError:
         return None
+
+
+def readable_json(release: Release) -> bytes:
+    """Returns a manifest after reading it back: an unreadable one would block the whole product."""
+    text = release.to_json()
+    Release.from_json(text, f"the manifest of {release.product} {release.version}")
+    return text
+
+
+def describes(path: Path, release: Release) -> bool:
+    """Returns whether a manifest says the same; then one of an earlier version stays as it is."""
+    with contextlib.suppress(OSError, ManifestError):
+        written = Release.from_json(path.read_bytes())
+        return written.bare() == release.bare()
+    return False

@@ -13,7 +13,7 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -24,21 +24,24 @@ from acpublish.catalog.channels_file import read_history, upgrade_channels, writ
 from acpublish.catalog.lock import CatalogLock
 from acpublish.catalog.snapshot import ProductSnapshots
 from acpublish.catalog.state import ensure_private
+from acpublish.catalog.stored_images import channels_asked, with_secure_versions
 from acpublish.catalog.trusted_keys import read_trusted_keys
 from acpublish.catalog.visible import project, remove
-from acpublish.errors import AcpublishError, ImageError, NotFoundError, reason_of
-from acpublish.image.reader import read
+from acpublish.errors import AcpublishError, NotFoundError, reason_of
 from acpublish.release import names
 from acpublish.release.change_request import Changed, ChangeRequest
 from acpublish.release.changes import Planned
-from acpublish.release.channel_document import ChannelRow, rows_of
-from acpublish.release.channels import Change, Channels, Place
-from acpublish.release.manifest import CLEARED, Release, ReleaseImage, State
+from acpublish.release.channel_rows import ChannelRow, rows_of
+from acpublish.release.channels import Change, Channels, Place, Policy
+from acpublish.release.manifest import Release, ReleaseImage, State
+from acpublish.release.rollout_changes import RolloutChange
 from acpublish.release.signatures import admitted
 from acpublish.release.version import Version
 
 _log = logging.getLogger(__name__)
 
+#: The changes after which a visible file may have to appear.
+_SHOWING = ("publish", "promote", "undo", "settle")
 _DOUBTFUL_DELETED = "if that release has the bytes that were deleted, publish it again"
 _DOUBTFUL_RETIRED = "bytes that it may need are still there"
 
@@ -66,7 +69,7 @@ class ProductChanges:
     def make(
         self,
         product: str,
-        request: ChangeRequest,
+        request: ChangeRequest | RolloutChange,
         *,
         now: datetime | None = None,
         before_commit: Callable[[], object] | None = None,
@@ -106,7 +109,7 @@ class ProductChanges:
                 f"the catalog has no product {product}", hint=f"Its products are: {known}."
             )
 
-    def _made(self, product: str, request: ChangeRequest, now: datetime) -> Changed:
+    def _made(self, product: str, request: ChangeRequest | RolloutChange, now: datetime) -> Changed:
         planned = self._plan(product, request, now)
         self.show_last(product)
         if planned.change is not None:
@@ -121,19 +124,19 @@ class ProductChanges:
         applied = planned.change is not None
         return replace(_changed(planned, applied=applied), notes=tuple(notes))
 
-    def _plan(self, product: str, request: ChangeRequest, now: datetime) -> Planned:
+    def _plan(self, product: str, request: ChangeRequest | RolloutChange, now: datetime) -> Planned:
         self._snapshots.need_writable(product, request.version)
         channels, releases, unreadable = self._snapshots.readable(product)
         if request.action == "rollback" or request.order_back:
             # It may be the one that forbids going back.
             for fault in unreadable.values():
                 raise fault
-            releases = self._with_secure_versions(releases)
+            releases = with_secure_versions(self._root, releases)
         elif _has_orders(channels):
-            releases = self._with_secure_versions(releases)
+            releases = with_secure_versions(self._root, releases)
         offered, _ = admitted(releases, read_trusted_keys(self._root, product))
         planned = request.plan(channels, releases, offered, now, complete=not unreadable)
-        if request.action == "promote" and planned.change is not None:
+        if request.action in ("promote", "start") and planned.change is not None:
             notes = self._asking_elsewhere(planned.change, releases)
             planned = replace(planned, notes=(*planned.notes, *notes))
         return planned
@@ -146,21 +149,16 @@ class ProductChanges:
             for image in release.images
             if release.version == change.version and image.kind == "firmware"
         }
-        for move in change.moves:
-            product, image = images.get(move.place, ("", None))
-            asked = self._channels_asked(product, image) if image else frozenset()
-            if asked and move.channel not in asked:
+        moving = {move.place for move in change.moves} | {*change.rolling}
+        for place in sorted(moving):
+            product, image = images.get(place, ("", None))
+            asked = channels_asked(self._root, product, image) if image else frozenset()
+            if asked and change.channel not in asked:
                 others = " and ".join(sorted(asked))
                 yield (
-                    f"{move.place}: its firmware asks for updates on {others}, so devices that get "
-                    f"it from {move.channel} leave that channel."
+                    f"{place}: its firmware asks for updates on {others}, so devices that get "
+                    f"it from {change.channel} leave that channel."
                 )
-
-    def _channels_asked(self, product: str, image: ReleaseImage) -> frozenset[str]:
-        with contextlib.suppress(OSError):
-            data = (layout.objects(self._root) / image.sha256).read_bytes()
-            return names.channels_asked(names.update_paths_in(data), product, image.board)
-        return frozenset()
 
     def forbidding(self, placed: Release) -> tuple[Release, ...]:
         """Returns the releases that say who may go back, once one of them is as it will be.
@@ -176,26 +174,7 @@ class ProductChanges:
         if unreadable or not _has_orders(channels):
             return ()
         others = (release for release in releases if release.version != placed.version)
-        return self._with_secure_versions((*others, placed))
-
-    def _with_secure_versions(self, releases: Iterable[Release]) -> tuple[Release, ...]:
-        """Reads the secure version from the images whose manifests are older than that field."""
-        return tuple(
-            replace(release, images=tuple(map(self._with_secure_version, release.images)))
-            for release in releases
-        )
-
-    def _with_secure_version(self, image: ReleaseImage) -> ReleaseImage:
-        known = image.family != "esp32" or image.secure_version is not None
-        if known or image.withdrawn in CLEARED:
-            return image
-        return replace(image, secure_version=self._secure_version(image))
-
-    def _secure_version(self, image: ReleaseImage) -> int | None:
-        with contextlib.suppress(OSError, ImageError):
-            descriptor = read((layout.objects(self._root) / image.sha256).read_bytes()).descriptor
-            return descriptor.secure_version if descriptor else None
-        return None
+        return with_secure_versions(self._root, (*others, placed))
 
     def commit(self, product: str, channels: Channels) -> None:
         """Commits a change or a publish, and notes who made it; the caller has the lock.
@@ -227,6 +206,17 @@ class ProductChanges:
         upgraded = upgrade_channels(self._root, product, releases, versions)
         if upgraded is not None:
             self._note_user(product, upgraded.serial)
+
+    def policies(self, product: str) -> Mapping[str, Policy]:
+        """Returns the policies of a product's channels, by channel.
+
+        Raises:
+            NotFoundError: There is no such product.
+            CatalogError: The directory cannot be read.
+            ManifestError: The document is damaged.
+        """
+        with self._reading(product):
+            return self.channels(product).policies
 
     def history(self, product: str) -> tuple[Change, ...]:
         """Returns every change of a product, the oldest first.
@@ -307,7 +297,7 @@ class ProductChanges:
         last = snapshot.channels.history[-1] if snapshot.channels.history else None
         faults = []
         for release, image in snapshot.files.values():
-            if last and last.action in ("publish", "undo") and release.version == last.version:
+            if last and last.action in _SHOWING and release.version == last.version:
                 try:
                     project(self._root, product, image)
                 except OSError as error:

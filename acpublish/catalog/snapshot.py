@@ -33,7 +33,8 @@ from acpublish.catalog.manifest_files import (
 from acpublish.catalog.trusted_keys import read_trusted_keys
 from acpublish.errors import AcpublishError, NewerFormatError, reason_of
 from acpublish.release import names
-from acpublish.release.channels import Channels, Place, from_manifests
+from acpublish.release.channels import Channels, Place
+from acpublish.release.earlier_channels import from_manifests, joined
 from acpublish.release.manifest import CLEARED, Release, ReleaseImage
 from acpublish.release.signatures import admitted
 from acpublish.release.version import Version
@@ -57,7 +58,8 @@ class ProductSnapshot:
     Attributes:
         releases: Those whose manifests can be read, with the images that may be offered: if the
             product trusts keys, those that one of the keys signed.
-        files: The same images by the names of their visible files, but those that were withdrawn.
+        files: The same images by the names of their visible files, but those that were withdrawn,
+            and those that no channel has pointed at yet, because they are on their way in stages.
         owned: Whether there is any release, even a broken one, or any trusted key.
         boards: The boards that any of the images is for.
         channels: What the channels point at, and the history.
@@ -232,7 +234,7 @@ class ProductSnapshots:
             if stored is None:
                 return from_manifests(releases)
             cached = self._channels[name] = (identity, stored)
-        return cached[1].joined(releases)
+        return joined(cached[1], releases)
 
     def _log_withheld(self, name: str, withheld: tuple[str, ...]) -> None:
         """Logs the withheld releases, but not again while they are the same."""
@@ -361,9 +363,10 @@ class ProductSnapshots:
 
 def _snapshot(releases: tuple[Release, ...], channels: Channels, *, owned: bool) -> ProductSnapshot:
     files: dict[str, tuple[Release, ReleaseImage]] = {}
+    unsettled = channels.unsettled()
     for release in releases:
         for image in release.images:
-            if image.withdrawn:
+            if image.withdrawn or (release.version, Place(image.board, image.kind)) in unsettled:
                 continue
             # A manifest that names another release's file must not take it away.
             if image.file not in files or image.file.startswith(

@@ -209,7 +209,7 @@ class RemoteCatalog:
             warnings=tuple(dict.fromkeys((*ours.warnings, *receipt.warnings))),
             not_checked=ours.not_checked,
             # An older server does not say it.
-            points_at=receipt.points_at or ours.points_at,
+            points_at=receipt.points_at or (None if receipt.rolling else ours.points_at),
         )
 
     def upload(self, data: bytes, submission: Submission) -> Receipt:
@@ -275,6 +275,7 @@ class RemoteCatalog:
             warnings=tuple(self._address.redacted(str(text)) for text in warnings),
             compressed=self._compressed(document.get("compressed")),
             points_at=self._version(document.get("points_at")),
+            rolling=document.get("rolling") is True,
         )
 
     def _version(self, text: Any) -> Version | None:

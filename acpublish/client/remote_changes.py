@@ -21,7 +21,8 @@ from acpublish.errors import (
     UnreachableError,
 )
 from acpublish.release.change_request import Changed, ChangeRequest
-from acpublish.release.channel_document import ChannelRow, change_from_fields
+from acpublish.release.channel_document import change_from_fields
+from acpublish.release.channel_rows import ChannelRow
 from acpublish.release.channels import Change
 from acpublish.release.documents import Fields
 

@@ -30,7 +30,7 @@ from acpublish.errors import (
 )
 from acpublish.keyfiles import KeySource, public_key
 from acpublish.keys import PublicKey
-from acpublish.release.channel_document import ChannelRow
+from acpublish.release.channel_rows import ChannelRow
 from acpublish.release.manifest import Release
 from acpublish.release.names import ImageKind
 from acpublish.release.signatures import admitted, need_release_key, signed_by, statement

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from acpublish.release.adoption import Adoption
     from acpublish.release.candidate import Candidate
     from acpublish.release.change_request import Changed, ChangeRequest
-    from acpublish.release.channel_document import ChannelRow
+    from acpublish.release.channel_rows import ChannelRow
     from acpublish.release.channels import Change
     from acpublish.release.manifest import Release
     from acpublish.release.submission import Receipt, Submission

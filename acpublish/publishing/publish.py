@@ -214,10 +214,8 @@ def _versions_of_board(submission: Submission, releases: Sequence[Release]) -> s
 
 def _superseded(publication: Publication) -> bool:
     """Returns whether the image stays below a later one on the channel ``dev``."""
-    return publication.channel == names.DEVELOPMENT and publication.points_at not in (
-        None,
-        publication.version,
-    )
+    latest = None if publication.rolling else publication.points_at
+    return publication.channel == names.DEVELOPMENT and latest not in (None, publication.version)
 
 
 def _published_as(

@@ -110,6 +110,11 @@ class Publication:
         return self.receipt.points_at
 
     @property
+    def rolling(self) -> bool:
+        """Whether it is on its way to the channel in stages; for a dry run, whether it would be."""
+        return self.receipt.rolling
+
+    @property
     def url(self) -> str:
         """Where to find the image: a URL, or a path for a directory."""
         return self.receipt.url

@@ -10,7 +10,7 @@ from acpublish.errors import AuthenticationError
 from acpublish.publishing.destinations import open_catalog, open_changes, running_devices
 from acpublish.publishing.options import Destination
 from acpublish.release.adoption import Adoption
-from acpublish.release.channel_document import ChannelRow
+from acpublish.release.channel_rows import ChannelRow
 from acpublish.release.channels import Move, Place, Pointer
 from acpublish.release.manifest import Release
 from acpublish.release.version import Version

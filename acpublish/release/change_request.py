@@ -13,7 +13,7 @@ from acpublish.errors import (
     RequestError,
     SettingsError,
 )
-from acpublish.release import changes, going_back, names, retention
+from acpublish.release import changes, going_back, names, promoting, retention, withdrawing
 from acpublish.release.changes import Planned, Published
 from acpublish.release.channel_document import (
     change_from_fields,
@@ -166,15 +166,15 @@ class ChangeRequest:
             return self._retention(channels, releases, who, now)
         version = self._version()
         if self.action == "withdraw":
-            return going_back.withdraw(
+            return withdrawing.withdraw(
                 published, version, self.boards, who, order_back=self.order_back
             )
         if self.action == "delete":
-            return going_back.delete(published, version, who)
+            return withdrawing.delete(published, version, who)
         if self.action == "undo":
-            return changes.undo(channels, releases, version, self.boards, who)
-        changes.need_signed(releases, offered, version, self.boards)
-        return changes.promote(published, version, self._channel(), self.boards, who)
+            return withdrawing.undo(channels, releases, version, self.boards, who)
+        promoting.need_signed(releases, offered, version, self.boards)
+        return promoting.promote(published, version, self._channel(), self.boards, who)
 
     def _need_serial(self, channels: Channels) -> None:
         if self.serial is not None and self.serial != channels.serial:

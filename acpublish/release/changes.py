@@ -1,14 +1,17 @@
-"""Changes of what is offered: publish, promote, and undo a withdrawal.
+"""Changes of what is offered: what all of them share, and publish.
 
-Pure, as are :mod:`acpublish.release.going_back`, :mod:`acpublish.release.orders` and
-:mod:`acpublish.release.retention`: each takes the document of a product as it is, and returns it as
-it will be, with the line of its history and what a person should be told. Nothing is changed unless
-all of it can be.
+Pure, as are :mod:`acpublish.release.promoting`, :mod:`acpublish.release.going_back`,
+:mod:`acpublish.release.withdrawing`, :mod:`acpublish.release.rollout_changes`,
+:mod:`acpublish.release.orders` and :mod:`acpublish.release.retention`: each takes the document of a
+product as it is, and returns it as it will be, with the line of its history and what a person
+should be told. Nothing is changed unless all of it can be.
 
 1. A channel moves up by a publish or a promotion, and down only by a rollback or because a release
    is withdrawn.
 2. Firmware moves with the filesystem of the same release.
 3. What a channel has left by going back is never returned to by itself.
+4. On a channel with a policy, both send the release on its way in stages
+   (:mod:`acpublish.release.rolling`).
 """
 
 from __future__ import annotations
@@ -17,11 +20,25 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from acpublish.errors import ConflictError, NotFoundError, SettingsError
-from acpublish.release.channels import Action, Author, Change, Channels, Move, Place, Pointer
-from acpublish.release.manifest import CLEARED, Release, ReleaseImage
-from acpublish.release.names import STABLE
+from acpublish.errors import NotFoundError, SettingsError
+from acpublish.release.channels import (
+    Action,
+    Author,
+    Change,
+    Channels,
+    Move,
+    Place,
+    Pointer,
+)
+from acpublish.release.manifest import Release, ReleaseImage
 from acpublish.release.orders import carried_out, newly_ordered
+from acpublish.release.rolling import (
+    goes_in_stages,
+    halted_at,
+    rolling_versions,
+    sent,
+    superseded,
+)
 from acpublish.release.text import name_of_person, text_fault
 from acpublish.release.version import Version
 
@@ -132,172 +149,47 @@ def publish(
         place: The board and kind of the image.
         channel: The channel that it was published to.
         who: Who publishes it.
-        moves: Whether the channel is to point at it.
+        moves: Whether the channel is to point at it, or is to get it in stages.
         releases: The product's releases with this one; none if not all can be read.
     """
     pointer = channels.current(channel, place)
     places = channels.images.get(version, frozenset())
     after = replace(channels, images={**channels.images, version: places | {place}}, stored=True)
     moved = []
-    if moves:
-        after = after.pushed(channel, place, version, who)
+    if moves and goes_in_stages(channels, channel, version):
+        after = sent(after, channel, (place,), version, who)
+    elif moves:
+        after = superseded(after, channel, version).pushed(channel, place, version, who)
         moved.append(moved_from(channel, place, pointer, version))
-    if not moved and place in places:
+    elif place in places:
         return Planned(channels=after, change=None)
     after = carried_out(after, releases, (place,))
     return recorded(channels, after, "publish", who, version, channel, (place,), moved)
 
 
-def promote(
-    published: Published,
-    version: Version,
-    channel: str,
-    boards: Sequence[str],
-    who: Author,
-) -> Planned:
-    """Lets a channel point at a release.
+def rolling_notes(
+    before: Channels, after: Channels, version: Version, channel: str
+) -> Iterator[str]:
+    """Yields what a person should know of a release that a change sends on its way.
 
     Args:
-        published: What is published.
-        version: The release, which may be offered (:func:`need_signed`).
+        before: The document before the change.
+        after: The document after it.
+        version: The release.
         channel: The channel.
-        boards: The boards to move; all of the release's if empty.
-        who: Who promotes it.
-
-    Raises:
-        NotFoundError: There is no such release, or it has no image for a board.
-        ConflictError: It was taken back, or is lower than what the channel points at.
     """
-    channels = published.channels
-    release = release_of(published.offered, version)
-    images = images_of(release, boards)
-    gone = next((image for image in images if image.withdrawn), None)
-    if gone is not None:
-        raise ConflictError(
-            f"{release.product} {version} was {gone.withdrawn}{because(gone.withdrawn_reason)}",
-            hint=f"Take that back with 'acpublish withdraw {release.product} {version} --undo', "
-            "or publish a newer version."
-            if gone.withdrawn == "withdrawn"
-            else "Publish it as a newer version.",
+    for other in sorted(rolling_versions(before, channel) - {version}, key=str):
+        yield f"The rollout of {other} to {channel} ends: {version} supersedes it."
+    if before.rolling.get(channel) == after.rolling.get(channel):
+        return
+    halted = halted_at(after, channel, version)
+    if halted:
+        yield f"The rollout of {version} to {channel} is halted, so it is not offered: {halted}."
+    elif version in rolling_versions(after, channel):
+        yield (
+            f"{version} goes to {channel} in stages, and a server makes the rollout. {channel} "
+            "stays where it is until it is complete."
         )
-    places = [Place(image.board, image.kind) for image in images]
-    moved = []
-    after = channels
-    for place in places:
-        before = channels.current(channel, place)
-        if before is not None and before.version == version:
-            continue
-        offered = published.pointed_at(channel, place)[-1:]
-        if offered and version.precedence < offered[0].precedence:
-            raise ConflictError(
-                f"{version} is lower than {offered[0]}, which {channel} points at for {place}",
-                hint=f"To go back, use 'acpublish rollback {release.product} {version} --channel "
-                f"{channel}'.",
-            )
-        after = after.pushed(channel, place, version, who)
-        moved.append(moved_from(channel, place, before, version))
-    if not moved:
-        return Planned(channels=channels, change=None)
-    after = published.carried_out(after, places)
-    planned = recorded(channels, after, "promote", who, version, channel, places, moved)
-    notes = (*_new_channel(channels, channel), *_uncommitted(images, moved, channel))
-    return replace(planned, notes=notes)
-
-
-def _new_channel(channels: Channels, channel: str) -> tuple[str, ...]:
-    """Returns that a channel is new, as its name may be misspelt."""
-    if channel in channels.pointers:
-        return ()
-    known = ", ".join(sorted(channels.pointers)) or "none"
-    return (f"{channel} is a new channel; those so far are: {known}.",)
-
-
-def _uncommitted(
-    images: Iterable[ReleaseImage], moved: Iterable[Move], channel: str
-) -> Iterator[str]:
-    """Yields which images a publish to the stable channel would have refused."""
-    places = {move.place for move in moved} if channel == STABLE else set()
-    for image in images:
-        place = Place(image.board, image.kind)
-        if place in places and image.declared.changed and "dirty" not in image.skipped_checks:
-            yield f"{place}: it was built from a working tree with uncommitted changes."
-
-
-def need_signed(
-    releases: Iterable[Release],
-    offered: Iterable[Release],
-    version: Version,
-    boards: Sequence[str],
-) -> None:
-    """Refuses a release that may not be offered, because no trusted key signed it.
-
-    Raises:
-        NotFoundError: There is no such release, or it has no image for a board.
-        ConflictError: An image of it is not signed.
-    """
-    release = release_of(releases, version)
-    signed = {
-        (image.board, image.kind)
-        for other in offered
-        for image in other.images
-        if other.version == version
-    }
-    for image in images_of(release, boards):
-        if (image.board, image.kind) not in signed:
-            raise ConflictError(
-                f"{release.product} {version} for {image.board} is not signed with a key that "
-                "the product trusts",
-                hint=f"Sign it: acpublish key resign --product {release.product}",
-            )
-
-
-def undo(
-    channels: Channels,
-    releases: Sequence[Release],
-    version: Version,
-    boards: Sequence[str],
-    who: Author,
-) -> Planned:
-    """Takes a withdrawal back. Channels and orders stay as they are: a promotion changes them.
-
-    Raises:
-        NotFoundError: There is no such release, or it has no image for a board.
-        ConflictError: Its bytes are gone.
-    """
-    release = release_of(releases, version)
-    places = []
-    marks = dict(channels.marks)
-    for image in images_of(release, boards):
-        place = Place(image.board, image.kind)
-        if image.withdrawn in CLEARED:
-            raise ConflictError(
-                f"{release.product} {version} for {place} was {image.withdrawn}, and its bytes are "
-                "gone",
-                hint="Publish it as a newer version.",
-            )
-        if marks.pop((version, place), None) is not None:
-            places.append(place)
-    if not places:
-        return Planned(channels=channels, change=None)
-    after = replace(channels, marks=marks)
-    notes = (
-        *_standing(channels, version, places),
-        f"No channel points at it. To offer it again: acpublish promote {release.product} "
-        f"{version} --channel CHANNEL.",
-    )
-    return replace(recorded(channels, after, "undo", who, version, None, places, ()), notes=notes)
-
-
-def _standing(channels: Channels, version: Version, places: Iterable[Place]) -> Iterator[str]:
-    """Returns where devices that run a release are ordered to; a sentence for each."""
-    for place in places:
-        for channel in channels.pointers:
-            current = channels.current(channel, place)
-            if current is not None and version in current.ordered_back:
-                yield (
-                    f"{place}: devices that run {version} still go back to {current.version} on "
-                    f"{channel}, until it is promoted there."
-                )
 
 
 def recorded(
@@ -332,8 +224,18 @@ def recorded(
         places=places,
         moves=tuple(moves),
         ordered_back=newly_ordered(before, after, places),
+        rolling=_newly_rolling(before, after, channel),
     )
     return Planned(channels=after.recorded(change), change=change)
+
+
+def _newly_rolling(before: Channels, after: Channels, channel: str | None) -> tuple[Place, ...]:
+    """Returns the places of a channel for which a change sends a release on its way."""
+    if channel is None:
+        return ()
+    known = {place: entry.rollout for place, entry in before.rolling.get(channel, {}).items()}
+    entries = after.rolling.get(channel, {})
+    return tuple(place for place, entry in entries.items() if known.get(place) != entry.rollout)
 
 
 def moved_from(channel: str, place: Place, before: Pointer | None, after: Version | None) -> Move:

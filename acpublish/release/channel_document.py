@@ -4,24 +4,27 @@ Layout of format 2, with every list flat::
 
     {"format": 2, "product": P, "serial": N,
      "pointers": [{"channel", "board", "kind", "version", "serial", "at", "by", "why",
-                   "taken_back"?, "orders"?, "ordered_back"?}],   the oldest first
+                   "taken_back"?, "orders"?, "ordered_back"?, "rolled"?}],   the oldest first
+     "policies": {channel: {...}}?,                    opaque
+     "rolling": [{"channel", "board", "kind", "version", "serial", "rollout", "at", "by", "why",
+                  "policy", "offers_from"?, "halted"?}]?,           on its way there
      "images": [{"version", "board", "kind"}],         whose publish is complete
      "marks": [{"version", "board", "kind", "state", "serial", "at", "by", "why"}],
      "waiting": [{"version", "serial"}]?,              whose manifests the upgrade could not read
      "history": [{"serial", "action", "at", "by", "why", "version", "channel", "images", "moves",
-                  "ordered_back"}]}
+                  "ordered_back", "rolling"?}]}
 
-Format 1 was in the manifests (:func:`acpublish.release.channels.from_manifests`).
+Format 1 was in the manifests (:func:`acpublish.release.earlier_channels.from_manifests`).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, get_args
 
-from acpublish.errors import ManifestError, VersionError
+from acpublish.errors import AcpublishError, ManifestError, SettingsError, VersionError
 from acpublish.release import names
 from acpublish.release.channels import (
     Action,
@@ -33,15 +36,16 @@ from acpublish.release.channels import (
     Place,
     Pointer,
     Pointers,
+    Policy,
+    Rolling,
 )
 from acpublish.release.documents import Fields, loads
 from acpublish.release.manifest import STATES
 from acpublish.release.names import IMAGE_KINDS
+from acpublish.release.rolling import need_policy
 from acpublish.release.version import Version
 
 FORMAT = 2
-#: More steps back than anyone looks at; a channel for development gets thousands of releases.
-_MAX_BEFORE = 50
 _FIX = "Restore it from a backup; nothing of this product is offered until then."
 
 
@@ -53,20 +57,20 @@ def to_dict(channels: Channels, product: str) -> dict[str, Any]:
         "product": product,
         "serial": channels.serial,
         "pointers": [
-            {"channel": channel, **_place(place), **_pointer(pointer)}
+            {"channel": channel, **place_to_dict(place), **pointer_to_dict(pointer)}
             for channel, of_channel in sorted(channels.pointers.items())
             for place, pointers in sorted(of_channel.items())
             for pointer in pointers
         ],
         "images": [
-            {"version": str(version), **_place(place)}
+            {"version": str(version), **place_to_dict(place)}
             for version, places in channels.images.items()
             for place in sorted(places)
         ],
         "marks": [
             {
                 "version": str(version),
-                **_place(place),
+                **place_to_dict(place),
                 "state": mark.state,
                 "serial": mark.serial,
                 **_author(mark.author),
@@ -74,6 +78,8 @@ def to_dict(channels: Channels, product: str) -> dict[str, Any]:
             for (version, place), mark in channels.marks.items()
         ],
         "history": [change_to_dict(change) for change in channels.history],
+        **({"policies": dict(channels.policies)} if channels.policies else {}),
+        **({"rolling": _rolling_to_list(channels)} if channels.rolling else {}),
         **(
             {
                 "waiting": [
@@ -113,6 +119,8 @@ def from_json(text: bytes, path: str, product: str) -> Channels:
         pointers=_read_pointers(fields),
         images=_read_images(fields),
         marks=dict(_read_marks(fields)),
+        policies=_read_policies(fields),
+        rolling=_read_all_rolling(fields),
         history=tuple(change_from_fields(line) for line in fields.objects("history")),
         waiting={
             item.checked("version", Version.parse): item.get("serial", int)
@@ -123,60 +131,6 @@ def from_json(text: bytes, path: str, product: str) -> Channels:
     return replace(channels, extra=fields.rest())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelRow:
-    """What a channel points at for a board and a kind of image.
-
-    Attributes:
-        channel: The channel.
-        place: The board and the kind.
-        current: What it points at, None for nothing.
-        before: What it pointed at before, the newest first; also what was taken back.
-    """
-
-    channel: str
-    place: Place
-    current: Pointer | None
-    before: tuple[Pointer, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Returns it as JSON types."""
-        return {
-            "channel": self.channel,
-            **_place(self.place),
-            "current": None if self.current is None else _pointer(self.current),
-            "before": [_pointer(pointer) for pointer in self.before],
-        }
-
-    @classmethod
-    def from_fields(cls, fields: Fields) -> ChannelRow:
-        """Reads it.
-
-        Raises:
-            ManifestError: A field is missing or invalid.
-        """
-        current = fields.get("current", dict, None)
-        path = f"{fields.path}.current"
-        return cls(
-            channel=fields.get("channel", str),
-            place=_read_place(fields),
-            current=None if current is None else _read_pointer(Fields(current, path, _FIX)),
-            before=tuple(map(_read_pointer, fields.objects("before"))),
-        )
-
-
-def rows_of(channels: Channels) -> tuple[ChannelRow, ...]:
-    """Returns what each channel points at for each board and kind, sorted."""
-    rows = []
-    for channel in sorted(channels.pointers):
-        for place in channels.places(channel):
-            current = channels.current(channel, place)
-            pointers = reversed(channels.pointers[channel][place])
-            before = tuple(pointer for pointer in pointers if pointer is not current)[:_MAX_BEFORE]
-            rows.append(ChannelRow(channel=channel, place=place, current=current, before=before))
-    return tuple(rows)
-
-
 def change_to_dict(change: Change) -> dict[str, Any]:
     """Returns a line of the history as JSON types."""
     return {
@@ -185,24 +139,29 @@ def change_to_dict(change: Change) -> dict[str, Any]:
         **_author(change.author),
         "version": str(change.version) if change.version else None,
         "channel": change.channel,
-        "images": [_place(place) for place in change.places],
+        "images": [place_to_dict(place) for place in change.places],
         "moves": [
             {
                 "channel": move.channel,
-                **_place(move.place),
+                **place_to_dict(move.place),
                 "from": str(move.before) if move.before else None,
                 "to": str(move.after) if move.after else None,
             }
             for move in change.moves
         ],
         "ordered_back": ordered_to_list(change.ordered_back),
+        **(
+            {"rolling": [place_to_dict(place) for place in change.rolling]}
+            if change.rolling
+            else {}
+        ),
     }
 
 
 def ordered_to_list(ordered: Mapping[Place, Iterable[Version]]) -> list[dict[str, Any]]:
     """Returns the releases whose devices are ordered back as JSON types."""
     return [
-        {**_place(place), "versions": list(map(str, versions))}
+        {**place_to_dict(place), "versions": list(map(str, versions))}
         for place, versions in ordered.items()
     ]
 
@@ -214,7 +173,7 @@ def ordered_from_fields(fields: Fields) -> dict[Place, tuple[Version, ...]]:
         ManifestError: It is something else.
     """
     return {
-        _read_place(item): tuple(map(_version, item.strings("versions")))
+        place_from_fields(item): tuple(map(_version, item.strings("versions")))
         for item in fields.objects("ordered_back")
     }
 
@@ -231,21 +190,23 @@ def change_from_fields(fields: Fields) -> Change:
         author=_read_author(fields),
         version=_version_or_none(fields, "version"),
         channel=fields.get("channel", str, None),
-        places=tuple(_read_place(item) for item in fields.objects("images")),
+        places=tuple(place_from_fields(item) for item in fields.objects("images")),
         moves=tuple(
             Move(
                 channel=item.get("channel", str),
-                place=_read_place(item),
+                place=place_from_fields(item),
                 before=_version_or_none(item, "from"),
                 after=_version_or_none(item, "to"),
             )
             for item in fields.objects("moves")
         ),
         ordered_back=ordered_from_fields(fields),
+        rolling=tuple(map(place_from_fields, fields.objects("rolling"))),
     )
 
 
-def _place(place: Place) -> dict[str, str]:
+def place_to_dict(place: Place) -> dict[str, str]:
+    """Returns a board and kind of image as JSON types."""
     return {"board": place.board, "kind": place.kind}
 
 
@@ -253,7 +214,8 @@ def _author(author: Author) -> dict[str, str]:
     return {"at": author.at, "by": author.by, "why": author.why}
 
 
-def _pointer(pointer: Pointer) -> dict[str, Any]:
+def pointer_to_dict(pointer: Pointer) -> dict[str, Any]:
+    """Returns a pointer as JSON types."""
     return {
         "version": str(pointer.version),
         "serial": pointer.serial,
@@ -261,7 +223,29 @@ def _pointer(pointer: Pointer) -> dict[str, Any]:
         **({"taken_back": True} if pointer.taken_back else {}),
         **({"orders": list(map(str, pointer.orders))} if pointer.orders else {}),
         **({"ordered_back": list(map(str, pointer.ordered_back))} if pointer.ordered_back else {}),
+        **({"rolled": True} if pointer.rolled else {}),
     }
+
+
+def rolling_to_dict(entry: Rolling) -> dict[str, Any]:
+    """Returns what is on its way to a place of a channel as JSON types."""
+    return {
+        "version": str(entry.version),
+        "serial": entry.serial,
+        "rollout": entry.rollout,
+        **_author(entry.author),
+        "policy": dict(entry.policy),
+        **({} if entry.offers_from is None else {"offers_from": entry.offers_from}),
+        **({"halted": entry.halted} if entry.halted else {}),
+    }
+
+
+def _rolling_to_list(channels: Channels) -> list[dict[str, Any]]:
+    return [
+        {"channel": channel, **place_to_dict(place), **rolling_to_dict(entry)}
+        for channel, entries in sorted(channels.rolling.items())
+        for place, entry in sorted(entries.items())
+    ]
 
 
 def _version(text: str) -> Version:
@@ -277,7 +261,12 @@ def _read_author(fields: Fields) -> Author:
     )
 
 
-def _read_place(fields: Fields) -> Place:
+def place_from_fields(fields: Fields) -> Place:
+    """Reads a board and kind of image.
+
+    Raises:
+        ManifestError: A field is missing or invalid.
+    """
     return Place(fields.checked("board", names.board), fields.one_of("kind", IMAGE_KINDS))
 
 
@@ -290,14 +279,19 @@ def _read_pointers(fields: Fields) -> Pointers:
     pointers: dict[str, dict[Place, list[Pointer]]] = {}
     for item in fields.objects("pointers"):
         of_channel = pointers.setdefault(item.checked("channel", names.channel), {})
-        of_channel.setdefault(_read_place(item), []).append(_read_pointer(item))
+        of_channel.setdefault(place_from_fields(item), []).append(pointer_from_fields(item))
     return {
         channel: {place: tuple(own) for place, own in of_channel.items()}
         for channel, of_channel in pointers.items()
     }
 
 
-def _read_pointer(fields: Fields) -> Pointer:
+def pointer_from_fields(fields: Fields) -> Pointer:
+    """Reads a pointer.
+
+    Raises:
+        ManifestError: A field is missing or invalid.
+    """
     ordered_back = tuple(map(_version, fields.strings("ordered_back")))
     return Pointer(
         version=fields.checked("version", Version.parse),
@@ -306,14 +300,56 @@ def _read_pointer(fields: Fields) -> Pointer:
         taken_back=fields.get("taken_back", bool, False),
         orders=tuple(map(_version, fields.strings("orders"))) or ordered_back,
         ordered_back=ordered_back,
+        rolled=fields.get("rolled", bool, False),
     )
+
+
+def _read_all_rolling(fields: Fields) -> dict[str, dict[Place, Rolling]]:
+    rolling: dict[str, dict[Place, Rolling]] = {}
+    for item in fields.objects("rolling"):
+        entries = rolling.setdefault(item.checked("channel", names.channel), {})
+        entries[place_from_fields(item)] = rolling_from_fields(item)
+    return rolling
+
+
+def rolling_from_fields(fields: Fields) -> Rolling:
+    """Reads what is on its way to a place of a channel.
+
+    Raises:
+        ManifestError: A field is missing or invalid.
+    """
+    return Rolling(
+        version=fields.checked("version", Version.parse),
+        serial=fields.get("serial", int),
+        rollout=fields.get("rollout", int),
+        author=_read_author(fields),
+        policy=_readable(fields.get("policy", dict)),
+        offers_from=fields.get("offers_from", int, None),
+        halted=fields.get("halted", str, ""),
+    )
+
+
+def _read_policies(fields: Fields) -> dict[str, Policy]:
+    policies = fields.mapping("policies", dict)
+    try:
+        return {names.channel(channel): _readable(own) for channel, own in policies.items()}
+    except AcpublishError as error:
+        raise ManifestError(f"{fields.path}.policies: {error.problem}", hint=_FIX) from error
+
+
+def _readable(policy: Policy) -> Policy:
+    try:
+        need_policy(policy)
+    except SettingsError as error:
+        raise ManifestError(error.problem, hint=_FIX) from error
+    return policy
 
 
 def _read_images(fields: Fields) -> dict[Version, frozenset[Place]]:
     images: dict[Version, frozenset[Place]] = {}
     for item in fields.objects("images"):
         version = item.checked("version", Version.parse)
-        images[version] = images.get(version, frozenset()) | {_read_place(item)}
+        images[version] = images.get(version, frozenset()) | {place_from_fields(item)}
     return images
 
 
@@ -324,4 +360,4 @@ def _read_marks(fields: Fields) -> Iterator[tuple[tuple[Version, Place], Mark]]:
             serial=item.get("serial", int),
             author=_read_author(item),
         )
-        yield (item.checked("version", Version.parse), _read_place(item)), mark
+        yield (item.checked("version", Version.parse), place_from_fields(item)), mark

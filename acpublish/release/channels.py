@@ -7,6 +7,10 @@ may move several boards, is committed as a whole.
 For each channel, board and kind of image the document has the pointers in the order of moving, the
 last of which counts. A pointer that was taken back stays, because what a channel has left must not
 come back by itself.
+
+What a channel points at is settled: everybody may have it. A channel with a policy gets a release
+in stages, and until the last one is over the release is rolling, beside the pointers
+(:mod:`acpublish.release.rolling`). Policies are opaque here.
 """
 
 from __future__ import annotations
@@ -20,8 +24,21 @@ from acpublish.release.names import ImageKind
 from acpublish.release.version import Version
 
 Action = Literal[
-    "upgrade", "publish", "promote", "rollback", "withdraw", "undo", "retain", "delete"
+    "upgrade",
+    "publish",
+    "promote",
+    "rollback",
+    "withdraw",
+    "undo",
+    "retain",
+    "delete",
+    "policy",
+    "start",
+    "settle",
+    "halt",
+    "abort",
 ]
+Policy = Mapping[str, Any]
 
 
 class Place(NamedTuple):
@@ -61,6 +78,7 @@ class Pointer:
         orders: The releases whose devices are to leave them; only the newest pointer has any
             (:mod:`acpublish.release.orders`).
         ordered_back: Those of them whose devices go back to this one.
+        rolled: Whether the channel never pointed at it, because its rollout ended before that.
     """
 
     version: Version
@@ -69,6 +87,31 @@ class Pointer:
     taken_back: bool = False
     orders: tuple[Version, ...] = ()
     ordered_back: tuple[Version, ...] = ()
+    rolled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rolling:
+    """A release on its way to a channel, which does not point at it yet.
+
+    Attributes:
+        version: The release.
+        serial: The number of the change that added it for this board and kind of image.
+        rollout: The number of the change that started the rollout. Boards that joined it later
+            have the same, so that channel and number identify a rollout.
+        author: Who published or promoted it, when and why.
+        policy: Its stages and thresholds, as they were when the rollout started.
+        offers_from: The time before which nothing is offered, in seconds since 1970; None for none.
+        halted: Why nobody is offered it any more; empty if it may be offered.
+    """
+
+    version: Version
+    serial: int
+    rollout: int
+    author: Author
+    policy: Policy
+    offers_from: int | None = None
+    halted: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +152,7 @@ class Change:
         places: The images of the release that it is about.
         moves: What the channels point at after it.
         ordered_back: By place, the releases whose devices it orders back.
+        rolling: The images that are on their way to the channel from then on.
     """
 
     serial: int
@@ -119,6 +163,7 @@ class Change:
     places: tuple[Place, ...] = ()
     moves: tuple[Move, ...] = ()
     ordered_back: Mapping[Place, tuple[Version, ...]] = field(default_factory=dict)
+    rolling: tuple[Place, ...] = ()
 
 
 Pointers = Mapping[str, Mapping[Place, tuple[Pointer, ...]]]
@@ -132,17 +177,21 @@ class Channels:
     Attributes:
         serial: The number of the last change.
         pointers: By channel and place, the oldest first.
+        policies: By channel, how a release goes there; without one it goes there at once.
+        rolling: By channel and place, what is on its way there; one release for each channel.
         images: The images of each release whose publish is complete.
         marks: The images that are no longer offered.
         history: The last changes, the oldest first.
         waiting: The releases whose manifests could not be read when this document was made, each
-            with the number of that change (:meth:`joined`).
+            with the number of that change (:func:`acpublish.release.earlier_channels.joined`).
         stored: Whether there is a document; otherwise it was derived from the manifests.
         extra: Fields of a newer version, kept as they were.
     """
 
     serial: int = 0
     pointers: Pointers = field(default_factory=dict)
+    policies: Mapping[str, Policy] = field(default_factory=dict)
+    rolling: Mapping[str, Mapping[Place, Rolling]] = field(default_factory=dict)
     images: Mapping[Version, frozenset[Place]] = field(default_factory=dict)
     marks: Mapping[tuple[Version, Place], Mark] = field(default_factory=dict)
     history: tuple[Change, ...] = ()
@@ -162,7 +211,37 @@ class Channels:
 
     def places(self, channel: str) -> tuple[Place, ...]:
         """Returns the places of a channel, sorted."""
-        return tuple(sorted(self.pointers.get(channel, {})))
+        return tuple(sorted({*self.pointers.get(channel, {}), *self.rolling.get(channel, {})}))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The channels that point at something or are about to, sorted."""
+        return tuple(sorted({*self.pointers, *self.rolling}))
+
+    def rolling_at(self, channel: str, place: Place) -> Rolling | None:
+        """Returns what is on its way to a channel, None if that is nothing."""
+        return self.rolling.get(channel, {}).get(place)
+
+    def with_rolling(self, channel: str, entries: Mapping[Place, Rolling]) -> Channels:
+        """Returns the document with something else on its way to a channel."""
+        others = {name: own for name, own in self.rolling.items() if name != channel}
+        return replace(self, rolling={**others, channel: entries} if entries else others)
+
+    def unsettled(self) -> set[_Image]:
+        """Returns the images that no channel ever pointed at: on their way, or never arrived."""
+        rolling = {
+            (entry.version, place)
+            for of_channel in self.rolling.values()
+            for place, entry in of_channel.items()
+        }
+        arrived: dict[_Image, bool] = {}
+        for of_place in self.pointers.values():
+            for place, pointers in of_place.items():
+                for pointer in pointers:
+                    image = pointer.version, place
+                    arrived[image] = arrived.get(image, False) or not pointer.rolled
+        left = {image for image, settled in arrived.items() if not settled}
+        return left | {image for image in rolling if not arrived.get(image, False)}
 
     def with_pointers(self, channel: str, place: Place, pointers: Iterable[Pointer]) -> Channels:
         """Returns the document with other pointers of one channel and place."""
@@ -178,11 +257,15 @@ class Channels:
             releases: The product's releases, as their manifests have them.
         """
         pointers = self._by_image()
+        rolling: dict[_Image, dict[str, int]] = {}
+        for channel, entries in self.rolling.items():
+            for place, entry in entries.items():
+                rolling.setdefault((entry.version, place), {})[channel] = entry.serial
         applied = []
         for release in releases:
             places = self.images.get(release.version, frozenset())
             images = tuple(
-                self._applied(release.version, image, pointers)
+                self._applied(release.version, image, pointers, rolling)
                 for image in release.images
                 if Place(image.board, image.kind) in places
             )
@@ -200,7 +283,11 @@ class Channels:
         return by_image
 
     def _applied(
-        self, version: Version, image: ReleaseImage, by_image: Mapping[_Image, dict[str, Pointer]]
+        self,
+        version: Version,
+        image: ReleaseImage,
+        by_image: Mapping[_Image, dict[str, Pointer]],
+        rolling: Mapping[_Image, dict[str, int]],
     ) -> ReleaseImage:
         key = version, Place(image.board, image.kind)
         pointers = by_image.get(key, {})
@@ -209,6 +296,7 @@ class Channels:
         return replace(
             image,
             channels={name: pointer.serial for name, pointer in live.items()},
+            rolling=rolling.get(key, {}),
             left_channels=tuple(sorted(pointers.keys() - live.keys())),
             ordered_back={
                 name: tuple(map(str, pointer.ordered_back))
@@ -273,75 +361,6 @@ class Channels:
         """Returns the document with images that are no longer offered."""
         return replace(self, marks={**self.marks, **{(version, place): mark for place in places}})
 
-    def joined(self, releases: Iterable[Release]) -> Channels:
-        """Returns the document with the releases that waited for their manifests.
-
-        What such a manifest says of channels was true before the document was made, so whatever
-        was moved since then counts more.
-
-        Args:
-            releases: The product's releases, as their manifests have them.
-        """
-        restored = [release for release in releases if release.version in self.waiting]
-        if not restored:
-            return self
-        after = self
-        earlier = from_manifests(restored)
-        for channel, of_channel in earlier.pointers.items():
-            for place, pointers in of_channel.items():
-                known = self.pointers.get(channel, {}).get(place, ())
-                present = {pointer.version for pointer in known}
-                late = (
-                    replace(pointer, serial=min(pointer.serial, self.waiting[pointer.version]))
-                    for pointer in pointers
-                    if pointer.version not in present
-                )
-                merged = sorted((*known, *late), key=lambda pointer: pointer.serial)
-                after = after.with_pointers(channel, place, merged)
-        images = {
-            version: places | self.images.get(version, frozenset())
-            for version, places in earlier.images.items()
-        }
-        versions = {release.version for release in restored}
-        return replace(
-            after,
-            images={**self.images, **images},
-            waiting={
-                version: serial
-                for version, serial in self.waiting.items()
-                if version not in versions
-            },
-        )
-
     def recorded(self, change: Change) -> Channels:
         """Returns the document with one more line of history."""
         return replace(self, serial=change.serial, history=(*self.history, change), stored=True)
-
-
-def from_manifests(releases: Iterable[Release]) -> Channels:
-    """Derives the document of a catalog whose manifests still say which channels they are on.
-
-    An image without any was written by a publish that was not completed.
-    """
-    pointers: dict[str, dict[Place, list[Pointer]]] = {}
-    images: dict[Version, frozenset[Place]] = {}
-    serial = 0
-    for release in releases:
-        places = [Place(image.board, image.kind) for image in release.images if image.channels]
-        if places:
-            images[release.version] = frozenset(places)
-        for image in release.images:
-            place = Place(image.board, image.kind)
-            for channel, order in image.channels.items():
-                author = Author(at=image.published_at)
-                pointer = Pointer(version=release.version, serial=order, author=author)
-                pointers.setdefault(channel, {}).setdefault(place, []).append(pointer)
-                serial = max(serial, order)
-    ordered = {
-        channel: {
-            place: tuple(sorted(own, key=lambda pointer: pointer.serial))
-            for place, own in of_channel.items()
-        }
-        for channel, of_channel in pointers.items()
-    }
-    return Channels(serial=serial, pointers=ordered, images=images)

@@ -1,4 +1,6 @@
-"""Going back: rollback, withdrawal and deletion of a release, and who is ordered back.
+"""Going back: a rollback, and who is ordered back.
+
+If a release is on its way to the channel, that ends, and the channel stays where it is.
 
 A device that runs what was taken back keeps it, unless it is ordered back; then it is offered a
 lower release, once it reports by its digest that it runs what was taken back. Nobody is ordered
@@ -17,13 +19,13 @@ from acpublish.release.changes import (
     Published,
     because,
     image_of,
-    images_of,
     moved_from,
     recorded,
     release_of,
 )
-from acpublish.release.channels import Author, Channels, Mark, Move, Place, Pointer
+from acpublish.release.channels import Author, Channels, Move, Place, Pointer
 from acpublish.release.orders import divided
+from acpublish.release.rolling import ended
 from acpublish.release.version import Version
 
 
@@ -53,138 +55,49 @@ def rollback(
     product = published.releases[0].product
     if version is not None:
         release_of(published.releases, version)
-    aims = _Aims(published=published, version=version, channel=channel)
     after = published.channels
     moved: list[Move] = []
     notes: list[str] = []
-    for place, pointer in _moving(published.channels, product, channel, boards):
-        target, stays = aims.target(place, pointer)
-        if target is None:
-            notes.append(f"{place} stays at {pointer.version}: {stays}.")
+    places: list[Place] = []
+    selected, rolling = _moving(published.channels, product, channel, boards, version)
+    without = replace(published, channels=ended(published.channels, channel, rolling))
+    aims = _Aims(without, version, channel, frozenset(rolling))
+    for place, pointer in selected:
+        target, stays = aims.target(place, pointer) if pointer else (None, "it pointed at nothing")
+        goes = target is not None or version in (None, pointer and pointer.version)
+        if place in rolling and (goes or pointer is None):
+            after = ended(after, channel, (place,))
+            places.append(place)
+            notes.append(rollout_ends(published.channels, channel, place))
+        if target is None or pointer is None:
+            notes.append(f"{place} stays at {pointer.version if pointer else 'nothing'}: {stays}.")
             continue
-        after = after.taken_back(channel, place, _left(after.live(channel, place), target))
+        after = after.taken_back(channel, place, left_for(after.live(channel, place), target))
         left = _taken_back(after, channel, place)
         after = after.pushed(channel, place, target, who)
         after = after.ordering(channel, place, [gone for gone in left if gone != target])
         moved.append(moved_from(channel, place, pointer, target))
-        notes += _staying(published, after, channel, place)
-    if not moved:
+        notes += staying(published, after, channel, place)
+    if after == published.channels:
         why = "; ".join(note.rstrip(".") for note in notes) or "it points at nothing"
         raise ConflictError(
             f"{channel} of {product} cannot go back: {why}",
             hint=f"See 'acpublish channels {product}' for what it pointed at before.",
         )
-    places = [move.place for move in moved]
+    places = list(dict.fromkeys((*places, *(move.place for move in moved))))
     after = published.carried_out(after, places)
     planned = recorded(published.channels, after, "rollback", who, version, channel, places, moved)
     notes += published.unrecognised(planned.ordered_back)
     return replace(planned, notes=tuple(notes))
 
 
-def withdraw(
-    published: Published,
-    version: Version,
-    boards: Sequence[str],
-    who: Author,
-    *,
-    order_back: bool = False,
-) -> Planned:
-    """Stops offering a release; a channel that points at it goes back.
-
-    Args:
-        published: What is published.
-        version: The release.
-        boards: The boards whose images are withdrawn; all if empty.
-        who: Who withdraws it, and why.
-        order_back: Whether devices that run it are ordered back to what the channel points at.
-
-    Raises:
-        NotFoundError: There is no such release, or it has no image for a board.
-    """
-    images = images_of(release_of(published.releases, version), boards)
-    fresh = [Place(image.board, image.kind) for image in images if not image.withdrawn]
-    mark = Mark(state="withdrawn", serial=published.channels.serial + 1, author=who)
-    after, moved, notes = _retreat(published, version, fresh, mark)
-    places = [Place(image.board, image.kind) for image in images] if order_back else fresh
-    if order_back:
-        after, faults = _ordering(published, after, version, places)
-        notes += faults
-    after = published.carried_out(after, places)
-    if after == published.channels:
-        return Planned(channels=published.channels, change=None)
-    planned = recorded(published.channels, after, "withdraw", who, version, None, places, moved)
-    notes += published.unrecognised(planned.ordered_back)
-    return replace(planned, notes=tuple(notes))
+def rollout_ends(channels: Channels, channel: str, place: Place) -> str:
+    """Returns that a rollout ends, for a person."""
+    entry = channels.rolling[channel][place]
+    return f"The rollout of {entry.version} to {channel} ends for {place}."
 
 
-def delete(published: Published, version: Version, who: Author) -> Planned:
-    """Stops offering a release for ever; the caller then removes its bytes.
-
-    Raises:
-        NotFoundError: There is no such release.
-    """
-    images = [
-        image
-        for image in release_of(published.releases, version).images
-        if image.withdrawn != "deleted"
-    ]
-    if not images:
-        return Planned(channels=published.channels, change=None)
-    fresh = [Place(image.board, image.kind) for image in images]
-    mark = Mark(state="deleted", serial=published.channels.serial + 1, author=who)
-    after, moved, notes = _retreat(published, version, fresh, mark)
-    after = published.carried_out(after, fresh)
-    planned = recorded(published.channels, after, "delete", who, version, None, fresh, moved)
-    freed = {
-        (version, place): image.stored_bytes
-        for place, image in zip(fresh, images, strict=True)
-        if image.withdrawn != "retired"
-    }
-    return replace(planned, notes=tuple(notes), freed=freed)
-
-
-def _retreat(
-    published: Published, version: Version, places: Sequence[Place], mark: Mark
-) -> tuple[Channels, list[Move], list[str]]:
-    """Lets every channel leave a release, for what it pointed at before."""
-    channels = published.channels
-    after = channels.marked(version, places, mark)
-    moved: list[Move] = []
-    notes: list[str] = []
-    for channel in channels.pointers:
-        for place in places:
-            live = channels.live(channel, place)
-            if not live or live[-1].version != version:
-                after = after.taken_back(channel, place, {version})
-                continue
-            before = published.before(channel, place)
-            target = before[-1] if before else None
-            after = after.taken_back(channel, place, _left(live, target))
-            if target is None:
-                notes.append(f"{channel} points at nothing for {place} now.")
-            else:
-                after = after.pushed(channel, place, target, mark.author)
-            moved.append(moved_from(channel, place, live[-1], target))
-    return after, moved, notes
-
-
-def _ordering(
-    published: Published, after: Channels, version: Version, places: Sequence[Place]
-) -> tuple[Channels, list[str]]:
-    """Orders the devices of a release to leave it, wherever a channel ever pointed at it."""
-    notes: list[str] = []
-    for channel in published.channels.pointers:
-        for place in places:
-            pointers = after.pointers[channel].get(place, ())
-            if not pointers or version in pointers[-1].orders:
-                continue
-            if version in {pointer.version for pointer in pointers if pointer.taken_back}:
-                after = after.ordering(channel, place, (version,))
-                notes += _staying(published, after, channel, place)
-    return after, notes
-
-
-def _staying(published: Published, after: Channels, channel: str, place: Place) -> list[str]:
+def staying(published: Published, after: Channels, channel: str, place: Place) -> list[str]:
     """Returns which devices should leave what they run, and may not; a sentence for each."""
     last = after.pointers[channel][place][-1]
     if last.taken_back:
@@ -200,12 +113,22 @@ def _taken_back(channels: Channels, channel: str, place: Place) -> list[Version]
 
 
 def _moving(
-    channels: Channels, product: str, channel: str, boards: Sequence[str]
-) -> list[tuple[Place, Pointer]]:
-    """Returns the places of a channel that point at something, and at what."""
+    channels: Channels,
+    product: str,
+    channel: str,
+    boards: Sequence[str],
+    version: Version | None,
+) -> tuple[list[tuple[Place, Pointer | None]], list[Place]]:
+    """Returns the places of a channel that may go back, each with what it points at there.
+
+    The second list has those of them to which a release is on its way.
+
+    Where a release is on its way, a rollback without a version ends that, and leaves the boards
+    alone that have nothing to do with it.
+    """
     places = channels.places(channel)
     if not places:
-        known = ", ".join(sorted(channels.pointers)) or "none"
+        known = ", ".join(channels.names) or "none"
         raise NotFoundError(
             f"{product} has no channel {channel}", hint=f"Its channels are: {known}."
         )
@@ -215,27 +138,39 @@ def _moving(
         raise NotFoundError(
             f"{channel} of {product} has no board {unknown[0]}", hint=f"Its boards are: {known}."
         )
-    pointers = [
-        (place, channels.current(channel, place))
-        for place in places
-        if not boards or place.board in boards
-    ]
-    return [(place, pointer) for place, pointer in pointers if pointer is not None]
+    selected = [place for place in places if not boards or place.board in boards]
+    rolling = [place for place in selected if channels.rolling_at(channel, place) is not None]
+    if rolling and version is None:
+        selected = rolling
+    pointers = [(place, channels.current(channel, place)) for place in selected]
+    return [entry for entry in pointers if entry[1] or entry[0] in rolling], rolling
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class _Aims:
-    """What a rollback leads to."""
+    """What a rollback leads to.
+
+    Attributes:
+        published: What is published, with nothing on its way to the channel any more.
+        version: The release that was named.
+        channel: The channel.
+        rolling: To which of its places something was on its way.
+    """
 
     published: Published
     version: Version | None
     channel: str
+    rolling: frozenset[Place]
 
     def target(self, place: Place, pointer: Pointer) -> tuple[Version | None, str]:
         """Returns what a place goes back to, or None and why it stays as it is."""
         firmware = Place(place.board, "firmware")
         its_pointer = self.published.channels.current(self.channel, firmware)
-        if place.kind == "filesystem" and its_pointer is not None:
+        target: Version | None
+        if self.version is None and place in self.rolling and firmware not in self._others(place):
+            # The channel is where it should be, and only devices go back.
+            target, stays = pointer.version, ""
+        elif place.kind == "filesystem" and its_pointer is not None:
             target, stays = self.target(firmware, its_pointer)
             if target is None:
                 return None, "its firmware stays"
@@ -249,17 +184,20 @@ class _Aims:
             return None, "; ".join(faults) or "that is what it points at"
         return target, stays
 
+    def _others(self, place: Place) -> frozenset[Place]:
+        return self.rolling - {place}
+
     def _before(self, place: Place, pointer: Pointer) -> tuple[Version | None, str]:
         left = self.published.channels.pointers[self.channel][place][-2:-1]
         if any(
             previous.taken_back
-            and (previous.version, place) in self.published.channels.marks
+            and (previous.rolled or (previous.version, place) in self.published.channels.marks)
             and previous.version.precedence > pointer.version.precedence
             and previous.version not in pointer.orders
             for previous in left
         ):
-            # The withdrawal has moved the channel already. If its devices must not go back, then
-            # no others may: they run what the channel points at.
+            # The withdrawal has moved the channel already, or a rollout has never moved it. If its
+            # devices must not go back, then no others may: they run what the channel points at.
             return pointer.version, ""
         before = self.published.before(self.channel, place)
         return (before[-1], "") if before else (None, "nothing was there before")
@@ -303,7 +241,7 @@ class _Aims:
         return divided(self.published.releases, place, running, target)
 
 
-def _left(live: Sequence[Pointer], target: Version | None) -> set[Version]:
+def left_for(live: Sequence[Pointer], target: Version | None) -> set[Version]:
     """Returns the releases that a channel leaves when it goes back."""
     versions = [pointer.version for pointer in live]
     if target is None:

@@ -145,6 +145,8 @@ class ReleaseImage:
             changed what they store; None if they may.
         requires: What a device must run before it is offered this image
             (:mod:`acpublish.release.requires`); None if anything will do.
+        rolling: The channels that it is on its way to, in stages, each with the number of that
+            change; they point at something else until the rollout is complete.
         left_channels: The channels that have left it for an older release.
         ordered_back: By channel that points at it, the releases whose devices go back to it.
         withdrawn: What became of it if it is no longer offered: ``withdrawn``, ``retired`` or
@@ -176,6 +178,7 @@ class ReleaseImage:
     secure_version: int | None = None
     no_downgrade_below: str | None = None
     requires: str | None = None
+    rolling: Mapping[str, int] = field(default_factory=dict)
     left_channels: tuple[str, ...] = ()
     ordered_back: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     withdrawn: State | None = None
@@ -189,8 +192,8 @@ class ReleaseImage:
 
     @property
     def order(self) -> int:
-        """Its highest number in the order of publishing; 0 if no channel points at it."""
-        return max(self.channels.values(), default=0)
+        """Its highest number in the order of publishing; 0 if it is on no channel."""
+        return max((*self.channels.values(), *self.rolling.values()), default=0)
 
     @property
     def core(self) -> str | None:
@@ -236,6 +239,7 @@ class ReleaseImage:
             secure_version=fields.get("secure_version", int, None),
             no_downgrade_below=fields.get("no_downgrade_below", str, None),
             requires=fields.get("requires", str, None),
+            rolling=fields.mapping("rolling", int),
             left_channels=fields.strings("left_channels"),
             ordered_back={
                 channel: tuple(map(str, versions))
@@ -281,6 +285,7 @@ class ReleaseImage:
         return {
             "no_downgrade_below": self.no_downgrade_below,
             "requires": self.requires,
+            "rolling": dict(self.rolling),
             "left_channels": list(self.left_channels),
             "ordered_back": {name: list(versions) for name, versions in self.ordered_back.items()},
             "withdrawn": self.withdrawn,
@@ -292,6 +297,7 @@ class ReleaseImage:
         return replace(
             self,
             channels={},
+            rolling={},
             left_channels=(),
             ordered_back={},
             withdrawn=None,

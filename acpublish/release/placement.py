@@ -37,7 +37,8 @@ class Placement:
         image: Its image.
         outcome: What is new.
         points_at: The version that the channel will point at for the board.
-        moves: Whether the channel is to point at it.
+        moves: Whether the channel is to point at it, or is to get it in stages.
+        rolling: Whether it is on its way to the channel in stages.
     """
 
     release: Release
@@ -45,6 +46,7 @@ class Placement:
     outcome: Outcome
     points_at: Version | None
     moves: bool
+    rolling: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,7 @@ class Prepared:
             compressed=image.compressed,
             not_checked=not_run(self.results),
             points_at=self.placement.points_at,
+            rolling=self.placement.rolling,
         )
 
 
@@ -95,6 +98,8 @@ def prepare(
     releases: Sequence[Release],
     trusted_keys: Iterable[PublicKey],
     now: datetime,
+    *,
+    in_stages: bool = False,
 ) -> Prepared:
     """Checks an image, compresses it if asked to, and places it among a product's releases.
 
@@ -104,6 +109,7 @@ def prepare(
         releases: The product's releases so far.
         trusted_keys: The keys that the product trusts.
         now: The time of publishing, in UTC.
+        in_stages: Whether a release goes to the channel in stages.
 
     Raises:
         CheckError: A check found an error.
@@ -131,6 +137,7 @@ def prepare(
         now,
         compressed,
         trusted_keys=keys,
+        in_stages=in_stages,
     )
     return Prepared(
         placement=placement,
@@ -168,6 +175,7 @@ def place(
     compressed: Compressed | None = None,
     *,
     trusted_keys: Iterable[PublicKey] = (),
+    in_stages: bool = False,
 ) -> Placement:
     """Places an image among a product's releases.
 
@@ -178,6 +186,7 @@ def place(
         now: The time of publishing, in UTC.
         compressed: The image's gzip, if there is to be one; an existing one is kept.
         trusted_keys: The keys that the product trusts.
+        in_stages: Whether a release goes to the channel in stages.
 
     Raises:
         ConflictError: The version already has different bytes; the message has both digests.
@@ -198,11 +207,13 @@ def place(
         compressed=fresh.compressed or compressed,
         signatures=merged(fresh.signatures, submission.signatures, stated, trusted_keys),
     )
-    moves = submission.channel not in (*placed.channels, *placed.left_channels)
+    moves = submission.channel not in (*placed.channels, *placed.rolling, *placed.left_channels)
     if moves:
+        added: dict[str, int] = {submission.channel: _next_order(releases)}
         placed = replace(
             placed,
-            channels={**placed.channels, submission.channel: _next_order(releases)},
+            channels=placed.channels if in_stages else {**placed.channels, **added},
+            rolling={**placed.rolling, **added} if in_stages else placed.rolling,
             # A reason may apply only to the channel, such as uncommitted changes on stable.
             skipped_checks={**placed.skipped_checks, **submission.skipped_checks},
         )
@@ -213,6 +224,7 @@ def place(
         outcome=_outcome(published, placed),
         points_at=_pointed_at(releases, release, submission),
         moves=moves,
+        rolling=submission.channel in placed.rolling,
     )
 
 
@@ -264,7 +276,7 @@ def _core(version: str | None) -> str:
 def _outcome(published: ReleaseImage | None, placed: ReleaseImage) -> Outcome:
     if published is None:
         return Outcome.PUBLISHED
-    if published.channels != placed.channels:
+    if (published.channels, published.rolling) != (placed.channels, placed.rolling):
         return Outcome.ADDED_TO_CHANNEL
     sizes_added = placed.compressed is not None and published.flash_size != placed.flash_size
     if published.compressed != placed.compressed or sizes_added:

@@ -1,8 +1,8 @@
 """Which images nobody needs any more, so that their bytes can be cleared away.
 
 Manifests stay with their digests, so that a device that runs such an image is still recognised.
-Never cleared away are what a channel points at, what it pointed at before, and what was withdrawn a
-short while ago.
+Never cleared away are what a channel points at, what it pointed at before, what is on its way
+there, and what was withdrawn a short while ago.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def retirements(
     """
     if keep < 1:
         raise SettingsError("at least one release is kept", hint="Use --keep 1 or more.")
-    if channel is not None and channel not in channels.pointers:
-        known = ", ".join(sorted(channels.pointers)) or "none"
+    if channel is not None and channel not in channels.names:
+        known = ", ".join(channels.names) or "none"
         raise NotFoundError(f"there is no channel {channel}", hint=f"The channels are: {known}.")
     present = [
         Retirement(version=release.version, place=Place(image.board, image.kind), image=image)
@@ -111,12 +111,17 @@ def _newest(present: Iterable[Retirement], keep: int) -> set[tuple[Version, Plac
 
 
 def _channels_of(image: ReleaseImage) -> set[str]:
-    return {*image.channels, *image.left_channels}
+    return {*image.channels, *image.rolling, *image.left_channels}
 
 
 def _protected(channels: Channels) -> set[tuple[Version, Place]]:
-    """Returns what any channel points at, what it would go back to, and what it has just left."""
-    return {
+    """Returns what any channel has, may have soon, would go back to, or has just left."""
+    rolling = {
+        (entry.version, place)
+        for of_channel in channels.rolling.values()
+        for place, entry in of_channel.items()
+    }
+    return rolling | {
         (pointer.version, place)
         for channel, of_channel in channels.pointers.items()
         for place, pointers in of_channel.items()

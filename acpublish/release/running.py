@@ -81,7 +81,8 @@ def never_below(running: Mapping[Version, ReleaseImage], channel: str) -> list[V
         channel: Its channel.
     """
     channels = {
-        version: {*image.channels, *image.left_channels} for version, image in running.items()
+        version: {*image.channels, *image.rolling, *image.left_channels}
+        for version, image in running.items()
     }
     if not any(channel in known for known in channels.values()):
         return list(running)

@@ -116,7 +116,9 @@ class Receipt:
         compressed: The gzip that the release also has.
         not_checked: The checks that were not run, each with the information that it lacks.
         points_at: The version that the channel now points at for the board: a higher one if an
-            older release was published again, which moves nothing. None if it is not known.
+            older release was published again, which moves nothing, and a lower one if this release
+            goes there in stages. None if it is not known.
+        rolling: Whether the release is on its way to the channel in stages, which a server makes.
     """
 
     outcome: Outcome
@@ -129,3 +131,4 @@ class Receipt:
     compressed: Compressed | None = None
     not_checked: Mapping[str, str] = field(default_factory=dict)
     points_at: Version | None = None
+    rolling: bool = False

@@ -279,7 +279,7 @@ def _without_stable(releases: Iterable[Release], board: str) -> Target | None:
     if any(image and names.STABLE in image.left_channels for _, image in images):
         return None
     targets = [
-        (image.order, Target(release, image))
+        (max(image.channels.values()), Target(release, image))
         for release, image in images
         if image and image.channels
     ]

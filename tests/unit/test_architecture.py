@@ -33,6 +33,7 @@ SHARED_NAMES = {
 #: Modules without a test file of their name, and the file that covers each.
 COVERED_ELSEWHERE = {
     "catalog/manifest_files.py": "tests/unit/catalog/test_snapshot.py",
+    "catalog/stored_images.py": "tests/unit/catalog/test_product_changes.py",
     "lock_holder.py": "tests/unit/test_atomic.py",
     "server/offer.py": "tests/unit/server/test_updates.py",
     "__main__.py": "tests/unit/cli/test_cli_main.py",

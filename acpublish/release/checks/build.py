@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from acpublish.release import names
 from acpublish.release.checks.facts import (
     BUILD_TYPE,
@@ -16,6 +18,7 @@ from acpublish.release.checks.facts import (
     warning,
 )
 from acpublish.release.decision import choose
+from acpublish.release.manifest import Release
 from acpublish.release.signatures import admitted
 from acpublish.release.version import Version
 
@@ -38,7 +41,7 @@ def _dirty(facts: Facts) -> Judgement:
 def _is_published(facts: Facts) -> bool:
     """Returns whether the channel has exactly these bytes: then they contain no changes."""
     return any(
-        image.sha256 == facts.image.sha256 and facts.channel in image.channels
+        image.sha256 == facts.image.sha256 and facts.channel in (*image.channels, *image.rolling)
         for _, image in facts.earlier()
     )
 
@@ -70,6 +73,11 @@ def _version_order(facts: Facts) -> Judgement:
     newest, version = target.release.version if target else None, facts.version
     if latest is not None and latest.release.version != newest:
         yield from _below_withheld(facts, version, latest.release.version)
+    newest = max(
+        filter(None, (newest, _rolling(facts, offered))),
+        key=lambda other: other.precedence,
+        default=None,
+    )
     if newest is None:
         return
     if version.precedence > newest.precedence:
@@ -99,6 +107,15 @@ def _version_order(facts: Facts) -> Judgement:
         )
 
 
+def _rolling(facts: Facts, offered: Iterable[Release]) -> Version | None:
+    """Returns the release that is on its way to the channel in stages."""
+    images = [(release, release.image_for(facts.board or "", facts.kind)) for release in offered]
+    rolling = (
+        release.version for release, image in images if image and facts.channel in image.rolling
+    )
+    return next(rolling, None)
+
+
 def _below_withheld(facts: Facts, version: Version, withheld: Version) -> Judgement:
     if version.precedence < withheld.precedence:
         yield warning(
@@ -119,7 +136,7 @@ def _keeps_channel(facts: Facts) -> bool:
         release.version == facts.version
         and (
             image.sha256 != facts.image.sha256
-            or facts.channel in (*image.channels, *image.left_channels)
+            or facts.channel in (*image.channels, *image.rolling, *image.left_channels)
         )
         for release, image in facts.earlier()
     )

@@ -163,6 +163,7 @@ def _response(request: Request, submission: Submission, receipt: Receipt) -> Res
         "kind": submission.kind,
         "channel": submission.channel,
         "points_at": str(receipt.points_at) if receipt.points_at else None,
+        "rolling": receipt.rolling,
         "file": receipt.file,
         "size": receipt.size,
         "md5": receipt.md5,

@@ -15,7 +15,8 @@ from acpublish.catalog.channels_file import (
 )
 from acpublish.errors import ManifestError
 from acpublish.release import channel_document
-from acpublish.release.channels import Channels, from_manifests
+from acpublish.release.channels import Channels
+from acpublish.release.earlier_channels import from_manifests
 from tests.unit.release.making import release
 from tests.unit.release.publishing import D1, Product, three, v
 

@@ -12,6 +12,7 @@ from acpublish.release.change_request import ChangeRequest, RequestedAction
 from acpublish.release.changes import Planned, publish
 from acpublish.release.channels import Author, Channels, Place
 from acpublish.release.manifest import Release
+from acpublish.release.rollout_changes import RolloutAction, RolloutChange
 from acpublish.release.version import Version
 from tests.unit.release.making import release
 
@@ -21,6 +22,7 @@ D1 = Place("d1", "firmware")
 D1_FS = Place("d1", "filesystem")
 D2 = Place("d2", "firmware")
 C3 = Place("c3", "firmware")
+POLICY = {"stages": ["1", "100%"]}
 
 
 def v(text: str) -> Version:
@@ -97,6 +99,31 @@ class Product:
         self.channels = planned.channels
         return planned
 
+    def roll(
+        self,
+        action: RolloutAction,
+        version: str | None = None,
+        channel: str = "stable",
+        **more: Any,
+    ) -> Planned:
+        """Changes a policy, or what is on its way to a channel."""
+        change = RolloutChange(
+            action=action,
+            version=None if version is None else v(version),
+            channel=names.channel(channel),
+            by="anna",
+        )
+        planned = replace(change, **more).plan(
+            self.channels, self.releases, self.offered, NOW, complete=self.complete
+        )
+        self.channels = planned.channels
+        return planned
+
+    def rolling(self, channel: str = "stable") -> dict[Place, str]:
+        """What is on its way to a channel."""
+        entries = self.channels.rolling.get(channel, {})
+        return {place: str(entry.version) for place, entry in entries.items()}
+
     def at(self, channel: str = "stable", place: Place = D1) -> str | None:
         current = self.channels.current(channel, place)
         return str(current.version) if current else None
@@ -115,4 +142,28 @@ def three(*places: Place) -> Product:
     product = Product()
     for version in ("1.0.0", "1.1.0", "1.2.0"):
         product.put(version, *places)
+    return product
+
+
+def everything() -> Product:
+    """A product with something of each kind in its document."""
+    product = three(D1, D1_FS, D2)
+    product.change("promote", "1.1.0", "beta")
+    product.change("rollback", None, "stable", ["d1"])
+    product.change("withdraw", "1.0.0")
+    product.change("undo", "1.0.0")
+    product.change("delete", "1.2.0")
+    return product
+
+
+def staged(*places: Place) -> Product:
+    """1.0.0 and 1.1.0 settled on stable, which then has a policy, and 1.2.0 on its way."""
+    product = Product().put("1.0.0", *places).put("1.1.0", *places)
+    product.roll("policy", policy=POLICY)
+    return product.put("1.2.0", *places)
+
+
+def three_without_the_middle() -> Product:
+    product = three()
+    product.change("withdraw", "1.1.0")
     return product

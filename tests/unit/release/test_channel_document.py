@@ -8,25 +8,12 @@ import pytest
 from acpublish.errors import ManifestError
 from acpublish.release import channel_document
 from acpublish.release.channel_document import (
-    ChannelRow,
     change_from_fields,
     change_to_dict,
-    rows_of,
 )
 from acpublish.release.channels import Channels
 from acpublish.release.documents import Fields
-from tests.unit.release.publishing import D1, D1_FS, D2, Product, three, v
-
-
-def everything() -> Product:
-    """A product with something of each kind in its document."""
-    product = three(D1, D1_FS, D2)
-    product.change("promote", "1.1.0", "beta")
-    product.change("rollback", None, "stable", ["d1"])
-    product.change("withdraw", "1.0.0")
-    product.change("undo", "1.0.0")
-    product.change("delete", "1.2.0")
-    return product
+from tests.unit.release.publishing import D1, Product, everything, three, v
 
 
 def text_of(product: Product) -> bytes:
@@ -74,39 +61,6 @@ def test_a_damaged_document_is_named_with_the_field(change: dict[str, Any], word
 def test_something_else_is_refused(text: bytes) -> None:
     with pytest.raises(ManifestError, match=r"^channels\.json is not "):
         read(text)
-
-
-def test_people_see_what_each_channel_points_at_and_what_it_pointed_at_before() -> None:
-    rows = {(row.channel, row.place): row for row in rows_of(everything().channels)}
-    row = rows["stable", D1]
-    assert row.current is not None
-    assert (str(row.current.version), row.current.author.by) == ("1.1.0", "anna")
-    assert list(map(str, row.current.ordered_back)) == ["1.2.0"]
-    assert [(str(one.version), one.taken_back) for one in row.before] == [
-        ("1.2.0", True),
-        ("1.0.0", True),
-    ]
-    beta = rows["beta", D2].current
-    assert beta is not None
-    assert str(beta.version) == "1.1.0"
-
-
-def test_a_row_is_the_same_after_a_journey() -> None:
-    for row in rows_of(everything().channels):
-        document = json.loads(json.dumps(row.to_dict()))
-        assert ChannelRow.from_fields(Fields(document, "row", "Mend it.")) == row
-
-
-def test_an_empty_channel_is_listed_and_a_long_past_is_cut() -> None:
-    product = Product().put("1.0.0")
-    product.change("withdraw", "1.0.0")
-    (row,) = rows_of(product.channels)
-    assert row.current is None
-    for number in range(60):
-        product.put(f"2.{number}.0")
-    (row,) = rows_of(product.channels)
-    assert row.current is not None
-    assert (str(row.current.version), len(row.before)) == ("2.59.0", 50)
 
 
 def test_a_line_of_the_history_says_whose_devices_were_ordered_back() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from acpublish.release.channels import Channels, Mark, Place, from_manifests
+from acpublish.release.channels import Channels, Mark, Place
 from tests.unit.release.making import release
 from tests.unit.release.publishing import D1, D1_FS, WHO, three, v
 
@@ -74,24 +74,6 @@ def test_an_image_whose_publish_is_not_complete_is_left_out() -> None:
     product.manifests["1.2.0"] = both
     (newest,) = (one for one in product.releases if one.version == v("1.2.0"))
     assert [image.board for image in newest.images] == ["d1"]
-
-
-def test_older_manifests_say_what_the_channels_point_at() -> None:
-    releases = [
-        release("1.0.0", channels={"stable": 1, "beta": 3}),
-        release("1.1.0", channels={"stable": 2}),
-        release("1.2.0", channels={}),
-    ]
-    channels = from_manifests(releases)
-    assert (channels.serial, channels.stored, channels.history) == (3, False, ())
-    assert set(channels.images) == {v("1.0.0"), v("1.1.0")}
-    now = {name: channels.current(name, D1) for name in ("stable", "beta")}
-    assert {name: str(one.version) for name, one in now.items() if one} == {
-        "stable": "1.1.0",
-        "beta": "1.0.0",
-    }
-    complete = [one for one in releases if one.images[0].channels]
-    assert channels.applied(releases) == tuple(complete)
 
 
 def test_marks_are_for_one_image() -> None:

@@ -127,34 +127,6 @@ def test_a_filesystem_without_firmware_goes_back_by_itself() -> None:
     assert product.at(place=D1_FS) == "1.1.0"
 
 
-def test_a_withdrawal_moves_channels_back_and_orders_nobody() -> None:
-    product = three()
-    product.change("promote", "1.2.0", "beta")
-    planned = product.change("withdraw", "1.2.0")
-    assert (product.at(), product.at("beta"), product.ordered()) == ("1.1.0", None, [])
-    assert planned.notes == ("beta points at nothing for d1 now.",)
-    assert planned.ordered_back == {}
-    assert product.plan("withdraw", "1.2.0").change is None
-
-
-def test_a_withdrawn_release_is_skipped_by_a_later_rollback() -> None:
-    product = three()
-    product.change("withdraw", "1.1.0")
-    assert product.at() == "1.2.0"
-    product.change("rollback", None, "stable")
-    assert product.at() == "1.0.0"
-    with pytest.raises(ConflictError, match=r"1\.1\.0 is higher"):
-        product.plan("rollback", "1.1.0", "stable")
-    with pytest.raises(ConflictError, match=r"1\.1\.0 was withdrawn: test"):
-        three_without_the_middle().plan("rollback", "1.1.0", "stable")
-
-
-def three_without_the_middle() -> Product:
-    product = three()
-    product.change("withdraw", "1.1.0")
-    return product
-
-
 @pytest.mark.parametrize("version", [None, "1.1.0"])
 def test_a_rollback_after_a_withdrawal_orders_back_and_moves_nothing(version: str | None) -> None:
     product = three()
@@ -188,25 +160,6 @@ def test_a_rollback_of_a_later_release_is_not_taken_for_the_end_of_a_withdrawal(
     product.put("1.1.5")
     product.change("rollback", None, "stable")
     assert (product.at(), product.ordered()) == ("1.1.0", ["1.2.0", "1.1.5"])
-
-
-def test_a_withdrawal_that_orders_back() -> None:
-    product = three(D1, D1_FS)
-    planned = product.change("withdraw", "1.2.0", order_back=True)
-    assert product.ordered() == product.ordered(place=D1_FS) == ["1.2.0"]
-    assert planned.ordered_back == {D1: (v("1.2.0"),), D1_FS: (v("1.2.0"),)}
-    # The second takes the devices of the first along.
-    product.change("withdraw", "1.1.0", order_back=True)
-    assert product.ordered() == ["1.2.0", "1.1.0"]
-
-
-def test_a_deletion_frees_the_bytes_and_is_final() -> None:
-    product = three()
-    planned = product.change("delete", "1.2.0")
-    assert product.at() == "1.1.0"
-    assert planned.freed == {(v("1.2.0"), D1): 1000}
-    assert product.plan("delete", "1.2.0").change is None
-    assert product.plan("withdraw", "1.2.0").change is None
 
 
 def test_an_unsigned_release_is_never_gone_back_to() -> None:
