@@ -62,34 +62,53 @@ def promote(
         # A person starts again what was halted.
         channels = ended(channels, channel, tuple(channels.rolling[channel]))
     places = [Place(image.board, image.kind) for image in images]
-    moved, sending = [], []
-    after = superseded(channels, channel, version) if not staged else channels
-    for place in places:
-        before, entry = channels.current(channel, place), channels.rolling_at(channel, place)
-        if version in {other.version for other in (before, entry) if other is not None}:
-            continue
-        offered = published.pointed_at(channel, place)[-1:]
-        _need_upwards(release, channel, place, offered[0] if offered else None, entry)
-        if staged and offered != [version]:
-            sending.append(place)
-        else:
-            after = after.pushed(channel, place, version, who)
-            moved.append(moved_from(channel, place, before, version))
-    if not moved and not sending:
+    moving, sending = _moving(published, channels, release, channel, places, staged=staged)
+    if not moving and not sending:
         return Planned(channels=published.channels, change=None)
+    after = channels
     if sending:
         after = sent(
             after, channel, sending, version, who, policy=in_stages, offers_from=offers_from
         )
+    elif not staged:
+        after = superseded(after, channel, version)
+    moved = [
+        moved_from(channel, place, channels.current(channel, place), version) for place in moving
+    ]
+    for place in moving:
+        after = after.pushed(channel, place, version, who)
     after = published.carried_out(after, places)
     action: Action = "start" if starts else "promote"
     planned = recorded(published.channels, after, action, who, version, channel, places, moved)
     notes = (
         *_new_channel(channels, channel),
         *rolling_notes(published.channels, after, version, channel),
-        *_uncommitted(images, (*sending, *(move.place for move in moved)), channel),
+        *_uncommitted(images, (*sending, *moving), channel),
     )
     return replace(planned, notes=notes)
+
+
+def _moving(
+    published: Published,
+    channels: Channels,
+    release: Release,
+    channel: str,
+    places: Iterable[Place],
+    *,
+    staged: bool,
+) -> tuple[list[Place], list[Place]]:
+    """Returns for which places a channel is to point at a release, and where it goes in stages."""
+    version = release.version
+    moving, sending = [], []
+    for place in places:
+        before, entry = channels.current(channel, place), channels.rolling_at(channel, place)
+        if version in {other.version for other in (before, entry) if other is not None}:
+            continue
+        offered = published.pointed_at(channel, place)[-1:]
+        _need_upwards(release, channel, place, offered[0] if offered else None, entry)
+        # What everybody is offered already needs no stages.
+        (sending if staged and offered != [version] else moving).append(place)
+    return moving, sending
 
 
 def _need_not_gone(release: Release, images: Iterable[ReleaseImage]) -> None:
