@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     )
     from acpublish.client.update_server import UpdateServer
     from acpublish.errors import AcpublishError
+    from acpublish.fleet.policy import Policy
     from acpublish.image.model import Image
     from acpublish.offering import channels, delete, history, promote, retain, rollback, withdraw
+    from acpublish.policies import clear_policy, policy_of, set_policy
     from acpublish.publishing.result import Publication
     from acpublish.release.change_request import Changed
     from acpublish.release.channel_rows import ChannelRow
@@ -41,6 +43,7 @@ __all__ = [
     "ChannelRow",
     "Image",
     "Outcome",
+    "Policy",
     "Publication",
     "Receipt",
     "Release",
@@ -48,15 +51,18 @@ __all__ = [
     "Version",
     "__version__",
     "channels",
+    "clear_policy",
     "create_key",
     "delete",
     "history",
+    "policy_of",
     "promote",
     "publish",
     "read_image",
     "resign",
     "retain",
     "rollback",
+    "set_policy",
     "show_key",
     "sign",
     "stamp",
@@ -71,12 +77,14 @@ _OFFERING = "channels delete history promote retain rollback withdraw"
 _HOMES = {
     **dict.fromkeys(_API.split(), "api"),
     **dict.fromkeys(_OFFERING.split(), "offering"),
+    **dict.fromkeys(("clear_policy", "policy_of", "set_policy"), "policies"),
     "AcpublishError": "errors",
     "Change": "release.channels",
     "Changed": "release.change_request",
     "ChannelRow": "release.channel_rows",
     "Image": "image.model",
     "Outcome": "release.submission",
+    "Policy": "fleet.policy",
     "Publication": "publishing.result",
     "Receipt": "release.submission",
     "Release": "release.manifest",

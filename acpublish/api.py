@@ -119,6 +119,7 @@ def publish(
     core: str | None = None,
     compress: bool = False,
     no_downgrade_below: str | None = None,
+    requires: str | None = None,
     by: str = "",
     token: str | None = None,
     insecure_http: bool = False,
@@ -144,6 +145,7 @@ def publish(
         chip: The chip that the board is known to have, as esptool spells it.
         core: The ESP8266 Arduino core that it was built with, such as ``3.1.2``.
         no_downgrade_below: Devices that run it never go back to a lower release.
+        requires: What a device must run before it is offered it, such as ``>=1.4.0``.
         by: Who publishes it, for a directory; shown to everyone.
         compress: Also publish a gzip of it, for the ESP8266 devices that can inflate it.
         token: The token that the server requires.
@@ -174,7 +176,7 @@ def publish(
     options = arguments.publish_options(
         to=to, product=product, version=version, board=board, channel=channel, kind=kind,
         chip=chip, core=core, compress=compress, no_downgrade_below=no_downgrade_below,
-        by=by, token=token, insecure_http=insecure_http, ca=ca,
+        requires=requires, by=by, token=token, insecure_http=insecure_http, ca=ca,
         signing_key=signing_key, partitions=partitions, skip_checks=skip_checks or {},
         secret_scan=secret_scan, accept_secrets=accept_secrets, provenance=provenance or {},
     )  # fmt: skip

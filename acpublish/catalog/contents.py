@@ -247,12 +247,8 @@ class CatalogFiles:
         product = directory.product or ""
         if directory.path != self.catalog.root / product:
             return
-        images = [
-            image
-            for release in self.catalog.releases(product)
-            for image in release.images
-            if not image.withdrawn
-        ]
+        # Those that were withdrawn, and those that are only on their way, are not among them.
+        images = [image for _, image in self.catalog.snapshots.product(product).files.values()]
         for image in sorted(images, key=lambda image: image.order, reverse=True):
             yield Entry(
                 name=image.file,

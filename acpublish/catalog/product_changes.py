@@ -34,6 +34,7 @@ from acpublish.release.changes import Planned
 from acpublish.release.channel_rows import ChannelRow, rows_of
 from acpublish.release.channels import Change, Channels, Place, Policy
 from acpublish.release.manifest import Release, ReleaseImage, State
+from acpublish.release.names import ChannelName
 from acpublish.release.rollout_changes import RolloutChange
 from acpublish.release.signatures import admitted
 from acpublish.release.version import Version
@@ -217,6 +218,17 @@ class ProductChanges:
         """
         with self._reading(product):
             return self.channels(product).policies
+
+    def set_policy(
+        self, product: str, channel: ChannelName, policy: Policy | None, *, why: str, by: str
+    ) -> Changed:
+        """Sets the policy of a channel, which is already checked, or takes it away with None.
+
+        Raises:
+            AcpublishError: As for :meth:`make`.
+        """
+        request = RolloutChange(action="policy", channel=channel, policy=policy, why=why, by=by)
+        return self.make(product, request)
 
     def history(self, product: str) -> tuple[Change, ...]:
         """Returns every change of a product, the oldest first.

@@ -48,6 +48,7 @@ COMMANDS = {
     "inspect": "Show everything about an image file.",
     "key": "Create keys, and choose which ones to trust.",
     "list": "List what a catalog or a server offers.",
+    "policy": "Handle how releases go to a channel in stages.",
     "promote": "Let a channel point at a release.",
     "publish": "Stamp an image and publish it to a directory or a server.",
     "restore": "Put a backup of the fleet in the place of what is there.",

@@ -38,7 +38,7 @@ _DONE = {
     "delete": "deleted",
 }
 _NOTHING = {
-    "promote": "nothing to do: the channel points at it already",
+    "promote": "nothing to do: the channel has it already",
     "rollback": "nothing to do",
     "withdraw": "nothing to do: it is not offered any more",
     "undo": "nothing to do: it is not withdrawn",
@@ -256,7 +256,8 @@ def _outcome(product: str, changed: Changed) -> str:
     if change.action == "retain":
         images = "1 image" if len(change.places) == 1 else f"{len(change.places)} images"
         return f"{product}: {images} removed (change {change.serial})"
-    what, done = str(change.version), _DONE.get(change.action, f"promoted to {change.channel}")
+    promoted = f"promoted to {change.channel}" + (", in stages" if change.rolling else "")
+    what, done = str(change.version), _DONE.get(change.action, promoted)
     if change.action == "rollback":
         what = f"{change.channel}"
     return f"{product} {what}: {done} (change {change.serial})"

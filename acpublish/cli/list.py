@@ -15,14 +15,16 @@ from acpublish.cli.common_options import (
     to_option,
 )
 from acpublish.cli.ui import json_option, print_json, table
-from acpublish.publishing.directory_listing import ListedFile, list_directory
+from acpublish.publishing.directory_listing import ListedFile, Pointer, list_directory
 
 
 @click.command("list")
 @old_to_argument
 @to_option
 @click.option("--path", default=".", help="A directory in the catalog.")
-@click.option("--all", "withdrawn", is_flag=True, help="Also list images that are withdrawn.")
+@click.option(
+    "--all", "withdrawn", is_flag=True, help="Also list what is withdrawn, or on its way."
+)
 @ca_option
 @json_option
 def command(
@@ -36,8 +38,9 @@ def command(
     """List what a catalog directory or an update server has.
 
     For an image, this shows its version, its board and the channels that point at it; for a
-    product, what its channels point at. With --all, the folder of a product also lists the images
-    that were withdrawn, retired or deleted, and why. Without --to, the setting to is used.
+    product, what its channels point at and what is on its way there in stages. With --all, the
+    folder of a product also lists the images that were withdrawn, retired or deleted, and why, and
+    those that have no file yet because they are on their way. Without --to, the setting to is used.
     """
     settings = settings_for({"to": one_catalog(to, old_to), "ca": ca})
     entries = list_directory(settings.destination(), path, withdrawn=withdrawn)
@@ -50,17 +53,20 @@ def command(
 def _row(entry: ListedFile) -> tuple[str, ...]:
     signed = f"signed {', '.join(entry.signed_with)}" if entry.signed_with else ""
     kind = " (filesystem)" if entry.kind == "filesystem" else ""
-    pointing = ", ".join(entry.channels)
-    if entry.points_at:
-        pointing = ", ".join(
-            f"{target.channel} {target.version} for {target.board}"
-            + (" (filesystem)" if target.kind == "filesystem" else "")
-            for target in entry.points_at
-        )
+    rolling = tuple(f"{target.channel} (on its way)" for target in entry.rolling)
+    pointing = ", ".join((*entry.channels, *rolling))
+    if entry.type == "directory":
+        coming = (f"{_pointer(target)} (on its way)" for target in entry.rolling)
+        pointing = ", ".join((*map(_pointer, entry.points_at), *coming))
     if entry.state:
         pointing = f"{entry.state}: {entry.reason}" if entry.reason else entry.state
     described = (entry.version or "", f"{entry.board or ''}{kind}", pointing, signed)
     return entry.type, str(entry.size), _time(entry) or "", entry.name, *described
+
+
+def _pointer(target: Pointer) -> str:
+    kind = " (filesystem)" if target.kind == "filesystem" else ""
+    return f"{target.channel} {target.version} for {target.board}{kind}"
 
 
 def _document(entry: ListedFile) -> dict[str, Any]:
@@ -75,6 +81,7 @@ def _document(entry: ListedFile) -> dict[str, Any]:
         "kind": entry.kind,
         "channels": list(entry.channels),
         "points_at": [asdict(target) for target in entry.points_at],
+        "rolling": [asdict(target) for target in entry.rolling],
         "state": entry.state,
         "reason": entry.reason,
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import starmap
 from typing import Any
 
 import click
@@ -24,8 +23,7 @@ from acpublish.publishing.options import Destination
 from acpublish.publishing.overview import running_line
 from acpublish.publishing.standing import (
     Standing,
-    move_text,
-    ordered_text,
+    change_text,
     row_lines,
     standing_of,
 )
@@ -74,10 +72,9 @@ def history(product: str, to: str | None, ca: str | None, as_json: bool) -> None
 
 
 def _change_row(change: Change) -> tuple[str, ...]:
-    ordered = starmap(ordered_text, change.ordered_back.items())
-    what = ", ".join((*map(move_text, change.moves), *ordered))
     author, version = change.author, str(change.version or "")
     who = f"by {author.by}" if author.by else ""
+    what = change_text(change)
     return str(change.serial), author.at, change.action, version, what, who, author.why
 
 

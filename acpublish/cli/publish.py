@@ -54,6 +54,11 @@ from acpublish.settings.values import Settings
     metavar="V",
     help="Devices that run it never go back to a lower release.",
 )
+@click.option(
+    "--requires",
+    metavar="V",
+    help="Offer it only to devices that run such a version, as in '>=1.4.0'.",
+)
 @click.option("--by", metavar="TEXT", help="Who publishes it; for a directory.")
 @click.option("--core", metavar="V", help="The ESP8266 Arduino core that built the image: 3.1.2, …")
 @insecure_http_option
@@ -202,6 +207,7 @@ def document(publication: Publication, settings: Settings) -> dict[str, Any]:
         "board": submission.board,
         "channel": submission.channel,
         "points_at": str(receipt.points_at) if receipt.points_at else None,
+        "rolling": receipt.rolling,
         "kind": submission.kind,
         "file": receipt.file,
         "size": receipt.size,

@@ -304,6 +304,8 @@ def _release_target(submission: Submission) -> str:
         query["compress"] = "yes"
     if submission.no_downgrade_below is not None:
         query["no_downgrade_below"] = str(submission.no_downgrade_below)
+    if submission.requires is not None:
+        query["requires"] = submission.requires
     path = "/".join(quote(part, safe="") for part in parts)
     return f"/api/v1/releases/{path}?{urlencode(query)}"
 

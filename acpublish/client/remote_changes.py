@@ -6,10 +6,10 @@ It has the methods of :class:`acpublish.catalog.product_changes.ProductChanges`.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from acpublish.client.responses import json_body, raise_refusal, unexpected
 from acpublish.client.transport import Response, Transport
@@ -23,8 +23,9 @@ from acpublish.errors import (
 from acpublish.release.change_request import Changed, ChangeRequest
 from acpublish.release.channel_document import change_from_fields
 from acpublish.release.channel_rows import ChannelRow
-from acpublish.release.channels import Change
+from acpublish.release.channels import Change, Policy
 from acpublish.release.documents import Fields
+from acpublish.release.names import ChannelName
 
 _MAX_BYTES = 64 * 1024 * 1024
 #: What a server of ours says of an address that its version does not have (``_on_unknown_address``
@@ -58,7 +59,9 @@ class RemoteChanges:
             ConflictError: What is published does not allow the change, or it changed meanwhile.
             TransferError: The server cannot be reached, refuses, or sends something else.
         """
-        self._need_token(request)
+        publish = "acpublish token create --publish PRODUCT"
+        manage = "acpublish token create --manage"
+        self._need_token(publish if request.action == "promote" else manage)
         if not request.apply:
             return self._send(product, request)
         if request.action == "rollback" and request.serial is None:
@@ -74,12 +77,9 @@ class RemoteChanges:
                 hint=f"{error.hint} Whether the change was made: acpublish history {product}.",
             ) from error
 
-    def _need_token(self, request: ChangeRequest) -> None:
+    def _need_token(self, create: str) -> None:
         address = self._transport.address
         if address.token is None and address.user is None:
-            create = "acpublish token create --manage"
-            if request.action == "promote":
-                create = "acpublish token create --publish PRODUCT"
             raise AuthenticationError(
                 f"{address.base} accepts changes only with a token, and none is set",
                 hint=f"Set ACPUBLISH_TOKEN to the output of '{create}' on the server, in "
@@ -108,6 +108,48 @@ class RemoteChanges:
         """
         return self._list(product, "history", change_from_fields)
 
+    def policies(self, product: str) -> Mapping[str, Policy]:
+        """Returns the policies of a product's channels, by channel.
+
+        Raises:
+            NotFoundError: There is no such product.
+            TransferError: The server cannot be reached, refuses, or sends something else.
+        """
+
+        def policies(document: Any) -> Mapping[str, Policy]:
+            # An earlier server does not have any.
+            return Fields(document, "response", _FIX).mapping("policies", dict)
+
+        return self._exchange(product, "channels", "the channels", policies)
+
+    def set_policy(
+        self, product: str, channel: ChannelName, policy: Policy | None, *, why: str, by: str
+    ) -> Changed:
+        """Sets the policy of a channel, which is already checked, or takes it away with None.
+
+        Args:
+            product: The product.
+            channel: The channel.
+            policy: The policy.
+            why: The reason, shown to everyone.
+            by: Not sent: the server writes down whose token it was.
+
+        Raises:
+            AuthenticationError: There is no token, or it does not allow this.
+            NotFoundError: There is no such product.
+            TransferError: The server cannot be reached, refuses, or sends something else.
+        """
+        self._need_token("acpublish token create --manage")
+        address = f"channels/{quote(channel, '')}/policy"
+        return self._exchange(
+            product,
+            f"{address}?{urlencode({'why': why})}" if why else address,
+            "the change",
+            Changed.from_dict,
+            method="DELETE" if policy is None else "PUT",
+            body=None if policy is None else json.dumps(policy).encode(),
+        )
+
     def _list(
         self, product: str, name: str, read: Callable[[Fields], _Result]
     ) -> tuple[_Result, ...]:
@@ -125,6 +167,7 @@ class RemoteChanges:
         what: str,
         read: Callable[[Any], _Result],
         *,
+        method: str = "",
         body: bytes | None = None,
     ) -> _Result:
         def handle(response: Response) -> _Result:
@@ -137,7 +180,7 @@ class RemoteChanges:
                 raise unexpected(response.address, f"something other than {what}") from fault
 
         return self._transport.exchange(
-            "GET" if body is None else "POST",
+            method or ("GET" if body is None else "POST"),
             f"/api/v1/products/{quote(product, '')}/{name}",
             handle,
             headers={} if body is None else {"Content-Type": "application/json"},

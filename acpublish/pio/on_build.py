@@ -111,8 +111,9 @@ def _request(hook: Hook, unstamped_sha256: str) -> dict[str, Any]:
         "skipped_checks": dict(options.skipped_checks),
         "secrets": options.secrets.to_dict(),
         "partitions": str(options.partitions or ""),
-        # Records of earlier versions do not have it.
+        # Records of earlier versions do not have them.
         **({"no_downgrade_below": str(below)} if below else {}),
+        **({"requires": options.requires} if options.requires else {}),
     }
 
 

@@ -40,6 +40,7 @@ _VALUES = {
     "--channel": "channel",
     "--core": "core",
     "--no-downgrade-below": "no_downgrade_below",
+    "--requires": "requires",
     "--by": "by",
     "--partitions": "partitions",
     "--signing-key": "signing_key",

@@ -98,4 +98,6 @@ def promote(hook: Hook) -> None:
         print_line(line, sys.stdout)
     what = f"{project.product} {request.version} for {project.board}"
     done = f"promoted to {channel}" if moves else f"{channel} points at it already"
+    if changed.change and changed.change.rolling:
+        done = f"promoted to {channel}, in stages"
     print_line(f"{what}: {done}", sys.stdout)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from acpublish.release.candidate import Candidate
     from acpublish.release.change_request import Changed, ChangeRequest
     from acpublish.release.channel_rows import ChannelRow
-    from acpublish.release.channels import Change
+    from acpublish.release.channels import Change, Policy
     from acpublish.release.manifest import Release
+    from acpublish.release.names import ChannelName
     from acpublish.release.submission import Receipt, Submission
 
 #: Takes the bytes of an image sent so far, and the bytes in all.
@@ -38,6 +39,16 @@ class Changes(Protocol):
 
     def rows(self, product: str) -> tuple[ChannelRow, ...]:
         """Returns what the channels of a product point at, and pointed at before."""
+        ...
+
+    def policies(self, product: str) -> Mapping[str, Policy]:
+        """Returns the policies of a product's channels, by channel."""
+        ...
+
+    def set_policy(
+        self, product: str, channel: ChannelName, policy: Policy | None, *, why: str, by: str
+    ) -> Changed:
+        """Sets the policy of a channel, which is already checked, or takes it away with None."""
         ...
 
     def history(self, product: str) -> tuple[Change, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -51,8 +51,11 @@ class ListedFile:
         kind: ``firmware`` or ``filesystem``; None likewise.
         channels: The channels that point at it.
         points_at: For the folder of a product, what each channel points at.
-        state: ``withdrawn``, ``retired`` or ``deleted`` if it is no longer offered; else None.
-        reason: Why it is no longer offered.
+        rolling: What is on its way to channels in stages: this image, or for the folder of a
+            product any.
+        state: ``withdrawn``, ``retired`` or ``deleted`` if it is no longer offered, and ``rolling``
+            if it has no visible file yet; else None.
+        reason: Why it is no longer offered, or not yet.
     """
 
     name: str
@@ -65,6 +68,7 @@ class ListedFile:
     kind: str | None = None
     channels: tuple[str, ...] = ()
     points_at: tuple[Pointer, ...] = ()
+    rolling: tuple[Pointer, ...] = ()
     state: str | None = None
     reason: str | None = None
 
@@ -77,7 +81,8 @@ def list_directory(
     Args:
         destination: A catalog directory or a server.
         path: The directory below the catalog.
-        withdrawn: Whether the folder of a product also lists the images that are no longer offered.
+        withdrawn: Whether the folder of a product also lists the images that are no longer offered,
+            and those that are only on their way.
 
     Raises:
         CatalogError: The catalog is missing or is not a directory.
@@ -172,14 +177,17 @@ def _described(
     """
     if product is not None:
         known = releases(product)
-        return (*_with_releases(entries, known), *(_withdrawn(known) if withdrawn else ()))
+        files = {entry.name for entry in entries}
+        return (*_with_releases(entries, known), *(_others(known, files) if withdrawn else ()))
     products = [entry.name for entry in entries if _is_product(entry)][:_MAX_PRODUCTS]
     return tuple(
-        replace(entry, points_at=_pointers(releases(entry.name)))
-        if entry.name in products
-        else entry
+        _with_pointers(entry, releases(entry.name)) if entry.name in products else entry
         for entry in entries
     )
+
+
+def _with_pointers(entry: ListedFile, releases: Sequence[Release]) -> ListedFile:
+    return replace(entry, points_at=_pointers(releases), rolling=_rolling(releases))
 
 
 def _is_product(entry: ListedFile) -> bool:
@@ -203,16 +211,18 @@ def _with_releases(
                 "board": image.board,
                 "kind": image.kind,
                 "channels": tuple(pointer.channel for pointer in here if pointer in pointers),
+                "rolling": _rolling((replace(release, images=(image,)),)),
                 "signed_with": tuple(signature.key for signature in image.signatures),
             }
     return tuple(replace(entry, **described.get(entry.name, {})) for entry in entries)
 
 
-def _withdrawn(releases: Sequence[Release]) -> Iterator[ListedFile]:
-    """Yields the images that are no longer offered, the highest version first."""
+def _others(releases: Sequence[Release], files: Collection[str]) -> Iterator[ListedFile]:
+    """Yields the images that are no longer offered, or not yet, the highest version first."""
     for release in sorted(releases, key=lambda release: release.version.precedence, reverse=True):
         for image in release.images:
-            if image.withdrawn:
+            coming = image.rolling and image.file not in files
+            if image.withdrawn or coming:
                 yield ListedFile(
                     name=image.file,
                     type="bin" if image.kind == "firmware" else "file",
@@ -222,8 +232,10 @@ def _withdrawn(releases: Sequence[Release]) -> Iterator[ListedFile]:
                     version=str(release.version),
                     board=image.board,
                     kind=image.kind,
-                    state=image.withdrawn,
-                    reason=image.withdrawn_reason,
+                    rolling=_rolling((replace(release, images=(image,)),)),
+                    state=image.withdrawn or "rolling",
+                    reason=image.withdrawn_reason
+                    or (f"on its way to {', '.join(sorted(image.rolling))}" if coming else ""),
                 )
 
 
@@ -245,4 +257,24 @@ def _pointers(releases: Sequence[Release]) -> tuple[Pointer, ...]:
     return tuple(
         Pointer(channel=channel, board=board, kind=kind, version=version)
         for (channel, board, kind), (_, version) in sorted(last.items())
+    )
+
+
+def _rolling(releases: Sequence[Release]) -> tuple[Pointer, ...]:
+    """Returns what is on its way to each channel."""
+    return tuple(
+        sorted(
+            (
+                Pointer(
+                    channel=channel,
+                    board=image.board,
+                    kind=image.kind,
+                    version=str(release.version),
+                )
+                for release in releases
+                for image in release.images
+                for channel in image.rolling
+            ),
+            key=lambda entry: (entry.channel, entry.board, entry.kind),
+        )
     )

@@ -219,7 +219,7 @@ def _channel(
     accepted = (wanted,) if channel else (wanted, names.STABLE)
     present = next((release for release in releases if release.version == version), None)
     image = present.image_for(board, file.kind) if present else None
-    channels = tuple(image.channels) if image else ()
+    channels = (*image.channels, *image.rolling) if image else ()
     for name in accepted:
         if name in channels:
             return name

@@ -98,6 +98,7 @@ class PublishOptions(CheckOptions):
         private: More about that, only for whoever runs the catalog.
         compress: Whether the release should also have a gzip of the image.
         no_downgrade_below: Devices that run it never go back to a lower release.
+        requires: What a device must run before it is offered it, such as ``>=1.4.0``.
         by: Who publishes it, for a directory; shown to everyone.
         stamp: Whether to stamp the image; otherwise its bytes are left as they are, so that
             devices that run it are recognised by its digest.
@@ -111,6 +112,7 @@ class PublishOptions(CheckOptions):
     private: Mapping[str, str] = field(default_factory=dict)
     compress: bool = False
     no_downgrade_below: Version | None = None
+    requires: str | None = None
     by: str = ""
     stamp: bool = True
 

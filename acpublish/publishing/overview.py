@@ -82,7 +82,8 @@ def _withdrawn(image: ReleaseImage) -> str:
 
 
 def _channels(image: ReleaseImage, newest: dict[tuple[str, str, str], int]) -> str:
-    return ", ".join(
+    pointing = (
         channel if newest[image.board, image.kind, channel] == order else f"({channel})"
         for channel, order in sorted(image.channels.items())
     )
+    return ", ".join((*pointing, *(f"on its way to {name}" for name in sorted(image.rolling))))

@@ -15,14 +15,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from acpublish.errors import CheckError, ConflictError
+from acpublish.errors import CheckError, ConflictError, NotFoundError, RefusedError
 from acpublish.image.model import Image
 from acpublish.keyfiles import private_key
 from acpublish.keys import PrivateKey, PublicKey
-from acpublish.publishing.destinations import Catalog
+from acpublish.publishing.destinations import Catalog, open_changes
 from acpublish.publishing.options import CheckOptions, PublishOptions
 from acpublish.publishing.partitions import with_partitions
 from acpublish.publishing.rehearsal import Rehearsal
@@ -77,7 +78,7 @@ def publish_image(
         source=source,
         signer=signer,
         stamps=options.stamp,
-        catalog=Rehearsal(catalog) if dry_run else catalog,
+        catalog=Rehearsal(catalog, _staged(options)) if dry_run else catalog,
         dry_run=dry_run,
     )
     submission = _submission(publisher.built.image, options, source)
@@ -101,6 +102,15 @@ def publish_image(
     return publisher.publish_development(submission, why)
 
 
+def _staged(options: PublishOptions) -> frozenset[str]:
+    """Returns the channels of the product to which releases go in stages."""
+    # A product that is published for the first time has none, nor has a server of an earlier
+    # version.
+    with contextlib.suppress(NotFoundError, RefusedError):
+        return frozenset(open_changes(options.destination).policies(options.product))
+    return frozenset()
+
+
 def _submission(image: Image, options: PublishOptions, source: VersionSource) -> Submission:
     declared = with_partitions(options.declared, options.partitions, options.kind)
     return Submission(
@@ -112,6 +122,7 @@ def _submission(image: Image, options: PublishOptions, source: VersionSource) ->
         private=options.private,
         compress=options.compress,
         no_downgrade_below=options.no_downgrade_below,
+        requires=options.requires,
         by=options.by,
         declared=source.declared(declared),
         skipped_checks=options.skipped_checks,

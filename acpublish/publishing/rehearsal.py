@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from datetime import datetime, timezone
 
 from acpublish.keys import PublicKey
@@ -19,9 +20,15 @@ class Rehearsal:
     found before the first of them is published.
     """
 
-    def __init__(self, catalog: Catalog) -> None:
-        """Begins with the contents of a catalog."""
+    def __init__(self, catalog: Catalog, staged: Collection[str] = ()) -> None:
+        """Begins with the contents of a catalog.
+
+        Args:
+            catalog: The catalog.
+            staged: The channels of the product to which releases go in stages.
+        """
         self._catalog = catalog
+        self._staged = staged
         self._releases: dict[str, tuple[Release, ...]] = {}
         self._keys: dict[str, tuple[PublicKey, ...]] = {}
 
@@ -59,8 +66,25 @@ class Rehearsal:
         self.need_publishable(submission)
         product = submission.product
         releases, keys = self.releases(product), self.trusted_keys(product)
-        prepared = prepare(candidate, submission, releases, keys, datetime.now(timezone.utc))
+        prepared = prepare(
+            candidate,
+            submission,
+            releases,
+            keys,
+            datetime.now(timezone.utc),
+            in_stages=submission.channel in self._staged or _joins(submission, releases),
+        )
         release = prepared.placement.release
         others = [other for other in releases if other.version != release.version]
         self._releases[product] = (*others, release)
         return prepared.receipt(self.url_of(prepared.file))
+
+
+def _joins(submission: Submission, releases: Iterable[Release]) -> bool:
+    """Returns whether the release is on its way to the channel already, for another board."""
+    return any(
+        submission.channel in image.rolling
+        for release in releases
+        for image in release.images
+        if release.version == submission.version
+    )

@@ -140,9 +140,21 @@ def describe(publication: Publication) -> str:
     submission = publication.submission
     what = f"{submission.product} {submission.version} for {submission.board}"
     line = f"{what} ({submission.channel}): {_did(publication)}"
+    if publication.rolling:
+        return f"{line}; {_rollout(publication)}"
     if publication.points_at in (None, submission.version):
         return line
     return f"{line}; {submission.channel} points at {publication.points_at}"
+
+
+def _rollout(publication: Publication) -> str:
+    """Returns what happens to a release that goes to its channel in stages."""
+    submission = publication.submission
+    settled = publication.points_at or "nothing"
+    until = f"{submission.channel} points at {settled} until it is complete"
+    if publication.dry_run:
+        return f"it would go there in stages, and {until}"
+    return f"it goes there in stages, which a server makes, and {until}"
 
 
 #: What makes a check run that lacked a fact.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import starmap
 from typing import Any
 
 from acpublish.errors import AuthenticationError
@@ -11,7 +12,7 @@ from acpublish.publishing.destinations import open_catalog, open_changes, runnin
 from acpublish.publishing.options import Destination
 from acpublish.release.adoption import Adoption
 from acpublish.release.channel_rows import ChannelRow
-from acpublish.release.channels import Move, Place, Pointer
+from acpublish.release.channels import Author, Change, Move, Place, Pointer
 from acpublish.release.manifest import Release
 from acpublish.release.version import Version
 
@@ -38,7 +39,10 @@ class Standing:
         offered = [
             release
             for release in self.releases
-            if any(image.channels and not image.withdrawn for image in release.images)
+            if any(
+                (image.channels or image.rolling) and not image.withdrawn
+                for image in release.images
+            )
         ]
         return tuple(sorted(offered, key=lambda release: release.version.precedence, reverse=True))
 
@@ -47,6 +51,7 @@ class Standing:
         """What a person should look at, one sentence each."""
         return (
             *_empty_channels(self.rows),
+            *_halted(self.rows),
             *_withdrawn_but_running(self.releases, self.running or ()),
             *_never_updated(self.running or ()),
         )
@@ -105,26 +110,38 @@ def ordered_text(place: Place, versions: Iterable[Version]) -> str:
     return f"devices of {place} that run {', '.join(map(str, versions))} are ordered back"
 
 
+def change_text(change: Change) -> str:
+    """Returns a phrase for a person on what a change did, besides its action and its release."""
+    what = [*map(move_text, change.moves), *starmap(ordered_text, change.ordered_back.items())]
+    if change.rolling:
+        what.append(f"{change.channel} {', '.join(map(str, change.rolling))}: in stages")
+    elif change.channel and change.action in ("policy", "halt", "abort"):
+        what.append(change.channel)
+    return ", ".join(what)
+
+
 def row_lines(rows: Iterable[ChannelRow]) -> list[tuple[str, ...]]:
-    """Returns a line of cells for each row: channel, board, what it points at, and before."""
-    return [
-        (
-            row.channel,
-            str(row.place),
-            str(row.current.version) if row.current else "nothing",
-            row.current.author.at if row.current else "",
-            _by(row),
-            _before(row),
-        )
-        for row in rows
-    ]
+    """Returns a line of cells for each row: channel, board, what it points at, and before.
+
+    What is on its way there has a line of its own below it.
+    """
+    return [line for row in rows for line in _lines_of(row)]
 
 
-def _by(row: ChannelRow) -> str:
-    if row.current is None:
-        return ""
-    by, why = row.current.author.by, row.current.author.why
-    return ": ".join(filter(None, (by and f"by {by}", why)))
+def _lines_of(row: ChannelRow) -> Iterator[tuple[str, ...]]:
+    where, current, rolling = (row.channel, str(row.place)), row.current, row.rolling
+    if current is None:
+        yield *where, "nothing", "", "", _before(row)
+    else:
+        yield *where, str(current.version), current.author.at, _by(current.author), _before(row)
+    if rolling is not None:
+        state = f"halted: {rolling.halted}" if rolling.halted else "on its way, in stages"
+        author = rolling.author
+        yield *where, str(rolling.version), author.at, _by(author), state
+
+
+def _by(author: Author) -> str:
+    return ": ".join(filter(None, (author.by and f"by {author.by}", author.why)))
 
 
 def _before(row: ChannelRow) -> str:
@@ -138,12 +155,23 @@ def _since(pointer: Pointer, ordered: Collection[Version]) -> str:
     if not pointer.taken_back:
         return ""
     back = ", devices ordered back" if pointer.version in ordered else ""
-    return f" (taken back{back})"
+    return f" ({'rollout ended' if pointer.rolled else 'taken back'}{back})"
 
 
 def _empty_channels(rows: Iterable[ChannelRow]) -> list[str]:
     return [
-        f"{row.channel} points at nothing for {row.place}" for row in rows if row.current is None
+        f"{row.channel} points at nothing for {row.place}"
+        for row in rows
+        if row.current is None and row.rolling is None
+    ]
+
+
+def _halted(rows: Iterable[ChannelRow]) -> list[str]:
+    halted = {(row.rolling.version, row.channel): row.rolling.halted for row in rows if row.rolling}
+    return [
+        f"the rollout of {version} to {channel} is halted: {reason}"
+        for (version, channel), reason in halted.items()
+        if reason
     ]
 
 

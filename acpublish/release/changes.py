@@ -125,10 +125,20 @@ def author(now: datetime, by: str = "", why: str = "") -> Author:
     Raises:
         SettingsError: A text is too long, or contains what no response could contain.
     """
+    need_texts(by, why)
+    return Author(at=now.strftime("%Y-%m-%dT%H:%M:%SZ"), by=name_of_person(by), why=why)
+
+
+def need_texts(by: str, why: str) -> None:
+    """Refuses what is too long for a line of the history, or what no response could contain.
+
+    Raises:
+        SettingsError: A text is too long, or contains such characters.
+    """
+    name_of_person(by)
     fault = text_fault(why, MAX_WHY_CHARACTERS)
     if fault:
         raise SettingsError(f"the reason {fault}", hint="Use short text on one line.")
-    return Author(at=now.strftime("%Y-%m-%dT%H:%M:%SZ"), by=name_of_person(by), why=why)
 
 
 def publish(

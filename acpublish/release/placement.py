@@ -305,6 +305,7 @@ def _new(image: Image, submission: Submission, now: datetime) -> ReleaseImage:
         declared=submission.declared,
         secure_version=_secure_version(image),
         no_downgrade_below=_text(submission.no_downgrade_below),
+        requires=submission.requires,
     )
 
 

@@ -99,7 +99,8 @@ def _moving(
 ) -> tuple[list[Place], list[Place]]:
     """Returns for which places a channel is to point at a release, and where it goes in stages."""
     version = release.version
-    moving, sending = [], []
+    moving: list[Place] = []
+    sending: list[Place] = []
     for place in places:
         before, entry = channels.current(channel, place), channels.rolling_at(channel, place)
         if version in {other.version for other in (before, entry) if other is not None}:

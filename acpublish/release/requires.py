@@ -60,6 +60,15 @@ class Requirement:
         return requirement
 
     @classmethod
+    def checked(cls, text: str) -> str:
+        """Returns a requirement as it is written into a manifest.
+
+        Raises:
+            VersionError: It is malformed, or no version can satisfy it.
+        """
+        return cls.parse(text).text
+
+    @classmethod
     def of(cls, text: str | None) -> Requirement | None:
         """Returns the requirement of a manifest, None if it has none.
 

@@ -54,6 +54,7 @@ class Submission(CompleteCoordinates):
         signatures: Who signed the release that it becomes.
         secrets: How to treat secrets in the image; not kept.
         no_downgrade_below: Devices that run it never go back to a lower release.
+        requires: What a device must run before it is offered it, such as ``>=1.4.0``.
         by: Who publishes it, as shown to everyone: the id of a token, or a name.
 
     Raises:
@@ -69,6 +70,7 @@ class Submission(CompleteCoordinates):
     signatures: tuple[ReleaseSignature, ...] = ()
     secrets: SecretRules = field(default_factory=SecretRules)
     no_downgrade_below: Version | None = None
+    requires: str | None = None
     by: str = ""
 
     def __post_init__(self) -> None:

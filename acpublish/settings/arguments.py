@@ -18,6 +18,7 @@ from acpublish.publishing.options import Destination, PublishOptions
 from acpublish.release import names
 from acpublish.release.checks.registry import allowed_skips, find_check
 from acpublish.release.gzip_choice import core as core_version
+from acpublish.release.requires import Requirement
 from acpublish.release.secrets import SecretRules, parse_accepted
 from acpublish.release.text import name_of_person
 from acpublish.release.version import Version
@@ -39,6 +40,7 @@ def publish_options(
     core: str | None,
     compress: bool,
     no_downgrade_below: str | None,
+    requires: str | None,
     by: str,
     token: str | None,
     insecure_http: bool,
@@ -69,6 +71,7 @@ def publish_options(
         provenance={**provenance, **({"core": built_with} if built_with else {})},
         compress=compress,
         no_downgrade_below=_checked("no_downgrade_below", no_downgrade_below, Version.parse),
+        requires=_checked("requires", requires, Requirement.checked),
         by=_checked("by", by, name_of_person) or "",
         partitions=_checked("partitions", partitions, expanded),
         skipped_checks=_skipped_checks(skip_checks, scan),

@@ -14,6 +14,7 @@ NAMES = (
     "core",
     "compress",
     "no_downgrade_below",
+    "requires",
     "by",
     "skip_checks",
     "partitions",

@@ -21,6 +21,7 @@ from acpublish.release import names
 from acpublish.release.declared import Declared
 from acpublish.release.gzip_choice import core
 from acpublish.release.names import ImageKind
+from acpublish.release.requires import Requirement
 from acpublish.release.secrets import SecretRules, parse_accepted
 from acpublish.release.text import name_of_person
 from acpublish.release.version import Version
@@ -168,6 +169,7 @@ class Settings:
             private=private or {},
             compress=self.flag("compress"),
             no_downgrade_below=self._given("no_downgrade_below", Version.parse),
+            requires=self._given("requires", Requirement.checked),
             by=self._given("by", name_of_person) or "",
             declared=declared or Declared(),
             partitions=self._path("partitions") or partitions,

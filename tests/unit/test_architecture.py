@@ -27,6 +27,7 @@ SHARED_NAMES = {
     "config": "a command has the name of its module, and the server has its configuration",
     "diff": "a command has the name of its module, and calls the function that compares",
     "publish": "a command has the name of its module, and so has an endpoint of the server",
+    "policy": "a command has the name of its module, and so have the rules of a rollout",
     "board": "the boards of PlatformIO, and the checks of what a board can hold",
     "reader": "the reader of images, and the reader of platformio.ini",
 }

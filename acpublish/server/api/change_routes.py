@@ -36,6 +36,7 @@ from acpublish.release.change_request import Changed, ChangeRequest
 from acpublish.release.channel_document import change_to_dict
 from acpublish.release.manifest import ReleaseImage
 from acpublish.release.names import IMAGE_KINDS
+from acpublish.release.rollout_changes import RolloutChange
 from acpublish.release.version import Version
 from acpublish.server.answer import json_body
 from acpublish.server.api.authority import NOTE, Authority
@@ -86,18 +87,38 @@ class ChangeRoutes:
             AcpublishError: The request is refused, or the catalog is.
         """
         self._authority.need_changer(request)
-        product = names.product(request.path_params["product"])
+        names.product(request.path_params["product"])
         document = await json_of(request)
         wanted = read_sent(lambda: ChangeRequest.from_dict(document))
         promotes = wanted.action == "promote"
         scope = Scope.PUBLISH if promotes else Scope.MANAGE
         needs = (request, scope, wanted.channel if promotes else None)
         wanted = replace(wanted, by=self._authority.need(*needs).id)
-        # The token may be revoked while the change waits for its turn.
-        check = partial(self._authority.check, *needs)
-        changed = await self._in_time(partial(self._make, product, wanted, check))
+        changed = await self.made(request, wanted, *needs[1:])
         request.scope[NOTE] += f"; {_note(wanted, changed)}"
         return JSONResponse(changed.to_dict())
+
+    async def made(
+        self,
+        request: Request,
+        wanted: ChangeRequest | RolloutChange,
+        scope: Scope,
+        channel: str | None = None,
+    ) -> Changed:
+        """Makes a change of the product in a request's path, in turn and in time.
+
+        Args:
+            request: The request, which was already allowed to do that.
+            wanted: The change.
+            scope: What its token needs; it may be revoked while the change waits for its turn.
+            channel: The channel that the token has to allow, None for any.
+
+        Raises:
+            AcpublishError: The change cannot be made; nothing was changed.
+        """
+        product = names.product(request.path_params["product"])
+        check = partial(self._authority.check, request, scope, channel)
+        return await self._in_time(partial(self._make, product, wanted, check))
 
     async def _in_time(self, make: Callable[[Callable[[], None]], Changed]) -> Changed:
         """Calls a function in a thread; if that takes too long, it changes nothing any more."""
@@ -123,7 +144,7 @@ class ChangeRoutes:
     def _make(
         self,
         product: str,
-        wanted: ChangeRequest,
+        wanted: ChangeRequest | RolloutChange,
         check: Callable[[], object],
         decide: Callable[[], None],
     ) -> Changed:
@@ -167,7 +188,11 @@ class ChangeRoutes:
         """
 
         def rows(product: str) -> dict[str, Any]:
-            return {"channels": [row.to_dict() for row in self._catalog.changes.rows(product)]}
+            changes = self._catalog.changes
+            return {
+                "channels": [row.to_dict() for row in changes.rows(product)],
+                "policies": dict(changes.policies(product)),
+            }
 
         return await self._document(request, "channels", rows)
 
@@ -187,8 +212,9 @@ class ChangeRoutes:
         self, request: Request, name: str, make: Callable[[str], dict[str, Any]]
     ) -> Response:
         product = self._known(request)
-        # What changes a channel changes the releases as well, except those that are not signed.
-        stamp = self._catalog.releases(product)
+        snapshot = self._catalog.snapshots.product(product)
+        # A policy changes no release, and a document that was restored may have any number.
+        stamp = snapshot.channels.serial, snapshot.releases
 
         def document() -> bytes:
             with _as_answers():

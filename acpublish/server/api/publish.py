@@ -39,6 +39,7 @@ from acpublish.release.candidate import Candidate
 from acpublish.release.checks.registry import allowed_skips
 from acpublish.release.declared import Declared
 from acpublish.release.names import IMAGE_KINDS, ImageKind
+from acpublish.release.requires import Requirement
 from acpublish.release.secrets import SecretRules
 from acpublish.release.signatures import from_header
 from acpublish.release.submission import Outcome, Receipt, Submission
@@ -204,6 +205,7 @@ def _submission(request: Request, kind: ImageKind) -> Submission:
         private=_strings(request, PRIVATE_HEADER, '{"remote": "https://git.example/lamp"}'),
         compress=_yes_or_no(query.get("compress", "no")),
         no_downgrade_below=_version(query.get("no_downgrade_below")),
+        requires=_requirement(query.get("requires")),
         declared=_declared(request),
         skipped_checks=_skipped_checks(request),
         signatures=from_header(request.headers.get(SIGNATURE_HEADER, "")),
@@ -213,6 +215,10 @@ def _submission(request: Request, kind: ImageKind) -> Submission:
 
 def _version(text: str | None) -> Version | None:
     return None if text is None else Version.parse(text)
+
+
+def _requirement(text: str | None) -> str | None:
+    return None if text is None else Requirement.checked(text)
 
 
 def _yes_or_no(value: str) -> bool:

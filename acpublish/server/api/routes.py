@@ -22,6 +22,7 @@ from acpublish.errors import AcpublishError
 from acpublish.server.api.authority import Authority, ForbiddenError
 from acpublish.server.api.bodies import TooLargeError
 from acpublish.server.api.change_routes import ChangeRoutes
+from acpublish.server.api.policy_routes import PolicyRoutes
 from acpublish.server.api.publish import PublishRoute
 from acpublish.server.api.read import ReadRoutes
 from acpublish.server.api.token_routes import TokenRoutes
@@ -78,6 +79,7 @@ CODES = frozenset(
 )
 
 _RETRY_AFTER_S = 5
+_POLICY = "/api/v1/products/{product}/channels/{channel}/policy"
 _RELEASE = "/api/v1/releases/{product}/{version}/{board}"
 #: Headers that go with a code.
 _HEADERS: Mapping[str, Mapping[str, str]] = {
@@ -136,6 +138,7 @@ def create_api(
     read = ReadRoutes(catalog, authority, counts, answers, proxies or Proxies())
     publish = PublishRoute(catalog, authority, upload_bytes)
     changes = ChangeRoutes(catalog, authority, counts, answers)
+    policies = PolicyRoutes(catalog, authority, changes)
     token_routes = TokenRoutes(tokens, authority)
     app = Starlette(
         routes=[
@@ -145,6 +148,9 @@ def create_api(
             Route("/api/v1/products/{product}/devices", read.devices, methods=["GET"]),
             Route("/api/v1/products/{product}/keys", read.keys, methods=["GET"]),
             Route("/api/v1/products/{product}/channels", changes.channels, methods=["GET"]),
+            Route(_POLICY, policies.show, methods=["GET"]),
+            Route(_POLICY, policies.set, methods=["PUT"]),
+            Route(_POLICY, policies.clear, methods=["DELETE"]),
             Route("/api/v1/products/{product}/history", changes.history, methods=["GET"]),
             Route("/api/v1/products/{product}/changes", changes.change, methods=["POST"]),
             Route(f"{_RELEASE}/image", changes.image, methods=["GET"]),

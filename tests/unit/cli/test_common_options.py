@@ -89,7 +89,7 @@ def test_publish_and_check_have_the_same_options_for_a_release() -> None:
     own = {"explain", "listed", "to", "channel", "as_json"}
     assert set(check) - own == set(publish) - own - {
         *("compress", "core", "insecure_http", "dry_run", "quiet", "verbose"),
-        *("no_downgrade_below", "by"),
+        *("no_downgrade_below", "requires", "by"),
     }
     for name in set(check) - own:
         assert (check[name].opts, check[name].help) == (publish[name].opts, publish[name].help)

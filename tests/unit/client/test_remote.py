@@ -118,11 +118,13 @@ def test_where_to_look_is_the_clients_own_address() -> None:
 
 
 def test_how_far_devices_go_back_is_asked_for() -> None:
-    submission = replace(SUBMISSION, no_downgrade_below=Version.parse("1.0.0+a"))
+    submission = replace(
+        SUBMISSION, no_downgrade_below=Version.parse("1.0.0+a"), requires=">=0.9.0"
+    )
     with scripted(json_answer(json.dumps(RECEIPT), "201 Created")) as server:
         catalog(server.url).upload(IMAGE, submission)
         (request,) = server.requests
-    assert b"&no_downgrade_below=1.0.0%2Ba HTTP/1.1\r\n" in request
+    assert b"&no_downgrade_below=1.0.0%2Ba&requires=%3E%3D0.9.0 HTTP/1.1\r\n" in request
 
 
 def test_compression_is_asked_for_and_the_receipt_describes_it() -> None:

@@ -30,6 +30,7 @@ def options(**changes: Any) -> PublishOptions:
         "core": None,
         "compress": False,
         "no_downgrade_below": None,
+        "requires": None,
         "by": "",
         "token": None,
         "insecure_http": False,
@@ -62,6 +63,11 @@ def test_who_publishes_and_how_far_devices_go_back() -> None:
     assert (options().no_downgrade_below, options().by) == (None, "")
 
 
+def test_what_devices_have_to_run() -> None:
+    assert options(requires=" >=1.4.0,<2.0.0 ").requires == ">=1.4.0,<2.0.0"
+    assert options().requires is None
+
+
 def test_a_server_gets_the_token() -> None:
     destination = options(to="http://h:8000/", token="secret", insecure_http=True).destination
     assert (destination.to, destination.token) == ("http://h:8000", "secret")
@@ -78,6 +84,8 @@ def test_a_server_gets_the_token() -> None:
         ({"version": "v1"}, VersionError, "version: "),
         ({"core": "3.1"}, VersionError, "core: "),
         ({"no_downgrade_below": "2"}, VersionError, "no_downgrade_below: "),
+        ({"requires": "1.4.0"}, VersionError, "requires: '1.4.0' is not a comparison"),
+        ({"requires": ">2.0.0,<1.0.0"}, VersionError, "requires: no version satisfies"),
         ({"by": "a\nb"}, SettingsError, "by: the name contains a control character"),
         ({"by": "x" * 65}, SettingsError, "by: the name is 65 characters long"),
         ({"kind": "sketch"}, SettingsError, "kind: "),

@@ -84,7 +84,12 @@ def test_who_publishes_and_how_far_devices_go_back() -> None:
     flags_first = {**given, "by": "anna", "no_downgrade_below": "3.0.0"}
     first = settings(dict(flags_first), environ).publish_options()
     assert (str(first.no_downgrade_below), first.by) == ("3.0.0", "anna")
+    required = {"custom_ota_requires": ">=1.4.0"}
+    assert settings(dict(given), {}, required).publish_options().requires == ">=1.4.0"
+    with pytest.raises(VersionError, match=r"^ACPUBLISH_REQUIRES: '1.4' is not a comparison"):
+        settings(dict(given), {"ACPUBLISH_REQUIRES": "1.4"}).publish_options()
     plain = settings(dict(given)).publish_options()
+    assert plain.requires is None
     assert (plain.no_downgrade_below, plain.by) == (None, "")
     ini_options = {"custom_ota_no_downgrade_below": "two"}
     with pytest.raises(VersionError, match=r"^custom_ota_no_downgrade_below: 'two'"):

@@ -255,7 +255,8 @@ def request(query: bytes = b"", **headers: str) -> Request:
 def test_a_submission_with_everything() -> None:
     submission = read_submission(
         request(
-            b"channel=beta&kind=filesystem&chip=esp32c3&compress=yes&no_downgrade_below=0.9.0",
+            b"channel=beta&kind=filesystem&chip=esp32c3&compress=yes&no_downgrade_below=0.9.0"
+            b"&requires=%3E%3D0.8.0",
             provenance='{"commit": "abc1234"}',
             private='{"remote": "https://git.example/lamp"}',
             declared='{"slot_bytes": 1310720}',
@@ -268,6 +269,7 @@ def test_a_submission_with_everything() -> None:
     assert submission.chip == "esp32c3"
     assert submission.compress
     assert str(submission.no_downgrade_below) == "0.9.0"
+    assert submission.requires == ">=0.8.0"
     assert submission.provenance == {"commit": "abc1234"}
     assert submission.private == {"remote": "https://git.example/lamp"}
     assert submission.declared.slot_bytes == 1_310_720
@@ -279,11 +281,18 @@ def test_a_submission_without_anything_is_firmware_on_stable() -> None:
     assert (submission.channel, submission.kind) == ("stable", "firmware")
     assert not submission.compress
     assert submission.no_downgrade_below is None
+    assert submission.requires is None
 
 
 def test_the_version_below_which_nobody_goes_back_is_a_version() -> None:
     with pytest.raises(VersionError, match="'two' is not a valid SemVer"):
         read_submission(request(b"no_downgrade_below=two"))
+
+
+def test_what_devices_have_to_run_can_be_satisfied() -> None:
+    for query in (b"requires=1.4.0", b"requires=%3E2.0.0,%3C1.0.0", b"requires=" + b"x" * 300):
+        with pytest.raises(VersionError, match=r"requirement|comparison"):
+            read_submission(request(query))
 
 
 @pytest.mark.parametrize(
