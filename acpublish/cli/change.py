@@ -38,7 +38,7 @@ _DONE = {
     "delete": "deleted",
 }
 _NOTHING = {
-    "promote": "nothing to do: the channel has it already",
+    "promote": "nothing to do: the channel points at it already",
     "rollback": "nothing to do",
     "withdraw": "nothing to do: it is not offered any more",
     "undo": "nothing to do: it is not withdrawn",
@@ -217,7 +217,9 @@ def _change(
         return exit_status.OK
     if not shown:
         _show(changed, destination, err=False)
-    click.echo(_outcome(product, changed) or _NOTHING[action])
+    on_its_way = action == "promote" and changed.change is None and changed.notes
+    nothing = "nothing to do" if on_its_way else _NOTHING[action]
+    click.echo(_outcome(product, changed) or nothing)
     return exit_status.OK
 
 

@@ -97,7 +97,8 @@ def promote(hook: Hook) -> None:
     for line in (*map(move_text, moves), *changed.notes):
         print_line(line, sys.stdout)
     what = f"{project.product} {request.version} for {project.board}"
-    done = f"promoted to {channel}" if moves else f"{channel} points at it already"
-    if changed.change and changed.change.rolling:
-        done = f"promoted to {channel}, in stages"
+    if changed.change is None:
+        done = "nothing to do" if changed.notes else f"{channel} points at it already"
+    else:
+        done = f"promoted to {channel}" + ("" if moves else ", in stages")
     print_line(f"{what}: {done}", sys.stdout)

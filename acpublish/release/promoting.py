@@ -22,7 +22,14 @@ from acpublish.release.changes import (
 from acpublish.release.channels import Action, Author, Channels, Place, Policy, Rolling
 from acpublish.release.manifest import Release, ReleaseImage
 from acpublish.release.names import STABLE
-from acpublish.release.rolling import ended, goes_in_stages, halted_at, sent, superseded
+from acpublish.release.rolling import (
+    ended,
+    goes_in_stages,
+    halted_at,
+    rolling_versions,
+    sent,
+    superseded,
+)
 from acpublish.release.version import Version
 
 
@@ -64,7 +71,9 @@ def promote(
     places = [Place(image.board, image.kind) for image in images]
     moving, sending = _moving(published, channels, release, channel, places, staged=staged)
     if not moving and not sending:
-        return Planned(channels=published.channels, change=None)
+        coming = version in rolling_versions(channels, channel)
+        notes = (f"{version} is on its way to {channel} already, in stages.",) if coming else ()
+        return Planned(channels=published.channels, change=None, notes=notes)
     after = channels
     if sending:
         after = sent(
@@ -80,12 +89,12 @@ def promote(
     after = published.carried_out(after, places)
     action: Action = "start" if starts else "promote"
     planned = recorded(published.channels, after, action, who, version, channel, places, moved)
-    notes = (
+    said = (
         *_new_channel(channels, channel),
         *rolling_notes(published.channels, after, version, channel),
         *_uncommitted(images, (*sending, *moving), channel),
     )
-    return replace(planned, notes=notes)
+    return replace(planned, notes=said)
 
 
 def _moving(

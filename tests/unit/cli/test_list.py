@@ -22,7 +22,7 @@ def test_list_of_a_directory(acpublish: CommandLine, firmware: Path, catalog: Pa
     assert entry["name"] == "lamp-1.2.3_d1_mini.bin"
     assert entry["type"] == "bin"
     assert entry["size"] == firmware.stat().st_size
-    more = {"version", "board", "kind", "channels", "points_at", "state", "reason"}
+    more = {"version", "board", "kind", "channels", "points_at", "rolling", "state", "reason"}
     assert set(entry) == {"name", "type", "size", "modified", "signed_with"} | more
     line = acpublish("list", catalog, "--path", "lamp").out.split()
     released = ["1.2.3", "d1_mini", "stable"]

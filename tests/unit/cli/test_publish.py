@@ -65,6 +65,7 @@ def test_json_is_the_receipt(acpublish: CommandLine, firmware: Path, catalog: Pa
         "board": "d1_mini",
         "channel": "stable",
         "points_at": "1.2.3",
+        "rolling": False,
         "kind": "firmware",
         "file": FILE,
         "size": len(published),

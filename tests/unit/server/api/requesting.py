@@ -47,6 +47,7 @@ class Client:
         body: Any = None,
         token: str | None = None,
         parts: AsyncIterator[bytes] | None = None,
+        method: str = "",
     ) -> tuple[int, Any, dict[str, str]]:
         """Returns status, document and headers of a response; without a body it is a GET."""
         messages: list[Any] = []
@@ -74,7 +75,7 @@ class Client:
         path, _, query = path.partition("?")
         scope: dict[str, Any] = {
             "type": "http",
-            "method": "GET" if body is None and parts is None else "POST",
+            "method": method or ("GET" if body is None and parts is None else "POST"),
             "path": f"/api/v1{path}",
             "raw_path": b"",
             "query_string": query.encode(),
@@ -97,6 +98,13 @@ class Client:
         """Makes one change with a token that may do everything, unless another is given."""
         path = "/products/lamp/changes"
         return asyncio.run(self.send(self.app(), path, body, token or self.manage, **more))
+
+    def policy(
+        self, method: str, body: Any = None, token: str | None = None, *, query: str = ""
+    ) -> tuple[int, Any, dict[str, str]]:
+        """Sends a request about the policy of stable; without a token it sends none."""
+        path = f"/products/lamp/channels/stable/policy{query}"
+        return asyncio.run(self.send(self.app(), path, body, token, method=method))
 
     def get(self, path: str, token: str | None = None) -> tuple[int, Any, dict[str, str]]:
         """Reads one document."""
