@@ -146,6 +146,17 @@ def _no_offer(choice: Choice, decision: Decision) -> FleetDecision:
     return FleetDecision(decision, FLEET_RULES.get(decision.rule, choice.rule), choice)
 
 
+def withheld(decided: FleetDecision, rule: FleetRule, reason: str) -> FleetDecision:
+    """Returns a decision in which a device gets nothing for now, though there is an image for it.
+
+    Args:
+        decided: The offer.
+        rule: The rule that keeps the device from it.
+        reason: Why, for a person.
+    """
+    return decided._replace(decision=_withheld(decided.decision, reason), rule=rule)
+
+
 def _withheld(decision: Decision, reason: str) -> Decision:
     return replace(
         decision,

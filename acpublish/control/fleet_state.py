@@ -1,0 +1,290 @@
+"""The fleet as it is now: its devices and rollouts in memory, and what has to be stored of them.
+
+One thread changes all of this: the event loop of a server, or a command where no server runs. The
+rules are those of :mod:`acpublish.fleet`; here is only what they are applied to.
+
+1. Everything is in memory, and the store is only written (:mod:`acpublish.store.fleet_store`).
+2. While the store is away, the clock of listening stands still, and nothing is offered that has to
+   be counted.
+3. Anyone can send check-ins: the devices of all products have a limit, and so has each address.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from concurrent.futures import Future
+
+from acpublish.control.fleet_clock import FleetClock
+from acpublish.control.newcomers import Newcomers
+from acpublish.fleet.advancing import Live
+from acpublish.fleet.known_device import Device, new_device
+from acpublish.fleet.moments import Moment
+from acpublish.fleet.progress import Part
+from acpublish.fleet.rollout import OPEN, Rollout
+from acpublish.fleet.targets import Targets
+from acpublish.release.manifest import Release
+from acpublish.store.fleet_store import FleetStore
+from acpublish.store.stored import Stored
+
+_log = logging.getLogger("acpublish.fleet")
+
+#: What a store is made for.
+MAX_DEVICES = 100_000
+#: Why nothing counts yet, before the store is there.
+NOT_OPEN = "the fleet's store is not open yet"
+
+
+class FleetProduct:
+    """What is known of the devices of one product.
+
+    Attributes:
+        name: The product.
+        devices: Its devices by id.
+        lives: Its rollouts that count for decisions: open, halted, or ordering devices back.
+        targets: What it can offer.
+        generation: Another number after each change that decisions depend on.
+    """
+
+    __slots__ = ("devices", "generation", "lives", "name", "targets")
+
+    def __init__(self, name: str) -> None:
+        """Starts without devices."""
+        self.name = name
+        self.devices: dict[str, Device] = {}
+        self.lives: tuple[Live, ...] = ()
+        self.targets = Targets(())
+        self.generation = 0
+
+    def using(self, releases: tuple[Release, ...]) -> FleetProduct:
+        """Lets decisions go by releases of the product; equal tuples cost nothing."""
+        if self.targets.releases is not releases:
+            self.targets = Targets(releases)
+            self.generation += 1
+        return self
+
+
+class FleetState:
+    """All devices and rollouts.
+
+    Attributes:
+        products: What is known of each product, by its name.
+        rollouts: All rollouts by id, the oldest first, also those that have ended.
+        clock: The present.
+        store: Where all of it is stored; None as long as nothing has to be.
+        newcomers: Limits how many devices an address may add.
+        took_it: By product and channel, the devices that took the release whose rollout was
+            superseded last; they belong to the first stage of the next.
+        closed: By rollout, whether nothing could be offered when it was last looked at.
+        unreadable: The rollouts whose policies cannot be read.
+    """
+
+    def __init__(self, clock: FleetClock | None = None, *, capacity: int = MAX_DEVICES) -> None:
+        """Starts without devices.
+
+        Args:
+            clock: The present; by default that of the machine.
+            capacity: The most devices that are remembered.
+        """
+        self.products: dict[str, FleetProduct] = {}
+        self.rollouts: dict[str, Rollout] = {}
+        self.clock = clock or FleetClock()
+        self.store: FleetStore | None = None
+        self.newcomers = Newcomers(capacity)
+        self.took_it: dict[tuple[str, str], frozenset[str]] = {}
+        self.closed: dict[str, bool] = {}
+        self.unreadable: set[str] = set()
+        self._capacity = capacity
+        self._count = 0
+        self._away = ""
+
+    def __len__(self) -> int:
+        """Returns how many devices there are."""
+        return self._count
+
+    @property
+    def away(self) -> str:
+        """Why the store cannot be written; empty if it can."""
+        return NOT_OPEN if self.store is None else self.store.away
+
+    def product(self, name: str) -> FleetProduct:
+        """Returns what is known of a product."""
+        own = self.products.get(name)
+        if own is None:
+            own = self.products[name] = FleetProduct(name)
+        return own
+
+    def device(self, device_id: str) -> Device | None:
+        """Returns a device, None if there is none with this id."""
+        own = self.products.get(device_id.partition("/")[0])
+        return None if own is None else own.devices.get(device_id)
+
+    def devices(self) -> Iterable[Device]:
+        """Yields all devices."""
+        for own in list(self.products.values()):
+            yield from list(own.devices.values())
+
+    def use(self, store: FleetStore, stored: Stored) -> None:
+        """Goes on with what a store has, and stores there what was heard before."""
+        before = list(self.devices())
+        for device in stored.devices.values():
+            self._add(device)
+        self.rollouts = {rollout.id: rollout for rollout in stored.rollouts} | self.rollouts
+        for live in stored.lives:
+            own = self.product(live.rollout.product)
+            if counts(live.rollout) and all(live.rollout.id != o.rollout.id for o in own.lives):
+                own.lives = (*own.lives, live)
+        self.clock.go_on_from(stored.listening, stored.listened_at)
+        self.store = store
+        for device in before:
+            store.note(device)
+        for own in self.products.values():
+            own.generation += 1
+            for live in own.lives:
+                store.keep_rollout(live)
+
+    def _add(self, device: Device) -> None:
+        devices = self.product(device.product).devices
+        self._count += device.id not in devices
+        devices[device.id] = device
+
+    def admitted(self, device_id: str, address: str | None, now: Moment) -> Device | None:
+        """Returns a new device.
+
+        Returns:
+            None if there is no room for it, or its address has added too many of late.
+        """
+        if self._count >= self._capacity or not self.newcomers.admits(address, now.at):
+            return None
+        device = new_device(device_id, now)
+        self._add(device)
+        return device
+
+    def make_room(self, now: Moment) -> list[str]:
+        """Forgets devices that nobody would miss once there is hardly any room; walks them all.
+
+        Those seen only once go first, and then those that were not seen for the longest time. What
+        people have named, tagged, pinned or held stays, and who takes part in a rollout.
+
+        Returns:
+            The ids of those that were forgotten.
+        """
+        if self._count < self._capacity * 0.95:
+            return []
+        parts = {
+            key
+            for own in self.products.values()
+            for live in own.lives
+            for key, _ in live.progress.parts()
+        }
+        idle = [
+            device
+            for device in self.devices()
+            if not (device.name or device.note or device.tags or device.groups)
+            and device.staged
+            and device.id not in parts
+            and self.newcomers.is_idle(device, now)
+        ]
+        idle.sort(key=lambda device: (device.visits > 1, device.last_seen))
+        gone = [device.id for device in idle[: self._capacity // 20]]
+        if gone:
+            self.forget(*gone)
+            _log.warning("forgot %d devices that were not seen for long, to make room", len(gone))
+        elif self._count >= self._capacity:
+            _log.warning("there are %d devices, and no further one is remembered", self._count)
+        return gone
+
+    def changed(self, product: str) -> None:
+        """Lets nobody rely on earlier decisions on devices of a product."""
+        self.product(product).generation += 1
+
+    def keep(self, *devices: Device) -> Future[None]:
+        """Stores devices that a person has changed; returns when that is done."""
+        for device in devices:
+            self.changed(device.product)
+        return _done() if self.store is None else self.store.keep(*devices)
+
+    def note(self, device: Device) -> None:
+        """Stores a device within a second."""
+        if self.store is not None:
+            self.store.note(device)
+
+    def note_part(self, live: Live, device: Device, part: Part | None) -> None:
+        """Stores the part of a device in a rollout within a second."""
+        if self.store is not None:
+            self.store.note_part(live.rollout.id, device.id, part)
+
+    def moved(self, live: Live) -> Future[None]:
+        """Notes that a rollout is new or has changed; returns when that is stored."""
+        rollout = live.rollout
+        own = self.product(rollout.product)
+        before = self.rollouts.get(rollout.id)
+        self.rollouts[rollout.id] = rollout
+        others = tuple(other for other in own.lives if other.rollout.id != rollout.id)
+        if counts(rollout):
+            own.lives = (*others, live)
+        else:
+            own.lives = others
+        own.generation += 1
+        if before is None or (before.state, before.stage) != (rollout.state, rollout.stage):
+            reason = f": {rollout.reason}" if rollout.reason else ""
+            stages = len(rollout.policy.stages)
+            _log.info(
+                "%s is %s, at stage %d of %d%s",
+                rollout,
+                rollout.state,
+                rollout.stage + 1,
+                stages,
+                reason,
+            )
+        return _done() if self.store is None else self.store.keep_rollout(live)
+
+    def live(self, rollout_id: str) -> Live | None:
+        """Returns a rollout with its progress, also if it has ended; None if there is none.
+
+        Raises:
+            StoreError: It has ended, and the store cannot be read.
+        """
+        rollout = self.rollouts.get(rollout_id)
+        if rollout is None:
+            return None
+        for live in self.product(rollout.product).lives:
+            if live.rollout.id == rollout_id:
+                return live
+        return None if self.store is None else self.store.live(rollout)
+
+    def forget(self, *device_ids: str) -> Future[None]:
+        """Forgets devices; returns when that is stored."""
+        for device_id in device_ids:
+            own = self.product(device_id.partition("/")[0])
+            self._count -= own.devices.pop(device_id, None) is not None
+            own.generation += 1
+            for live in own.lives:
+                live.progress.forget(device_id)
+        return _done() if self.store is None else self.store.forget(*device_ids)
+
+    def look_at_store(self) -> None:
+        """Lets the clock stand still while the store is away, and notes that time has passed."""
+        away = self.away if self.store is not None else ""
+        if away != self._away:
+            self._away = away
+            self.clock.listen(not away)
+            for own in self.products.values():
+                own.generation += 1
+            if away:
+                _log.error("%s; nothing is offered that has to be counted", away)
+            else:
+                _log.info("the fleet's store is back")
+        if self.store is not None and not away:
+            self.store.note_listening(self.clock.listening(), self.clock.now().at)
+
+
+def counts(rollout: Rollout) -> bool:
+    """Returns whether decisions depend on a rollout."""
+    return rollout.state in OPEN or rollout.state == "halted" or rollout.way_back is not None
+
+
+def _done() -> Future[None]:
+    future: Future[None] = Future()
+    future.set_result(None)
+    return future

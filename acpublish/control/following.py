@@ -1,0 +1,202 @@
+"""Rollouts follow the catalog, and the catalog follows them.
+
+The catalog says what is on its way to which channel (:class:`acpublish.release.channels.Rolling`),
+whoever has published it; the rollout is what a server makes of that. Its id is the product and the
+number of the change that started it, so several servers that share a catalog agree on its rings.
+
+1. :func:`follow` starts, extends and ends rollouts by what the catalog says now.
+2. :func:`go_on` lets them advance, wait, pause and halt by their evidence.
+3. :func:`due` says what has to be written to the catalog: that a rollout is complete, so the
+   channel points at its release, or that it has halted, so no other server offers it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Literal, NamedTuple
+
+from acpublish.control.fleet_state import FleetState
+from acpublish.errors import AcpublishError
+from acpublish.fleet.advancing import Live, closed_until, tick
+from acpublish.fleet.moments import Moment
+from acpublish.fleet.policy import Policy
+from acpublish.fleet.progress import Progress
+from acpublish.fleet.rollout import OPEN, aborted, halted, joined, started, superseded
+from acpublish.release.channels import Channels, Place, Rolling
+
+_log = logging.getLogger("acpublish.fleet")
+
+#: How long a walk through all devices holds good, in seconds.
+SURVEY_S = 10.0
+
+
+class Due(NamedTuple):
+    """What has to be written to the catalog.
+
+    Attributes:
+        action: What happened to the rollout.
+        product: The product.
+        channel: The channel.
+        version: The release.
+        reason: Why, for the history.
+    """
+
+    action: Literal["settle", "halt"]
+    product: str
+    channel: str
+    version: str
+    reason: str
+
+
+def rollout_id(product: str, entry: Rolling) -> str:
+    """Returns the id of the rollout of what is on its way to a channel."""
+    return f"{product}-{entry.rollout}"
+
+
+def follow(state: FleetState, product: str, channels: Channels) -> None:
+    """Starts, extends and ends the rollouts of a product by what its catalog says.
+
+    Args:
+        state: The fleet.
+        product: The product.
+        channels: What its channels point at, and what is on its way to them.
+    """
+    now = state.clock.now()
+    own = state.product(product)
+    rolling = {channel: entries for channel, entries in channels.rolling.items() if entries}
+    current = {rollout_id(product, _any(entries)) for entries in rolling.values()}
+    for live in own.lives:
+        if live.rollout.id not in current:
+            _end(state, live, rolling.get(live.rollout.channel))
+    for channel, entries in rolling.items():
+        entry = _any(entries)
+        live = _found(state, product, rollout_id(product, entry))
+        if live is None:
+            live = _start(state, product, channel, entries, now)
+        if live is None:
+            continue
+        rollout = live.rollout
+        if rollout.state in OPEN:
+            rollout = joined(rollout, {place.board for place in entries}, now)
+        if entry.halted and rollout.state in OPEN:
+            rollout = halted(rollout, entry.halted, now)
+        if rollout is not live.rollout:
+            live.rollout = rollout
+            state.moved(live)
+
+
+def _any(entries: Mapping[Place, Rolling]) -> Rolling:
+    """Returns one of the entries of a channel, which are all of one release and rollout."""
+    return next(iter(entries.values()))
+
+
+def _found(state: FleetState, product: str, key: str) -> Live | None:
+    for live in state.product(product).lives:
+        if live.rollout.id == key:
+            return live
+    rollout = state.rollouts.get(key)
+    # One that is complete stays so until the catalog says it, too.
+    return None if rollout is None else Live(rollout, Progress(len(rollout.policy.stages)))
+
+
+def _start(
+    state: FleetState, product: str, channel: str, entries: Mapping[Place, Rolling], now: Moment
+) -> Live | None:
+    """Starts a rollout; None if its policy cannot be read, which is said once."""
+    entry = _any(entries)
+    key = rollout_id(product, entry)
+    try:
+        policy = Policy.from_dict(entry.policy)
+    except AcpublishError as error:
+        if key not in state.unreadable:
+            state.unreadable.add(key)
+            _log.error("%s %s goes to nobody: %s", product, entry.version, error)
+        return None
+    rollout = started(
+        key,
+        product=product,
+        version=str(entry.version),
+        channel=channel,
+        boards={place.board for place in entries},
+        policy=policy,
+        now=now,
+        offers_from=entry.offers_from or 0.0,
+    )
+    took_it = state.took_it.get((product, channel)) or frozenset()
+    live = Live(rollout, Progress(len(policy.stages), added=took_it))
+    state.moved(live)
+    return live
+
+
+def _end(state: FleetState, live: Live, entries: Mapping[Place, Rolling] | None) -> None:
+    """Ends a rollout that the catalog does not have any more."""
+    rollout = live.rollout
+    place = rollout.product, rollout.channel
+    if rollout.state not in OPEN and rollout.state != "halted":
+        if entries is not None and rollout.way_back is not None:
+            live.rollout = superseded(rollout, str(_any(entries).version))
+            state.moved(live)
+        return
+    if entries is not None:
+        state.took_it[place] = live.progress.took_it() | live.progress.added
+        live.rollout = superseded(rollout, str(_any(entries).version))
+    else:
+        reason = f"{rollout.version} is not on its way to {rollout.channel} any more"
+        live.rollout = aborted(rollout, reason)
+    state.moved(live)
+
+
+def lives(state: FleetState) -> Iterator[Live]:
+    """Yields all rollouts that count."""
+    for own in list(state.products.values()):
+        yield from own.lives
+
+
+def needs_survey(live: Live, now: Moment) -> bool:
+    """Returns whether somebody has to walk through the devices for a rollout again."""
+    if not live.rollout.is_open:
+        return False
+    seen = live.progress.survey
+    return seen is None or seen.tracks != live.rollout.tracks or now.heard >= seen.heard + SURVEY_S
+
+
+def go_on(state: FleetState, live: Live) -> None:
+    """Lets a rollout advance, wait, pause, resume or halt; it is stored if it changes."""
+    now = state.clock.now()
+    own = state.product(live.rollout.product)
+    rollout, awaited = live.rollout, live.progress.awaited
+    tick(live, own.devices, now)
+    for key in awaited:
+        device, part = own.devices.get(key), live.progress.get(key)
+        if device is not None and (part is None or not part.awaited):
+            state.note_part(live, device, part)
+            state.note(device)
+    closed = bool(closed_until(live.rollout, now))
+    if closed != state.closed.get(rollout.id):
+        state.closed[rollout.id] = closed
+        own.generation += 1
+    if live.rollout is not rollout:
+        state.moved(live)
+
+
+def due(state: FleetState, product: str, channels: Channels) -> list[Due]:
+    """Returns what has to be written to the catalog about the rollouts of a product.
+
+    Args:
+        state: The fleet.
+        product: The product.
+        channels: What the catalog says now.
+    """
+    found = []
+    for channel, entries in channels.rolling.items():
+        entry = _any(entries) if entries else None
+        rollout = None if entry is None else state.rollouts.get(rollout_id(product, entry))
+        if entry is None or rollout is None:
+            continue
+        version, reason = rollout.version, rollout.reason
+        if rollout.state == "complete":
+            found.append(Due("settle", product, channel, version, f"{rollout.id}: {reason}"))
+        elif rollout.state == "halted" and not entry.halted:
+            found.append(Due("halt", product, channel, version, reason))
+    return found

@@ -1,0 +1,294 @@
+"""What a server asks of the fleet for each request of a device, in this order.
+
+1. :meth:`FleetServing.checked_in` takes a check-in in, and decides.
+2. :meth:`FleetServing.offered` notes an offer, which has to be stored before its first byte is
+   sent; if it cannot be, :meth:`FleetServing.taken_back`.
+3. :meth:`FleetServing.ended` notes what became of it.
+"""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import Future
+from typing import NamedTuple
+
+from acpublish.bounded import BoundedDict
+from acpublish.control.fleet_state import FleetProduct, FleetState
+from acpublish.fleet.deciding import FleetDecision, decide, withheld
+from acpublish.fleet.evidence import checked_in, concluded_for, delivered, offered
+from acpublish.fleet.fleet_rules import FleetRule
+from acpublish.fleet.known_device import Device, became, device_id, heard
+from acpublish.fleet.progress import Part
+from acpublish.release.decision import Rule, Verdict
+from acpublish.release.manifest import Release
+from acpublish.wire import Report
+
+_log = logging.getLogger("acpublish.fleet")
+
+DEFAULT_OFFERS = 1_000
+#: After so many requests in a row that heard to come back, a device is served whatever the limit.
+_TURNS = 5
+_MAX_TURNED_AWAY = 20_000
+_MAX_RANGES = 20_000
+#: Decisions that are not the same for all that report the same, or not for long.
+_OF_ONE_DEVICE = frozenset({Rule.WITHHELD, Rule.RECEIVED_UNVERIFIED, Rule.FILESYSTEM_RECEIVED})
+
+
+class Request(NamedTuple):
+    """What a device requests.
+
+    Attributes:
+        report: What it sent about itself.
+        address: The IP address that it comes from.
+        agent: Its User-Agent.
+        board: The board in the URL.
+        channel: The channel in the URL.
+        installs: Whether it would install an image: not with HEAD, and not for a version.
+    """
+
+    report: Report
+    address: str | None
+    agent: str
+    board: str
+    channel: str
+    installs: bool
+
+
+class Case(NamedTuple):
+    """A check-in that was taken in, and the decision on it.
+
+    Attributes:
+        device: The device.
+        own: What is known of its product.
+        generation: That of the product, on which the decision depends.
+        request: What it requests.
+        decided: What it gets.
+    """
+
+    device: Device
+    own: FleetProduct
+    generation: int
+    request: Request
+    decided: FleetDecision
+
+    @property
+    def lasts(self) -> bool:
+        """Whether the device gets the same for the same request, until the generation changes."""
+        decision = self.decided.decision
+        return decision.verdict is Verdict.UP_TO_DATE and decision.rule not in _OF_ONE_DEVICE
+
+
+class FleetServing:
+    """Takes in check-ins, and decides what each device gets."""
+
+    def __init__(self, state: FleetState, max_offers: int = DEFAULT_OFFERS) -> None:
+        """Prepares to serve.
+
+        Args:
+            state: The fleet.
+            max_offers: How many images may be on their way at a time before other devices are
+                asked to come back.
+        """
+        self.state = state
+        self._max_offers = max_offers
+        self._on_their_way = 0
+        self._turned_away: BoundedDict[str, int] = BoundedDict(_MAX_TURNED_AWAY)
+        #: The bytes of an image that a device has got by ranges.
+        self._ranges: BoundedDict[str, tuple[str | None, int]] = BoundedDict(_MAX_RANGES)
+
+    def checked_in(
+        self, request: Request, product: str, releases: tuple[Release, ...]
+    ) -> Case | None:
+        """Takes in a check-in, and decides what the device gets.
+
+        Args:
+            request: What it requests.
+            product: The product.
+            releases: The releases of the product.
+
+        Returns:
+            None if it is not a device, or one too many.
+        """
+        state = self.state
+        report, address, board, channel = (
+            request.report,
+            request.address,
+            request.board,
+            request.channel,
+        )
+        key = device_id(product, report, address, request.agent)
+        if key is None:
+            return None
+        now = state.clock.now()
+        own = state.product(product).using(releases)
+        device = own.devices.get(key) or state.admitted(key, address, now)
+        if device is None:
+            return None
+        self._hear(own, device, request)
+        decided = decide(
+            device, report, own.targets, board, channel, own.lives, now, store_away=bool(state.away)
+        )
+        if request.installs and decided.decision.verdict is Verdict.OFFER:
+            decided = self._in_turn(device, decided)
+        if concluded_for(device, decided):
+            _log.warning("%s (%s): %s", device.shown_name, device.id, decided.reason)
+        state.note(device)
+        return Case(device, own, own.generation, request, decided)
+
+    def again(self, case: Case, address: str | None) -> bool:
+        """Takes in the same request again.
+
+        Returns:
+            Whether what was decided still applies.
+        """
+        state, own, device = self.state, case.own, case.device
+        if case.generation != own.generation or own.devices.get(device.id) is not device:
+            return False
+        request = case.request
+        judged = False
+        if own.lives:
+            judged = self._hear(own, device, request._replace(address=address))
+        else:
+            now = state.clock.now()
+            heard(device, request.report, address, request.board, request.channel, now)
+        state.note(device)
+        return not judged and case.generation == own.generation
+
+    def _hear(self, own: FleetProduct, device: Device, request: Request) -> bool:
+        """Updates a device, and judges it in its rollouts, which may halt.
+
+        Returns:
+            Whether its part in one of them has changed.
+        """
+        state, lives, judged = self.state, own.lives, False
+        before = [(live, live.rollout, live.progress.get(device.id)) for live in lives]
+        checked_in(
+            device,
+            request.report,
+            request.address,
+            request.board,
+            request.channel,
+            own.targets,
+            lives,
+            own.devices,
+            state.clock.now(),
+        )
+        for live, rollout, part in before:
+            after = live.progress.get(device.id)
+            if after is not part:
+                judged = True
+                state.note_part(live, device, after)
+            if live.rollout is not rollout:
+                state.moved(live)
+        return judged
+
+    def seen(self, request: Request, product: str, releases: tuple[Release, ...]) -> None:
+        """Takes in a request for a file by its name, on which the fleet has no say."""
+        state = self.state
+        key = device_id(product, request.report, request.address, request.agent)
+        if key is None:
+            return
+        now = state.clock.now()
+        own = state.product(product).using(releases)
+        device = own.devices.get(key) or state.admitted(key, request.address, now)
+        if device is not None:
+            self._hear(own, device, request._replace(channel=device.channel))
+            state.note(device)
+
+    def _in_turn(self, device: Device, decided: FleetDecision) -> FleetDecision:
+        """Asks a device to come back if too many images are on their way, but not for ever."""
+        turns = self._turned_away.get(device.id, 0)
+        if self._on_their_way < self._max_offers or turns >= _TURNS:
+            return decided
+        self._turned_away[device.id] = turns + 1
+        reason = f"{self._on_their_way} devices are being updated; it gets its turn later"
+        return withheld(decided, FleetRule.NEWEST, reason)
+
+    def offered(self, case: Case) -> Future[None] | None:
+        """Notes an offer that is about to be sent.
+
+        Returns:
+            What is done once the offer is stored, which its first byte has to wait for; None if
+            it has to wait for nothing.
+        """
+        device, decided = case.device, case.decided
+        self._on_their_way += 1
+        self._turned_away.pop(device.id, None)
+        now = self.state.clock.now()
+        part = offered(decided, device, case.request.report, now)
+        live = decided.choice.live
+        if part is None or live is None:
+            self.state.note(device)
+            return None
+        if self.state.store is None:
+            raise RuntimeError("an offer of a rollout without a store")
+        return self.state.store.keep_offer(live.rollout.id, device, part)
+
+    def taken_back(self, case: Case, before: Part | None) -> None:
+        """Takes back an offer that could not be stored.
+
+        Args:
+            case: The check-in that it was made to.
+            before: The device's part in the rollout before.
+        """
+        self._on_their_way -= 1
+        device, decided = case.device, case.decided
+        live, release = decided.choice.live, decided.decision.release
+        if release is not None:
+            became(device, str(release.version), "not sent")
+        if live is not None:
+            if before is None:
+                live.progress.forget(device.id)
+            else:
+                live.progress.put(device.id, before)
+            self.state.note_part(live, device, before)
+        self.state.note(device)
+
+    def part(self, case: Case) -> Part | None:
+        """Returns the device's part in the rollout that makes an offer."""
+        live = case.decided.choice.live
+        return None if live is None else live.progress.get(case.device.id)
+
+    def ended(
+        self,
+        case: Case,
+        *,
+        file_sha256: str | None,
+        file_bytes: int,
+        sent_bytes: int,
+        drained: bool,
+    ) -> None:
+        """Notes what became of an offer.
+
+        Args:
+            case: The check-in that it was made to.
+            file_sha256: The file that was sent: the image, or its gzip.
+            file_bytes: Its size.
+            sent_bytes: How many bytes of it were sent.
+            drained: Whether the response was sent to its end.
+        """
+        self._on_their_way -= 1
+        device = case.device
+        whole = drained and sent_bytes >= file_bytes
+        if drained and not whole:
+            file, so_far = self._ranges.get(device.id, (file_sha256, 0))
+            so_far = sent_bytes + (so_far if file == file_sha256 else 0)
+            whole = so_far >= file_bytes
+            self._ranges[device.id] = (file_sha256, so_far)
+            if not whole:
+                return
+        self._ranges.pop(device.id, None)
+        before = self.part(case)
+        part = delivered(
+            case.decided,
+            device,
+            case.request.report,
+            case.request.address,
+            case.own.targets,
+            self.state.clock.now(),
+            whole=whole,
+        )
+        live = case.decided.choice.live
+        if live is not None and part is not before:
+            self.state.note_part(live, device, part)
+        self.state.note(device)
