@@ -81,6 +81,19 @@ LEVELS = ("critical", "fatal", "error", "warning", "warn", "info", "debug", "not
     metavar="SECONDS",
     help="How long downloads in progress may continue after Ctrl-C or SIGTERM.",
 )
+@click.option(
+    "--no-fleet",
+    is_flag=True,
+    help="Decide by each request alone: no devices are remembered, and no rollouts made.",
+)
+@click.option(
+    "--max-offers",
+    default=1000,
+    show_default=True,
+    type=click.IntRange(1, 100_000),
+    metavar="N",
+    help="How many devices may be updated at a time; others hear that there is nothing yet.",
+)
 def command(
     to: Path | None,
     old_to: Path | None,
@@ -94,6 +107,8 @@ def command(
     log: str,
     state: Path | None,
     grace: float,
+    no_fleet: bool,
+    max_offers: int,
 ) -> int:
     """Serve a catalog directory to AutoConnectUpdate, ESPhttpUpdate and HTTPUpdate sketches.
 
@@ -124,5 +139,7 @@ def command(
             log=log.upper(),
             state=state,
             grace_s=grace,
+            fleet=not no_fleet,
+            max_offers=max_offers,
         )
     )

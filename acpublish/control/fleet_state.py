@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from concurrent.futures import Future
+from typing import TYPE_CHECKING
 
 from acpublish.control.fleet_clock import FleetClock
 from acpublish.control.newcomers import Newcomers
@@ -24,11 +25,17 @@ from acpublish.fleet.progress import Part
 from acpublish.fleet.rollout import OPEN, Rollout
 from acpublish.fleet.targets import Targets
 from acpublish.release.manifest import Release
-from acpublish.store.fleet_store import FleetStore
-from acpublish.store.stored import Stored
+
+if TYPE_CHECKING:
+    # The libraries of a store take long to import, and many servers never have one.
+    from acpublish.store.fleet_store import FleetStore
+    from acpublish.store.stored import Stored
 
 _log = logging.getLogger("acpublish.fleet")
 
+#: Where a store is in the state folder, for whoever looks without loading its libraries
+#: (:func:`acpublish.store.database.path_of`).
+STORE_FILE = ("fleet", "fleet.db")
 #: What a store is made for.
 MAX_DEVICES = 100_000
 #: Why nothing counts yet, before the store is there.

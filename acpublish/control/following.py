@@ -39,13 +39,15 @@ class Due(NamedTuple):
         product: The product.
         channel: The channel.
         version: The release.
-        reason: Why, for the history.
+        number: That of the change that started the rollout.
+        reason: Why, for the history, which everyone may read: without the names of devices.
     """
 
     action: Literal["settle", "halt"]
     product: str
     channel: str
     version: str
+    number: int
     reason: str
 
 
@@ -66,14 +68,13 @@ def follow(state: FleetState, product: str, channels: Channels) -> None:
     own = state.product(product)
     rolling = {channel: entries for channel, entries in channels.rolling.items() if entries}
     current = {rollout_id(product, _any(entries)) for entries in rolling.values()}
-    for live in own.lives:
-        if live.rollout.id not in current:
-            _end(state, live, rolling.get(live.rollout.channel))
+    for ending in own.lives:
+        if ending.rollout.id not in current:
+            _end(state, ending, rolling.get(ending.rollout.channel))
     for channel, entries in rolling.items():
         entry = _any(entries)
-        live = _found(state, product, rollout_id(product, entry))
-        if live is None:
-            live = _start(state, product, channel, entries, now)
+        found = _found(state, product, rollout_id(product, entry))
+        live = found or _start(state, product, channel, entries, now)
         if live is None:
             continue
         rollout = live.rollout
@@ -194,9 +195,9 @@ def due(state: FleetState, product: str, channels: Channels) -> list[Due]:
         rollout = None if entry is None else state.rollouts.get(rollout_id(product, entry))
         if entry is None or rollout is None:
             continue
-        version, reason = rollout.version, rollout.reason
+        version, reason = rollout.version, rollout.reason.partition(": ")[0]
         if rollout.state == "complete":
-            found.append(Due("settle", product, channel, version, f"{rollout.id}: {reason}"))
+            found.append(Due("settle", product, channel, version, entry.rollout, reason))
         elif rollout.state == "halted" and not entry.halted:
-            found.append(Due("halt", product, channel, version, reason))
+            found.append(Due("halt", product, channel, version, entry.rollout, reason))
     return found

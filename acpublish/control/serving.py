@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import NamedTuple
 
 from acpublish.bounded import BoundedDict
@@ -18,14 +19,14 @@ from acpublish.fleet.deciding import FleetDecision, decide, withheld
 from acpublish.fleet.evidence import checked_in, concluded_for, delivered, offered
 from acpublish.fleet.fleet_rules import FleetRule
 from acpublish.fleet.known_device import Device, became, device_id, heard
+from acpublish.fleet.moments import Moment
 from acpublish.fleet.progress import Part
-from acpublish.release.decision import Rule, Verdict
+from acpublish.release.decision import Decision, Rule, Verdict
 from acpublish.release.manifest import Release
 from acpublish.wire import Report
 
 _log = logging.getLogger("acpublish.fleet")
 
-DEFAULT_OFFERS = 1_000
 #: After so many requests in a row that heard to come back, a device is served whatever the limit.
 _TURNS = 5
 _MAX_TURNED_AWAY = 20_000
@@ -34,7 +35,7 @@ _MAX_RANGES = 20_000
 _OF_ONE_DEVICE = frozenset({Rule.WITHHELD, Rule.RECEIVED_UNVERIFIED, Rule.FILESYSTEM_RECEIVED})
 
 
-class Request(NamedTuple):
+class DeviceRequest(NamedTuple):
     """What a device requests.
 
     Attributes:
@@ -68,12 +69,20 @@ class Case(NamedTuple):
     device: Device
     own: FleetProduct
     generation: int
-    request: Request
+    request: DeviceRequest
     decided: FleetDecision
 
     @property
-    def lasts(self) -> bool:
-        """Whether the device gets the same for the same request, until the generation changes."""
+    def decision(self) -> Decision:
+        """What the device gets, with the reason that the fleet has for it."""
+        decided = self.decided
+        reason = decided.reason
+        decision = decided.decision
+        return decision if reason == decision.reason else replace(decision, reason=reason)
+
+    @property
+    def shared(self) -> bool:
+        """Whether all devices that report the same are up to date, until the generation changes."""
         decision = self.decided.decision
         return decision.verdict is Verdict.UP_TO_DATE and decision.rule not in _OF_ONE_DEVICE
 
@@ -81,7 +90,7 @@ class Case(NamedTuple):
 class FleetServing:
     """Takes in check-ins, and decides what each device gets."""
 
-    def __init__(self, state: FleetState, max_offers: int = DEFAULT_OFFERS) -> None:
+    def __init__(self, state: FleetState, max_offers: int) -> None:
         """Prepares to serve.
 
         Args:
@@ -97,7 +106,7 @@ class FleetServing:
         self._ranges: BoundedDict[str, tuple[str | None, int]] = BoundedDict(_MAX_RANGES)
 
     def checked_in(
-        self, request: Request, product: str, releases: tuple[Release, ...]
+        self, request: DeviceRequest, product: str, releases: tuple[Release, ...]
     ) -> Case | None:
         """Takes in a check-in, and decides what the device gets.
 
@@ -135,26 +144,31 @@ class FleetServing:
         state.note(device)
         return Case(device, own, own.generation, request, decided)
 
-    def again(self, case: Case, address: str | None) -> bool:
-        """Takes in the same request again.
+    def again(self, product: str, generation: int, request: DeviceRequest, now: Moment) -> bool:
+        """Takes in a request that reports the same as others that were up to date.
+
+        Args:
+            product: The product.
+            generation: That of the product when the others were found to be up to date.
+            request: What the device requests.
+            now: The present.
 
         Returns:
-            Whether what was decided still applies.
+            Whether it is up to date as well; if not, :meth:`checked_in` decides.
         """
-        state, own, device = self.state, case.own, case.device
-        if case.generation != own.generation or own.devices.get(device.id) is not device:
+        own = self.state.products.get(product)
+        if own is None or own.generation != generation or own.lives:
             return False
-        request = case.request
-        judged = False
-        if own.lives:
-            judged = self._hear(own, device, request._replace(address=address))
-        else:
-            now = state.clock.now()
-            heard(device, request.report, address, request.board, request.channel, now)
-        state.note(device)
-        return not judged and case.generation == own.generation
+        report = request.report
+        key = device_id(product, report, request.address, request.agent)
+        device = own.devices.get(key) if key is not None else None
+        if device is None or device.hold or device.pin is not None or device.report != report:
+            return False
+        heard(device, report, request.address, request.board, request.channel, now)
+        self.state.note(device)
+        return True
 
-    def _hear(self, own: FleetProduct, device: Device, request: Request) -> bool:
+    def _hear(self, own: FleetProduct, device: Device, request: DeviceRequest) -> bool:
         """Updates a device, and judges it in its rollouts, which may halt.
 
         Returns:
@@ -182,7 +196,7 @@ class FleetServing:
                 state.moved(live)
         return judged
 
-    def seen(self, request: Request, product: str, releases: tuple[Release, ...]) -> None:
+    def seen(self, request: DeviceRequest, product: str, releases: tuple[Release, ...]) -> None:
         """Takes in a request for a file by its name, on which the fleet has no say."""
         state = self.state
         key = device_id(product, request.report, request.address, request.agent)
@@ -257,6 +271,7 @@ class FleetServing:
         file_bytes: int,
         sent_bytes: int,
         drained: bool,
+        answered: bool = True,
     ) -> None:
         """Notes what became of an offer.
 
@@ -266,8 +281,12 @@ class FleetServing:
             file_bytes: Its size.
             sent_bytes: How many bytes of it were sent.
             drained: Whether the response was sent to its end.
+            answered: Whether there was a response with the file at all; if not, the server is to
+                blame, and nothing counts against the device.
         """
         self._on_their_way -= 1
+        if not answered:
+            return
         device = case.device
         whole = drained and sent_bytes >= file_bytes
         if drained and not whole:

@@ -266,12 +266,14 @@ def concluded_for(device: Device, decided: FleetDecision) -> bool:
     return hindered(device, _OBSTACLES.get(rule, ""))
 
 
+#: The flag of a device that claims more than every release.
+NEVER_UPDATED = "claims-above-every-release"
 #: What keeps a device from its update until somebody does something, as a flag of it.
 _OBSTACLES: Mapping[Rule, str] = {
     Rule.OTHER_FAMILY: "other-chip",
     Rule.FLASH_TOO_SMALL: "flash-too-small",
     Rule.DOES_NOT_FIT: "does-not-fit",
-    Rule.NEVER_UPDATED: "claims-above-every-release",
+    Rule.NEVER_UPDATED: NEVER_UPDATED,
 }
 
 

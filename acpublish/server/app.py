@@ -17,15 +17,18 @@ from acpublish.server.answer import Answer, FileBody, Request, answered, text
 from acpublish.server.api.authority import NOTE
 from acpublish.server.api.routes import App, create_api
 from acpublish.server.cache import AnswerCache, LocationCache
-from acpublish.server.checkins import CheckIns, DeviceCounts, Listener
+from acpublish.server.checkins import CheckIns, Counts, DeviceCounts, Listener
 from acpublish.server.config import ServerOptions
 from acpublish.server.device_access import DeviceAccess
 from acpublish.server.device_memory import DeviceMemory
 from acpublish.server.device_routes import API, DeviceRoutes
+from acpublish.server.fleet_updates import FleetCounts, FleetUpdates
 from acpublish.server.handover import TARGET_KEY
 from acpublish.server.hosts import HostGuard, OwnHosts
 from acpublish.server.images import Images
 from acpublish.server.listing import Listing
+from acpublish.server.named_files import NamedFiles
+from acpublish.server.offer import Offers
 from acpublish.server.product_reader import ProductReader
 from acpublish.server.proxy_header import Proxies
 from acpublish.server.request_head import RequestHead
@@ -45,6 +48,7 @@ def create_app(
     listeners: Sequence[Listener] = (),
     log: AccessLog | None = None,
     access: DeviceAccess | None = None,
+    fleet: FleetUpdates | None = None,
 ) -> Application:
     """Creates the application.
 
@@ -55,25 +59,34 @@ def create_app(
         listeners: Called with every check-in, and with what became of every offer.
         log: Where each response is logged; None for nowhere.
         access: Which devices may have which images; by default what the state folder says.
+        fleet: Knows every device, and decides what it gets; None to decide by each request alone.
 
     Raises:
         SettingsError: The device credentials cannot be read, or one of the server's hosts is
             neither a name nor an address.
     """
+    access = access or DeviceAccess(tokens.state)
     reader = ProductReader(catalog)
     files = CatalogFiles(catalog, hidden=options.state)
     locations = LocationCache(files)
     answers, proxies = AnswerCache(), Proxies(options.proxies)
     images = Images(files, options.cache_bytes)
-    counts, memory = DeviceCounts(reader.has_board), DeviceMemory()
-    check_ins = CheckIns([counts, memory, *listeners])
-    access = access or DeviceAccess(tokens.state)
+    memory = DeviceMemory()
+    if fleet is None:
+        known = DeviceCounts(reader.has_board)
+        counts, knows = cast("Counts", known), cast("Listener", known)
+    else:
+        counts, knows = FleetCounts(fleet.state), fleet
+    check_ins = CheckIns([knows, memory, *listeners])
+    offers = Offers(images, check_ins)
+    named = NamedFiles(reader, locations, images, offers, access, fleet)
     own_hosts = OwnHosts(options.hosts, options.bind)
     return Application(
         routes=DeviceRoutes(
             reader,
             Listing(files, locations, answers, reader, access),
-            Updates(reader, locations, images, check_ins, memory, own_hosts, access),
+            named,
+            Updates(reader, locations, images, offers, named, memory, own_hosts, access, fleet),
             access,
         ),
         api=create_api(catalog, tokens, counts, options.upload_bytes, answers, proxies),

@@ -16,9 +16,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from acpublish.bounded import SharedMemory
+from acpublish.control.serving import Case
 from acpublish.release.adoption import Adoption, RunningVersions
 from acpublish.release.decision import Decision, Rule
 from acpublish.release.manifest import Release
@@ -42,6 +43,7 @@ class CheckIn(NamedTuple):
         board: The board that it requested, None likewise.
         channel: The channel that it requested, None if it requested a file by its name.
         decision: What was decided, with the rule and the reason.
+        case: The same as the fleet has it, None if it has no say.
     """
 
     at: float
@@ -52,6 +54,7 @@ class CheckIn(NamedTuple):
     board: str | None
     channel: str | None
     decision: Decision
+    case: Case | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +127,17 @@ _MARKS = frozenset({Rule.RECEIVED_UNVERIFIED, Rule.NEVER_UPDATED})
 #: What a device runs: its board, the MD5 and SHA-256 that it reports, the version it claims, and a
 #: rule of ``_MARKS`` that applied.
 Running = tuple[str | None, str | None, str | None, str | None, Rule | None]
+
+
+class Counts(Protocol):
+    """Knows what devices run."""
+
+    @property
+    def since(self) -> datetime:
+        """Since when."""
+
+    def running(self, product: str) -> list[Running]:
+        """Returns what each device of a product runs; may be called from another thread."""
 
 
 class DeviceCounts:

@@ -11,6 +11,7 @@ DEFAULT_PORT = 8000
 DEFAULT_TLS_PORT = 8443
 DEFAULT_GRACE_S = 30.0
 DEFAULT_CACHE_BYTES = 64 * 1024 * 1024
+DEFAULT_OFFERS = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,9 @@ class ServerOptions:
         grace_s: How long downloads in progress may go on after the first signal, in seconds.
         upload_bytes: The size of the largest image that may be uploaded.
         cache_bytes: How much memory cached images may take.
+        fleet: Whether to know every device and to make rollouts.
+        max_offers: How many images may be on their way to devices at a time; others hear to come
+            back.
     """
 
     catalog: Path
@@ -47,3 +51,5 @@ class ServerOptions:
     grace_s: float = DEFAULT_GRACE_S
     upload_bytes: int = MAX_IMAGE_BYTES
     cache_bytes: int = DEFAULT_CACHE_BYTES
+    fleet: bool = True
+    max_offers: int = DEFAULT_OFFERS

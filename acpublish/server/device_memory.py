@@ -56,10 +56,10 @@ class DeviceMemory:
         """Remembers what a device received; logs once that it will never be updated."""
         if isinstance(event, CheckIn):
             # Each up-to-date check waits for this.
-            if event.decision.rule is Rule.NEVER_UPDATED:
+            if event.decision.rule is Rule.NEVER_UPDATED and event.case is None:
                 self._report(event)
             return
-        if event.whole:
+        if event.whole and event.check_in.case is None:
             self._remember(event)
 
     def reconsider(

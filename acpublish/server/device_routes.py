@@ -21,6 +21,7 @@ from acpublish.server.api.routes import status_of
 from acpublish.server.bounds import RETRY_AFTER_S, BusyError
 from acpublish.server.device_access import AccessRules, DeviceAccess, is_hidden, unknown_path
 from acpublish.server.listing import Listing
+from acpublish.server.named_files import NamedFiles
 from acpublish.server.product_reader import ProductReader
 from acpublish.server.request_head import RequestHead
 from acpublish.server.updates import Updates
@@ -46,18 +47,25 @@ class DeviceRoutes:
     """Passes each request to its route, and turns errors into answers."""
 
     def __init__(
-        self, reader: ProductReader, listing: Listing, updates: Updates, access: DeviceAccess
+        self,
+        reader: ProductReader,
+        listing: Listing,
+        files: NamedFiles,
+        updates: Updates,
+        access: DeviceAccess,
     ) -> None:
         """Prepares to answer.
 
         Args:
             reader: Looks at products.
             listing: Answers with lists.
-            updates: Answers with images.
+            files: Answers with files by their names.
+            updates: Answers automatic updates.
             access: Knows the secret paths.
         """
         self._reader = reader
         self._listing = listing
+        self._files = files
         self._updates = updates
         self._access = access
 
@@ -85,13 +93,13 @@ class DeviceRoutes:
             return self._updates.automatic
         if is_hidden(head.path) and head.opened is None:
             return self._below
-        return self._listing.answer if head.path == _CATALOG else self._updates.file
+        return self._listing.answer if head.path == _CATALOG else self._files.file
 
     def _below(self, request: Request) -> Responding:
         """Answers a request below ``/u/``: the catalog's own folder, while there are no rules."""
         rules, memo = self._access.rules, request.head.memo
         if rules is None:
-            return self._updates.file(request)
+            return self._files.file(request)
         if type(memo) is not _Below or memo.rules is not rules:
             head = self._access.below(request.head, rules)
             if head is None:

@@ -1,12 +1,18 @@
-"""An offer of a file: the answer that makes it, and what became of it."""
+"""Check-ins and offers: how they are reported, and the answer that makes an offer."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+import time
+from collections.abc import Awaitable, Sequence
 
-from acpublish.server.answer import Answer
+from acpublish.control.serving import Case
+from acpublish.release.decision import Decision, Verdict
+from acpublish.server import answer
+from acpublish.server.answer import Answer, Request, Responding
 from acpublish.server.checkins import CheckIn, CheckIns, Delivered
+from acpublish.server.images import Images
 from acpublish.server.served import Served
+from acpublish.wire import Mode
 
 #: The statuses of responses with the file, or a part of it.
 _WITH_FILE = (200, 206)
@@ -76,3 +82,73 @@ class Offer:
                 drained=drained,
             )
             self._check_ins.publish(delivered)
+
+
+class Offers:
+    """Reports check-ins, and answers them as decided."""
+
+    def __init__(self, images: Images, check_ins: CheckIns) -> None:
+        """Prepares to answer.
+
+        Args:
+            images: Answers with files.
+            check_ins: Gets every check-in, and what became of each offer.
+        """
+        self._images = images
+        self._check_ins = check_ins
+
+    def check_in(
+        self,
+        request: Request,
+        decision: Decision,
+        product: str | None = None,
+        board: str | None = None,
+        channel: str | None = None,
+        case: Case | None = None,
+    ) -> CheckIn | None:
+        """Reports a check-in, unless the client is not an updater."""
+        report = request.report
+        if not report.updater:
+            return None
+        check_in = CheckIn(
+            time.time(),
+            request.address,
+            request.method,
+            report,
+            product,
+            board,
+            channel,
+            decision,
+            case,
+        )
+        self._check_ins.publish(check_in)
+        return check_in
+
+    def respond(
+        self,
+        request: Request,
+        decision: Decision,
+        check_in: CheckIn | None,
+        forms: Sequence[Served],
+        running: str = "",
+    ) -> Responding:
+        """Answers as decided; an offer is the first of the forms that can be sent."""
+        if decision.verdict is Verdict.UP_TO_DATE:
+            return answer.not_modified(decision.reason, running)
+        if decision.verdict is not Verdict.OFFER:
+            return without_image(decision, decision.reason)
+        if request.report.mode is Mode.VERSION:
+            responding: Responding = self._images.version(forms[-1])
+        else:
+            responding = self._images.answer(request, forms)
+        offer = Offer(self._check_ins, check_in, forms[0], decision.reason, running)
+        if isinstance(responding, Answer):
+            return offer.made(responding)
+        return offer.made_later(responding)
+
+
+def without_image(decision: Decision, note: str) -> Answer:
+    """Answers that there is no image, or that it is refused; the note says why in the log."""
+    if decision.verdict is Verdict.REFUSE:
+        return answer.text(403, f"Refused: {decision.reason}.", note=note)
+    return answer.missing(note)

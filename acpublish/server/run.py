@@ -49,6 +49,7 @@ try:
     from acpublish.server.checkins import Listener as CheckInListener
     from acpublish.server.connections import Connections
     from acpublish.server.device_access import DeviceAccess
+    from acpublish.server.fleet_loop import FleetLoop
     from acpublish.server.listener import Listener
     from acpublish.server.protocol import DeviceProtocol
     from acpublish.server.proxied import ProxiedPort, ProxiedProtocol
@@ -65,6 +66,7 @@ except ImportError as error:
 
 _log = logging.getLogger("acpublish.server")
 
+_Watch = Callable[[], Coroutine[Any, Any, None]]
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _TICK_S = 0.05
 #: How long a thread that reads products keeps the interpreter from the loop. Each system call of a
@@ -119,7 +121,20 @@ def _serve(options: ServerOptions, listeners: Sequence[CheckInListener], writer:
     ports = _ports(options)
     raise_open_files()
     log = AccessLog(writer if _log.isEnabledFor(logging.INFO) else None)
-    app = create_app(replace(options, state=state), catalog, tokens, listeners, log, access)
+    fleet = None
+    if options.fleet:
+        fleet = FleetLoop(catalog, state, options.max_offers)
+        fleet.open_existing()
+        fleet.state.newcomers.shared = proxies.has
+    app = create_app(
+        replace(options, state=state),
+        catalog,
+        tokens,
+        listeners,
+        log,
+        access,
+        fleet.updates if fleet else None,
+    )
     config = uvicorn.Config(
         app,
         ws="none",
@@ -131,13 +146,18 @@ def _serve(options: ServerOptions, listeners: Sequence[CheckInListener], writer:
         server_header=False,
         workers=1,
     )
-    server = _Server(config, app, options, ports, proxies, access, partial(_prepare, catalog))
+    watches: list[_Watch] = [partial(_watch, options.catalog), access.watch]
+    if fleet is not None:
+        watches.append(fleet.run)
+    server = _Server(config, app, options, ports, proxies, watches, partial(_prepare, catalog))
     # Everything that exists now stays, so the collector need not look at it again and again.
     gc.freeze()
     sys.setswitchinterval(_SWITCH_S)
     try:
         _run(server.serve(sockets=[port.listener for port in ports]))
     finally:
+        if fleet is not None:
+            fleet.close()
         log.flush()
         tokens.write_uses()
     return 0
@@ -255,7 +275,7 @@ class _Server(uvicorn.Server):
         options: ServerOptions,
         ports: Sequence[_Port],
         proxies: Proxies,
-        access: DeviceAccess,
+        watches: Sequence[_Watch],
         prepare: Callable[[], None],
     ) -> None:
         super().__init__(config)
@@ -264,7 +284,7 @@ class _Server(uvicorn.Server):
         self._options = options
         self._ports = ports
         self._proxies = proxies
-        self._access = access
+        self._watches = watches
         self._listeners: list[Listener] = []
         self._watching: list[asyncio.Task[None]] = []
 
@@ -285,8 +305,7 @@ class _Server(uvicorn.Server):
             loop.create_task(watch)
             for watch in (
                 StalledWatch(connections).run(),
-                _watch(self._options.catalog),
-                self._access.watch(),
+                *(watch() for watch in self._watches),
                 *watches,
             )
         ]

@@ -1,4 +1,4 @@
-"""Images for devices and everyone else: by a file's name, or from a product's update URL.
+"""Images for devices and everyone else, from a product's update URL.
 
 Every request of an updater is reported as a check-in, and what became of an offer as delivered
 (:mod:`acpublish.server.checkins`).
@@ -8,34 +8,32 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
 from acpublish.catalog.contents import LooseFile, ReleaseFile
 from acpublish.catalog.snapshot import ProductSnapshot
+from acpublish.control.serving import Case
 from acpublish.errors import NotFoundError
-from acpublish.release.decision import Decision, Verdict, decide_file
-from acpublish.release.manifest import Release
+from acpublish.release.decision import Decision, Verdict
+from acpublish.release.manifest import Compressed, Release, ReleaseImage
 from acpublish.release.update_manifest import update_manifest
 from acpublish.server import answer
 from acpublish.server.answer import Answer, Request, Responding
 from acpublish.server.cache import LocationCache
-from acpublish.server.checkins import CheckIn, CheckIns
 from acpublish.server.decision_cache import DecisionCache
 from acpublish.server.device_access import AccessRules, DeviceAccess
 from acpublish.server.device_memory import DeviceMemory
+from acpublish.server.fleet_updates import FleetUpdates
 from acpublish.server.hosts import OwnHosts
 from acpublish.server.images import Images
-from acpublish.server.offer import Offer
+from acpublish.server.named_files import NamedFiles
+from acpublish.server.offer import Offers, without_image
 from acpublish.server.partial_downloads import PartialDownloads
 from acpublish.server.product_reader import ProductReader
 from acpublish.server.response_head import response_head
 from acpublish.server.served import Served
 from acpublish.server.update_address import Form, UpdateAddress, update_address
-from acpublish.wire import Mode
-
-_CHECKSUMS = ((b".md5", "md5"), (b".sha256", "sha256"))
 
 
 class _UpToDate(NamedTuple):
@@ -46,18 +44,7 @@ class _UpToDate(NamedTuple):
     product: str
     board: str
     channel: str
-    decision: Decision
-    answer: Answer
-
-
-class _UpToDateFile(NamedTuple):
-    """The same for a file that is requested by its name."""
-
-    rules: AccessRules | None
-    location: ReleaseFile | LooseFile
-    served: Served
-    product: str | None
-    board: str | None
+    generation: int
     decision: Decision
     answer: Answer
 
@@ -70,10 +57,12 @@ class Updates:
         reader: ProductReader,
         locations: LocationCache,
         images: Images,
-        check_ins: CheckIns,
+        offers: Offers,
+        files: NamedFiles,
         memory: DeviceMemory,
         hosts: OwnHosts,
         access: DeviceAccess,
+        fleet: FleetUpdates | None = None,
     ) -> None:
         """Prepares to respond.
 
@@ -81,57 +70,24 @@ class Updates:
             reader: Looks at products.
             locations: What file names lead to.
             images: Answers with files.
-            check_ins: Gets every check-in, and what became of each offer.
+            offers: Reports check-ins, and answers them as decided.
+            files: Answers for files of the catalog's own folder ``update``.
             memory: Knows what devices have received; it is one of the listeners.
             hosts: The server's own names, for the URLs in update manifests.
             access: Knows which products need credentials.
+            fleet: Decides by what is known of each device; None to decide by the request alone.
         """
         self._reader = reader
+        self._fleet = fleet
         self._locations = locations
         self._images = images
-        self._check_ins = check_ins
+        self._offers = offers
+        self._files = files
         self._memory = memory
         self._hosts = hosts
         self._access = access
         self._partial = PartialDownloads()
         self._decisions = DecisionCache()
-
-    def file(self, request: Request) -> Responding:
-        """Answers a request for a file by its name, or for its checksum file."""
-        memo = request.head.memo
-        if type(memo) is _UpToDateFile:
-            if memo.rules is self._access.rules and self._still_applies(memo, request.target):
-                self._check_in(request, memo.decision, memo.product, memo.board)
-                return memo.answer
-            request.head.memo = None
-        product = self._reader.must_read(request.path)
-        return self._file(request) if product is None else self._file_of(product, request)
-
-    def _still_applies(self, memo: _UpToDateFile, target: bytes) -> bool:
-        if memo.product is not None:
-            current = self._reader.current(memo.product) is not None
-            return current and self._locations.locate(target) is memo.location
-        location = self._locations.locate(target)
-        return location is memo.location and self._known(location) is memo.served
-
-    async def _file_of(self, product: str, request: Request) -> Answer:
-        await self._reader.read(product)
-        return await answer.answered(self._file(request))
-
-    def _file(self, request: Request) -> Responding:
-        location = self._locations.locate(request.target)
-        if isinstance(location, (ReleaseFile, LooseFile)):
-            return self._named(request, location)
-        if location is None:
-            for suffix, digest in _CHECKSUMS:
-                for target in dict.fromkeys((request.target, request.path)):
-                    if target.endswith(suffix):
-                        image = self._locations.locate(target[: -len(suffix)])
-                        if isinstance(image, (ReleaseFile, LooseFile)):
-                            product = self._locations.product_of(image)
-                            respond = partial(self._checksum_of, image, digest)
-                            return self._access.guard(request, product, respond)
-        return answer.missing()
 
     def automatic(self, request: Request) -> Responding:
         """Answers a request for an address below ``/update/``.
@@ -141,9 +97,10 @@ class Updates:
         """
         memo = request.head.memo
         if type(memo) is _UpToDate and memo.rules is self._access.rules:
-            snapshot = self._reader.current(memo.product)
-            if snapshot is not None and snapshot.releases is memo.releases:
-                self._check_in(request, memo.decision, memo.product, memo.board, memo.channel)
+            if self._is_up_to_date(request, memo):
+                self._offers.check_in(
+                    request, memo.decision, memo.product, memo.board, memo.channel
+                )
                 return memo.answer
             request.head.memo = None
         address = update_address(request.path, request.query)
@@ -153,15 +110,23 @@ class Updates:
             return self._file_or_product(request, address)
         return self._of_product(request, address)
 
+    def _is_up_to_date(self, request: Request, memo: _UpToDate) -> bool:
+        snapshot = self._reader.current(memo.product)
+        if snapshot is None or snapshot.releases is not memo.releases:
+            return False
+        return self._fleet is None or self._fleet.again(
+            request, memo.product, memo.board, memo.channel, memo.generation
+        )
+
     async def _file_or_product(self, request: Request, address: UpdateAddress) -> Answer:
         location = self._locations.locate(request.target)
         if isinstance(location, (ReleaseFile, LooseFile)):
             try:
-                await self._served(location)
+                await self._files.served(location)
             except NotFoundError:
                 pass
             else:
-                return await answer.answered(self._named(request, location))
+                return await answer.answered(self._files.named(request, location))
         return await answer.answered(self._of_product(request, address))
 
     def _of_product(self, request: Request, address: UpdateAddress) -> Responding:
@@ -189,7 +154,12 @@ class Updates:
         product, channel = address.product, address.channel
         board, form = _reading(address, snapshot)
         releases = snapshot.releases
-        report = request.report
+        report, fleet = request.report, self._fleet
+        case = None
+        if fleet is not None and form is Form.IMAGE:
+            case = fleet.check_in(request, product, board, channel, snapshot)
+        if case is not None:
+            return self._decided_by_fleet(request, address, snapshot, rules, case)
         decision = self._decisions.decide(report, releases, product, board, channel)
         if decision.verdict is Verdict.NOTHING and not snapshot.owned:
             return self._file_instead(request, f"there is no product {product}")
@@ -201,20 +171,18 @@ class Updates:
             decision = self._memory.reconsider(
                 decision, report, request.address, releases, time.time()
             )
-        check_in = self._check_in(request, decision, product, board, channel)
+        check_in = self._offers.check_in(request, decision, product, board, channel)
         running = str(self._decisions.running(product, report) or "")
         if decision.verdict is Verdict.UP_TO_DATE:
             up_to_date = answer.not_modified(decision.reason, running)
-            if not single and address.literal:
+            if not single and address.literal and fleet is None:
                 request.head.memo = _UpToDate(
-                    rules, releases, product, board, channel, decision, up_to_date
+                    rules, releases, product, board, channel, 0, decision, up_to_date
                 )
             return up_to_date
         if decision.release is None or decision.image is None:
             return _nothing(decision, snapshot, product, board).of_device(running)
-        forms = [self._images.of_release(decision.release, decision.image)]
-        if decision.compressed is not None:
-            forms.insert(0, self._images.of_compressed(decision.image, decision.compressed))
+        forms = self._forms(decision.release, decision.image, decision.compressed)
         if not report.updater and self._partial.mixes(
             request, product, board, channel, forms[0].sha256, time.monotonic()
         ):
@@ -222,11 +190,49 @@ class Updates:
             line = "Another release was published meanwhile. Start the download again."
             note = "the download began with another release"
             return answer.text(416, line, outside, note=note)
-        return self._respond(request, decision, check_in, forms, running)
+        return self._offers.respond(request, decision, check_in, forms, running)
+
+    def _decided_by_fleet(
+        self,
+        request: Request,
+        address: UpdateAddress,
+        snapshot: ProductSnapshot,
+        rules: AccessRules | None,
+        case: Case,
+    ) -> Responding:
+        """Answers a device that is known, as the fleet has decided."""
+        decision = case.decision
+        product, board, channel = address.product, case.request.board, case.request.channel
+        running = case.device.runs or ""
+        check_in = self._offers.check_in(request, decision, product, board, channel, case)
+        if decision.verdict is Verdict.UP_TO_DATE:
+            up_to_date = answer.not_modified(decision.reason, running)
+            if case.shared and address.literal:
+                request.head.memo = _UpToDate(
+                    *(rules, snapshot.releases, product, board, channel, case.generation),
+                    *(decision, up_to_date),
+                )
+            return up_to_date
+        if decision.release is None or decision.image is None:
+            return _nothing(decision, snapshot, product, board).of_device(running)
+        forms = self._forms(decision.release, decision.image, decision.compressed)
+        respond = partial(self._offers.respond, request, decision, check_in, forms, running)
+        if self._fleet is None or not case.request.installs:
+            return respond()
+        return self._fleet.offer(case, running, respond)
+
+    def _forms(
+        self, release: Release, image: ReleaseImage, compressed: Compressed | None
+    ) -> list[Served]:
+        """Returns the files that an offer can be sent as, the preferred one first."""
+        forms = [self._images.of_release(release, image)]
+        if compressed is not None:
+            forms.insert(0, self._images.of_compressed(image, compressed))
+        return forms
 
     def _file_instead(self, request: Request, reason: str) -> Responding:
         """Answers with a file of the catalog's own folder ``update``; without one, logs why."""
-        responding = self.file(request)
+        responding = self._files.file(request)
         if isinstance(responding, Answer):
             return answer.explained(responding, reason)
 
@@ -267,111 +273,6 @@ class Updates:
         headers.append((b"cache-control", b"no-store"))
         return Answer(200, response_head(200, headers), body, note=note)
 
-    def _named(self, request: Request, location: ReleaseFile | LooseFile) -> Responding:
-        def respond(rules: AccessRules | None) -> Responding:
-            served = self._known(location)
-            if served is None:
-                return self._named_later(request, location, rules)
-            return self._file_as_decided(request, location, served, rules)
-
-        return self._access.guard(request, self._locations.product_of(location), respond)
-
-    async def _named_later(
-        self, request: Request, location: ReleaseFile | LooseFile, rules: AccessRules | None
-    ) -> Answer:
-        served = await self._served(location)
-        return await answer.answered(self._file_as_decided(request, location, served, rules))
-
-    def _file_as_decided(
-        self,
-        request: Request,
-        location: ReleaseFile | LooseFile,
-        served: Served,
-        rules: AccessRules | None,
-    ) -> Responding:
-        if served.unmarked and request.report.mode is not Mode.FILESYSTEM:
-            return answer.missing("it is not firmware; only updaters get what may be a filesystem")
-        decision = decide_file(
-            request.report,
-            family=served.family,
-            kind=served.kind,
-            running=served.running,
-            version=served.version,
-            flashable=served.flashable,
-            size_bytes=served.size,
-            flash_size=served.flash_size,
-            compressed=served.compressed,
-        )
-        product = board = None
-        if isinstance(location, ReleaseFile):
-            product, board = location.release.product, location.image.board
-        check_in = self._check_in(request, decision, product, board)
-        responding = self._respond(request, decision, check_in, [served])
-        if decision.verdict is Verdict.UP_TO_DATE and isinstance(responding, Answer):
-            request.head.memo = _UpToDateFile(
-                rules, location, served, product, board, decision, responding
-            )
-        return responding
-
-    def _check_in(
-        self,
-        request: Request,
-        decision: Decision,
-        product: str | None = None,
-        board: str | None = None,
-        channel: str | None = None,
-    ) -> CheckIn | None:
-        """Reports a check-in, unless the client is not an updater."""
-        report = request.report
-        if not report.updater:
-            return None
-        check_in = CheckIn(
-            time.time(), request.address, request.method, report, product, board, channel, decision
-        )
-        self._check_ins.publish(check_in)
-        return check_in
-
-    def _respond(
-        self,
-        request: Request,
-        decision: Decision,
-        check_in: CheckIn | None,
-        forms: Sequence[Served],
-        running: str = "",
-    ) -> Responding:
-        """Answers as decided; an offer is the first of the forms that can be sent."""
-        if decision.verdict is Verdict.UP_TO_DATE:
-            return answer.not_modified(decision.reason, running)
-        if decision.verdict is not Verdict.OFFER:
-            return _without_image(decision, decision.reason)
-        if request.report.mode is Mode.VERSION:
-            responding: Responding = self._images.version(forms[-1])
-        else:
-            responding = self._images.answer(request, forms)
-        offer = Offer(self._check_ins, check_in, forms[0], decision.reason, running)
-        if isinstance(responding, Answer):
-            return offer.made(responding)
-        return offer.made_later(responding)
-
-    def _known(self, location: ReleaseFile | LooseFile) -> Served | None:
-        if isinstance(location, ReleaseFile):
-            return self._images.of_release(location.release, location.image)
-        return self._images.known_loose(location.path)
-
-    async def _served(self, location: ReleaseFile | LooseFile) -> Served:
-        if isinstance(location, ReleaseFile):
-            return self._images.of_release(location.release, location.image)
-        return self._images.known_loose(location.path) or await self._images.of_loose(location.path)
-
-    async def _checksum_of(
-        self, location: ReleaseFile | LooseFile, digest: str, _: AccessRules | None
-    ) -> Answer:
-        served = await self._served(location)
-        value = served.md5 if digest == "md5" else served.sha256
-        if served.unmarked or value is None:
-            return answer.missing()
-        return answer.checksum(value, served.name)
-
 
 def _reading(address: UpdateAddress, snapshot: ProductSnapshot) -> tuple[str, Form]:
     """Returns what an address asks for: of several readings, the first whose board there is."""
@@ -388,10 +289,4 @@ def _nothing(decision: Decision, snapshot: ProductSnapshot, product: str, board:
         note = f"no release of {product} may be offered: each is unsigned or damaged"
     elif board not in snapshot.boards:
         note = f"{product} has no release for the board {board}"
-    return _without_image(decision, note)
-
-
-def _without_image(decision: Decision, note: str) -> Answer:
-    if decision.verdict is Verdict.REFUSE:
-        return answer.text(403, f"Refused: {decision.reason}.", note=note)
-    return answer.missing(note)
+    return without_image(decision, note)

@@ -187,15 +187,23 @@ def test_point_12_nothing_is_redirected(server: RunningServer) -> None:
 
 def test_point_15_an_automatic_update(server: RunningServer) -> None:
     image = visible(server, "lamp-1.1.0_c3.bin")
-    answer = server.get("/update/lamp/c3", *ESP32_UPDATER)
+    device = (*ESP32_UPDATER, "x-ESP32-STA-MAC: 24:0A:C4:00:00:15")
+    answer = server.get("/update/lamp/c3", *device)
     assert (answer.status, answer.body) == (200, image)
     assert answer.one("x-md5") == hashlib.md5(image).hexdigest()
     running = f"x-ESP32-sketch-md5: {hashlib.md5(image).hexdigest()}"
-    assert server.get("/update/lamp/c3", *ESP32_UPDATER, running).status == 304
+    assert server.get("/update/lamp/c3", *device, running).status == 304
     other = f"x-ESP32-sketch-md5: {'0' * 32}"
-    assert server.get("/update/lamp/c3", *ESP32_UPDATER, other).status == 200
+    assert server.get("/update/lamp/c3", *device, other).status == 200
     claims = "x-ESP32-version: 9.0.0"
-    assert server.get("/update/lamp/c3", *ESP32_UPDATER, claims, other).status == 304
+    assert server.get("/update/lamp/c3", *device, claims, other).status == 304
+
+
+def test_point_15_an_old_core_sends_no_mac_address(server: RunningServer) -> None:
+    # All such devices behind one address are one device to the server, which gets one offer an hour.
+    headers = (*ESP32_UPDATER, "User-Agent: an old core")
+    assert server.get("/update/lamp/c3", *headers).status == 200
+    assert server.get("/update/lamp/c3", *headers).status == 304
 
 
 @pytest.mark.parametrize(
@@ -230,7 +238,11 @@ def test_point_15_an_automatic_update(server: RunningServer) -> None:
 def test_point_15_statuses(
     server: RunningServer, target: str, headers: tuple[str, ...], status: int
 ) -> None:
-    answer = server.get(target, *headers)
+    # Each is another device.
+    mac = hashlib.md5(target.encode()).hexdigest()[:12]
+    answer = server.get(
+        target, *headers, *(f"x-ESP{n}-STA-MAC: {mac}" for n in (32, 8266) if headers)
+    )
     assert answer.status == status
     if status >= 400:
         assert answer.one("content-type").startswith("text/plain")

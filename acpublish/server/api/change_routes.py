@@ -43,7 +43,7 @@ from acpublish.server.api.authority import NOTE, Authority
 from acpublish.server.api.bodies import json_of, read_sent
 from acpublish.server.bounds import BusyError
 from acpublish.server.cache import AnswerCache
-from acpublish.server.checkins import DeviceCounts, adoptions
+from acpublish.server.checkins import Counts, adoptions
 from acpublish.server.image_headers import image_headers
 from acpublish.server.sending import CHUNK_BYTES
 from acpublish.server.tokens import Scope
@@ -63,7 +63,7 @@ class ChangeRoutes:
         self,
         catalog: DirectoryCatalog,
         authority: Authority,
-        counts: DeviceCounts,
+        counts: Counts,
         answers: AnswerCache,
     ) -> None:
         """Prepares the routes.

@@ -14,7 +14,7 @@ from acpublish.release.manifest import Release
 from acpublish.server.answer import json_body
 from acpublish.server.api.authority import Authority
 from acpublish.server.cache import AnswerCache
-from acpublish.server.checkins import MAX_ROWS, DeviceCounts, adoptions
+from acpublish.server.checkins import MAX_ROWS, Counts, adoptions
 from acpublish.server.proxy_header import Proxies
 
 
@@ -25,7 +25,7 @@ class ReadRoutes:
         self,
         catalog: DirectoryCatalog,
         authority: Authority,
-        counts: DeviceCounts,
+        counts: Counts,
         answers: AnswerCache,
         proxies: Proxies,
     ) -> None:

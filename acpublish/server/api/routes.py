@@ -28,7 +28,7 @@ from acpublish.server.api.read import ReadRoutes
 from acpublish.server.api.token_routes import TokenRoutes
 from acpublish.server.bounds import BusyError
 from acpublish.server.cache import AnswerCache
-from acpublish.server.checkins import DeviceCounts
+from acpublish.server.checkins import Counts
 from acpublish.server.hosts import MISDIRECTED, PUBLISHING_METHOD
 from acpublish.server.proxy_header import Proxies
 from acpublish.server.token_file import TokensError
@@ -118,7 +118,7 @@ def _is_gone(error: AcpublishError) -> bool:
 def create_api(
     catalog: DirectoryCatalog,
     tokens: Tokens,
-    counts: DeviceCounts,
+    counts: Counts,
     upload_bytes: int,
     answers: AnswerCache | None = None,
     proxies: Proxies | None = None,

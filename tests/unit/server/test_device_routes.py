@@ -32,7 +32,7 @@ def answered(routes: DeviceRoutes, made: Request) -> Answer:
 def routes_to(give: Any) -> DeviceRoutes:
     """Returns routes that all lead to one function."""
     everything = SimpleNamespace(answer=give, automatic=give, file=give)
-    return DeviceRoutes(*(cast(Any, everything) for _ in range(4)))
+    return DeviceRoutes(*(cast(Any, everything) for _ in range(5)))
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,8 @@ def test_which_route_answers(target: bytes, route: str, method: str) -> None:
     routes = DeviceRoutes(
         cast(Any, None),
         cast(Any, SimpleNamespace(answer=named("answer"))),
-        cast(Any, SimpleNamespace(automatic=named("automatic"), file=named("file"))),
+        cast(Any, SimpleNamespace(file=named("file"))),
+        cast(Any, SimpleNamespace(automatic=named("automatic"))),
         cast(Any, SimpleNamespace(rules=None)),
     )
     assert answered(routes, request(target, method=method)).body == route.encode() + b"\n"

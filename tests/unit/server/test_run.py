@@ -68,9 +68,7 @@ def test_listeners_reach_the_application(tmp_path: Path, monkeypatch: pytest.Mon
     class Reached(Exception):
         pass
 
-    def create_app(
-        options: Any, catalog: Any, tokens: Any, listeners: Any, log: Any, access: Any
-    ) -> None:
+    def create_app(options: Any, catalog: Any, tokens: Any, listeners: Any, *parts: Any) -> None:
         passed.append((options.state, listeners))
         raise Reached
 

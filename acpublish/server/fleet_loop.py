@@ -1,0 +1,176 @@
+"""What keeps the fleet going beside the requests of devices: one task of the event loop.
+
+1. The store is opened before the server listens if there is one already, and otherwise when the
+   first device asks; in a thread, because its libraries take long to import.
+2. Every second rollouts advance, wait, pause or halt by their evidence. Walks through all devices,
+   and whatever reads or changes the catalog, are in threads.
+3. What this task cannot do now, it tries again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.catalog.snapshot import ProductSnapshot
+from acpublish.control.fleet_state import STORE_FILE, FleetState
+from acpublish.control.following import Due, due, go_on, lives, needs_survey
+from acpublish.control.serving import FleetServing
+from acpublish.errors import AcpublishError
+from acpublish.fleet.advancing import look, take_in
+from acpublish.release.version import Version
+from acpublish.server.fleet_updates import FleetUpdates
+
+if TYPE_CHECKING:
+    from acpublish.store.fleet_store import FleetStore
+    from acpublish.store.stored import Stored
+
+_log = logging.getLogger("acpublish.fleet")
+
+_TICK_S = 1.0
+#: How often the catalog is looked at for what nobody has asked for, in seconds.
+_CATALOG_S = 5.0
+#: When a store that could not be opened is tried again, in seconds.
+_AGAIN_S = 10.0
+_ROOM_S = 60.0
+
+
+class FleetLoop:
+    """Keeps the fleet going.
+
+    Attributes:
+        updates: Decides for the device path.
+    """
+
+    def __init__(self, catalog: DirectoryCatalog, folder: Path, max_offers: int) -> None:
+        """Prepares to run.
+
+        Args:
+            catalog: Where releases are.
+            folder: The state folder.
+            max_offers: How many images may be on their way at a time.
+        """
+        self._catalog = catalog
+        self._folder = folder
+        self.state = FleetState()
+        self.updates = FleetUpdates(FleetServing(self.state, max_offers), self._need_store)
+        self._wake = asyncio.Event()
+        self._store_needed = False
+        self._next_try = 0.0
+
+    def open_existing(self) -> None:
+        """Opens the store if there is one.
+
+        Raises:
+            StoreError: Another server has it, it is damaged, or it is of a newer version.
+        """
+        if self._folder.joinpath(*STORE_FILE).exists():
+            self.state.use(*_opened(self._folder))
+
+    def _need_store(self) -> None:
+        self._store_needed = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Runs until it is cancelled."""
+        loop = asyncio.get_running_loop()
+        catalog_at = room_at = 0.0
+        while True:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), _TICK_S)
+            self._wake.clear()
+            try:
+                if self._store_needed and self.state.store is None:
+                    await self._open_in_thread(loop.time())
+                self.state.look_at_store()
+                if loop.time() >= catalog_at:
+                    catalog_at = loop.time() + _CATALOG_S
+                    await self._follow_catalog()
+                await self._go_on()
+                if loop.time() >= room_at:
+                    room_at = loop.time() + _ROOM_S
+                    self.state.make_room(self.state.clock.now())
+            except AcpublishError as error:
+                _log.error("the fleet: %s", error)
+            except Exception:
+                # Devices are served all the same, and the next turn may succeed.
+                _log.exception("the fleet's task failed")
+
+    async def _open_in_thread(self, now: float) -> None:
+        if now < self._next_try:
+            return
+        self._next_try = now + _AGAIN_S
+        store, stored = await asyncio.to_thread(_opened, self._folder)
+        self.state.use(store, stored)
+
+    async def _follow_catalog(self) -> None:
+        """Looks at all products that have anything to do with rollouts, and writes what is due."""
+        snapshots = await asyncio.to_thread(self._read, frozenset(self._with_rollouts()))
+        for product, snapshot in snapshots.items():
+            self.updates.follow(product, snapshot)
+        await self._write_due(snapshots)
+
+    def _with_rollouts(self) -> Iterator[str]:
+        return (own.name for own in list(self.state.products.values()) if own.lives)
+
+    def _read(self, products: frozenset[str]) -> dict[str, ProductSnapshot]:
+        found = {}
+        for product in self._catalog.products():
+            snapshot = self._catalog.snapshots.product(product)
+            if product in products or snapshot.channels.rolling:
+                found[product] = snapshot
+        return found
+
+    async def _write_due(self, snapshots: Mapping[str, ProductSnapshot]) -> None:
+        """Tells the catalog which rollouts are complete or have halted."""
+        for product, snapshot in snapshots.items():
+            for change in due(self.state, product, snapshot.channels):
+                await asyncio.to_thread(self._write, change)
+
+    def _write(self, change: Due) -> None:
+        rollouts, version = self._catalog.rollouts, Version.parse(change.version)
+        where = change.product, change.channel, version
+        if change.action == "settle":
+            rollouts.settle(*where, rollout=change.number, reason=change.reason)
+        else:
+            rollouts.halt(*where, change.reason, rollout=change.number)
+
+    async def _go_on(self) -> None:
+        """Lets every rollout go on, and writes to the catalog what became of it."""
+        state = self.state
+        ended = False
+        for live in list(lives(state)):
+            now = state.clock.now()
+            if needs_survey(live, now):
+                devices = list(state.product(live.rollout.product).devices.values())
+                take_in(live, await asyncio.to_thread(look, live, devices, now))
+                state.changed(live.rollout.product)
+            was_open = live.rollout.is_open
+            go_on(state, live)
+            ended = ended or (was_open and not live.rollout.is_open)
+        if ended:
+            await self._follow_catalog()
+
+    def close(self) -> None:
+        """Writes what waits, and lets another server have the store."""
+        store, self.state.store = self.state.store, None
+        if store is not None:
+            store.note_listening(self.state.clock.listening(), self.state.clock.now().at)
+            store.close()
+
+
+def _opened(folder: Path) -> tuple[FleetStore, Stored]:
+    """Opens a store and loads it; may be called from a thread."""
+    from acpublish.store.fleet_store import FleetStore
+
+    store = FleetStore.open(folder)
+    try:
+        return store, store.load()
+    except BaseException:
+        store.close()
+        raise

@@ -1,0 +1,165 @@
+"""The fleet in the device path: each device that asks is known, and gets what the fleet decides.
+
+An offer that a rollout makes is stored before its first byte is sent. What became of an offer is
+noted when its response has ended, as a listener of check-ins (:mod:`acpublish.server.checkins`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timezone
+
+from acpublish.catalog.snapshot import ProductSnapshot
+from acpublish.control.fleet_state import FleetState
+from acpublish.control.following import follow
+from acpublish.control.serving import Case, DeviceRequest, FleetServing
+from acpublish.fleet.evidence import NEVER_UPDATED
+from acpublish.fleet.known_device import Device
+from acpublish.release.channels import Channels
+from acpublish.release.decision import Rule
+from acpublish.release.manifest import Release
+from acpublish.server import answer
+from acpublish.server.answer import Answer, Request, Responding
+from acpublish.server.checkins import Delivered, Event, Running
+from acpublish.wire import Mode
+
+_AGENT = b"user-agent"
+_NOT_STORED = "the offer could not be stored in time; the device comes back"
+
+
+class FleetUpdates:
+    """Decides for the device path by what is known of each device."""
+
+    def __init__(self, serving: FleetServing, needs_store: Callable[[], None]) -> None:
+        """Prepares to decide.
+
+        Args:
+            serving: Takes in check-ins, and decides.
+            needs_store: Is called when a device asks while there is no store.
+        """
+        self.serving = serving
+        self._needs_store = needs_store
+        self._followed: dict[str, Channels] = {}
+
+    @property
+    def state(self) -> FleetState:
+        """The fleet."""
+        return self.serving.state
+
+    def follow(self, product: str, snapshot: ProductSnapshot) -> None:
+        """Lets the rollouts of a product follow its catalog, if that has changed."""
+        if self._followed.get(product) is not snapshot.channels:
+            follow(self.state, product, snapshot.channels)
+            self.state.product(product).using(snapshot.releases)
+            self._followed[product] = snapshot.channels
+
+    def check_in(
+        self, request: Request, product: str, board: str, channel: str, snapshot: ProductSnapshot
+    ) -> Case | None:
+        """Takes in a check-in, and decides; None for whoever is not known as a device."""
+        if not request.report.updater or not snapshot.releases:
+            return None
+        if self.state.store is None:
+            self._needs_store()
+        self.follow(product, snapshot)
+        asked = _asked(request, board, channel)
+        return self.serving.checked_in(asked, product, snapshot.releases)
+
+    def again(
+        self, request: Request, product: str, board: str, channel: str, generation: int
+    ) -> bool:
+        """Takes in a check-in that reports the same as others that were up to date.
+
+        Returns:
+            Whether it is up to date as well; if not, :meth:`check_in` decides.
+        """
+        asked = _asked(request, board, channel)
+        return self.serving.again(product, generation, asked, self.state.clock.now())
+
+    def seen(
+        self, request: Request, product: str, board: str, releases: tuple[Release, ...]
+    ) -> None:
+        """Takes in a request for a file by its name, on which the fleet has no say."""
+        if self.state.store is None:
+            self._needs_store()
+        self.serving.seen(_asked(request, board, ""), product, releases)
+
+    def offer(self, case: Case, running: str, respond: Callable[[], Responding]) -> Responding:
+        """Notes an offer, and responds once it is stored if it has to be.
+
+        Args:
+            case: The check-in, and the decision on it.
+            running: The version that the device runs, if it is known.
+            respond: Makes the offer.
+        """
+        before = self.serving.part(case)
+        stored = self.serving.offered(case)
+        if stored is None:
+            return respond()
+
+        async def later() -> Answer:
+            # There is a store, so this is imported already, and only where there is one.
+            from acpublish.store.fleet_store import committed
+
+            if not await committed(stored):
+                self.serving.taken_back(case, before)
+                return answer.not_modified(_NOT_STORED, running)
+            return await answer.answered(respond())
+
+        return later()
+
+    def __call__(self, event: Event) -> None:
+        """Notes what became of an offer."""
+        if not isinstance(event, Delivered):
+            return
+        case = event.check_in.case
+        if case is not None and case.request.installs:
+            self.serving.ended(
+                case,
+                file_sha256=event.file_sha256,
+                file_bytes=event.file_bytes,
+                sent_bytes=event.sent_bytes,
+                drained=event.drained,
+                answered=event.status is not None,
+            )
+
+
+def _asked(request: Request, board: str, channel: str) -> DeviceRequest:
+    report = request.report
+    agent = "" if report.mac is not None else (request.header(_AGENT) or b"").decode("latin-1")
+    installs = request.method == "GET" and report.mode is not Mode.VERSION
+    return DeviceRequest(report, request.address, agent, board, channel, installs)
+
+
+class FleetCounts:
+    """What devices run, as far as the fleet knows."""
+
+    def __init__(self, state: FleetState) -> None:
+        """Prepares to look.
+
+        Args:
+            state: The fleet.
+        """
+        self._state = state
+
+    @property
+    def since(self) -> datetime:
+        """When the first device was seen."""
+        at = min((device.first_seen for device in self._state.devices()), default=time.time())
+        return datetime.fromtimestamp(int(at), timezone.utc)
+
+    def running(self, product: str) -> list[Running]:
+        """Returns what each device of a product runs; may be called from another thread."""
+        own = self._state.products.get(product)
+        return [] if own is None else [_running(device) for device in list(own.devices.values())]
+
+
+def _running(device: Device) -> Running:
+    report = device.report
+    mark = None
+    if device.unverified:
+        mark = Rule.RECEIVED_UNVERIFIED
+    elif device.obstacle == NEVER_UPDATED:
+        mark = Rule.NEVER_UPDATED
+    return device.board, report.sketch_md5, report.sketch_sha256, report.version, mark
