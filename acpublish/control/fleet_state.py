@@ -22,7 +22,7 @@ from acpublish.fleet.advancing import Live
 from acpublish.fleet.known_device import Device, new_device
 from acpublish.fleet.moments import Moment
 from acpublish.fleet.progress import Part
-from acpublish.fleet.rollout import OPEN, Rollout
+from acpublish.fleet.rollout import OFFERING, OPEN, Rollout
 from acpublish.fleet.targets import Targets
 from acpublish.release.manifest import Release
 
@@ -51,9 +51,12 @@ class FleetProduct:
         lives: Its rollouts that count for decisions: open, halted, or ordering devices back.
         targets: What it can offer.
         generation: Another number after each change that decisions depend on.
+        steady: By the MAC addresses that they send, the devices that get the same for the same
+            request until the generation or their epoch changes: with what was remembered of the
+            request, and their epoch.
     """
 
-    __slots__ = ("devices", "generation", "lives", "name", "targets")
+    __slots__ = ("devices", "generation", "lives", "name", "steady", "targets")
 
     def __init__(self, name: str) -> None:
         """Starts without devices."""
@@ -62,12 +65,18 @@ class FleetProduct:
         self.lives: tuple[Live, ...] = ()
         self.targets = Targets(())
         self.generation = 0
+        self.steady: dict[str, tuple[Device, object, int]] = {}
+
+    def changed(self) -> None:
+        """Lets nobody rely on earlier decisions."""
+        self.generation += 1
+        self.steady.clear()
 
     def using(self, releases: tuple[Release, ...]) -> FleetProduct:
         """Lets decisions go by releases of the product; equal tuples cost nothing."""
         if self.targets.releases is not releases:
             self.targets = Targets(releases)
-            self.generation += 1
+            self.changed()
         return self
 
 
@@ -146,7 +155,7 @@ class FleetState:
         for device in before:
             store.note(device)
         for own in self.products.values():
-            own.generation += 1
+            own.changed()
             for live in own.lives:
                 store.keep_rollout(live)
 
@@ -203,7 +212,7 @@ class FleetState:
 
     def changed(self, product: str) -> None:
         """Lets nobody rely on earlier decisions on devices of a product."""
-        self.product(product).generation += 1
+        self.product(product).changed()
 
     def keep(self, *devices: Device) -> Future[None]:
         """Stores devices that a person has changed; returns when that is done."""
@@ -218,6 +227,7 @@ class FleetState:
 
     def note_part(self, live: Live, device: Device, part: Part | None) -> None:
         """Stores the part of a device in a rollout within a second."""
+        device.epoch += 1
         if self.store is not None:
             self.store.note_part(live.rollout.id, device.id, part)
 
@@ -227,12 +237,11 @@ class FleetState:
         own = self.product(rollout.product)
         before = self.rollouts.get(rollout.id)
         self.rollouts[rollout.id] = rollout
-        others = tuple(other for other in own.lives if other.rollout.id != rollout.id)
-        if counts(rollout):
-            own.lives = (*others, live)
-        else:
-            own.lives = others
-        own.generation += 1
+        if before is None or not counts(rollout):
+            others = tuple(other for other in own.lives if other.rollout.id != rollout.id)
+            own.lives = (*others, live) if counts(rollout) else others
+        if before is None or _decides(before) != _decides(rollout):
+            own.changed()
         if before is None or (before.state, before.stage) != (rollout.state, rollout.stage):
             reason = f": {rollout.reason}" if rollout.reason else ""
             stages = len(rollout.policy.stages)
@@ -265,7 +274,7 @@ class FleetState:
         for device_id in device_ids:
             own = self.product(device_id.partition("/")[0])
             self._count -= own.devices.pop(device_id, None) is not None
-            own.generation += 1
+            own.changed()
             for live in own.lives:
                 live.progress.forget(device_id)
         return _done() if self.store is None else self.store.forget(*device_ids)
@@ -277,7 +286,7 @@ class FleetState:
             self._away = away
             self.clock.listen(not away)
             for own in self.products.values():
-                own.generation += 1
+                own.changed()
             if away:
                 _log.error("%s; nothing is offered that has to be counted", away)
             else:
@@ -289,6 +298,12 @@ class FleetState:
 def counts(rollout: Rollout) -> bool:
     """Returns whether decisions depend on a rollout."""
     return rollout.state in OPEN or rollout.state == "halted" or rollout.way_back is not None
+
+
+def _decides(rollout: Rollout) -> tuple[object, ...]:
+    """Returns what decisions, and the reasons that devices' log lines have, depend on."""
+    reason = "" if rollout.state in OFFERING else rollout.reason
+    return rollout.state, reason, rollout.tracks, rollout.way_back
 
 
 def _done() -> Future[None]:

@@ -18,10 +18,10 @@ from typing import Literal, NamedTuple
 
 from acpublish.control.fleet_state import FleetState
 from acpublish.errors import AcpublishError
-from acpublish.fleet.advancing import Live, closed_until, tick
+from acpublish.fleet.advancing import Live, closed_until, take_in, tick
 from acpublish.fleet.moments import Moment
 from acpublish.fleet.policy import Policy
-from acpublish.fleet.progress import Progress
+from acpublish.fleet.progress import Progress, Survey
 from acpublish.fleet.rollout import OPEN, aborted, halted, joined, started, superseded
 from acpublish.release.channels import Channels, Place, Rolling
 
@@ -162,6 +162,15 @@ def needs_survey(live: Live, now: Moment) -> bool:
     return seen is None or seen.tracks != live.rollout.tracks or now.heard >= seen.heard + SURVEY_S
 
 
+def surveyed(state: FleetState, live: Live, seen: Survey) -> None:
+    """Takes in what a walk through the devices has shown."""
+    chosen = live.progress.chosen
+    take_in(live, seen)
+    if live.progress.chosen != chosen:
+        state.changed(live.rollout.product)
+        state.moved(live)
+
+
 def go_on(state: FleetState, live: Live) -> None:
     """Lets a rollout advance, wait, pause, resume or halt; it is stored if it changes."""
     now = state.clock.now()
@@ -176,7 +185,7 @@ def go_on(state: FleetState, live: Live) -> None:
     closed = bool(closed_until(live.rollout, now))
     if closed != state.closed.get(rollout.id):
         state.closed[rollout.id] = closed
-        own.generation += 1
+        own.changed()
     if live.rollout is not rollout:
         state.moved(live)
 

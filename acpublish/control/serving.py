@@ -19,7 +19,6 @@ from acpublish.fleet.deciding import FleetDecision, decide, withheld
 from acpublish.fleet.evidence import checked_in, concluded_for, delivered, offered
 from acpublish.fleet.fleet_rules import FleetRule
 from acpublish.fleet.known_device import Device, became, device_id, heard
-from acpublish.fleet.moments import Moment
 from acpublish.fleet.progress import Part
 from acpublish.release.decision import Decision, Rule, Verdict
 from acpublish.release.manifest import Release
@@ -31,6 +30,8 @@ _log = logging.getLogger("acpublish.fleet")
 _TURNS = 5
 _MAX_TURNED_AWAY = 20_000
 _MAX_RANGES = 20_000
+#: For each product; a MAC address may be spelled in several ways.
+_MAX_STEADY = 200_000
 #: Decisions that are not the same for all that report the same, or not for long.
 _OF_ONE_DEVICE = frozenset({Rule.WITHHELD, Rule.RECEIVED_UNVERIFIED, Rule.FILESYSTEM_RECEIVED})
 
@@ -144,37 +145,41 @@ class FleetServing:
         state.note(device)
         return Case(device, own, own.generation, request, decided)
 
-    def again(self, product: str, generation: int, request: DeviceRequest, now: Moment) -> bool:
-        """Takes in a request that reports the same as others that were up to date.
+    def again(self, product: str, report: Report, address: str | None, remembered: object) -> bool:
+        """Takes in a request that a device has sent before, if it gets the same for it.
 
         Args:
             product: The product.
-            generation: That of the product when the others were found to be up to date.
-            request: What the device requests.
-            now: The present.
+            report: What it sent about itself.
+            address: The IP address that it comes from.
+            remembered: What is remembered of the request (:meth:`remember`).
 
         Returns:
-            Whether it is up to date as well; if not, :meth:`checked_in` decides.
+            Whether it gets the same; if not, :meth:`checked_in` decides.
         """
         own = self.state.products.get(product)
-        if own is None or own.generation != generation or own.lives:
+        steady = None if own is None or report.mac is None else own.steady.get(report.mac)
+        if steady is None or steady[1] is not remembered:
             return False
-        report = request.report
-        key = device_id(product, report, request.address, request.agent)
-        device = own.devices.get(key) if key is not None else None
-        if device is None or device.hold or device.pin is not None or device.report != report:
+        device = steady[0]
+        if steady[2] != device.epoch or device.address != address or device.report != report:
             return False
-        heard(device, report, request.address, request.board, request.channel, now)
+        heard(device, report, address, device.board, device.channel, self.state.clock.now())
         self.state.note(device)
         return True
 
-    def _hear(self, own: FleetProduct, device: Device, request: DeviceRequest) -> bool:
-        """Updates a device, and judges it in its rollouts, which may halt.
+    def remember(self, case: Case, remembered: object) -> None:
+        """Notes that a device gets the same for the same request, until something changes."""
+        own, device, mac = case.own, case.device, case.request.report.mac
+        if mac is None or case.generation != own.generation:
+            return
+        if len(own.steady) >= _MAX_STEADY:
+            own.steady.clear()
+        own.steady[mac] = (device, remembered, device.epoch)
 
-        Returns:
-            Whether its part in one of them has changed.
-        """
-        state, lives, judged = self.state, own.lives, False
+    def _hear(self, own: FleetProduct, device: Device, request: DeviceRequest) -> None:
+        """Updates a device, and judges it in its rollouts, which may halt."""
+        state, lives = self.state, own.lives
         before = [(live, live.rollout, live.progress.get(device.id)) for live in lives]
         checked_in(
             device,
@@ -190,11 +195,9 @@ class FleetServing:
         for live, rollout, part in before:
             after = live.progress.get(device.id)
             if after is not part:
-                judged = True
                 state.note_part(live, device, after)
             if live.rollout is not rollout:
                 state.moved(live)
-        return judged
 
     def seen(self, request: DeviceRequest, product: str, releases: tuple[Release, ...]) -> None:
         """Takes in a request for a file by its name, on which the fleet has no say."""
@@ -234,6 +237,7 @@ class FleetServing:
         if part is None or live is None:
             self.state.note(device)
             return None
+        device.epoch += 1
         if self.state.store is None:
             raise RuntimeError("an offer of a rollout without a store")
         return self.state.store.keep_offer(live.rollout.id, device, part)

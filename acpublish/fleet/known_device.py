@@ -95,6 +95,8 @@ class Device:
         box: What counts against offering it an image.
         offers: Its last offers.
         obstacle: What last kept it from an update; empty if nothing does.
+        epoch: Another number after each change of its part in a rollout, for whoever remembers
+            decisions.
     """
 
     id: str
@@ -127,6 +129,7 @@ class Device:
     box: Box = EMPTY_BOX
     offers: tuple[OfferNote, ...] = ()
     obstacle: str = ""
+    epoch: int = field(init=False, default=0, compare=False)
 
     def __post_init__(self) -> None:
         self.longest_gap_s = max((LEAST_GAP_S, *self.gaps))

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.catalog.snapshot import ProductSnapshot
 from acpublish.control.fleet_state import STORE_FILE, FleetState
-from acpublish.control.following import Due, due, go_on, lives, needs_survey
+from acpublish.control.following import Due, due, go_on, lives, needs_survey, surveyed
 from acpublish.control.serving import FleetServing
 from acpublish.errors import AcpublishError
-from acpublish.fleet.advancing import look, take_in
+from acpublish.fleet.advancing import look
 from acpublish.release.version import Version
 from acpublish.server.fleet_updates import FleetUpdates
 
@@ -148,8 +148,7 @@ class FleetLoop:
             now = state.clock.now()
             if needs_survey(live, now):
                 devices = list(state.product(live.rollout.product).devices.values())
-                take_in(live, await asyncio.to_thread(look, live, devices, now))
-                state.changed(live.rollout.product)
+                surveyed(state, live, await asyncio.to_thread(look, live, devices, now))
             was_open = live.rollout.is_open
             go_on(state, live)
             ended = ended or (was_open and not live.rollout.is_open)

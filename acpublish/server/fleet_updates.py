@@ -66,16 +66,17 @@ class FleetUpdates:
         asked = _asked(request, board, channel)
         return self.serving.checked_in(asked, product, snapshot.releases)
 
-    def again(
-        self, request: Request, product: str, board: str, channel: str, generation: int
-    ) -> bool:
-        """Takes in a check-in that reports the same as others that were up to date.
+    def again(self, request: Request, product: str, remembered: object) -> bool:
+        """Takes in a request that a device has sent before, if it gets the same for it.
 
         Returns:
-            Whether it is up to date as well; if not, :meth:`check_in` decides.
+            Whether it does; if not, :meth:`check_in` decides.
         """
-        asked = _asked(request, board, channel)
-        return self.serving.again(product, generation, asked, self.state.clock.now())
+        return self.serving.again(product, request.report, request.address, remembered)
+
+    def remember(self, case: Case, remembered: object) -> None:
+        """Notes that a device gets the same for the same request, until something changes."""
+        self.serving.remember(case, remembered)
 
     def seen(
         self, request: Request, product: str, board: str, releases: tuple[Release, ...]

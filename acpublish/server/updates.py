@@ -44,7 +44,6 @@ class _UpToDate(NamedTuple):
     product: str
     board: str
     channel: str
-    generation: int
     decision: Decision
     answer: Answer
 
@@ -97,26 +96,19 @@ class Updates:
         """
         memo = request.head.memo
         if type(memo) is _UpToDate and memo.rules is self._access.rules:
-            if self._is_up_to_date(request, memo):
-                self._offers.check_in(
-                    request, memo.decision, memo.product, memo.board, memo.channel
-                )
+            snapshot = self._reader.current(memo.product)
+            if snapshot is None or snapshot.releases is not memo.releases:
+                request.head.memo = None
+            elif self._fleet is None or self._fleet.again(request, memo.product, memo):
+                known = memo.product, memo.board, memo.channel
+                self._offers.check_in(request, memo.decision, *known)
                 return memo.answer
-            request.head.memo = None
         address = update_address(request.path, request.query)
         if address is None:
             return self._file_instead(request, "it is not /update/PRODUCT/BOARD")
         if not address.literal:
             return self._file_or_product(request, address)
         return self._of_product(request, address)
-
-    def _is_up_to_date(self, request: Request, memo: _UpToDate) -> bool:
-        snapshot = self._reader.current(memo.product)
-        if snapshot is None or snapshot.releases is not memo.releases:
-            return False
-        return self._fleet is None or self._fleet.again(
-            request, memo.product, memo.board, memo.channel, memo.generation
-        )
 
     async def _file_or_product(self, request: Request, address: UpdateAddress) -> Answer:
         location = self._locations.locate(request.target)
@@ -158,8 +150,8 @@ class Updates:
         case = None
         if fleet is not None and form is Form.IMAGE:
             case = fleet.check_in(request, product, board, channel, snapshot)
-        if case is not None:
-            return self._decided_by_fleet(request, address, snapshot, rules, case)
+        if case is not None and fleet is not None:
+            return self._decided_by_fleet(request, address, snapshot, rules, case, fleet)
         decision = self._decisions.decide(report, releases, product, board, channel)
         if decision.verdict is Verdict.NOTHING and not snapshot.owned:
             return self._file_instead(request, f"there is no product {product}")
@@ -177,7 +169,7 @@ class Updates:
             up_to_date = answer.not_modified(decision.reason, running)
             if not single and address.literal and fleet is None:
                 request.head.memo = _UpToDate(
-                    rules, releases, product, board, channel, 0, decision, up_to_date
+                    rules, releases, product, board, channel, decision, up_to_date
                 )
             return up_to_date
         if decision.release is None or decision.image is None:
@@ -199,6 +191,7 @@ class Updates:
         snapshot: ProductSnapshot,
         rules: AccessRules | None,
         case: Case,
+        fleet: FleetUpdates,
     ) -> Responding:
         """Answers a device that is known, as the fleet has decided."""
         decision = case.decision
@@ -206,20 +199,23 @@ class Updates:
         running = case.device.runs or ""
         check_in = self._offers.check_in(request, decision, product, board, channel, case)
         if decision.verdict is Verdict.UP_TO_DATE:
-            up_to_date = answer.not_modified(decision.reason, running)
-            if case.shared and address.literal:
-                request.head.memo = _UpToDate(
-                    *(rules, snapshot.releases, product, board, channel, case.generation),
-                    *(decision, up_to_date),
-                )
-            return up_to_date
+            if not (case.shared and address.literal):
+                return answer.not_modified(decision.reason, running)
+            memo = request.head.memo
+            # Other devices that send this head may be up to date for another reason.
+            if type(memo) is not _UpToDate or memo.decision != decision:
+                up_to_date = answer.not_modified(decision.reason, running)
+                known = rules, snapshot.releases, product, board, channel
+                memo = request.head.memo = _UpToDate(*known, decision, up_to_date)
+            fleet.remember(case, memo)
+            return memo.answer
         if decision.release is None or decision.image is None:
             return _nothing(decision, snapshot, product, board).of_device(running)
         forms = self._forms(decision.release, decision.image, decision.compressed)
         respond = partial(self._offers.respond, request, decision, check_in, forms, running)
-        if self._fleet is None or not case.request.installs:
+        if not case.request.installs:
             return respond()
-        return self._fleet.offer(case, running, respond)
+        return fleet.offer(case, running, respond)
 
     def _forms(
         self, release: Release, image: ReleaseImage, compressed: Compressed | None

@@ -200,7 +200,7 @@ def test_point_15_an_automatic_update(server: RunningServer) -> None:
 
 
 def test_point_15_an_old_core_sends_no_mac_address(server: RunningServer) -> None:
-    # All such devices behind one address are one device to the server, which gets one offer an hour.
+    # All such devices behind one address are one device, which gets one offer an hour.
     headers = (*ESP32_UPDATER, "User-Agent: an old core")
     assert server.get("/update/lamp/c3", *headers).status == 200
     assert server.get("/update/lamp/c3", *headers).status == 304

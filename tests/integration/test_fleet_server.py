@@ -6,7 +6,7 @@ import contextlib
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -86,9 +86,12 @@ def test_a_release_goes_in_stages_and_is_settled_at_the_end(site: Site) -> None:
         assert sum(device.runs == site.images["1.1.0"] for device in devices) == 1
         assert not (site.catalog / "lamp" / "lamp-1.1.0_c3.bin").exists()
         assert server.get("/update/lamp/c3").body == site.images["1.0.0"]
-        assert until(lambda: offered(server, devices) == [] and all(
-            device.runs == site.images["1.1.0"] for device in devices
-        ))
+        assert until(
+            lambda: (
+                offered(server, devices) == []
+                and all(device.runs == site.images["1.1.0"] for device in devices)
+            )
+        )
         assert until(lambda: server.get("/update/lamp/c3").body == site.images["1.1.0"])
         assert (site.catalog / "lamp" / "lamp-1.1.0_c3.bin").exists()
 
