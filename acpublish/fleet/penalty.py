@@ -7,7 +7,7 @@ Outside rollouts, where :mod:`acpublish.fleet.health` decides:
 2. Ten broken deliveries in a row: one offer an hour.
 3. Another digest, claim or release ends both, and so does a person who lets the device try again.
 4. A device without a MAC address cannot be told from others: it is never boxed, and gets one offer
-   an hour.
+   of an image an hour.
 """
 
 from __future__ import annotations
@@ -51,8 +51,10 @@ EMPTY_BOX = Box()
 def current(box: Box, report: Report, image_sha256: str) -> Box:
     """Returns the box as it applies to an image and what the device reports now."""
     subject = (image_sha256, report.sketch_md5, report.sketch_sha256, report.version)
-    # Devices without a MAC address share one box, so the hour of an offer outlives the subject.
-    return box if box.subject == subject else Box(subject, offered_at=box.offered_at)
+    if box.subject == subject:
+        return box
+    # Devices without a MAC address share one box, so an offer of this image to another counts.
+    return Box(subject, offered_at=box.offered_at if box.subject[0] == image_sha256 else 0.0)
 
 
 def after_offer(box: Box, report: Report, image_sha256: str, at: float) -> Box:
@@ -97,7 +99,9 @@ def keeps_back(
     # A clock that was set back must not keep a device waiting for years.
     recently = 0 <= at - box.offered_at < BETWEEN_OFFERS_S
     if not has_mac:
-        return "it sends no MAC address, so it gets one offer an hour" if recently else ""
+        return (
+            "it sends no MAC address, so it gets one offer of an image an hour" if recently else ""
+        )
     if at < box.until <= at + LONGEST_PENALTY_S:
         hours = -(-int(box.until - at) // HOUR_S)
         return (

@@ -290,6 +290,7 @@ def test_a_gzip_of_something_else_is_not_sent(
         "x-ESP8266-sketch-size: 65536",
         "x-ESP8266-chip-size: 4194304",
         f"x-ESP8266-sketch-md5: {read(data['1.0.0']).running.md5s[0]}",
+        "x-ESP8266-STA-MAC: DE:BA:7A:B1:E0:42",
         "x-ESP8266-mode: sketch",
     )
     good = compress(data["1.1.0"], read(data["1.1.0"]))

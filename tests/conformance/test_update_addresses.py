@@ -138,7 +138,7 @@ def test_clients_that_compare_bytes_find_the_length(server: RunningServer) -> No
 
 
 def test_the_digests_are_those_of_the_image(server: RunningServer) -> None:
-    for headers in ((), UPDATER):
+    for headers in ((), (*UPDATER, "x-ESP32-STA-MAC: 24:0A:C4:00:00:02")):
         image = body(server, "/update/lamp/c3", *headers)
         for name, digest in (("md5", hashlib.md5), ("sha256", hashlib.sha256)):
             line = f"{digest(image).hexdigest()}  lamp-1.0.0_c3.bin\n".encode()
@@ -273,7 +273,8 @@ def test_if_none_match(server: RunningServer) -> None:
     for value in ('"other"', etag.strip('"'), ""):
         assert server.get("/update/lamp/c3", f"If-None-Match: {value}").status == 200
     # The decision about a device comes first: it runs something else, so it needs the image.
-    assert server.get("/update/lamp/c3", *UPDATER, f"If-None-Match: {etag}").status == 200
+    device = (*UPDATER, "x-ESP32-STA-MAC: 24:0A:C4:00:00:01")
+    assert server.get("/update/lamp/c3", *device, f"If-None-Match: {etag}").status == 200
     assert server.logs("304 (the client has it already, by If-None-Match)")
 
 

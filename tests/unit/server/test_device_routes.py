@@ -136,6 +136,7 @@ def test_forgetting_reaches_products_and_lists() -> None:
         cast(Any, SimpleNamespace(forget=lambda: forgotten.append("lists"))),
         cast(Any, None),
         cast(Any, None),
+        cast(Any, None),
     ).forget()
     assert sorted(forgotten) == ["lists", "products"]
 
