@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 @state_option
 @json_option
 def command(file: Path, to: Path | None, state: Path | None, as_json: bool) -> None:
-    """Copy what the server knows of devices, rollouts and policies into FILE.
+    """Copy what the server knows of devices and rollouts into FILE.
 
-    The server may run meanwhile: FILE has everything as it was at one moment. It contains names,
-    addresses and digests of credentials, so only its owner can read it. An existing file is never
+    The server may run meanwhile: FILE has everything as it was at one moment. It contains names
+    and addresses, so only its owner can read it. An existing file is never
     overwritten. The catalog and the tokens are not in it.
     """
     from acpublish.store.copies import back_up

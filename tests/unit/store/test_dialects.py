@@ -12,8 +12,8 @@ from acpublish.store.dialects import Upsert, key_parameters, removal, upsert
     ("name", "dialect"), [("sqlite", sqlite.dialect()), ("postgresql", postgresql.dialect())]
 )
 def test_an_upsert_replaces_all_but_the_key(name: str, dialect: object) -> None:
-    text = str(upsert(schema.policies, name).compile(dialect=dialect))  # type: ignore[arg-type]
-    assert "ON CONFLICT (product, channel) DO UPDATE SET document = excluded.document" in text
+    text = str(upsert(schema.chosen, name).compile(dialect=dialect))  # type: ignore[arg-type]
+    assert "ON CONFLICT (rollout_id, device_id) DO UPDATE SET stage = excluded.stage" in text
     text = str(upsert(schema.added, name).compile(dialect=dialect))  # type: ignore[arg-type]
     assert "ON CONFLICT (rollout_id, device_id) DO NOTHING" in text
 
