@@ -17,9 +17,9 @@ from acpublish.fleet.moments import Listening
 from acpublish.fleet.rollout import Rollout
 from acpublish.store import schema
 from acpublish.store.database import open_for_reading, path_of, store_errors
-from acpublish.store.device_rows import load_devices
 from acpublish.store.rollout_rows import SETTLED, load_ended, load_live, load_rollouts
 from acpublish.store.sqlite_file import DAMAGED, RESTORE
+from acpublish.store.stored_device import load_devices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ def load_all(engine: Engine, path: Path) -> Stored:
     Raises:
         StoreError: It cannot be read.
     """
-    with _reading(engine, path) as connection:
+    with _reading(engine, path, stays=True) as connection:
         rollouts = load_rollouts(connection)
         row = connection.execute(select(schema.listening)).first()
         total_s, since, known_at = row[1:] if row is not None else (0.0, None, 0.0)
@@ -99,10 +99,16 @@ def load_one(engine: Engine, path: Path, rollout: Rollout) -> Live:
 
 
 @contextlib.contextmanager
-def _reading(engine: Engine, path: Path) -> Iterator[Connection]:
-    """Reads everything as it is at one moment, with the errors of a store."""
+def _reading(engine: Engine, path: Path, *, stays: bool = False) -> Iterator[Connection]:
+    """Reads everything as it is at one moment, with the errors of a store.
+
+    Args:
+        engine: The database.
+        path: Its file.
+        stays: Whether what is read stays for as long as the process.
+    """
     enabled = gc.isenabled()
-    # Very many objects are made that stay, and the collector would look at them again and again.
+    # Very many objects are made, and the collector would look at them again and again.
     gc.disable()
     try:
         with store_errors(f"the fleet's store {path} cannot be read"), engine.connect() as reader:
@@ -113,5 +119,8 @@ def _reading(engine: Engine, path: Path) -> Iterator[Connection]:
         problem = f"the fleet's store {path} cannot be read: {DAMAGED}"
         raise StoreError(problem, hint=RESTORE) from error
     finally:
+        if stays:
+            # Nor must it ever: that would stop a server with 100,000 devices for half a second.
+            gc.freeze()
         if enabled:
             gc.enable()
