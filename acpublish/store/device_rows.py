@@ -51,8 +51,8 @@ snapshot: Callable[[Device], tuple[Any, ...]] = attrgetter(*_FIELDS)
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-def row_of(taken: tuple[Any, ...]) -> dict[str, Any]:
-    """Returns the row of a device by its snapshot."""
+def values_of(taken: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Returns the row of a device by its snapshot, in the order of the columns."""
     # fmt: off
     (
         key, product, mac, address, address_heard, board, channel, report, chip, runs, unverified,
@@ -61,44 +61,44 @@ def row_of(taken: tuple[Any, ...]) -> dict[str, Any]:
     ) = taken
     # fmt: on
     family, updater, _, claims, md5, sha256, size, free_space, chip_size, sdk, own_mac, ap = report
-    return {
-        "id": key,
-        "product": product,
-        "mac": mac,
-        "address": address,
-        "address_heard": address_heard,
-        "board": board,
-        "channel": channel,
-        "family": family,
-        "updater": updater,
-        "claims": claims,
-        "sketch_md5": md5,
-        "sketch_sha256": sha256,
-        "sketch_size": size,
-        "free_space": free_space,
-        "chip_size": chip_size,
-        "sdk_version": sdk,
-        "reported_mac": own_mac,
-        "ap_mac": ap,
-        "chip": chip,
-        "runs": runs,
-        "unverified": unverified,
-        "first_seen": first_seen,
-        "last_seen": last_seen,
-        "first_heard": first_heard,
-        "last_heard": last_heard,
-        "visit_heard": visit_heard,
-        "visits": visits,
+    return (
+        key,
+        product,
+        mac,
+        address,
+        address_heard,
+        board,
+        channel,
+        family,
+        updater,
+        claims,
+        md5,
+        sha256,
+        size,
+        free_space,
+        chip_size,
+        sdk,
+        own_mac,
+        ap,
+        chip,
+        runs,
+        unverified,
+        first_seen,
+        last_seen,
+        first_heard,
+        last_heard,
+        visit_heard,
+        visits,
         # Python writes a list of integers as JSON does, and ten times as fast.
-        "gaps": str(gaps) if gaps else None,
-        "name": name,
-        "note": note,
-        "pin": pin and pin.version,
-        "pin_order_back": pin is not None and pin.order_back,
-        "hold": hold,
-        "story": _story(firmware, filesystem, box, offers),
-        "obstacle": obstacle,
-    }
+        str(gaps) if gaps else None,
+        name,
+        note,
+        pin and pin.version,
+        pin is not None and pin.order_back,
+        hold,
+        _story(firmware, filesystem, box, offers),
+        obstacle,
+    )
 
 
 def _story(

@@ -25,7 +25,7 @@ from acpublish.fleet.progress import Part
 from acpublish.fleet.rollout import Rollout
 from acpublish.store import schema
 from acpublish.store.database import Held, open_for_reading, open_for_writing, path_of
-from acpublish.store.device_rows import marks_of, row_of, snapshot
+from acpublish.store.device_rows import marks_of, snapshot, values_of
 from acpublish.store.rollout_rows import is_over, part_row, rollout_row
 from acpublish.store.stored import Stored, load_all, load_one
 from acpublish.store.waiting import MAX_WAITING, Key, Values, Waiting
@@ -55,7 +55,7 @@ class FleetStore:
         #: Since when rollouts are over.
         self._ended: dict[str, float] = {}
         self._writer = Writer(
-            engine, self._waiting, {_DEVICES: row_of}, f"the fleet's store {path}"
+            engine, self._waiting, {_DEVICES: values_of}, f"the fleet's store {path}"
         )
 
     @classmethod

@@ -12,9 +12,9 @@ import pytest
 from acpublish.fleet.known_device import Device
 from acpublish.fleet.penalty import EMPTY_BOX
 from acpublish.store.database import path_of
-from acpublish.store.device_rows import row_of, snapshot
+from acpublish.store.device_rows import snapshot
 from acpublish.store.stored import read
-from tests.unit.store.making import full_device, opened, plain_device
+from tests.unit.store.making import full_device, opened, plain_device, row_of
 
 EMPTY: dict[str, Any] = {"firmware": None, "filesystem": None, "box": EMPTY_BOX, "offers": ()}
 
