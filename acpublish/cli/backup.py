@@ -13,6 +13,10 @@ from acpublish.cli.ui import json_option, print_json, printable
 if TYPE_CHECKING:
     from acpublish.store.copies import Copied
 
+#: What else the state folder has that no later command could make again: the tokens, the
+#: credentials of devices, and who made which change.
+_BESIDE = ("tokens.json", "device-access.json", "changes")
+
 
 @click.command("backup")
 @click.argument("file", type=ANY_PATH)
@@ -20,16 +24,23 @@ if TYPE_CHECKING:
 @state_option
 @json_option
 def command(file: Path, to: Path | None, state: Path | None, as_json: bool) -> None:
-    """Copy what the server knows of devices, rollouts and policies into FILE.
+    """Copy what the server knows of devices and rollouts into FILE.
 
-    The server may run meanwhile: FILE has everything as it was at one moment. It contains names,
-    addresses and digests of credentials, so only its owner can read it. An existing file is never
-    overwritten. The catalog and the tokens are not in it.
+    The server may run meanwhile: FILE has everything as it was at one moment. It contains names
+    and addresses, so only its owner can read it. An existing file is never
+    overwritten. The catalog with its policies, tokens.json (the tokens) and device-access.json
+    (the credentials of devices) are not in it.
     """
     from acpublish.store.copies import back_up
 
-    copied = back_up(state_of(to, state), file)
-    _say(copied, f"{printable(str(file))} has {_content(copied)}", as_json=as_json)
+    folder = state_of(to, state)
+    copied = back_up(folder, file)
+    others = [str(path) for path in (folder / name for name in _BESIDE) if path.exists()]
+    line = (
+        f"{printable(str(file))} has {_content(copied)}\n"
+        f"not in it, so copy as well: {', '.join(map(printable, ['the catalog', *others]))}"
+    )
+    _say(copied, line, as_json=as_json, not_in_it=others)
 
 
 @click.command("restore")
@@ -59,7 +70,7 @@ def _content(copied: Copied) -> str:
     return f"{devices} and {rollouts}"
 
 
-def _say(copied: Copied, line: str, *, as_json: bool) -> None:
+def _say(copied: Copied, line: str, *, as_json: bool, **more: Any) -> None:
     if not as_json:
         click.echo(line)
         return
@@ -68,5 +79,6 @@ def _say(copied: Copied, line: str, *, as_json: bool) -> None:
         "devices": copied.devices,
         "rollouts": copied.rollouts,
         "aside": None if copied.aside is None else str(copied.aside),
+        **more,
     }
     print_json(document)

@@ -11,8 +11,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from concurrent.futures import Future
-from dataclasses import asdict
 from pathlib import Path
 
 from sqlalchemy import Engine, Table
@@ -21,14 +21,12 @@ from acpublish.errors import StoreError
 from acpublish.fleet.advancing import Live
 from acpublish.fleet.known_device import Device
 from acpublish.fleet.moments import Listening
-from acpublish.fleet.policy import Policy
 from acpublish.fleet.progress import Part
 from acpublish.fleet.rollout import Rollout
 from acpublish.store import schema
-from acpublish.store.credential_rows import Password, SecretPath
 from acpublish.store.database import Held, open_for_reading, open_for_writing, path_of
-from acpublish.store.device_rows import marks_of, row_of, snapshot
-from acpublish.store.rollout_rows import part_row, policy_row, rollout_row
+from acpublish.store.device_rows import marks_of, snapshot, values_of
+from acpublish.store.rollout_rows import is_over, part_row, rollout_row
 from acpublish.store.stored import Stored, load_all, load_one
 from acpublish.store.waiting import MAX_WAITING, Key, Values, Waiting
 from acpublish.store.writer import Writer
@@ -54,8 +52,10 @@ class FleetStore:
         self._chosen: dict[str, dict[str, int]] = {}
         self._added: dict[str, frozenset[str]] = {}
         self._rollouts: set[str] = set()
+        #: Since when rollouts are over.
+        self._ended: dict[str, float] = {}
         self._writer = Writer(
-            engine, self._waiting, {_DEVICES: row_of}, f"the fleet's store {path}"
+            engine, self._waiting, {_DEVICES: values_of}, f"the fleet's store {path}"
         )
 
     @classmethod
@@ -97,6 +97,7 @@ class FleetStore:
             self._chosen[live.rollout.id] = dict(live.progress.chosen)
             self._added[live.rollout.id] = live.progress.added
         self._rollouts = {rollout.id for rollout in stored.rollouts}
+        self._ended = dict(stored.ended)
         return stored
 
     def live(self, rollout: Rollout) -> Live:
@@ -159,7 +160,11 @@ class FleetStore:
         """
         rollout, chosen, added = live.rollout, live.progress.chosen, live.progress.added
         key = rollout.id
-        self._put(schema.rollouts, (key,), rollout_row(rollout))
+        if not is_over(rollout):
+            self._ended.pop(key, None)
+        elif key not in self._ended:
+            self._ended[key] = time.time()
+        self._put(schema.rollouts, (key,), rollout_row(rollout, self._ended.get(key)))
         before = self._chosen.get(key, {})
         for device_id in before.keys() - chosen.keys():
             self._put(schema.chosen, (key, device_id), None)
@@ -172,23 +177,6 @@ class FleetStore:
             self._put(schema.added, (key, device_id), row)
         self._rollouts.add(key)
         self._chosen[key], self._added[key] = dict(chosen), added
-        return self._writer.commit()
-
-    def keep_policy(self, product: str, channel: str, policy: Policy | None) -> Future[None]:
-        """Keeps the policy of a channel, or that it has none; at once."""
-        row = None if policy is None else policy_row(product, channel, policy)
-        self._put(schema.policies, (product, channel), row)
-        return self._writer.commit()
-
-    def keep_password(self, password: Password, *, gone: bool = False) -> Future[None]:
-        """Keeps what devices of a product send with Basic, or removes it; at once."""
-        key = (password.product, password.user_name)
-        self._put(schema.passwords, key, None if gone else asdict(password))
-        return self._writer.commit()
-
-    def keep_secret_path(self, path: SecretPath, *, gone: bool = False) -> Future[None]:
-        """Keeps an unguessable path, or removes it; at once."""
-        self._put(schema.secret_paths, (path.sha256,), None if gone else asdict(path))
         return self._writer.commit()
 
     def forget(self, *device_ids: str) -> Future[None]:

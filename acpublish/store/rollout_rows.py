@@ -1,4 +1,4 @@
-"""Rollouts as rows: what each is, the part of each device in it, and policies; and back."""
+"""Rollouts as rows: what each is, and the part of each device in it; and back."""
 
 from __future__ import annotations
 
@@ -8,20 +8,39 @@ from typing import Any
 from sqlalchemy import Connection, Table, select
 
 from acpublish.fleet.advancing import Live
-from acpublish.fleet.policy import Policy
 from acpublish.fleet.progress import Before, Outcome, Part, Progress
 from acpublish.fleet.rollout import Rollout
-from acpublish.store.schema import added, chosen, parts, policies, rollouts
+from acpublish.store.schema import added, chosen, parts, rollouts
+
+#: States in which the progress of a rollout changes no more.
+SETTLED = frozenset({"complete", "superseded"})
 
 
-def rollout_row(rollout: Rollout) -> dict[str, Any]:
-    """Returns the row of a rollout."""
+def is_over(rollout: Rollout) -> bool:
+    """Returns whether nothing depends on a rollout any more, and it only has to be shown.
+
+    One that halted keeps devices from its release until another one supersedes it, and one that
+    was aborted may have to bring devices back.
+    """
+    if rollout.state == "aborted":
+        return rollout.way_back is None
+    return rollout.state in SETTLED
+
+
+def rollout_row(rollout: Rollout, ended_at: float | None) -> dict[str, Any]:
+    """Returns the row of a rollout.
+
+    Args:
+        rollout: The rollout.
+        ended_at: Since when it is over, in seconds since 1970; None if it is not.
+    """
     return {
         "id": rollout.id,
         "product": rollout.product,
         "channel": rollout.channel,
         "state": rollout.state,
         "started_at": rollout.started_at,
+        "ended_at": ended_at,
         "document": json.dumps(rollout.to_dict(), ensure_ascii=False),
     }
 
@@ -41,18 +60,18 @@ def part_row(rollout_id: str, device_id: str, part: Part) -> dict[str, Any]:
     }
 
 
-def policy_row(product: str, channel: str, policy: Policy) -> dict[str, Any]:
-    """Returns the row of a channel's policy."""
-    document = json.dumps(policy.to_dict(), ensure_ascii=False)
-    return {"product": product, "channel": channel, "document": document}
-
-
 def load_rollouts(connection: Connection) -> list[Rollout]:
     """Returns all rollouts, also those that have ended, the oldest first."""
     rows = connection.execute(
         select(rollouts.c.document).order_by(rollouts.c.started_at, rollouts.c.id)
     )
     return [Rollout.from_dict(json.loads(document)) for (document,) in rows]
+
+
+def load_ended(connection: Connection) -> dict[str, float]:
+    """Returns since when the rollouts are over that are, by id."""
+    rows = select(rollouts.c.id, rollouts.c.ended_at).where(rollouts.c.ended_at.is_not(None))
+    return {row[0]: row[1] for row in connection.execute(rows)}
 
 
 def load_progress(connection: Connection, rollout: Rollout) -> Progress:
@@ -72,14 +91,6 @@ def load_progress(connection: Connection, rollout: Rollout) -> Progress:
 def load_live(connection: Connection, rollout: Rollout) -> Live:
     """Returns a rollout with its progress."""
     return Live(rollout, load_progress(connection, rollout))
-
-
-def load_policies(connection: Connection) -> dict[tuple[str, str], Policy]:
-    """Returns the policies by product and channel."""
-    return {
-        (product, channel): Policy.from_dict(json.loads(document))
-        for product, channel, document in connection.execute(select(policies))
-    }
 
 
 def _members(connection: Connection, table: Table, rollout: Rollout, *names: str) -> Any:

@@ -5,6 +5,7 @@
 3. Small structures that no query needs are JSON in a text column. A list there is one of the named
    tuples of the fleet, which gain fields at their end only.
 4. There are no foreign keys: devices are forgotten while rollouts that they took part in remain.
+   The indexes find what belongs to such a device.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Double,
+    Index,
     Integer,
     MetaData,
     String,
@@ -89,6 +91,8 @@ rollouts = Table(
     Column("channel", String, nullable=False),
     Column("state", String, nullable=False),
     Column("started_at", Double, nullable=False),
+    # When nothing of it mattered any more, by the wall clock; null before that.
+    Column("ended_at", Double),
     # All of it, as Rollout.to_dict has it.
     Column("document", Text, nullable=False),
 )
@@ -113,6 +117,7 @@ parts = Table(
     Column("verified", Boolean, nullable=False),
     Column("back_at", Double),
     Column("returned", Boolean, nullable=False),
+    Index("parts_of_device", "device_id"),
 )
 
 #: The devices that stages reach by number.
@@ -122,6 +127,7 @@ chosen = Table(
     Column("rollout_id", String, primary_key=True),
     Column("device_id", String, primary_key=True),
     Column("stage", Integer, nullable=False),
+    Index("chosen_of_device", "device_id"),
 )
 
 #: The devices that took the release before, which belong to the first stage.
@@ -130,14 +136,7 @@ added = Table(
     metadata,
     Column("rollout_id", String, primary_key=True),
     Column("device_id", String, primary_key=True),
-)
-
-policies = Table(
-    "policies",
-    metadata,
-    Column("product", String, primary_key=True),
-    Column("channel", String, primary_key=True),
-    Column("document", Text, nullable=False),
+    Index("added_of_device", "device_id"),
 )
 
 #: The clock of listening: one row.
@@ -149,27 +148,4 @@ listening = Table(
     Column("since", Double),
     # When the server last listened for certain.
     Column("known_at", Double, nullable=False),
-)
-
-#: Credentials of devices that send Basic.
-passwords = Table(
-    "passwords",
-    metadata,
-    Column("product", String, primary_key=True),
-    Column("user_name", String, primary_key=True),
-    Column("salt", String, nullable=False),
-    Column("digest", String, nullable=False),
-    Column("created_at", Double, nullable=False),
-)
-
-#: Unguessable paths.
-secret_paths = Table(
-    "secret_paths",
-    metadata,
-    Column("sha256", String, primary_key=True),
-    # The product that it is for; empty for all.
-    Column("product", String, nullable=False),
-    # Six digits, which the log may show.
-    Column("shown", String, nullable=False),
-    Column("created_at", Double, nullable=False),
 )

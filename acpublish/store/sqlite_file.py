@@ -28,6 +28,8 @@ BUSY_S = 2.0
 _CHECKPOINT_PAGES = 2000
 #: The log is cut back to this size, if a reader has kept it from being reused.
 _LOG_LIMIT_BYTES = 64 * 1024 * 1024
+#: How many parameters a statement may have, which is less than in any other database.
+MAX_PARAMETERS = 32_766 if sqlite3.sqlite_version_info >= (3, 32) else 999
 _CACHE_KIB = 16 * 1024
 #: What is wrong with a file in which something does not fit together, and what to do next.
 DAMAGED = "the file is damaged"

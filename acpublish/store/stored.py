@@ -14,22 +14,12 @@ from acpublish.errors import AcpublishError, StoreError
 from acpublish.fleet.advancing import Live
 from acpublish.fleet.known_device import Device
 from acpublish.fleet.moments import Listening
-from acpublish.fleet.policy import Policy
 from acpublish.fleet.rollout import Rollout
 from acpublish.store import schema
-from acpublish.store.credential_rows import (
-    Password,
-    SecretPath,
-    load_passwords,
-    load_secret_paths,
-)
 from acpublish.store.database import open_for_reading, path_of, store_errors
-from acpublish.store.device_rows import load_devices
-from acpublish.store.rollout_rows import load_live, load_policies, load_rollouts
+from acpublish.store.rollout_rows import SETTLED, load_ended, load_live, load_rollouts
 from acpublish.store.sqlite_file import DAMAGED, RESTORE
-
-#: Rollouts whose progress changes no more, and is loaded only when somebody asks for it.
-_SETTLED = frozenset({"complete", "superseded"})
+from acpublish.store.stored_device import load_devices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,21 +30,17 @@ class Stored:
         devices: All devices, by id.
         rollouts: All rollouts, the oldest first, also those that have ended.
         lives: Those of them with their progress that are open, halted or aborted.
-        policies: The policies, by product and channel.
+        ended: Since when the rollouts are over that are, by id, in seconds since 1970.
         listening: The clock of listening.
         listened_at: When the server last listened for certain, in seconds since 1970.
-        passwords: What devices send with Basic.
-        secret_paths: Unguessable paths.
     """
 
     devices: dict[str, Device]
     rollouts: list[Rollout]
     lives: list[Live]
-    policies: dict[tuple[str, str], Policy]
+    ended: dict[str, float]
     listening: Listening
     listened_at: float
-    passwords: list[Password]
-    secret_paths: list[SecretPath]
 
 
 def read(state: Path) -> Stored:
@@ -83,7 +69,7 @@ def load_all(engine: Engine, path: Path) -> Stored:
     Raises:
         StoreError: It cannot be read.
     """
-    with _reading(engine, path) as connection:
+    with _reading(engine, path, stays=True) as connection:
         rollouts = load_rollouts(connection)
         row = connection.execute(select(schema.listening)).first()
         total_s, since, known_at = row[1:] if row is not None else (0.0, None, 0.0)
@@ -93,13 +79,12 @@ def load_all(engine: Engine, path: Path) -> Stored:
             lives=[
                 load_live(connection, rollout)
                 for rollout in rollouts
-                if rollout.state not in _SETTLED
+                # The others are loaded when somebody asks for them.
+                if rollout.state not in SETTLED
             ],
-            policies=load_policies(connection),
+            ended=load_ended(connection),
             listening=Listening(total_s, since),
             listened_at=known_at,
-            passwords=load_passwords(connection),
-            secret_paths=load_secret_paths(connection),
         )
 
 
@@ -114,10 +99,16 @@ def load_one(engine: Engine, path: Path, rollout: Rollout) -> Live:
 
 
 @contextlib.contextmanager
-def _reading(engine: Engine, path: Path) -> Iterator[Connection]:
-    """Reads everything as it is at one moment, with the errors of a store."""
+def _reading(engine: Engine, path: Path, *, stays: bool = False) -> Iterator[Connection]:
+    """Reads everything as it is at one moment, with the errors of a store.
+
+    Args:
+        engine: The database.
+        path: Its file.
+        stays: Whether what is read stays for as long as the process.
+    """
     enabled = gc.isenabled()
-    # Very many objects are made that stay, and the collector would look at them again and again.
+    # Very many objects are made, and the collector would look at them again and again.
     gc.disable()
     try:
         with store_errors(f"the fleet's store {path} cannot be read"), engine.connect() as reader:
@@ -128,5 +119,8 @@ def _reading(engine: Engine, path: Path) -> Iterator[Connection]:
         problem = f"the fleet's store {path} cannot be read: {DAMAGED}"
         raise StoreError(problem, hint=RESTORE) from error
     finally:
+        if stays:
+            # Nor must it ever: that would stop a server with 100,000 devices for half a second.
+            gc.freeze()
         if enabled:
             gc.enable()

@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table
@@ -39,8 +40,8 @@ STUCK_S = 4.0
 LOG_EVERY_S = 60.0
 #: How long the end of a server waits for the last rows.
 CLOSE_S = 5.0
-#: Makes the values of a row in the thread that writes.
-Maker = Callable[[Any], Mapping[str, Any]]
+#: Makes the values of a row in the thread that writes, in the order of the columns.
+Maker = Callable[[Any], tuple[Any, ...]]
 
 
 class Writer:
@@ -201,7 +202,7 @@ class Writer:
     def _write_table(
         self, connection: Connection, table: Table, rows: Mapping[Key, Values]
     ) -> None:
-        make = self._makers.get(table.name, dict)
+        make = self._makers.get(table.name) or itemgetter(*table.columns.keys())
         gone = [key_parameters(table, key) for key, values in rows.items() if values is None]
         kept = [make(values) for values in rows.values() if values is not None]
         if gone:

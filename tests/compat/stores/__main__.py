@@ -17,8 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from acpublish.fleet.moments import Listening
-from acpublish.fleet.policy import Policy
-from acpublish.store.credential_rows import Password, SecretPath
 from acpublish.store.database import path_of
 from acpublish.store.fleet_store import FleetStore
 from acpublish.store.schema import SCHEMA
@@ -36,12 +34,7 @@ def written(state: Path) -> Stored:
     store.keep_rollout(made)
     for key, part in made.progress.parts():
         store.note_part(made.rollout.id, key, part)
-    store.keep_policy("lamp", "stable", Policy.parse("1,10%,tag:a,100%", window="02:00-05:00"))
     store.note_listening(Listening(5.5, 100.5), 101.5)
-    store.keep_password(
-        Password(product="lamp", user_name="u", salt="aa", digest="bb", created_at=1.5)
-    )
-    store.keep_secret_path(SecretPath(sha256="c" * 64, shown="012345", created_at=2.5))
     store.written().result(5)
     stored = store.load()
     store.close()
@@ -78,10 +71,7 @@ def content(stored: Stored) -> dict[str, Any]:
             }
             for live in stored.lives
         ],
-        "policies": {"/".join(key): policy.to_dict() for key, policy in stored.policies.items()},
         "listening": [stored.listening.total_s, stored.listening.since, stored.listened_at],
-        "passwords": plain(stored.passwords),
-        "secret_paths": plain(stored.secret_paths),
     }
 
 

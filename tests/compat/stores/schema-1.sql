@@ -93,43 +93,23 @@ CREATE TABLE parts (
 );
 INSERT INTO "parts" VALUES('r1','lamp/b','d1',1,2.5,NULL,4.5,'10.0.0.7','aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa','bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb','1.0.0',0,'running',1,0,5.5,1);
 INSERT INTO "parts" VALUES('r1','lamp/a','d1',1,2.5,3.5,4.5,'10.0.0.7','aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa','bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb','1.0.0',0,'runs the old one',1,0,5.5,1);
-CREATE TABLE passwords (
-	product VARCHAR NOT NULL, 
-	user_name VARCHAR NOT NULL, 
-	salt VARCHAR NOT NULL, 
-	digest VARCHAR NOT NULL, 
-	created_at DOUBLE NOT NULL, 
-	PRIMARY KEY (product, user_name)
-);
-INSERT INTO "passwords" VALUES('lamp','u','aa','bb',1.5);
-CREATE TABLE policies (
-	product VARCHAR NOT NULL, 
-	channel VARCHAR NOT NULL, 
-	document TEXT NOT NULL, 
-	PRIMARY KEY (product, channel)
-);
-INSERT INTO "policies" VALUES('lamp','stable','{"stages": ["1", "10%", "tag:a", "100%"], "soak": ["86400s", "86400s", "86400s", "86400s"], "halt": "3,5%", "on_halt": "stop", "at_once": false, "window": "02:00-05:00"}');
 CREATE TABLE rollouts (
 	id VARCHAR NOT NULL, 
 	product VARCHAR NOT NULL, 
 	channel VARCHAR NOT NULL, 
 	state VARCHAR NOT NULL, 
 	started_at DOUBLE NOT NULL, 
+	ended_at DOUBLE, 
 	document TEXT NOT NULL, 
 	PRIMARY KEY (id)
 );
-INSERT INTO "rollouts" VALUES('r1','lamp','stable','running',1728000000.0,'{"id": "r1", "product": "lamp", "version": "2.0.0", "channel": "stable", "seed": "r1", "policy": {"stages": ["1", "10%", "100%"], "soak": ["86400s", "86400s", "86400s"], "halt": "3,5%", "on_halt": "stop", "at_once": false, "window": "02:00-05:00"}, "tracks": [[["d1"], 0, 0.0, false, false]], "started_at": 1728000000.0, "offers_from": 0.0, "state": "running", "reason": "", "away": false, "silence_from": 0.0, "way_back": null}');
+INSERT INTO "rollouts" VALUES('r1','lamp','stable','running',1728000000.0,NULL,'{"id": "r1", "product": "lamp", "version": "2.0.0", "channel": "stable", "seed": "r1", "policy": {"stages": ["1", "10%", "100%"], "soak": ["86400s", "86400s", "86400s"], "halt": "3,5%", "on_halt": "stop", "at_once": false, "window": "02:00-05:00"}, "tracks": [[["d1"], 0, 0.0, false, false]], "started_at": 1728000000.0, "offers_from": 0.0, "state": "running", "reason": "", "away": false, "silence_from": 0.0, "way_back": null}');
 CREATE TABLE schema_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT schema_version_pkc PRIMARY KEY (version_num)
 );
 INSERT INTO "schema_version" VALUES('1');
-CREATE TABLE secret_paths (
-	sha256 VARCHAR NOT NULL, 
-	product VARCHAR NOT NULL, 
-	shown VARCHAR NOT NULL, 
-	created_at DOUBLE NOT NULL, 
-	PRIMARY KEY (sha256)
-);
-INSERT INTO "secret_paths" VALUES('cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc','','012345',2.5);
+CREATE INDEX parts_of_device ON parts (device_id);
+CREATE INDEX chosen_of_device ON chosen (device_id);
+CREATE INDEX added_of_device ON added (device_id);
 COMMIT;

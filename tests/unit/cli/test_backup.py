@@ -22,7 +22,10 @@ def made(state: Path, *numbers: int) -> Path:
 def test_a_backup_and_the_way_back(acpublish: CommandLine, tmp_path: Path, catalog: Path) -> None:
     state, file = made(tmp_path / "fleet", 1, 2), tmp_path / "a.db"
     said = acpublish("backup", file, "--to", catalog, "--state", state)
-    assert (said.status, said.out) == (0, f"{file} has 2 devices and 1 rollout\n")
+    assert (said.status, said.out) == (
+        0,
+        f"{file} has 2 devices and 1 rollout\nnot in it, so copy as well: the catalog\n",
+    )
     made(state, 3)
     said = acpublish("restore", file, "--to", catalog, "--state", state)
     assert said.status == 0
@@ -41,6 +44,7 @@ def test_the_state_folder_is_that_of_the_catalog(
         "devices": 1,
         "rollouts": 1,
         "aside": None,
+        "not_in_it": [],
     }
     document = acpublish("restore", "a.db", "--to", catalog, "--json").json()
     assert (document["devices"], document["rollouts"]) == (1, 1)
@@ -82,3 +86,13 @@ def test_the_store_of_another_user_is_a_warning(acpublish: CommandLine) -> None:
     with folder_of(SERVER) as catalog:
         said = acpublish("backup", "a.db", "--to", catalog)
     assert f"warning: the catalog belongs to {SERVER}" in said.err
+
+
+def test_it_says_what_else_to_copy(acpublish: CommandLine, tmp_path: Path, catalog: Path) -> None:
+    state, to = made(tmp_path / "fleet", 1), ("--to", catalog, "--state", tmp_path / "fleet")
+    acpublish("token", "create", "--read", *to)
+    acpublish("device-credentials", "set", "lamp", "--user", "fleet", *to)
+    beside = [str(state / name) for name in ("tokens.json", "device-access.json")]
+    said = acpublish("backup", tmp_path / "a.db", *to)
+    assert said.out.endswith(f"not in it, so copy as well: the catalog, {', '.join(beside)}\n")
+    assert acpublish("backup", tmp_path / "b.db", *to, "--json").json()["not_in_it"] == beside

@@ -16,6 +16,8 @@ from acpublish.fleet.known_device import Device, OfferNote, Pin
 from acpublish.fleet.penalty import Box
 from acpublish.fleet.progress import Before, Outcome, Part
 from acpublish.release.received import Received
+from acpublish.store import schema
+from acpublish.store.device_rows import values_of
 from acpublish.store.fleet_store import FleetStore
 from acpublish.wire import Mode, Report
 from tests.unit.fleet.making import device, live, mac
@@ -99,6 +101,11 @@ def full_live() -> Live:
     made.progress.chosen = {"lamp/a": 0, "lamp/c": 1}
     made.progress.added = frozenset({"lamp/d", "lamp/e"})
     return made
+
+
+def row_of(taken: tuple[Any, ...]) -> dict[str, Any]:
+    """Returns the row of a device by its snapshot."""
+    return dict(zip(schema.devices.columns.keys(), values_of(taken), strict=True))
 
 
 @contextmanager

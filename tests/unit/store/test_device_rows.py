@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from acpublish.fleet.known_device import Device, Pin, new_device
-from acpublish.store.device_rows import marks_of, row_of, snapshot
+from acpublish.store.device_rows import marks_of, snapshot
 from acpublish.store.schema import devices
 from acpublish.store.stored import read
 from acpublish.wire import NO_REPORT, Report
 from tests.unit.fleet.making import moment
-from tests.unit.store.making import full_device, opened
+from tests.unit.store.making import full_device, opened, row_of
 
 
 def stored(state: Path, *kept: Device) -> dict[str, Device]:

@@ -16,9 +16,8 @@ def test_a_new_store_has_nothing(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         stored = store.load()
         assert not store.away
-    assert (stored.devices, stored.rollouts, stored.lives, stored.policies) == ({}, [], [], {})
+    assert (stored.devices, stored.rollouts, stored.lives) == ({}, [], [])
     assert (stored.listening, stored.listened_at) == (Listening(), 0.0)
-    assert (stored.passwords, stored.secret_paths) == ([], [])
     assert gc.isenabled()
 
 

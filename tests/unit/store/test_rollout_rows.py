@@ -1,13 +1,14 @@
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from acpublish.fleet.policy import Policy
 from acpublish.fleet.progress import Outcome, Part
-from acpublish.fleet.rollout import halted, joined
+from acpublish.fleet.rollout import aborted, halted, joined, ordered_back, superseded
+from acpublish.store.rollout_rows import is_over
 from acpublish.store.stored import read, read_live
 from tests.unit.fleet.making import live, moment
 from tests.unit.store.making import full_live, full_part, opened
@@ -58,11 +59,27 @@ def test_the_last_state_counts_and_one_that_has_ended_is_read_when_somebody_asks
     assert dict(read_live(tmp_path, made.rollout).progress.parts()) == {"lamp/a": full_part()}
 
 
-def test_policies_are_put_replaced_and_removed(tmp_path: Path) -> None:
-    first, second = Policy.parse("1,100%"), Policy.parse("tag:a,50%,100%", window="02:00-05:00")
+def test_it_is_noted_since_when_a_rollout_is_over(tmp_path: Path) -> None:
+    made = live(on_halt="order-back")
     with opened(tmp_path) as store:
-        store.keep_policy("lamp", "stable", first).result(5)
-        store.keep_policy("lamp", "beta", first).result(5)
-        store.keep_policy("lamp", "stable", second).result(5)
-        store.keep_policy("lamp", "beta", None).result(5)
-        assert read(tmp_path).policies == {("lamp", "stable"): second}
+        store.keep_rollout(made).result(5)
+        assert read(tmp_path).ended == {}
+        made.rollout = halted(made.rollout, "3 devices failed", moment(2))
+        store.keep_rollout(made).result(5)
+        assert read(tmp_path).ended == {}
+        made.rollout = superseded(made.rollout, "1.2.0")
+        before = time.time()
+        store.keep_rollout(made).result(5)
+    with opened(tmp_path) as store:
+        (ended,) = store.load().ended.values()
+        assert before <= ended <= time.time()
+        # What is kept again did not end again.
+        store.keep_rollout(made).result(5)
+        assert read(tmp_path).ended == {"r1": ended}
+
+
+def test_an_aborted_rollout_is_over_unless_it_orders_devices_back() -> None:
+    ended = aborted(live().rollout, "a person's order")
+    assert is_over(ended)
+    assert not is_over(ordered_back(ended, moment(3), at_once=False))
+    assert not is_over(live().rollout)

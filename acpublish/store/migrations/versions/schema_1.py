@@ -22,21 +22,6 @@ def upgrade() -> None:
         sa.Column("since", sa.Double),
         sa.Column("known_at", sa.Double, nullable=False),
     )
-    op.create_table(
-        "passwords",
-        sa.Column("product", sa.String, primary_key=True),
-        sa.Column("user_name", sa.String, primary_key=True),
-        sa.Column("salt", sa.String, nullable=False),
-        sa.Column("digest", sa.String, nullable=False),
-        sa.Column("created_at", sa.Double, nullable=False),
-    )
-    op.create_table(
-        "secret_paths",
-        sa.Column("sha256", sa.String, primary_key=True),
-        sa.Column("product", sa.String, nullable=False),
-        sa.Column("shown", sa.String, nullable=False),
-        sa.Column("created_at", sa.Double, nullable=False),
-    )
 
 
 def _devices() -> None:
@@ -94,6 +79,7 @@ def _rollouts() -> None:
         sa.Column("channel", sa.String, nullable=False),
         sa.Column("state", sa.String, nullable=False),
         sa.Column("started_at", sa.Double, nullable=False),
+        sa.Column("ended_at", sa.Double),
         sa.Column("document", sa.Text, nullable=False),
     )
     op.create_table(
@@ -127,9 +113,5 @@ def _rollouts() -> None:
         sa.Column("rollout_id", sa.String, primary_key=True),
         sa.Column("device_id", sa.String, primary_key=True),
     )
-    op.create_table(
-        "policies",
-        sa.Column("product", sa.String, primary_key=True),
-        sa.Column("channel", sa.String, primary_key=True),
-        sa.Column("document", sa.Text, nullable=False),
-    )
+    for name in ("parts", "chosen", "added"):
+        op.create_index(f"{name}_of_device", name, ["device_id"])
