@@ -58,7 +58,7 @@ class StoredDevice(Device):
     __hash__ = None  # type: ignore[assignment]
 
 
-_compared = attrgetter(*(field.name for field in fields(Device)))
+_compared = attrgetter(*(field.name for field in fields(Device) if field.compare))
 
 
 def _read_story(text: str | None, device_id: str) -> _Story:
@@ -142,6 +142,7 @@ def _device(
     # What json.loads does besides is a search for blanks, which takes as long again.
     made.gaps = _decode_first(gaps)[0] if gaps else []
     made.__post_init__()
+    made.epoch = 0
     made.tags = tags.get(made.id, _NONE)
     made.groups = groups.get(made.id, _NONE)
     made.pin = None if pin is None else Pin(pin, bool(order_back))
