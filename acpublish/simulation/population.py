@@ -43,7 +43,7 @@ class Population:
         runs: The release that it really runs.
         reports: What it reports.
         addresses: The IP address that the server sees: that of its site.
-        vanish: When devices go silent for good, in seconds after the start of the simulation.
+        vanish: When devices go silent for good, in seconds after the start of the rollout.
     """
 
     def __init__(self, profile: Profile, devices: int, seed: int) -> None:
@@ -64,9 +64,8 @@ class Population:
         ]
         self.fates = bytearray(_fate(kind, chance.random() * 100) for kind in kinds)
         self.runs = [kind.runs for kind in kinds]
-        start = profile.start_s
         self.vanish = {
-            number: start + int(chance.random() * _WEEK_S)
+            number: int(chance.random() * _WEEK_S)
             for number, kind in enumerate(kinds)
             if kind.vanishes and chance.random() * 100 < kind.vanishes
         }
