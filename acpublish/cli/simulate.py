@@ -114,7 +114,8 @@ def command(
     if to is not None:
         from acpublish.cli import simulated_server
 
-        simulated_server.run(to, chosen, devices, seed, as_json=as_json, **options)
+        of_server = simulated_server.ServerOptions(**options)
+        simulated_server.run(to, chosen, devices, seed, of_server, as_json=as_json)
         return
     began = time.perf_counter()
     result = Simulation(chosen, chosen.policy(**policy), devices=devices, seed=seed).run()

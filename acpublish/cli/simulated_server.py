@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import click
@@ -30,49 +31,38 @@ _LATE_S = 1.0
 _POINTS = 640
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerOptions:
+    """The options of a fleet in front of a server, as click passes them; None for the default."""
+
+    product: str
+    channel: str | None
+    boards: tuple[str, ...]
+    version: str | None
+    speed: float | None
+    connections: int | None
+    lasts: str | None
+    ca: str | None
+
+
 def run(
-    to: str,
-    profile: Profile,
-    devices: int,
-    seed: int,
-    *,
-    product: str,
-    channel: str | None,
-    boards: tuple[str, ...],
-    version: str | None,
-    speed: float | None,
-    connections: int | None,
-    lasts: str | None,
-    ca: str | None,
-    as_json: bool,
+    to: str, profile: Profile, devices: int, seed: int, options: ServerOptions, *, as_json: bool
 ) -> None:
     """Lets a fleet live with a server, and prints what has come of it.
+
+    Args:
+        to: The server's URL.
+        profile: What the fleet is like.
+        devices: How many devices there are.
+        seed: Decides all that is left to chance to devices.
+        options: The options.
+        as_json: Whether to print one JSON document.
 
     Raises:
         AcpublishError: The server or an option cannot be used.
     """
-    if devices > _MAX_DEVICES:
-        raise SettingsError(
-            f"{devices:,} devices are too many for a server",
-            hint=f"Use --devices {_MAX_DEVICES}, or leave out --to.",
-        )
-    trusted = ca_for(to, ca)
-    server = parse_url(to, trusted)
-    at = names.channel(channel) if channel else names.STABLE
-    # What is published is not secret; a password in the URL is that of the devices.
-    url = f"{urlsplit(to).scheme}://{server.authority}"
-    images = KnownImages(url, names.product(product), trusted)
-    of = tuple(map(names.board, boards))
-    starts = images.start_with(version, of) if version else images.settled(at, of)
-    pace = Pace(
-        speed=speed or _SPEED,
-        connections=connections or _CONNECTIONS,
-        lasts=int(duration(lasts).total_seconds()) if lasts else profile.lasts,
-    )
-    fitted = images.fitted(profile, starts)
-    fleet = FleetOverHttp(
-        server, images, fitted, pace, devices=devices, seed=seed, channel=channel and at
-    )
+    speed = options.speed or _SPEED
+    fleet = _fleet(to, profile, devices, seed, options, speed)
     began = time.perf_counter()
 
     def started(new: str, second: int) -> None:
@@ -86,10 +76,43 @@ def run(
     took_s = time.perf_counter() - began
     say(
         f"{result.checks:,} requests in {took_s:.1f} s ({result.checks / took_s:,.0f} per second); "
-        f"an hour of the fleet takes {3600 / pace.speed:.3g} s"
+        f"an hour of the fleet takes {3600 / speed:.3g} s"
     )
     if fleet.latest_s > _LATE_S:
         say(f"a request was {fleet.latest_s:.1f} s late: use a lower --speed, or fewer devices")
+
+
+def _fleet(
+    to: str, profile: Profile, devices: int, seed: int, options: ServerOptions, speed: float
+) -> FleetOverHttp:
+    if devices > _MAX_DEVICES:
+        raise SettingsError(
+            f"{devices:,} devices are too many for a server",
+            hint=f"Use --devices {_MAX_DEVICES}, or leave out --to.",
+        )
+    trusted = ca_for(to, options.ca)
+    server = parse_url(to, trusted)
+    if b"?" in server.target:
+        raise SettingsError(
+            "a query cannot be a part of the server's URL",
+            hint="Use its URL alone, with --channel for a channel.",
+        )
+    channel = names.channel(options.channel) if options.channel else None
+    # What is published is not secret; a password in the URL is that of the devices.
+    url = f"{urlsplit(to).scheme}://{server.authority}"
+    images = KnownImages(url, names.product(options.product), trusted)
+    boards = tuple(map(names.board, options.boards))
+    if options.version:
+        starts = images.start_with(options.version, boards)
+    else:
+        starts = images.settled(channel or names.STABLE, boards)
+    pace = Pace(
+        speed=speed,
+        connections=options.connections or _CONNECTIONS,
+        lasts=int(duration(options.lasts).total_seconds()) if options.lasts else profile.lasts,
+    )
+    fitted = images.fitted(profile, starts)
+    return FleetOverHttp(server, images, fitted, pace, devices=devices, seed=seed, channel=channel)
 
 
 def _print(result: Experienced, profile: Profile) -> None:

@@ -22,6 +22,8 @@ from acpublish.wire import authority_of
 
 _MAX_HEAD_BYTES = 64 * 1024
 _READ_BYTES = 64 * 1024
+#: A slow device takes what its rate gives it in this time.
+_PACED_S = 0.02
 
 
 class HttpError(Exception):
@@ -217,12 +219,14 @@ class DeviceResponse:
         self._link.settimeout(stall_s)
         body = bytearray(self._pending[:count])
         self._pending = self._pending[count:]
-        begin = time.monotonic()
+        begin, at_once = time.monotonic(), _READ_BYTES
+        if bytes_per_s is not None:
+            at_once = max(1, min(at_once, int(bytes_per_s * _PACED_S)))
         while len(body) < count:
             if bytes_per_s is not None:
                 time.sleep(max(0.0, begin + len(body) / bytes_per_s - time.monotonic()))
             try:
-                part = self._link.recv(min(count - len(body), _READ_BYTES))
+                part = self._link.recv(min(count - len(body), at_once))
             except OSError as fault:
                 self.stalled = isinstance(fault, TimeoutError)
                 break

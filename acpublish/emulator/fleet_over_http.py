@@ -235,11 +235,12 @@ class FleetOverHttp:
             self._again(number, second)
         else:
             version = self._version(visit.md5)
-            if not behaviour.rolling and version != kind.runs:
+            new = not behaviour.rolling and version != kind.runs
+            if new:
                 behaviour.rolling = version
-                if started is not None:
-                    started(version, second)
             self._boot(number, version, second)
+            if new and started is not None:
+                started(version, second)
 
     def _boot(self, number: int, version: str, second: int) -> None:
         behaviour = self._behaviour

@@ -1,4 +1,4 @@
-"""``doctor``, ``emulate`` and ``list`` in front of a real server with TLS, and of the wrong port."""
+"""``doctor``, ``emulate`` and ``list`` in front of a server with TLS, and of the wrong port."""
 
 from __future__ import annotations
 

@@ -39,6 +39,7 @@ def commands(site: Site, pem: str) -> list[Run]:
     disk = ("disk.bin", "--kind", "filesystem", "--product", "lamp", "--board", "d1_mini")
     none = {"ACPUBLISH_TOKEN": ""}
     catalog = str(site.root / "catalog")
+    lamps = ("--product", "lamp", "--devices", "5", "--speed", "500000", "--for", "1d")
     rows: list[Run] = [
         (0, site.publish("1.0.0", url, "-v"), {}, ""),
         (0, site.publish("1.0.1", url, "-v", "--token-file", "token.txt"), none, ""),
@@ -114,6 +115,9 @@ def commands(site: Site, pem: str) -> list[Run]:
         ),
         (0, ("device-credentials", "list", "--to", catalog, "--json"), {}, ""),
         (0, ("device-path", "list", "--to", catalog, "--json"), {}, ""),
+        (0, ("simulate", "--to", held, *lamps), {}, ""),
+        (2, ("simulate", "--to", query, *lamps, "--json"), {}, ""),
+        (2, ("simulate", "--to", bare, *lamps), {}, ""),
         (
             0,
             ("stamp", "firmware.bin", "--product", "lamp", "--version", "1.0.0", "-o", "s.bin"),

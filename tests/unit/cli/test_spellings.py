@@ -15,7 +15,7 @@ from tests.unit.cli.invoking import CommandLine
 
 NAMES = ("--product", "lamp", "--version", "1.2.3", "--board", "d1_mini")
 #: Commands that have nothing to do with a catalog.
-WITHOUT = {"config", "inspect", "key create", "key show", "sign", "simulate", "stamp", "verify"}
+WITHOUT = {"config", "inspect", "key create", "key show", "sign", "stamp", "verify"}
 
 
 def commands() -> dict[str, click.Command]:
@@ -55,7 +55,7 @@ def test_the_help_says_where_the_catalog_cannot_be_on_a_server() -> None:
         for option in command.params
         if "--to" in option.opts
     }
-    assert metavars.pop("emulate") == "URL"
+    assert [metavars.pop(name) for name in ("emulate", "simulate")] == ["URL", "URL"]
     directories = {name for name, metavar in metavars.items() if metavar == "DIR"}
     local = {name for name in metavars if name.startswith("device-")}
     assert directories == {"serve", "key trust", "key resign", "backup", "restore", *local}
