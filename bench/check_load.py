@@ -20,6 +20,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 _PATIENCE_S = 20.0
+#: Whoever is due meanwhile waits, and is late.
+_MOST_OPEN = 500
+#: One address has too few ports: each is taken for a minute after its connection.
+_ADDRESSES = 64
+#: The port is chosen with the connection (ip(7)), and not from those that are free altogether.
+_IP_BIND_ADDRESS_NO_PORT = 24
 _RESPONSE_BYTES = 4096
 _STATUS = slice(9, 12)
 
@@ -33,6 +39,7 @@ class _Load:
         self._address = "127.0.0.1", port
         self._epoll = select.epoll()
         self._open: dict[int, tuple[socket.socket, float]] = {}
+        self._sources = itertools.cycle(f"127.0.0.{last + 1}" for last in range(_ADDRESSES))
 
     @property
     def open(self) -> int:
@@ -43,6 +50,8 @@ class _Load:
         """Lets a device check in that is due."""
         connection = socket.socket()
         try:
+            connection.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
+            connection.bind((next(self._sources), 0))
             # On loopback, the queue of the listening socket takes it at once.
             connection.connect(self._address)
             connection.sendall(request)
@@ -77,10 +86,11 @@ def _send(load: _Load, requests: Sequence[bytes], per_s: float, lasts_s: float) 
     count, sent, begin = int(per_s * lasts_s), 0, time.perf_counter()
     while sent < count:
         due = min(count, int((time.perf_counter() - begin) * per_s) + 1)
-        while sent < due:
+        while sent < due and load.open < _MOST_OPEN:
             load.begin(next(following), begin + sent / per_s)
             sent += 1
-        load.take_in(begin + sent / per_s - time.perf_counter())
+        full = load.open >= _MOST_OPEN
+        load.take_in(0.1 if full else begin + sent / per_s - time.perf_counter())
     took_s = time.perf_counter() - begin
     end = time.monotonic() + _PATIENCE_S
     while load.open and time.monotonic() < end:

@@ -236,7 +236,14 @@ def _constant_rate(port: int, checks: Sequence[bytes], folder: Path, lasts_s: fl
                 text=True,
             )
         )
-    outputs = [process.communicate(timeout=lasts_s + 90)[0] for process in processes]
+    try:
+        outputs = [process.communicate(timeout=lasts_s * 2 + 60)[0] for process in processes]
+    except subprocess.TimeoutExpired as error:
+        raise BenchError("a process that sends check-ins did not end") from error
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
     if any(process.returncode for process in processes):
         raise BenchError("a process that sends check-ins failed")
     return _Results([json.loads(output) for output in outputs])
