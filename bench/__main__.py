@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from bench import growth, hook, large, passes, rates, slow, store
+from bench import fleet, growth, hook, large, passes, rates, slow, store
 from bench.report import BenchError, Report, Unavailable
 from bench.scale import FULL, SHORT, Scale
 
@@ -31,6 +31,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "hook": hook.builds,
     "passes": passes.passes,
     "store": store.store,
+    "fleet": fleet.fleet,
 }
 
 

@@ -30,7 +30,9 @@ class Scale:
         builds: Pairs of builds.
         processes: Pairs of started interpreters.
         passes: Passes over an image.
-        check_ins_s: How long a store gets 5,000 check-ins per second.
+        check_ins_s: How long a store, and a server, get 5,000 check-ins per second.
+        fleet_products: Products of the server that knows a fleet.
+        fleet_releases: Releases of each.
     """
 
     rounds: int = 7
@@ -54,6 +56,8 @@ class Scale:
     processes: int = 15
     passes: int = 15
     check_ins_s: float = 60.0
+    fleet_products: int = 10
+    fleet_releases: int = 100
 
 
 FULL = Scale()
@@ -79,4 +83,6 @@ SHORT = Scale(
     processes=1,
     passes=1,
     check_ins_s=0.2,
+    fleet_products=4,
+    fleet_releases=2,
 )

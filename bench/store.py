@@ -28,7 +28,8 @@ _BURSTS_PER_S = 200
 _OFFER_EVERY = 10
 #: One in so many bursts looks how old the rows on the disk are.
 _LOOK_EVERY = 20
-_START = 1_700_000_000.0
+#: When a known device was seen last.
+LONG_AGO = 1_700_000_000.0
 
 
 def store(scale: Scale, folder: Path) -> report.Report:
@@ -100,35 +101,41 @@ def _fill(folder: Path, count: int) -> float:
     begin = time.perf_counter()
     writing = FleetStore.open(folder)
     for number in range(count):
-        writing.note(_device(number))
+        writing.note(known_device(number, "lamp", "d1_mini", f"{number % 7:032x}"))
     writing.written().result(600)
     writing.close()
     return time.perf_counter() - begin
 
 
-def _device(number: int) -> Device:
-    """Returns a device that has been there for long: all gaps, a delivery and two offers."""
+def known_device(number: int, product: str, board: str, md5: str) -> Device:
+    """Returns a device that has been there for long: all gaps, a delivery and two offers.
+
+    Args:
+        number: Makes its MAC address and its IP address.
+        product: Its product.
+        board: Its board.
+        md5: The MD5 of what it runs.
+    """
     digits = f"{number:012x}"
     mac = ":".join(digits[at : at + 2] for at in range(0, 12, 2))
-    md5 = f"{number % 7:032x}"
     return Device(
-        id=f"lamp/{mac}",
-        product="lamp",
+        id=f"{product}/{mac}",
+        product=product,
         mac=mac,
         address=f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}",
-        board="d1_mini",
+        board=board,
         channel="stable",
         report=Report(
             *("esp8266", True, Mode.SKETCH, "1.2.3", md5, None, 410_000, 2_600_000, 4_194_304),
             *("2.2.2-dev(38a443e)", mac.upper(), mac.upper()),
         ),
         runs="1.2.3",
-        first_seen=_START,
-        last_seen=_START,
+        first_seen=LONG_AGO,
+        last_seen=LONG_AGO,
         visits=40,
         gaps=[3600 + number % 60] * 20,
         firmware=Received(
-            at=_START,
+            at=LONG_AGO,
             kind="firmware",
             sha256="a" * 64,
             claim="1.2.2",
@@ -136,7 +143,7 @@ def _device(number: int) -> Device:
             sketch_sha256=None,
         ),
         offers=tuple(
-            OfferNote(_START, f"1.2.{last}", "firmware", f"lamp-{last}", "running")
+            OfferNote(LONG_AGO, f"1.2.{last}", "firmware", f"{product}-{last}", "running")
             for last in (2, 3)
         ),
     )
@@ -180,7 +187,7 @@ class _CheckIns:
         if burst % _OFFER_EVERY == 0:
             device = self._devices[burst % len(self._devices)]
             begin = time.perf_counter()
-            part = Part(board=device.board, stage=0, stage_heard=0.0, offered_at=_START)
+            part = Part(board=device.board, stage=0, stage_heard=0.0, offered_at=LONG_AGO)
             future = self._writing.keep_offer("r1", device, part)
 
             def committed(_future: Future[None]) -> None:

@@ -151,7 +151,7 @@ class Demo:
     def update(self, chip: str, *where: str, flash: str, version: str) -> None:
         """Lets a software device update, and compares its flash with the published image."""
         options = ["--chip", FAMILIES[chip], "--flash", flash]
-        result = _last(self.acpublish("device", "--to", self.url, *where, *options))
+        result = _last(self.acpublish("emulate", "--to", self.url, *where, *options))
         say(f"   {result}")
         published = self.catalog / PRODUCT / f"{PRODUCT}-{version}_{BOARDS[chip]}.bin"
         if not result.startswith("updated: "):
@@ -242,7 +242,7 @@ def show(demo: Demo) -> None:
 def up_to_date(demo: Demo) -> None:
     """Lets a device check that already runs the newest version."""
     where = ["--auto", f"{PRODUCT}/{BOARDS['esp8266']}", "--chip", "esp8266"]
-    result = _last(demo.acpublish("device", "--to", demo.url, *where, "--flash", "esp8266.flash"))
+    result = _last(demo.acpublish("emulate", "--to", demo.url, *where, "--flash", "esp8266.flash"))
     say(f"   {result}")
     if not result.startswith("no update"):
         raise DemoError(f"a device that runs the newest version got: {result}")
@@ -250,7 +250,7 @@ def up_to_date(demo: Demo) -> None:
 
 def from_catalog(demo: Demo) -> None:
     """Lets a device choose from the list, as AutoConnectUpdate does."""
-    lines = demo.acpublish("device", "--to", demo.url, "--list", "--chip", "esp8266")
+    lines = demo.acpublish("emulate", "--to", demo.url, "--list", "--chip", "esp8266")
     for line in lines:
         say(f"   {line}")
     name = _last(lines).split()[-1]

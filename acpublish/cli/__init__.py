@@ -36,11 +36,11 @@ COMMANDS = {
     "check": "Run the pre-flight checks, and explain them.",
     "config": "Show the settings, and where they come from.",
     "delete": "Remove the bytes of a release for ever.",
-    "device": "Request an update as a real device does, and check the response.",
     "device-credentials": "Let only devices with a user and a password get a product's images.",
     "device-path": "Handle secret paths, below which devices need no credentials.",
     "diff": "Show what changed between two images.",
     "doctor": "Find what prevents devices from updating.",
+    "emulate": "Request an update as a real device does, and check the response.",
     "explain": "Show what a device would get, and why.",
     "history": "Show who changed what of a product, and when.",
     "import": "Publish a folder of old .bin files as releases.",
@@ -75,6 +75,8 @@ _HOMES = {
     **{name: ("change", name) for name in ("promote", "rollback", "withdraw", "retain", "delete")},
     **{name: ("offered", name) for name in ("channels", "history", "explain", "status")},
 }
+#: Earlier names of commands, which scripts use.
+ALIASES = {"device": "emulate"}
 
 
 class _Commands(CommandGroup):
@@ -84,6 +86,7 @@ class _Commands(CommandGroup):
         return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        cmd_name = ALIASES.get(cmd_name, cmd_name)
         if cmd_name not in COMMANDS:
             return None
         module, name = _HOMES.get(cmd_name, (cmd_name, "command"))

@@ -9,6 +9,8 @@ import shutil
 import sys
 from collections.abc import Sequence
 
+import click
+
 from acpublish.cli.ui import table
 
 _FULL = "█"
@@ -19,6 +21,8 @@ _RISING = "▁▂▃▄▅▆▇"
 _EMPTY = "░"
 #: With shorter bars, the values could not be told apart.
 _SHORTEST_BAR = 6
+#: The size of a plot is the same on each terminal, so that the same values print the same.
+_PLOT_WIDTH, _PLOT_HEIGHT = 64, 8
 #: Between two columns of a table.
 _GAP = 2
 
@@ -124,6 +128,21 @@ def curve(
         "".join(ramp[min(max(level - 8 * line, 0), 8)] for level in eighths).rstrip()
         for line in range(height - 1, -1, -1)
     ]
+
+
+def plot(values: Sequence[int], whole: int, end: str) -> None:
+    """Prints a curve with its axes: shares of a whole over time.
+
+    Args:
+        values: The values, none of them negative, at equal distances.
+        whole: What fills the height, at least 1.
+        end: What is written at the end of the time.
+    """
+    scale = {0: "100%", _PLOT_HEIGHT // 2: "50%"}
+    for at, line in enumerate(curve(values, whole, _PLOT_WIDTH, _PLOT_HEIGHT)):
+        click.echo(f"{scale.get(at, ''):>4} |{line}")
+    click.echo(f"  0% +{'-' * _PLOT_WIDTH}")
+    click.echo(f"      start{end:>{_PLOT_WIDTH - 5}}")
 
 
 def _bar(eighths: int, blocks: bool) -> str:

@@ -197,6 +197,11 @@ def table(
         click.echo(line)
 
 
+def hours(seconds: int) -> str:
+    """Returns a time as the options of a policy have it, such as 36h."""
+    return f"{round(seconds / 3600, 1):g}h"
+
+
 @contextmanager
 def upload_bar(*, wanted: bool) -> Iterator[Sent | None]:
     """Shows a progress bar on stderr during an upload, and removes it afterwards.

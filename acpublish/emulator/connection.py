@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from acpublish.errors import SettingsError
 from acpublish.wire import authority_of
 
 _MAX_HEAD_BYTES = 64 * 1024
+_READ_BYTES = 64 * 1024
+#: A slow device takes what its rate gives it in this time.
+_PACED_S = 0.02
 
 
 class HttpError(Exception):
@@ -204,14 +208,25 @@ class DeviceResponse:
             self._pending += part
         return self._pending[:count]
 
-    def read(self, count: int, stall_s: float) -> bytes:
-        """Returns the next bytes of the body; fewer if the server stalls or disconnects."""
+    def read(self, count: int, stall_s: float, bytes_per_s: float | None = None) -> bytes:
+        """Returns the next bytes of the body; fewer if the server stalls or disconnects.
+
+        Args:
+            count: How many bytes.
+            stall_s: How long to wait for each next one, in seconds.
+            bytes_per_s: How fast to read them at most; None for as fast as they come.
+        """
         self._link.settimeout(stall_s)
         body = bytearray(self._pending[:count])
         self._pending = self._pending[count:]
+        begin, at_once = time.monotonic(), _READ_BYTES
+        if bytes_per_s is not None:
+            at_once = max(1, min(at_once, int(bytes_per_s * _PACED_S)))
         while len(body) < count:
+            if bytes_per_s is not None:
+                time.sleep(max(0.0, begin + len(body) / bytes_per_s - time.monotonic()))
             try:
-                part = self._link.recv(min(count - len(body), 64 * 1024))
+                part = self._link.recv(min(count - len(body), at_once))
             except OSError as fault:
                 self.stalled = isinstance(fault, TimeoutError)
                 break
@@ -232,7 +247,12 @@ class DeviceResponse:
 
 @contextmanager
 def connected(
-    endpoint: Endpoint, *, chip: str, timeout_s: float, before: bytes = b""
+    endpoint: Endpoint,
+    *,
+    chip: str,
+    timeout_s: float,
+    before: bytes = b"",
+    source: str | None = None,
 ) -> Iterator[socket.socket]:
     """Connects, with TLS if the URL is https, and yields the socket.
 
@@ -241,6 +261,7 @@ def connected(
         chip: The family of the device, because their clients differ.
         timeout_s: How long to wait for the connection, and for each next byte of the handshake.
         before: Bytes to send first, in the clear; no device sends any.
+        source: The address of this machine to connect from; None for the usual one.
 
     Raises:
         NotConnectedError: There is no connection.
@@ -249,7 +270,9 @@ def connected(
     # Core 3 and arduino-esp32 word HTTPC_ERROR_CONNECTION_REFUSED (-1) differently.
     words = "connection failed" if chip == "esp8266" else "connection refused"
     try:
-        link = socket.create_connection((endpoint.host, endpoint.port), timeout_s)
+        link = socket.create_connection(
+            (endpoint.host, endpoint.port), timeout_s, None if source is None else (source, 0)
+        )
     except (OSError, UnicodeError):
         raise NotConnectedError(words) from None
     with link:
@@ -278,6 +301,7 @@ def exchange(
     timeout_s: float,
     segment_bytes: int,
     before: bytes = b"",
+    source: str | None = None,
 ) -> Iterator[DeviceResponse]:
     """Sends a request and yields its response, with the head read.
 
@@ -288,11 +312,12 @@ def exchange(
         timeout_s: How long to wait for the connection, and for each next byte of the head.
         segment_bytes: The size of the largest TCP segment.
         before: Bytes to send first, in the clear; no device sends any.
+        source: The address of this machine to connect from; None for the usual one.
 
     Raises:
         HttpError: No response arrived, or the C++ code would not accept it.
     """
-    with connected(endpoint, chip=chip, timeout_s=timeout_s, before=before) as link:
+    with connected(endpoint, chip=chip, timeout_s=timeout_s, before=before, source=source) as link:
         # A client gets a record of TLS as a whole, in whichever segments it came.
         response = DeviceResponse(link, RECORD_BYTES if endpoint.tls else segment_bytes)
         try:

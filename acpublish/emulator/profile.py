@@ -39,6 +39,7 @@ class DeviceOptions:
         chip_size: The size of its flash chip, in bytes.
         free_space: The space available for an update, in bytes; None for the usual of its family.
         mac: The station's MAC address; None for an example of its family.
+        sends_mac: Whether it sends its MAC addresses; old cores do not.
         chip_id: The chip ID of an ESP8266; None for the last three bytes of its MAC address.
         sdk_version: The version of the SDK; None for an example of its family.
         user: For Basic authentication; None for no authentication.
@@ -49,6 +50,9 @@ class DeviceOptions:
         ca: The file of the only CAs that it trusts over TLS; None for those of browsers.
         stall_s: How long the body of an image may pause, in seconds.
         segment_bytes: The size of a TCP segment; how much of the body is in the first one matters.
+        bytes_per_s: How fast it downloads an image at most; None for as fast as it comes.
+        reads_share: The share of an image after which it hangs up; 1 to read all of it.
+        source: The address of this machine that it connects from; None for the usual one.
     """
 
     chip: Family = "esp8266"
@@ -60,6 +64,7 @@ class DeviceOptions:
     chip_size: int = 4 * 1024 * 1024
     free_space: int | None = None
     mac: str | None = None
+    sends_mac: bool = True
     chip_id: int | None = None
     sdk_version: str | None = None
     user: str | None = None
@@ -70,6 +75,9 @@ class DeviceOptions:
     ca: Path | None = None
     stall_s: float = 60.0
     segment_bytes: int = 536
+    bytes_per_s: float | None = None
+    reads_share: float = 1.0
+    source: str | None = None
 
     def __post_init__(self) -> None:
         """Checks what would end up in a header.

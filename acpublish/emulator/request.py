@@ -21,8 +21,8 @@ class Running:
 
     Attributes:
         size: ``ESP.getSketchSize()``.
-        md5: ``ESP.getSketchMD5()``, lower-case hex.
-        sha256: Upper-case hex, which an ESP32 also reports.
+        md5: ``ESP.getSketchMD5()``, lower-case hex; empty if it is not reported.
+        sha256: Upper-case hex, which an ESP32 also reports; empty likewise.
     """
 
     size: int
@@ -51,14 +51,14 @@ def update_request(
         lines.append(f"{prefix}Chip-ID: {options.identity}")
     else:
         lines += ["Connection: close", *authorization, "Cache-Control: no-cache"]
-    lines += [
-        f"{prefix}STA-MAC: {options.station_mac}",
-        f"{prefix}AP-MAC: {options.access_point_mac}",
-        f"{prefix}free-space: {options.space}",
-        f"{prefix}sketch-size: {running.size}",
-        f"{prefix}sketch-md5: {running.md5}",
-    ]
-    if options.chip == "esp32":
+    if options.sends_mac:
+        lines.append(f"{prefix}STA-MAC: {options.station_mac}")
+        lines.append(f"{prefix}AP-MAC: {options.access_point_mac}")
+    lines.append(f"{prefix}free-space: {options.space}")
+    lines.append(f"{prefix}sketch-size: {running.size}")
+    if running.md5:
+        lines.append(f"{prefix}sketch-md5: {running.md5}")
+    if options.chip == "esp32" and running.sha256:
         lines.append(f"{prefix}sketch-sha256: {running.sha256}")
     lines += [
         f"{prefix}chip-size: {options.chip_size}",

@@ -99,10 +99,22 @@ class Device:
         return self._update(server, target)
 
     def _update(self, endpoint: Endpoint, target: bytes) -> UpdateOutcome:
+        outcome = self.update(endpoint, target, flash.load(self.options))
+        if self.options.flash is not None and outcome.image is not None:
+            flash.store(self.options.flash, outcome.image)
+        return outcome
+
+    def update(self, endpoint: Endpoint, target: bytes, running: Running) -> UpdateOutcome:
+        """Requests an update, and checks it as a device does; nothing is written to a file.
+
+        Args:
+            endpoint: The server; its target is not used.
+            target: What the sketch requests, raw.
+            running: What the device runs.
+        """
         options = self.options
         if options.user is None and endpoint.user is not None:
             options = replace(options, user=endpoint.user, password=endpoint.password)
-        running = flash.load(options)
         request = update_request(options, running, endpoint.host, endpoint.port, target)
         status = None
         try:
@@ -112,6 +124,7 @@ class Device:
                 chip=options.chip,
                 timeout_s=options.timeout_s,
                 segment_bytes=options.segment_bytes,
+                source=options.source,
             ) as response:
                 status = response.status
                 if options.mode == "version":
@@ -132,8 +145,6 @@ class Device:
             return UpdateOutcome(
                 result=UpdateResult.FAILED, reason=f"Update error: {error}", status=status
             )
-        if options.flash is not None:
-            flash.store(options.flash, image)
         return UpdateOutcome(result=UpdateResult.UPDATED, image=image, status=status)
 
 
@@ -178,7 +189,8 @@ def _received(options: DeviceOptions, running: Running, response: DeviceResponse
     expected = response.header("x-MD5")
     if expected and len(expected) != 32:
         raise _UpdateError("Wrong MD5")
-    body = response.read(response.size, options.stall_s)
+    wanted = int(response.size * options.reads_share)
+    body = response.read(wanted, options.stall_s, options.bytes_per_s)
     if len(body) != response.size:
         raise _update_error(options, _STREAM, "Stream Read Timeout")
     calculated = hashlib.md5(body, usedforsecurity=False).hexdigest()

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Callable
 from enum import IntEnum
 from functools import lru_cache
 
 from acpublish.fleet.moments import DAY_S
+from acpublish.image.model import ReportedDigests
 from acpublish.simulation.fleet_profile import Kind, Profile
 from acpublish.wire import Report
 
@@ -21,6 +23,10 @@ _WEEK_S = 7 * DAY_S
 _PER_SITE = 50
 #: What a device runs that somebody has flashed by cable: a build that nobody has published.
 FLASHED = "1.9.0-by-cable"
+
+
+#: Returns the digests that a device with a release reports, by its version and its board.
+DigestsOf = Callable[[str, str], ReportedDigests]
 
 
 class Fate(IntEnum):
@@ -43,17 +49,21 @@ class Population:
         runs: The release that it really runs.
         reports: What it reports.
         addresses: The IP address that the server sees: that of its site.
-        vanish: When devices go silent for good, in seconds after the start of the simulation.
+        vanish: When devices go silent for good, in seconds after the start of the rollout.
     """
 
-    def __init__(self, profile: Profile, devices: int, seed: int) -> None:
+    def __init__(
+        self, profile: Profile, devices: int, seed: int, digests: DigestsOf | None = None
+    ) -> None:
         """Draws the devices.
 
         Args:
             profile: What they are like.
             devices: How many there are.
             seed: Decides all that is left to chance.
+            digests: Which digests a device reports that runs a release; None for invented ones.
         """
+        self._digests = digests or invented_digests
         chance = random.Random(f"devices {seed}")
         kinds = _shared_out(profile, devices)
         # Neighbours are not of one kind.
@@ -64,9 +74,8 @@ class Population:
         ]
         self.fates = bytearray(_fate(kind, chance.random() * 100) for kind in kinds)
         self.runs = [kind.runs for kind in kinds]
-        start = profile.start_s
         self.vanish = {
-            number: start + int(chance.random() * _WEEK_S)
+            number: int(chance.random() * _WEEK_S)
             for number, kind in enumerate(kinds)
             if kind.vanishes and chance.random() * 100 < kind.vanishes
         }
@@ -91,15 +100,15 @@ class Population:
         """
         kind = self.kinds[number]
         mac = "a4:cf:" + number.to_bytes(4, "big").hex(":")
-        seed = version
         if kind.digests == "encrypted" or version == FLASHED:
-            seed = f"{version} {mac}"
+            digests = invented_digests(f"{version} {mac}", kind.board)
+        else:
+            digests = self._digests(version, kind.board)
         md5 = sha256 = None
-        if kind.digests != "none":
-            if kind.digests != "sha256":
-                md5 = reported_md5(seed, kind.board)
-            if kind.digests in ("sha256", "both"):
-                sha256 = reported_sha256(seed, kind.board)
+        if digests.md5s and kind.digests not in ("none", "sha256"):
+            md5 = digests.md5s[0]
+        if digests.sha256s and kind.digests in ("sha256", "both"):
+            sha256 = digests.sha256s[0]
         return Report(
             family=kind.family,
             updater=True,
@@ -126,6 +135,14 @@ def reported_md5(version: str, board: str) -> str:
 def reported_sha256(version: str, board: str) -> str:
     """Returns the SHA-256 likewise."""
     return hashlib.sha256(f"{version} {board}".encode()).hexdigest()
+
+
+@lru_cache(maxsize=1024)
+def invented_digests(version: str, board: str) -> ReportedDigests:
+    """Returns the digests that a device with this release reports."""
+    return ReportedDigests(
+        md5s=(reported_md5(version, board),), sha256s=(reported_sha256(version, board),)
+    )
 
 
 def _shared_out(profile: Profile, devices: int) -> list[Kind]:

@@ -46,7 +46,6 @@ class Rehearsed:
         checks: How many check-ins reached the server.
         offers: How many offers it made.
         downloads: How many of them were downloaded whole.
-        running: How many devices really run the new release.
         adoption: How that came about.
         turns: How the rollout went on.
         rollout: The rollout at the end, as ``acpublish rollout status --json`` shows it.
@@ -60,7 +59,6 @@ class Rehearsed:
     checks: int = 0
     offers: int = 0
     downloads: int = 0
-    running: int = 0
     adoption: list[Sample] = field(default_factory=list)
     turns: list[Turn] = field(default_factory=list)
     rollout: dict[str, Any] = field(default_factory=dict)
@@ -73,9 +71,9 @@ class Rehearsed:
         if last is None or (last.state, last.stage) != (rollout.state, rollout.stage):
             self.turns.append(Turn(after_s, rollout.state, rollout.stage, rollout.reason))
 
-    def sampled(self, after_s: int) -> None:
-        """Takes a sample of how many devices run the new release."""
-        self.adoption.append(Sample(after_s, self.running))
+    def sampled(self, after_s: int, running: int) -> None:
+        """Takes a sample of how many devices really run the new release."""
+        self.adoption.append(Sample(after_s, running))
 
     def conclude(self, live: Live | None, runs: Iterable[str], lasted_s: int) -> None:
         """Takes in how it ended."""

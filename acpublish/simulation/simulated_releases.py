@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 
-from acpublish.image.model import ReportedDigests
 from acpublish.release import names
 from acpublish.release.manifest import Release, ReleaseImage
 from acpublish.release.submission import visible_name
 from acpublish.release.version import Version
 from acpublish.simulation.fleet_profile import Kind, Profile
-from acpublish.simulation.population import reported_md5, reported_sha256
+from acpublish.simulation.population import invented_digests, reported_md5
 
 PRODUCT = "simulated"
 CHANNEL = "stable"
@@ -60,8 +59,6 @@ def _image(version: str, kind: Kind, size: int, channels: Mapping[str, int]) -> 
         published_at=_PUBLISHED_AT,
         family=kind.family,
         chip=kind.chip,
-        running=ReportedDigests(
-            md5s=(reported_md5(version, board),), sha256s=(reported_sha256(version, board),)
-        ),
+        running=invented_digests(version, board),
         channels=channels,
     )

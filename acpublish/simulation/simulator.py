@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import gc
 import heapq
-import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -21,9 +20,10 @@ from acpublish.fleet.moments import DAY_S, HOUR_S, Listening, Moment
 from acpublish.fleet.policy import Policy
 from acpublish.fleet.targets import Targets
 from acpublish.release.manifest import Release
+from acpublish.simulation.behaviour import Behaviour
 from acpublish.simulation.fleet_profile import Kind, Profile
 from acpublish.simulation.in_process import InProcess
-from acpublish.simulation.population import FLASHED, Fate, Population
+from acpublish.simulation.population import Population
 from acpublish.simulation.rehearsed import Rehearsed
 from acpublish.simulation.simulated_releases import ROLLING, releases_of
 
@@ -38,8 +38,6 @@ SAMPLE_S = HOUR_S
 AFTERWARDS_S = DAY_S
 #: The same if devices are ordered back, in stages.
 WAY_BACK_S = 7 * DAY_S
-#: Plugs that are switched on together do not check in within the same second.
-_SWITCHED_ON_S = 120
 #: An offer, and whether its download will be whole.
 _Download = tuple[FleetDecision, bool]
 OnOffer = Callable[[int, FleetDecision, Moment], None]
@@ -52,6 +50,7 @@ class Simulation:
     Attributes:
         profile: What the fleet is like.
         population: Its devices.
+        behaviour: What they do.
         server: The server.
         policy: The policy of the rollout.
         start_s: When the rollout starts, in seconds after the first device appears.
@@ -87,10 +86,10 @@ class Simulation:
         after = releases or releases_of(profile, complete=True)
         self.server = InProcess(Targets(before), Targets(after), seed)
         self.start_s = -(-profile.start_s // TICK_S) * TICK_S
+        self.behaviour = Behaviour(self.population, seed, start_s=self.start_s, rolling=ROLLING)
         self.result = Rehearsed(profile=profile.name, devices=devices, seed=seed)
         self._boards = frozenset(image.board for image in before[-1].images)
         self._on_offer, self._on_tick = on_offer, on_tick
-        self._chance = random.Random(f"events {seed}")
         self._downloads: dict[int, _Download] = {}
         self._survey_s = max(SURVEY_S, int(devices * _SURVEY_S_PER_DEVICE))
         self._listening = Listening(0.0, START_AT)
@@ -104,8 +103,8 @@ class Simulation:
         self._pages: dict[int, list[int]] = {at: [] for at in self._server_changes}
         self._seconds = sorted(self._pages)
         self._tick_due = self.start_s
-        for number, period in enumerate(self.population.periods):
-            self._put(number, int(self._chance.random() * period))
+        for number in range(devices):
+            self._put(number, self.behaviour.first_check(number))
 
     def run(self) -> Rehearsed:
         """Lets the whole rehearsal pass, and returns what has come of it."""
@@ -153,7 +152,7 @@ class Simulation:
         rollout = live.rollout
         self.result.noted(after, rollout)
         if after % SAMPLE_S == 0:
-            self.result.sampled(after)
+            self.result.sampled(after, self.behaviour.running)
         if self._on_tick is not None:
             self._on_tick(self.server, now)
         if rollout.is_open:
@@ -167,20 +166,19 @@ class Simulation:
 
     def _act(self, number: int, second: int, now: Moment) -> None:
         """Lets a device do what it does at this second, and puts its next event on a page."""
-        population, chance = self.population, self._chance
+        population, behaviour = self.population, self.behaviour
         kind = population.kinds[number]
         download = self._downloads.pop(number, None) if self._downloads else None
         if download is not None:
             self._ended(number, kind, download, second, now)
             return
-        if population.vanish and second >= population.vanish.get(number, second + 1):
+        if behaviour.gone(number, second):
             return
-        if kind.off is not None and kind.off.is_open(second % DAY_S):
-            until = (kind.off.end_s - second) % DAY_S
-            self._put(number, second + until + 1 + int(chance.random() * _SWITCHED_ON_S))
+        back_on = behaviour.back_on(kind, second)
+        if back_on is not None:
+            self._put(number, back_on)
             return
-        wait = population.periods[number]
-        wait *= 1 + kind.jitter * (chance.random() - 0.5) / 50
+        wait = behaviour.interval(number)
         if self._reaches(kind, second):
             self.result.checks += 1
             report = population.reports[number]
@@ -190,16 +188,12 @@ class Simulation:
             if decided is not None:
                 self._begin(number, kind, decided, second, now)
                 return
-            if kind.naps and chance.random() * 100 < kind.naps:
-                wait += DAY_S
+            wait += behaviour.nap(kind)
         self._put(number, second + int(wait))
 
     def _reaches(self, kind: Kind, second: int) -> bool:
         """Returns whether a device and the server reach each other."""
-        away = kind.away
-        if away is None:
-            return self._up
-        return self._up and not 0 <= second - self.start_s - away.after < away.lasts
+        return self._up and self.behaviour.connected(kind, second)
 
     def _begin(
         self, number: int, kind: Kind, decided: FleetDecision, second: int, now: Moment
@@ -211,7 +205,7 @@ class Simulation:
         image, compressed = decided.decision.image, decided.decision.compressed
         size = compressed.size if compressed else image.size if image else 0
         takes = size / (kind.speed * 1000)
-        whole = self._chance.random() * 100 >= kind.breaks
+        whole = self.behaviour.whole(kind)
         self._downloads[number] = decided, whole
         self._put(number, second + 1 + int(takes if whole else takes / 2))
 
@@ -229,29 +223,11 @@ class Simulation:
             self.server.delivered(number, decided, report, address, now, whole=whole)
         if not whole:
             self._put(number, second + int(self.population.periods[number]))
-        elif self._comes_back(number, decided):
-            self._put(number, second + kind.boot)
-
-    def _comes_back(self, number: int, decided: FleetDecision) -> bool:
-        """Lets a device boot what it has received; returns whether it comes back."""
-        population, release = self.population, decided.decision.release
+            return
+        release = decided.decision.release
         version = str(release.version) if release is not None else ""
-        fate = Fate(population.fates[number]) if version == ROLLING else Fate.BOOTS
-        before, claim = population.runs[number], ""
-        if fate is Fate.DIES:
-            return False
-        if fate is Fate.ROLLS_BACK:
-            return True
-        if fate is Fate.LIES:
-            version, claim = before, version
-        elif fate is Fate.FLASHED:
-            version = FLASHED
-            # Nobody does that again and again.
-            population.fates[number] = Fate.BOOTS
-        population.runs[number] = version
-        population.reports[number] = population.report(number, version, claim=claim)
-        self.result.running += (version == ROLLING) - (before == ROLLING)
-        return True
+        if self.behaviour.comes_back(number, version):
+            self._put(number, second + kind.boot)
 
 
 @contextmanager

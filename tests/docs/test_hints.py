@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from acpublish.cli import COMMANDS
+from acpublish.cli import ALIASES, COMMANDS
 from acpublish.cli import acpublish as command_line
 from tests.docs.documents import DOCUMENTS, ROOT, name_of
 
@@ -51,7 +51,7 @@ def problem_of(text: str) -> str:
     bare = [word.rstrip(".,;:'`)") for word in words]
     if bare[0] in PROSE:
         return ""
-    if bare[0] not in COMMANDS:
+    if bare[0] not in {*COMMANDS, *ALIASES}:
         return f"there is no command {bare[0]}"
     context = click.Context(command_line, info_name="acpublish")
     command, position = command_line.get_command(context, bare[0]), 1

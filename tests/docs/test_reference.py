@@ -12,7 +12,7 @@ import pytest
 
 import acpublish
 from acpublish import errors
-from acpublish.cli import COMMANDS, exit_status
+from acpublish.cli import ALIASES, COMMANDS, exit_status
 from acpublish.cli import acpublish as command_line
 from acpublish.image.model import Image, Kind
 from acpublish.release.checks.registry import CHECKS
@@ -59,6 +59,11 @@ def options() -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize(("command", "option"), sorted(set(options())))
 def test_every_option_is_documented(command: str, option: str) -> None:
     assert f"`{option}" in section(text_of("commands.md"), f"## acpublish {command}")
+
+
+@pytest.mark.parametrize(("alias", "command"), ALIASES.items())
+def test_every_earlier_name_is_documented(alias: str, command: str) -> None:
+    assert f"`acpublish {alias}`" in section(text_of("commands.md"), f"## acpublish {command}")
 
 
 def test_no_option_is_documented_that_is_not_there() -> None:

@@ -1,4 +1,4 @@
-"""``doctor``, ``device`` and ``list`` in front of a real server with TLS, and of the wrong port."""
+"""``doctor``, ``emulate`` and ``list`` in front of a server with TLS, and of the wrong port."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_the_doctor_finds_a_certificate_of_an_unknown_ca_and_examines_the_rest(
 
 
 def test_a_file_that_is_not_a_ca_is_refused(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
-    for command in ("doctor", "device"):
+    for command in ("doctor", "emulate"):
         assert main([command, "--to", site.https, "--ca", str(site.files.key)]) == 2
         assert "error: --ca: " in capsys.readouterr().err
 
@@ -106,7 +106,7 @@ def test_the_software_device_updates(
     site: Site, chip: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     board = "lamp/attic" if chip == "esp8266" else "lamp/cellar"
-    words = ["device", "--to", site.https, "--auto", board, "--chip", chip]
+    words = ["emulate", "--to", site.https, "--auto", board, "--chip", chip]
     assert main([*words, *site.ca]) == 0
     assert capsys.readouterr().out.startswith("updated: now runs lamp 1.0.0, ")
     assert main(words) == 1
@@ -115,9 +115,9 @@ def test_the_software_device_updates(
     assert said.out == f"failed: HTTP error: connection {name}\n"
     assert "no trusted CA signed its certificate" in said.err
     assert "pass the CA's file with --ca." in said.err
-    assert main(["device", "--to", site.https, "--list", *site.ca]) == 0
+    assert main(["emulate", "--to", site.https, "--list", *site.ca]) == 0
     assert "lamp/lamp-1.0.0_" in capsys.readouterr().out
-    assert main(["device", "--to", site.https, "--list"]) == 1
+    assert main(["emulate", "--to", site.https, "--list"]) == 1
     assert "--ca" in capsys.readouterr().err
 
 
@@ -138,7 +138,7 @@ def test_http_and_https_mixed_up(site: Site, capsys: pytest.CaptureFixture[str])
     assert "cannot be reached: it does not respond with TLS" in said
     assert f"If that port has no TLS, use {site.http}." in said
     assert "_ssl.c" not in said
-    assert main(["device", "--to", https, *AUTO]) == 1
+    assert main(["emulate", "--to", https, *AUTO]) == 1
     assert f"use {site.http}." in capsys.readouterr().err
 
 

@@ -39,6 +39,7 @@ def commands(site: Site, pem: str) -> list[Run]:
     disk = ("disk.bin", "--kind", "filesystem", "--product", "lamp", "--board", "d1_mini")
     none = {"ACPUBLISH_TOKEN": ""}
     catalog = str(site.root / "catalog")
+    lamps = ("--product", "lamp", "--devices", "5", "--speed", "500000", "--for", "1d")
     rows: list[Run] = [
         (0, site.publish("1.0.0", url, "-v"), {}, ""),
         (0, site.publish("1.0.1", url, "-v", "--token-file", "token.txt"), none, ""),
@@ -88,10 +89,10 @@ def commands(site: Site, pem: str) -> list[Run]:
         (2, ("doctor", query), {}, ""),
         (0, ("diff", "lamp@1.0.0", "lamp@1.0.1", "--to", url), {}, ""),
         (2, ("diff", "lamp@1.0.0", "lamp@1.0.1", "--to", held, "--json"), {}, ""),
-        (0, ("device", held, "--auto", "lamp/d1_mini", "--json"), {}, ""),
-        (1, ("device", held, "no/such.bin"), {}, ""),
-        (1, ("device", url, f"no/such.bin?token={seeds['token in a query']}"), {}, ""),
-        (0, ("device", held, "--catalog"), {}, ""),
+        (0, ("emulate", held, "--auto", "lamp/d1_mini", "--json"), {}, ""),
+        (1, ("emulate", held, "no/such.bin"), {}, ""),
+        (1, ("emulate", url, f"no/such.bin?token={seeds['token in a query']}"), {}, ""),
+        (0, ("emulate", held, "--catalog"), {}, ""),
         (0, ("inspect", "disk.bin"), {}, ""),
         (0, ("simulate", "--devices", "20", "--json"), {}, ""),
         (8, ("backup", "fleet.backup", "--to", catalog), {}, ""),
@@ -114,6 +115,9 @@ def commands(site: Site, pem: str) -> list[Run]:
         ),
         (0, ("device-credentials", "list", "--to", catalog, "--json"), {}, ""),
         (0, ("device-path", "list", "--to", catalog, "--json"), {}, ""),
+        (0, ("simulate", "--to", held, *lamps), {}, ""),
+        (2, ("simulate", "--to", query, *lamps, "--json"), {}, ""),
+        (2, ("simulate", "--to", bare, *lamps), {}, ""),
         (
             0,
             ("stamp", "firmware.bin", "--product", "lamp", "--version", "1.0.0", "-o", "s.bin"),

@@ -43,7 +43,7 @@ def commands(site: Site, to: str) -> list[tuple[str, ...]]:
             ("diff", "lamp@1.0.0", "lamp@1.0.1", "--to", to),
             ("list", to, "--path", "lamp"),
             ("doctor", to),
-            ("device", to, "--auto", "lamp/d1_mini"),
+            ("emulate", to, "--auto", "lamp/d1_mini"),
         ]
     return runs
 

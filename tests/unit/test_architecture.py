@@ -38,6 +38,7 @@ COVERED_ELSEWHERE = {
     "lock_holder.py": "tests/unit/test_atomic.py",
     "server/offer.py": "tests/unit/server/test_updates.py",
     "__main__.py": "tests/unit/cli/test_cli_main.py",
+    "emulator/known_images.py": "tests/unit/emulator/test_fleet_over_http.py",
     "image/model.py": "tests/unit/image/test_reader.py",
     "server/config.py": "tests/unit/server/test_run.py",
     "server/served.py": "tests/unit/server/test_images.py",

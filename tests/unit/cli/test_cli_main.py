@@ -121,7 +121,7 @@ def test_a_server_without_its_extra_says_what_to_install(tmp_path: Path, missing
         ("serve", "--grace", "-1"),
         ("stamp", "x"),
         ("token", "create"),
-        ("device", "http://127.0.0.1:9"),
+        ("emulate", "http://127.0.0.1:9"),
     ],
 )
 def test_a_wrong_call_is_one_line_with_status_2(

@@ -15,7 +15,7 @@ from tests.unit.cli.invoking import CommandLine
 
 NAMES = ("--product", "lamp", "--version", "1.2.3", "--board", "d1_mini")
 #: Commands that have nothing to do with a catalog.
-WITHOUT = {"config", "inspect", "key create", "key show", "sign", "simulate", "stamp", "verify"}
+WITHOUT = {"config", "inspect", "key create", "key show", "sign", "stamp", "verify"}
 
 
 def commands() -> dict[str, click.Command]:
@@ -55,7 +55,7 @@ def test_the_help_says_where_the_catalog_cannot_be_on_a_server() -> None:
         for option in command.params
         if "--to" in option.opts
     }
-    assert metavars.pop("device") == "URL"
+    assert [metavars.pop(name) for name in ("emulate", "simulate")] == ["URL", "URL"]
     directories = {name for name, metavar in metavars.items() if metavar == "DIR"}
     local = {name for name in metavars if name.startswith("device-")}
     assert directories == {"serve", "key trust", "key resign", "backup", "restore", *local}
@@ -138,7 +138,7 @@ def test_key_trust_says_which_catalog_is_missing(acpublish: CommandLine) -> None
     assert said.error()
 
 
-def test_device_and_doctor(
+def test_emulate_and_doctor(
     acpublish: CommandLine,
     firmware: Path,
     catalog: Path,
@@ -149,21 +149,21 @@ def test_device_and_doctor(
     file = "lamp/lamp-1.2.3_d1_mini.bin"
     with running_server(catalog, tmp_path) as server:
         for words in (("--to", server.url, file), (server.url, file), (file, "--to", server.url)):
-            said = acpublish("device", *words)
+            said = acpublish("emulate", *words)
             assert (said.status, said.out[:32]) == (0, "updated: now runs lamp 1.2.3, 32")
         for words in ((server.url, "--catalog"), ("--to", server.url, "--list")):
-            assert file in acpublish("device", *words).out
+            assert file in acpublish("emulate", *words).out
         expected = acpublish("doctor", server.url).out
         assert " connection " in expected
         assert acpublish("doctor", "--to", server.url).out == expected
         monkeypatch.setenv("ACPUBLISH_TO", server.url)
-        assert "updated: " in acpublish("device", "--auto", "lamp/d1_mini").out
-        assert "updated: " in acpublish("device", file).out
+        assert "updated: " in acpublish("emulate", "--auto", "lamp/d1_mini").out
+        assert "updated: " in acpublish("emulate", file).out
 
 
 @pytest.mark.parametrize("more", ["--catalog", "--list", "--auto=lamp/d1_mini"])
 def test_a_host_without_a_scheme_is_not_taken_for_a_path(acpublish: CommandLine, more: str) -> None:
-    said = acpublish("device", "127.0.0.1:9", more)
+    said = acpublish("emulate", "127.0.0.1:9", more)
     assert said.status == 2
     assert "accepts only http:// and https:// URLs" in said.error()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,14 @@ def test_an_address_of_ipv6_has_brackets(port: int, host: bytes) -> None:
         plain_request(b"/", "::1", port),
     ):
         assert b"\r\nHost: %s\r\n" % host in request
+
+
+@pytest.mark.parametrize("options", [esp8266(sends_mac=False), esp32(sends_mac=False)])
+def test_an_old_core_sends_neither_its_addresses_nor_digests(options: DeviceOptions) -> None:
+    old = update_request(options, Running(size=1, md5="", sha256=""), "h", 80, b"/x").lower()
+    assert b"-mac:" not in old
+    assert b"-md5:" not in old
+    assert b"-sha256:" not in old
+    whole = update_request(replace(options, sends_mac=True), ESP32, "h", 80, b"/x").lower()
+    for name in (b"-sta-mac: ", b"-ap-mac: ", b"-md5: ", b"-free-space: "):
+        assert name in whole

@@ -307,3 +307,25 @@ def test_a_flash_file_that_cannot_be_used(tmp_path: Path) -> None:
         run(esp8266(flash=tmp_path), "http://127.0.0.1:1", "a")
     with scripted(image_answer(ESP8266)) as server, pytest.raises(SettingsError, match="written"):
         run(esp8266(flash=tmp_path / "missing" / "f"), server.url, "a")
+
+
+def test_a_device_that_hangs_up_has_read_only_its_share() -> None:
+    reason = failed(esp8266(reads_share=0.5), image_answer(ESP8266))
+    assert "Stream Read Timeout" in reason
+
+
+def test_a_slow_device_takes_its_time() -> None:
+    begin = time.monotonic()
+    outcome = asked(esp8266(bytes_per_s=len(ESP8266) / 0.3), image_answer(ESP8266))
+    assert outcome.image == ESP8266
+    # The first part is there at once, with the head.
+    assert time.monotonic() - begin >= 0.2
+
+
+def test_a_device_may_have_an_address_of_its_own() -> None:
+    assert asked(esp8266(source="127.0.0.1"), image_answer(ESP8266)).image == ESP8266
+    outcome = asked(esp8266(source="192.0.2.1"), image_answer(ESP8266))
+    assert (outcome.result, outcome.reason) == (
+        UpdateResult.FAILED,
+        "HTTP error: connection failed",
+    )

@@ -19,8 +19,8 @@ def test_turns_are_noted_once() -> None:
 
 
 def test_it_is_one_document() -> None:
-    result = Rehearsed(profile="p", devices=3, seed=1, checks=9, offers=2, downloads=1, running=1)
-    result.sampled(3600)
+    result = Rehearsed(profile="p", devices=3, seed=1, checks=9, offers=2, downloads=1)
+    result.sampled(3600, 1)
     result.conclude(live("1,100%"), ["1.0.0", "2.0.0", "1.0.0"], 7200)
     document = json.loads(json.dumps(result.to_dict()))
     assert document["adoption"] == [{"after_s": 3600, "running": 1}]

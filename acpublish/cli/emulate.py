@@ -1,4 +1,4 @@
-"""``acpublish device``: request an update as a real device does, and check the response."""
+"""``acpublish emulate``: request an update as a real device does, and check the response."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from acpublish.release.secrets import masked_query
 from acpublish.wire import UPDATE_PREFIX
 
 
-@click.command("device")
+@click.command("emulate")
 @click.argument("words", metavar="[PATH]", nargs=-1)
 @click.option("--to", metavar="URL", help="The server's URL.")
 @click.option(
@@ -100,7 +100,7 @@ def _shown(url: str) -> str:
 def _server_and_path(to: str | None, words: tuple[str, ...]) -> tuple[str, str | None]:
     """Returns the server's URL and a file's path; the first word may be the URL.
 
-    This was the only way to name it at first: ``device URL [PATH]``. A word alone that has a colon
+    This was the only way to name it at first: ``emulate URL [PATH]``. A word alone that has a colon
     is a URL, or what is taken for one, such as HOST:PORT.
     """
     if to is None and words and (len(words) > 1 or ":" in words[0]):

@@ -1,4 +1,4 @@
-"""``acpublish device``: the result of an update as a line, as JSON and as an exit status."""
+"""``acpublish emulate``: the result of an update as a line, as JSON and as an exit status."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def test_an_update_is_written_to_the_flash_and_the_next_request_finds_nothing_ne
     published = (catalog / "lamp/lamp-1.2.3_d1_mini.bin").read_bytes()
     digest = hashlib.sha256(published).hexdigest()
 
-    said = acpublish("device", server.url, *AUTO, "--flash", flash)
+    said = acpublish("emulate", server.url, *AUTO, "--flash", flash)
 
     assert said.status == 0
     assert said.out == (f"updated: now runs lamp 1.2.3, {len(published)} bytes, sha256 {digest}\n")
     assert flash.read_bytes() == published
-    again = acpublish("device", server.url, *AUTO, "--flash", flash)
+    again = acpublish("emulate", server.url, *AUTO, "--flash", flash)
     assert (again.status, again.out) == (0, "no update: the server has nothing newer\n")
 
 
@@ -54,7 +54,7 @@ def test_the_document_describes_the_image(
     acpublish: CommandLine, server: RunningServer, catalog: Path
 ) -> None:
     published = (catalog / "lamp/lamp-1.2.3_d1_mini.bin").read_bytes()
-    said = acpublish("device", server.url, "lamp/lamp-1.2.3_d1_mini.bin", "--json")
+    said = acpublish("emulate", server.url, "lamp/lamp-1.2.3_d1_mini.bin", "--json")
     assert said.json() == {
         "result": "updated",
         "reason": None,
@@ -67,8 +67,20 @@ def test_the_document_describes_the_image(
     }
 
 
+def test_the_earlier_name_of_the_command_works(
+    acpublish: CommandLine, server: RunningServer
+) -> None:
+    words = ("--to", server.url, *AUTO, "--json")
+    assert acpublish("device", *words).json() == acpublish("emulate", *words).json()
+    helps = [acpublish(name, "--help").out for name in ("device", "emulate")]
+    assert helps[0].partition("\n")[2] == helps[1].partition("\n")[2]
+    names = {line.split()[0] for line in acpublish("--help").out.splitlines() if line.strip()}
+    assert "emulate" in names
+    assert "device" not in names
+
+
 def test_the_version_alone_can_be_requested(acpublish: CommandLine, server: RunningServer) -> None:
-    said = acpublish("device", server.url, *AUTO, "--mode", "version", "--version", "1.0.0")
+    said = acpublish("emulate", server.url, *AUTO, "--mode", "version", "--version", "1.0.0")
     assert (said.status, said.out) == (0, "available: 1.2.3\n")
 
 
@@ -76,12 +88,12 @@ def test_the_list_of_autoconnect_is_printed_and_an_empty_one_is_status_1(
     acpublish: CommandLine, server: RunningServer, catalog: Path
 ) -> None:
     (catalog / "empty").mkdir()
-    said = acpublish("device", server.url, "lamp", "--catalog")
+    said = acpublish("emulate", server.url, "lamp", "--catalog")
     assert said.status == 0
     assert said.out.splitlines()[-1].endswith("  lamp-1.2.3_d1_mini.bin")
-    document = acpublish("device", server.url, "lamp", "--catalog", "--json").json()
+    document = acpublish("emulate", server.url, "lamp", "--catalog", "--json").json()
     assert document["firmwares"] == ["lamp-1.2.3_d1_mini.bin"]
-    assert acpublish("device", server.url, "empty", "--catalog", "--json").status == 1
+    assert acpublish("emulate", server.url, "empty", "--catalog", "--json").status == 1
 
 
 @pytest.mark.parametrize(
@@ -95,13 +107,13 @@ def test_the_list_of_autoconnect_is_printed_and_an_empty_one_is_status_1(
     ],
 )
 def test_a_device_that_cannot_be_is_refused(acpublish: CommandLine, words: tuple[str, ...]) -> None:
-    said = acpublish("device", "http://127.0.0.1:9", *words)
+    said = acpublish("emulate", "http://127.0.0.1:9", *words)
     assert said.status == 2
     assert said.error()
 
 
 def test_a_device_that_reaches_nobody_fails_with_status_1(acpublish: CommandLine) -> None:
-    said = acpublish("device", "http://127.0.0.1:9", "--auto", "lamp/d1_mini", "--json")
+    said = acpublish("emulate", "http://127.0.0.1:9", "--auto", "lamp/d1_mini", "--json")
     assert said.status == 1
     assert said.json()["result"] == "failed"
     assert said.json()["reason"]
@@ -109,4 +121,4 @@ def test_a_device_that_reaches_nobody_fails_with_status_1(acpublish: CommandLine
         "acpublish: error: no update from http://127.0.0.1:9/update/lamp/d1_mini. Compare the "
         "URL with 'acpublish list --to http://127.0.0.1:9', and check the server's log.\n"
     )
-    assert acpublish("device", "http://me:s3cret@127.0.0.1:9", "x.bin").err.count("s3cret") == 0
+    assert acpublish("emulate", "http://me:s3cret@127.0.0.1:9", "x.bin").err.count("s3cret") == 0
