@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from acpublish.control.fleet_clock import FleetClock
 from acpublish.control.newcomers import Newcomers
+from acpublish.control.product_targets import ProductTargets
 from acpublish.fleet.advancing import Live
 from acpublish.fleet.known_device import Device, new_device
 from acpublish.fleet.moments import Moment
@@ -72,10 +73,10 @@ class FleetProduct:
         self.generation += 1
         self.steady.clear()
 
-    def using(self, releases: tuple[Release, ...]) -> FleetProduct:
-        """Lets decisions go by releases of the product; equal tuples cost nothing."""
-        if self.targets.releases is not releases:
-            self.targets = Targets(releases)
+    def using(self, targets: Targets) -> FleetProduct:
+        """Lets decisions go by what the product can offer."""
+        if self.targets is not targets:
+            self.targets = targets
             self.changed()
         return self
 
@@ -88,6 +89,7 @@ class FleetState:
         rollouts: All rollouts by id, the oldest first, also those that have ended.
         clock: The present.
         store: Where all of it is stored; None as long as nothing has to be.
+        targets: What the products can offer.
         newcomers: Limits how many devices an address may add.
         took_it: By product and channel, the devices that took the release whose rollout was
             superseded last; they belong to the first stage of the next.
@@ -106,6 +108,7 @@ class FleetState:
         self.rollouts: dict[str, Rollout] = {}
         self.clock = clock or FleetClock()
         self.store: FleetStore | None = None
+        self.targets = ProductTargets()
         self.newcomers = Newcomers(capacity)
         self.took_it: dict[tuple[str, str], frozenset[str]] = {}
         self.closed: dict[str, bool] = {}
@@ -129,6 +132,10 @@ class FleetState:
         if own is None:
             own = self.products[name] = FleetProduct(name)
         return own
+
+    def using(self, product: str, releases: tuple[Release, ...]) -> FleetProduct:
+        """Returns what is known of a product, which can offer these releases."""
+        return self.product(product).using(self.targets.of(product, releases))
 
     def device(self, device_id: str) -> Device | None:
         """Returns a device, None if there is none with this id."""

@@ -130,7 +130,7 @@ class FleetServing:
         if key is None:
             return None
         now = state.clock.now()
-        own = state.product(product).using(releases)
+        own = state.using(product, releases)
         device = own.devices.get(key) or state.admitted(key, address, now)
         if device is None:
             return None
@@ -206,7 +206,7 @@ class FleetServing:
         if key is None:
             return
         now = state.clock.now()
-        own = state.product(product).using(releases)
+        own = state.using(product, releases)
         device = own.devices.get(key) or state.admitted(key, request.address, now)
         if device is not None:
             self._hear(own, device, request._replace(channel=device.channel))

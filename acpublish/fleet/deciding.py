@@ -27,7 +27,7 @@ from acpublish.wire import Mode, Report
 #: The first fields of a report, up to its digests: whether a device is up to date depends on them.
 _COMPARED = Report._fields.index("sketch_sha256") + 1
 #: For each product: what strangers send must not fill the memory. A decision has less than 1.5 KB
-#: with its key, as in :mod:`acpublish.server.decision_cache`.
+#: with its key; all products together are limited by whoever has them.
 _MAX_REMEMBERED = 1024
 
 

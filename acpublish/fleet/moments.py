@@ -34,6 +34,10 @@ class Moment(NamedTuple):
         return int(self.at + self.utc_offset_s) % DAY_S
 
 
+#: For decisions on whoever is not known, which do not depend on the time.
+NO_TIME = Moment(0.0, 0.0)
+
+
 class Listening(NamedTuple):
     """The clock of listening: the sum of the intervals in which the server listened.
 

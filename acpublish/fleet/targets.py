@@ -122,6 +122,11 @@ class Targets:
         digests = (report.sketch_md5, report.sketch_sha256)
         return {at for digest in digests if digest for at in self._by_digest.get(digest, ())}
 
+    def running_version(self, report: Report) -> Version | None:
+        """Returns the version of the first release with a digest that a device reports."""
+        positions = self._positions(report)
+        return self.releases[min(positions)].version if positions else None
+
     def knows(self, report: Report) -> bool:
         """Returns whether a release has the digest that a device reports."""
         return any(

@@ -51,7 +51,7 @@ class FleetUpdates:
         """Lets the rollouts of a product follow its catalog, if that has changed."""
         if self._followed.get(product) is not snapshot.channels:
             follow(self.state, product, snapshot.channels)
-            self.state.product(product).using(snapshot.releases)
+            self.state.using(product, snapshot.releases)
             self._followed[product] = snapshot.channels
 
     def check_in(

@@ -13,15 +13,17 @@ from typing import NamedTuple
 
 from acpublish.catalog.contents import LooseFile, ReleaseFile
 from acpublish.catalog.snapshot import ProductSnapshot
+from acpublish.control.product_targets import ProductTargets
 from acpublish.control.serving import Case
 from acpublish.errors import NotFoundError
+from acpublish.fleet.deciding import decide
+from acpublish.fleet.moments import NO_TIME
 from acpublish.release.decision import Decision, Verdict
 from acpublish.release.manifest import Compressed, Release, ReleaseImage
 from acpublish.release.update_manifest import update_manifest
 from acpublish.server import answer
 from acpublish.server.answer import Answer, Request, Responding
 from acpublish.server.cache import LocationCache
-from acpublish.server.decision_cache import DecisionCache
 from acpublish.server.device_access import AccessRules, DeviceAccess
 from acpublish.server.device_memory import DeviceMemory
 from acpublish.server.fleet_updates import FleetUpdates
@@ -86,7 +88,7 @@ class Updates:
         self._hosts = hosts
         self._access = access
         self._partial = PartialDownloads()
-        self._decisions = DecisionCache()
+        self._targets = ProductTargets() if fleet is None else fleet.state.targets
 
     def automatic(self, request: Request) -> Responding:
         """Answers a request for an address below ``/update/``.
@@ -152,7 +154,9 @@ class Updates:
             case = fleet.check_in(request, product, board, channel, snapshot)
         if case is not None and fleet is not None:
             return self._decided_by_fleet(request, address, snapshot, rules, case, fleet)
-        decision = self._decisions.decide(report, releases, product, board, channel)
+        targets = self._targets.of(product, releases)
+        decided = decide(None, report, targets, board, channel, (), NO_TIME)
+        decision = decided.decision
         if decision.verdict is Verdict.NOTHING and not snapshot.owned:
             return self._file_instead(request, f"there is no product {product}")
         if form is not Form.IMAGE:
@@ -164,7 +168,7 @@ class Updates:
                 decision, report, request.address, releases, time.time()
             )
         check_in = self._offers.check_in(request, decision, product, board, channel)
-        running = str(self._decisions.running(product, report) or "")
+        running = str(targets.running_version(report) or "")
         if decision.verdict is Verdict.UP_TO_DATE:
             up_to_date = answer.not_modified(decision.reason, running)
             if not single and address.literal and fleet is None:
