@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import difflib
 import heapq
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from acpublish.control.fleet_state import FleetState
-from acpublish.errors import ConflictError, NotFoundError
+from acpublish.errors import ConflictError, NotFoundError, SettingsError
 from acpublish.fleet.known_device import Device, flags, mac_address
 from acpublish.fleet.penalty import BROKEN_DELIVERIES, WHOLE_DELIVERIES
 from acpublish.fleet.progress import FAILURES
+from acpublish.release import names
 from acpublish.release.text import cleaned
+from acpublish.release.version import Version
 
 #: A page of a list has at most so many devices.
 MAX_PAGE = 1000
@@ -51,6 +54,41 @@ class DeviceFilter:
     not_seen_s: float | None = None
     stuck: bool = False
     flagged: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        product: str | None = None,
+        board: str | None = None,
+        version: str | None = None,
+        tag: str | None = None,
+        group: str | None = None,
+        not_seen_s: float | None = None,
+        stuck: bool = False,
+        flagged: bool = False,
+    ) -> DeviceFilter:
+        """Makes conditions of what people write.
+
+        Raises:
+            BadNameError: The product or the board is not a name.
+            VersionError: The version is not one.
+            SettingsError: The number of seconds is negative.
+        """
+        if not_seen_s is not None and not 0 <= not_seen_s < math.inf:
+            raise SettingsError(
+                f"{not_seen_s} is not a number of seconds", hint="Use a positive number."
+            )
+        return cls(
+            product=None if product is None else names.product(product),
+            board=None if board is None else names.board(board),
+            version=None if version is None else str(Version.parse(version)),
+            tag=tag,
+            group=group,
+            not_seen_s=not_seen_s,
+            stuck=stuck,
+            flagged=flagged,
+        )
 
     def applies(self, device: Device, at: float) -> bool:
         """Returns whether they apply to a device now, in seconds since 1970."""
@@ -166,10 +204,8 @@ def counted(devices: Iterable[Device]) -> dict[str, Any]:
     )
     # What nobody can choose how many of there are must not displace what most devices run.
     rows = sorted(counts.most_common(MAX_ROWS), key=lambda row: [text or "" for text in row[0]])
-    names = ("product", "board", "version", "claims")
+    keys = ("product", "board", "version", "claims")
     return {
-        "devices": [
-            {**dict(zip(names, key, strict=True)), "count": count} for key, count in rows
-        ],
+        "devices": [{**dict(zip(keys, key, strict=True)), "count": count} for key, count in rows],
         "omitted": counts.total() - sum(count for _, count in rows),
     }

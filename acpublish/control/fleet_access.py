@@ -20,7 +20,7 @@ A *rollout* has ``id``, ``product``, ``version``, ``channel``, ``state``, ``reas
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 from acpublish.fleet.policy import Policy
@@ -195,25 +195,3 @@ class Destination(Protocol):
     def state(self) -> Any:
         """The state folder of a directory."""
         ...
-
-
-def changed_fields(
-    name: str | None,
-    note: str | None,
-    add_tags: Iterable[str],
-    remove_tags: Iterable[str],
-    add_groups: Iterable[str],
-    remove_groups: Iterable[str],
-) -> Mapping[str, Any]:
-    """Returns the fields of a change that say something."""
-    texts = {"name": name, "note": note}
-    lists = {
-        "add_tags": list(add_tags),
-        "remove_tags": list(remove_tags),
-        "add_groups": list(add_groups),
-        "remove_groups": list(remove_groups),
-    }
-    return {
-        **{key: text for key, text in texts.items() if text is not None},
-        **{key: names for key, names in lists.items() if names},
-    }

@@ -9,7 +9,8 @@ needs the thread. A change that cannot be stored is taken back.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, TimeoutError
+from concurrent import futures
+from concurrent.futures import Future
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -64,7 +65,7 @@ def run_here(operation: Operation[_T]) -> _T:
             if isinstance(step, Future):
                 try:
                     step.result(_COMMAND_WAIT_S)
-                except (StoreError, TimeoutError):
+                except (StoreError, futures.TimeoutError):
                     step = operation.throw(not_stored())
                 else:
                     step = operation.send(None)
@@ -77,8 +78,9 @@ def run_here(operation: Operation[_T]) -> _T:
 
 def not_stored(reason: str = "") -> StoreError:
     """Returns the error for a change that could not be stored."""
+    because = f": {reason}" if reason else ""
     return StoreError(
-        f"nothing was changed, because the fleet's store cannot be written{reason and f': {reason}'}",
+        f"nothing was changed, because the fleet's store cannot be written{because}",
         hint="Try again in a moment; if it lasts, look at the server's log and its disk.",
     )
 

@@ -98,7 +98,8 @@ class RolloutOperations:
         read = partial(
             _read, self._state, rollout, live, list(own.devices.values()), self._state.clock.now()
         )
-        live, seen = yield read
+        counted: tuple[Live, Survey] = yield read
+        live, seen = counted
         take_in(live, seen)
         return live
 
@@ -214,7 +215,8 @@ class RolloutOperations:
         snapshot: ProductSnapshot = yield partial(self._snapshots.product, product)
         own = [release for release in snapshot.releases if release.version == version]
         if not own:
-            known = sorted((release.version for release in snapshot.releases), reverse=True)[:5]
+            versions = (release.version for release in snapshot.releases)
+            known = sorted(versions, key=lambda own: own.precedence, reverse=True)[:5]
             raise NotFoundError(
                 f"there is no release {version} of {product}",
                 hint=f"There are {', '.join(map(str, known))}."
@@ -288,7 +290,9 @@ class RolloutOperations:
             )
         known = [*state.rollouts, *(rollout.product for rollout in state.rollouts.values())]
         similar = difflib.get_close_matches(ref[:_SHOWN], dict.fromkeys(known[-1000:]), 3)
-        hint = f"There is {' and '.join(similar)}." if similar else "See 'acpublish rollout status'."
+        hint = (
+            f"There is {' and '.join(similar)}." if similar else "See 'acpublish rollout status'."
+        )
         raise NotFoundError(f"there is no rollout {cleaned(ref[:_SHOWN])!r}", hint=hint)
 
 

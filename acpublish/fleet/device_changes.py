@@ -51,12 +51,6 @@ class DeviceChange:
     hold: bool | None = None
 
     @classmethod
-    def of(cls, **values: Any) -> DeviceChange:
-        """Makes a change from the arguments of a function, of which lists may be any iterables."""
-        lists = ("add_tags", "remove_tags", "add_groups", "remove_groups")
-        return cls(**{key: tuple(of) if key in lists else of for key, of in values.items()})
-
-    @classmethod
     def to_version(cls, version: str, *, order_back: bool = False) -> DeviceChange:
         """Returns the change that pins a device; a hold ends.
 
