@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from acpublish.catalog.catalog_rollouts import CatalogRollouts
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.control.device_query import DeviceFilter
 from acpublish.control.fleet_access import Document
@@ -79,9 +78,9 @@ class LocalFleet:
             snapshot = snapshots.product(product)
             follow(state, product, snapshot.channels)
             state.product(product).using(snapshot.releases)
-        rollouts = CatalogRollouts(self._catalog.changes)
         return _Operations(
-            DeviceOperations(state, snapshots), RolloutOperations(state, snapshots, rollouts)
+            DeviceOperations(state, snapshots),
+            RolloutOperations(state, snapshots, self._catalog.rollouts),
         )
 
     def devices(

@@ -254,6 +254,7 @@ class RolloutOperations:
                     product,
                     each.channel,
                     Version.parse(each.version),
+                    rollout=each.number,
                     reason=each.reason,
                 )
         yield from self._follow(product)
