@@ -16,6 +16,7 @@ from acpublish.errors import (
     AcpublishError,
     AuthenticationError,
     BadNameError,
+    ConflictError,
     NotFoundError,
     SettingsError,
     StoreError,
@@ -31,6 +32,7 @@ _MAX_BYTES = 16 * 1024 * 1024
 _PAGE = 1000
 #: The error that each code of a server stands for.
 _ERRORS: Mapping[str, type[AcpublishError]] = {
+    "conflict": ConflictError,
     "not-found": NotFoundError,
     "name": BadNameError,
     "version": VersionError,

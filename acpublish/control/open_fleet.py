@@ -12,7 +12,7 @@ from acpublish.client.fleet_client import FleetClient
 from acpublish.client.retry import Patience
 from acpublish.control.fleet_access import Destination, Fleet
 from acpublish.control.running_file import RunningServer, read_running
-from acpublish.errors import TransferError
+from acpublish.errors import SettingsError, TransferError
 
 if TYPE_CHECKING:
     from acpublish.control.local_fleet import LocalFleet
@@ -52,19 +52,14 @@ def open_fleet(destination: Destination, state: Path | None = None, *, by: str =
 
 def _answering(server: RunningServer) -> FleetClient | None:
     """Returns the client of a server, None if it does not run any more."""
-    once = FleetClient(
-        server.url,
-        server.token,
-        insecure_http=True,
-        timeout_s=_ANSWERS_S,
-        patience=Patience(attempts=1),
-    )
+    url, token, once = server.url, server.token, Patience(attempts=1)
     try:
-        once.need_server()
-    except TransferError:
+        client = FleetClient(url, token, insecure_http=True, timeout_s=_ANSWERS_S, patience=once)
+        client.need_server()
+    except (TransferError, SettingsError):
         # Something else may have its port by now. If it does run, it has the store's lock.
         return None
-    return FleetClient(server.url, server.token, insecure_http=True)
+    return FleetClient(url, token, insecure_http=True)
 
 
 def _local(catalog: DirectoryCatalog, state: Path, by: str) -> LocalFleet:

@@ -328,5 +328,4 @@ SCHEMAS: dict[str, Schema] = {
     "PlanRequest": _object(**_WHAT),
     "Plan": _object(stages=_list(_COUNT)),
     "OpenApi": _object(openapi=_TEXT, info=_ANY, paths=_ANY, components=_ANY),
-    "Nothing": _object(),
 }

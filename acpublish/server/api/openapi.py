@@ -16,6 +16,8 @@ from acpublish.server.api.endpoints import API, Endpoint
 _JSON = "application/json"
 _BYTES = "application/octet-stream"
 _DESCRIPTIONS = {200: "It was done.", 201: "It was created."}
+#: The bodies that a request need not have.
+_MAY_BE_MISSING = frozenset({"Reason"})
 #: What a token allows, as a security scheme; which scope is needed is in the description.
 _TOKEN = "token"  # noqa: S105
 
@@ -69,7 +71,10 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
     if path or query:
         operation["parameters"] = path + query
     if endpoint.body:
-        operation["requestBody"] = {"required": True, "content": _content(endpoint.body)}
+        operation["requestBody"] = {
+            "required": endpoint.body not in _MAY_BE_MISSING,
+            "content": _content(endpoint.body),
+        }
     operation["responses"] = {
         **{
             str(status): {
