@@ -15,7 +15,7 @@ from acpublish.bounded import BoundedDict
 from acpublish.catalog.catalog_rollouts import CatalogRollouts
 from acpublish.catalog.snapshot import ProductSnapshot
 from acpublish.control.fleet_state import FleetState
-from acpublish.control.following import due, follow, rollout_id
+from acpublish.control.following import due, follow, rollout_id, surveyed
 from acpublish.control.operations import Document, Operation, Snapshots, not_stored
 from acpublish.control.stories import details
 from acpublish.errors import ConflictError, NotFoundError, SettingsError, StoreError
@@ -100,7 +100,10 @@ class RolloutOperations:
         )
         counted: tuple[Live, Survey] = yield read
         live, seen = counted
-        take_in(live, seen)
+        if live.rollout.is_open:
+            surveyed(self._state, live, seen)
+        else:
+            take_in(live, seen)
         return live
 
     def pause(self, ref: str, reason: str = "") -> Operation[Document]:

@@ -17,8 +17,8 @@ from acpublish.server.api.token_routes import TokenRoutes
 _PRODUCT = "/products/{product}"
 _POLICY = f"{_PRODUCT}/channels/{{channel}}/policy"
 _RELEASE = "/releases/{product}/{version}/{board}"
-_DEVICE = "/fleet/devices/{ref}"
-_ROLLOUT = "/fleet/rollouts/{ref}"
+_DEVICE = "/fleet/devices/{device}"
+_ROLLOUT = "/fleet/rollouts/{rollout}"
 
 _TEXT: Schema = {"type": "string"}
 _YES: Schema = {"type": "boolean"}

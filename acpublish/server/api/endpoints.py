@@ -13,6 +13,8 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 
 API = "/api/v1"
+#: Below it, names are what people choose.
+_FLEET = "/fleet/"
 _PARAMETER = re.compile(r"\{(\w+)\}")
 Schema = Mapping[str, Any]
 Call = Callable[[Request], Awaitable[Response]]
@@ -58,7 +60,7 @@ class Endpoint:
 
     def route(self) -> Route:
         """Returns what routes requests to it."""
-        kind = EncodedRoute if "{ref}" in self.path else Route
+        kind = EncodedRoute if self.path.startswith(_FLEET) else Route
         return kind(API + self.path, self.call, methods=[self.method])
 
     @property

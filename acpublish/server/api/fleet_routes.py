@@ -92,7 +92,7 @@ class FleetRoutes:
             AcpublishError: The request is refused, or there is no such device.
         """
         fleet = self._access.reader(request)
-        return answer(fleet.devices.show(request.path_params["ref"]))
+        return answer(fleet.devices.show(request.path_params["device"]))
 
     async def explanation(self, request: Request) -> Response:
         """Says what a device would get now, and what each rule says of it.
@@ -101,7 +101,7 @@ class FleetRoutes:
             AcpublishError: The request is refused, or there is no such device.
         """
         fleet = self._access.reader(request)
-        return answer(await fleet.show(fleet.devices.explain(request.path_params["ref"])))
+        return answer(await fleet.show(fleet.devices.explain(request.path_params["device"])))
 
     async def status(self, request: Request) -> Response:
         """Counts the devices by product, board and version.
@@ -122,7 +122,7 @@ class FleetRoutes:
         document = await json_of(request)
         change = read_sent(lambda: DeviceChange.from_dict(document))
         with sent():
-            story = await fleet.make(fleet.devices.change(request.path_params["ref"], change))
+            story = await fleet.make(fleet.devices.change(request.path_params["device"], change))
         what = ", ".join(change.to_dict()) or "nothing"
         request.scope[NOTE] += f"; changed {what} of {story['id']}"
         return answer(story)
@@ -134,7 +134,7 @@ class FleetRoutes:
             AcpublishError: The request is refused, or there is no such device.
         """
         fleet, _ = self._access.manager(request)
-        story = await fleet.make(fleet.devices.retry(request.path_params["ref"]))
+        story = await fleet.make(fleet.devices.retry(request.path_params["device"]))
         request.scope[NOTE] += f"; {story['id']} may try again"
         return answer(story)
 
@@ -156,7 +156,7 @@ class FleetRoutes:
             AcpublishError: The request is refused, or there is no such device.
         """
         fleet, _ = self._access.manager(request)
-        story = await fleet.make(fleet.devices.forget(request.path_params["ref"]))
+        story = await fleet.make(fleet.devices.forget(request.path_params["device"]))
         request.scope[NOTE] += f"; forgot {story['id']}"
         return answer(story)
 

@@ -54,7 +54,7 @@ class RolloutRoutes:
             AcpublishError: The request is refused, or there is no such rollout.
         """
         fleet = self._access.reader(request)
-        return answer(await fleet.show(fleet.rollouts.rollout(request.path_params["ref"])))
+        return answer(await fleet.show(fleet.rollouts.rollout(request.path_params["rollout"])))
 
     async def plan(self, request: Request) -> Response:
         """Says how many devices each stage of a rollout would reach, with those before it.
@@ -91,7 +91,7 @@ class RolloutRoutes:
             AcpublishError: The request is refused, or the rollout has ended.
         """
         fleet, _ = self._access.manager(request)
-        operation = fleet.rollouts.pause(request.path_params["ref"], await _reason(request))
+        operation = fleet.rollouts.pause(request.path_params["rollout"], await _reason(request))
         return await self._made(request, fleet, operation, "paused")
 
     async def resume(self, request: Request) -> Response:
@@ -101,7 +101,7 @@ class RolloutRoutes:
             AcpublishError: The request is refused, or the rollout is not paused.
         """
         fleet, _ = self._access.manager(request)
-        operation = fleet.rollouts.resume(request.path_params["ref"])
+        operation = fleet.rollouts.resume(request.path_params["rollout"])
         return await self._made(request, fleet, operation, "resumed")
 
     async def advance(self, request: Request) -> Response:
@@ -111,7 +111,7 @@ class RolloutRoutes:
             AcpublishError: The request is refused, or the rollout offers nothing.
         """
         fleet, _ = self._access.manager(request)
-        operation = fleet.rollouts.advance(request.path_params["ref"])
+        operation = fleet.rollouts.advance(request.path_params["rollout"])
         return await self._made(request, fleet, operation, "advanced")
 
     async def abort(self, request: Request) -> Response:
@@ -122,7 +122,7 @@ class RolloutRoutes:
         """
         fleet, by = self._access.manager(request)
         reason = await _reason(request)
-        operation = fleet.rollouts.abort(request.path_params["ref"], reason, by=by)
+        operation = fleet.rollouts.abort(request.path_params["rollout"], reason, by=by)
         return await self._made(request, fleet, operation, "aborted")
 
     async def _made(

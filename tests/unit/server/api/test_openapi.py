@@ -233,5 +233,5 @@ def test_everybody_may_read_it_and_it_says_which_scope_is_needed(served: Served)
     assert "security" not in paths[f"{API}/products"]["get"]
     assert "manage" in paths[f"{API}/fleet/rollouts"]["post"]["description"]
     assert "read" in paths[f"{API}/fleet/rollouts"]["get"]["description"]
-    device = paths[f"{API}/fleet/devices/{{ref}}"]
-    assert [one["name"] for one in device["get"]["parameters"]] == ["ref"]
+    device = paths[f"{API}/fleet/devices/{{device}}"]
+    assert [one["name"] for one in device["get"]["parameters"]] == ["device"]
