@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         trust_keys,
         verify,
     )
+    from acpublish.client.fleet_client import FleetClient
     from acpublish.client.update_server import UpdateServer
     from acpublish.errors import AcpublishError
     from acpublish.fleet.policy import Policy
@@ -41,6 +42,7 @@ __all__ = [
     "Change",
     "Changed",
     "ChannelRow",
+    "FleetClient",
     "Image",
     "Outcome",
     "Policy",
@@ -82,6 +84,7 @@ _HOMES = {
     "Change": "release.channels",
     "Changed": "release.change_request",
     "ChannelRow": "release.channel_rows",
+    "FleetClient": "client.fleet_client",
     "Image": "image.model",
     "Outcome": "release.submission",
     "Policy": "fleet.policy",

@@ -11,13 +11,11 @@ from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
-from acpublish.client.responses import json_body, raise_refusal, unexpected
+from acpublish.client.responses import json_body, refuse, unexpected
 from acpublish.client.transport import Response, Transport
 from acpublish.errors import (
     AuthenticationError,
     ManifestError,
-    NotFoundError,
-    RefusedError,
     UnreachableError,
 )
 from acpublish.release.change_request import Changed, ChangeRequest
@@ -28,9 +26,6 @@ from acpublish.release.documents import Fields
 from acpublish.release.names import ChannelName
 
 _MAX_BYTES = 64 * 1024 * 1024
-#: What a server of ours says of an address that its version does not have (``_on_unknown_address``
-#: in ``acpublish.server.api.routes``).
-_UNKNOWN_ADDRESS = "there is nothing at this address"
 _FIX = "Use the version of acpublish that the server has."
 _Result = TypeVar("_Result")
 
@@ -172,7 +167,7 @@ class RemoteChanges:
     ) -> _Result:
         def handle(response: Response) -> _Result:
             if response.status != 200:
-                _refuse(response, what)
+                refuse(response, what)
             document = json_body(response, what, _MAX_BYTES)
             try:
                 return read(document)
@@ -186,16 +181,3 @@ class RemoteChanges:
             headers={} if body is None else {"Content-Type": "application/json"},
             body=body,
         )
-
-
-def _refuse(response: Response, what: str) -> None:
-    try:
-        # What is missing here is the product or the release, as in a directory.
-        raise_refusal(response, what, absent=NotFoundError)
-    except NotFoundError as error:
-        if _UNKNOWN_ADDRESS not in error.problem:
-            raise
-        raise RefusedError(
-            f"{response.address.base} runs an earlier acpublish, which cannot do this",
-            hint="Install the current version on the server.",
-        ) from error

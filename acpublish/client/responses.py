@@ -16,6 +16,7 @@ from acpublish.errors import (
     AuthenticationError,
     CheckError,
     ConflictError,
+    NotFoundError,
     RefusedError,
     UnreachableError,
 )
@@ -29,8 +30,12 @@ _CHECK_NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _UNEXPECTED = "Check the URL, and that client and server have the same acpublish version."
 #: The statuses of a web server that has nothing at the URL, or does not accept images there.
 _NOT_THERE = frozenset({404, 405})
+#: What a server of ours says of an address that its version does not have (``_on_unknown_address``
+#: in ``acpublish.server.api.routes``).
+_UNKNOWN_ADDRESS = "there is nothing at this address"
 _TRY_LATER = "Try again later, and look at the server's log."
 _WEB_PAGE = "Look at the logs of the server, and of a proxy in front of it."
+_NO_KINDS: Mapping[str, type[AcpublishError]] = {}
 _PAGE_HINTS = {
     413: "Raise the limit of the proxy in front of the server (nginx: client_max_body_size).",
 }
@@ -60,8 +65,11 @@ def _error(
     reported: _ServerError,
     missing: str,
     absent: type[AcpublishError],
+    kinds: Mapping[str, type[AcpublishError]],
 ) -> AcpublishError:
     where, message, hint = response.address.base, reported.message, reported.hint
+    if reported.code in kinds:
+        return kinds[reported.code](message.removeprefix(": "), hint=hint or _UNEXPECTED)
     if 300 <= response.status < 400:
         target = response.address.redacted(response.header("Location") or "nowhere")
         return RefusedError(
@@ -103,6 +111,7 @@ def raise_refusal(
     *,
     missing: str = "",
     absent: type[AcpublishError] = RefusedError,
+    kinds: Mapping[str, type[AcpublishError]] = _NO_KINDS,
 ) -> None:
     """Raises the error for a response that is not a success, or asks for another attempt.
 
@@ -111,6 +120,7 @@ def raise_refusal(
         what: What was requested, for the message.
         missing: What to do next if the server has no such thing; by default, to list what it has.
         absent: The error if one of our servers has no such thing.
+        kinds: The errors, by the codes of our servers, that are raised with the server's words.
 
     Raises:
         Retry: The same request may succeed later.
@@ -118,7 +128,7 @@ def raise_refusal(
     """
     body = b"" if 300 <= response.status < 400 else response.body(_ERROR_BYTES)
     reported = _error_of_server(response, body)
-    final = _error(response, what, body, reported, missing, absent)
+    final = _error(response, what, body, reported, missing, absent, kinds)
     # Waiting does not help if the catalog cannot be written, or the tokens cannot be read.
     if not response.may_succeed_later or reported.code in (READ_ONLY_CODE, TOKENS_CODE):
         raise final
@@ -127,6 +137,32 @@ def raise_refusal(
         when = f"in {wait_s:.0f} s" if wait_s is not None else "later"
         final = UnreachableError(final.problem, hint=f"The server is busy; try again {when}.")
     raise Retry(final, wait_s)
+
+
+def refuse(
+    response: Response, what: str, kinds: Mapping[str, type[AcpublishError]] = _NO_KINDS
+) -> None:
+    """Does the same for an address that earlier servers do not have.
+
+    Args:
+        response: The response; its body is read.
+        what: What was requested, for the message.
+        kinds: As for :func:`raise_refusal`.
+
+    Raises:
+        Retry: The same request may succeed later.
+        NotFoundError: The server has the address, and not what is named there.
+        AcpublishError: As for :func:`raise_refusal`.
+    """
+    try:
+        raise_refusal(response, what, absent=NotFoundError, kinds=kinds)
+    except NotFoundError as error:
+        if _UNKNOWN_ADDRESS not in error.problem:
+            raise
+        raise RefusedError(
+            f"{response.address.base} runs an earlier acpublish, which cannot do this",
+            hint="Install the current version on the server.",
+        ) from error
 
 
 def json_body(response: Response, what: str, limit: int) -> Any:

@@ -12,7 +12,7 @@ rules are those of :mod:`acpublish.fleet`; here is only what they are applied to
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
@@ -116,6 +116,7 @@ class FleetState:
         self._capacity = capacity
         self._count = 0
         self._away = ""
+        self._read: Callable[[Rollout], Live] | None = None
 
     def __len__(self) -> int:
         """Returns how many devices there are."""
@@ -124,7 +125,9 @@ class FleetState:
     @property
     def away(self) -> str:
         """Why the store cannot be written; empty if it can."""
-        return NOT_OPEN if self.store is None else self.store.away
+        if self.store is not None:
+            return self.store.away
+        return NOT_OPEN if self._read is None else ""
 
     def product(self, name: str) -> FleetProduct:
         """Returns what is known of a product."""
@@ -150,6 +153,21 @@ class FleetState:
     def use(self, store: FleetStore, stored: Stored) -> None:
         """Goes on with what a store has, and stores there what was heard before."""
         before = list(self.devices())
+        self.show(stored, store.live)
+        self.store = store
+        for device in before:
+            store.note(device)
+        for own in self.products.values():
+            for live in own.lives:
+                store.keep_rollout(live)
+
+    def show(self, stored: Stored, read: Callable[[Rollout], Live]) -> None:
+        """Takes in what a store has; alone, for a command that only shows it.
+
+        Args:
+            stored: What it has.
+            read: Reads a rollout that has ended long ago.
+        """
         for device in stored.devices.values():
             self._add(device)
         self.rollouts = {rollout.id: rollout for rollout in stored.rollouts} | self.rollouts
@@ -158,13 +176,9 @@ class FleetState:
             if counts(live.rollout) and all(live.rollout.id != o.rollout.id for o in own.lives):
                 own.lives = (*own.lives, live)
         self.clock.go_on_from(stored.listening, stored.listened_at)
-        self.store = store
-        for device in before:
-            store.note(device)
+        self._read = read
         for own in self.products.values():
             own.changed()
-            for live in own.lives:
-                store.keep_rollout(live)
 
     def _add(self, device: Device) -> None:
         devices = self.product(device.product).devices
@@ -238,6 +252,12 @@ class FleetState:
         if self.store is not None:
             self.store.note_part(live.rollout.id, device.id, part)
 
+    def keep_part(self, live: Live, device: Device, part: Part) -> Future[None]:
+        """Stores a device and its part in a rollout; returns when that is done."""
+        if self.store is None:
+            return _done()
+        return self.store.keep_offer(live.rollout.id, device, part)
+
     def moved(self, live: Live) -> Future[None]:
         """Notes that a rollout is new or has changed; returns when that is stored."""
         rollout = live.rollout
@@ -274,7 +294,7 @@ class FleetState:
         for live in self.product(rollout.product).lives:
             if live.rollout.id == rollout_id:
                 return live
-        return None if self.store is None else self.store.live(rollout)
+        return None if self._read is None else self._read(rollout)
 
     def forget(self, *device_ids: str) -> Future[None]:
         """Forgets devices; returns when that is stored."""

@@ -22,6 +22,7 @@ from acpublish.server.config import ServerOptions
 from acpublish.server.device_access import DeviceAccess
 from acpublish.server.device_memory import DeviceMemory
 from acpublish.server.device_routes import API, DeviceRoutes
+from acpublish.server.fleet_people import FleetPeople
 from acpublish.server.fleet_updates import FleetCounts, FleetUpdates
 from acpublish.server.handover import TARGET_KEY
 from acpublish.server.hosts import HostGuard, OwnHosts
@@ -81,6 +82,7 @@ def create_app(
     offers = Offers(images, check_ins)
     named = NamedFiles(reader, locations, images, offers, access, fleet)
     own_hosts = OwnHosts(options.hosts, options.bind)
+    people = FleetPeople(fleet.state, catalog, fleet.need_store) if fleet else None
     return Application(
         routes=DeviceRoutes(
             reader,
@@ -89,7 +91,7 @@ def create_app(
             Updates(reader, locations, images, offers, named, memory, own_hosts, access, fleet),
             access,
         ),
-        api=create_api(catalog, tokens, counts, options.upload_bytes, answers, proxies),
+        api=create_api(catalog, tokens, counts, options.upload_bytes, answers, proxies, people),
         guard=HostGuard(own_hosts, tokens),
         log=log or AccessLog(None),
     )

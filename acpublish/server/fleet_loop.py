@@ -20,11 +20,13 @@ from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.catalog.snapshot import ProductSnapshot
 from acpublish.control.fleet_state import STORE_FILE, FleetState
 from acpublish.control.following import Due, due, go_on, lives, needs_survey, surveyed
+from acpublish.control.running_file import RunningServer, remove_running, write_running
 from acpublish.control.serving import FleetServing
-from acpublish.errors import AcpublishError
+from acpublish.errors import AcpublishError, reason_of
 from acpublish.fleet.advancing import look
 from acpublish.release.version import Version
 from acpublish.server.fleet_updates import FleetUpdates
+from acpublish.server.tokens import Tokens
 
 if TYPE_CHECKING:
     from acpublish.store.fleet_store import FleetStore
@@ -62,6 +64,17 @@ class FleetLoop:
         self._wake = asyncio.Event()
         self._store_needed = False
         self._next_try = 0.0
+        self._here: RunningServer | None = None
+
+    def reached_at(self, url: str, tokens: Tokens) -> None:
+        """Says where commands of this machine reach the server, once it has the store.
+
+        Args:
+            url: Its URL.
+            tokens: Accepts the token of these commands.
+        """
+        self._here = RunningServer.here(url)
+        tokens.of_commands = self._here.token
 
     def open_existing(self) -> None:
         """Opens the store if there is one.
@@ -71,6 +84,16 @@ class FleetLoop:
         """
         if self._folder.joinpath(*STORE_FILE).exists():
             self.state.use(*_opened(self._folder))
+            self._tell_commands()
+
+    def _tell_commands(self) -> None:
+        if self._here is None:
+            return
+        try:
+            write_running(self._folder, self._here)
+        except OSError as error:
+            reason = reason_of(error)
+            _log.warning("commands on this machine do not find the server: %s", reason)
 
     def _need_store(self) -> None:
         self._store_needed = True
@@ -107,6 +130,7 @@ class FleetLoop:
         self._next_try = now + _AGAIN_S
         store, stored = await asyncio.to_thread(_opened, self._folder)
         self.state.use(store, stored)
+        await asyncio.to_thread(self._tell_commands)
 
     async def _follow_catalog(self) -> None:
         """Looks at all products that have anything to do with rollouts, and writes what is due."""
@@ -157,6 +181,8 @@ class FleetLoop:
 
     def close(self) -> None:
         """Writes what waits, and lets another server have the store."""
+        if self._here is not None:
+            remove_running(self._folder, self._here)
         store, self.state.store = self.state.store, None
         if store is not None:
             store.note_listening(self.state.clock.listening(), self.state.clock.now().at)

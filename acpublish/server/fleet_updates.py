@@ -29,17 +29,22 @@ _NOT_STORED = "the offer could not be stored in time; the device comes back"
 
 
 class FleetUpdates:
-    """Decides for the device path by what is known of each device."""
+    """Decides for the device path by what is known of each device.
 
-    def __init__(self, serving: FleetServing, needs_store: Callable[[], None]) -> None:
+    Attributes:
+        serving: Takes in check-ins, and decides.
+        need_store: Has the store opened soon.
+    """
+
+    def __init__(self, serving: FleetServing, need_store: Callable[[], None]) -> None:
         """Prepares to decide.
 
         Args:
             serving: Takes in check-ins, and decides.
-            needs_store: Is called when a device asks while there is no store.
+            need_store: Is called when a device asks while there is no store.
         """
         self.serving = serving
-        self._needs_store = needs_store
+        self.need_store = need_store
         self._followed: dict[str, Channels] = {}
 
     @property
@@ -61,7 +66,7 @@ class FleetUpdates:
         if not request.report.updater or not snapshot.releases:
             return None
         if self.state.store is None:
-            self._needs_store()
+            self.need_store()
         self.follow(product, snapshot)
         asked = _asked(request, board, channel)
         return self.serving.checked_in(asked, product, snapshot.releases)
@@ -83,7 +88,7 @@ class FleetUpdates:
     ) -> None:
         """Takes in a request for a file by its name, on which the fleet has no say."""
         if self.state.store is None:
-            self._needs_store()
+            self.need_store()
         self.serving.seen(_asked(request, board, ""), product, releases)
 
     def offer(self, case: Case, running: str, respond: Callable[[], Responding]) -> Responding:

@@ -124,6 +124,7 @@ def _serve(options: ServerOptions, listeners: Sequence[CheckInListener], writer:
     fleet = None
     if options.fleet:
         fleet = FleetLoop(catalog, state, options.max_offers)
+        fleet.reached_at(ports[0].url, tokens)
         fleet.open_existing()
         fleet.state.newcomers.shared = proxies.has
     app = create_app(

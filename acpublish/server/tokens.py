@@ -18,7 +18,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from acpublish.release import names
-from acpublish.release.grants import EVERY_PRODUCT, TokenInfo
+from acpublish.release.grants import EVERY_PRODUCT, Grant, TokenInfo
 from acpublish.server.token_file import (
     FILE,
     Token,
@@ -54,8 +54,19 @@ class Refusal(Enum):
     OTHER_SCOPE = "other scope"
 
 
+#: What commands on the server's own machine may do; its text is in no file of tokens.
+_OF_COMMANDS = Token(id="local", sha256="", created="", grant=Grant(manage=True))
+
+
 class Tokens:
-    """The tokens of a state folder, read again whenever their file has changed."""
+    """The tokens of a state folder, read again whenever their file has changed.
+
+    Attributes:
+        state: The state folder.
+        store: Shows and changes them.
+        of_commands: What commands on this machine send (:mod:`acpublish.control.running_file`);
+            empty if there is none. It opens and closes nothing for others.
+    """
 
     def __init__(self, state: Path) -> None:
         """Prepares to read the tokens.
@@ -65,6 +76,7 @@ class Tokens:
         """
         self.state = state
         self.store = TokenStore(state)
+        self.of_commands = ""
         self._path = state / FILE
         # One attribute, because several threads read it.
         self._read: tuple[tuple[int, int, int] | None, tuple[Token, ...]] = (None, ())
@@ -91,6 +103,8 @@ class Tokens:
         Raises:
             TokensError: The tokens file cannot be read.
         """
+        if self._is_of_commands(text):
+            return _judged(_OF_COMMANDS, scope, product, channel)
         tokens = self._current()
         if not tokens:
             return Refusal.NO_TOKENS
@@ -117,9 +131,15 @@ class Tokens:
         """
         if text is None:
             return None
+        if self._is_of_commands(text):
+            return _OF_COMMANDS
         now = datetime.now(timezone.utc)
         matches = _matches(text, self._current())
         return next((token for token in matches if not token.has_expired(now)), None)
+
+    def _is_of_commands(self, text: str | None) -> bool:
+        own = self.of_commands
+        return bool(own and text) and hmac.compare_digest(digest_of(own), digest_of(text or ""))
 
     def has(self, *scopes: Scope) -> bool:
         """Returns whether any token has one of some scopes, even if it has expired.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -24,6 +25,7 @@ from acpublish.store.sqlite_file import ERRORS, engine_for, meaning_of
 
 FOLDER = "fleet"
 FILE = "fleet.db"
+_POLL_S = 0.05
 
 
 def path_of(state: Path) -> Path:
@@ -54,8 +56,12 @@ def store_errors(what: str) -> Iterator[None]:
 class Held:
     """The lock of a store; only one process has it."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, wait_s: float = 0.0) -> None:
         """Takes the lock, and makes the store's folder if it is missing.
+
+        Args:
+            state: The state folder.
+            wait_s: How long to wait for another process that has it, such as a command.
 
         Raises:
             StoreError: Another process has it, or the folder cannot be made.
@@ -63,7 +69,9 @@ class Held:
         folder = path_of(state).parent
         with store_errors(f"the fleet's store {folder} cannot be used"):
             atomic.make_directory(folder, private=True)
-            descriptor = hold(folder)
+            end = time.monotonic() + wait_s
+            while (descriptor := hold(folder)) is None and time.monotonic() < end:
+                time.sleep(_POLL_S)
             if descriptor is None:
                 raise StoreError(
                     f"the fleet's store {folder} is in use{holder_of(folder.stat())}",

@@ -59,18 +59,21 @@ class FleetStore:
         )
 
     @classmethod
-    def open(cls, state: Path, *, max_waiting: int = MAX_WAITING) -> FleetStore:
+    def open(
+        cls, state: Path, *, max_waiting: int = MAX_WAITING, wait_s: float = 0.0
+    ) -> FleetStore:
         """Opens the store in a state folder, which is created or upgraded if need be.
 
         Args:
             state: The state folder.
             max_waiting: The most rows of a kind that wait while it cannot be written.
+            wait_s: How long to wait for another process that has it.
 
         Raises:
             StoreError: Another process has it, it is damaged or of a newer version, or it cannot be
                 written.
         """
-        held = Held(state)
+        held = Held(state, wait_s)
         try:
             path = path_of(state)
             return cls(path, held, open_for_writing(path), max_waiting)

@@ -30,14 +30,19 @@ class TooLargeError(RequestError):
     """The body is larger than the address accepts."""
 
 
-async def json_of(request: Request) -> Any:
+async def json_of(request: Request, *, empty: Any = None) -> Any:
     """Returns the JSON in the body of a request.
+
+    Args:
+        request: The request.
+        empty: What a request without a body means; None if there has to be one.
 
     Raises:
         RequestError: It is too long, too slow, or not JSON.
     """
     try:
-        return loads(await asyncio.wait_for(_body(request), READ_S))
+        body = await asyncio.wait_for(_body(request), READ_S)
+        return empty if empty is not None and not body else loads(body)
     except asyncio.TimeoutError as error:
         raise RequestError("the body took too long", hint="Send it again.") from error
     except ClientDisconnect as error:

@@ -14,22 +14,26 @@ from typing import Any, cast
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from acpublish import errors
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import AcpublishError
+from acpublish.server.api.api_table import ApiRoutes, endpoints
 from acpublish.server.api.authority import Authority, ForbiddenError
 from acpublish.server.api.bodies import TooLargeError
 from acpublish.server.api.change_routes import ChangeRoutes
+from acpublish.server.api.fleet_routes import FleetAccess, FleetRoutes
+from acpublish.server.api.openapi import documented
 from acpublish.server.api.policy_routes import PolicyRoutes
 from acpublish.server.api.publish import PublishRoute
 from acpublish.server.api.read import ReadRoutes
+from acpublish.server.api.rollout_routes import RolloutRoutes
 from acpublish.server.api.token_routes import TokenRoutes
 from acpublish.server.bounds import BusyError
 from acpublish.server.cache import AnswerCache
 from acpublish.server.checkins import Counts
-from acpublish.server.hosts import MISDIRECTED, PUBLISHING_METHOD
+from acpublish.server.fleet_people import FleetPeople
+from acpublish.server.hosts import MISDIRECTED
 from acpublish.server.proxy_header import Proxies
 from acpublish.server.token_file import TokensError
 from acpublish.server.tokens import Tokens
@@ -52,6 +56,7 @@ _STATUSES: tuple[tuple[type[AcpublishError], int, str], ...] = (
     (TooLargeError, 413, "too-large"),
     (BusyError, 503, "busy"),
     (errors.RequestError, 400, "request"),
+    (errors.StoreError, 503, "store"),
 )
 #: What the operating system refused, when that is what caused an error.
 _CAUSES: Mapping[int, tuple[int, str]] = {
@@ -79,19 +84,19 @@ CODES = frozenset(
 )
 
 _RETRY_AFTER_S = 5
-_POLICY = "/api/v1/products/{product}/channels/{channel}/policy"
-_RELEASE = "/api/v1/releases/{product}/{version}/{board}"
 #: Headers that go with a code.
 _HEADERS: Mapping[str, Mapping[str, str]] = {
     "unauthorised": {"www-authenticate": "Bearer"},
     "too-large": {"connection": "close"},
     "busy": {"retry-after": str(_RETRY_AFTER_S), "connection": "close"},
+    "store": {"retry-after": str(_RETRY_AFTER_S)},
 }
 #: The client gets these words instead of the error's own, which may contain paths of the server.
 _INTERNAL: Mapping[str, str] = {
     READ_ONLY_CODE: "the server cannot write its catalog",
     TOKENS_CODE: "the server cannot read or change its tokens",
     "full": "the server's disk is full",
+    "store": "the server's fleet store cannot be read or written, so nothing was changed",
     "server": "internal error in the server",
 }
 _GONE = "the catalog of the server is gone"
@@ -122,6 +127,7 @@ def create_api(
     upload_bytes: int,
     answers: AnswerCache | None = None,
     proxies: Proxies | None = None,
+    people: FleetPeople | None = None,
 ) -> App:
     """Creates the application for ``/api/v1``.
 
@@ -132,6 +138,7 @@ def create_api(
         upload_bytes: The size of the largest accepted body.
         answers: Keeps documents; by default a cache of its own.
         proxies: Who has to begin connections with a PROXY header; by default nobody.
+        people: The fleet, as people see and change it; None without one.
     """
     authority = Authority(tokens)
     answers = answers or AnswerCache()
@@ -140,26 +147,20 @@ def create_api(
     changes = ChangeRoutes(catalog, authority, counts, answers)
     policies = PolicyRoutes(catalog, authority, changes)
     token_routes = TokenRoutes(tokens, authority)
+    access = FleetAccess(people, authority)
+    table = endpoints(
+        ApiRoutes(
+            read,
+            publish,
+            changes,
+            policies,
+            token_routes,
+            FleetRoutes(access),
+            RolloutRoutes(access),
+        )
+    )
     app = Starlette(
-        routes=[
-            Route("/api/v1/client", read.client, methods=["GET"]),
-            Route("/api/v1/products", read.products, methods=["GET"]),
-            Route("/api/v1/products/{product}", read.releases, methods=["GET"]),
-            Route("/api/v1/products/{product}/devices", read.devices, methods=["GET"]),
-            Route("/api/v1/products/{product}/keys", read.keys, methods=["GET"]),
-            Route("/api/v1/products/{product}/channels", changes.channels, methods=["GET"]),
-            Route(_POLICY, policies.show, methods=["GET"]),
-            Route(_POLICY, policies.set, methods=["PUT"]),
-            Route(_POLICY, policies.clear, methods=["DELETE"]),
-            Route("/api/v1/products/{product}/history", changes.history, methods=["GET"]),
-            Route("/api/v1/products/{product}/changes", changes.change, methods=["POST"]),
-            Route(f"{_RELEASE}/image", changes.image, methods=["GET"]),
-            Route(_RELEASE, publish.put, methods=[PUBLISHING_METHOD]),
-            Route("/api/v1/tokens", token_routes.all, methods=["GET"]),
-            Route("/api/v1/tokens", token_routes.create, methods=["POST"]),
-            Route("/api/v1/tokens/{id}", token_routes.revoke, methods=["DELETE"]),
-            Route("/api/v1/tokens/{id}/rotate", token_routes.rotate, methods=["POST"]),
-        ],
+        routes=[endpoint.route() for endpoint in documented(table)],
         exception_handlers={
             AcpublishError: _on_error,
             404: _on_unknown_address,

@@ -32,6 +32,7 @@ from tests.unit.server.in_memory import ask, lamp_catalog, make
 FOR_DEVICES = {("GET", "/_catalog"), ("GET", "/update/<product>/<board>"), ("GET", "/<path>")}
 RELEASE = "/api/v1/releases/<product>/<version>/<board>"
 CHANGES = "/api/v1/products/<product>/changes"
+POLICY = "/api/v1/products/<product>/channels/<channel>/policy"
 
 #: Each kind of token, and what its scopes are. All but the first three are valid.
 TOKENS: dict[str, dict[str, Any]] = {
@@ -124,6 +125,44 @@ CASES = [
             ("rollback", 409),
         ]
     ),
+    Case(method="GET", address="/api/v1/openapi.json", target="/api/v1/openapi.json"),
+    Case(method="GET", address=POLICY, target="/api/v1/products/lamp/channels/x/policy"),
+    # The body is refused, and there is no policy to take away.
+    Case(
+        method="PUT",
+        address=POLICY,
+        target="/api/v1/products/lamp/channels/x/policy",
+        body=b"{}",
+        status=400,
+    ),
+    Case(method="DELETE", address=POLICY, target="/api/v1/products/lamp/channels/x/policy"),
+    # This server does not know its devices.
+    *(
+        Case(
+            method=method,
+            address=f"/api/v1/fleet{address}",
+            target=f"/api/v1/fleet{address}".replace("<", "").replace(">", ""),
+            status=409,
+        )
+        for method, address in [
+            ("GET", "/devices"),
+            ("GET", "/devices/<device>"),
+            ("POST", "/devices/<device>"),
+            ("DELETE", "/devices/<device>"),
+            ("GET", "/devices/<device>/explanation"),
+            ("POST", "/devices/<device>/retry"),
+            ("POST", "/retry-flagged"),
+            ("GET", "/status"),
+            ("GET", "/rollouts"),
+            ("POST", "/rollouts"),
+            ("GET", "/rollouts/<rollout>"),
+            *(
+                ("POST", f"/rollouts/<rollout>/{action}")
+                for action in ("pause", "resume", "advance", "abort")
+            ),
+            ("POST", "/plan"),
+        ]
+    ),
     Case(method="GET", address="/api/v1/tokens", target="/api/v1/tokens"),
     # The body is refused, so that the tokens stay as they are.
     Case(method="POST", address="/api/v1/tokens", target="/api/v1/tokens", body=b"{}", status=400),
@@ -165,7 +204,7 @@ class Site:
     def ask(self, case: Case, kind: str) -> tuple[int, Any]:
         text = self.tokens[kind]
         headers = [(b"authorization", f"Bearer {text}".encode())] if text else []
-        body = self.image if case.method == "PUT" else case.body
+        body = self.image if case.address == RELEASE else case.body
         status, answer = asyncio.run(
             ask(self.app, case.target.encode(), headers, method=case.method, body=body)
         )

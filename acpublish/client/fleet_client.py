@@ -1,0 +1,389 @@
+"""The fleet of a server, over HTTP: its devices and rollouts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from acpublish.client.address import parse_address
+from acpublish.client.responses import json_body, refuse, unexpected
+from acpublish.client.retry import Patience
+from acpublish.client.transport import Response, Transport
+from acpublish.errors import (
+    AcpublishError,
+    AuthenticationError,
+    BadNameError,
+    ConflictError,
+    NotFoundError,
+    SettingsError,
+    StoreError,
+    UnreachableError,
+    VersionError,
+)
+from acpublish.fleet.device_changes import DeviceChange
+from acpublish.fleet.policy import Policy
+
+Document = dict[str, Any]
+_FLEET = "/api/v1/fleet"
+_MAX_BYTES = 16 * 1024 * 1024
+_PAGE = 1000
+#: The error that each code of a server stands for.
+_ERRORS: Mapping[str, type[AcpublishError]] = {
+    "conflict": ConflictError,
+    "not-found": NotFoundError,
+    "name": BadNameError,
+    "version": VersionError,
+    "request": SettingsError,
+    "store": StoreError,
+}
+
+
+class FleetClient:
+    """A client of the fleet of one server.
+
+    DEVICE (``ref``) is an id, a MAC address in any usual spelling, ``PRODUCT/MAC``, or a name where
+    it is unique; a rollout is its id, or a product that has one that is open. Documents are those
+    of the HTTP API.
+
+    Example:
+        >>> import acpublish
+        >>> fleet = acpublish.FleetClient("http://192.168.1.10:8000", token)
+        >>> for device in fleet.devices(product="lamp", stuck=True):
+        ...     print(device["name"] or device["id"], device["flags"])
+        kitchen ['does-not-fit']
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None = None,
+        *,
+        insecure_http: bool = False,
+        ca: str | Path | None = None,
+        timeout_s: float = 20.0,
+        patience: Patience | None = None,
+    ) -> None:
+        """Prepares the exchanges with a server; nothing is sent yet.
+
+        Args:
+            url: Its URL.
+            token: A token of the scope ``read``, or of ``manage`` to change something.
+            insecure_http: Send the token over plain http even to another machine.
+            ca: The PEM file of the only CAs to trust for the server's TLS.
+            timeout_s: How long to wait for a response.
+            patience: How long to try in all.
+
+        Raises:
+            SettingsError: The URL cannot be used, or the token must not be sent there.
+        """
+        address = parse_address(url, token=token, insecure_http=insecure_http, ca=ca)
+        self._address = address
+        self._transport = Transport(address, timeout_s=timeout_s, patience=patience)
+        # What must not happen twice is tried once: its response may have been lost.
+        self._once = Transport(address, timeout_s=timeout_s, patience=Patience(attempts=1))
+
+    def need_server(self) -> None:
+        """Raises why the server cannot be reached, or does not accept the token.
+
+        Raises:
+            TransferError: It cannot be reached, refuses, or sends something else.
+        """
+        self._list("GET", "/devices?limit=1", "devices")
+
+    def devices(
+        self,
+        *,
+        product: str | None = None,
+        board: str | None = None,
+        version: str | None = None,
+        tag: str | None = None,
+        group: str | None = None,
+        not_seen_s: float | None = None,
+        stuck: bool = False,
+        flagged: bool = False,
+    ) -> Iterator[Document]:
+        """Yields the devices to which all of this applies, sorted by their ids.
+
+        Args:
+            product: The product.
+            board: The board that they request.
+            version: What they run by their digests, or are believed to run.
+            tag: A tag that they have.
+            group: A group that they are in.
+            not_seen_s: For how many seconds they have not been seen.
+            stuck: Only those that something keeps from their update.
+            flagged: Only those that have a flag.
+
+        Raises:
+            AcpublishError: A value is invalid, or the server cannot be reached or refuses.
+        """
+        wanted = {
+            "product": product,
+            "board": board,
+            "version": version,
+            "tag": tag,
+            "group": group,
+            "not_seen_s": not_seen_s,
+            "stuck": "true" if stuck else None,
+            "flagged": "true" if flagged else None,
+        }
+        yield from self._pages("/devices", "devices", wanted)
+
+    def device(self, ref: str) -> Document:
+        """Returns a device's story.
+
+        Raises:
+            NotFoundError: There is no such device.
+            ConflictError: Several have this name.
+            TransferError: The server cannot be reached, refuses, or sends something else.
+        """
+        return self._document("GET", f"/devices/{_quoted(ref)}")
+
+    def change(
+        self,
+        ref: str,
+        *,
+        name: str | None = None,
+        note: str | None = None,
+        add_tags: Iterable[str] = (),
+        remove_tags: Iterable[str] = (),
+        add_groups: Iterable[str] = (),
+        remove_groups: Iterable[str] = (),
+    ) -> Document:
+        """Changes what people say of a device, and returns its story.
+
+        Args:
+            ref: The device.
+            name: What to call it; empty for no name.
+            note: What to say of it; empty for nothing.
+            add_tags: Tags that it gets.
+            remove_tags: Tags that it loses.
+            add_groups: Groups that it joins.
+            remove_groups: Groups that it leaves.
+
+        Raises:
+            SettingsError: A text is invalid.
+            BadNameError: A tag or a group is not a name.
+            AcpublishError: As for :meth:`device`.
+        """
+        change = DeviceChange(
+            name=name,
+            note=note,
+            add_tags=tuple(add_tags),
+            remove_tags=tuple(remove_tags),
+            add_groups=tuple(add_groups),
+            remove_groups=tuple(remove_groups),
+        )
+        return self._changed(ref, change)
+
+    def pin(self, ref: str, version: str, *, order_back: bool = False) -> Document:
+        """Lets a device have only one version, and returns its story.
+
+        Args:
+            ref: The device.
+            version: The version.
+            order_back: Whether to offer it even if it is lower than what the device runs.
+
+        Raises:
+            VersionError: The version is not one.
+            AcpublishError: As for :meth:`device`; there may be no such release.
+        """
+        return self._changed(ref, DeviceChange.to_version(version, order_back=order_back))
+
+    def hold(self, ref: str) -> Document:
+        """Offers a device nothing until it is cleared; errors are those of :meth:`device`."""
+        return self._changed(ref, DeviceChange.to_nothing())
+
+    def clear(self, ref: str) -> Document:
+        """Ends a pin and a hold of a device; errors are those of :meth:`device`."""
+        return self._changed(ref, DeviceChange.to_anything())
+
+    def _changed(self, ref: str, change: DeviceChange) -> Document:
+        return self._document("POST", f"/devices/{_quoted(ref)}", change.to_dict())
+
+    def retry(self, ref: str) -> Document:
+        """Lets a device try again that was boxed, or that failed in a rollout."""
+        return self._document("POST", f"/devices/{_quoted(ref)}/retry", {})
+
+    def retry_flagged(self) -> list[Document]:
+        """Lets all those devices try again, and returns them."""
+        return self._list("POST", "/retry-flagged", "devices", {})[0]
+
+    def forget(self, ref: str) -> Document:
+        """Forgets a device, and returns what was known of it; errors as for :meth:`device`."""
+        return self._document("DELETE", f"/devices/{_quoted(ref)}", once=True)
+
+    def explain(self, ref: str) -> Document:
+        """Returns what a device would get now, and what each rule says of it.
+
+        Raises:
+            AcpublishError: As for :meth:`device`.
+        """
+        return self._document("GET", f"/devices/{_quoted(ref)}/explanation")
+
+    def rollouts(self, product: str | None = None) -> list[Document]:
+        """Returns the rollouts, also those that have ended, the oldest first.
+
+        Raises:
+            TransferError: The server cannot be reached, refuses, or sends something else.
+        """
+        return list(self._pages("/rollouts", "rollouts", {"product": product}))
+
+    def rollout(self, ref: str) -> Document:
+        """Returns a rollout's details.
+
+        Raises:
+            NotFoundError: There is no such rollout, or none of the product is open.
+            ConflictError: Several rollouts of the product are open.
+            TransferError: The server cannot be reached, refuses, or sends something else.
+        """
+        return self._document("GET", f"/rollouts/{_quoted(ref)}")
+
+    def pause(self, ref: str, reason: str = "") -> Document:
+        """Offers the release to nobody until the rollout is resumed.
+
+        Raises:
+            ConflictError: The rollout has ended.
+            AcpublishError: As for :meth:`rollout`.
+        """
+        return self._document("POST", f"/rollouts/{_quoted(ref)}/pause", {"reason": reason})
+
+    def resume(self, ref: str) -> Document:
+        """Goes on with a paused rollout; errors are those of :meth:`pause`."""
+        return self._document("POST", f"/rollouts/{_quoted(ref)}/resume", {}, once=True)
+
+    def advance(self, ref: str) -> Document:
+        """Goes to the next stage without waiting for soak or evidence; errors as for `pause`."""
+        return self._document("POST", f"/rollouts/{_quoted(ref)}/advance", {}, once=True)
+
+    def abort(self, ref: str, reason: str = "") -> Document:
+        """Ends a rollout; the channel stays at the settled release; errors as for `pause`."""
+        body = {"reason": reason}
+        return self._document("POST", f"/rollouts/{_quoted(ref)}/abort", body, once=True)
+
+    def start(
+        self,
+        product: str,
+        version: str,
+        channel: str,
+        policy: Policy,
+        *,
+        offers_from: int | None = None,
+        boards: Iterable[str] = (),
+    ) -> Document:
+        """Sends a release to a channel in stages, and returns the rollout's details.
+
+        Args:
+            product: The product.
+            version: The release.
+            channel: The channel.
+            policy: The stages and thresholds.
+            offers_from: Offer nothing before this time, in seconds since 1970.
+            boards: The boards; all of the release's if empty.
+
+        Raises:
+            NotFoundError: There is no such release, or it has no image for a board.
+            ConflictError: It was taken back, or is lower than what the channel points at.
+            TransferError: The server cannot be reached, refuses, or sends something else.
+        """
+        body = {
+            **_what(product, version, channel, policy),
+            "offers_from": offers_from,
+            "boards": list(boards),
+        }
+        return self._document("POST", "/rollouts", body, once=True)
+
+    def plan(self, product: str, version: str, channel: str, policy: Policy) -> list[int]:
+        """Returns how many devices each stage would reach, with those before it.
+
+        Raises:
+            NotFoundError: There is no such release.
+            SettingsError: A stage is for a tag or a group that no device has.
+            TransferError: The server cannot be reached, refuses, or sends something else.
+        """
+        document = self._document("POST", "/plan", _what(product, version, channel, policy))
+        stages = document.get("stages")
+        if not isinstance(stages, list) or not all(type(each) is int for each in stages):
+            raise unexpected(self._address, "something other than a plan")
+        return stages
+
+    def status(self) -> Document:
+        """Counts the devices by product, board and version.
+
+        Raises:
+            TransferError: The server cannot be reached, refuses, or sends something else.
+        """
+        return self._document("GET", "/status")
+
+    def _pages(self, path: str, key: str, query: Mapping[str, Any]) -> Iterator[Document]:
+        fields = {name: value for name, value in query.items() if value is not None}
+        cursor: Any = ""
+        while cursor is not None:
+            page = {**fields, "limit": _PAGE, **({"cursor": cursor} if cursor else {})}
+            items, after = self._list("GET", f"{path}?{urlencode(page)}", key)
+            yield from items
+            if after is not None and (not isinstance(after, str) or after == cursor):
+                raise unexpected(self._address, "a list without an end")
+            cursor = after
+
+    def _list(
+        self, method: str, target: str, key: str, body: Document | None = None
+    ) -> tuple[list[Document], Any]:
+        document = self._document(method, target, body)
+        items = document.get(key)
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            raise unexpected(self._address, f"something other than {key}")
+        return items, document.get("next")
+
+    def _document(
+        self, method: str, target: str, body: Document | None = None, *, once: bool = False
+    ) -> Document:
+        self._need_token()
+
+        def handle(response: Response) -> Document:
+            if response.status not in (200, 201):
+                refuse(response, "this", _ERRORS)
+            document = json_body(response, "this", _MAX_BYTES)
+            if not isinstance(document, dict):
+                raise unexpected(response.address, "something other than an object")
+            return document
+
+        try:
+            return (self._once if once else self._transport).exchange(
+                method,
+                _FLEET + target,
+                handle,
+                headers={} if body is None else {"Content-Type": "application/json"},
+                body=None if body is None else json.dumps(body).encode(),
+            )
+        except UnreachableError as error:
+            if not once:
+                raise
+            hint = f"{error.hint} Whether it was done: it was not tried again."
+            raise UnreachableError(error.problem, hint=hint) from error
+
+    def _need_token(self) -> None:
+        if self._address.token is None and self._address.user is None:
+            raise AuthenticationError(
+                f"{self._address.base} shows its devices only with a token, and none is set",
+                hint="Set ACPUBLISH_TOKEN to the output of 'acpublish token create --read' on the "
+                "server, in its catalog's directory; to change something, --manage.",
+            )
+
+
+def _quoted(ref: str) -> str:
+    if not ref.strip():
+        raise SettingsError("no device or rollout is named", hint="Use its id or its name.")
+    return quote(ref, safe="")
+
+
+def _what(product: str, version: str, channel: str, policy: Policy) -> Document:
+    return {
+        "product": product,
+        "version": version,
+        "channel": channel,
+        "policy": policy.to_dict(),
+    }

@@ -1,0 +1,237 @@
+"""What people ask of a fleet and want changed: the same in a server and where none runs.
+
+An operation is a generator, because a server must not wait in its event loop. It yields a function
+that may take long, which is called in a thread and changes nothing of the fleet, or the future of
+what has to be stored; what it returns is the document. :func:`run_here` runs one where nobody else
+needs the thread. A change that cannot be stored is taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable
+from concurrent import futures
+from concurrent.futures import Future
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+from acpublish.catalog.snapshot import ProductSnapshot
+from acpublish.control.device_query import (
+    MAX_PAGE,
+    DeviceFilter,
+    counted,
+    find_device,
+    page,
+)
+from acpublish.control.fleet_state import FleetState
+from acpublish.control.stories import story
+from acpublish.errors import NotFoundError, StoreError
+from acpublish.fleet.describing import device_document
+from acpublish.fleet.device_changes import DeviceChange
+from acpublish.fleet.evidence import retried
+from acpublish.fleet.explaining import explain
+from acpublish.fleet.known_device import Device, flags, hindered
+from acpublish.fleet.progress import Outcome
+from acpublish.release.version import Version
+
+_T = TypeVar("_T")
+Document = dict[str, Any]
+Step = Callable[[], Any] | Future[None]
+Operation = Generator[Step, Any, _T]
+
+#: How long a command waits for the disk.
+_COMMAND_WAIT_S = 30.0
+_RETRIED = frozenset({"boxed", "no-whole-delivery", "failed"})
+_SETTLED = frozenset({Outcome.RUNNING, Outcome.PENDING})
+
+
+class Snapshots(Protocol):
+    """Where the releases of products are read: those of a catalog."""
+
+    def product(self, name: str) -> ProductSnapshot:
+        """Returns all of a product at one time."""
+        ...
+
+
+def run_here(operation: Operation[_T]) -> _T:
+    """Runs an operation, and waits for all that it needs.
+
+    Raises:
+        StoreError: The store cannot be written.
+        AcpublishError: The operation raises one.
+    """
+    try:
+        step = next(operation)
+        while True:
+            if isinstance(step, Future):
+                try:
+                    step.result(_COMMAND_WAIT_S)
+                except (StoreError, futures.TimeoutError):
+                    step = operation.throw(not_stored())
+                else:
+                    step = operation.send(None)
+            else:
+                step = operation.send(step())
+    except StopIteration as end:
+        result: _T = end.value
+        return result
+
+
+def not_stored(reason: str = "") -> StoreError:
+    """Returns the error for a change that could not be stored."""
+    because = f": {reason}" if reason else ""
+    return StoreError(
+        f"nothing was changed, because the fleet's store cannot be written{because}",
+        hint="Try again in a moment; if it lasts, look at the server's log and its disk.",
+    )
+
+
+class DeviceOperations:
+    """What people ask and want of devices."""
+
+    def __init__(self, state: FleetState, snapshots: Snapshots) -> None:
+        """Prepares to operate.
+
+        Args:
+            state: The fleet; only the thread of the caller changes it.
+            snapshots: The releases of its products.
+        """
+        self.state = state
+        self._snapshots = snapshots
+
+    def devices(
+        self, wanted: DeviceFilter, after: str = "", limit: int = MAX_PAGE
+    ) -> Operation[Document]:
+        """Returns a page of the devices to which conditions apply, and where the next begins."""
+        devices, at = self._all(wanted.product), self.state.clock.now().at
+        found, following = yield partial(page, devices, wanted, at, after, limit)
+        return {"devices": list(map(device_document, found)), "next": following}
+
+    def _all(self, product: str | None = None) -> list[Device]:
+        if product is None:
+            return list(self.state.devices())
+        own = self.state.products.get(product)
+        return [] if own is None else list(own.devices.values())
+
+    def status(self) -> Operation[Document]:
+        """Counts the devices by product, board and version."""
+        document: Document = yield partial(counted, self._all())
+        return document
+
+    def show(self, ref: str) -> Document:
+        """Returns a device's story."""
+        return story(find_device(self.state, ref))
+
+    def change(self, ref: str, change: DeviceChange) -> Operation[Document]:
+        """Changes what people say of a device and want for it; returns its story."""
+        device = find_device(self.state, ref)
+        if change.pin is not None:
+            snapshot = yield partial(self._snapshots.product, device.product)
+            _need_release(device, change.pin.version, snapshot)
+        # It may have been forgotten meanwhile.
+        device = find_device(self.state, device.id)
+        after = change.result(device)
+        if after:
+            before = {key: getattr(device, key) for key in after}
+            self._need_store()
+            _set(device, after)
+            yield from self._kept([device], lambda: _set(device, before))
+        return story(device)
+
+    def retry(self, ref: str) -> Operation[Document]:
+        """Lets a device try again that was boxed, or that failed in a rollout."""
+        device = find_device(self.state, ref)
+        yield from self._retried([device])
+        return story(device)
+
+    def retry_flagged(self) -> Operation[list[Document]]:
+        """Lets all those devices try again, and returns them."""
+        devices = [device for device in self.state.devices() if self._may_retry(device)]
+        yield from self._retried(devices)
+        return [device_document(device) for device in sorted(devices, key=lambda own: own.id)]
+
+    def _may_retry(self, device: Device) -> bool:
+        if not _RETRIED.isdisjoint(flags(device)):
+            return True
+        parts = (live.progress.get(device.id) for live in self._lives(device))
+        return any(part is not None and part.outcome not in _SETTLED for part in parts)
+
+    def _lives(self, device: Device) -> Iterable[Any]:
+        return self.state.product(device.product).lives
+
+    def _retried(self, devices: list[Device]) -> Operation[None]:
+        self._need_store()
+        before = []
+        for device in devices:
+            lives = [(live, live.progress.get(device.id)) for live in self._lives(device)]
+            before.append((device, device.box, device.obstacle, lives))
+            retried(device, (live for live, _ in lives))
+            hindered(device, "")
+            self._keep_parts(device, lives)
+
+        def undo() -> None:
+            for device, box, obstacle, lives in before:
+                _set(device, {"box": box, "obstacle": obstacle})
+                for live, part in lives:
+                    if part is not None:
+                        live.progress.put(device.id, part)
+                self._keep_parts(device, lives)
+
+        yield from self._kept(devices, undo)
+
+    def _keep_parts(self, device: Device, lives: Iterable[tuple[Any, Any]]) -> None:
+        for live, part in lives:
+            after = live.progress.get(device.id)
+            if part is not None and after is not None:
+                self.state.keep_part(live, device, after)
+
+    def forget(self, ref: str) -> Operation[Document]:
+        """Forgets a device, and returns what was known of it."""
+        device = find_device(self.state, ref)
+        self._need_store()
+        document = story(device)
+        yield self.state.forget(device.id)
+        return document
+
+    def explain(self, ref: str) -> Operation[Document]:
+        """Returns what a device would get now, and what each rule says of it."""
+        device = find_device(self.state, ref)
+        snapshot = yield partial(self._snapshots.product, device.product)
+        own = self.state.product(device.product).using(snapshot.releases)
+        away = bool(self.state.away)
+        now = self.state.clock.now()
+        return explain(device, own.targets, own.lives, now, store_away=away).to_dict()
+
+    def _need_store(self) -> None:
+        if self.state.away:
+            raise not_stored(self.state.away)
+
+    def _kept(self, devices: list[Device], undo: Callable[[], None]) -> Operation[None]:
+        """Waits until devices are stored; if they cannot be, it takes the change back."""
+        try:
+            yield self.state.keep(*devices)
+        except StoreError:
+            undo()
+            self.state.keep(*devices)
+            raise
+
+
+def _set(device: Device, values: Any) -> None:
+    for key, value in values.items():
+        setattr(device, key, value)
+
+
+def _need_release(device: Device, version: str, snapshot: ProductSnapshot) -> None:
+    """Refuses to pin a device to what there is not, which is a typing error."""
+    own = [
+        release.version
+        for release in snapshot.releases
+        if release.image_for(device.board, "firmware") is not None
+    ]
+    if Version.parse(version) in own:
+        return
+    newest = sorted(own, key=lambda each: each.precedence, reverse=True)[:5]
+    hint = f"There are {', '.join(map(str, newest))}." if newest else "Publish it first."
+    raise NotFoundError(
+        f"{device.product} {version} has no firmware for {device.board or 'an unknown board'}",
+        hint=hint,
+    )

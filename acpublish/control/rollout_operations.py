@@ -1,0 +1,319 @@
+"""What people ask of rollouts and want of them (:mod:`acpublish.control.operations`).
+
+What is on its way to a channel is in the catalog, so a rollout is started and aborted there first,
+and the rollouts of the fleet follow.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
+
+from acpublish.bounded import BoundedDict
+from acpublish.catalog.catalog_rollouts import CatalogRollouts
+from acpublish.catalog.snapshot import ProductSnapshot
+from acpublish.control.fleet_state import FleetState
+from acpublish.control.following import due, follow, rollout_id, surveyed
+from acpublish.control.operations import Document, Operation, Snapshots, not_stored
+from acpublish.control.stories import details
+from acpublish.errors import ConflictError, NotFoundError, SettingsError, StoreError
+from acpublish.fleet.advancing import Live, look, take_in
+from acpublish.fleet.describing import plan, rollout_document
+from acpublish.fleet.known_device import Device
+from acpublish.fleet.moments import Moment
+from acpublish.fleet.policy import Policy
+from acpublish.fleet.progress import Progress, Survey
+from acpublish.fleet.rollout import OPEN, Rollout, aborted, advanced, paused, resumed
+from acpublish.release.names import ChannelName
+from acpublish.release.text import cleaned, text_fault
+from acpublish.release.version import Version
+
+#: The documents of rollouts that have ended do not change, and each is read from the store.
+_MAX_ENDED = 1000
+_SHOWN = 80
+MAX_REASON_CHARACTERS = 500
+#: Those that people can still end.
+_ENDING = OPEN | {"halted"}
+
+
+class RolloutOperations:
+    """What people ask and want of rollouts."""
+
+    def __init__(self, state: FleetState, snapshots: Snapshots, catalog: CatalogRollouts) -> None:
+        """Prepares to operate.
+
+        Args:
+            state: The fleet; only the thread of the caller changes it.
+            snapshots: The releases of its products.
+            catalog: Where rollouts are started and ended.
+        """
+        self._state = state
+        self._snapshots = snapshots
+        self._catalog = catalog
+        self._ended: BoundedDict[str, Document] = BoundedDict(_MAX_ENDED)
+
+    def rollouts(
+        self, product: str | None = None, after: str = "", limit: int = 100
+    ) -> Operation[Document]:
+        """Returns a page of the rollouts, the oldest first, and where the next begins."""
+        own = [
+            rollout
+            for rollout in self._state.rollouts.values()
+            if product in (None, rollout.product)
+        ]
+        begin = next((at + 1 for at, rollout in enumerate(own) if rollout.id == after), 0)
+        chosen = own[begin : begin + limit]
+        documents = []
+        for rollout in chosen:
+            document = self._ended.get(rollout.id)
+            if document is None:
+                live = yield from self._counted(rollout)
+                document = rollout_document(live)
+                if self._has_ended(live.rollout):
+                    self._ended[rollout.id] = document
+            documents.append(document)
+        more = len(own) > begin + limit
+        return {"rollouts": documents, "next": chosen[-1].id if more else None}
+
+    def _has_ended(self, rollout: Rollout) -> bool:
+        own = self._state.product(rollout.product)
+        return all(live.rollout.id != rollout.id for live in own.lives)
+
+    def rollout(self, ref: str) -> Operation[Document]:
+        """Returns a rollout's details."""
+        live = yield from self._counted(self._find(ref))
+        # Others may be put while they are looked at.
+        parts = list(live.progress.parts())
+        document: Document = yield partial(details, live, parts)
+        return document
+
+    def _counted(self, rollout: Rollout) -> Operation[Live]:
+        """Returns a rollout with its progress, and with how many devices each stage has."""
+        own = self._state.product(rollout.product)
+        live = next((live for live in own.lives if live.rollout.id == rollout.id), None)
+        if live is not None and live.progress.survey is not None:
+            return live
+        read = partial(
+            _read, self._state, rollout, live, list(own.devices.values()), self._state.clock.now()
+        )
+        counted: tuple[Live, Survey] = yield read
+        live, seen = counted
+        if live.rollout.is_open:
+            surveyed(self._state, live, seen)
+        else:
+            take_in(live, seen)
+        return live
+
+    def pause(self, ref: str, reason: str = "") -> Operation[Document]:
+        """Offers the release to nobody until the rollout is resumed."""
+        why = _reason(reason) or "somebody paused it"
+        return (yield from self._move(ref, lambda rollout: paused(rollout, why)))
+
+    def resume(self, ref: str) -> Operation[Document]:
+        """Goes on with a paused rollout."""
+        return (yield from self._move(ref, lambda rollout: resumed(rollout, self._now())))
+
+    def advance(self, ref: str) -> Operation[Document]:
+        """Goes to the next stage without waiting; after the last, the channel gets the release."""
+        live = yield from self._moved(
+            self._find(ref), lambda rollout: advanced(rollout, self._now())
+        )
+        if live.rollout.state == "complete":
+            yield from self._tell_catalog(live.rollout.product)
+        return (yield from self.rollout(live.rollout.id))
+
+    def _move(self, ref: str, change: Callable[[Rollout], Rollout]) -> Operation[Document]:
+        live = yield from self._moved(self._find(ref), change)
+        return (yield from self.rollout(live.rollout.id))
+
+    def _moved(self, rollout: Rollout, change: Callable[[Rollout], Rollout]) -> Operation[Live]:
+        """Changes a rollout, and waits until that is stored; if it cannot be, it is taken back."""
+        live = self._live(rollout, change)
+        before, after = live.rollout, change(live.rollout)
+        if self._state.away:
+            raise not_stored(self._state.away)
+        live.rollout = after
+        stored = self._state.moved(live)
+        try:
+            yield stored
+        except StoreError:
+            if live.rollout is after:
+                live.rollout = before
+                self._state.moved(live)
+            raise
+        return live
+
+    def _live(self, rollout: Rollout, change: Callable[[Rollout], Rollout]) -> Live:
+        for live in self._state.product(rollout.product).lives:
+            if live.rollout.id == rollout.id:
+                return live
+        # It has ended, and this says that it cannot be changed any more.
+        change(rollout)
+        raise ConflictError(f"{rollout} is {rollout.state}", hint="Start another one.")
+
+    def _now(self) -> Moment:
+        return self._state.clock.now()
+
+    def abort(self, ref: str, reason: str = "", *, by: str = "") -> Operation[Document]:
+        """Ends a rollout; the channel stays at the settled release."""
+        rollout = self._find(ref, ending=True)
+        why = _reason(reason) or "somebody aborted it"
+        self._live(rollout, lambda own: aborted(own, why))
+        yield partial(
+            self._catalog.abort,
+            rollout.product,
+            rollout.channel,
+            Version.parse(rollout.version),
+            why,
+            by,
+            rollout=int(rollout.id.rpartition("-")[2]),
+        )
+        live = self._state.live(rollout.id) or Live(rollout, Progress(len(rollout.policy.stages)))
+        if live.rollout.state in _ENDING:
+            live.rollout = aborted(live.rollout, why)
+        elif live.rollout.state == "aborted":
+            # The catalog was followed before this was.
+            live.rollout = replace(live.rollout, reason=why)
+        yield self._state.moved(live)
+        yield from self._follow(rollout.product)
+        return (yield from self.rollout(rollout.id))
+
+    def start(
+        self,
+        product: str,
+        version: Version,
+        channel: ChannelName,
+        policy: Policy,
+        *,
+        offers_from: int | None = None,
+        boards: Iterable[str] = (),
+        by: str = "",
+    ) -> Operation[Document]:
+        """Sends a release to a channel in stages, and returns the rollout's details."""
+        yield partial(
+            self._catalog.start,
+            product,
+            version,
+            channel,
+            policy.to_dict(),
+            offers_from=offers_from,
+            boards=tuple(boards),
+            by=by,
+        )
+        snapshot = yield from self._follow(product)
+        entries = snapshot.channels.rolling.get(channel)
+        if not entries:
+            raise ConflictError(
+                f"{product} {version} was sent to {channel}, but another change ended that",
+                hint=f"See 'acpublish history {product}'.",
+            )
+        return (yield from self.rollout(rollout_id(product, next(iter(entries.values())))))
+
+    def plan(
+        self, product: str, version: Version, channel: ChannelName, policy: Policy
+    ) -> Operation[list[int]]:
+        """Returns how many devices each stage would reach, with those before it."""
+        snapshot: ProductSnapshot = yield partial(self._snapshots.product, product)
+        own = [release for release in snapshot.releases if release.version == version]
+        if not own:
+            versions = (release.version for release in snapshot.releases)
+            known = sorted(versions, key=lambda own: own.precedence, reverse=True)[:5]
+            raise NotFoundError(
+                f"there is no release {version} of {product}",
+                hint=f"There are {', '.join(map(str, known))}."
+                if known
+                else "List what exists with 'acpublish list'.",
+            )
+        devices = self._state.product(product).devices
+        # With this number the rollout gets the same rings, unless another change comes first.
+        seed = f"{product}-{snapshot.channels.serial + 1}"
+        counts = yield partial(
+            plan,
+            policy,
+            product=product,
+            channel=channel,
+            boards={image.board for image in own[0].images},
+            devices=list(devices.values()),
+            seed=seed,
+            now=self._now(),
+        )
+        return list(counts)
+
+    def _follow(self, product: str) -> Operation[ProductSnapshot]:
+        snapshot: ProductSnapshot = yield partial(self._snapshots.product, product)
+        follow(self._state, product, snapshot.channels)
+        self._state.product(product).using(snapshot.releases)
+        return snapshot
+
+    def _tell_catalog(self, product: str) -> Operation[None]:
+        """Lets the channel point at the release of a complete rollout, as the server would soon."""
+        snapshot: ProductSnapshot = yield partial(self._snapshots.product, product)
+        for each in due(self._state, product, snapshot.channels):
+            if each.action == "settle":
+                yield partial(
+                    self._catalog.settle,
+                    product,
+                    each.channel,
+                    Version.parse(each.version),
+                    rollout=each.number,
+                    reason=each.reason,
+                )
+        yield from self._follow(product)
+
+    def _find(self, ref: str, *, ending: bool = False) -> Rollout:
+        """Returns the rollout that somebody means.
+
+        Args:
+            ref: Its id, or a product that has one that is open.
+            ending: Whether a halted one will do as well.
+
+        Raises:
+            NotFoundError: There is none.
+            ConflictError: Several are open.
+        """
+        state = self._state
+        if ref in state.rollouts:
+            return state.rollouts[ref]
+        own = [rollout for rollout in state.rollouts.values() if rollout.product == ref]
+        current = [rollout for rollout in own if rollout.state in OPEN]
+        if not current and ending:
+            current = [rollout for rollout in own if rollout.state in _ENDING]
+        if len(current) == 1:
+            return current[0]
+        if current:
+            ids = ", ".join(rollout.id for rollout in current)
+            raise ConflictError(
+                f"{len(current)} rollouts of {ref} are open", hint=f"Use the id of one: {ids}."
+            )
+        if own:
+            raise NotFoundError(
+                f"no rollout of {ref} is open",
+                hint=f"Its last one is {own[-1].id}, which is {own[-1].state}.",
+            )
+        known = [*state.rollouts, *(rollout.product for rollout in state.rollouts.values())]
+        similar = difflib.get_close_matches(ref[:_SHOWN], dict.fromkeys(known[-1000:]), 3)
+        hint = (
+            f"There is {' and '.join(similar)}." if similar else "See 'acpublish rollout status'."
+        )
+        raise NotFoundError(f"there is no rollout {cleaned(ref[:_SHOWN])!r}", hint=hint)
+
+
+def _read(
+    state: FleetState, rollout: Rollout, live: Live | None, devices: list[Device], now: Moment
+) -> tuple[Live, Survey]:
+    live = live or state.live(rollout.id) or Live(rollout, Progress(len(rollout.policy.stages)))
+    return live, look(live, devices, now)
+
+
+def _reason(text: str) -> str:
+    """Returns a reason as everybody may read it.
+
+    Raises:
+        SettingsError: It is too long, or contains what no terminal should show.
+    """
+    clean = text.strip()
+    if fault := text_fault(clean, MAX_REASON_CHARACTERS):
+        raise SettingsError(f"the reason {fault}", hint="Use a shorter reason on one line.")
+    return clean

@@ -1,0 +1,79 @@
+"""How commands on the same machine reach a running server: a file in its state folder.
+
+Only one process may have the fleet's store, so while a server runs, commands that name its state
+folder go through it. The file has the server's URL and a token that the server accepts as long as
+it runs; only its owner may read it. After a crash it stays, and then nobody answers, or somebody
+who does not know the token.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import NamedTuple
+
+from acpublish import atomic, ownership
+from acpublish.errors import StoreError, reason_of
+
+FILE = "running.json"
+_RANDOM_BYTES = 32
+
+
+class RunningServer(NamedTuple):
+    """A server that runs, or did.
+
+    Attributes:
+        url: Where it is reached from this machine.
+        token: What it accepts from commands of the same machine.
+        pid: Its process.
+    """
+
+    url: str
+    token: str
+    pid: int
+
+    @classmethod
+    def here(cls, url: str) -> RunningServer:
+        """Describes this process, with a new token."""
+        return cls(url, secrets.token_urlsafe(_RANDOM_BYTES), os.getpid())
+
+
+def write_running(state: Path, server: RunningServer) -> None:
+    """Lets commands reach a server.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    atomic.make_directory(state, private=True)
+    text = json.dumps(server._asdict())
+    atomic.write(state / FILE, f"{text}\n".encode(), mode=0o600, durable=False)
+
+
+def remove_running(state: Path, server: RunningServer) -> None:
+    """Removes the file, unless another server has written it meanwhile."""
+    with contextlib.suppress(OSError, StoreError):
+        if read_running(state) == server:
+            (state / FILE).unlink()
+
+
+def read_running(state: Path) -> RunningServer | None:
+    """Returns the server that a state folder names; None if it names none.
+
+    Raises:
+        StoreError: The file may not be read, because it belongs to another user.
+    """
+    path = state / FILE
+    try:
+        document = json.loads(path.read_bytes())
+        return RunningServer(str(document["url"]), str(document["token"]), int(document["pid"]))
+    except PermissionError as error:
+        raise StoreError(
+            f"{path}, by which the running server is reached, cannot be read: {reason_of(error)}",
+            hint=ownership.permission_hint(path, state),
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        # It is missing or damaged, and the store's lock protects the store in any case.
+        return None

@@ -1,0 +1,166 @@
+"""What people want of devices: changed and stored, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+
+from acpublish.control.device_query import DeviceFilter
+from acpublish.control.fleet_state import FleetState
+from acpublish.control.operations import Operation, run_here
+from acpublish.errors import NotFoundError, SettingsError, StoreError
+from acpublish.fleet.device_changes import DeviceChange
+from acpublish.fleet.known_device import Pin
+from acpublish.fleet.penalty import EMPTY_BOX, Box
+from acpublish.store.stored import read
+from tests.unit.control.asking import Asking, mac
+
+LAMP = f"lamp/{mac(1)}"
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Iterator[Asking]:
+    fleet = Asking(tmp_path)
+    fleet.put("1.0.0", "1.1.0")
+    with fleet.stored():
+        fleet.ask(1)
+        yield fleet
+
+
+def stored(fleet: Asking, key: str = LAMP) -> object:
+    return read(fleet.folder).devices.get(key)
+
+
+def test_what_people_say_is_stored_before_they_hear_of_it(fleet: Asking) -> None:
+    change = DeviceChange(name="kitchen", note="above", add_tags=("a",), add_groups=("house",))
+    document = run_here(fleet.devices.change(mac(1), change))
+    assert (document["name"], document["note"]) == ("kitchen", "above")
+    assert (document["tags"], document["groups"]) == (["a"], ["house"])
+    assert stored(fleet) == fleet.state.device(LAMP)
+    assert fleet.devices.show("kitchen") == document
+
+
+def test_a_pin_a_hold_and_their_end(fleet: Asking) -> None:
+    def explained() -> tuple[str, str, str | None]:
+        document = run_here(fleet.devices.explain(LAMP))
+        return document["verdict"], document["rule"], document["version"]
+
+    assert explained() == ("offer", "newest", "1.1.0")
+    document = run_here(fleet.devices.change(LAMP, DeviceChange.to_version("1.0.0")))
+    assert document["pin"] == {"version": "1.0.0", "order_back": False}
+    assert explained()[0] == "up-to-date"
+    assert document["flags"] == ["pinned"]
+    document = run_here(fleet.devices.change(LAMP, DeviceChange.to_nothing()))
+    assert (document["pin"], document["hold"]) == (None, True)
+    assert explained()[:2] == ("up-to-date", "hold")
+    run_here(fleet.devices.change(LAMP, DeviceChange.to_anything()))
+    assert explained() == ("offer", "newest", "1.1.0")
+    with pytest.raises(
+        NotFoundError, match=r"lamp 9\.0\.0 has no firmware for d1\. There are 1\.1"
+    ):
+        run_here(fleet.devices.change(LAMP, DeviceChange.to_version("9.0.0")))
+
+
+def test_what_is_refused_changes_nothing(fleet: Asking) -> None:
+    change = DeviceChange(note="fine", name="a\nb")
+    with pytest.raises(SettingsError):
+        run_here(fleet.devices.change(LAMP, change))
+    assert fleet.devices.show(LAMP)["note"] == ""
+
+
+def test_a_boxed_device_may_try_again(fleet: Asking) -> None:
+    device = fleet.ask(1)
+    device.box, device.obstacle = Box(whole=3, until=fleet.now + 60), "failed"
+    fleet.ask(2)
+    assert [one["id"] for one in run_here(fleet.devices.retry_flagged())] == [LAMP]
+    assert (device.box, device.obstacle) == (EMPTY_BOX, "")
+    assert stored(fleet) == device
+    assert run_here(fleet.devices.retry_flagged()) == []
+    device.box = Box(broken=10)
+    assert run_here(fleet.devices.retry("240ac4000001"))["flags"] == []
+
+
+def test_a_device_that_failed_in_a_rollout_may_try_again(fleet: Asking) -> None:
+    fleet.policy("1,100%")
+    fleet.now += 60
+    fleet.put("1.2.0")
+    live = fleet.state.product("lamp").lives[0]
+    live.progress.chosen[LAMP] = 0
+    fleet.ask(1, "1.1.0", takes=True)
+    fleet.now += 60
+    fleet.ask(1, "1.1.0")
+    part = live.progress.get(LAMP)
+    assert part is not None
+    assert part.outcome.value == "runs the old one"
+    assert run_here(fleet.devices.explain(LAMP))["rule"] == "penalty-box"
+    assert [one["id"] for one in run_here(fleet.devices.retry_flagged())] == [LAMP]
+    assert run_here(fleet.devices.explain(LAMP))["verdict"] == "offer"
+    after = read(fleet.folder).lives[0].progress.get(LAMP)
+    assert after == live.progress.get(LAMP)
+    assert after is not None
+    assert after.outcome.value == "pending"
+
+
+def test_a_forgotten_device_is_gone(fleet: Asking) -> None:
+    document = run_here(fleet.devices.forget(LAMP))
+    assert document["id"] == LAMP
+    assert stored(fleet) is None
+    with pytest.raises(NotFoundError):
+        fleet.devices.show(LAMP)
+    assert run_here(fleet.devices.status()) == {"devices": [], "omitted": 0}
+
+
+def test_lists_come_in_pages(fleet: Asking) -> None:
+    for number in range(2, 6):
+        fleet.ask(number)
+    first = run_here(fleet.devices.devices(DeviceFilter(), limit=3))
+    rest = run_here(fleet.devices.devices(DeviceFilter(), first["next"], limit=3))
+    assert len(first["devices"]) == 3
+    assert [one["id"] for one in rest["devices"]] == [f"lamp/{mac(4)}", f"lamp/{mac(5)}"]
+    assert rest["next"] is None
+
+
+def refuse(operation: Operation[object]) -> None:
+    """Runs an operation whose first future the store does not keep."""
+    step = next(operation)
+    while not isinstance(step, Future):
+        step = operation.send(step())
+    with pytest.raises(StoreError):
+        operation.throw(StoreError("the disk is full", hint="Free some space."))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [DeviceChange(name="b", add_tags=("t",)), DeviceChange.to_nothing()],
+)
+def test_a_change_that_cannot_be_stored_is_taken_back(fleet: Asking, change: DeviceChange) -> None:
+    device = fleet.ask(1)
+    device.name, device.pin = "a", Pin("1.0.0")
+    before = fleet.devices.show(LAMP)
+    refuse(fleet.devices.change(LAMP, change))
+    assert fleet.devices.show(LAMP) == before
+
+
+def test_a_retry_that_cannot_be_stored_is_taken_back(fleet: Asking) -> None:
+    device = fleet.ask(1)
+    device.box, device.obstacle = Box(whole=3), "failed"
+    refuse(fleet.devices.retry(LAMP))
+    assert (device.box, device.obstacle) == (Box(whole=3), "failed")
+
+
+def test_nothing_is_changed_while_the_store_is_away(
+    fleet: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = fleet.devices.show(LAMP)
+    monkeypatch.setattr(FleetState, "away", property(lambda _: "the disk is full"))
+    for operation in (
+        fleet.devices.change(LAMP, DeviceChange(name="b")),
+        fleet.devices.retry(LAMP),
+        fleet.devices.forget(LAMP),
+    ):
+        with pytest.raises(StoreError, match=r"nothing was changed, because .* the disk is full"):
+            run_here(operation)  # type: ignore[arg-type]
+    assert fleet.devices.show(LAMP) == before
