@@ -77,7 +77,7 @@ class LocalFleet:
         for product in snapshots.products():
             snapshot = snapshots.product(product)
             follow(state, product, snapshot.channels)
-            state.product(product).using(snapshot.releases)
+            state.using(product, snapshot.releases)
         return _Operations(
             DeviceOperations(state, snapshots),
             RolloutOperations(state, snapshots, self._catalog.rollouts),

@@ -244,7 +244,7 @@ class RolloutOperations:
     def _follow(self, product: str) -> Operation[ProductSnapshot]:
         snapshot: ProductSnapshot = yield partial(self._snapshots.product, product)
         follow(self._state, product, snapshot.channels)
-        self._state.product(product).using(snapshot.releases)
+        self._state.using(product, snapshot.releases)
         return snapshot
 
     def _tell_catalog(self, product: str) -> Operation[None]:
