@@ -14,6 +14,7 @@ import click
 
 from acpublish.cli import exit_status
 from acpublish.cli.common_options import (
+    boards_option,
     ca_option,
     insecure_http_option,
     settings_for,
@@ -68,9 +69,6 @@ def _options(*, reason: str) -> Callable[[Callable[..., Any]], Callable[..., Any
     return decorate
 
 
-boards_option = click.option(
-    "--board", "boards", metavar="B", multiple=True, help="Only this board. May be repeated."
-)
 channel_option = click.option("--channel", metavar="C", required=True, help="The channel to move.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 

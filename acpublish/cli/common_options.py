@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -18,6 +19,10 @@ from acpublish.input_files import ca_file
 from acpublish.settings.layers import flags
 from acpublish.settings.setting_names import LISTS
 from acpublish.settings.values import Settings, command_settings
+
+if TYPE_CHECKING:
+    from acpublish.control.fleet_access import Fleet
+    from acpublish.publishing.options import Destination
 
 #: The value of an option as click passes it: None, False or empty if the option is missing.
 OptionValue = str | bool | tuple[str, ...] | None
@@ -60,6 +65,9 @@ ca_option = click.option(
 #: There is no option for the token itself, because every user can see the list of processes.
 token_option = click.option(
     "--token-file", metavar="FILE", help="The file that contains the token; - for standard input."
+)
+boards_option = click.option(
+    "--board", "boards", metavar="B", multiple=True, help="Only this board. May be repeated."
 )
 environment_option = click.option(
     "--environment",
@@ -160,6 +168,37 @@ def state_of(catalog: Path | None, state: Path | None) -> Path:
             "user as well, or name its state folder with --state"
         )
     return state_dir(root, os.environ)
+
+
+def with_fleet(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options that say where a fleet is, and passes the fleet as the first argument."""
+
+    @wraps(command)
+    def run(to: str | None, state: Path | None, **options: Any) -> Any:
+        where = {name: options.pop(name) for name in ("token_file", "insecure_http", "ca")}
+        return command(fleet_of(settings_for({"to": to, **where}).destination(), state), **options)
+
+    return _together(to_option, state_option, token_option, insecure_http_option, ca_option)(run)
+
+
+def fleet_of(destination: Destination, state: Path | None) -> Fleet:
+    """Opens the fleet of a server, or of a catalog on this machine.
+
+    Args:
+        destination: A server, or a directory.
+        state: The state folder, if an option names it.
+
+    Raises:
+        click.UsageError: A server has its own state folder.
+        AcpublishError: It cannot be opened.
+    """
+    from acpublish.control.open_fleet import open_fleet
+
+    if not destination.is_server:
+        return open_fleet(destination, state_of(Path(destination.to), state))
+    if state is not None:
+        raise click.UsageError("--state goes with a directory; a server has its own state folder")
+    return open_fleet(destination)
 
 
 def volume_options(command: Callable[..., Any]) -> Callable[..., Any]:

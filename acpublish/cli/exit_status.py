@@ -2,7 +2,8 @@
 
 0    success; "already published" and "up to date" count as success
 1    the result is negative: `inspect` on a file that is not an image, a `device` update that
-     failed, an error that `doctor` found, or a question that the user answered with no
+     failed, an error that `doctor` found, a device that does not run what `deploy` waited for, or
+     a question that the user answered with no
 2    usage: an option, an environment variable or a settings file is invalid
 3    authentication: the token is missing, wrong or not allowed to do this
 4    conflict: the version already exists with different bytes

@@ -25,6 +25,7 @@ OnHalt = Literal["stop", "order-back"]
 #: Shares are counted in millionths.
 MILLION = 1_000_000
 MAX_STAGES = 32
+DEFAULT_STAGES = "1,10%,50%,100%"
 DEFAULT_SOAK = "24h"
 DEFAULT_HALT = "3,5%"
 _MAX_CHARACTERS = 2000

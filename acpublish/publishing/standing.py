@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import starmap
 from typing import Any
@@ -75,12 +76,16 @@ class Standing:
         }
 
 
-def standing_of(destination: Destination, product: str) -> Standing:
+def standing_of(
+    destination: Destination, product: str, fleet: Mapping[str, Any] | None = None
+) -> Standing:
     """Returns what a product stands at.
 
     Args:
         destination: A directory or a server.
         product: The product.
+        fleet: What the devices of all products run, as
+            :meth:`acpublish.control.fleet_access.Fleet.status` counts them; a server tells it.
 
     Raises:
         NotFoundError: There is no such product.
@@ -94,7 +99,26 @@ def standing_of(destination: Destination, product: str) -> Standing:
         running = running_devices(destination, product)
     except AuthenticationError:
         running = None
+    if fleet is not None:
+        running = _adoptions(fleet, product, releases)
     return Standing(product=product, rows=rows, releases=releases, running=running)
+
+
+def _adoptions(
+    fleet: Mapping[str, Any], product: str, releases: Iterable[Release]
+) -> tuple[Adoption, ...]:
+    """Returns what the devices of a product run, the most frequent first."""
+    highest = max((release.version.precedence for release in releases), default=None)
+    counts: Counter[tuple[str, str | None, bool]] = Counter()
+    for group in fleet["devices"]:
+        if group["product"] == product:
+            claim = None if group["version"] else Version.or_none(group["claims"])
+            too_high = bool(claim and highest and claim.precedence > highest)
+            counts[group["board"], group["version"], too_high] += group["count"]
+    return tuple(
+        Adoption(board=board, version=version, count=count, never_updated=too_high)
+        for (board, version, too_high), count in counts.most_common()
+    )
 
 
 def move_text(move: Move) -> str:

@@ -8,11 +8,10 @@ from typing import Literal
 
 from acpublish.errors import SettingsError
 from acpublish.fleet.moments import DAY_S
-from acpublish.fleet.policy import DEFAULT_HALT, DEFAULT_SOAK, Policy, Window
+from acpublish.fleet.policy import DEFAULT_HALT, DEFAULT_SOAK, DEFAULT_STAGES, Policy, Window
 from acpublish.wire import Family
 
 Digests = Literal["md5", "sha256", "both", "none", "encrypted"]
-DEFAULT_STAGES = "1,10%,50%,100%"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

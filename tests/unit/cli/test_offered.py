@@ -21,8 +21,6 @@ from tests.unit.cli.offering_site import Shop, Site, running_site
 
 PATIENCE_S = 60
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
-#: The status of a response to each verdict (:class:`acpublish.release.decision.Verdict`).
-STATUSES = {"offer": 200, "up to date": 304, "nothing": 404, "refuse": 403}
 
 
 @pytest.fixture(scope="module")
@@ -94,88 +92,8 @@ def test_both_give_the_same_documents(site: Site, product: Shop, acpublish: Comm
 
 
 @pytest.mark.parametrize(
-    ("running", "claim", "channel", "mode", "verdict", "version"),
-    [
-        ("1.1.0", None, "stable", "sketch", "up to date", "1.1.0"),
-        ("1.0.0", None, "stable", "sketch", "offer", "1.1.0"),
-        # It was taken back, and its devices are ordered back.
-        ("1.2.0", None, "stable", "sketch", "offer", "1.1.0"),
-        ("1.2.0", None, "beta", "sketch", "up to date", "1.1.0"),
-        (None, "1.2.0", "stable", "sketch", "up to date", "1.1.0"),
-        (None, None, "stable", "sketch", "offer", "1.1.0"),
-        (None, "9.9.9", "stable", "sketch", "up to date", "1.1.0"),
-        ("1.0.0", None, "nightly", "sketch", "nothing", None),
-        ("1.0.0", "1.0.0", "stable", "spiffs", "nothing", None),
-    ],
-)
-def test_explain_says_what_the_server_does(
-    shop: Shop,
-    running: str | None,
-    claim: str | None,
-    channel: str,
-    mode: str,
-    verdict: str,
-    version: str | None,
-) -> None:
-    words = ["--board", "d1", "--channel", channel]
-    headers = [f"x-ESP8266-mode: {mode}"]
-    if running:
-        md5 = shop.image_of(running).md5
-        words += ["--md5", md5]
-        headers.append(f"x-ESP8266-sketch-md5: {md5}")
-    if claim:
-        words += ["--version", claim]
-        headers.append(f"x-ESP8266-version: {claim}")
-    if mode == "spiffs":
-        words.append("--filesystem")
-    said = shop("explain", *words, "--json")
-    document = said.json()
-    assert (said.status, document["verdict"], document["version"]) == (0, verdict, version)
-    # Each as a device of its own, because what a single one received counts as well.
-    mac = abs(hash((running, claim, channel, mode))) % 256
-    assert shop.check_in(*headers, mac=mac, channel=channel) == STATUSES[verdict]
-    line = shop("explain", *words).out
-    assert line.startswith(f"{verdict}{f' {version}' if version else ''}: {document['reason']}")
-
-
-def test_explain_says_that_a_digest_is_in_no_release(shop: Shop) -> None:
-    words = ("--board", "d1", "--md5")
-    said = shop("explain", *words, "0" * 32)
-    assert said.status == 0
-    assert f"no release of {shop.product} has this digest" in said.err
-    assert shop("explain", *words, "0" * 32, "--json").json()["known"] is False
-    known = shop("explain", *words, shop.image_of("1.0.0").md5)
-    assert known.err == ""
-    assert shop("explain", *words, shop.image_of("1.0.0").md5, "--json").json()["known"] is True
-    assert shop("explain", "--board", "d1", "--json").json()["known"] is None
-
-
-@pytest.mark.parametrize(
-    ("words", "warning"),
-    [
-        ("--board d9", "has no board d9; its boards are: d1, d2"),
-        ("--board d1 --channel nope", "has no firmware for d1 on nope, but on: beta, stable"),
-        ("--board d1 --kind filesystem", "has no filesystem for d1 on any channel"),
-    ],
-)
-def test_explain_names_what_there_is(shop: Shop, words: str, warning: str) -> None:
-    said = shop("explain", *words.split())
-    assert said.out.startswith("nothing: no ")
-    assert said.err == f"acpublish: warning: {shop.product} {warning}\n"
-
-
-def test_explain_of_another_chip(shop: Shop) -> None:
-    document = shop("explain", "--board", "d1", "--chip", "esp32", "--json").json()
-    assert (document["verdict"], document["rule"]) == ("refuse", "other family")
-
-
-@pytest.mark.parametrize(
     ("words", "status", "problem", "hint"),
     [
-        ("explain door --board d1", 8, "door has no release", "acpublish list"),
-        ("explain PRODUCT --board d1 --md5 12", 2, "'12' is not a digest", "acpublish inspect"),
-        ("explain PRODUCT --board D+1", 7, "board", ""),
-        ("explain PRODUCT --board d1 --kind firmware --filesystem", 2, "cannot be combined", ""),
         ("channels door", 8, "no", "products"),
         ("history door", 8, "no", "products"),
         ("status door", 8, "no", "products"),

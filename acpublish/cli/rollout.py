@@ -1,0 +1,271 @@
+"""``acpublish rollout``: start, watch and stop a release on its way to a channel."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from acpublish.cli.charts import columns, gauge
+from acpublish.cli.common_options import boards_option, with_fleet
+from acpublish.cli.groups import CommandGroup
+from acpublish.cli.policy_options import policy_of, policy_options
+from acpublish.cli.times import in_short
+from acpublish.cli.ui import coloured, json_option, print_json, printable, table
+from acpublish.errors import SettingsError
+from acpublish.fleet.policy import Policy
+from acpublish.release import names
+from acpublish.release.version import Version
+
+if TYPE_CHECKING:
+    from acpublish.control.fleet_access import Fleet
+
+_WATCH_S = 2.0
+_NUMBERS = ("devices", "offered", "delivered", "running", "failed", "unrecognised", "pending")
+_HEADINGS = ("", "stage", "target", *_NUMBERS)
+#: The longest bar, and the shortest that shows anything.
+_BAR, _SHORTEST_BAR = 30, 8
+_COLOURS = {"running": "green", "waiting": "yellow", "paused": "yellow", "halted": "red"}
+#: Those that a person should look at.
+_CURRENT = frozenset(_COLOURS)
+
+channel_option = click.option("--channel", metavar="C", required=True, help="The channel.")
+reason_option = click.option("--reason", metavar="TEXT", default="", help="Why, for the history.")
+rollout_argument = click.argument("rollout", metavar="ID|PRODUCT")
+
+
+@click.group("rollout", cls=CommandGroup)
+def command() -> None:
+    """Bring a release to a channel in stages, and see how devices take it.
+
+    A rollout goes on by itself when devices have come back with the release, and halts by itself
+    when they do not. A server makes it; the commands only give orders.
+    """
+
+
+@command.command("start")
+@click.argument("product")
+@click.argument("version")
+@channel_option
+@boards_option
+@policy_options
+@click.option("--start-at", metavar="TIME", help="Offer nothing before: 2026-03-01T02:00.")
+@with_fleet
+@json_option
+def start(
+    fleet: Fleet,
+    product: str,
+    version: str,
+    channel: str,
+    *,
+    boards: tuple[str, ...],
+    start_at: str | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Start to bring a release to a channel, in stages.
+
+    Prints whom each stage would reach. The channel points at the release once all stages have
+    ended. A rollout of another release to the same channel ends.
+    """
+    wanted = _wanted(product, version, channel)
+    policy = policy_of(**options)
+    offers_from = None if start_at is None else _seconds(start_at)
+    only = tuple(map(names.board, boards))
+    plan = fleet.plan(*wanted, policy)
+    if not as_json:
+        _print_plan(policy, plan)
+    document = fleet.start(*wanted, policy, offers_from=offers_from, boards=only)
+    if as_json:
+        print_json({**document, "plan": plan})
+        return
+    click.echo(printable(f"{_title(document)}: started"))
+
+
+@command.command("plan")
+@click.argument("product")
+@click.argument("version")
+@channel_option
+@policy_options
+@with_fleet
+@json_option
+def plan_(
+    fleet: Fleet, product: str, version: str, channel: str, *, as_json: bool, **options: Any
+) -> None:
+    """Show whom each stage of a rollout would reach; nothing is started.
+
+    Which devices are the first depends on the rollout, and how many on the devices that check in.
+    """
+    policy = policy_of(**options)
+    plan = fleet.plan(*_wanted(product, version, channel), policy)
+    if as_json:
+        targets = [stage.text for stage in policy.stages]
+        stages = [
+            {"target": target, "devices": devices}
+            for target, devices in zip(targets, plan, strict=True)
+        ]
+        print_json({"policy": policy.to_dict(), "stages": stages})
+        return
+    _print_plan(policy, plan)
+
+
+def _wanted(product: str, version: str, channel: str) -> tuple[str, str, str]:
+    """Returns the coordinates of a rollout, after a check on their form."""
+    return names.product(product), str(Version.parse(version)), names.channel(channel)
+
+
+def _seconds(text: str) -> int:
+    """Returns a time that somebody wrote, in seconds since 1970; local unless it has an offset."""
+    try:
+        return int(datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp())
+    except (ValueError, OverflowError, OSError) as error:
+        raise SettingsError(
+            f"{text[:40]!a} is not a time",
+            hint="Write it like 2026-03-01T02:00, or with an offset: 2026-03-01T02:00+01:00.",
+        ) from error
+
+
+def _print_plan(policy: Policy, plan: Sequence[int]) -> None:
+    rows = []
+    for at, (stage, devices, soak) in enumerate(
+        zip(policy.stages, plan, policy.soak_s, strict=True)
+    ):
+        new = devices - (plan[at - 1] if at else 0)
+        rows.append((str(at + 1), stage.text, f"{devices:,}", f"{new:,}", in_short(soak)))
+    table([("stage", "target", "devices", "new", "soak"), *rows], right=frozenset({0, 2, 3}))
+
+
+@command.command("status")
+@click.argument("product", required=False)
+@click.option("--watch", is_flag=True, help="Show it again every two seconds.")
+@with_fleet
+@json_option
+def status(fleet: Fleet, product: str | None, *, watch: bool, as_json: bool) -> None:
+    """Show how far rollouts are, and how their devices are.
+
+    "devices" are those that a stage reaches now, with the stages before it; the other numbers are
+    devices that were first offered the release in that stage. Ctrl-C ends --watch.
+    """
+    if watch and as_json:
+        raise click.UsageError("--watch and --json cannot be combined")
+    chosen = None if product is None else names.product(product)
+    while True:
+        rollouts = fleet.rollouts(chosen)
+        if as_json:
+            print_json({"rollouts": rollouts})
+            return
+        if watch:
+            click.clear()
+        _print_rollouts(rollouts)
+        if not watch:
+            return
+        time.sleep(_WATCH_S)
+
+
+def _print_rollouts(rollouts: Sequence[Mapping[str, Any]]) -> None:
+    if not rollouts:
+        click.echo("no rollouts")
+        return
+    # Of those that have ended, only the last is worth more than a line.
+    shown = [each for each in rollouts if each["state"] in _CURRENT] or [rollouts[-1]]
+    for rollout in rollouts:
+        if rollout not in shown:
+            click.echo(printable(f"{_title(rollout)}: {rollout['state']}"))
+    for rollout in shown:
+        _print_rollout(rollout)
+
+
+def _print_rollout(rollout: Mapping[str, Any]) -> None:
+    """Draws a rollout: its state and reason, its stages, and how much of each runs the release."""
+    state, stages, at = rollout["state"], rollout["stages"], rollout["stage"]
+    line = f"{_title(rollout)}: {coloured(state, _COLOURS.get(state, 'white'))}"
+    click.echo(f"{line}, stage {at + 1} of {len(stages)}")
+    if rollout["reason"]:
+        click.echo(printable(f"  {rollout['reason']}"))
+    rows = [
+        (
+            ">" if number == at and state in _CURRENT else "",
+            str(number + 1),
+            stage["target"],
+            *(f"{stage[name]:,}" for name in _NUMBERS),
+        )
+        for number, stage in enumerate(stages)
+    ]
+    drawn = [_HEADINGS, *rows]
+    width = columns() - sum(max(map(len, cells)) + 2 for cells in zip(*drawn, strict=True))
+    if width >= _SHORTEST_BAR:
+        bars = ["", *_gauges(stages, min(width, _BAR))]
+        drawn = [(*row, bar) for row, bar in zip(drawn, bars, strict=True)]
+    table(drawn, right=frozenset({1, *range(3, 3 + len(_NUMBERS))}))
+
+
+def _gauges(stages: Sequence[Mapping[str, Any]], width: int) -> list[str]:
+    """Returns a bar for each stage: how many of the devices up to there run the release."""
+    bars, running = [], 0
+    for stage in stages:
+        running += stage["running"]
+        bars.append(gauge(running, stage["devices"], width) if stage["devices"] else "")
+    return bars
+
+
+def _title(rollout: Mapping[str, Any]) -> str:
+    """Returns what a rollout is, for a person."""
+    coordinates = "{product} {version} to {channel}".format_map(rollout)
+    return printable(f"{rollout['id']}  {coordinates}")
+
+
+@command.command("pause")
+@rollout_argument
+@reason_option
+@with_fleet
+@json_option
+def pause(fleet: Fleet, rollout: str, *, reason: str, as_json: bool) -> None:
+    """Offer the release to nobody until the rollout is resumed."""
+    _say(fleet.pause(rollout, reason), as_json=as_json)
+
+
+@command.command("resume")
+@rollout_argument
+@with_fleet
+@json_option
+def resume(fleet: Fleet, rollout: str, *, as_json: bool) -> None:
+    """Go on with a paused rollout."""
+    _say(fleet.resume(rollout), as_json=as_json)
+
+
+@command.command("advance")
+@rollout_argument
+@with_fleet
+@json_option
+def advance(fleet: Fleet, rollout: str, *, as_json: bool) -> None:
+    """Go to the next stage now, without waiting for soak or evidence.
+
+    After the last stage, the rollout is complete, and the channel points at the release.
+    """
+    _say(fleet.advance(rollout), as_json=as_json)
+
+
+@command.command("abort")
+@rollout_argument
+@reason_option
+@with_fleet
+@json_option
+def abort(fleet: Fleet, rollout: str, *, reason: str, as_json: bool) -> None:
+    """End a rollout: nobody else is offered the release.
+
+    The channel stays at the release that it points at, and devices that run the new one keep it; to
+    order them back, use rollback.
+    """
+    _say(fleet.abort(rollout, reason), as_json=as_json)
+
+
+def _say(rollout: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(rollout)
+        return
+    state, stages, at = rollout["state"], rollout["stages"], rollout["stage"]
+    line = f"{_title(rollout)}: {state}, stage {at + 1} of {len(stages)} ({stages[at]['target']})"
+    click.echo(printable(line + (f": {rollout['reason']}" if rollout["reason"] else "")))
