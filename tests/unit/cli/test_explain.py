@@ -146,8 +146,7 @@ def fleet(acpublish: CommandLine, tmp_path: Path) -> FleetSite:
     fleet = FleetSite(tmp_path, acpublish)
     fleet.publish("1.0.0", "1.1.0")
     with fleet.serving() as ask:
-        ask(1, "1.0.0")
-    fleet("devices", "name", mac(1), "kitchen")
+        ask(1, "1.0.0", name="kitchen")
     return fleet
 
 

@@ -11,15 +11,19 @@ from tests.unit.cli.fleet_site import FleetSite, mac
 from tests.unit.cli.invoking import CommandLine
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> FleetSite:
+    """A device that runs the middle of three releases."""
+    made = FleetSite(tmp_path_factory.mktemp("made"))
+    made.publish("1.0.0", "1.1.0", "1.2.0")
+    with made.serving() as ask:
+        ask(1, "1.1.0", name="kitchen")
+    return made
+
+
 @pytest.fixture
-def site(acpublish: CommandLine, tmp_path: Path) -> FleetSite:
-    """A device, called kitchen, that runs the middle of three releases."""
-    site = FleetSite(tmp_path, acpublish)
-    site.publish("1.0.0", "1.1.0", "1.2.0")
-    with site.serving() as ask:
-        ask(1, "1.1.0")
-    site("devices", "name", mac(1), "kitchen")
-    return site
+def site(made: FleetSite, acpublish: CommandLine, tmp_path: Path) -> FleetSite:
+    return made.copy(tmp_path / "site", acpublish)
 
 
 def test_a_pin_comes_and_goes(site: FleetSite) -> None:

@@ -22,16 +22,21 @@ STAGE_KEYS = {
 DEVICES = 10
 
 
-@pytest.fixture
-def site(acpublish: CommandLine, tmp_path: Path) -> FleetSite:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> FleetSite:
     """Ten devices run what stable points at, and 1.1.0 is on beta alone."""
-    site = FleetSite(tmp_path, acpublish)
-    site.publish("1.0.0")
-    site.publish("1.1.0", channel="beta")
-    with site.serving() as ask:
+    made = FleetSite(tmp_path_factory.mktemp("made"))
+    made.publish("1.0.0")
+    made.publish("1.1.0", channel="beta")
+    with made.serving() as ask:
         for number in range(1, DEVICES + 1):
             ask(number)
-    return site
+    return made
+
+
+@pytest.fixture
+def site(made: FleetSite, acpublish: CommandLine, tmp_path: Path) -> FleetSite:
+    return made.copy(tmp_path / "site", acpublish)
 
 
 def start(site: FleetSite, *more: str, version: str = "1.1.0") -> str:
