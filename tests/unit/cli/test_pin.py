@@ -105,9 +105,10 @@ def test_a_deployment_that_a_rule_forbids_does_not_wait(site: FleetSite) -> None
     assert said.status == 1
     assert said.out.startswith("kitchen does not run lamp 1.0.0: ")
     assert "(rule " in said.out
-    site("pin", "kitchen", "--hold")
-    document = site("deploy", "lamp", "1.2.0", "--device", "kitchen", "--wait", "--json").json()
-    assert document["done"] is False
+    words = ("deploy", "lamp", "1.0.0", "--device", "kitchen", "--wait", "--json")
+    document = site(*words).json()
+    assert (document["done"], document["runs"]) == (False, "1.1.0")
+    assert document["reason"] + "\n" == said.out
 
 
 def test_a_deployment_ends_when_its_time_is_over(site: FleetSite) -> None:
