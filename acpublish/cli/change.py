@@ -15,6 +15,7 @@ import click
 from acpublish.cli import exit_status
 from acpublish.cli.common_options import (
     boards_option,
+    by_option,
     ca_option,
     insecure_http_option,
     settings_for,
@@ -56,7 +57,7 @@ def _options(*, reason: str) -> Callable[[Callable[..., Any]], Callable[..., Any
             (
                 to_option,
                 click.option("--reason", metavar="TEXT", default="", help=reason),
-                click.option("--by", metavar="TEXT", help="Who does it; for a directory."),
+                by_option,
                 token_option,
                 insecure_http_option,
                 ca_option,

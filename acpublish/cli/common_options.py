@@ -16,6 +16,7 @@ import click
 
 from acpublish.cli.ui import printable, say, warn
 from acpublish.input_files import ca_file
+from acpublish.release.text import name_of_person
 from acpublish.settings.layers import flags
 from acpublish.settings.setting_names import LISTS
 from acpublish.settings.values import Settings, command_settings
@@ -69,6 +70,7 @@ token_option = click.option(
 boards_option = click.option(
     "--board", "boards", metavar="B", multiple=True, help="Only this board. May be repeated."
 )
+by_option = click.option("--by", metavar="TEXT", help="Who does it; for a directory.")
 environment_option = click.option(
     "--environment",
     "-e",
@@ -176,17 +178,29 @@ def with_fleet(command: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(command)
     def run(to: str | None, state: Path | None, **options: Any) -> Any:
         where = {name: options.pop(name) for name in ("token_file", "insecure_http", "ca")}
-        return command(fleet_of(settings_for({"to": to, **where}).destination(), state), **options)
+        changing = "by" in options
+        settings = settings_for({"to": to, "by": options.pop("by", None), **where})
+        destination = settings.destination()
+        click.get_current_context().obj = destination
+        by = settings.checked("by", name_of_person, "") if changing else ""
+        return command(fleet_of(destination, state, by), **options)
 
     return _together(to_option, state_option, token_option, insecure_http_option, ca_option)(run)
 
 
-def fleet_of(destination: Destination, state: Path | None) -> Fleet:
+def chosen_destination() -> Destination:
+    """Returns where the fleet of a command is that has one (:func:`with_fleet`)."""
+    destination: Destination = click.get_current_context().obj
+    return destination
+
+
+def fleet_of(destination: Destination, state: Path | None, by: str = "") -> Fleet:
     """Opens the fleet of a server, or of a catalog on this machine.
 
     Args:
         destination: A server, or a directory.
         state: The state folder, if an option names it.
+        by: Who changes something; for a directory.
 
     Raises:
         click.UsageError: A server has its own state folder.
@@ -195,7 +209,7 @@ def fleet_of(destination: Destination, state: Path | None) -> Fleet:
     from acpublish.control.open_fleet import open_fleet
 
     if not destination.is_server:
-        return open_fleet(destination, state_of(Path(destination.to), state))
+        return open_fleet(destination, state_of(Path(destination.to), state), by=by)
     if state is not None:
         raise click.UsageError("--state goes with a directory; a server has its own state folder")
     return open_fleet(destination)

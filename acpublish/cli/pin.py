@@ -12,7 +12,7 @@ from acpublish.cli import exit_status
 from acpublish.cli.common_options import with_fleet
 from acpublish.cli.devices import device_argument, runs_text, shown_name
 from acpublish.cli.times import age_text, in_short
-from acpublish.cli.ui import json_option, print_json, printable, say
+from acpublish.cli.ui import json_option, print_json, printable, say, warn
 from acpublish.errors import NotFoundError
 from acpublish.release import names
 from acpublish.release.durations import duration
@@ -121,6 +121,8 @@ def deploy(
     if patience_s is None:
         patience_s = _GAPS * known["longest_gap_s"]
     if not _runs(known, version):
+        if not fleet.served:
+            warn("no server serves this directory now, so no device can ask; use acpublish serve")
         seen = f"seen {age_text(known['last_seen'])}"
         say(printable(f"waiting up to {in_short(int(patience_s))} for {shown_name(known)}, {seen}"))
     known, reason = _awaited(fleet, known, version, patience_s)

@@ -9,6 +9,7 @@ import click
 
 from acpublish.cli import exit_status
 from acpublish.cli.common_options import (
+    by_option,
     ca_option,
     insecure_http_option,
     settings_for,
@@ -16,8 +17,9 @@ from acpublish.cli.common_options import (
     token_option,
 )
 from acpublish.cli.groups import CommandGroup
+from acpublish.cli.policy_options import policy_from, policy_options
 from acpublish.cli.ui import facts, json_option, print_json, printable
-from acpublish.fleet.policy import DEFAULT_HALT, DEFAULT_SOAK, Policy
+from acpublish.fleet.policy import Policy
 from acpublish.policies import read_with, set_with
 from acpublish.publishing.options import Destination
 from acpublish.release.change_request import Changed
@@ -25,42 +27,10 @@ from acpublish.release.durations import in_words, of_seconds
 from acpublish.release.text import name_of_person
 
 _Command = Callable[..., Any]
-_STAGES = (
-    click.option(
-        "--stages",
-        metavar="STAGES",
-        required=True,
-        help="Its stages, such as 1,10%,50%,100%: numbers, shares, tag:NAME or group:NAME.",
-    ),
-    click.option(
-        "--soak",
-        metavar="TIME",
-        default=DEFAULT_SOAK,
-        help=f"The least time of each stage: one for all, or one for each.  [{DEFAULT_SOAK}]",
-    ),
-    click.option(
-        "--halt",
-        metavar="COUNT,SHARE%",
-        default=DEFAULT_HALT,
-        help=f"Halt at so many failures, or at such a share of them.  [{DEFAULT_HALT}]",
-    ),
-    click.option(
-        "--on-halt",
-        metavar="stop|order-back",
-        default="stop",
-        help="Whether a halt orders back the devices that got the release.  [stop]",
-    ),
-    click.option("--at-once", is_flag=True, help="Order them back all at once, not in stages."),
-    click.option(
-        "--window",
-        metavar="FROM-TO",
-        help="Offer it only at this time of the day, such as 02:00-05:00.  [always]",
-    ),
-)
 _CHANGING = (
     to_option,
     click.option("--reason", metavar="TEXT", default="", help="Why, shown to everyone."),
-    click.option("--by", metavar="TEXT", help="Who does it; for a directory."),
+    by_option,
     token_option,
     insecure_http_option,
     ca_option,
@@ -68,27 +38,8 @@ _CHANGING = (
 )
 
 
-def policy_options(command: _Command) -> _Command:
-    """Adds the options that describe a policy, which :func:`policy_from` reads."""
-    return _with(_STAGES, command)
-
-
-def policy_from(options: dict[str, Any]) -> Policy:
-    """Returns the policy that the options of a command describe, and takes them out.
-
-    Raises:
-        SettingsError: It is malformed, or could never work.
-    """
-    words = ("stages", "soak", "halt", "on_halt", "at_once", "window")
-    return Policy.parse(**{word: options.pop(word) for word in words})
-
-
 def _changing_options(command: _Command) -> _Command:
-    return _with(_CHANGING, command)
-
-
-def _with(options: tuple[Callable[[_Command], _Command], ...], command: _Command) -> _Command:
-    for option in reversed(options):
+    for option in reversed(_CHANGING):
         command = option(command)
     return command
 
@@ -106,7 +57,7 @@ def command() -> None:
 @command.command("set")
 @click.argument("product")
 @click.argument("channel")
-@policy_options
+@policy_options(required=True)
 @_changing_options
 def set_(product: str, channel: str, **options: Any) -> None:
     """Let releases go to a channel in stages.

@@ -9,50 +9,66 @@ import click
 
 from acpublish.fleet.policy import DEFAULT_HALT, DEFAULT_SOAK, DEFAULT_STAGES, Policy
 
-_OPTIONS = (
-    click.option(
-        "--stages",
-        metavar="LIST",
-        help=f"Numbers, shares, tag:NAME or group:NAME, which rise.  [{DEFAULT_STAGES}]",
-    ),
-    click.option(
-        "--soak",
-        metavar="TIME",
-        help=f"The least time of all stages, or of each: 1h,24h,0s.  [{DEFAULT_SOAK}]",
-    ),
-    click.option(
-        "--halt",
-        metavar="N,SHARE",
-        help=f"The failures that halt the rollout.  [{DEFAULT_HALT}]",
-    ),
-    click.option(
-        "--on-halt",
-        metavar="WHAT",
-        help="stop, or order-back for devices that got the release.  [stop]",
-    ),
-    click.option("--at-once", is_flag=True, help="Order all of them back at the same time."),
-    click.option(
-        "--window", metavar="FROM-TO", help="The part of the day in which to offer it: 02:00-05:00."
-    ),
-)
+_Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+_NAMES = ("stages", "soak", "halt", "on_halt", "at_once", "window")
 
 
-def policy_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds the options of a policy to a command."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
-
-
-def policy_of(*, stages: str | None, **options: str | bool | None) -> Policy:
-    """Returns the policy that options make, with the defaults for those that are missing.
+def policy_options(*, required: bool) -> _Decorator:
+    """Returns a decorator that adds the options of a policy, which :func:`policy_from` reads.
 
     Args:
-        stages: The option ``--stages``.
-        options: The other options, by the names of :meth:`Policy.parse`.
+        required: Whether the stages have to be named.
+    """
+    options = (
+        click.option(
+            "--stages",
+            metavar="STAGES",
+            required=required,
+            help="Its stages, such as 1,10%,50%,100%: numbers, shares, tag:NAME or group:NAME.",
+        ),
+        click.option(
+            "--soak",
+            metavar="TIME",
+            help=f"The least time of each stage: one for all, or one for each.  [{DEFAULT_SOAK}]",
+        ),
+        click.option(
+            "--halt",
+            metavar="COUNT,SHARE%",
+            help=f"Halt at so many failures, or at such a share of them.  [{DEFAULT_HALT}]",
+        ),
+        click.option(
+            "--on-halt",
+            metavar="stop|order-back",
+            help="Whether a halt orders back the devices that got the release.  [stop]",
+        ),
+        click.option("--at-once", is_flag=True, help="Order them back all at once, not in stages."),
+        click.option(
+            "--window",
+            metavar="FROM-TO",
+            help="Offer it only at this time of the day, such as 02:00-05:00.  [always]",
+        ),
+    )
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def policy_from(options: dict[str, Any]) -> Policy | None:
+    """Returns the policy that the options of a command describe, and takes them out.
+
+    Args:
+        options: The options of the command.
+
+    Returns:
+        None if none of them is set.
 
     Raises:
-        SettingsError: One of them is malformed, or the policy could never work.
+        SettingsError: It is malformed, or could never work.
     """
-    given: dict[str, Any] = {name: value for name, value in options.items() if value}
-    return Policy.parse(stages or DEFAULT_STAGES, **given)
+    chosen = {name: options.pop(name) for name in _NAMES}
+    given = {name: value for name, value in chosen.items() if value}
+    return Policy.parse(given.pop("stages", DEFAULT_STAGES), **given) if given else None

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from acpublish.cli.charts import columns, gauge
-from acpublish.cli.common_options import boards_option, with_fleet
+from acpublish.cli.common_options import boards_option, by_option, chosen_destination, with_fleet
 from acpublish.cli.groups import CommandGroup
-from acpublish.cli.policy_options import policy_of, policy_options
+from acpublish.cli.policy_options import policy_from, policy_options
 from acpublish.cli.times import in_short
-from acpublish.cli.ui import coloured, json_option, print_json, printable, table
+from acpublish.cli.ui import coloured, json_option, print_json, printable, say, table
 from acpublish.errors import SettingsError
-from acpublish.fleet.policy import Policy
+from acpublish.fleet.policy import DEFAULT_STAGES, Policy
+from acpublish.policies import read_with
 from acpublish.release import names
 from acpublish.release.version import Version
 
@@ -51,8 +52,9 @@ def command() -> None:
 @click.argument("version")
 @channel_option
 @boards_option
-@policy_options
+@policy_options(required=False)
 @click.option("--start-at", metavar="TIME", help="Offer nothing before: 2026-03-01T02:00.")
+@by_option
 @with_fleet
 @json_option
 def start(
@@ -69,12 +71,13 @@ def start(
     """Start to bring a release to a channel, in stages.
 
     Prints whom each stage would reach. The channel points at the release once all stages have
-    ended. A rollout of another release to the same channel ends.
+    ended. A rollout of another release to the same channel ends. Without any option for it, the
+    policy of the channel counts, or else the stages 1,10%,50%,100%.
     """
     wanted = _wanted(product, version, channel)
-    policy = policy_of(**options)
     offers_from = None if start_at is None else _seconds(start_at)
     only = tuple(map(names.board, boards))
+    policy = _policy(wanted, options)
     plan = fleet.plan(*wanted, policy)
     if not as_json:
         _print_plan(policy, plan)
@@ -83,13 +86,15 @@ def start(
         print_json({**document, "plan": plan})
         return
     click.echo(printable(f"{_title(document)}: started"))
+    if not fleet.served:
+        say("acpublish: it goes on as soon as a server serves this directory (acpublish serve)")
 
 
 @command.command("plan")
 @click.argument("product")
 @click.argument("version")
 @channel_option
-@policy_options
+@policy_options(required=False)
 @with_fleet
 @json_option
 def plan_(
@@ -97,10 +102,11 @@ def plan_(
 ) -> None:
     """Show whom each stage of a rollout would reach; nothing is started.
 
-    Which devices are the first depends on the rollout, and how many on the devices that check in.
+    Without any option for it, the policy of the channel counts, or else the stages 1,10%,50%,100%.
     """
-    policy = policy_of(**options)
-    plan = fleet.plan(*_wanted(product, version, channel), policy)
+    wanted = _wanted(product, version, channel)
+    policy = _policy(wanted, options)
+    plan = fleet.plan(*wanted, policy)
     if as_json:
         targets = [stage.text for stage in policy.stages]
         stages = [
@@ -110,6 +116,15 @@ def plan_(
         print_json({"policy": policy.to_dict(), "stages": stages})
         return
     _print_plan(policy, plan)
+
+
+def _policy(wanted: tuple[str, str, str], options: dict[str, Any]) -> Policy:
+    """Returns the policy of the options, or of the channel, or else the usual one."""
+    product, _, channel = wanted
+    given = policy_from(options)
+    return (
+        given or read_with(product, channel, chosen_destination()) or Policy.parse(DEFAULT_STAGES)
+    )
 
 
 def _wanted(product: str, version: str, channel: str) -> tuple[str, str, str]:
@@ -251,6 +266,7 @@ def advance(fleet: Fleet, rollout: str, *, as_json: bool) -> None:
 @command.command("abort")
 @rollout_argument
 @reason_option
+@by_option
 @with_fleet
 @json_option
 def abort(fleet: Fleet, rollout: str, *, reason: str, as_json: bool) -> None:

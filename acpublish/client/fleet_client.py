@@ -93,6 +93,11 @@ class FleetClient:
         """
         self._list("GET", "/devices?limit=1", "devices")
 
+    @property
+    def served(self) -> bool:
+        """Whether a server runs, so that devices can ask and rollouts go on: this is one."""
+        return True
+
     def devices(
         self,
         *,

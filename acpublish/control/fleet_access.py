@@ -43,6 +43,11 @@ class Fleet(Protocol):
     * ``TransferError``: the server cannot be reached, or refuses.
     """
 
+    @property
+    def served(self) -> bool:
+        """Whether a server runs, so that devices can ask and rollouts go on."""
+        ...
+
     def devices(
         self,
         *,

@@ -116,4 +116,6 @@ def test_a_deployment_ends_when_its_time_is_over(site: FleetSite) -> None:
     assert said.status == 1
     assert said.out.startswith("kitchen does not run lamp 1.2.0: it runs 1.1.0 and was seen ")
     assert said.out.endswith("; it is offered 1.2.0 as soon as it asks\n")
-    assert said.err.startswith("waiting up to 0s for kitchen, seen ")
+    warning, waiting = said.err.splitlines()
+    assert "no server serves this directory now" in warning
+    assert waiting.startswith("waiting up to 0s for kitchen, seen ")

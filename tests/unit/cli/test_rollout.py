@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import acpublish as api
 from tests.unit.cli.fleet_site import FleetSite, mac
 from tests.unit.cli.invoking import CommandLine
 
@@ -72,8 +73,23 @@ def test_a_rollout_starts_with_its_plan(site: FleetSite) -> None:
         ["2", "100%", "10", "8"],
     ]
     assert last.endswith("  lamp 1.1.0 to stable: started")
+    assert said.err.startswith("acpublish: it goes on as soon as a server serves this directory")
     # The channel points at the settled release until the end.
     assert site("explain", "lamp", "--board", "d1", "--json").json()["version"] == "1.0.0"
+
+
+def test_without_options_the_policy_of_the_channel_counts(site: FleetSite) -> None:
+    api.set_policy("lamp", "stable", to=site.catalog, stages="3,100%", soak="1h", by="anna")
+    said = site("rollout", "start", "lamp", "1.1.0", "--channel", "stable", "--by", "anna")
+    assert [line.split() for line in said.out.splitlines()[1:3]] == [
+        ["1", "3", "3", "3", "1h"],
+        ["2", "100%", "10", "7", "1h"],
+    ]
+    document = site("rollout", "status", "--json").json()
+    (detail,) = document["rollouts"]
+    assert [stage["target"] for stage in detail["stages"]] == ["3", "100%"]
+    last = api.history("lamp", to=site.catalog)[-1]
+    assert (last.action, last.author.by) == ("start", "anna")
 
 
 def test_the_status_has_what_scripts_rely_on(site: FleetSite) -> None:
