@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 import acpublish as api
+from acpublish.control.fleet_state import STORE_FILE
 from tests.support.tokens import create_token
+from tests.unit.cli.fleet_site import FleetSite
 from tests.unit.cli.invoking import CommandLine
 from tests.unit.cli.offering_site import Shop, Site, running_site
 
@@ -195,3 +197,41 @@ def test_a_watch_on_a_terminal_ends_with_ctrl_c(product: Shop) -> None:
     os.close(ours)
     assert process.returncode == 130
     assert err.strip() == b"acpublish: error: interrupted. The same command can be run again."
+
+
+def test_the_status_of_a_directory_has_the_devices_of_its_fleet(
+    acpublish: CommandLine, tmp_path: Path
+) -> None:
+    fleet = FleetSite(tmp_path / "site", acpublish)
+    fleet.publish("1.0.0", "1.1.0")
+    assert fleet("status", "--json").json()[0]["devices"] == []
+    with fleet.serving() as ask:
+        for number in (1, 2, 3):
+            ask(number)
+        for number in (4, 5):
+            ask(number, "1.1.0")
+        ask(6, None, claims="9.9.9")
+    said = fleet("status")
+    assert "  devices that checked in: 3 d1 with 1.0.0, 2 d1 with 1.1.0, 1 d1 with an image" in (
+        said.out
+    )
+    assert "1 d1 will never be updated" in said.err
+    (standing,) = fleet("status", "--json").json()
+    assert standing["devices"] == [
+        {"board": "d1", "version": "1.0.0", "count": 3},
+        {"board": "d1", "version": "1.1.0", "count": 2},
+        {"board": "d1", "version": None, "count": 1, "never_updated": True},
+    ]
+
+
+def test_a_fleet_that_cannot_be_read_does_not_hide_the_rest(
+    acpublish: CommandLine, tmp_path: Path
+) -> None:
+    fleet = FleetSite(tmp_path / "site", acpublish)
+    fleet.publish("1.0.0")
+    fleet.state.joinpath(*STORE_FILE).parent.mkdir(parents=True)
+    fleet.state.joinpath(*STORE_FILE).write_bytes(b"this is no database at all" * 100)
+    said = fleet("status")
+    assert said.status == 0
+    assert "newest: 1.0.0" in said.out
+    assert "warning: what devices run is not shown: " in said.err
