@@ -204,6 +204,6 @@ class _CheckIns:
         self.count += 1
 
     def _look(self, reader: sqlite3.Connection) -> None:
-        query = "SELECT last_seen FROM devices WHERE id = ?"
+        query = "SELECT last_seen FROM check_ins WHERE device_id = ?"
         (seen,) = reader.execute(query, (self._devices[0].id,)).fetchone()
         self.oldest_s = max(self.oldest_s, time.time() - seen)

@@ -16,13 +16,12 @@ from acpublish.fleet.penalty import EMPTY_BOX, Box
 from acpublish.release.received import Received
 
 Row = Mapping[str, Any]
-#: The fields of a device that its row has; the others follow from them, or are marks.
+#: The fields of a device that its row has; the others follow from them, are in the row of its last
+#: check-in, or are marks.
 _FIELDS = (
     "id",
     "product",
     "mac",
-    "address",
-    "address_heard",
     "board",
     "channel",
     "report",
@@ -30,12 +29,7 @@ _FIELDS = (
     "runs",
     "unverified",
     "first_seen",
-    "last_seen",
     "first_heard",
-    "last_heard",
-    "visit_heard",
-    "visits",
-    "gaps",
     "name",
     "note",
     "pin",
@@ -46,8 +40,13 @@ _FIELDS = (
     "offers",
     "obstacle",
 )
-#: Takes a snapshot of a device.
+#: Takes a snapshot of a device, but for its last check-in.
 snapshot: Callable[[Device], tuple[Any, ...]] = attrgetter(*_FIELDS)
+#: Takes a snapshot of its last check-in.
+check_in: Callable[[Device], tuple[Any, ...]] = attrgetter(
+    *("id", "address", "address_heard", "last_seen", "last_heard", "visit_heard", "visits"),
+    "gaps",
+)
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -55,9 +54,8 @@ def values_of(taken: tuple[Any, ...]) -> tuple[Any, ...]:
     """Returns the row of a device by its snapshot, in the order of the columns."""
     # fmt: off
     (
-        key, product, mac, address, address_heard, board, channel, report, chip, runs, unverified,
-        first_seen, last_seen, first_heard, last_heard, visit_heard, visits, gaps, name, note,
-        pin, hold, firmware, filesystem, box, offers, obstacle,
+        key, product, mac, board, channel, report, chip, runs, unverified, first_seen, first_heard,
+        name, note, pin, hold, firmware, filesystem, box, offers, obstacle,
     ) = taken
     # fmt: on
     family, updater, _, claims, md5, sha256, size, free_space, chip_size, sdk, own_mac, ap = report
@@ -65,8 +63,6 @@ def values_of(taken: tuple[Any, ...]) -> tuple[Any, ...]:
         key,
         product,
         mac,
-        address,
-        address_heard,
         board,
         channel,
         family,
@@ -84,13 +80,7 @@ def values_of(taken: tuple[Any, ...]) -> tuple[Any, ...]:
         runs,
         unverified,
         first_seen,
-        last_seen,
         first_heard,
-        last_heard,
-        visit_heard,
-        visits,
-        # Python writes a list of integers as JSON does, and ten times as fast.
-        str(gaps) if gaps else None,
         name,
         note,
         pin and pin.version,
@@ -99,6 +89,13 @@ def values_of(taken: tuple[Any, ...]) -> tuple[Any, ...]:
         _story(firmware, filesystem, box, offers),
         obstacle,
     )
+
+
+def check_in_values(taken: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Returns the row of a check-in by its snapshot, in the order of the columns."""
+    *values, gaps = taken
+    # Python writes a list of integers as JSON does, and ten times as fast.
+    return (*values, str(gaps) if gaps else None)
 
 
 def _story(

@@ -12,8 +12,11 @@ from sqlalchemy.sql.dml import Delete
 
 from acpublish.store.sqlite_file import MAX_PARAMETERS
 
-#: How many rows a statement has; what is left over goes into smaller ones.
-_SIZES = (64, 8, 1)
+#: How many rows a statement has, unless it would have too many parameters; what is left over goes
+#: into smaller ones.
+_SIZES = (512, 128, 16, 4, 1)
+#: Binding so many takes a millisecond, in which no other thread runs.
+_PARAMETERS = min(4_096, MAX_PARAMETERS)
 
 
 def upsert(table: Table, dialect: str) -> postgresql.Insert | sqlite.Insert:
@@ -53,7 +56,7 @@ class Upsert:
         """
         self._table, self._dialect = table, dialect
         self._names = [column.name for column in table.columns]
-        self._sizes = [size for size in _SIZES if size * len(self._names) <= MAX_PARAMETERS]
+        self._sizes = [size for size in _SIZES if size * len(self._names) <= _PARAMETERS]
         self._compiled: dict[int, tuple[str, list[str]]] = {}
 
     def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -84,13 +87,26 @@ class Upsert:
         return str(statement.compile(dialect=self._dialect)), names
 
 
-def removal(table: Table) -> Delete:
-    """Returns the statement that deletes a row; its parameters are :func:`key_parameters`."""
-    conditions = (column == bindparam(f"{column.name}_") for column in table.primary_key.columns)
+def removal(table: Table, key: tuple[object, ...]) -> Delete:
+    """Returns the statement that deletes the row with a key, or all with a part of one.
+
+    Its parameters are :func:`key_parameters`, also for another key with values at the same places.
+
+    Args:
+        table: The table.
+        key: The values of the primary key; None for those that do not matter.
+    """
+    columns = table.primary_key.columns
+    conditions = (
+        column == bindparam(f"{column.name}_")
+        for column, value in zip(columns, key, strict=True)
+        if value is not None
+    )
     return delete(table).where(and_(*conditions))
 
 
 def key_parameters(table: Table, key: tuple[object, ...]) -> dict[str, object]:
-    """Returns the parameters of :func:`removal` for a row."""
+    """Returns the parameters of :func:`removal` for a key."""
     names = (f"{column.name}_" for column in table.primary_key.columns)
-    return dict(zip(names, key, strict=True))
+    parameters = zip(names, key, strict=True)
+    return {name: value for name, value in parameters if value is not None}

@@ -14,8 +14,9 @@ import asyncio
 import time
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Engine, Table
+from sqlalchemy import Connection, Engine, Table
 
 from acpublish.errors import StoreError
 from acpublish.fleet.advancing import Live
@@ -25,48 +26,65 @@ from acpublish.fleet.progress import Part
 from acpublish.fleet.rollout import Rollout
 from acpublish.store import schema
 from acpublish.store.database import Held, open_for_reading, open_for_writing, path_of
-from acpublish.store.device_rows import marks_of, snapshot, values_of
-from acpublish.store.rollout_rows import is_over, part_row, rollout_row
+from acpublish.store.device_rows import check_in, check_in_values, marks_of, snapshot, values_of
+from acpublish.store.rollout_rows import (
+    PROGRESS,
+    is_over,
+    part_row,
+    remove_some_of,
+    rollout_row,
+)
 from acpublish.store.stored import Stored, load_all, load_one
-from acpublish.store.waiting import MAX_WAITING, Key, Values, Waiting
+from acpublish.store.waiting import Key, Values, Waiting
 from acpublish.store.writer import Writer
 
+#: How many devices a store is for, unless somebody says otherwise: 300 MB of memory.
+CAPACITY = 100_000
 #: The longest that a device waits for the store.
 COMMIT_WAIT_S = 5.0
 _DEVICES = schema.devices.name
+_CHECK_INS = schema.check_ins.name
 _NONE: frozenset[str] = frozenset()
 _NO_MARKS: frozenset[tuple[str, str]] = frozenset()
 
 
 class FleetStore:
-    """The store, for the one process that may write it; one thread notes, keeps and forgets."""
+    """The store, for the one process that may write it; one thread notes, keeps and forgets.
 
-    def __init__(self, path: Path, held: Held, engine: Engine, max_waiting: int) -> None:
+    Attributes:
+        path: Its file.
+        capacity: How many devices it is for: the caller adds none beyond, and limits how many
+            unknown ones an address adds. Twice as many rows of each kind may wait while it is away.
+    """
+
+    def __init__(self, path: Path, held: Held, engine: Engine, capacity: int) -> None:
         """Is called by :meth:`open`."""
         self.path = path
+        self.capacity = capacity
         self._held = held
         self._engine = engine
-        self._waiting = Waiting(max_waiting)
+        self._waiting = Waiting(2 * capacity)
         #: What is stored, or waits for it, of what is written by its differences.
+        self._kept: dict[str, tuple[Any, ...]] = {}
         self._marks: dict[str, frozenset[tuple[str, str]]] = {}
         self._chosen: dict[str, dict[str, int]] = {}
         self._added: dict[str, frozenset[str]] = {}
-        self._rollouts: set[str] = set()
         #: Since when rollouts are over.
         self._ended: dict[str, float] = {}
         self._writer = Writer(
-            engine, self._waiting, {_DEVICES: values_of}, f"the fleet's store {path}"
+            engine,
+            self._waiting,
+            {_DEVICES: values_of, _CHECK_INS: check_in_values},
+            f"the fleet's store {path}",
         )
 
     @classmethod
-    def open(
-        cls, state: Path, *, max_waiting: int = MAX_WAITING, wait_s: float = 0.0
-    ) -> FleetStore:
+    def open(cls, state: Path, *, capacity: int = CAPACITY, wait_s: float = 0.0) -> FleetStore:
         """Opens the store in a state folder, which is created or upgraded if need be.
 
         Args:
             state: The state folder.
-            max_waiting: The most rows of a kind that wait while it cannot be written.
+            capacity: How many devices it is for.
             wait_s: How long to wait for another process that has it.
 
         Raises:
@@ -76,7 +94,7 @@ class FleetStore:
         held = Held(state, wait_s)
         try:
             path = path_of(state)
-            return cls(path, held, open_for_writing(path), max_waiting)
+            return cls(path, held, open_for_writing(path), capacity)
         except BaseException:
             held.release()
             raise
@@ -99,7 +117,6 @@ class FleetStore:
         for live in stored.lives:
             self._chosen[live.rollout.id] = dict(live.progress.chosen)
             self._added[live.rollout.id] = live.progress.added
-        self._rollouts = {rollout.id for rollout in stored.rollouts}
         self._ended = dict(stored.ended)
         return stored
 
@@ -113,7 +130,7 @@ class FleetStore:
 
     def note(self, device: Device) -> None:
         """Notes a device as it is now, to be written within a second; for each check-in."""
-        self._waiting.put(_DEVICES, (device.id,), snapshot(device))
+        self._put_device(device, urgent=False)
         if device.tags or device.groups or device.id in self._marks:
             self._put_marks(device, urgent=False)
 
@@ -140,7 +157,7 @@ class FleetStore:
     def keep(self, *devices: Device) -> Future[None]:
         """Keeps devices as they are now, as after an order of a person; at once."""
         for device in devices:
-            self._waiting.put(_DEVICES, (device.id,), snapshot(device), urgent=True)
+            self._put_device(device, urgent=True)
             self._put_marks(device, urgent=True)
         return self._writer.commit()
 
@@ -152,7 +169,7 @@ class FleetStore:
             device: The device, as it is after the offer was noted.
             part: Its part in the rollout.
         """
-        self._waiting.put(_DEVICES, (device.id,), snapshot(device), urgent=True)
+        self._put_device(device, urgent=True)
         self._put_part(rollout_id, device.id, part, urgent=True)
         return self._writer.commit()
 
@@ -178,7 +195,6 @@ class FleetStore:
         for device_id in added - self._added.get(key, _NONE):
             row = {"rollout_id": key, "device_id": device_id}
             self._put(schema.added, (key, device_id), row)
-        self._rollouts.add(key)
         self._chosen[key], self._added[key] = dict(chosen), added
         return self._writer.commit()
 
@@ -186,13 +202,40 @@ class FleetStore:
         """Forgets devices, and that they took part in any rollout; at once."""
         for device_id in device_ids:
             self._put(schema.devices, (device_id,), None)
+            self._put(schema.check_ins, (device_id,), None)
+            self._kept.pop(device_id, None)
             for mark in self._marks.pop(device_id, _NO_MARKS):
                 self._put(schema.marks, (device_id, *mark), None)
-            for rollout_id in self._rollouts:
-                for table in (schema.parts, schema.chosen, schema.added):
+            for table in PROGRESS:
+                self._put(table, (None, device_id), None)
+                # What was noted of those whose progress changes may still wait.
+                for rollout_id in self._chosen:
                     self._put(table, (rollout_id, device_id), None)
-                self._chosen.get(rollout_id, {}).pop(device_id, None)
+            for chosen in self._chosen.values():
+                chosen.pop(device_id, None)
         return self._writer.commit()
+
+    def prune(self, before: float) -> Future[None]:
+        """Removes the rollouts that were over before a time, with the parts of all devices in them.
+
+        It goes on little by little, so it holds up nothing. What is not removed before the store
+        goes away, or before the end of the server, is for the next time.
+
+        Args:
+            before: Seconds since 1970.
+        """
+        gone = [rollout_id for rollout_id, ended_at in [*self._ended.items()] if ended_at < before]
+        for rollout_id in gone:
+            self._chosen.pop(rollout_id, None)
+            self._added.pop(rollout_id, None)
+
+        def remove_some(connection: Connection) -> bool:
+            if gone and not remove_some_of(connection, gone[-1]):
+                # A store that was away has them still, and its load finds them again.
+                self._ended.pop(gone.pop(), None)
+            return bool(gone)
+
+        return self._writer.later(remove_some)
 
     def written(self) -> Future[None]:
         """Returns a future that is done when all that was noted or kept is on the disk."""
@@ -206,6 +249,19 @@ class FleetStore:
 
     def _put(self, table: Table, key: Key, values: Values, *, urgent: bool = True) -> None:
         self._waiting.put(table.name, key, values, urgent=urgent)
+
+    def _put_device(self, device: Device, *, urgent: bool) -> None:
+        """Puts the check-in of a device, and the rest of it if anything of that has changed.
+
+        Urgent rows are put in any case: those before may still wait among the others.
+        """
+        key, rest = (device.id,), snapshot(device)
+        self._waiting.put(_CHECK_INS, key, check_in(device), urgent=urgent)
+        if urgent or self._kept.get(device.id) != rest:
+            if self._waiting.put(_DEVICES, key, rest, urgent=urgent):
+                self._kept[device.id] = rest
+            else:
+                self._kept.pop(device.id, None)
 
     def _put_part(
         self, rollout_id: str, device_id: str, part: Part | None, *, urgent: bool

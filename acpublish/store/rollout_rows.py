@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, delete, select
 
 from acpublish.fleet.advancing import Live
 from acpublish.fleet.progress import Before, Outcome, Part, Progress
 from acpublish.fleet.rollout import Rollout
 from acpublish.store.schema import added, chosen, parts, rollouts
 
+#: The tables that have rows for the devices of a rollout.
+PROGRESS = (parts, chosen, added)
+#: How many rows are removed in a transaction, so that what is urgent waits for about 10 ms.
+REMOVED_ROWS = 500
 #: States in which the progress of a rollout changes no more.
 SETTLED = frozenset({"complete", "superseded"})
 
@@ -58,6 +62,20 @@ def part_row(rollout_id: str, device_id: str, part: Part) -> dict[str, Any]:
         "before_claim": before.claim,
         "outcome": part.outcome.value,
     }
+
+
+def remove_some_of(connection: Connection, rollout_id: str) -> bool:
+    """Removes some rows of a rollout, and the rollout itself once it has no others.
+
+    Returns:
+        Whether there was anything to remove.
+    """
+    for table in PROGRESS:
+        of_it = table.c.rollout_id == rollout_id
+        some = select(table.c.device_id).where(of_it).limit(REMOVED_ROWS)
+        if connection.execute(delete(table).where(of_it, table.c.device_id.in_(some))).rowcount:
+            return True
+    return bool(connection.execute(delete(rollouts).where(rollouts.c.id == rollout_id)).rowcount)
 
 
 def load_rollouts(connection: Connection) -> list[Rollout]:

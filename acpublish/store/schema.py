@@ -36,8 +36,6 @@ devices = Table(
     Column("id", String, primary_key=True),
     Column("product", String, nullable=False),
     Column("mac", String),
-    Column("address", String),
-    Column("address_heard", Double, nullable=False),
     Column("board", String, nullable=False),
     Column("channel", String, nullable=False),
     # What it last reported.
@@ -57,12 +55,7 @@ devices = Table(
     Column("runs", String),
     Column("unverified", Boolean, nullable=False),
     Column("first_seen", Double, nullable=False),
-    Column("last_seen", Double, nullable=False),
     Column("first_heard", Double, nullable=False),
-    Column("last_heard", Double, nullable=False),
-    Column("visit_heard", Double, nullable=False),
-    Column("visits", BigInteger, nullable=False),
-    Column("gaps", Text),
     # What people say.
     Column("name", String, nullable=False),
     Column("note", Text, nullable=False),
@@ -72,6 +65,20 @@ devices = Table(
     # What it was offered, and what became of it.
     Column("story", Text),
     Column("obstacle", String, nullable=False),
+)
+
+#: What every check-in of a device changes, so that most of them write a short row.
+check_ins = Table(
+    "check_ins",
+    metadata,
+    Column("device_id", String, primary_key=True),
+    Column("address", String),
+    Column("address_heard", Double, nullable=False),
+    Column("last_seen", Double, nullable=False),
+    Column("last_heard", Double, nullable=False),
+    Column("visit_heard", Double, nullable=False),
+    Column("visits", BigInteger, nullable=False),
+    Column("gaps", Text),
 )
 
 marks = Table(

@@ -1,8 +1,8 @@
 """SQLite's own side of the store: how its file is opened, copied and checked, and its errors.
 
 Nothing outside this module is special to SQLite. The file is in WAL mode, so that readers and the
-one writer do not wait for each other, and each commit is flushed to the disk, because what a server
-has promised must survive a power cut.
+one writer do not wait for each other, and a commit survives the end of the process without being
+flushed to the disk. What a server has promised is flushed, because it must survive a power cut.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
@@ -96,6 +96,20 @@ def engine_for(path: Path, *, read_only: bool = False) -> Engine:
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def flush_commits(connection: Connection, flush: bool) -> None:
+    """Says whether each of the next commits is flushed to the disk, with all before it.
+
+    Those that are not survive the end of the process, also by SIGKILL, but not a power cut. The
+    file stays whole in any case.
+
+    Args:
+        connection: A connection that is not in a transaction.
+        flush: Whether the next commits are flushed.
+    """
+    driver = cast("sqlite3.Connection", connection.connection.driver_connection)
+    driver.execute(f"PRAGMA synchronous={'FULL' if flush else 'NORMAL'}").close()
 
 
 def copy_into(engine: Engine, copy: Path) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, select
 from acpublish.fleet.known_device import Device, OfferNote, Pin
 from acpublish.fleet.penalty import EMPTY_BOX, Box
 from acpublish.release.received import Received
-from acpublish.store.schema import devices, marks
+from acpublish.store.schema import check_ins, devices, marks
 from acpublish.wire import Mode, Report
 
 _log = logging.getLogger(__name__)
@@ -88,7 +88,11 @@ def load_devices(connection: Connection) -> dict[str, Device]:
     for device_id, kind, name in connection.execute(select(marks)):
         names = tags if kind == "tag" else groups
         names[device_id] = names.get(device_id, _NONE) | {name}
-    query = select(*(devices.c[name] for name in _READ)).compile(dialect=connection.dialect)
+    query = (
+        select(*(_COLUMNS[name] for name in _READ))
+        .join_from(devices, check_ins, devices.c.id == check_ins.c.device_id)
+        .compile(dialect=connection.dialect)
+    )
     # SQLAlchemy's rows would take as long again as the database.
     rows: Any = connection.exec_driver_sql(str(query)).cursor
     same = _Same()
@@ -103,6 +107,7 @@ class _Same(dict[Any, Any]):
         return text
 
 
+_COLUMNS = {**check_ins.c, **devices.c}
 #: The columns in the order in which :func:`_device` unpacks them.
 _READ = (
     *("id", "product", "mac", "address", "address_heard", "board", "channel"),

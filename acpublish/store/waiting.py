@@ -18,14 +18,11 @@ Key = tuple[object, ...]
 Values = Any
 Batch = dict[str, dict[Key, Values]]
 
-#: The most rows of a table that wait: twice what a store of 100,000 devices has.
-MAX_WAITING = 200_000
-
 
 class Waiting:
     """The rows that wait. Any thread may put some, and one takes them."""
 
-    def __init__(self, limit: int = MAX_WAITING) -> None:
+    def __init__(self, limit: int) -> None:
         """Starts with none.
 
         Args:
@@ -82,6 +79,11 @@ class Waiting:
                 if taken:
                     batch[table] = taken
         return batch
+
+    def leave(self) -> bool:
+        """Returns whether any rows are still leaving."""
+        with self._lock:
+            return any(self._leaving.values())
 
     def give_back(self, batch: Mapping[str, Mapping[Key, Values]], *, urgent: bool) -> None:
         """Puts rows back that could not be written, except those of which a newer one waits."""

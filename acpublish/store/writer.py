@@ -1,10 +1,14 @@
 """The one thread that writes the store.
 
-1. Check-ins are written every half second, so at most a second of them is lost in a crash; in small
-   transactions, between which urgent rows are written.
+1. Check-ins are written every half second, in small transactions, between which urgent rows are
+   written. A crash of the process, also by SIGKILL, loses those that were not written yet: a second
+   of them at most, if the machine is not overloaded.
 2. Who needs to know that a row is on the disk gets a future. All that wait meanwhile share one
    commit, and the next begins as soon as it has ended.
-3. If the store cannot be written it is *away*: each future fails at once, the rows wait, and the
+3. A power cut loses no more: each commit for which somebody waits is flushed to the disk, with all
+   before it, and so is the last one of each half second. A disk that says so too early can lose the
+   last ones; the file is whole all the same.
+4. If the store cannot be written it is *away*: each future fails at once, the rows wait, and the
    thread tries again every second until all of them are written.
 """
 
@@ -14,7 +18,8 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from operator import itemgetter
 from typing import Any
@@ -25,21 +30,25 @@ from sqlalchemy.exc import DatabaseError, InternalError, OperationalError, SQLAl
 from acpublish.errors import StoreError
 from acpublish.store.dialects import Upsert, key_parameters, removal
 from acpublish.store.schema import metadata
-from acpublish.store.sqlite_file import meaning_of
+from acpublish.store.sqlite_file import flush_commits, meaning_of
 from acpublish.store.waiting import Batch, Key, Values, Waiting
 
 _log = logging.getLogger(__name__)
 
 #: How often check-ins are written; with the time that it takes, less than a second.
 BATCH_S = 0.5
-#: How many rows a transaction of check-ins has: what is urgent waits for about 20 ms.
-BATCH_ROWS = 400
+#: How many rows a transaction of check-ins has: what is urgent waits for about 10 ms.
+BATCH_ROWS = 512
 RETRY_S = 1.0
 #: A write that takes longer means that the store is away, though no error has come.
 STUCK_S = 4.0
 LOG_EVERY_S = 60.0
 #: How long the end of a server waits for the last rows.
 CLOSE_S = 5.0
+#: How long the chores may take of each half second.
+CHORES_S = 0.1
+#: Does a little in a transaction, and returns whether it has to be called again.
+Chore = Callable[[Connection], bool]
 #: Makes the values of a row in the thread that writes, in the order of the columns.
 Maker = Callable[[Any], tuple[Any, ...]]
 
@@ -63,10 +72,13 @@ class Writer:
         self._makers = makers
         self._name = name
         self._connection: Connection | None = None
+        #: Whether its commits are flushed to the disk.
+        self._flushing = True
         self._wake = threading.Condition()
         self._upserts: dict[str, Upsert] = {}
         self._futures: list[Future[None]] = []
         self._flushes: list[Future[None]] = []
+        self._chores: deque[tuple[Chore, Future[None]]] = deque()
         self._closing = False
         self._reason = ""
         self._hint = "Check the file system that it is on."
@@ -101,6 +113,22 @@ class Writer:
                 self._wake.notify()
         return future
 
+    def later(self, chore: Chore) -> Future[None]:
+        """Returns a future that is done when a chore is, which nobody waits for meanwhile.
+
+        It fails with a :class:`~acpublish.errors.StoreError` if the store is or goes away.
+
+        Args:
+            chore: Does a little, in a transaction, and returns whether it has to be called again.
+        """
+        future: Future[None] = Future()
+        with self._wake:
+            if self.away or self._closing:
+                future.set_exception(self._error(self.away or "it is closed"))
+            else:
+                self._chores.append((chore, future))
+        return future
+
     def close(self) -> None:
         """Writes what waits, and ends the thread; it waits for a few seconds at most."""
         with self._wake:
@@ -123,12 +151,15 @@ class Writer:
                 self._write_urgent()
                 if flushes or closing or time.monotonic() >= due:
                     self._write_others()
+                    self._do_chores()
                     due = time.monotonic() + BATCH_S
                     self._came_back()
                 _succeed(flushes)
             except (SQLAlchemyError, OSError) as error:
                 self._went_away(error, flushes)
                 due = time.monotonic() + RETRY_S
+        for _, future in self._chores:
+            future.set_exception(self._error("it is closed"))
         self._disconnect()
 
     def _wait(self, due: float) -> bool:
@@ -163,20 +194,39 @@ class Writer:
         self._waiting.begin()
         while batch := self._waiting.take(BATCH_ROWS):
             try:
-                self._write(batch)
+                self._write(batch, flush=not self._waiting.leave())
             except (SQLAlchemyError, OSError):
                 self._waiting.give_back(batch, urgent=False)
                 self._waiting.recall()
                 raise
             self._write_urgent()
 
-    def _write(self, batch: Batch) -> None:
-        """Writes rows in one transaction; a row that no database could take is dropped."""
+    def _do_chores(self) -> None:
+        """Does some of the chores; what is left is for the next time."""
+        end = time.monotonic() + CHORES_S
+        while self._chores and time.monotonic() < end:
+            chore, future = self._chores[0]
+            with self._transaction(flush=True) as connection:
+                again = chore(connection)
+            if not again:
+                self._chores.popleft()
+                _succeed([future])
+            self._write_urgent()
+
+    def _write(self, batch: Batch, *, flush: bool = True) -> None:
+        """Writes rows in one transaction; a row that no database could take is dropped.
+
+        Args:
+            batch: The rows.
+            flush: Whether they must survive a power cut as soon as this returns.
+        """
         if not batch:
             return
         self._began = time.monotonic()
         try:
-            self._transaction(batch)
+            with self._transaction(flush) as connection:
+                for name, of_table in batch.items():
+                    self._write_table(connection, metadata.tables[name], of_table)
         except (OSError, OperationalError, InternalError):
             raise
         except Exception as error:
@@ -192,21 +242,30 @@ class Writer:
         finally:
             self._began = None
 
-    def _transaction(self, batch: Batch) -> None:
+    @contextlib.contextmanager
+    def _transaction(self, flush: bool) -> Iterator[Connection]:
+        """Connects if need be, and makes one transaction of the block."""
         if self._connection is None:
-            self._connection = self._engine.connect()
+            self._connection, self._flushing = self._engine.connect(), True
+        if flush != self._flushing:
+            flush_commits(self._connection, flush)
+            self._flushing = flush
         with self._connection.begin():
-            for name, rows in batch.items():
-                self._write_table(self._connection, metadata.tables[name], rows)
+            yield self._connection
 
     def _write_table(
         self, connection: Connection, table: Table, rows: Mapping[Key, Values]
     ) -> None:
         make = self._makers.get(table.name) or itemgetter(*table.columns.keys())
-        gone = [key_parameters(table, key) for key, values in rows.items() if values is None]
+        gone: dict[tuple[bool, ...], list[Key]] = {}
+        for key, values in rows.items():
+            if values is None:
+                gone.setdefault(tuple(part is None for part in key), []).append(key)
         kept = [make(values) for values in rows.values() if values is not None]
-        if gone:
-            connection.execute(removal(table), gone)
+        # First what is to be deleted: a key with None can be that of a row that is kept.
+        for keys in gone.values():
+            parameters = [key_parameters(table, key) for key in keys]
+            connection.execute(removal(table, keys[0]), parameters)
         if kept:
             if table.name not in self._upserts:
                 self._upserts[table.name] = Upsert(table, connection.dialect)
@@ -220,7 +279,10 @@ class Writer:
 
     def _went_away(self, error: Exception, flushes: list[Future[None]]) -> None:
         self._reason, self._hint = meaning_of(getattr(error, "orig", None) or error)
-        self._fail([*flushes, *self._take(self._futures), *self._take(self._flushes)], error)
+        chores = [future for _, future in self._chores]
+        self._chores.clear()
+        waiting = [*self._take(self._futures), *self._take(self._flushes)]
+        self._fail([*flushes, *waiting, *chores], error)
         self._disconnect()
         if time.monotonic() - self._logged >= LOG_EVERY_S:
             self._logged = time.monotonic()

@@ -4,8 +4,21 @@ CREATE TABLE added (
 	device_id VARCHAR NOT NULL, 
 	PRIMARY KEY (rollout_id, device_id)
 );
-INSERT INTO "added" VALUES('r1','lamp/e');
 INSERT INTO "added" VALUES('r1','lamp/d');
+INSERT INTO "added" VALUES('r1','lamp/e');
+CREATE TABLE check_ins (
+	device_id VARCHAR NOT NULL, 
+	address VARCHAR, 
+	address_heard DOUBLE NOT NULL, 
+	last_seen DOUBLE NOT NULL, 
+	last_heard DOUBLE NOT NULL, 
+	visit_heard DOUBLE NOT NULL, 
+	visits BIGINT NOT NULL, 
+	gaps TEXT, 
+	PRIMARY KEY (device_id)
+);
+INSERT INTO "check_ins" VALUES('lamp/a4:cf:00:00:00:01','10.0.0.1',1.25,1728007200.0,7200.0,7200.0,3,'[3600, 7200]');
+INSERT INTO "check_ins" VALUES('lamp/a4:cf:00:00:00:02','10.0.0.1',-360000.0,1728000000.0,0.0,0.0,4,'[3600, 3600, 3600]');
 CREATE TABLE chosen (
 	rollout_id VARCHAR NOT NULL, 
 	device_id VARCHAR NOT NULL, 
@@ -18,8 +31,6 @@ CREATE TABLE devices (
 	id VARCHAR NOT NULL, 
 	product VARCHAR NOT NULL, 
 	mac VARCHAR, 
-	address VARCHAR, 
-	address_heard DOUBLE NOT NULL, 
 	board VARCHAR NOT NULL, 
 	channel VARCHAR NOT NULL, 
 	family VARCHAR, 
@@ -37,12 +48,7 @@ CREATE TABLE devices (
 	runs VARCHAR, 
 	unverified BOOLEAN NOT NULL, 
 	first_seen DOUBLE NOT NULL, 
-	last_seen DOUBLE NOT NULL, 
 	first_heard DOUBLE NOT NULL, 
-	last_heard DOUBLE NOT NULL, 
-	visit_heard DOUBLE NOT NULL, 
-	visits BIGINT NOT NULL, 
-	gaps TEXT, 
 	name VARCHAR NOT NULL, 
 	note TEXT NOT NULL, 
 	pin VARCHAR, 
@@ -52,8 +58,8 @@ CREATE TABLE devices (
 	obstacle VARCHAR NOT NULL, 
 	PRIMARY KEY (id)
 );
-INSERT INTO "devices" VALUES('lamp/a4:cf:00:00:00:01','lamp','a4:cf:00:00:00:01','10.0.0.1',1.25,'d1','stable','esp32',1,'1.0.0','cccccccccccccccccccccccccccccccc','dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd',11,12,13,'v5','a4:cf:00:00:00:01','ap','esp32c3','1.0.0',1,1727640000.0,1728007200.0,-360000.0,7200.0,7200.0,3,'[3600, 7200]','küche','über der Tür','0.9.0',1,1,'{"firmware":{"at":5.5,"kind":"firmware","sha256":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","claim":"1.0.0","sketch_md5":"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb","sketch_sha256":null},"filesystem":{"at":6.5,"kind":"filesystem","sha256":"eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee","claim":null,"sketch_md5":null,"sketch_sha256":"ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"},"box":[["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",null,"1.0.0"],2,1,99.5,98.5],"offers":[[1.0,"1.0.0","firmware","r1","whole"],[2.0,"2.0.0","filesystem",null,"offered"]]}','failed');
-INSERT INTO "devices" VALUES('lamp/a4:cf:00:00:00:02','lamp','a4:cf:00:00:00:02','10.0.0.1',-360000.0,'d1','stable','esp8266',1,'1.0.0','7dd9e6719e576382241b6edb6494458c',NULL,NULL,NULL,NULL,NULL,'a4:cf:00:00:00:02',NULL,NULL,NULL,0,1727640000.0,1728000000.0,-360000.0,0.0,0.0,4,'[3600, 3600, 3600]','','',NULL,0,0,NULL,'');
+INSERT INTO "devices" VALUES('lamp/a4:cf:00:00:00:01','lamp','a4:cf:00:00:00:01','d1','stable','esp32',1,'1.0.0','cccccccccccccccccccccccccccccccc','dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd',11,12,13,'v5','a4:cf:00:00:00:01','ap','esp32c3','1.0.0',1,1727640000.0,-360000.0,'küche','über der Tür','0.9.0',1,1,'{"firmware":{"at":5.5,"kind":"firmware","sha256":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","claim":"1.0.0","sketch_md5":"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb","sketch_sha256":null},"filesystem":{"at":6.5,"kind":"filesystem","sha256":"eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee","claim":null,"sketch_md5":null,"sketch_sha256":"ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"},"box":[["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",null,"1.0.0"],2,1,99.5,98.5],"offers":[[1.0,"1.0.0","firmware","r1","whole"],[2.0,"2.0.0","filesystem",null,"offered"]]}','failed');
+INSERT INTO "devices" VALUES('lamp/a4:cf:00:00:00:02','lamp','a4:cf:00:00:00:02','d1','stable','esp8266',1,'1.0.0','7dd9e6719e576382241b6edb6494458c',NULL,NULL,NULL,NULL,NULL,'a4:cf:00:00:00:02',NULL,NULL,NULL,0,1727640000.0,-360000.0,'','',NULL,0,0,NULL,'');
 CREATE TABLE listening (
 	id INTEGER NOT NULL, 
 	total_s DOUBLE NOT NULL, 
@@ -68,9 +74,9 @@ CREATE TABLE marks (
 	name VARCHAR NOT NULL, 
 	PRIMARY KEY (device_id, kind, name)
 );
-INSERT INTO "marks" VALUES('lamp/a4:cf:00:00:00:01','tag','a');
-INSERT INTO "marks" VALUES('lamp/a4:cf:00:00:00:01','group','house');
 INSERT INTO "marks" VALUES('lamp/a4:cf:00:00:00:01','tag','b');
+INSERT INTO "marks" VALUES('lamp/a4:cf:00:00:00:01','group','house');
+INSERT INTO "marks" VALUES('lamp/a4:cf:00:00:00:01','tag','a');
 CREATE TABLE parts (
 	rollout_id VARCHAR NOT NULL, 
 	device_id VARCHAR NOT NULL, 

@@ -17,7 +17,7 @@ from acpublish.fleet.penalty import Box
 from acpublish.fleet.progress import Before, Outcome, Part
 from acpublish.release.received import Received
 from acpublish.store import schema
-from acpublish.store.device_rows import values_of
+from acpublish.store.device_rows import check_in_values, values_of
 from acpublish.store.fleet_store import FleetStore
 from acpublish.wire import Mode, Report
 from tests.unit.fleet.making import device, live, mac
@@ -106,6 +106,11 @@ def full_live() -> Live:
 def row_of(taken: tuple[Any, ...]) -> dict[str, Any]:
     """Returns the row of a device by its snapshot."""
     return dict(zip(schema.devices.columns.keys(), values_of(taken), strict=True))
+
+
+def check_in_row(taken: tuple[Any, ...]) -> dict[str, Any]:
+    """Returns the row of a check-in by its snapshot."""
+    return dict(zip(schema.check_ins.columns.keys(), check_in_values(taken), strict=True))
 
 
 @contextmanager

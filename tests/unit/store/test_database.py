@@ -127,7 +127,7 @@ def test_a_damaged_store_is_refused_and_stays(content: bytes, tmp_path: Path) ->
 def test_a_store_that_is_damaged_further_on_is_refused_when_it_is_read(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         store.keep(*(full_device(number) for number in range(40)))
-    change(tmp_path, "UPDATE devices SET story = '[1' WHERE product = 'lamp'")
+    change(tmp_path, "UPDATE check_ins SET gaps = '[1'")
     with pytest.raises(StoreError, match="the file is damaged"):
         read(tmp_path)
     change(tmp_path, "UPDATE devices SET story = NULL")

@@ -27,7 +27,7 @@ def test_rows_are_put_replaced_and_removed() -> None:
         put.run(connection, [("r", "d", 1), ("r", "e", 1)])
         put.run(connection, [("r", "d", 2)])
         assert sorted(connection.execute(select(table))) == [("r", "d", 2), ("r", "e", 1)]
-        connection.execute(removal(table), [key_parameters(table, ("r", "e"))])
+        connection.execute(removal(table, ("r", "e")), [key_parameters(table, ("r", "e"))])
         assert list(connection.execute(select(table))) == [("r", "d", 2)]
 
 
@@ -49,6 +49,16 @@ def test_other_databases_get_their_parameters_by_name() -> None:
     text, names = put._compile(8)
     assert len(names) == 24
     assert all(f"%({name})s" in text for name in names)
+
+
+def test_a_part_of_a_key_removes_all_rows_that_have_it() -> None:
+    table = schema.chosen
+    engine = create_engine("sqlite://")
+    with engine.begin() as connection:
+        table.create(connection)
+        Upsert(table, engine.dialect).run(connection, [("r", "d", 1), ("s", "d", 1), ("s", "e", 1)])
+        connection.execute(removal(table, (None, "d")), [key_parameters(table, (None, "d"))])
+        assert list(connection.execute(select(table))) == [("s", "e", 1)]
 
 
 def test_a_key_of_the_wrong_length_is_an_error() -> None:

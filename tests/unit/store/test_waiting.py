@@ -4,7 +4,7 @@ from acpublish.store.waiting import Waiting
 
 
 def test_the_last_state_of_a_row_waits() -> None:
-    waiting = Waiting()
+    waiting = Waiting(100)
     for value in range(3):
         assert waiting.put("t", ("a",), value)
     assert len(waiting) == 1
@@ -14,7 +14,7 @@ def test_the_last_state_of_a_row_waits() -> None:
 
 
 def test_an_urgent_row_is_not_followed_by_an_older_state() -> None:
-    waiting = Waiting()
+    waiting = Waiting(100)
     waiting.put("t", ("a",), "old")
     waiting.put("t", ("b",), "old")
     waiting.begin()
@@ -29,7 +29,7 @@ def test_an_urgent_row_is_not_followed_by_an_older_state() -> None:
 
 
 def test_rows_leave_little_by_little() -> None:
-    waiting = Waiting()
+    waiting = Waiting(100)
     for number in range(5):
         waiting.put("t" if number < 3 else "u", (number,), number)
     waiting.begin()
@@ -44,7 +44,7 @@ def test_rows_leave_little_by_little() -> None:
 
 
 def test_what_could_not_be_written_comes_back_unless_a_newer_state_waits() -> None:
-    waiting = Waiting()
+    waiting = Waiting(100)
     for name in "abcd":
         waiting.put("t", (name,), "old")
     waiting.begin()
@@ -64,7 +64,7 @@ def test_what_could_not_be_written_comes_back_unless_a_newer_state_waits() -> No
 
 
 def test_an_urgent_row_that_could_not_be_written_stays_urgent() -> None:
-    waiting = Waiting()
+    waiting = Waiting(100)
     waiting.put("t", ("a",), None, urgent=True)
     waiting.put("t", ("b",), 1, urgent=True)
     batch = waiting.take_urgent()

@@ -7,15 +7,18 @@ import logging
 import sqlite3
 import threading
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from acpublish.errors import StoreError
 from acpublish.store import sqlite_file, writer
 from acpublish.store.database import path_of
 from acpublish.store.fleet_store import FleetStore, committed
 from acpublish.store.stored import read
+from acpublish.store.waiting import Batch
 from bench.report import Unavailable
 from tests.support.small_disk import filled, small_disk_at
 from tests.unit.store.making import Quota, full_device, full_part, opened, until
@@ -53,10 +56,10 @@ def test_all_that_wait_share_a_commit(tmp_path: Path, monkeypatch: pytest.Monkey
         transactions = []
         original = writer.Writer._transaction
 
-        def counted(self: writer.Writer, batch: object) -> None:
-            transactions.append(batch)
+        def counted(self: writer.Writer, flush: bool) -> AbstractContextManager[Connection]:
+            transactions.append(flush)
             time.sleep(0.02)
-            original(self, batch)  # type: ignore[arg-type]
+            return original(self, flush)
 
         monkeypatch.setattr(writer.Writer, "_transaction", counted)
         futures = [store.keep_offer("r1", full_device(at), full_part()) for at in range(50)]
@@ -73,28 +76,33 @@ def test_check_ins_are_written_in_small_transactions_between_which_others_come(
     monkeypatch.setattr(writer, "BATCH_ROWS", 10)
     monkeypatch.setattr(writer, "BATCH_S", 600.0)
     sizes: list[dict[str, int]] = []
+    flushed: list[bool] = []
     with opened(tmp_path) as store:
-        original = writer.Writer._transaction
+        original = writer.Writer._write
 
-        def counted(self: writer.Writer, batch: dict[str, dict[object, object]]) -> None:
-            sizes.append({name: len(rows) for name, rows in batch.items()})
+        def counted(self: writer.Writer, batch: Batch, *, flush: bool = True) -> None:
+            if batch:
+                sizes.append({name: len(rows) for name, rows in batch.items()})
+                flushed.append(flush)
             if len(sizes) == 2:
                 row = {"rollout_id": "r", "device_id": "d"}
                 store._waiting.put("added", ("r", "d"), row, urgent=True)
-            original(self, batch)  # type: ignore[arg-type]
+            original(self, batch, flush=flush)
 
-        monkeypatch.setattr(writer.Writer, "_transaction", counted)
-        for number in range(45):
+        monkeypatch.setattr(writer.Writer, "_write", counted)
+        for number in range(25):
             store.note(full_device(number, tags=frozenset(), groups=frozenset()))
         store.written().result(5)
     assert sizes == [
-        {"devices": 10},
-        {"devices": 10},
+        {"check_ins": 10},
+        {"check_ins": 10},
         {"added": 1},
+        {"check_ins": 5, "devices": 5},
         {"devices": 10},
         {"devices": 10},
-        {"devices": 5},
     ]
+    # The last one is flushed with all before it.
+    assert flushed == [False, False, True, False, False, True]
 
 
 def test_a_full_store_is_away_and_catches_up(
@@ -164,7 +172,7 @@ def test_a_disk_that_is_really_full(tmp_path: Path) -> None:
 def test_it_is_logged_once_a_minute(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with opened(tmp_path, max_waiting=300) as store:
+    with opened(tmp_path, capacity=150) as store:
         quota = Quota(store)
         quota.pages = 1
         fill(store)
@@ -195,9 +203,9 @@ def test_a_disk_that_does_not_respond_is_away(
     with opened(tmp_path) as store:
         original, goes_on = writer.Writer._transaction, threading.Event()
 
-        def slow(self: writer.Writer, batch: object) -> None:
+        def slow(self: writer.Writer, flush: bool) -> AbstractContextManager[Connection]:
             goes_on.wait(10)
-            original(self, batch)  # type: ignore[arg-type]
+            return original(self, flush)
 
         monkeypatch.setattr(writer.Writer, "_transaction", slow)
         assert asyncio.run(committed(store.keep(full_device()))) is False
