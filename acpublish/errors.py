@@ -14,7 +14,8 @@
     ├── CatalogError               the catalog directory (missing, read-only, full)
     │   ├── ConflictError          the version exists with different bytes
     │   └── NotFoundError          no such release, image or directory
-    ├── StoreError                 the fleet's store (in use, damaged, newer, not writable)
+    ├── StoreError                 the fleet's store (damaged, newer, not writable)
+    │   └── StoreInUseError        another server has it
     ├── CheckError                 a pre-flight check failed
     ├── SettingsError              an option, variable or settings file
     │   ├── MissingExtraError      a package that an optional part needs is not installed
@@ -59,6 +60,7 @@ __all__ = [
     "SettingsError",
     "StampError",
     "StoreError",
+    "StoreInUseError",
     "TransferError",
     "UnconfirmedError",
     "UnreachableError",
@@ -148,6 +150,10 @@ class NotFoundError(CatalogError):
 
 class StoreError(AcpublishError):
     """The fleet's store is in use, damaged or of a newer version, or cannot be written."""
+
+
+class StoreInUseError(StoreError):
+    """Another server has the fleet's store."""
 
 
 class CheckError(AcpublishError):

@@ -45,14 +45,20 @@ class FleetClock:
             return self._total_s
         return self._total_s + self._monotonic() - self._since
 
-    def go_on_from(self, listening: Listening, until: float) -> None:
+    def go_on_from(self, listening: Listening, until: float, latest: float = 0.0) -> float:
         """Goes on from the clock of an earlier server.
 
         Args:
-            listening: Its clock.
+            listening: Its clock, as it was stored last; a crash may have followed.
             until: When it last listened for certain, in seconds since 1970.
+            latest: The latest time on its clock that is stored with anything.
+
+        Returns:
+            By how many seconds this clock is later now.
         """
-        self._total_s += listening.stopped(until).total_s
+        before_s = max(listening.stopped(until).total_s, latest)
+        self._total_s += before_s
+        return before_s
 
     def listen(self, listens: bool) -> None:
         """Lets the clock of listening run, or stand still because what is heard is not stored."""

@@ -19,12 +19,14 @@ from typing import TYPE_CHECKING
 from acpublish.control.fleet_clock import FleetClock
 from acpublish.control.newcomers import Newcomers
 from acpublish.control.product_targets import ProductTargets
+from acpublish.errors import StoreError
 from acpublish.fleet.advancing import Live
-from acpublish.fleet.known_device import Device, new_device
+from acpublish.fleet.known_device import Device, new_device, recalled
 from acpublish.fleet.moments import Moment
 from acpublish.fleet.progress import Part
 from acpublish.fleet.rollout import OFFERING, OPEN, Rollout
-from acpublish.fleet.targets import Targets
+from acpublish.fleet.targets import Targets, recognise
+from acpublish.release.channels import Channels
 from acpublish.release.manifest import Release
 
 if TYPE_CHECKING:
@@ -51,13 +53,14 @@ class FleetProduct:
         devices: Its devices by id.
         lives: Its rollouts that count for decisions: open, halted, or ordering devices back.
         targets: What it can offer.
+        followed: What its catalog said when its rollouts last followed that; None if they have not.
         generation: Another number after each change that decisions depend on.
         steady: By the MAC addresses that they send, the devices that get the same for the same
             request until the generation or their epoch changes: with what was remembered of the
             request, and their epoch.
     """
 
-    __slots__ = ("devices", "generation", "lives", "name", "steady", "targets")
+    __slots__ = ("devices", "followed", "generation", "lives", "name", "steady", "targets")
 
     def __init__(self, name: str) -> None:
         """Starts without devices."""
@@ -65,6 +68,7 @@ class FleetProduct:
         self.devices: dict[str, Device] = {}
         self.lives: tuple[Live, ...] = ()
         self.targets = Targets(())
+        self.followed: Channels | None = None
         self.generation = 0
         self.steady: dict[str, tuple[Device, object, int]] = {}
 
@@ -90,10 +94,13 @@ class FleetState:
         clock: The present.
         store: Where all of it is stored; None as long as nothing has to be.
         targets: What the products can offer.
+        capacity: The most devices that are remembered.
         newcomers: Limits how many devices an address may add.
         took_it: By product and channel, the devices that took the release whose rollout was
-            superseded last; they belong to the first stage of the next.
+            superseded last, until the next one begins, to whose first stage they belong.
         closed: By rollout, whether nothing could be offered when it was last looked at.
+        unread: Why a store that is there could not be read; empty if it could. Nobody is offered
+            anything then, because nobody knows who is pinned or on hold.
         unreadable: The rollouts whose policies cannot be read.
     """
 
@@ -112,8 +119,9 @@ class FleetState:
         self.newcomers = Newcomers(capacity)
         self.took_it: dict[tuple[str, str], frozenset[str]] = {}
         self.closed: dict[str, bool] = {}
+        self.unread = ""
         self.unreadable: set[str] = set()
-        self._capacity = capacity
+        self.capacity = capacity
         self._count = 0
         self._away = ""
         self._read: Callable[[Rollout], Live] | None = None
@@ -151,15 +159,22 @@ class FleetState:
             yield from list(own.devices.values())
 
     def use(self, store: FleetStore, stored: Stored) -> None:
-        """Goes on with what a store has, and stores there what was heard before."""
+        """Goes on with what a store has, and stores there what was heard before.
+
+        Nothing was offered in rollouts before, so those that it does not have start anew once they
+        follow the catalog again.
+        """
         before = list(self.devices())
+        later_s = self.clock.go_on_from(stored.listening, stored.listened_at, _latest(stored))
+        for device in before:
+            device.first_heard += later_s
+            device.last_heard += later_s
+            device.visit_heard += later_s
+            device.address_heard += later_s
         self.show(stored, store.live)
-        self.store = store
+        self.store, self.unread = store, ""
         for device in before:
             store.note(device)
-        for own in self.products.values():
-            for live in own.lives:
-                store.keep_rollout(live)
 
     def show(self, stored: Stored, read: Callable[[Rollout], Live]) -> None:
         """Takes in what a store has; alone, for a command that only shows it.
@@ -168,17 +183,21 @@ class FleetState:
             stored: What it has.
             read: Reads a rollout that has ended long ago.
         """
-        for device in stored.devices.values():
-            self._add(device)
-        self.rollouts = {rollout.id: rollout for rollout in stored.rollouts} | self.rollouts
-        for live in stored.lives:
-            own = self.product(live.rollout.product)
-            if counts(live.rollout) and all(live.rollout.id != o.rollout.id for o in own.lives):
-                own.lives = (*own.lives, live)
-        self.clock.go_on_from(stored.listening, stored.listened_at)
+        for key, device in stored.devices.items():
+            known = self.device(key)
+            if known is None:
+                self._add(device)
+            elif recalled(known, device):
+                recognise(known, self.product(known.product).targets)
         self._read = read
+        self.rollouts = {rollout.id: rollout for rollout in stored.rollouts}
         for own in self.products.values():
+            own.lives, own.followed = (), None
             own.changed()
+        for live in stored.lives:
+            if counts(live.rollout):
+                own = self.product(live.rollout.product)
+                own.lives = (*own.lives, live)
 
     def _add(self, device: Device) -> None:
         devices = self.product(device.product).devices
@@ -191,7 +210,7 @@ class FleetState:
         Returns:
             None if there is no room for it, or its address has added too many of late.
         """
-        if self._count >= self._capacity or not self.newcomers.admits(address, now.at):
+        if self._count >= self.capacity or not self.newcomers.admits(address, now.at):
             return None
         device = new_device(device_id, now)
         self._add(device)
@@ -206,7 +225,7 @@ class FleetState:
         Returns:
             The ids of those that were forgotten.
         """
-        if self._count < self._capacity * 0.95:
+        if self._count < self.capacity * 0.95:
             return []
         parts = {
             key
@@ -223,11 +242,11 @@ class FleetState:
             and self.newcomers.is_idle(device, now)
         ]
         idle.sort(key=lambda device: (device.visits > 1, device.last_seen))
-        gone = [device.id for device in idle[: self._capacity // 20]]
+        gone = [device.id for device in idle[: self.capacity // 20]]
         if gone:
             self.forget(*gone)
             _log.warning("forgot %d devices that were not seen for long, to make room", len(gone))
-        elif self._count >= self._capacity:
+        elif self._count >= self.capacity:
             _log.warning("there are %d devices, and no further one is remembered", self._count)
         return gone
 
@@ -256,6 +275,16 @@ class FleetState:
         """Stores a device and its part in a rollout; returns when that is done."""
         if self.store is None:
             return _done()
+        device.epoch += 1
+        return self.store.keep_offer(live.rollout.id, device, part)
+
+    def keep_offer(self, live: Live, device: Device, part: Part) -> Future[None]:
+        """Keeps an offer that a rollout makes; its first byte has to wait for the future."""
+        device.epoch += 1
+        if self.store is None:
+            future: Future[None] = Future()
+            future.set_exception(StoreError(NOT_OPEN, hint="Wait until it is."))
+            return future
         return self.store.keep_offer(live.rollout.id, device, part)
 
     def moved(self, live: Live) -> Future[None]:
@@ -264,9 +293,10 @@ class FleetState:
         own = self.product(rollout.product)
         before = self.rollouts.get(rollout.id)
         self.rollouts[rollout.id] = rollout
-        if before is None or not counts(rollout):
+        if counts(rollout) != any(other is live for other in own.lives):
             others = tuple(other for other in own.lives if other.rollout.id != rollout.id)
             own.lives = (*others, live) if counts(rollout) else others
+            own.changed()
         if before is None or _decides(before) != _decides(rollout):
             own.changed()
         if before is None or (before.state, before.stage) != (rollout.state, rollout.stage):
@@ -325,6 +355,19 @@ class FleetState:
 def counts(rollout: Rollout) -> bool:
     """Returns whether decisions depend on a rollout."""
     return rollout.state in OPEN or rollout.state == "halted" or rollout.way_back is not None
+
+
+def _latest(stored: Stored) -> float:
+    """Returns the latest time on the clock of listening that a store has with anything.
+
+    After a crash it may be later than the clock itself, which is stored once a second.
+    """
+    moments = [device.last_heard for device in stored.devices.values()]
+    for live in stored.lives:
+        back = live.rollout.way_back
+        moments += [track.heard for track in live.rollout.tracks]
+        moments += [live.rollout.silence_from, back.heard if back is not None else 0.0]
+    return max(moments, default=0.0)
 
 
 def _decides(rollout: Rollout) -> tuple[object, ...]:

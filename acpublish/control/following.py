@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from acpublish.control.fleet_state import FleetState
@@ -22,7 +23,15 @@ from acpublish.fleet.advancing import Live, closed_until, take_in, tick
 from acpublish.fleet.moments import Moment
 from acpublish.fleet.policy import Policy
 from acpublish.fleet.progress import Progress, Survey
-from acpublish.fleet.rollout import OPEN, aborted, halted, joined, started, superseded
+from acpublish.fleet.rollout import (
+    OPEN,
+    Rollout,
+    aborted,
+    halted,
+    joined,
+    started,
+    superseded,
+)
 from acpublish.release.channels import Channels, Place, Rolling
 
 _log = logging.getLogger("acpublish.fleet")
@@ -64,13 +73,19 @@ def follow(state: FleetState, product: str, channels: Channels) -> None:
         product: The product.
         channels: What its channels point at, and what is on its way to them.
     """
-    now = state.clock.now()
     own = state.product(product)
+    before = own.followed
+    # One that cannot be read ends no rollout, and neither does one that was read in a thread before
+    # the last one was.
+    if not channels.stored or (before is not None and channels.serial < before.serial):
+        return
+    own.followed = channels
+    now = state.clock.now()
     rolling = {channel: entries for channel, entries in channels.rolling.items() if entries}
     current = {rollout_id(product, _any(entries)) for entries in rolling.values()}
     for ending in own.lives:
         if ending.rollout.id not in current:
-            _end(state, ending, rolling.get(ending.rollout.channel))
+            _end(state, ending, channels)
     for channel, entries in rolling.items():
         entry = _any(entries)
         found = _found(state, product, rollout_id(product, entry))
@@ -124,28 +139,39 @@ def _start(
         now=now,
         offers_from=entry.offers_from or 0.0,
     )
-    took_it = state.took_it.get((product, channel)) or frozenset()
+    took_it = state.took_it.pop((product, channel), frozenset())
     live = Live(rollout, Progress(len(policy.stages), added=took_it))
     state.moved(live)
     return live
 
 
-def _end(state: FleetState, live: Live, entries: Mapping[Place, Rolling] | None) -> None:
+def _end(state: FleetState, live: Live, channels: Channels) -> None:
     """Ends a rollout that the catalog does not have any more."""
-    rollout = live.rollout
-    place = rollout.product, rollout.channel
+    rollout, channel = live.rollout, live.rollout.channel
+    entries = channels.rolling.get(channel)
     if rollout.state not in OPEN and rollout.state != "halted":
-        if entries is not None and rollout.way_back is not None:
+        if entries and rollout.way_back is not None:
             live.rollout = superseded(rollout, str(_any(entries).version))
             state.moved(live)
         return
-    if entries is not None:
-        state.took_it[place] = live.progress.took_it() | live.progress.added
+    if entries:
+        state.took_it[rollout.product, channel] = live.progress.took_it() | live.progress.added
         live.rollout = superseded(rollout, str(_any(entries).version))
+    elif rollout.is_open and _is_settled(rollout, channels):
+        # Another server with this catalog has said so, or this one before it was killed.
+        reason = f"{channel} points at {rollout.version}"
+        live.rollout = replace(rollout, state="complete", reason=reason, away=False)
     else:
-        reason = f"{rollout.version} is not on its way to {rollout.channel} any more"
+        reason = f"{rollout.version} is not on its way to {channel} any more"
         live.rollout = aborted(rollout, reason)
     state.moved(live)
+
+
+def _is_settled(rollout: Rollout, channels: Channels) -> bool:
+    """Returns whether a channel points at the release of a rollout, for one of its boards."""
+    places = (place for place in channels.places(rollout.channel) if place.board in rollout.boards)
+    pointers = (channels.current(rollout.channel, place) for place in places)
+    return any(pointer and str(pointer.version) == rollout.version for pointer in pointers)
 
 
 def lives(state: FleetState) -> Iterator[Live]:

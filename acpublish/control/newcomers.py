@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable
 
 from acpublish.bounded import BoundedDict
@@ -44,16 +45,28 @@ class Newcomers:
         if hour != self._hour:
             self._hour = hour
             self._added.clear()
-        added = self._added.get(address, 0)
+        network = _network(address)
+        added = self._added.get(network, 0)
         if added >= self.limit:
             return False
-        self._added[address] = added + 1
+        self._added[network] = added + 1
         return True
 
     @staticmethod
     def is_idle(device: Device, now: Moment) -> bool:
         """Returns whether a device may be forgotten if there is no room for others."""
         return device.visits <= 1 or now.at - device.last_seen > _IDLE_DAYS * DAY_S
+
+
+def _network(address: str | None) -> str | None:
+    """Returns an address, or of one of IPv6 its /64, because a single host has all of that."""
+    if address is None or ":" not in address:
+        return address
+    try:
+        parsed = ipaddress.IPv6Address(address)
+    except ValueError:
+        return address
+    return str(parsed.ipv4_mapped or parsed.packed[:8].hex())
 
 
 def _nobody(_: str) -> bool:

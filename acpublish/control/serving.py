@@ -22,13 +22,12 @@ from acpublish.fleet.known_device import Device, became, device_id, heard
 from acpublish.fleet.progress import Part
 from acpublish.release.decision import Decision, Rule, Verdict
 from acpublish.release.manifest import Release
-from acpublish.wire import Report
+from acpublish.wire import Mode, Report
 
 _log = logging.getLogger("acpublish.fleet")
 
 #: After so many requests in a row that heard to come back, a device is served whatever the limit.
 _TURNS = 5
-_MAX_TURNED_AWAY = 20_000
 _MAX_RANGES = 20_000
 #: For each product; a MAC address may be spelled in several ways.
 _MAX_STEADY = 200_000
@@ -102,7 +101,8 @@ class FleetServing:
         self.state = state
         self._max_offers = max_offers
         self._on_their_way = 0
-        self._turned_away: BoundedDict[str, int] = BoundedDict(_MAX_TURNED_AWAY)
+        #: By device, so that all who wait have their turn, however many there are.
+        self._turned_away: BoundedDict[str, int] = BoundedDict(state.capacity)
         #: The bytes of an image that a device has got by ranges.
         self._ranges: BoundedDict[str, tuple[str | None, int]] = BoundedDict(_MAX_RANGES)
 
@@ -138,9 +138,14 @@ class FleetServing:
         decided = decide(
             device, report, own.targets, board, channel, own.lives, now, store_away=bool(state.away)
         )
-        if request.installs and decided.decision.verdict is Verdict.OFFER:
-            decided = self._in_turn(device, decided)
-        if concluded_for(device, decided):
+        if decided.decision.verdict is Verdict.OFFER:
+            if state.unread:
+                decided = withheld(decided, FleetRule.STORE_AWAY, state.unread)
+            elif request.installs:
+                decided = self._in_turn(device, decided)
+        # What a filesystem lacks would otherwise be news at each request, and so would what the
+        # firmware lacks, because devices ask for both in turn.
+        if report.mode is not Mode.FILESYSTEM and concluded_for(device, decided):
             _log.warning("%s (%s): %s", device.shown_name, device.id, decided.reason)
         state.note(device)
         return Case(device, own, own.generation, request, decided)
@@ -180,6 +185,8 @@ class FleetServing:
     def _hear(self, own: FleetProduct, device: Device, request: DeviceRequest) -> None:
         """Updates a device, and judges it in its rollouts, which may halt."""
         state, lives = self.state, own.lives
+        if (device.board, device.channel) != (request.board, request.channel):
+            device.epoch += 1
         before = [(live, live.rollout, live.progress.get(device.id)) for live in lives]
         checked_in(
             device,
@@ -215,7 +222,9 @@ class FleetServing:
     def _in_turn(self, device: Device, decided: FleetDecision) -> FleetDecision:
         """Asks a device to come back if too many images are on their way, but not for ever."""
         turns = self._turned_away.get(device.id, 0)
-        if self._on_their_way < self._max_offers or turns >= _TURNS:
+        # Whoever has got a part of the image goes on with it.
+        begun = device.id in self._ranges
+        if self._on_their_way < self._max_offers or turns >= _TURNS or begun:
             return decided
         self._turned_away[device.id] = turns + 1
         reason = f"{self._on_their_way} devices are being updated; it gets its turn later"
@@ -237,26 +246,24 @@ class FleetServing:
         if part is None or live is None:
             self.state.note(device)
             return None
-        device.epoch += 1
-        if self.state.store is None:
-            raise RuntimeError("an offer of a rollout without a store")
-        return self.state.store.keep_offer(live.rollout.id, device, part)
+        return self.state.keep_offer(live, device, part)
 
-    def taken_back(self, case: Case, before: Part | None) -> None:
+    def taken_back(self, case: Case, before: Part | None, part: Part | None) -> None:
         """Takes back an offer that could not be stored.
 
         Args:
             case: The check-in that it was made to.
             before: The device's part in the rollout before.
+            part: Its part after the offer; if it has another one by now, that stays.
         """
         self._on_their_way -= 1
         device, decided = case.device, case.decided
         live, release = decided.choice.live, decided.decision.release
         if release is not None:
             became(device, str(release.version), "not sent")
-        if live is not None:
+        if live is not None and live.progress.get(device.id) is part:
             if before is None:
-                live.progress.forget(device.id)
+                live.progress.remove(device.id)
             else:
                 live.progress.put(device.id, before)
             self.state.note_part(live, device, before)
@@ -286,12 +293,13 @@ class FleetServing:
             sent_bytes: How many bytes of it were sent.
             drained: Whether the response was sent to its end.
             answered: Whether there was a response with the file at all; if not, the server is to
-                blame, and nothing counts against the device.
+                blame, and nothing counts against the device. Neither does it for one that was
+                forgotten meanwhile.
         """
         self._on_their_way -= 1
-        if not answered:
-            return
         device = case.device
+        if not answered or case.own.devices.get(device.id) is not device:
+            return
         whole = drained and sent_bytes >= file_bytes
         if drained and not whole:
             file, so_far = self._ranges.get(device.id, (file_sha256, 0))

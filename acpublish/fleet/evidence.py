@@ -111,7 +111,7 @@ def _judge_firmware(
     if part.delivered_at is None and outcome is not Outcome.RUNNING:
         if part.outcome is Outcome.RUNNING:
             # It ran the release without an offer, and somebody has flashed something else.
-            progress.forget(device.id)
+            progress.remove(device.id)
         return
     if part.delivered_at is None:
         # Its delivery was lost, as when the server crashed.

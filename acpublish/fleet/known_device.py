@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import NamedTuple
 
 from acpublish.fleet.moments import HOUR_S, Moment
@@ -236,6 +236,34 @@ def heard(
     changed = tidy != device.report
     device.report = tidy
     return changed
+
+
+def recalled(device: Device, stored: Device) -> bool:
+    """Gives a device that was heard before the store was open what is stored of it.
+
+    Args:
+        device: The device, which was last heard just now, on the same clock as the other one.
+        stored: The same device as it is stored.
+
+    Returns:
+        Whether it reports anything else than what is stored, so that what it runs has to be found.
+    """
+    now = Moment(device.last_seen, device.last_heard)
+    report, where = device.report, (device.address, device.board, device.channel)
+    offers = (*stored.offers, *device.offers)[-MAX_OFFERS:]
+    newer = {
+        "offers": offers,
+        "firmware": device.firmware or stored.firmware,
+        "filesystem": device.filesystem or stored.filesystem,
+        "box": stored.box if device.box == EMPTY_BOX else device.box,
+    }
+    for field_ in fields(Device):
+        if field_.name != "epoch":
+            value = newer.get(field_.name, getattr(stored, field_.name))
+            setattr(device, field_.name, value)
+    device.epoch += 1
+    said = device.report if report is NO_REPORT else report
+    return heard(device, said, *where, now)
 
 
 def _keep_gap(device: Device, gap: int) -> None:

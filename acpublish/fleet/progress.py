@@ -230,12 +230,16 @@ class Progress:
         else:
             self._awaited.pop(key, None)
 
-    def forget(self, key: str) -> None:
-        """Forgets a device, and that it was ever part of the rollout."""
+    def remove(self, key: str) -> None:
+        """Removes the part of a device; a stage that has chosen it still reaches it."""
         part = self._parts.pop(key, None)
         if part is not None:
             self._count(part, -1)
         self._awaited.pop(key, None)
+
+    def forget(self, key: str) -> None:
+        """Forgets a device, and that it was ever part of the rollout."""
+        self.remove(key)
         self.chosen.pop(key, None)
 
     def _count(self, part: Part, sign: int) -> None:

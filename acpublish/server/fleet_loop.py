@@ -1,7 +1,8 @@
 """What keeps the fleet going beside the requests of devices: one task of the event loop.
 
 1. The store is opened before the server listens if there is one already, and otherwise when the
-   first device asks; in a thread, because its libraries take long to import.
+   first device asks; in a thread, because its libraries take long to import. One that cannot be
+   opened is tried again and again, and meanwhile nothing is offered that has to be counted.
 2. Every second rollouts advance, wait, pause or halt by their evidence. Walks through all devices,
    and whatever reads or changes the catalog, are in threads.
 3. What this task cannot do now, it tries again.
@@ -12,17 +13,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from acpublish.bounded import BoundedDict
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.catalog.snapshot import ProductSnapshot
 from acpublish.control.fleet_state import STORE_FILE, FleetState
 from acpublish.control.following import Due, due, go_on, lives, needs_survey, surveyed
 from acpublish.control.running_file import RunningServer, remove_running, write_running
 from acpublish.control.serving import FleetServing
-from acpublish.errors import AcpublishError, reason_of
+from acpublish.errors import AcpublishError, StoreError, StoreInUseError, reason_of
 from acpublish.fleet.advancing import look
 from acpublish.release.version import Version
 from acpublish.server.fleet_updates import FleetUpdates
@@ -38,8 +41,11 @@ _TICK_S = 1.0
 #: How often the catalog is looked at for what nobody has asked for, in seconds.
 _CATALOG_S = 5.0
 #: When a store that could not be opened is tried again, in seconds.
-_AGAIN_S = 10.0
+_AGAIN_S = 5.0
 _ROOM_S = 60.0
+#: How often the log has the same error, in seconds.
+_LOG_EVERY_S = 60.0
+_MAX_LOGGED = 100
 
 
 class FleetLoop:
@@ -64,6 +70,8 @@ class FleetLoop:
         self._wake = asyncio.Event()
         self._store_needed = False
         self._next_try = 0.0
+        #: When the log had each error last.
+        self._logged: BoundedDict[str, float] = BoundedDict(_MAX_LOGGED)
         self._here: RunningServer | None = None
 
     def reached_at(self, url: str, tokens: Tokens) -> None:
@@ -77,14 +85,23 @@ class FleetLoop:
         tokens.of_commands = self._here.token
 
     def open_existing(self) -> None:
-        """Opens the store if there is one.
+        """Opens the store if there is one; one that cannot be opened is tried again later.
 
         Raises:
-            StoreError: Another server has it, it is damaged, or it is of a newer version.
+            StoreInUseError: Another server has it.
         """
-        if self._folder.joinpath(*STORE_FILE).exists():
+        if not self._folder.joinpath(*STORE_FILE).exists():
+            return
+        try:
             self.state.use(*_opened(self._folder))
             self._tell_commands()
+        except StoreInUseError:
+            raise
+        except StoreError as error:
+            self._note(error)
+            self.state.unread = f"the fleet's store cannot be read: {error}"
+            self._store_needed = True
+            self._next_try = time.monotonic() + _AGAIN_S
 
     def _tell_commands(self) -> None:
         if self._here is None:
@@ -94,6 +111,13 @@ class FleetLoop:
         except OSError as error:
             reason = reason_of(error)
             _log.warning("commands on this machine do not find the server: %s", reason)
+
+    def _note(self, error: AcpublishError) -> None:
+        """Logs what cannot be done now, but not at every turn."""
+        text, now = str(error), time.monotonic()
+        if now - self._logged.get(text, -_LOG_EVERY_S) >= _LOG_EVERY_S:
+            self._logged[text] = now
+            _log.error("the fleet: %s", text)
 
     def _need_store(self) -> None:
         self._store_needed = True
@@ -109,7 +133,7 @@ class FleetLoop:
             self._wake.clear()
             try:
                 if self._store_needed and self.state.store is None:
-                    await self._open_in_thread(loop.time())
+                    await self._open_in_thread()
                 self.state.look_at_store()
                 if loop.time() >= catalog_at:
                     catalog_at = loop.time() + _CATALOG_S
@@ -119,18 +143,23 @@ class FleetLoop:
                     room_at = loop.time() + _ROOM_S
                     self.state.make_room(self.state.clock.now())
             except AcpublishError as error:
-                _log.error("the fleet: %s", error)
+                self._note(error)
             except Exception:
                 # Devices are served all the same, and the next turn may succeed.
                 _log.exception("the fleet's task failed")
 
-    async def _open_in_thread(self, now: float) -> None:
+    async def _open_in_thread(self) -> None:
+        now = time.monotonic()
         if now < self._next_try:
             return
         self._next_try = now + _AGAIN_S
-        store, stored = await asyncio.to_thread(_opened, self._folder)
-        self.state.use(store, stored)
-        await asyncio.to_thread(self._tell_commands)
+        try:
+            store, stored = await asyncio.to_thread(_opened, self._folder)
+        except StoreError as error:
+            self._note(error)
+        else:
+            self.state.use(store, stored)
+            await asyncio.to_thread(self._tell_commands)
 
     async def _follow_catalog(self) -> None:
         """Looks at all products that have anything to do with rollouts, and writes what is due."""
@@ -154,7 +183,11 @@ class FleetLoop:
         """Tells the catalog which rollouts are complete or have halted."""
         for product, snapshot in snapshots.items():
             for change in due(self.state, product, snapshot.channels):
-                await asyncio.to_thread(self._write, change)
+                try:
+                    await asyncio.to_thread(self._write, change)
+                except AcpublishError as error:
+                    # Another product's may succeed, and this one is tried again.
+                    self._note(error)
 
     def _write(self, change: Due) -> None:
         rollouts, version = self._catalog.rollouts, Version.parse(change.version)

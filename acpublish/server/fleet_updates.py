@@ -16,7 +16,6 @@ from acpublish.control.following import follow
 from acpublish.control.serving import Case, DeviceRequest, FleetServing
 from acpublish.fleet.evidence import NEVER_UPDATED
 from acpublish.fleet.known_device import Device
-from acpublish.release.channels import Channels
 from acpublish.release.decision import Rule
 from acpublish.release.manifest import Release
 from acpublish.server import answer
@@ -45,7 +44,6 @@ class FleetUpdates:
         """
         self.serving = serving
         self.need_store = need_store
-        self._followed: dict[str, Channels] = {}
 
     @property
     def state(self) -> FleetState:
@@ -54,10 +52,9 @@ class FleetUpdates:
 
     def follow(self, product: str, snapshot: ProductSnapshot) -> None:
         """Lets the rollouts of a product follow its catalog, if that has changed."""
-        if self._followed.get(product) is not snapshot.channels:
+        if self.state.product(product).followed is not snapshot.channels:
             follow(self.state, product, snapshot.channels)
             self.state.using(product, snapshot.releases)
-            self._followed[product] = snapshot.channels
 
     def check_in(
         self, request: Request, product: str, board: str, channel: str, snapshot: ProductSnapshot
@@ -101,6 +98,7 @@ class FleetUpdates:
         """
         before = self.serving.part(case)
         stored = self.serving.offered(case)
+        part = self.serving.part(case)
         if stored is None:
             return respond()
 
@@ -109,7 +107,7 @@ class FleetUpdates:
             from acpublish.store.fleet_store import committed
 
             if not await committed(stored):
-                self.serving.taken_back(case, before)
+                self.serving.taken_back(case, before, part)
                 return answer.not_modified(_NOT_STORED, running)
             return await answer.answered(respond())
 

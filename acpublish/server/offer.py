@@ -68,8 +68,12 @@ class Offer:
         try:
             return self.made(await offered)
         except BaseException:
-            self._delivered(None, 0, drained=False)
+            self.failed()
             raise
+
+    def failed(self) -> None:
+        """Tells that there is no answer."""
+        self._delivered(None, 0, drained=False)
 
     def _delivered(self, status: int | None, sent_bytes: int, drained: bool) -> None:
         if self._check_in is not None:
@@ -137,11 +141,14 @@ class Offers:
             return answer.not_modified(decision.reason, running)
         if decision.verdict is not Verdict.OFFER:
             return without_image(decision, decision.reason)
-        if request.report.mode is Mode.VERSION:
-            responding: Responding = self._images.version(forms[-1])
-        else:
-            responding = self._images.answer(request, forms)
         offer = Offer(self._check_ins, check_in, forms[0], decision.reason, running)
+        if request.report.mode is Mode.VERSION:
+            return offer.made(self._images.version(forms[-1]))
+        try:
+            responding = self._images.answer(request, forms)
+        except BaseException:
+            offer.failed()
+            raise
         if isinstance(responding, Answer):
             return offer.made(responding)
         return offer.made_later(responding)

@@ -18,7 +18,7 @@ from pathlib import Path
 from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, inspect, select
 
 from acpublish import atomic
-from acpublish.errors import StoreError, reason_of
+from acpublish.errors import StoreError, StoreInUseError, reason_of
 from acpublish.lock_holder import hold, holder_of
 from acpublish.store.schema import SCHEMA, VERSION_TABLE
 from acpublish.store.sqlite_file import ERRORS, engine_for, meaning_of
@@ -64,7 +64,8 @@ class Held:
             wait_s: How long to wait for another process that has it, such as a command.
 
         Raises:
-            StoreError: Another process has it, or the folder cannot be made.
+            StoreInUseError: Another process has it.
+            StoreError: The folder cannot be made.
         """
         folder = path_of(state).parent
         with store_errors(f"the fleet's store {folder} cannot be used"):
@@ -73,7 +74,7 @@ class Held:
             while (descriptor := hold(folder)) is None and time.monotonic() < end:
                 time.sleep(_POLL_S)
             if descriptor is None:
-                raise StoreError(
+                raise StoreInUseError(
                     f"the fleet's store {folder} is in use{holder_of(folder.stat())}",
                     hint="Stop that server first, or use another state folder with --state.",
                 )

@@ -32,6 +32,7 @@ EXPECTED = {
     "SettingsError": 2,
     "StampError": 7,
     "StoreError": 8,
+    "StoreInUseError": 8,
     "TransferError": 5,
     "UnreachableError": 5,
     "VerificationError": 6,
