@@ -196,7 +196,7 @@ class DeviceOperations:
         """Returns what a device would get now, and what each rule says of it."""
         device = find_device(self.state, ref)
         snapshot = yield partial(self._snapshots.product, device.product)
-        own = self.state.product(device.product).using(snapshot.releases)
+        own = self.state.using(device.product, snapshot.releases)
         away = bool(self.state.away)
         now = self.state.clock.now()
         return explain(device, own.targets, own.lives, now, store_away=away).to_dict()

@@ -69,7 +69,7 @@ class Asking:
     def follow(self, product: str = "lamp") -> None:
         snapshot = self.catalog.snapshots.product(product)
         follow(self.state, product, snapshot.channels)
-        self.state.product(product).using(snapshot.releases)
+        self.state.using(product, snapshot.releases)
 
     def policy(self, stages: str, channel: str = "stable") -> None:
         """Sets the policy of a channel."""

@@ -17,7 +17,7 @@ KINDS = [
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_error_has_a_status(kind: type[errors.AcpublishError]) -> None:
     status, code = status_of(kind("x", hint="y"))
-    assert 400 <= status <= 500
+    assert 400 <= status <= 503
     assert code
 
 
