@@ -31,6 +31,7 @@ from tests.unit.server.in_memory import ask, lamp_catalog, make
 #: What serves devices is no route of the API.
 FOR_DEVICES = {("GET", "/_catalog"), ("GET", "/update/<product>/<board>"), ("GET", "/<path>")}
 RELEASE = "/api/v1/releases/<product>/<version>/<board>"
+POLICY = "/api/v1/products/<product>/channels/<channel>/policy"
 CHANGES = "/api/v1/products/<product>/changes"
 
 #: Each kind of token, and what its scopes are. All but the first three are valid.
@@ -65,7 +66,7 @@ class Case:
         method: As in the table.
         address: As in the table.
         target: The target of the request.
-        body: The body of the request; PUT sends the image that is published.
+        body: The body of the request; a publish sends the image that is published.
         nth: Which of the scopes in the row it needs.
         status: The status if it is allowed; nothing in the catalog changes.
     """
@@ -124,6 +125,17 @@ CASES = [
             ("rollback", 409),
         ]
     ),
+    *(
+        # The body is refused, and there is no policy to take away.
+        Case(
+            method=method,
+            address=POLICY,
+            target="/api/v1/products/lamp/channels/stable/policy",
+            body=b"{}",
+            status=status,
+        )
+        for method, status in (("GET", 200), ("PUT", 400), ("DELETE", 200))
+    ),
     Case(method="GET", address="/api/v1/tokens", target="/api/v1/tokens"),
     # The body is refused, so that the tokens stay as they are.
     Case(method="POST", address="/api/v1/tokens", target="/api/v1/tokens", body=b"{}", status=400),
@@ -165,7 +177,7 @@ class Site:
     def ask(self, case: Case, kind: str) -> tuple[int, Any]:
         text = self.tokens[kind]
         headers = [(b"authorization", f"Bearer {text}".encode())] if text else []
-        body = self.image if case.method == "PUT" else case.body
+        body = self.image if case.address == RELEASE else case.body
         status, answer = asyncio.run(
             ask(self.app, case.target.encode(), headers, method=case.method, body=body)
         )
