@@ -74,13 +74,11 @@ def promote(
         coming = version in rolling_versions(channels, channel)
         notes = (f"{version} is on its way to {channel} already, in stages.",) if coming else ()
         return Planned(channels=published.channels, change=None, notes=notes)
-    after = channels
+    after = superseded(channels, channel, version)
     if sending:
         after = sent(
             after, channel, sending, version, who, policy=in_stages, offers_from=offers_from
         )
-    elif not staged:
-        after = superseded(after, channel, version)
     moved = [
         moved_from(channel, place, channels.current(channel, place), version) for place in moving
     ]

@@ -82,6 +82,10 @@ def sent(
         offers_from=first.offers_from if first else offers_from,
         halted=first.halted if first else "",
     )
+    places = tuple(places)
+    for place in places:
+        # What a lower release has replaced on purpose must not be gone back to meanwhile.
+        after = after.taken_back(channel, place, {version})
     return after.with_rolling(channel, {**dict.fromkeys(places, entry), **entries})
 
 

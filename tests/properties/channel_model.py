@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -66,6 +67,12 @@ class Model:
     ever: dict[_Here, set[str]] = field(default_factory=lambda: defaultdict(set))
     #: Whose devices are to leave it, until the channel points at it again.
     orders: dict[_Here, set[str]] = field(default_factory=lambda: defaultdict(set))
+    #: The channels to which releases go in stages, and what is on its way to each.
+    policies: set[str] = field(default_factory=set)
+    rolling: dict[str, dict[Spot, str]] = field(default_factory=lambda: defaultdict(dict))
+    halted: set[str] = field(default_factory=set)
+    #: What a channel left without ever having pointed at it.
+    rolled: dict[_Here, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def may_offer(self, version: str, spot: Spot) -> bool:
         made = self.images.get((version, spot))
@@ -139,6 +146,69 @@ class Model:
         self.ever[here].add(version)
         self.left[here].discard(version)
         self.orders[here].discard(version)
+        self.rolled[here].discard(version)
+
+    def staged(self, channel: str, version: str) -> bool:
+        """Whether a release goes to a channel in stages."""
+        return channel in self.policies or version in self.rolling[channel].values()
+
+    def send(self, channel: str, spots: Iterable[Spot], version: str) -> None:
+        """A release is on its way; nothing that the channel points at changes."""
+        self.supersede(channel, version)
+        for spot in spots:
+            self.leave(channel, spot, {version} & {*self.stacks[channel, spot]})
+            self.rolling[channel][spot] = version
+            self.ever[channel, spot].add(version)
+
+    def supersede(self, channel: str, version: str) -> None:
+        """A channel has one release on its way."""
+        self.end(
+            channel, [spot for spot, other in self.rolling[channel].items() if other != version]
+        )
+
+    def end(self, channel: str, spots: Iterable[Spot]) -> None:
+        """What does not arrive is left, below what the channel points at."""
+        for spot in [*spots]:
+            version, here = self.rolling[channel].pop(spot), (channel, spot)
+            trail = self.trail[here]
+            self.left[here].add(version)
+            if version not in trail:
+                self.rolled[here].add(version)
+            if trail[-1:] != [version]:
+                others = [entry for entry in trail if entry != version]
+                self.trail[here] = [*others[:-1], version, *others[-1:]]
+        if not self.rolling[channel]:
+            self.halted.discard(channel)
+
+    def settle(self, channel: str) -> bool:
+        if channel in self.halted or not self.rolling[channel]:
+            return False
+        for spot, version in self.rolling.pop(channel).items():
+            self.push(channel, spot, version)
+        return True
+
+    def halt(self, channel: str) -> bool:
+        if channel in self.halted or not self.rolling[channel]:
+            return False
+        self.halted.add(channel)
+        return True
+
+    def abort(self, channel: str) -> bool:
+        known = bool(self.rolling[channel])
+        self.end(channel, self.rolling[channel])
+        return known
+
+    def unsettled(self) -> set[tuple[str, Spot]]:
+        """The images that no channel ever pointed at."""
+        coming = {(version, spot) for own in self.rolling.values() for spot, version in own.items()}
+        known = {(version, spot) for (_, spot), own in self.trail.items() for version in own}
+        arrived = {
+            (version, spot)
+            for (channel, spot), own in self.trail.items()
+            for version in own
+            if version not in self.rolled[channel, spot]
+        }
+        return (known | coming) - arrived
 
     def leave(self, channel: str, spot: Spot, versions: Iterable[str]) -> None:
         here = channel, spot
@@ -147,30 +217,60 @@ class Model:
 
     def publish(self, version: str, spot: Spot, channel: str, made: Made) -> None:
         self.images[version, spot] = made
-        self.push(channel, spot, version)
+        if self.staged(channel, version):
+            self.send(channel, (spot,), version)
+        else:
+            self.supersede(channel, version)
+            self.push(channel, spot, version)
 
-    def promote(self, version: str, channel: str, boards: Iterable[str]) -> bool:
+    def promote(
+        self, version: str, channel: str, boards: Iterable[str], *, starts: bool = False
+    ) -> bool:
         spots = self.spots(version, boards)
-        moving = [spot for spot in spots if self.stacks[channel, spot][-1:] != [version]]
         for spot in spots:
             if (version, spot) in self.gone or not self.may_offer(version, spot):
                 return False
-        for spot in moving:
-            now = self.offered(channel, spot)
-            if now is not None and at(version) < at(now):
+        coming = dict(self.rolling[channel])
+        again = starts and channel in self.halted and version in coming.values()
+        moving = []
+        for spot in spots:
+            now, next_ = self.offered(channel, spot), None if again else coming.get(spot)
+            if self.stacks[channel, spot][-1:] == [version] or next_ == version:
+                continue
+            if any(at(version) < at(other) for other in (now, next_) if other):
                 return False
+            moving.append(spot)
+        staged = starts or self.staged(channel, version)
+        if again and moving:
+            self.end(channel, coming)
+        if moving:
+            self.supersede(channel, version)
+        sending = [spot for spot in moving if staged and self.offered(channel, spot) != version]
+        self.send(channel, sending, version) if sending else None
         for spot in moving:
-            self.push(channel, spot, version)
+            if spot not in sending:
+                self.push(channel, spot, version)
         return bool(moving)
 
     def rollback(self, version: str | None, channel: str, boards: Iterable[str]) -> bool:
         if version and not self.spots(version, ()):
             return False
         spots = [spot for spot in SPOTS if not boards or spot.board in boards]
-        aims = {spot: self.aim(version, channel, spot) for spot in spots}
+        rolling = [spot for spot in spots if spot in self.rolling[channel]]
+        if rolling and version is None:
+            # The boards that have nothing to do with it stay.
+            spots = rolling
+        without = deepcopy(self)
+        without.end(channel, rolling)
+        aims = {spot: without.aim(version, channel, spot, rolling) for spot in spots}
+        ended = False
         for spot, target in aims.items():
+            stack = self.stacks[channel, spot]
+            refused = stack and target is None and version not in (None, stack[-1])
+            if spot in rolling and not refused:
+                self.end(channel, (spot,))
+                ended = True
             if target is not None:
-                stack = self.stacks[channel, spot]
                 if target in stack:
                     left = stack[stack.index(target) + 1 :]
                 else:
@@ -178,16 +278,21 @@ class Model:
                 self.leave(channel, spot, left)
                 self.orders[channel, spot] |= self.left[channel, spot]
                 self.push(channel, spot, target)
-        return any(aims.values())
+        return ended or any(aims.values())
 
-    def aim(self, version: str | None, channel: str, spot: Spot) -> str | None:
+    def aim(
+        self, version: str | None, channel: str, spot: Spot, rolling: Iterable[Spot] = ()
+    ) -> str | None:
         """What a rollback leads to; None if the place stays as it is."""
         stack = self.stacks[channel, spot]
         if not stack:
             return None
         firmware = Spot(spot.board, "firmware")
-        if spot.kind == "filesystem" and self.stacks[channel, firmware]:
-            target = self.aim(version, channel, firmware)
+        alone = firmware == spot or firmware not in rolling
+        if version is None and spot in rolling and alone:
+            target = stack[-1]
+        elif spot.kind == "filesystem" and self.stacks[channel, firmware]:
+            target = self.aim(version, channel, firmware, rolling)
             target = target and self.beside(target, channel, spot)
         elif version is None:
             target = self.before(channel, spot)
@@ -206,7 +311,8 @@ class Model:
         for withdrawn in self.trail[here][-2:-1]:
             unordered = self.left[here] - self.orders[here]
             higher = at(withdrawn) > at(stack[-1])
-            if higher and withdrawn in unordered and (withdrawn, spot) in self.gone:
+            unmoved = (withdrawn, spot) in self.gone or withdrawn in self.rolled[here]
+            if higher and withdrawn in unordered and unmoved:
                 return stack[-1]
         lower = [entry for entry in stack[:-1] if self.may_offer(entry, spot)]
         return lower[-1] if lower else None
@@ -237,6 +343,8 @@ class Model:
     def take_back(self, version: str, spot: Spot, state: str) -> None:
         self.gone[version, spot] = state
         for channel in CHANNELS:
+            if self.rolling[channel].get(spot) == version:
+                self.end(channel, (spot,))
             stack = self.stacks[channel, spot]
             if stack[-1:] != [version]:
                 self.leave(channel, spot, {version} & {*stack})
@@ -261,8 +369,10 @@ class Model:
         for channel in CHANNELS:
             here = channel, spot
             assert version not in self.stacks[here][-2:]
+            assert self.rolling[channel].get(spot) != version
             for other in (self.stacks[here], self.trail[here]):
                 if version in other:
                     other.remove(version)
             self.ever[here].discard(version)
+            self.rolled[here].discard(version)
             self.left[here].discard(version)

@@ -25,6 +25,7 @@ from acpublish.release.changes import author, publish
 from acpublish.release.channels import Channels, Place
 from acpublish.release.decision import Rule, Verdict, choose, decide_update, kind_wanted
 from acpublish.release.manifest import Release, ReleaseImage, ReleaseSignature
+from acpublish.release.rollout_changes import RolloutAction, RolloutChange
 from acpublish.release.signatures import admitted, sign, statement
 from acpublish.release.version import Version
 from acpublish.server.decision_cache import DecisionCache
@@ -44,9 +45,11 @@ from tests.properties.channel_model import (
 from tests.unit.release.making import md5, release, sha256
 
 BEGIN = datetime(2026, 1, 1, tzinfo=timezone.utc)
-ACTIONS: dict[RequestedAction | Literal["publish", "trust"], int] = {
+POLICY = {"stages": ["1", "100%"]}
+ACTIONS: dict[RequestedAction | RolloutAction | Literal["publish", "trust"], int] = {
     **{"publish": 5, "promote": 4, "rollback": 5, "withdraw": 4, "undo": 2},
     **{"retain": 1, "delete": 1, "trust": 1},
+    **{"policy": 2, "start": 2, "settle": 3, "halt": 1, "abort": 1},
 }
 
 
@@ -134,8 +137,35 @@ class World:
         elif action == "undo":
             made = self.model.undo(version, boards)
             assert made == self.request("undo", version, None, boards)
-        else:
+        elif action == "retain":
             self.retain(rng.randint(1, 3))
+        else:
+            self.roll(action, version, channel, boards)
+
+    def roll(
+        self, action: RolloutAction, version: str, channel: str, boards: tuple[str, ...]
+    ) -> None:
+        """Changes a policy, or what is on its way to a channel."""
+        policy = None
+        if action == "policy":
+            policy = self.rng.choice((None, POLICY))
+            made = (policy is not None) != (channel in self.model.policies)
+            (self.model.policies.add if policy else self.model.policies.discard)(channel)
+        elif action == "start":
+            policy = POLICY
+            made = self.model.promote(version, channel, boards, starts=True)
+        else:
+            coming = {*self.model.rolling[channel].values()}
+            version = coming.pop() if coming else version
+            made = getattr(self.model, action)(channel)
+        change = RolloutChange(
+            action=action,
+            channel=names.channel(channel),
+            version=None if action == "policy" else v(version),
+            boards=tuple(map(names.board, boards)) if action == "start" else (),
+            policy=policy,
+        )
+        assert made == self.planned(change)
 
     def publish(self, version: str, spot: Spot, channel: str) -> None:
         known = self.model.images.get((version, spot))
@@ -151,6 +181,7 @@ class World:
             (self.model.trusting and not made.signed)
             or (version, spot) in self.model.gone
             or version in (*self.model.stacks[here], *self.model.left[here])
+            or self.model.rolling[channel].get(spot) == version
             or (now is not None and at(now) > at(version) and not on_purpose)
         ):
             return
@@ -195,6 +226,9 @@ class World:
             older_than_s=0,
             why="test",
         )
+        return self.planned(request)
+
+    def planned(self, request: ChangeRequest | RolloutChange) -> bool:
         try:
             planned = request.plan(self.channels, self.releases, self.offered, self.now)
         except AcpublishError:
@@ -219,7 +253,10 @@ class World:
                 assert (current and str(current.version)) == (stack[-1] if stack else None)
                 ordered = set(map(str, current.ordered_back)) if current else set()
                 assert ordered == self.model.back(channel, spot)
+                trail = self.channels.pointers.get(channel, {}).get(place(spot), ())
+                assert [str(entry.version) for entry in trail] == self.model.trail[channel, spot]
                 self.check_devices(offered, channel, spot)
+        self.check_rolling()
         marks = {
             (str(version), Spot(where.board, where.kind)): mark.state
             for (version, where), mark in self.channels.marks.items()
@@ -230,6 +267,20 @@ class World:
         assert [line.serial for line in self.channels.history] == list(
             range(1, self.channels.serial + 1)
         )
+
+    def check_rolling(self) -> None:
+        for channel in CHANNELS:
+            entries = self.channels.rolling.get(channel, {})
+            rolling = {Spot(*where): str(entry.version) for where, entry in entries.items()}
+            assert rolling == self.model.rolling[channel]
+            assert {bool(entry.halted) for entry in entries.values()} <= {
+                channel in self.model.halted
+            }
+            assert len({entry.rollout for entry in entries.values()}) <= 1
+        unsettled = {(str(version), Spot(*where)) for version, where in self.channels.unsettled()}
+        assert unsettled == self.model.unsettled()
+        images = [entry for known in self.releases for entry in known.images]
+        assert not any(entry.rolling.keys() & entry.channels.keys() for entry in images)
 
     def check_devices(self, offered: Sequence[Release], channel: str, spot: Spot) -> None:
         firmware = Spot(spot.board, "firmware")

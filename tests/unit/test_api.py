@@ -100,11 +100,13 @@ def test_the_example_of_each_function_runs(
 ) -> None:
     monkeypatch.chdir(firmware.parent)
     function = getattr(acpublish, name)
-    if function.__module__ == "acpublish.offering":
+    if function.__module__ in ("acpublish.offering", "acpublish.policies"):
         # Its example is about what is published already.
         place: dict[str, Any] = {"to": catalog, "product": "lamp", "board": "d1_mini"}
         for version in ("1.2.2", "1.2.3"):
             acpublish.publish(firmware, version=version, **place)
+    if name in ("clear_policy", "policy_of"):
+        acpublish.set_policy("lamp", "stable", to=catalog, stages="1,10%,100%")
     run_example(function, name)
 
 

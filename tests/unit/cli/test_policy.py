@@ -8,15 +8,12 @@ from pathlib import Path
 
 import pytest
 
-import acpublish as api
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.fleet.policy import Policy
 from acpublish.release.version import Version
 from tests.support import images
 from tests.unit.cli.invoking import CommandLine, Said
 from tests.unit.cli.offering_site import Shop, Site, running_site
-
-IN_STAGES = "in stages"
 
 
 @pytest.fixture(scope="module")
@@ -188,14 +185,3 @@ def test_without_a_token_and_for_an_unknown_product(
     assert policy(acpublish, shop, "show").status == 0
     if shop.is_server:
         assert "--manage" in policy(acpublish, shop, "clear").error()
-
-
-def test_the_python_functions(shop: Shop) -> None:
-    token = shop.site.token if shop.is_server else None
-    assert api.policy_of(shop.product, "stable", to=shop.to) is None
-    changed = api.set_policy(shop.product, "stable", to=shop.to, stages="1,100%", token=token)
-    assert changed.applied
-    assert api.policy_of(shop.product, "stable", to=shop.to) == Policy.parse("1,100%")
-    assert api.clear_policy(shop.product, "stable", to=shop.to, token=token).applied
-    with pytest.raises(api.AcpublishError, match="reaches nobody"):
-        api.set_policy(shop.product, "stable", to=shop.to, stages="0%")

@@ -147,6 +147,28 @@ def test_a_promotion_moves_the_channel_to_the_version_of_the_sources(
     assert line == "lamp 1.0.0 for d1_mini: beta points at it already"
 
 
+def test_on_a_channel_with_a_policy_both_say_that_it_goes_there_in_stages(
+    hook: Hook, image: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish(hook, image)
+    releases = hook.project.directory / "releases"
+    for channel in ("beta", "stable"):
+        acpublish.set_policy("lamp", channel, to=releases, stages="1,100%")
+    beta = promoting(hook, custom_ota_channel="beta")
+    capsys.readouterr()
+    promote(beta)
+    assert capsys.readouterr().out.splitlines() == [
+        "1.0.0 goes to beta in stages, and a server makes the rollout. beta stays where it is "
+        "until it is complete.",
+        "lamp 1.0.0 for d1_mini: promoted to beta, in stages",
+    ]
+    promote(beta)
+    assert capsys.readouterr().out.splitlines() == [
+        "1.0.0 is on its way to beta already, in stages.",
+        "lamp 1.0.0 for d1_mini: nothing to do",
+    ]
+
+
 def test_what_a_promotion_lacks_is_named(hook: Hook, image: Path) -> None:
     with pytest.raises(SettingsError, match="no channel is given"):
         promote(hook)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import acpublish
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import NotAnImageError, StampError
 from acpublish.image.reader import read
@@ -134,4 +135,24 @@ def test_an_older_release_again_says_what_the_channel_points_at(
     publish(hook, image)
 
     line = "lamp 1.0.0 for d1_mini (stable): already published; stable points at 2.0.0"
+    assert line in capsys.readouterr().out.splitlines()
+
+
+def test_a_channel_with_a_policy_gets_it_in_stages(
+    hook: Hook, image: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    catalog = hook.project.directory / "releases"
+    earlier = image.with_name("earlier.bin")
+    earlier.write_bytes(images.esp8266_image(seed=1))
+    where = {"to": str(catalog), "product": "lamp", "board": "d1_mini"}
+    acpublish.publish(earlier, version="0.9.0", **where)
+    acpublish.set_policy("lamp", "stable", to=catalog, stages="1,100%")
+
+    publication = publish(hook, image)
+
+    assert (publication.rolling, str(publication.points_at)) == (True, "0.9.0")
+    line = (
+        "lamp 1.0.0 for d1_mini (stable): published; it goes there in stages, which a server makes, and "
+        "stable points at 0.9.0 until it is complete"
+    )
     assert line in capsys.readouterr().out.splitlines()

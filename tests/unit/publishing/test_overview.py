@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from acpublish.publishing.overview import release_lines
 from tests.unit.release.making import release
 
@@ -25,3 +27,12 @@ def test_nothing_and_more_than_is_shown() -> None:
     many = [release(f"1.{n}.0", channels={"stable": n + 1}) for n in range(25)]
     lines = release_lines(many)
     assert (len(lines), lines[-1]) == (21, "and 5 more")
+
+
+def test_what_is_on_its_way_says_where_to() -> None:
+    coming = release("1.1.0", channels={"beta": 2})
+    coming = replace(coming, images=(replace(coming.images[0], rolling={"stable": 3}),))
+    first, second = release_lines([release("1.0.0"), coming])
+    assert first.startswith("1.1.0")
+    assert first.endswith("beta, on its way to stable")
+    assert second.endswith("stable")

@@ -66,7 +66,7 @@ class Case:
         method: As in the table.
         address: As in the table.
         target: The target of the request.
-        body: The body of the request; PUT sends the image that is published.
+        body: The body of the request; a publish sends the image that is published.
         nth: Which of the scopes in the row it needs.
         status: The status if it is allowed; nothing in the catalog changes.
     """

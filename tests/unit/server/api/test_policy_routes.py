@@ -96,6 +96,16 @@ def test_only_manage_may_change_it_and_everybody_may_read_it(client: Client) -> 
     assert client.document == before
 
 
+@pytest.mark.parametrize("action", ["policy", "start", "settle", "halt", "abort"])
+def test_rollouts_are_not_changed_like_channels(client: Client, action: str) -> None:
+    put(client.catalog, "1.2.0", channel="beta")
+    before = client.document
+    body = {"action": action, "version": "1.2.0", "channel": "stable"}
+    status, document, _ = client.change(body)
+    assert (status, document["code"]) == (400, "request")
+    assert client.document == before
+
+
 def test_an_unknown_product_and_a_bad_name(client: Client) -> None:
     assert client.get("/products/door/channels/stable/policy")[0] == 404
     assert client.get("/products/lamp/channels/Not%20a%20name/policy")[0] == 422
