@@ -14,6 +14,7 @@ from typing import Any
 from acpublish.fleet.known_device import Device, OfferNote
 from acpublish.fleet.penalty import EMPTY_BOX, Box
 from acpublish.release.received import Received
+from acpublish.store.stored_device import StoredDevice
 
 Row = Mapping[str, Any]
 #: The fields of a device that its row has; the others follow from them, are in the row of its last
@@ -34,14 +35,11 @@ _FIELDS = (
     "note",
     "pin",
     "hold",
-    "firmware",
-    "filesystem",
-    "box",
-    "offers",
     "obstacle",
 )
-#: Takes a snapshot of a device, but for its last check-in.
-snapshot: Callable[[Device], tuple[Any, ...]] = attrgetter(*_FIELDS)
+_fields = attrgetter(*_FIELDS)
+_fields_and_story: Callable[[Device], tuple[Any, ...]] = attrgetter(*_FIELDS, "story")
+_story = attrgetter("firmware", "filesystem", "box", "offers")
 #: Takes a snapshot of its last check-in.
 check_in: Callable[[Device], tuple[Any, ...]] = attrgetter(
     *("id", "address", "address_heard", "last_seen", "last_heard", "visit_heard", "visits"),
@@ -50,12 +48,19 @@ check_in: Callable[[Device], tuple[Any, ...]] = attrgetter(
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
+def snapshot(device: Device) -> tuple[Any, ...]:
+    """Takes a snapshot of a device, but for its last check-in."""
+    if type(device) is StoredDevice:
+        return _fields_and_story(device)
+    return (*_fields(device), _story(device))
+
+
 def values_of(taken: tuple[Any, ...]) -> tuple[Any, ...]:
     """Returns the row of a device by its snapshot, in the order of the columns."""
     # fmt: off
     (
         key, product, mac, board, channel, report, chip, runs, unverified, first_seen, first_heard,
-        name, note, pin, hold, firmware, filesystem, box, offers, obstacle,
+        name, note, pin, hold, obstacle, story,
     ) = taken
     # fmt: on
     family, updater, _, claims, md5, sha256, size, free_space, chip_size, sdk, own_mac, ap = report
@@ -86,7 +91,7 @@ def values_of(taken: tuple[Any, ...]) -> tuple[Any, ...]:
         pin and pin.version,
         pin is not None and pin.order_back,
         hold,
-        _story(firmware, filesystem, box, offers),
+        story if story is None or isinstance(story, str) else _text_of(*story),
         obstacle,
     )
 
@@ -98,7 +103,7 @@ def check_in_values(taken: tuple[Any, ...]) -> tuple[Any, ...]:
     return (*values, str(gaps) if gaps else None)
 
 
-def _story(
+def _text_of(
     firmware: Received | None,
     filesystem: Received | None,
     box: Box,

@@ -112,6 +112,7 @@ class FleetStore:
         """
         stored = load_all(open_for_reading(self.path), self.path)
         for device in stored.devices.values():
+            self._kept[device.id] = snapshot(device)
             if device.tags or device.groups:
                 self._marks[device.id] = marks_of(device)
         for live in stored.lives:

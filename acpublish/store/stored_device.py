@@ -26,28 +26,55 @@ _decode_first = json.JSONDecoder().raw_decode
 _NONE: frozenset[str] = frozenset()
 #: What became of a device's offers, by the names of its fields.
 _Story = tuple[Received | None, Received | None, Box, tuple[OfferNote, ...]]
-_TOLD = {"firmware": 0, "filesystem": 1, "box": 2, "offers": 3}
+
+
+def _told(at: int) -> property:
+    """Returns the property of a field of the story."""
+
+    def read(device: StoredDevice) -> Any:
+        return device.told()[at]
+
+    def change(device: StoredDevice, value: Any) -> None:
+        told = list(device.told())
+        told[at] = value
+        device._changed = tuple(told)  # type: ignore[assignment]
+
+    return property(read, change)
 
 
 class StoredDevice(Device):
     """A device as it was loaded, whose story is decoded when somebody asks for it.
 
-    That halves the start with very many devices, most of which are not asked. It never fills a
-    field that is empty: another thread could be setting it. So what was set since counts, and what
-    was not is in the decoded story.
+    That halves the start with very many devices, most of which are not asked. What another thread
+    decodes never replaces what was changed meanwhile, because each has a place of its own.
     """
 
-    __slots__ = ("_told",)
-    _told: str | _Story | None
+    __slots__ = ("_changed", "_decoded", "_text")
+    _text: str | None
+    _decoded: _Story | None
+    _changed: _Story | None
+    firmware = _told(0)
+    filesystem = _told(1)
+    box = _told(2)
+    offers = _told(3)
 
-    def __getattr__(self, name: str) -> Any:
-        """Returns a field of the story that nobody has set since it was loaded."""
-        if name not in _TOLD:
-            raise AttributeError(name)
-        told = self._told
-        if told is None or isinstance(told, str):
-            told = self._told = _read_story(told, self.id)
-        return told[_TOLD[name]]
+    def __new__(cls, *_values: object, **_fields: object) -> StoredDevice:
+        """Makes one without a story, for a copy with other fields."""
+        made = object.__new__(cls)
+        made._changed = made._decoded = made._text = None
+        return made
+
+    def told(self) -> _Story:
+        """Returns its story: firmware, filesystem, box and offers."""
+        story = self._changed or self._decoded
+        if story is None:
+            story = self._decoded = _read_story(self._text, self.id)
+        return story
+
+    @property
+    def story(self) -> _Story | str | None:
+        """Its story, and as long as that is as it was loaded, its text."""
+        return self._changed or self._text
 
     def __eq__(self, other: object) -> bool:
         """Compares it as the device that it is."""
@@ -65,13 +92,13 @@ def _read_story(text: str | None, device_id: str) -> _Story:
     """Returns a story; one that is damaged counts as none, because the device must be served."""
     if text:
         try:
-            return _decoded(json.loads(text))
+            return _story_of(json.loads(text))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             _log.error("the story of %s in the store is damaged: %r", device_id, error)
     return None, None, EMPTY_BOX, ()
 
 
-def _decoded(story: dict[str, Any]) -> _Story:
+def _story_of(story: dict[str, Any]) -> _Story:
     firmware, filesystem, box = map(story.get, ("firmware", "filesystem", "box"))
     return (
         Received(**firmware) if firmware else None,
@@ -126,13 +153,14 @@ def _device(
     same: _Same,
 ) -> Device:
     # A server starts with very many: its own constructor takes twice as long as this unpacking.
-    made = StoredDevice.__new__(StoredDevice)
+    made = object.__new__(StoredDevice)
+    made._changed = made._decoded = None
     # fmt: off
     (
         made.id, product, made.mac, made.address, made.address_heard, board, channel,
         chip, runs, unverified, made.first_seen, made.last_seen, made.first_heard,
         made.last_heard, made.visit_heard, made.visits, made.name, made.note, hold,
-        made.obstacle, made._told, gaps, pin, order_back, family, updater, claims, md5,
+        made.obstacle, made._text, gaps, pin, order_back, family, updater, claims, md5,
         sha256, size, free_space, chip_size, sdk, own_mac, ap_mac,
     ) = row
     # fmt: on

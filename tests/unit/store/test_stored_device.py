@@ -45,6 +45,17 @@ def test_it_is_the_device_that_was_stored(loaded: Device) -> None:
     assert not hasattr(loaded, "colour")
 
 
+def test_a_story_that_nobody_changed_is_written_as_it_was_read(loaded: Device) -> None:
+    text = row_of(snapshot(loaded))["story"]
+    assert row_of(snapshot(loaded))["story"] is text
+    loaded.obstacle = ""
+    assert loaded.offers
+    assert row_of(snapshot(loaded))["story"] is text
+    loaded.offers = loaded.offers[1:]
+    changed = full_device(1, offers=loaded.offers)
+    assert row_of(snapshot(loaded))["story"] == row_of(snapshot(changed))["story"] != text
+
+
 def test_a_device_without_a_story_has_none(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         store.keep(plain_device(2))
