@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from acpublish.catalog.directory import DirectoryCatalog
-from acpublish.catalog.state import state_dir
 from acpublish.client.fleet_client import FleetClient
 from acpublish.client.retry import Patience
 from acpublish.control.fleet_access import Destination, Fleet
@@ -43,9 +41,12 @@ def open_fleet(destination: Destination, state: Path | None = None, *, by: str =
             insecure_http=destination.insecure_http,
             ca=destination.ca,
         )
-    root = Path(destination.to)
-    folder = state or destination.state or state_dir(root, os.environ)
-    catalog = DirectoryCatalog(root, folder)
+    folder = state or destination.state
+    if folder is None:
+        raise SettingsError(
+            f"the state folder of {destination.to} is not known", hint="Name it with --state."
+        )
+    catalog = DirectoryCatalog(Path(destination.to), folder)
     server = read_running(folder)
     return (_answering(server) if server else None) or _local(catalog, folder, by)
 

@@ -22,6 +22,7 @@ from acpublish.errors import (
     AcpublishError,
     AuthenticationError,
     BadNameError,
+    CatalogError,
     ConflictError,
     NotFoundError,
     SettingsError,
@@ -170,6 +171,13 @@ def test_a_file_that_leads_nowhere(site: Site, content: str) -> None:
     site.state.mkdir()
     (site.state / FILE).write_text(content)
     assert isinstance(opened(site), LocalFleet)
+
+
+def test_a_directory_without_a_state_folder(site: Site) -> None:
+    with pytest.raises(SettingsError, match="is not known. Name it with --state"):
+        open_fleet(Destination(to=str(site.catalog)))
+    with pytest.raises(CatalogError, match="cannot open the catalog"):
+        open_fleet(Destination(to=str(site.catalog / "nothing")), site.state)
 
 
 def test_a_command_waits_for_another_and_names_a_server_that_does_not_answer(

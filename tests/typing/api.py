@@ -11,6 +11,7 @@ from acpublish import (
     Change,
     Changed,
     ChannelRow,
+    FleetClient,
     Image,
     Outcome,
     Publication,
@@ -89,3 +90,10 @@ def take_back(catalog: Path, url: str, token: str) -> str:
 
 
 version: str = acpublish.__version__
+
+
+def stuck_devices(url: str, token: str) -> list[str]:
+    fleet = FleetClient(url, token, ca=Path("ca.pem"))
+    for device in fleet.devices(product="lamp", not_seen_s=86400, stuck=True):
+        fleet.change(device["id"], add_tags=["look-at-it"])
+    return [rollout["state"] for rollout in fleet.rollouts("lamp")]

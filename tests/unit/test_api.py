@@ -121,6 +121,22 @@ def test_the_example_of_the_client_runs(
     assert (firmware.parent / "downloaded.bin").is_file()
 
 
+def test_the_example_of_the_fleet_runs(tmp_path: Path) -> None:
+    from tests.support.tokens import create_token
+    from tests.unit.control.asking import Asking
+
+    fleet = Asking(tmp_path)
+    fleet.put("1.0.0")
+    with fleet.stored() as store:
+        device = fleet.ask(1)
+        device.name, device.obstacle = "kitchen", "does-not-fit"
+        store.keep(device)
+    token = create_token(fleet.folder, read=True)
+    with running_server(fleet.catalog.root, tmp_path) as server:
+        replaced = {"http://192.168.1.10:8000": server.url, "token": repr(token)}
+        run_example(acpublish.FleetClient, "FleetClient", **replaced)
+
+
 @pytest.mark.parametrize("form", [str, Path, Path.read_bytes, Path.read_text])
 def test_keys_are_paths_or_pem_everywhere(
     form: Callable[[Path], Any], firmware: Path, catalog: Path
