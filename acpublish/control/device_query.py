@@ -77,7 +77,7 @@ class DeviceFilter:
         """
         if not_seen_s is not None and not 0 <= not_seen_s < math.inf:
             raise SettingsError(
-                f"{not_seen_s} is not a number of seconds", hint="Use a positive number."
+                f"{not_seen_s:g} is not a number of seconds", hint="Use a positive number."
             )
         return cls(
             product=None if product is None else names.product(product),

@@ -174,7 +174,7 @@ def test_a_file_that_leads_nowhere(site: Site, content: str) -> None:
 
 
 def test_a_directory_without_a_state_folder(site: Site) -> None:
-    with pytest.raises(SettingsError, match="is not known. Name it with --state"):
+    with pytest.raises(SettingsError, match=r"is not known\. Name it with --state"):
         open_fleet(Destination(to=str(site.catalog)))
     with pytest.raises(CatalogError, match="cannot open the catalog"):
         open_fleet(Destination(to=str(site.catalog / "nothing")), site.state)
