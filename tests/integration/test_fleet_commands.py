@@ -15,6 +15,8 @@ import pytest
 from acpublish import publish
 from acpublish.catalog import layout
 from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.publishing.destinations import running_devices
+from acpublish.publishing.options import Destination
 from tests.support.fleet_devices import FleetDevice
 from tests.support.images import esp32_image
 from tests.support.server import RunningServer, running_server
@@ -221,3 +223,25 @@ def test_a_token_that_may_read_changes_nothing(
     said = run("devices", "list")
     assert said.status == 3
     assert "ACPUBLISH_TOKEN" in said.err
+
+
+def test_what_devices_run_outlives_the_server(
+    tmp_path: Path, acpublish: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ACPUBLISH_TOKEN")
+    (tmp_path / "catalog").mkdir()
+    folders = (tmp_path / "catalog", tmp_path / "state")
+    words = ("status", "--json", "--to")
+    here = (*words, str(folders[0]), "--state", str(folders[1]))
+    expected = [{"board": "c3", "version": "1.0.0", "count": 1}]
+    with running_server(folders[0], tmp_path) as server:
+        site = Site(*folders, server, "", "")
+        site.ask(FleetDevice(1, site.publish("lamp", "1.0.0")))
+        until((folders[1] / "running.json").exists)
+        assert acpublish(*here).json()[0]["devices"] == expected
+    assert acpublish(*here).json()[0]["devices"] == expected
+    with running_server(folders[0], tmp_path) as server:
+        # PlatformIO's ota_status asks in the same way.
+        destination = Destination(to=server.url)
+        assert [group.to_dict() for group in running_devices(destination, "lamp")] == expected
+        assert acpublish(*words, server.url).json()[0]["devices"] == expected
