@@ -14,6 +14,7 @@ from acpublish.cli.ui import json_option, print_error, print_json, printable
 from acpublish.emulator.profile import DeviceOptions, UpdateOutcome, UpdateResult
 from acpublish.emulator.updater import Device, run
 from acpublish.errors import SettingsError
+from acpublish.fleet.known_device import mac_address
 from acpublish.image.reader import read
 from acpublish.redact import redact_broken
 from acpublish.release.secrets import masked_query
@@ -46,8 +47,14 @@ from acpublish.wire import UPDATE_PREFIX
     help="The file of the bytes the device runs: read at the start, written after an update.",
 )
 @click.option("--model", metavar="CHIP", help="The exact chip, such as esp32c3.")
+@click.option("--mac", metavar="ADDRESS", help="The MAC address of its station.")
 @click.option(
     "--free-space", type=click.IntRange(0), help="The space available for an update, in bytes."
+)
+@click.option(
+    "--does-not-boot",
+    is_flag=True,
+    help="Receive the image whole, and then run what it ran before.",
 )
 @click.option("--list", "listing", is_flag=True, help="Print the list that AutoConnect shows.")
 @click.option("--catalog", "old_listing", is_flag=True, hidden=True)
@@ -61,16 +68,21 @@ def command(
     listing: bool,
     old_listing: bool,
     ca: str | None,
+    mac: str | None,
+    does_not_boot: bool,
     as_json: bool,
     **device: Any,
 ) -> int:
     """Request an update from a server, as ESP8266HTTPUpdate or ESP32 HTTPUpdate would.
 
     PATH is a file's path on the server; --auto requests the newest image of a channel instead. The
-    response is checked as a device checks it. The exit status is 1 if the update fails.
+    response is checked as a device checks it. The exit status is 1 if the update fails. With
+    --does-not-boot, it is 0 if the image has come whole.
     """
     url, path = _server_and_path(to, words)
-    options = DeviceOptions(**device, ca=ca_for(url, ca))
+    # Updaters send it in upper case.
+    station = None if mac is None else (mac_address(mac) or mac).upper()
+    options = DeviceOptions(**device, mac=station, boots=not does_not_boot, ca=ca_for(url, ca))
     if listing or old_listing:
         return _list(options, url, path or ".", as_json)
     request_path = _request_path(path, auto, channel)
@@ -145,6 +157,11 @@ def _line(outcome: UpdateOutcome) -> str:
         facts = document(outcome)
         runs = f"now runs {facts['product']} {facts['version']}, " if facts["version"] else ""
         return f"updated: {runs}{facts['size']} bytes, sha256 {facts['sha256']}"
+    if outcome.result is UpdateResult.NOT_BOOTED:
+        facts = document(outcome)
+        name = f"{facts['product']} {facts['version']}, " if facts["version"] else ""
+        received = f"{name}{facts['size']} bytes, sha256 {facts['sha256']}"
+        return f"not booted: received {received}; still runs what it ran before"
     if outcome.result is UpdateResult.FAILED:
         return f"failed: {outcome.reason}"
     if outcome.result is UpdateResult.AVAILABLE:

@@ -53,6 +53,7 @@ class DeviceOptions:
         bytes_per_s: How fast it downloads an image at most; None for as fast as it comes.
         reads_share: The share of an image after which it hangs up; 1 to read all of it.
         source: The address of this machine that it connects from; None for the usual one.
+        boots: Whether it boots the firmware that it receives. If not, it runs what it ran before.
     """
 
     chip: Family = "esp8266"
@@ -78,6 +79,7 @@ class DeviceOptions:
     bytes_per_s: float | None = None
     reads_share: float = 1.0
     source: str | None = None
+    boots: bool = True
 
     def __post_init__(self) -> None:
         """Checks what would end up in a header.
@@ -97,6 +99,11 @@ class DeviceOptions:
                 self.chip == "esp8266",
                 "Use the chip esp8266: only ESP8266HTTPUpdate requests the version alone.",
             )
+        _check(
+            f"the mode {self.mode!r} of a device that does not boot",
+            self.boots or self.mode == "sketch",
+            "Use the mode sketch: only firmware has to boot.",
+        )
         _check(
             "the MAC address",
             self.mac is None or _MAC.match(self.mac),
@@ -149,6 +156,7 @@ class UpdateResult(str, Enum):
     """The result of an update, in one word."""
 
     UPDATED = "updated"
+    NOT_BOOTED = "not booted"
     NO_UPDATE = "no update"
     AVAILABLE = "available"
     FAILED = "failed"
@@ -161,7 +169,7 @@ class UpdateOutcome:
     Attributes:
         result: The result.
         reason: Why it failed, in the words of ``getLastErrorString()``; empty otherwise.
-        image: The content of the flash after an update.
+        image: The content of the flash after an update, or what did not boot.
         available: The version that the server has, in version mode.
         status: The HTTP status, None if there was no response.
         cause: What a device does not say of a failure, and what to do, as sentences; empty if

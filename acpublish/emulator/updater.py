@@ -100,7 +100,8 @@ class Device:
 
     def _update(self, endpoint: Endpoint, target: bytes) -> UpdateOutcome:
         outcome = self.update(endpoint, target, flash.load(self.options))
-        if self.options.flash is not None and outcome.image is not None:
+        updated = outcome.result is UpdateResult.UPDATED
+        if updated and self.options.flash is not None and outcome.image is not None:
             flash.store(self.options.flash, outcome.image)
         return outcome
 
@@ -145,7 +146,9 @@ class Device:
             return UpdateOutcome(
                 result=UpdateResult.FAILED, reason=f"Update error: {error}", status=status
             )
-        return UpdateOutcome(result=UpdateResult.UPDATED, image=image, status=status)
+        # Its updater restarts it either way; only then does it show whether the image boots.
+        result = UpdateResult.UPDATED if options.boots else UpdateResult.NOT_BOOTED
+        return UpdateOutcome(result=result, image=image, status=status)
 
 
 def run(options: DeviceOptions, url: str, path: str) -> UpdateOutcome:

@@ -67,6 +67,39 @@ def test_the_document_describes_the_image(
     }
 
 
+def test_a_device_that_does_not_boot_an_image_keeps_what_it_runs(
+    acpublish: CommandLine, server: RunningServer, catalog: Path, tmp_path: Path
+) -> None:
+    flash = tmp_path / "flash.bin"
+    flash.write_bytes(images.esp8266_image(seed=1))
+    published = (catalog / "lamp/lamp-1.2.3_d1_mini.bin").read_bytes()
+    digest = hashlib.sha256(published).hexdigest()
+    words = ("emulate", server.url, *AUTO, "--flash", flash, "--does-not-boot")
+
+    said = acpublish(*words)
+
+    assert (said.status, said.err) == (0, "")
+    assert said.out == (
+        f"not booted: received lamp 1.2.3, {len(published)} bytes, sha256 {digest}; "
+        "still runs what it ran before\n"
+    )
+    assert flash.read_bytes() == images.esp8266_image(seed=1)
+    document = acpublish(*words, "--json").json()
+    assert (document["result"], document["sha256"]) == ("not booted", digest)
+    # It fails where a device fails before it boots anything.
+    other = acpublish("emulate", server.url, "none.bin", "--does-not-boot")
+    assert (other.status, other.out) == (1, "failed: File Not Found (404)\n")
+
+
+@pytest.mark.parametrize("spelling", ["24:0A:C4:A3:15:77", "24-0a-c4-a3-15-77", "240ac4a31577"])
+def test_a_device_sends_its_mac_address(
+    acpublish: CommandLine, server: RunningServer, spelling: str
+) -> None:
+    said = acpublish("emulate", server.url, *AUTO, "--mac", spelling, "--json")
+    assert said.json()["result"] == "updated"
+    assert server.logs("24:0A:C4:A3:15:77")
+
+
 def test_the_earlier_name_of_the_command_works(
     acpublish: CommandLine, server: RunningServer
 ) -> None:
@@ -104,6 +137,9 @@ def test_the_list_of_autoconnect_is_printed_and_an_empty_one_is_status_1(
         ("lamp.bin", "--channel", "beta"),
         ("--auto", "lamp/d1_mini", "--chip", "z80"),
         ("--auto", "lamp/d1_mini", "--mode", "version", "--chip", "esp32"),
+        ("--auto", "lamp/d1_mini", "--mode", "version", "--does-not-boot"),
+        ("--auto", "lamp/d1_mini", "--mac", "24:0A:C4"),
+        ("--auto", "lamp/d1_mini", "--mac", ""),
     ],
 )
 def test_a_device_that_cannot_be_is_refused(acpublish: CommandLine, words: tuple[str, ...]) -> None:

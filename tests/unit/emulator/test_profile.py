@@ -22,6 +22,7 @@ def test_addresses_are_derived_as_the_sdks_do() -> None:
     [
         {"chip": "avr"},
         {"mode": "littlefs"},
+        {"mode": "spiffs", "boots": False},
         {"mac": "24:0A"},
         {"mac": "24:0A:C4:A3:15:3C\r\nX: y"},
         {"version": "1.0\r\nX: y"},
