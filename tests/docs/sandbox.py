@@ -8,6 +8,7 @@ import select
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from tests.docs.documents import Block, Command
@@ -38,6 +39,8 @@ spiffs,   data, spiffs, 0x290000, 0x170000
 ADDRESS = ("--port", "0", "--bind", "127.0.0.1")
 _OPTION = re.compile(r"(?P<key>[A-Za-z0-9_]+)\s*=")
 _PATIENCE_S = 60.0
+#: What a reader watches, because a server goes on only every few seconds.
+_WATCHED = "acpublish rollout status"
 
 
 class Sandbox:
@@ -100,15 +103,23 @@ class Sandbox:
             output, status = self._serve(text), 0
         else:
             output, status = self._shell(text)
+        end = time.monotonic() + _PATIENCE_S
+        while command.text.startswith(_WATCHED) and self._missing(command, output):
+            assert time.monotonic() < end, self._missing(command, output)
+            output, status = self._shell(text)
         assert status == command.status, f"$ {command.text}\nstatus {status}\n{output}"
         assert "Traceback" not in output, output
+        assert not self._missing(command, output), self._missing(command, output)
+        self._unbuilt = self._unbuilt and not text.startswith("pio run")
+
+    def _missing(self, command: Command, output: str) -> str:
+        """Returns what a command does not print although the document says so; empty if nothing."""
         printed = [" ".join(line.split()) for line in output.splitlines()]
         for line in command.expected:
             wanted = re.compile(_pattern(self._here(line)))
-            assert any(wanted.fullmatch(one) for one in printed), (
-                f"$ {command.text}\ndoes not print {line!r} but\n{output}"
-            )
-        self._unbuilt = self._unbuilt and not text.startswith("pio run")
+            if not any(wanted.fullmatch(one) for one in printed):
+                return f"$ {command.text}\ndoes not print {line!r} but\n{output}"
+        return ""
 
     def finish(self) -> None:
         """Builds a sketch that no command of the document builds."""
