@@ -10,16 +10,23 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
 
 import acpublish
 from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.emulator.connection import parse_url
+from acpublish.emulator.profile import DeviceOptions
+from acpublish.emulator.updater import Device
 from acpublish.release.version import Version
+from tests.integration.test_fleet_server import until
+from tests.support.fleet_devices import FleetDevice
 from tests.support.images import esp32_image, esp8266_image, littlefs
-from tests.support.pull_clients import Esp32Fota, Esphome
+from tests.support.pull_clients import Esp32Fota, EspHttpsOta, Esphome
 from tests.support.server import RunningServer, running_server
+from tests.support.tokens import create_token
 
 OLD, NEW = "1.0.0", "1.1.0"
 BOARDS = {"d1": 1, "c3": 2}
@@ -158,17 +165,42 @@ def test_what_is_aborted_is_never_shown(lamp: Lamp) -> None:
     assert set(lamp.files().values()) == {False}
 
 
-def test_clients_of_the_documents_get_the_settled_release(lamp: Lamp) -> None:
+def clients(lamp: Lamp) -> dict[str, str]:
+    """What clients install that name no device, and AutoConnect's of the files that it lists."""
+    address = f"{lamp.server.url}/update/{lamp.product}/c3"
+    esphome = Esphome("ESP32-C3", "0.9.0", f"{address}.json")
+    assert esphome.update()
+    fota = Esp32Fota(lamp.product, "0.9.0", f"{address}.json")
+    assert fota.exec_http_check()
+    got = {
+        "ESPHome shows": esphome.latest,
+        "ESPHome": lamp.of(esphome.perform()),
+        "esp32FOTA": lamp.of(fota.exec_ota()),
+        "esp_https_ota": lamp.of(EspHttpsOta(address).run()),
+    }
+    for chip, board in (("esp8266", "d1"), ("esp32", "c3")):
+        device = Device(DeviceOptions(chip=chip))  # type: ignore[arg-type]
+        names = [entry.name for entry in device.catalog(lamp.server.url).firmwares]
+        (name,) = (each for each in names if re.match(rf"{lamp.product}/.*_{board}\.bin", each))
+        image = device.install(parse_url(lamp.server.url), name).image
+        assert image is not None
+        got[f"AutoConnect {chip}"] = lamp.of(image)
+    return got
+
+
+def test_stock_clients_get_the_settled_release_at_each_stage(lamp: Lamp) -> None:
+    state = lamp.catalog.root.parent / "state"
+    fleet = acpublish.FleetClient(lamp.server.url, create_token(state, manage=True))
+    device = FleetDevice(1, b"", product=lamp.product)
     lamp.publish(NEW)
-    for version in (OLD, NEW):
-        address = f"{lamp.server.url}/update/{lamp.product}/c3.json"
-        esphome = Esphome("ESP32-C3", "0.9.0", address)
-        assert esphome.update()
-        assert (esphome.latest, lamp.of(esphome.perform())) == (version, version)
-        fota = Esp32Fota(lamp.product, "0.9.0", address)
-        assert fota.exec_http_check()
-        assert lamp.of(fota.exec_ota()) == version
-        lamp.decide("settle")
+    assert until(lambda: device.ask(lamp.server).status == 200 and lamp.of(device.runs) == NEW)
+    for stage in (0, 1, 2):
+        (rollout,) = fleet.rollouts(lamp.product)
+        assert (rollout["state"] in ("running", "waiting"), rollout["stage"]) == (True, stage)
+        got = clients(lamp)
+        assert set(got.values()) == {OLD}, (stage, got)
+        fleet.advance(lamp.product)
+    assert until(lambda: set(clients(lamp).values()) == {NEW})
 
 
 def test_a_first_release_in_stages_is_offered_to_nobody_without_a_name(
