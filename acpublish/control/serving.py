@@ -146,7 +146,8 @@ class FleetServing:
         # What a filesystem lacks would otherwise be news at each request, and so would what the
         # firmware lacks, because devices ask for both in turn.
         if report.mode is not Mode.FILESYSTEM and concluded_for(device, decided):
-            _log.warning("%s (%s): %s", device.shown_name, device.id, decided.reason)
+            named = f"{device.name} ({device.id})" if device.name else device.id
+            _log.warning("%s: %s", named, decided.reason)
         state.note(device)
         return Case(device, own, own.generation, request, decided)
 
@@ -259,6 +260,9 @@ class FleetServing:
         self._on_their_way -= 1
         device, decided = case.device, case.decided
         live, release = decided.choice.live, decided.decision.release
+        if case.own.devices.get(device.id) is not device:
+            # It was forgotten meanwhile.
+            return
         if release is not None:
             became(device, str(release.version), "not sent")
         if live is not None and live.progress.get(device.id) is part:
