@@ -257,14 +257,16 @@ def test_the_clock_stands_still_while_the_store_is_away(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Away:
-        away = "the disk is full"
-        noted: list[Listening] = []
+        def __init__(self) -> None:
+            self.away = "the disk is full"
+            self.noted: list[Listening] = []
 
         def note_listening(self, listening: Listening, at: float) -> None:
             self.noted.append(listening)
 
     fleet = Fleet()
-    fleet.state.store = away = Away()  # type: ignore[assignment]
+    away = Away()
+    fleet.state.store = away  # type: ignore[assignment]
     generation = fleet.state.product(PRODUCT).generation
     fleet.state.look_at_store()
     fleet.clocks.pass_(100)
@@ -272,12 +274,12 @@ def test_the_clock_stands_still_while_the_store_is_away(
     assert fleet.state.clock.now().heard == 0
     assert fleet.state.product(PRODUCT).generation == generation + 1
     assert caplog.text.count("the disk is full; nothing is offered that has to be counted") == 1
-    assert Away.noted == []
-    away.away = ""  # type: ignore[attr-defined]
+    assert away.noted == []
+    away.away = ""
     fleet.state.look_at_store()
     fleet.clocks.pass_(7)
     fleet.state.look_at_store()
-    assert Away.noted[-1] == Listening(7)
+    assert away.noted[-1] == Listening(7)
 
 
 def test_an_offer_without_a_store_is_not_made() -> None:

@@ -290,7 +290,7 @@ def test_the_place_of_a_filesystem_is_one_of_its_board() -> None:
     fleet = Fleet()
     channels = document(5, "2.0.0")
     entry = channels.rolling["stable"][Place("d1", "firmware")]
-    both = {place: entry for place in (Place("d1", "firmware"), Place("d1", "filesystem"))}
+    both = dict.fromkeys((Place("d1", "firmware"), Place("d1", "filesystem")), entry)
     fleet.follow(replace(channels, rolling={"stable": both}))
     assert fleet.live.rollout.boards == {"d1"}
     assert Version.parse(fleet.live.rollout.version) == entry.version
