@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support import preloaded
+from tests.support import server as servers
 from tests.support.loops import LOOP, hide_uvloop
 from tests.support.server import RunningServer, running_server
 
@@ -36,6 +38,14 @@ def _loop_of_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     with pytest.MonkeyPatch.context() as patch:
         if LOOP == "asyncio":
             patch.setenv("PYTHONPATH", hide_uvloop(tmp_path_factory.mktemp("loop")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _preloaded_servers() -> Iterator[None]:
+    """Starts servers as forks of a process that has loaded the package."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(servers, "start", preloaded.start)
         yield
 
 

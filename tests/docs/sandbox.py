@@ -10,9 +10,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from tests.docs.documents import Block, Command
-from tests.support import images
+from tests.support import images, preloaded
 from tests.support.pio import clean_environment, offline_ini
 
 #: The URL that the documents use for the server.
@@ -52,7 +53,7 @@ class Sandbox:
         self.project.mkdir()
         self.home.mkdir()
         self.url: str | None = None
-        self._servers: list[subprocess.Popen[str]] = []
+        self._servers: list[Any] = []
         self._kept = tmp / "environment"
         self._python: dict[str, object] = {}
         self._ini = INI
@@ -162,18 +163,18 @@ class Sandbox:
             del words[at : at + 2]
         if "--tls-cert" in words:
             words += ["--tls-port", "0"]
-        server = subprocess.Popen(
-            [sys.executable, "-m", "acpublish", "serve", *words, *ADDRESS],
-            cwd=self.project,
-            env=self.environ,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+        with Path(os.devnull).open("wb") as nothing:
+            server = preloaded.start(
+                [sys.executable, "-m", "acpublish", "serve", *words, *ADDRESS],
+                cwd=self.project,
+                env=self.environ,
+                stdout=subprocess.PIPE,
+                stderr=nothing,
+            )
         self._servers.append(server)
         assert server.stdout is not None
         ready, _, _ = select.select([server.stdout], [], [], _PATIENCE_S)
-        line = server.stdout.readline() if ready else ""
+        line = server.stdout.readline().decode() if ready else ""
         assert " at http://" in line, f"{text}: {line!r}"
         self.url = line.strip().rpartition(" at ")[2]
         return line

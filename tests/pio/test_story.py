@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from acpublish.emulator.profile import DeviceOptions, UpdateOutcome, UpdateResul
 from acpublish.emulator.updater import run
 from acpublish.wire import Family
 from tests.pio.hooked import BOTH, SHIM, SKETCH, edit_sketch
+from tests.support import preloaded
 from tests.support.pio import Project
 from tests.support.server import RunningServer, running_server
 from tests.support.tokens import create_token
@@ -125,18 +125,13 @@ class Site:
     def command(self, *words: str, by: str | None = None) -> str:
         """Runs a command, and returns what it prints."""
         token = by or self.manager
-        done = subprocess.run(
+        status, text = preloaded.run(
             [sys.executable, "-m", "acpublish", *words, "--to", self.to],
             env={**os.environ, **({"ACPUBLISH_TOKEN": token} if token else {})},
             cwd=self.tmp,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
         )
-        assert done.returncode == 0, done.stdout
-        return done.stdout
+        assert status == 0, text
+        return text
 
 
 @pytest.fixture(

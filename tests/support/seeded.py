@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.support import images
+from tests.support import images, preloaded
 from tests.support.seeds import Seeds
 from tests.support.server import RunningServer, running_server
 from tests.support.tokens import create_token
@@ -78,19 +78,11 @@ class Site:
     ) -> Said:
         """Runs a command; a variable that is empty is not set."""
         variables = {key: text for key, text in {**self.env, **(env or {})}.items() if text}
-        done = subprocess.run(
-            [sys.executable, "-m", "acpublish", *words],
-            cwd=self.work,
-            env=variables,
-            input=given,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="surrogateescape",
-            timeout=PATIENCE_S,
-            check=False,
+        command = [sys.executable, "-m", "acpublish", *words]
+        status, text = preloaded.run(
+            command, env=variables, cwd=self.work, given=given, wait_s=PATIENCE_S
         )
-        said = Said(name=name, status=done.returncode, text=done.stdout)
+        said = Said(name=name, status=status, text=text)
         self.said.append(said)
         return said
 

@@ -11,12 +11,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 START_S = 30.0
+#: Starts the process of a server. The tests replace it (conftest.py), the benchmarks do not.
+start: Callable[..., Any] = subprocess.Popen
 PATIENCE_S = 20.0
 
 
@@ -184,7 +187,7 @@ def running_command(
     """Runs a command that serves, and ends it; the log goes to a file, or to a descriptor."""
     log = tmp / f"server-{len(list(tmp.glob('server-*.log')))}.log"
     with log.open("wb") as file:
-        process = subprocess.Popen(
+        process = start(
             command,
             stdout=subprocess.PIPE,
             stderr=file if stderr is None else stderr,
