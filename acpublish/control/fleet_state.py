@@ -336,6 +336,13 @@ class FleetState:
                 live.progress.forget(device_id)
         return _done() if self.store is None else self.store.forget(*device_ids)
 
+    def prune(self, before: float) -> None:
+        """Forgets the rollouts that were over before a time, in seconds since 1970."""
+        if self.store is not None:
+            for rollout_id in self.store.over_before(before):
+                self.rollouts.pop(rollout_id, None)
+            self.store.prune(before)
+
     def look_at_store(self) -> None:
         """Lets the clock stand still while the store is away, and notes that time has passed."""
         away = self.away if self.store is not None else ""

@@ -29,6 +29,7 @@ from acpublish.fleet.rollout import (
     aborted,
     halted,
     joined,
+    left,
     started,
     superseded,
 )
@@ -74,10 +75,8 @@ def follow(state: FleetState, product: str, channels: Channels) -> None:
         channels: What its channels point at, and what is on its way to them.
     """
     own = state.product(product)
-    before = own.followed
-    # One that cannot be read ends no rollout, and neither does one that was read in a thread before
-    # the last one was.
-    if not channels.stored or (before is not None and channels.serial < before.serial):
+    # One that cannot be read ends no rollout.
+    if not channels.stored:
         return
     own.followed = channels
     now = state.clock.now()
@@ -94,7 +93,8 @@ def follow(state: FleetState, product: str, channels: Channels) -> None:
             continue
         rollout = live.rollout
         if rollout.state in OPEN:
-            rollout = joined(rollout, {place.board for place in entries}, now)
+            boards = {place.board for place in entries}
+            rollout = left(joined(rollout, boards, now), rollout.boards - boards)
         if entry.halted and rollout.state in OPEN:
             rollout = halted(rollout, entry.halted, now)
         if rollout is not live.rollout:

@@ -197,6 +197,18 @@ def joined(rollout: Rollout, boards: Iterable[str], now: Moment) -> Rollout:
     return replace(rollout, tracks=(*rollout.tracks, Track(new, 0, now.heard)))
 
 
+def left(rollout: Rollout, boards: Iterable[str]) -> Rollout:
+    """Removes boards to which the release does not go any more; at least one other stays."""
+    gone = frozenset(boards)
+    if not gone & rollout.boards:
+        return rollout
+    tracks = (
+        track._replace(boards=tuple(board for board in track.boards if board not in gone))
+        for track in rollout.tracks
+    )
+    return replace(rollout, tracks=tuple(track for track in tracks if track.boards))
+
+
 def paused(rollout: Rollout, reason: str) -> Rollout:
     """Stops all offers until a person resumes it."""
     _need(rollout, OPEN, "cannot be paused", "Only an open rollout can be.")

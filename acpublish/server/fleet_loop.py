@@ -27,6 +27,7 @@ from acpublish.control.running_file import RunningServer, remove_running, write_
 from acpublish.control.serving import FleetServing
 from acpublish.errors import AcpublishError, StoreError, StoreInUseError, reason_of
 from acpublish.fleet.advancing import look
+from acpublish.fleet.moments import DAY_S, HOUR_S
 from acpublish.release.version import Version
 from acpublish.server.fleet_updates import FleetUpdates
 from acpublish.server.tokens import Tokens
@@ -43,6 +44,8 @@ _CATALOG_S = 5.0
 #: When a store that could not be opened is tried again, in seconds.
 _AGAIN_S = 5.0
 _ROOM_S = 60.0
+#: How long rollouts that are over are shown, in seconds.
+_ROLLOUTS_KEPT_S = 90 * DAY_S
 #: How often the log has the same error, in seconds.
 _LOG_EVERY_S = 60.0
 _MAX_LOGGED = 100
@@ -126,7 +129,7 @@ class FleetLoop:
     async def run(self) -> None:
         """Runs until it is cancelled."""
         loop = asyncio.get_running_loop()
-        catalog_at = room_at = 0.0
+        catalog_at = room_at = prune_at = 0.0
         while True:
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), _TICK_S)
@@ -142,6 +145,9 @@ class FleetLoop:
                 if loop.time() >= room_at:
                     room_at = loop.time() + _ROOM_S
                     self.state.make_room(self.state.clock.now())
+                if loop.time() >= prune_at:
+                    prune_at = loop.time() + HOUR_S
+                    self.state.prune(self.state.clock.now().at - _ROLLOUTS_KEPT_S)
             except AcpublishError as error:
                 self._note(error)
             except Exception:
@@ -165,7 +171,9 @@ class FleetLoop:
         """Looks at all products that have anything to do with rollouts, and writes what is due."""
         snapshots = await asyncio.to_thread(self._read, frozenset(self._with_rollouts()))
         for product, snapshot in snapshots.items():
-            self.updates.follow(product, snapshot)
+            # What was read in a thread may be old by now; a newer one comes with the next turn.
+            if self._catalog.snapshots.current(product) is snapshot:
+                self.updates.follow(product, snapshot)
         await self._write_due(snapshots)
 
     def _with_rollouts(self) -> Iterator[str]:

@@ -216,6 +216,10 @@ class FleetStore:
                 chosen.pop(device_id, None)
         return self._writer.commit()
 
+    def over_before(self, before: float) -> list[str]:
+        """Returns the rollouts that were over before a time, in seconds since 1970."""
+        return [rollout_id for rollout_id, ended_at in [*self._ended.items()] if ended_at < before]
+
     def prune(self, before: float) -> Future[None]:
         """Removes the rollouts that were over before a time, with the parts of all devices in them.
 
@@ -225,7 +229,7 @@ class FleetStore:
         Args:
             before: Seconds since 1970.
         """
-        gone = [rollout_id for rollout_id, ended_at in [*self._ended.items()] if ended_at < before]
+        gone = self.over_before(before)
         for rollout_id in gone:
             self._chosen.pop(rollout_id, None)
             self._added.pop(rollout_id, None)

@@ -24,7 +24,7 @@ from acpublish.release.version import Version
 from tests.integration.test_fleet_server import until
 from tests.support.fleet_devices import FleetDevice
 from tests.support.images import esp32_image, esp8266_image, littlefs
-from tests.support.pull_clients import Esp32Fota, EspHttpsOta, Esphome
+from tests.support.pull_clients import Esp32Fota, Esphome, EspHttpsOta
 from tests.support.server import RunningServer, running_server
 from tests.support.tokens import create_token
 

@@ -17,6 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from acpublish.errors import AcpublishError
+from acpublish.fleet.deciding import decide
+from acpublish.fleet.moments import NO_TIME
+from acpublish.fleet.targets import Targets
 from acpublish.image.model import ReportedDigests
 from acpublish.keys import PrivateKey, create_key
 from acpublish.release import channel_document, names
@@ -28,7 +31,6 @@ from acpublish.release.manifest import Release, ReleaseImage, ReleaseSignature
 from acpublish.release.rollout_changes import RolloutAction, RolloutChange
 from acpublish.release.signatures import admitted, sign, statement
 from acpublish.release.version import Version
-from acpublish.server.decision_cache import DecisionCache
 from acpublish.wire import Mode, Report
 from tests.properties.channel_model import (
     C3,
@@ -310,7 +312,9 @@ def what_it_gets(
     )
     target = choose(offered, spot.board, channel, kind_wanted(report))
     decision = decide_update(report, offered, target, board=spot.board, channel=channel)
-    cached = DecisionCache().decide(report, offered, "lamp", spot.board, channel)
+    cached = decide(
+        None, report, Targets(tuple(offered)), spot.board, channel, (), NO_TIME
+    ).decision
     assert cached == decision
     if decision.verdict is not Verdict.OFFER or decision.release is None:
         return None

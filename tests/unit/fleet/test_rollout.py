@@ -19,6 +19,7 @@ from acpublish.fleet.rollout import (
     advanced,
     halted,
     joined,
+    left,
     moved,
     network_away,
     ordered_back,
@@ -92,6 +93,10 @@ def test_a_further_board_begins_at_the_first_stage() -> None:
     assert (rollout.stage, rollout.id) == (0, FIRST.id)
     assert rollout.boards == {"d1", "c3", "s3"}
     assert joined(rollout, ["d1"], NOW) is rollout
+    # And they may leave again.
+    assert left(rollout, ["c3"]).boards == {"d1", "s3"}
+    assert left(rollout, ["c3", "s3"]).tracks == advanced(FIRST, NOW).tracks
+    assert left(rollout, ["other"]) is rollout
     second = rollout.track_of("c3")
     assert second is not None
     assert rollout.track_of("else") is None

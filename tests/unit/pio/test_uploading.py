@@ -152,7 +152,7 @@ def test_a_channel_with_a_policy_gets_it_in_stages(
 
     assert (publication.rolling, str(publication.points_at)) == (True, "0.9.0")
     line = (
-        "lamp 1.0.0 for d1_mini (stable): published; it goes there in stages, which a server makes, and "
-        "stable points at 0.9.0 until it is complete"
+        "lamp 1.0.0 for d1_mini (stable): published; it goes there in stages, which a server "
+        "makes, and stable points at 0.9.0 until it is complete"
     )
     assert line in capsys.readouterr().out.splitlines()
