@@ -244,7 +244,7 @@ def _lines(changed: Changed, destination: Destination) -> Iterator[str]:
 def _known(changed: Changed, destination: Destination) -> str:
     if not destination.is_server or changed.devices is None:
         return "how many devices run it is not known: only a server sees devices"
-    return f"devices that run it and checked in since the server started: {changed.devices}"
+    return f"devices that are known to run it: {changed.devices}"
 
 
 def _outcome(product: str, changed: Changed) -> str:

@@ -19,7 +19,7 @@ from acpublish.cli.common_options import (
     token_option,
 )
 from acpublish.cli.ui import json_option, print_json, printable, table, warn
-from acpublish.errors import NotFoundError, SettingsError
+from acpublish.errors import AuthenticationError, NotFoundError, SettingsError
 from acpublish.fleet.known_device import mac_address
 from acpublish.publishing.destinations import open_catalog
 from acpublish.publishing.options import Destination
@@ -80,12 +80,13 @@ def command(
         raise click.UsageError(_surplus(device, given))
     try:
         document = fleet_of(destination, state).explain(device)
-    except NotFoundError as error:
+    except (NotFoundError, AuthenticationError) as error:
         if not _is_product(destination, device):
             raise
-        raise NotFoundError(
-            f"no device is called {device}, which is a product",
-            hint=f"For a device of {device}, add --board, or see 'acpublish devices list'.",
+        # Whoever forgets --board has no use for a token.
+        raise type(error)(
+            f"{error.problem}; {device} is a product",
+            hint=f"For a device of {device} that you describe, add --board. {error.hint}",
         ) from error
     if as_json:
         print_json(document)

@@ -200,6 +200,7 @@ def _print_rollout(rollout: Mapping[str, Any]) -> None:
     click.echo(f"{line}, stage {at + 1} of {len(stages)}")
     if rollout["reason"]:
         click.echo(printable(f"  {rollout['reason']}"))
+    click.echo(f"  {_health(stages)}")
     rows = [
         (
             ">" if number == at and state in _CURRENT else "",
@@ -215,6 +216,16 @@ def _print_rollout(rollout: Mapping[str, Any]) -> None:
         bars = ["", *_gauges(stages, min(width, _BAR))]
         drawn = [(*row, bar) for row, bar in zip(drawn, bars, strict=True)]
     table(drawn, right=frozenset({1, *range(3, 3 + len(_NUMBERS))}))
+
+
+def _health(stages: Sequence[Mapping[str, Any]]) -> str:
+    """Returns how the devices are that were offered the release, in all stages."""
+    running, failed, offered = (
+        sum(stage[name] for stage in stages) for name in ("running", "failed", "offered")
+    )
+    failures = f"{failed:,} failed"
+    text = f"{running:,} of {offered:,} devices run it, "
+    return text + (coloured(failures, "red") if failed else failures)
 
 
 def _gauges(stages: Sequence[Mapping[str, Any]], width: int) -> list[str]:

@@ -122,7 +122,7 @@ class RemoteCatalog:
         return self._transport.exchange("GET", "/api/v1/products", handle)
 
     def running(self, product: str) -> tuple[Adoption, ...]:
-        """Returns what the devices that have checked in since the server started are running.
+        """Returns what the devices are running that the server knows.
 
         Raises:
             TransferError: The server cannot be reached, refuses, or sends something else.

@@ -226,7 +226,7 @@ def test_a_bad_release_is_taken_back_and_repaired(site: Site) -> None:
         assert f"stable {board}: stays at 1.0.0" in said
         assert f"devices of {board} that run 1.1.0 are ordered back" in said
     if site.to == site.server.url:
-        assert "devices that run it and checked in since the server started: 2" in said
+        assert "devices that are known to run it: 2" in said
     md5 = hashlib.md5(site.workshop.images_of("1.1.0")["d1"]).hexdigest()
     said = site.command("explain", "lamp", "--board", "d1_mini", "--md5", md5, by=None)
     assert said.startswith("offer 1.0.0: 1.1.0 was taken back"), said

@@ -140,6 +140,13 @@ def test_a_mistake_is_one_line(
     assert hint in said.error()
 
 
+def test_whoever_forgets_the_board_hears_of_it(site: Site, product: Shop, shop: Shop) -> None:
+    said = shop("explain")
+    assert said.status == (3 if shop.is_server else 8)
+    assert f"{product.product} is a product" in said.error()
+    assert "add --board" in said.error()
+
+
 @pytest.fixture
 def fleet(acpublish: CommandLine, tmp_path: Path) -> FleetSite:
     """A device, called kitchen, that is one release behind."""
@@ -186,8 +193,8 @@ def test_a_product_with_a_board_is_described_even_if_a_device_has_its_name(
 def test_a_product_without_a_board_is_told_from_a_device(fleet: FleetSite) -> None:
     said = fleet("explain", "lamp")
     assert said.status == 8
-    assert "no device is called lamp, which is a product" in said.error()
-    assert "--board" in said.error()
+    assert "there is no device 'lamp'; lamp is a product" in said.error()
+    assert "add --board" in said.error()
     said = fleet("explain", "nobody")
     assert said.status == 8
     assert "no device 'nobody'" in said.error()

@@ -111,7 +111,8 @@ def test_the_status_has_what_scripts_rely_on(site: FleetSite) -> None:
 def test_the_status_is_drawn(site: FleetSite) -> None:
     key = start(site, "--stages", "2,100%")
     said = site("rollout", "status", "lamp")
-    title, heading, first, second = said.out.splitlines()
+    title, health, heading, first, second = said.out.splitlines()
+    assert health == "  0 of 0 devices run it, 0 failed"
     assert title == f"{key}  lamp 1.1.0 to stable: running, stage 1 of 2"
     assert heading.split()[:3] == ["stage", "target", "devices"]
     assert first.split()[:5] == [">", "1", "2", "2", "0"]
