@@ -28,6 +28,7 @@ SHARED_NAMES = {
     "diff": "a command has the name of its module, and calls the function that compares",
     "publish": "a command has the name of its module, and so has an endpoint of the server",
     "policy": "a command has the name of its module, and so have the rules of a rollout",
+    "rollout": "a command has the name of its module, and so has what the rules decide on",
     "board": "the boards of PlatformIO, and the checks of what a board can hold",
     "reader": "the reader of images, and the reader of platformio.ini",
 }
