@@ -27,6 +27,7 @@ class Address:
         password: The password of ``user:password@``.
         token: The token to send as ``Authorization: Bearer``.
         ca: The file of the only CAs to trust; None for those that requests trusts.
+        here: Whether it is known to be on this machine, whatever its address.
     """
 
     base: str
@@ -36,6 +37,7 @@ class Address:
     password: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
     ca: Path | None = None
+    here: bool = False
 
     @property
     def authority(self) -> str:
@@ -45,7 +47,7 @@ class Address:
     @property
     def loopback(self) -> bool:
         """Whether requests to the server stay on this machine."""
-        return _is_loopback(self.host)
+        return self.here or _is_loopback(self.host)
 
     def redacted(self, text: str) -> str:
         """Returns the text without the secrets of this address."""

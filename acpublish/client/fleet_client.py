@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from acpublish.client.address import parse_address
+from acpublish.client.address import Address, parse_address
 from acpublish.client.responses import json_body, refuse, unexpected
 from acpublish.client.retry import Patience
 from acpublish.client.transport import Response, Transport
@@ -79,7 +80,32 @@ class FleetClient:
         Raises:
             SettingsError: The URL cannot be used, or the token must not be sent there.
         """
-        address = parse_address(url, token=token, insecure_http=insecure_http, ca=ca)
+        self._connect(
+            parse_address(url, token=token, insecure_http=insecure_http, ca=ca),
+            timeout_s,
+            patience,
+        )
+
+    @classmethod
+    def on_this_machine(
+        cls, url: str, token: str, *, timeout_s: float = 20.0, patience: Patience | None = None
+    ) -> FleetClient:
+        """Returns the client of a server that runs here, to which no proxy is in between.
+
+        Args:
+            url: Its URL; it may have any address of this machine.
+            token: What it accepts from commands of this machine.
+            timeout_s: How long to wait for a response.
+            patience: How long to try in all.
+
+        Raises:
+            SettingsError: The URL cannot be used.
+        """
+        client = cls(url, token, insecure_http=True)
+        client._connect(replace(client._address, here=True), timeout_s, patience)
+        return client
+
+    def _connect(self, address: Address, timeout_s: float, patience: Patience | None) -> None:
         self._address = address
         self._transport = Transport(address, timeout_s=timeout_s, patience=patience)
         # What must not happen twice is tried once: its response may have been lost.

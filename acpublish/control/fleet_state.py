@@ -165,12 +165,6 @@ class FleetState:
         follow the catalog again.
         """
         before = list(self.devices())
-        later_s = self.clock.go_on_from(stored.listening, stored.listened_at, _latest(stored))
-        for device in before:
-            device.first_heard += later_s
-            device.last_heard += later_s
-            device.visit_heard += later_s
-            device.address_heard += later_s
         self.show(stored, store.live)
         self.store, self.unread = store, ""
         for device in before:
@@ -183,6 +177,12 @@ class FleetState:
             stored: What it has.
             read: Reads a rollout that has ended long ago.
         """
+        later_s = self.clock.go_on_from(stored.listening, stored.listened_at, _latest(stored))
+        for device in self.devices():
+            device.first_heard += later_s
+            device.last_heard += later_s
+            device.visit_heard += later_s
+            device.address_heard += later_s
         for key, device in stored.devices.items():
             known = self.device(key)
             if known is None:
@@ -198,6 +198,11 @@ class FleetState:
             if counts(live.rollout):
                 own = self.product(live.rollout.product)
                 own.lives = (*own.lives, live)
+
+    def remember(self, device: Device) -> None:
+        """Takes in a device that was forgotten, because that could not be stored."""
+        self._add(device)
+        self.changed(device.product)
 
     def _add(self, device: Device) -> None:
         devices = self.product(device.product).devices

@@ -53,14 +53,14 @@ def open_fleet(destination: Destination, state: Path | None = None, *, by: str =
 
 def _answering(server: RunningServer) -> FleetClient | None:
     """Returns the client of a server, None if it does not run any more."""
-    url, token, once = server.url, server.token, Patience(attempts=1)
+    here, once = (server.url, server.token), Patience(attempts=1)
     try:
-        client = FleetClient(url, token, insecure_http=True, timeout_s=_ANSWERS_S, patience=once)
+        client = FleetClient.on_this_machine(*here, timeout_s=_ANSWERS_S, patience=once)
         client.need_server()
     except (TransferError, SettingsError):
         # Something else may have its port by now. If it does run, it has the store's lock.
         return None
-    return FleetClient(url, token, insecure_http=True)
+    return FleetClient.on_this_machine(*here)
 
 
 def _local(catalog: DirectoryCatalog, state: Path, by: str) -> LocalFleet:

@@ -103,14 +103,21 @@ class DeviceOperations:
     ) -> Operation[Document]:
         """Returns a page of the devices to which conditions apply, and where the next begins."""
         devices, at = self._all(wanted.product), self.state.clock.now().at
-        found, following = yield partial(page, devices, wanted, at, after, limit)
-        return {"devices": list(map(device_document, found)), "next": following}
+
+        def documents() -> Document:
+            own, following = page(devices, wanted, at, after, limit)
+            return {"devices": list(map(device_document, own)), "next": following}
+
+        document: Document = yield documents
+        return document
 
     def _all(self, product: str | None = None) -> list[Device]:
-        if product is None:
-            return list(self.state.devices())
-        own = self.state.products.get(product)
-        return [] if own is None else list(own.devices.values())
+        """Returns devices as a list of its own, for a thread, while others are added."""
+        every: list[Device] = []
+        for own in self.state.products.values():
+            if product in (None, own.name):
+                every += own.devices.values()
+        return every
 
     def status(self) -> Operation[Document]:
         """Counts the devices by product, board and version."""
@@ -145,7 +152,8 @@ class DeviceOperations:
 
     def retry_flagged(self) -> Operation[list[Document]]:
         """Lets all those devices try again, and returns them."""
-        devices = [device for device in self.state.devices() if self._may_retry(device)]
+        every = self._all()
+        devices: list[Device] = yield lambda: list(filter(self._may_retry, every))
         yield from self._retried(devices)
         return [device_document(device) for device in sorted(devices, key=lambda own: own.id)]
 
@@ -189,7 +197,17 @@ class DeviceOperations:
         device = find_device(self.state, ref)
         self._need_store()
         document = story(device)
-        yield self.state.forget(device.id)
+        lives = [(live, live.progress.get(device.id)) for live in self._lives(device)]
+        try:
+            yield self.state.forget(device.id)
+        except StoreError:
+            self.state.remember(device)
+            for live, part in lives:
+                if part is not None:
+                    live.progress.put(device.id, part)
+            self._keep_parts(device, lives)
+            self.state.keep(device)
+            raise
         return document
 
     def explain(self, ref: str) -> Operation[Document]:

@@ -37,7 +37,6 @@ COVERED_ELSEWHERE = {
     "catalog/manifest_files.py": "tests/unit/catalog/test_snapshot.py",
     "catalog/stored_images.py": "tests/unit/catalog/test_product_changes.py",
     "control/fleet_access.py": "tests/integration/test_fleet_access.py",
-    "control/local_fleet.py": "tests/integration/test_fleet_access.py",
     "control/open_fleet.py": "tests/integration/test_fleet_access.py",
     "control/running_file.py": "tests/integration/test_fleet_access.py",
     "control/stories.py": "tests/unit/server/api/test_openapi.py",

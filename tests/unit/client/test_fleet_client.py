@@ -176,3 +176,20 @@ def test_no_secret_of_the_client_is_in_an_error() -> None:
     with scripted(echo) as server, pytest.raises(ConflictError) as caught:
         client(server.url).device("a")
     assert "acp_manager" not in str(caught.value)
+
+
+def test_a_server_of_this_machine_is_not_asked_through_a_proxy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with scripted(DEVICE) as server, scripted(problem("conflict", "409 No")) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.delenv("no_proxy", raising=False)
+        # Not a loopback address by its name, but it leads here.
+        url = server.url.replace("127.0.0.1", "0.0.0.0")
+        assert FleetClient.on_this_machine(url, "acp_local").device("a") == {"id": "lamp/a"}
+        assert not proxy.requests
+        with pytest.raises(SettingsError, match="over plain http"):
+            client(url)
+        with pytest.raises(ConflictError):
+            FleetClient(url, "acp_x", insecure_http=True, patience=QUICK).device("a")
+        assert len(proxy.requests) == 1

@@ -164,3 +164,21 @@ def test_nothing_is_changed_while_the_store_is_away(
         with pytest.raises(StoreError, match=r"nothing was changed, because .* the disk is full"):
             run_here(operation)  # type: ignore[arg-type]
     assert fleet.devices.show(LAMP) == before
+
+
+def test_a_device_that_cannot_be_forgotten_stays(fleet: Asking) -> None:
+    fleet.policy("1,100%")
+    fleet.put("1.2.0")
+    live = fleet.state.product("lamp").lives[0]
+    live.progress.chosen[LAMP] = 0
+    fleet.ask(1, takes=True)
+    before, part = fleet.devices.show(LAMP), live.progress.get(LAMP)
+    assert part is not None
+    refuse(fleet.devices.forget(LAMP))
+    assert fleet.devices.show(LAMP) == before
+    assert live.progress.get(LAMP) == part
+    assert len(fleet.state) == 1
+    assert fleet.state.store is not None
+    fleet.state.store.written().result(20)
+    assert LAMP in read(fleet.folder).devices
+    assert read(fleet.folder).lives[0].progress.get(LAMP) == part

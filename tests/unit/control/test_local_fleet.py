@@ -1,0 +1,42 @@
+"""The fleet of a state folder; what it has in common with a server is in tests/integration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from acpublish.control.local_fleet import LocalFleet
+from acpublish.fleet.moments import DAY_S
+from acpublish.fleet.policy import Policy
+from tests.unit.control.asking import Asking, mac
+
+
+def test_a_command_goes_by_the_clock_of_the_server(tmp_path: Path) -> None:
+    fleet = Asking(tmp_path)
+    fleet.put("1.0.0")
+    with fleet.stored() as store:
+        fleet.ask(1)
+        fleet.now += 10 * DAY_S
+        fleet.ask(2)
+        store.note_listening(fleet.state.clock.listening(), fleet.now)
+    local = LocalFleet(fleet.catalog, fleet.folder)
+    # The server listened for ten days and did not hear the first one, so no number reaches it.
+    assert local.plan("lamp", "1.0.0", "stable", Policy.parse("5,100%")) == [1, 2]
+    assert local.hold(mac(1))["hold"]
+    assert local.plan("lamp", "1.0.0", "stable", Policy.parse("5,100%")) == [1, 1]
+
+
+def test_what_only_shows_something_writes_nothing(tmp_path: Path) -> None:
+    fleet = Asking(tmp_path)
+    fleet.put("1.0.0")
+    with fleet.stored():
+        fleet.ask(1)
+    fleet.policy("1,100%")
+    fleet.put("1.1.0")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("fleet.db")}
+    assert before
+    local = LocalFleet(fleet.catalog, fleet.folder)
+    # The catalog has a rollout that no server has seen yet.
+    assert [one["state"] for one in local.rollouts()] == ["running"]
+    assert local.explain(mac(1))["verdict"] == "up-to-date"
+    local.rollout("lamp")
+    assert {path: path.read_bytes() for path in tmp_path.rglob("fleet.db")} == before
