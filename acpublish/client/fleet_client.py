@@ -2,44 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from acpublish.client.address import Address, parse_address
-from acpublish.client.responses import json_body, refuse, unexpected
+from acpublish.client.fleet_requests import Document, FleetRequests
+from acpublish.client.responses import unexpected
 from acpublish.client.retry import Patience
-from acpublish.client.transport import Response, Transport
 from acpublish.errors import (
-    AcpublishError,
-    AuthenticationError,
-    BadNameError,
-    ConflictError,
-    NotFoundError,
     SettingsError,
-    StoreError,
-    UnreachableError,
-    VersionError,
 )
 from acpublish.fleet.device_changes import DeviceChange
 from acpublish.fleet.policy import Policy
-
-Document = dict[str, Any]
-_FLEET = "/api/v1/fleet"
-_MAX_BYTES = 16 * 1024 * 1024
-_PAGE = 1000
-#: The error that each code of a server stands for.
-_ERRORS: Mapping[str, type[AcpublishError]] = {
-    "conflict": ConflictError,
-    "not-found": NotFoundError,
-    "name": BadNameError,
-    "version": VersionError,
-    "request": SettingsError,
-    "store": StoreError,
-}
 
 
 class FleetClient:
@@ -107,9 +83,7 @@ class FleetClient:
 
     def _connect(self, address: Address, timeout_s: float, patience: Patience | None) -> None:
         self._address = address
-        self._transport = Transport(address, timeout_s=timeout_s, patience=patience)
-        # What must not happen twice is tried once: its response may have been lost.
-        self._once = Transport(address, timeout_s=timeout_s, patience=Patience(attempts=1))
+        self._requests = FleetRequests(address, timeout_s, patience)
 
     def need_server(self) -> None:
         """Raises why the server cannot be reached, or does not accept the token.
@@ -117,7 +91,7 @@ class FleetClient:
         Raises:
             TransferError: It cannot be reached, refuses, or sends something else.
         """
-        self._list("GET", "/devices?limit=1", "devices")
+        self._requests.items("GET", "/devices?limit=1", "devices")
 
     @property
     def served(self) -> bool:
@@ -161,7 +135,7 @@ class FleetClient:
             "stuck": "true" if stuck else None,
             "flagged": "true" if flagged else None,
         }
-        yield from self._pages("/devices", "devices", wanted)
+        yield from self._requests.pages("/devices", "devices", wanted)
 
     def device(self, ref: str) -> Document:
         """Returns a device's story.
@@ -171,7 +145,7 @@ class FleetClient:
             ConflictError: Several have this name.
             TransferError: The server cannot be reached, refuses, or sends something else.
         """
-        return self._document("GET", f"/devices/{_quoted(ref)}")
+        return self._requests.document("GET", f"/devices/{_quoted(ref)}")
 
     def change(
         self,
@@ -233,19 +207,19 @@ class FleetClient:
         return self._changed(ref, DeviceChange.to_anything())
 
     def _changed(self, ref: str, change: DeviceChange) -> Document:
-        return self._document("POST", f"/devices/{_quoted(ref)}", change.to_dict())
+        return self._requests.document("POST", f"/devices/{_quoted(ref)}", change.to_dict())
 
     def retry(self, ref: str) -> Document:
         """Lets a device try again that was boxed, or that failed in a rollout."""
-        return self._document("POST", f"/devices/{_quoted(ref)}/retry", {})
+        return self._requests.document("POST", f"/devices/{_quoted(ref)}/retry", {})
 
     def retry_flagged(self) -> list[Document]:
         """Lets all those devices try again, and returns them."""
-        return self._list("POST", "/retry-flagged", "devices", {})[0]
+        return self._requests.items("POST", "/retry-flagged", "devices", {})[0]
 
     def forget(self, ref: str) -> Document:
         """Forgets a device, and returns what was known of it; errors as for :meth:`device`."""
-        return self._document("DELETE", f"/devices/{_quoted(ref)}", once=True)
+        return self._requests.document("DELETE", f"/devices/{_quoted(ref)}", once=True)
 
     def explain(self, ref: str) -> Document:
         """Returns what a device would get now, and what each rule says of it.
@@ -253,7 +227,7 @@ class FleetClient:
         Raises:
             AcpublishError: As for :meth:`device`.
         """
-        return self._document("GET", f"/devices/{_quoted(ref)}/explanation")
+        return self._requests.document("GET", f"/devices/{_quoted(ref)}/explanation")
 
     def rollouts(self, product: str | None = None) -> list[Document]:
         """Returns the rollouts, also those that have ended, the oldest first.
@@ -261,7 +235,7 @@ class FleetClient:
         Raises:
             TransferError: The server cannot be reached, refuses, or sends something else.
         """
-        return list(self._pages("/rollouts", "rollouts", {"product": product}))
+        return list(self._requests.pages("/rollouts", "rollouts", {"product": product}))
 
     def rollout(self, ref: str) -> Document:
         """Returns a rollout's details.
@@ -271,7 +245,7 @@ class FleetClient:
             ConflictError: Several rollouts of the product are open.
             TransferError: The server cannot be reached, refuses, or sends something else.
         """
-        return self._document("GET", f"/rollouts/{_quoted(ref)}")
+        return self._requests.document("GET", f"/rollouts/{_quoted(ref)}")
 
     def pause(self, ref: str, reason: str = "") -> Document:
         """Offers the release to nobody until the rollout is resumed.
@@ -280,20 +254,22 @@ class FleetClient:
             ConflictError: The rollout has ended.
             AcpublishError: As for :meth:`rollout`.
         """
-        return self._document("POST", f"/rollouts/{_quoted(ref)}/pause", {"reason": reason})
+        return self._requests.document(
+            "POST", f"/rollouts/{_quoted(ref)}/pause", {"reason": reason}
+        )
 
     def resume(self, ref: str) -> Document:
         """Goes on with a paused rollout; errors are those of :meth:`pause`."""
-        return self._document("POST", f"/rollouts/{_quoted(ref)}/resume", {}, once=True)
+        return self._requests.document("POST", f"/rollouts/{_quoted(ref)}/resume", {}, once=True)
 
     def advance(self, ref: str) -> Document:
         """Goes to the next stage without waiting for soak or evidence; errors as for `pause`."""
-        return self._document("POST", f"/rollouts/{_quoted(ref)}/advance", {}, once=True)
+        return self._requests.document("POST", f"/rollouts/{_quoted(ref)}/advance", {}, once=True)
 
     def abort(self, ref: str, reason: str = "") -> Document:
         """Ends a rollout; the channel stays at the settled release; errors as for `pause`."""
         body = {"reason": reason}
-        return self._document("POST", f"/rollouts/{_quoted(ref)}/abort", body, once=True)
+        return self._requests.document("POST", f"/rollouts/{_quoted(ref)}/abort", body, once=True)
 
     def start(
         self,
@@ -325,7 +301,7 @@ class FleetClient:
             "offers_from": offers_from,
             "boards": list(boards),
         }
-        return self._document("POST", "/rollouts", body, once=True)
+        return self._requests.document("POST", "/rollouts", body, once=True)
 
     def plan(self, product: str, version: str, channel: str, policy: Policy) -> list[int]:
         """Returns how many devices each stage would reach, with those before it.
@@ -335,7 +311,9 @@ class FleetClient:
             SettingsError: A stage is for a tag or a group that no device has.
             TransferError: The server cannot be reached, refuses, or sends something else.
         """
-        document = self._document("POST", "/plan", _what(product, version, channel, policy))
+        document = self._requests.document(
+            "POST", "/plan", _what(product, version, channel, policy)
+        )
         stages = document.get("stages")
         if not isinstance(stages, list) or not all(type(each) is int for each in stages):
             raise unexpected(self._address, "something other than a plan")
@@ -347,62 +325,7 @@ class FleetClient:
         Raises:
             TransferError: The server cannot be reached, refuses, or sends something else.
         """
-        return self._document("GET", "/status")
-
-    def _pages(self, path: str, key: str, query: Mapping[str, Any]) -> Iterator[Document]:
-        fields = {name: value for name, value in query.items() if value is not None}
-        cursor: Any = ""
-        while cursor is not None:
-            page = {**fields, "limit": _PAGE, **({"cursor": cursor} if cursor else {})}
-            items, after = self._list("GET", f"{path}?{urlencode(page)}", key)
-            yield from items
-            if after is not None and (not isinstance(after, str) or after == cursor):
-                raise unexpected(self._address, "a list without an end")
-            cursor = after
-
-    def _list(
-        self, method: str, target: str, key: str, body: Document | None = None
-    ) -> tuple[list[Document], Any]:
-        document = self._document(method, target, body)
-        items = document.get(key)
-        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-            raise unexpected(self._address, f"something other than {key}")
-        return items, document.get("next")
-
-    def _document(
-        self, method: str, target: str, body: Document | None = None, *, once: bool = False
-    ) -> Document:
-        self._need_token()
-
-        def handle(response: Response) -> Document:
-            if response.status not in (200, 201):
-                refuse(response, "this", _ERRORS)
-            document = json_body(response, "this", _MAX_BYTES)
-            if not isinstance(document, dict):
-                raise unexpected(response.address, "something other than an object")
-            return document
-
-        try:
-            return (self._once if once else self._transport).exchange(
-                method,
-                _FLEET + target,
-                handle,
-                headers={} if body is None else {"Content-Type": "application/json"},
-                body=None if body is None else json.dumps(body).encode(),
-            )
-        except UnreachableError as error:
-            if not once:
-                raise
-            hint = f"{error.hint} Whether it was done: it was not tried again."
-            raise UnreachableError(error.problem, hint=hint) from error
-
-    def _need_token(self) -> None:
-        if self._address.token is None and self._address.user is None:
-            raise AuthenticationError(
-                f"{self._address.base} shows its devices only with a token, and none is set",
-                hint="Set ACPUBLISH_TOKEN to the output of 'acpublish token create --read' on the "
-                "server, in its catalog's directory; to change something, --manage.",
-            )
+        return self._requests.document("GET", "/status")
 
 
 def _quoted(ref: str) -> str:

@@ -266,9 +266,9 @@ def test_a_server_that_does_not_know_its_devices(site: Site) -> None:
 
 
 def test_many_devices_come_in_pages(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    from acpublish.client import fleet_client
+    from acpublish.client import fleet_requests
 
-    monkeypatch.setattr(fleet_client, "_PAGE", 2)
+    monkeypatch.setattr(fleet_requests, "_PAGE", 2)
     with site.serve() as server:
         devices = devices_of(site, server, 5)
         through = opened(site)

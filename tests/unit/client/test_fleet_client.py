@@ -144,14 +144,6 @@ def test_what_an_answer_means(answer: Script, kind: type[AcpublishError], words:
     assert words in str(caught.value)
 
 
-def test_a_list_that_never_ends_is_given_up() -> None:
-    with (
-        scripted(page(["a"], "a"), page(["a"], "a")) as server,
-        pytest.raises(RefusedError, match="a list without an end"),
-    ):
-        list(client(server.url).devices())
-
-
 def test_a_plan_is_a_list_of_numbers() -> None:
     with scripted(json_answer('{"stages": [1, 5]}'), json_answer('{"stages": ["1"]}')) as server:
         assert client(server.url).plan("lamp", "1.0.0", "stable", POLICY) == [1, 5]
