@@ -6,7 +6,7 @@ import difflib
 import heapq
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -151,35 +151,39 @@ def page(
     return first[:limit], first[limit - 1].id if len(first) > limit else None
 
 
-def find_device(state: FleetState, ref: str) -> Device:
-    """Returns the device that somebody means.
+def by_address(state: FleetState, ref: str) -> Device | None:
+    """Returns the device that an id or a MAC address names; None if it is neither.
 
-    Args:
-        state: The fleet.
-        ref: Its id, its MAC address in any usual spelling, ``PRODUCT/MAC``, or its name.
+    Raises:
+        NotFoundError: No device has this MAC address.
+        ConflictError: Devices of several products have it; the hint has them.
+    """
+    device = state.device(ref)
+    product, slash, rest = ref.rpartition("/")
+    mac = mac_address(rest)
+    if device is not None or mac is None:
+        return device
+    products = [product] if slash else list(state.products)
+    own = [state.device(f"{name}/{mac}") for name in products]
+    return _only(ref, [device for device in own if device is not None], ())
+
+
+def by_name(devices: Collection[Device], ref: str) -> Device:
+    """Returns the device that has a name; it walks all devices, so it is for a thread.
 
     Raises:
         NotFoundError: There is none; the hint has similar names.
         ConflictError: There are several; the hint has them.
     """
-    device = state.device(ref)
-    if device is not None:
-        return device
-    product, slash, rest = ref.rpartition("/")
-    mac = mac_address(rest)
-    if mac is not None:
-        products = [product] if slash else list(state.products)
-        own = [state.device(f"{name}/{mac}") for name in products]
-        return _only(ref, [device for device in own if device is not None], state)
-    return _only(ref, [device for device in state.devices() if ref and device.name == ref], state)
+    return _only(ref, [device for device in devices if ref and device.name == ref], devices)
 
 
-def _only(ref: str, matches: Sequence[Device], state: FleetState) -> Device:
+def _only(ref: str, matches: Sequence[Device], known: Iterable[Device]) -> Device:
     if len(matches) == 1:
         return matches[0]
     shown = cleaned(ref[:_SHOWN])
     if not matches:
-        raise NotFoundError(f"there is no device {shown!r}", hint=_similar(ref, state))
+        raise NotFoundError(f"there is no device {shown!r}", hint=_similar(ref, known))
     ids = sorted(device.id for device in matches)
     more = f" and {len(ids) - _PROPOSED} more" if len(ids) > _PROPOSED else ""
     raise ConflictError(
@@ -188,9 +192,9 @@ def _only(ref: str, matches: Sequence[Device], state: FleetState) -> Device:
     )
 
 
-def _similar(ref: str, state: FleetState) -> str:
-    known = [device.name for device in state.devices() if device.name][:_COMPARED]
-    similar = difflib.get_close_matches(ref[:_SHOWN], known, _PROPOSED)
+def _similar(ref: str, known: Iterable[Device]) -> str:
+    names_known = [device.name for device in known if device.name][:_COMPARED]
+    similar = difflib.get_close_matches(ref[:_SHOWN], names_known, _PROPOSED)
     if similar:
         return f"Similar names are: {', '.join(dict.fromkeys(similar))}."
     return "List the devices with 'acpublish devices list'; their ids and MAC addresses are there."

@@ -121,7 +121,7 @@ class LocalFleet:
     def device(self, ref: str) -> Document:
         """Returns a device's story."""
         with self._reading() as own:
-            return own.devices.show(ref)
+            return run_here(own.devices.show(ref))
 
     def change(
         self,

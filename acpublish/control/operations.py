@@ -18,8 +18,9 @@ from acpublish.catalog.snapshot import ProductSnapshot
 from acpublish.control.device_query import (
     MAX_PAGE,
     DeviceFilter,
+    by_address,
+    by_name,
     counted,
-    find_device,
     page,
 )
 from acpublish.control.fleet_state import FleetState
@@ -124,18 +125,38 @@ class DeviceOperations:
         document: Document = yield partial(counted, self._all())
         return document
 
-    def show(self, ref: str) -> Document:
+    def _find(self, ref: str) -> Operation[Device]:
+        """Returns the device that somebody means by an id, a MAC address or a name.
+
+        Raises:
+            NotFoundError: There is none.
+            ConflictError: There are several.
+        """
+        device = by_address(self.state, ref)
+        if device is None:
+            named: Device = yield partial(by_name, self._all(), ref)
+            # It may have been forgotten meanwhile.
+            device = self._again(named)
+        return device
+
+    def _again(self, device: Device) -> Device:
+        """Returns a device after a step, during which it may have been forgotten."""
+        current = self.state.device(device.id)
+        if current is None:
+            raise NotFoundError(f"{device.shown_name} was just forgotten", hint="List them again.")
+        return current
+
+    def show(self, ref: str) -> Operation[Document]:
         """Returns a device's story."""
-        return story(find_device(self.state, ref))
+        return story((yield from self._find(ref)))
 
     def change(self, ref: str, change: DeviceChange) -> Operation[Document]:
         """Changes what people say of a device and want for it; returns its story."""
-        device = find_device(self.state, ref)
+        device = yield from self._find(ref)
         if change.pin is not None:
             snapshot = yield partial(self._snapshots.product, device.product)
             _need_release(device, change.pin.version, snapshot)
-        # It may have been forgotten meanwhile.
-        device = find_device(self.state, device.id)
+            device = self._again(device)
         after = change.result(device)
         if after:
             before = {key: getattr(device, key) for key in after}
@@ -146,14 +167,15 @@ class DeviceOperations:
 
     def retry(self, ref: str) -> Operation[Document]:
         """Lets a device try again that was boxed, or that failed in a rollout."""
-        device = find_device(self.state, ref)
+        device = yield from self._find(ref)
         yield from self._retried([device])
         return story(device)
 
     def retry_flagged(self) -> Operation[list[Document]]:
         """Lets all those devices try again, and returns them."""
         every = self._all()
-        devices: list[Device] = yield lambda: list(filter(self._may_retry, every))
+        flagged: list[Device] = yield lambda: list(filter(self._may_retry, every))
+        devices = [device for device in flagged if self.state.device(device.id) is device]
         yield from self._retried(devices)
         return [device_document(device) for device in sorted(devices, key=lambda own: own.id)]
 
@@ -194,7 +216,7 @@ class DeviceOperations:
 
     def forget(self, ref: str) -> Operation[Document]:
         """Forgets a device, and returns what was known of it."""
-        device = find_device(self.state, ref)
+        device = yield from self._find(ref)
         self._need_store()
         document = story(device)
         lives = [(live, live.progress.get(device.id)) for live in self._lives(device)]
@@ -212,7 +234,7 @@ class DeviceOperations:
 
     def explain(self, ref: str) -> Operation[Document]:
         """Returns what a device would get now, and what each rule says of it."""
-        device = find_device(self.state, ref)
+        device = yield from self._find(ref)
         snapshot = yield partial(self._snapshots.product, device.product)
         own = self.state.using(device.product, snapshot.releases)
         away = bool(self.state.away)

@@ -58,13 +58,13 @@ class RolloutOperations:
         self, product: str | None = None, after: str = "", limit: int = 100
     ) -> Operation[Document]:
         """Returns a page of the rollouts, the oldest first, and where the next begins."""
-        own = [
-            rollout
+        last = _place(after)
+        own = sorted(
+            (rollout.started_at, rollout.id)
             for rollout in self._state.rollouts.values()
-            if product in (None, rollout.product)
-        ]
-        begin = next((at + 1 for at, rollout in enumerate(own) if rollout.id == after), 0)
-        chosen = own[begin : begin + limit]
+            if product in (None, rollout.product) and (rollout.started_at, rollout.id) > last
+        )
+        chosen = [self._state.rollouts[key] for _, key in own[:limit]]
         documents = []
         for rollout in chosen:
             document = self._ended.get(rollout.id)
@@ -74,8 +74,8 @@ class RolloutOperations:
                 if self._has_ended(live.rollout):
                     self._ended[rollout.id] = document
             documents.append(document)
-        more = len(own) > begin + limit
-        return {"rollouts": documents, "next": chosen[-1].id if more else None}
+        more = len(own) > limit
+        return {"rollouts": documents, "next": _cursor(chosen[-1]) if more else None}
 
     def _has_ended(self, rollout: Rollout) -> bool:
         own = self._state.product(rollout.product)
@@ -317,3 +317,23 @@ def _reason(text: str) -> str:
     if fault := text_fault(clean, MAX_REASON_CHARACTERS):
         raise SettingsError(f"the reason {fault}", hint="Use a shorter reason on one line.")
     return clean
+
+
+def _cursor(rollout: Rollout) -> str:
+    """Returns where a list goes on after a rollout, even if that is forgotten meanwhile."""
+    return f"{rollout.started_at!r}/{rollout.id}"
+
+
+def _place(cursor: str) -> tuple[float, str]:
+    """Returns what a list goes on after.
+
+    Raises:
+        SettingsError: No list has had this cursor.
+    """
+    at, _, key = cursor.partition("/")
+    try:
+        return (float(at), key) if cursor else (0.0, "")
+    except ValueError as error:
+        raise SettingsError(
+            "the cursor is not one of this list", hint="Begin with the first page, without it."
+        ) from error

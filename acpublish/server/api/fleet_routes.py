@@ -92,7 +92,7 @@ class FleetRoutes:
             AcpublishError: The request is refused, or there is no such device.
         """
         fleet = self._access.reader(request)
-        return answer(fleet.devices.show(request.path_params["device"]))
+        return answer(await fleet.show(fleet.devices.show(request.path_params["device"])))
 
     async def explanation(self, request: Request) -> Response:
         """Says what a device would get now, and what each rule says of it.

@@ -40,12 +40,10 @@ class RolloutRoutes:
             AcpublishError: The request is refused.
         """
         fleet, query = self._access.reader(request), request.query_params
+        product, cursor = query.get("product"), query.get("cursor", "")
         with sent():
-            limit = limit_of(query)
-        product = query.get("product")
-        return answer(
-            await fleet.show(fleet.rollouts.rollouts(product, query.get("cursor", ""), limit))
-        )
+            operation = fleet.rollouts.rollouts(product, cursor, limit_of(query))
+            return answer(await fleet.show(operation))
 
     async def rollout(self, request: Request) -> Response:
         """Returns a rollout's details.

@@ -10,8 +10,9 @@ import pytest
 from acpublish.control.device_query import (
     MAX_ROWS,
     DeviceFilter,
+    by_address,
+    by_name,
     counted,
-    find_device,
     is_stuck,
     page,
 )
@@ -50,7 +51,7 @@ def fleet(tmp_path: Path) -> Asking:
     ],
 )
 def test_every_name_of_a_device(fleet: Asking, ref: str) -> None:
-    assert find_device(fleet.state, ref).id == "lamp/24:0a:c4:00:00:01"
+    assert find_device(fleet, ref).id == "lamp/24:0a:c4:00:00:01"
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_a_name_that_is_nobodys_or_of_several(
     fleet: Asking, ref: str, kind: type[AcpublishError], words: str
 ) -> None:
     with pytest.raises(kind) as caught:
-        find_device(fleet.state, ref)
+        find_device(fleet, ref)
     assert words in str(caught.value)
 
 
@@ -86,6 +87,10 @@ def test_pages_stay_stable_while_devices_come_and_go(fleet: Asking) -> None:
     assert ids(f"lamp/{mac(1)}") == ([f"lamp/{mac(2)}", f"lamp/{mac(3)}"], None)
     assert ids("", DeviceFilter(product="door")) == ([f"door/{mac(3)}"], None)
     assert ids("zzz") == ([], None)
+
+
+def find_device(fleet: Asking, ref: str) -> Device:
+    return by_address(fleet.state, ref) or by_name(list(fleet.state.devices()), ref)
 
 
 def device(**fields: Any) -> Device:

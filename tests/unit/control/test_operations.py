@@ -40,7 +40,7 @@ def test_what_people_say_is_stored_before_they_hear_of_it(fleet: Asking) -> None
     assert (document["name"], document["note"]) == ("kitchen", "above")
     assert (document["tags"], document["groups"]) == (["a"], ["house"])
     assert stored(fleet) == fleet.state.device(LAMP)
-    assert fleet.devices.show("kitchen") == document
+    assert run_here(fleet.devices.show("kitchen")) == document
 
 
 def test_a_pin_a_hold_and_their_end(fleet: Asking) -> None:
@@ -68,7 +68,7 @@ def test_what_is_refused_changes_nothing(fleet: Asking) -> None:
     change = DeviceChange(note="fine", name="a\nb")
     with pytest.raises(SettingsError):
         run_here(fleet.devices.change(LAMP, change))
-    assert fleet.devices.show(LAMP)["note"] == ""
+    assert run_here(fleet.devices.show(LAMP))["note"] == ""
 
 
 def test_a_boxed_device_may_try_again(fleet: Asking) -> None:
@@ -109,7 +109,7 @@ def test_a_forgotten_device_is_gone(fleet: Asking) -> None:
     assert document["id"] == LAMP
     assert stored(fleet) is None
     with pytest.raises(NotFoundError):
-        fleet.devices.show(LAMP)
+        run_here(fleet.devices.show(LAMP))
     assert run_here(fleet.devices.status()) == {"devices": [], "omitted": 0}
 
 
@@ -139,9 +139,9 @@ def refuse(operation: Operation[object]) -> None:
 def test_a_change_that_cannot_be_stored_is_taken_back(fleet: Asking, change: DeviceChange) -> None:
     device = fleet.ask(1)
     device.name, device.pin = "a", Pin("1.0.0")
-    before = fleet.devices.show(LAMP)
+    before = run_here(fleet.devices.show(LAMP))
     refuse(fleet.devices.change(LAMP, change))
-    assert fleet.devices.show(LAMP) == before
+    assert run_here(fleet.devices.show(LAMP)) == before
 
 
 def test_a_retry_that_cannot_be_stored_is_taken_back(fleet: Asking) -> None:
@@ -154,7 +154,7 @@ def test_a_retry_that_cannot_be_stored_is_taken_back(fleet: Asking) -> None:
 def test_nothing_is_changed_while_the_store_is_away(
     fleet: Asking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = fleet.devices.show(LAMP)
+    before = run_here(fleet.devices.show(LAMP))
     monkeypatch.setattr(FleetState, "away", property(lambda _: "the disk is full"))
     for operation in (
         fleet.devices.change(LAMP, DeviceChange(name="b")),
@@ -163,7 +163,7 @@ def test_nothing_is_changed_while_the_store_is_away(
     ):
         with pytest.raises(StoreError, match=r"nothing was changed, because .* the disk is full"):
             run_here(operation)  # type: ignore[arg-type]
-    assert fleet.devices.show(LAMP) == before
+    assert run_here(fleet.devices.show(LAMP)) == before
 
 
 def test_a_device_that_cannot_be_forgotten_stays(fleet: Asking) -> None:
@@ -172,10 +172,10 @@ def test_a_device_that_cannot_be_forgotten_stays(fleet: Asking) -> None:
     live = fleet.state.product("lamp").lives[0]
     live.progress.chosen[LAMP] = 0
     fleet.ask(1, takes=True)
-    before, part = fleet.devices.show(LAMP), live.progress.get(LAMP)
+    before, part = run_here(fleet.devices.show(LAMP)), live.progress.get(LAMP)
     assert part is not None
     refuse(fleet.devices.forget(LAMP))
-    assert fleet.devices.show(LAMP) == before
+    assert run_here(fleet.devices.show(LAMP)) == before
     assert live.progress.get(LAMP) == part
     assert len(fleet.state) == 1
     assert fleet.state.store is not None
