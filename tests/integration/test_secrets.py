@@ -145,6 +145,7 @@ def commands(site: Site, pem: str) -> list[Run]:
         (0, ("history", "lamp", "--to", url, "--json"), {}, ""),
         (0, ("explain", "lamp", "--board", "d1_mini", "--to", url), {}, ""),
         (0, ("status", "--to", url), {}, ""),
+        (0, ("policy", "show", "lamp", "stable", "--to", url), {}, ""),
         (0, ("devices", "list", "--to", catalog, "--json"), {}, ""),
         (2, ("devices", "list", "--to", held), {}, ""),
         (2, ("pin", "nobody", "1.0.0", "--to", query), {}, ""),
