@@ -42,7 +42,7 @@ _TICK_S = 1.0
 #: How often the catalog is looked at for what nobody has asked for, in seconds.
 _CATALOG_S = 5.0
 #: When a store that could not be opened is tried again, in seconds.
-_AGAIN_S = 5.0
+_AGAIN_S = 2.0
 _ROOM_S = 60.0
 #: How long rollouts that are over are shown, in seconds.
 _ROLLOUTS_KEPT_S = 90 * DAY_S

@@ -2,66 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from acpublish import publish
-from acpublish.catalog import layout
-from acpublish.catalog.directory import DirectoryCatalog
-from acpublish.fleet.policy import Policy
-from acpublish.release.rollout_changes import RolloutChange
 from tests.support.fleet_devices import FleetDevice
+from tests.support.fleet_site import Site, until
 from tests.support.images import esp32_image
 from tests.support.server import RunningServer, running_server
-
-PATIENCE_S = 20.0
-
-
-def until(true: Callable[[], bool]) -> bool:
-    """Returns whether something becomes true."""
-    end = time.monotonic() + PATIENCE_S
-    while not true():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True
-
-
-class Site:
-    """A catalog with a release, its devices, and a server."""
-
-    def __init__(self, tmp: Path) -> None:
-        self.catalog, self.state = tmp / "catalog", tmp / "state"
-        self.catalog.mkdir()
-        self.tmp = tmp
-        self.images: dict[str, bytes] = {}
-
-    def publish(self, version: str) -> None:
-        """Publishes a release, in a process other than the server."""
-        path = self.tmp / f"{version}.bin"
-        path.write_bytes(esp32_image("esp32c3", seed=len(self.images) + 1))
-        publish(path, to=self.catalog, product="lamp", version=version, board="c3")
-        for release in DirectoryCatalog(self.catalog).releases("lamp"):
-            # It was stamped.
-            digest = release.images[0].sha256
-            stored = layout.objects(self.catalog) / digest
-            self.images[str(release.version)] = stored.read_bytes()
-
-    def policy(self, stages: str, **options: str) -> None:
-        """Sets the policy of the channel."""
-        policy = Policy.parse(stages, soak="0s", **options).to_dict()
-        changes = DirectoryCatalog(self.catalog).changes
-        changes.make("lamp", RolloutChange(action="policy", channel="stable", policy=policy))
-
-    def serve(self, *options: str) -> contextlib.AbstractContextManager[RunningServer]:
-        """Runs a server."""
-        return running_server(self.catalog, self.tmp, "--state", str(self.state), *options)
 
 
 @pytest.fixture
@@ -96,16 +47,6 @@ def test_a_release_goes_in_stages_and_is_settled_at_the_end(site: Site) -> None:
         assert (site.catalog / "lamp" / "lamp-1.1.0_c3.bin").exists()
 
 
-def rolling(site: Site) -> list[tuple[str, str]]:
-    """Returns what is on its way to a channel, and why it was halted."""
-    channels = DirectoryCatalog(site.catalog).snapshots.product("lamp").channels
-    return [
-        (str(entry.version), entry.halted)
-        for entries in channels.rolling.values()
-        for entry in entries.values()
-    ]
-
-
 def test_a_bad_release_halts_and_a_restart_forgets_nothing(site: Site) -> None:
     site.policy("1,100%", halt="1", on_halt="order-back")
     devices = [FleetDevice(number, site.images["1.0.0"], boots=False) for number in range(6)]
@@ -119,7 +60,7 @@ def test_a_bad_release_halts_and_a_restart_forgets_nothing(site: Site) -> None:
         # It comes back with what it ran before.
         assert offered(server, devices) == []
         assert server.logs("is halted")
-        assert until(lambda: rolling(site) == [("1.1.0", "1 device failed in stage 1")])
+        assert until(lambda: site.rolling() == [("1.1.0", "1 device failed in stage 1")])
     with site.serve() as server:
         assert offered(server, devices) == []
         assert not (site.catalog / "lamp" / "lamp-1.1.0_c3.bin").exists()

@@ -13,6 +13,7 @@ from bench.report import Unavailable
 from tests.torture import (
     all_or_nothing,
     broken_disk,
+    fleet_kills,
     framing,
     staying_up,
     strangers,
@@ -44,6 +45,10 @@ PROMISES: dict[str, tuple[Callable[[Path], Row], Callable[[Path], Row]]] = {
     "broken disk": (
         broken_disk.measure,
         lambda tmp: broken_disk.measure(tmp, names=broken_disk.SHORT, every=5),
+    ),
+    "killed server": (
+        lambda tmp: fleet_kills.measure(tmp, 50),
+        lambda tmp: fleet_kills.measure(tmp, 5),
     ),
     "staying up": (
         lambda tmp: staying_up.measure(tmp, float(os.environ.get(_SECONDS, 3600))),

@@ -1,0 +1,18 @@
+"""The short form of "a killed server"."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.torture.fleet_kills import Killing
+
+
+@pytest.mark.slow
+def test_a_killed_server_forgets_nothing_of_its_fleet(tmp_path: Path) -> None:
+    outcomes = Killing(tmp_path, seed=15).run(5)
+    assert outcomes.found == []
+    assert outcomes.kills == 5
+    assert outcomes.offers
+    assert "halted" in outcomes.rollouts.values()
