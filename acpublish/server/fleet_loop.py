@@ -173,7 +173,7 @@ class FleetLoop:
         for product, snapshot in snapshots.items():
             # What was read in a thread may be old by now; a newer one comes with the next turn.
             if self._catalog.snapshots.current(product) is snapshot:
-                self.updates.follow(product, snapshot)
+                self.updates.follow(product, snapshot, is_current=True)
         await self._write_due(snapshots)
 
     def _with_rollouts(self) -> Iterator[str]:

@@ -50,10 +50,22 @@ class FleetUpdates:
         """The fleet."""
         return self.serving.state
 
-    def follow(self, product: str, snapshot: ProductSnapshot) -> None:
-        """Lets the rollouts of a product follow its catalog, if that has changed."""
-        if self.state.product(product).followed is not snapshot.channels:
-            follow(self.state, product, snapshot.channels)
+    def follow(
+        self, product: str, snapshot: ProductSnapshot, *, is_current: bool = False
+    ) -> None:
+        """Lets the rollouts of a product follow its catalog, if that has changed.
+
+        Args:
+            product: The product.
+            snapshot: Its releases and channels.
+            is_current: Whether the catalog has just said so; otherwise an older document is not
+                followed, because the device path looks at the catalog once in a few milliseconds.
+        """
+        followed, channels = self.state.product(product).followed, snapshot.channels
+        if followed is channels:
+            return
+        if is_current or followed is None or channels.serial >= followed.serial:
+            follow(self.state, product, channels)
             self.state.using(product, snapshot.releases)
 
     def check_in(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import Future
 from typing import Any
 
 from acpublish.control.fleet_clock import FleetClock
 from acpublish.control.fleet_state import FleetState
 from acpublish.control.following import follow
 from acpublish.control.serving import Case, DeviceRequest, FleetServing
+from acpublish.errors import StoreError
 from acpublish.fleet.advancing import Live, survey
 from acpublish.fleet.policy import Policy
 from acpublish.release.channels import Author, Channels, Place, Pointer, Rolling
@@ -79,6 +81,27 @@ def document(
         rolling={"stable": entries} if entries else {},
         stored=True,
     )
+
+
+class ForgetfulStore:
+    """A store that keeps nothing, or cannot be written; mirrors ``store/fleet_store.py``."""
+
+    def __init__(self, error: StoreError | None = None) -> None:
+        self.away = ""
+        self._error = error
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self._done
+
+    def _done(self, *_: object) -> Future[None]:
+        future: Future[None] = Future()
+        if self._error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(self._error)
+        return future
 
 
 class Fleet:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import copy
 import random
-from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
@@ -24,7 +23,7 @@ from acpublish.fleet.targets import Targets
 from acpublish.release.decision import Decision, Verdict
 from acpublish.release.manifest import Release
 from acpublish.wire import Mode, Report
-from tests.unit.control.making import PRODUCT, Fleet, document
+from tests.unit.control.making import PRODUCT, Fleet, ForgetfulStore, document
 from tests.unit.fleet.making import ONE, TWO, digest, report, version
 
 THREE = version("3.0.0", channels={})
@@ -40,23 +39,6 @@ class Memo(NamedTuple):
     releases: tuple[Release, ...]
 
 
-class Store:
-    """A store that forgets everything; mirrors ``store/fleet_store.py``."""
-
-    away = ""
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return self._done
-
-    @staticmethod
-    def _done(*_: object) -> Future[None]:
-        future: Future[None] = Future()
-        future.set_result(None)
-        return future
-
-
 @dataclass
 class Site:
     """A fleet, its devices, and all that may happen to them."""
@@ -70,7 +52,7 @@ class Site:
     remembered: int = 0
 
     def __post_init__(self) -> None:
-        self.fleet.state.store = Store()  # type: ignore[assignment]
+        self.fleet.state.store = ForgetfulStore()  # type: ignore[assignment]
 
     def happens(self) -> None:
         events = [self.check_in] * 20
