@@ -158,11 +158,15 @@ def give_remote(repository: Path, values: Mapping[str, str]) -> None:
 
 
 def _keys(work: Path) -> dict[str, str]:
+    def key(*words: str) -> str:
+        command = [sys.executable, "-m", "acpublish", "key", *words]
+        status, text = preloaded.run(command, env=os.environ, cwd=work)
+        assert status == 0, text
+        return text
+
     for name, more in (("release", ()), ("rsa", ("--rsa",))):
-        key = ("-m", "acpublish", "key")
-        _run(sys.executable, *key, "create", "-o", f"{name}.pem", *more, cwd=work)
-        public = _run(sys.executable, *key, "show", f"{name}.pem", cwd=work)
-        (work / f"{name}.pub").write_text(public)
+        key("create", "-o", f"{name}.pem", *more)
+        (work / f"{name}.pub").write_text(key("show", f"{name}.pem"))
     return {f"{name} key": _secret_line(work / f"{name}.pem") for name in ("release", "rsa")}
 
 

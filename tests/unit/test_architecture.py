@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import subprocess
 from collections import Counter
@@ -56,6 +57,12 @@ COVERED_ELSEWHERE = {
 }
 
 
+@functools.cache
+def tree_of(path: Path) -> ast.Module:
+    """Returns the syntax of a module, which is parsed once."""
+    return ast.parse(path.read_text())
+
+
 def name_of(path: Path) -> str:
     return str(path.relative_to(PACKAGE))
 
@@ -64,7 +71,7 @@ def name_of(path: Path) -> str:
 def test_modules_and_functions_stay_short(module: Path) -> None:
     text = module.read_text()
     assert len(text.splitlines()) <= MODULE_LINES
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(tree_of(module)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             lines = (node.end_lineno or 0) - node.lineno + 1
             name = f"{name_of(module)}:{node.name}"
@@ -75,7 +82,7 @@ def test_each_long_function_is_still_long() -> None:
     long = {
         f"{name_of(module)}:{node.name}"
         for module in MODULES
-        for node in ast.walk(ast.parse(module.read_text()))
+        for node in ast.walk(tree_of(module))
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
         if (node.end_lineno or 0) - node.lineno + 1 > FUNCTION_LINES
     }
@@ -137,9 +144,7 @@ def test_circles_are_found() -> None:
 
 def test_no_module_imports_itself_by_a_detour() -> None:
     known = {module_name(path): path for path in MODULES}
-    imports = {
-        name: set(imported_by(ast.parse(path.read_text()), known)) for name, path in known.items()
-    }
+    imports = {name: set(imported_by(tree_of(path), known)) for name, path in known.items()}
     assert sum(map(len, imports.values())) > len(known)
     assert circles(imports) == []
 
@@ -149,10 +154,7 @@ def test_no_package_imports_another_that_imports_it() -> None:
     packages: dict[str, set[str]] = {}
     for name, path in known.items():
         own = ".".join(name.split(".")[:2])
-        others = {
-            ".".join(other.split(".")[:2])
-            for other in imported_by(ast.parse(path.read_text()), known)
-        }
+        others = {".".join(other.split(".")[:2]) for other in imported_by(tree_of(path), known)}
         packages.setdefault(own, set()).update(others - {own, "acpublish"})
     assert circles(packages) == []
 
@@ -192,7 +194,7 @@ def test_an_import_past_the_definition_is_noticed() -> None:
 
 def test_names_are_imported_from_the_module_that_defines_them() -> None:
     """Only acpublish/__init__.py passes names on, and it is for users."""
-    trees = {module_name(path): ast.parse(path.read_text()) for path in MODULES}
+    trees = {module_name(path): tree_of(path) for path in MODULES}
     defined = {name: defined_in(tree) for name, tree in trees.items()}
     past = {name: imported_past_the_definition(tree, defined) for name, tree in trees.items()}
     assert {name: imports for name, imports in past.items() if imports} == {}
@@ -226,7 +228,7 @@ def test_only_modules_are_excused() -> None:
 
 @pytest.mark.parametrize("module", MODULES, ids=name_of)
 def test_no_error_of_no_family_is_raised_and_none_is_swallowed(module: Path) -> None:
-    for node in ast.walk(ast.parse(module.read_text())):
+    for node in ast.walk(tree_of(module)):
         if isinstance(node, ast.Assert):
             pytest.fail(f"line {node.lineno}: input is not checked by assert")
         if isinstance(node, ast.ExceptHandler) and node.type is None:
@@ -273,4 +275,4 @@ def test_nothing_is_left_for_later() -> None:
 
 @pytest.mark.parametrize("module", MODULES, ids=name_of)
 def test_every_module_says_what_it_is_for(module: Path) -> None:
-    assert ast.get_docstring(ast.parse(module.read_text()))
+    assert ast.get_docstring(tree_of(module))
