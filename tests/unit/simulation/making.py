@@ -14,7 +14,7 @@ from acpublish.simulation.in_process import InProcess
 from acpublish.simulation.simulator import Simulation
 
 #: ``make simulate`` sets it to 10,000.
-DEVICES = int(os.environ.get("ACPUBLISH_TEST_SIMULATED", "1000"))
+DEVICES = int(os.environ.get("ACPUBLISH_TEST_SIMULATED", "400"))
 #: A number of failures that no fleet reaches.
 NEVER = "999999999"
 

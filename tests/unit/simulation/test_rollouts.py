@@ -21,7 +21,7 @@ from tests.unit.simulation.making import DEVICES, profile, row, simulation
 from tests.unit.simulation.referee import Referee
 
 #: ``make simulate`` sets it to a million.
-MANY = int(os.environ.get("ACPUBLISH_TEST_SIMULATED_MANY", "1000"))
+MANY = int(os.environ.get("ACPUBLISH_TEST_SIMULATED_MANY", "400"))
 LONGEST_S = 600
 
 
