@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -208,11 +209,23 @@ def fleet_of(destination: Destination, state: Path | None, by: str = "") -> Flee
     """
     from acpublish.control.open_fleet import open_fleet
 
+    destination = with_state(destination, state)
     if not destination.is_server:
         return open_fleet(destination, state_of(Path(destination.to), state), by=by)
-    if state is not None:
-        raise click.UsageError("--state goes with a directory; a server has its own state folder")
     return open_fleet(destination)
+
+
+def with_state(destination: Destination, state: Path | None) -> Destination:
+    """Returns where something is, with the state folder that an option names.
+
+    Raises:
+        click.UsageError: A server has its own state folder.
+    """
+    if state is None:
+        return destination
+    if destination.is_server:
+        raise click.UsageError("--state goes with a directory; a server has its own state folder")
+    return replace(destination, state=state)
 
 
 def volume_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,8 +14,10 @@ from acpublish.cli.common_options import (
     ca_option,
     insecure_http_option,
     settings_for,
+    state_option,
     to_option,
     token_option,
+    with_state,
 )
 from acpublish.cli.groups import CommandGroup
 from acpublish.cli.policy_options import policy_from, policy_options
@@ -29,6 +32,7 @@ from acpublish.release.text import name_of_person
 _Command = Callable[..., Any]
 _CHANGING = (
     to_option,
+    state_option,
     click.option("--reason", metavar="TEXT", default="", help="Why, shown to everyone."),
     by_option,
     token_option,
@@ -92,11 +96,20 @@ def clear(product: str, channel: str, **options: Any) -> None:
 @click.argument("product")
 @click.argument("channel")
 @to_option
+@state_option
 @ca_option
 @json_option
-def show(product: str, channel: str, to: str | None, ca: str | None, as_json: bool) -> int:
+def show(
+    product: str,
+    channel: str,
+    to: str | None,
+    state: Path | None,
+    ca: str | None,
+    as_json: bool,
+) -> int:
     """Show how releases go to a channel."""
-    policy = read_with(product, channel, settings_for({"to": to, "ca": ca}).destination())
+    destination = with_state(settings_for({"to": to, "ca": ca}).destination(), state)
+    policy = read_with(product, channel, destination)
     if as_json:
         document = None if policy is None else policy.to_dict()
         print_json({"product": product, "channel": channel, "policy": document})
@@ -111,7 +124,8 @@ def _where(options: dict[str, Any]) -> tuple[Destination, str]:
     """Returns where to change something, and who does."""
     names_of_settings = ("to", "by", "insecure_http", "ca", "token_file")
     settings = settings_for({name: options[name] for name in names_of_settings})
-    return settings.destination(), settings.checked("by", name_of_person, "")
+    destination = with_state(settings.destination(), options["state"])
+    return destination, settings.checked("by", name_of_person, "")
 
 
 def _report(changed: Changed, nothing: str, done: str, *, as_json: bool) -> None:

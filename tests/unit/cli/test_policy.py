@@ -72,6 +72,21 @@ def test_a_policy_is_set_shown_and_cleared(shop: Shop, acpublish: CommandLine) -
     assert policy(acpublish, shop, "clear").out == "nothing to do: stable has no policy\n"
 
 
+def test_the_state_folder_may_be_named_as_for_other_commands(
+    shop: Shop, acpublish: CommandLine, tmp_path: Path
+) -> None:
+    words = ("--state", str(tmp_path))
+    set_ = policy(acpublish, shop, "set", "--stages", "1,100%", *words)
+    shown = policy(acpublish, shop, "show", *words)
+    cleared = policy(acpublish, shop, "clear", *words)
+    for said in (set_, shown, cleared):
+        if shop.is_server:
+            assert said.status == 2
+            assert "--state goes with a directory" in said.err
+        else:
+            assert (said.status, said.err) == (0, "")
+
+
 def test_a_publish_starts_a_rollout_and_says_so(
     shop: Shop, acpublish: CommandLine, tmp_path: Path
 ) -> None:
