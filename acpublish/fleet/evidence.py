@@ -64,6 +64,7 @@ def checked_in(
     if heard(device, report, address, board, channel, now):
         recognise(device, targets)
         device.unverified = False
+        device.box = penalty.after_check_in(device.box, report)
     for live in rollouts:
         _judge(live, device, report, board, targets, devices, now)
 

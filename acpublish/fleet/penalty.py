@@ -57,6 +57,11 @@ def current(box: Box, report: Report, image_sha256: str) -> Box:
     return Box(subject, offered_at=box.offered_at if box.subject[0] == image_sha256 else 0.0)
 
 
+def after_check_in(box: Box, report: Report) -> Box:
+    """Returns the box after a device has reported something new: what it does not apply to ends."""
+    return box if box == EMPTY_BOX else current(box, report, box.subject[0])
+
+
 def after_offer(box: Box, report: Report, image_sha256: str, at: float) -> Box:
     """Returns the box after an offer, at a time in seconds since 1970."""
     return current(box, report, image_sha256)._replace(offered_at=at)

@@ -274,3 +274,15 @@ def test_an_obstacle_is_news_once() -> None:
     assert flags(own) == ("does-not-fit",)
     assert not concluded_for(own, fleet.asked(report(), 3))
     assert flags(own) == ()
+
+
+def test_a_device_that_comes_back_with_the_release_is_boxed_no_more() -> None:
+    settled = Targets((ONE, version("2.0.0", channels={"stable": 2})))
+    fleet = server()
+    fleet.targets, fleet.rolling = settled, live(to="3.0.0")
+    for hours in (2, 3, 4):
+        fleet.asked(report(), hours)
+    (own,) = fleet.devices.values()
+    assert "boxed" in flags(own)
+    fleet.asked(report("2.0.0"), 5)
+    assert "boxed" not in flags(own)
