@@ -33,6 +33,9 @@ from acpublish.lock_holder import holder_of, open_lock, try_lock
 
 _log = logging.getLogger(__name__)
 
+#: Only Windows distinguishes text from bytes here.
+_BINARY: int = getattr(os, "O_BINARY", 0)
+
 #: How long a writer waits for the lock of a directory.
 LOCK_WAIT_S = 60.0
 _LOCK_POLL_S = 0.05
@@ -216,7 +219,8 @@ def create(path: Path, content: bytes, *, mode: int = 0o644) -> None:
 
 
 def _created(path: Path, mode: int) -> BinaryIO:
-    return open(path, "xb", opener=lambda name, flags: os.open(name, flags, mode))
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, mode)
+    return os.fdopen(descriptor, "wb")
 
 
 @contextlib.contextmanager
