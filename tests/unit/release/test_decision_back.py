@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from acpublish.fleet.deciding import decide
+from acpublish.fleet.moments import NO_TIME
+from acpublish.fleet.targets import Targets
 from acpublish.image.model import ReportedDigests
 from acpublish.release.decision import (
     Decision,
@@ -14,7 +17,6 @@ from acpublish.release.decision import (
     decide_update,
     kind_wanted,
 )
-from acpublish.server.decision_cache import DecisionCache
 from acpublish.wire import Mode, Report
 from tests.unit.release.making import md5, sha256
 from tests.unit.release.publishing import D1, D1_FS, Product, three
@@ -33,7 +35,8 @@ def decided(product: Product, device: Report, channel: str = "stable") -> Decisi
     target = choose(releases, "d1", channel, kind_wanted(device))
     decision = decide_update(device, releases, target, board="d1", channel=channel)
     # The server looks at few of the releases only, and must decide the same.
-    assert DecisionCache().decide(device, releases, "lamp", "d1", channel) == decision
+    by_server = decide(None, device, Targets(releases), "d1", channel, (), NO_TIME)
+    assert by_server.decision == decision
     return decision
 
 
