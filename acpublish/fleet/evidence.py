@@ -234,10 +234,10 @@ def delivered(
     counted = live is not None and not choice.back
     if not filesystem and not counted and device.mac is not None:
         device.box = penalty.after_delivery(device.box, report, image.sha256, now.at, whole=whole)
-    if live is None or choice.back:
+    if live is None:
         return None
     part = live.progress.get(device.id)
-    if part is None or not whole:
+    if part is None or choice.back or not whole:
         return part
     has_firmware = targets.of(live.rollout.version, image.board) is not None
     if filesystem and has_firmware:

@@ -105,6 +105,33 @@ def test_an_offer_that_cannot_be_stored_is_taken_back(rolling: Fleet) -> None:
     assert fleet.known(1).decision.verdict is Verdict.OFFER
 
 
+@pytest.mark.parametrize("drained", [True, False])
+def test_the_way_back_keeps_the_part_of_a_device_in_the_store(
+    drained: bool, tmp_path: Path
+) -> None:
+    fleet = Fleet()
+    with opened(tmp_path) as store:
+        fleet.state.use(store, store.load())
+        for number in (1, 2):
+            fleet.known(number)
+        fleet.clocks.pass_(1)
+        policy = {"halt": "1", "on_halt": "order-back", "at_once": True}
+        fleet.follow(document(5, "2.0.0", of_policy=policy))
+        for number in (1, 2):
+            case = fleet.known(number)
+            fleet.serving.offered(case)
+            fleet.end(case)
+        fleet.known(1, "2.0.0")
+        assert fleet.known(2).decided.rule is FleetRule.HALTED
+        back = fleet.known(1, "2.0.0")
+        assert back.decided.choice.back
+        fleet.serving.offered(back)
+        fleet.end(back, drained=drained, sent_bytes=1000 if drained else 10)
+        store.written().result(20)
+        (stored,) = store.load().lives
+        assert stored.progress.get(KEY) == fleet.live.progress.get(KEY) is not None
+
+
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_two_offers_at_once_that_cannot_be_stored_leave_nothing(
     order: tuple[int, int], rolling: Fleet
