@@ -46,7 +46,6 @@ COVERED_ELSEWHERE = {
     "server/api/endpoints.py": "tests/unit/server/api/test_openapi.py",
     "server/api/rollout_routes.py": "tests/unit/server/api/test_openapi.py",
     "lock_holder.py": "tests/unit/test_atomic.py",
-    "server/offer.py": "tests/unit/server/test_updates.py",
     "__main__.py": "tests/unit/cli/test_cli_main.py",
     "emulator/known_images.py": "tests/unit/emulator/test_fleet_over_http.py",
     "image/model.py": "tests/unit/image/test_reader.py",
