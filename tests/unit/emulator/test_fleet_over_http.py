@@ -107,7 +107,10 @@ def test_what_goes_wrong_on_devices_is_counted(site: SimpleNamespace) -> None:
 
 
 def test_a_download_that_breaks_off_is_no_download(site: SimpleNamespace) -> None:
-    result = fleet(site, Kind(breaks=100), lasts=3 * DAY_S).run()
+    # The server remembers what became of the devices of other products.
+    for version in ("1.0.0", "1.1.0"):
+        put(site.folder, "cord", version, "d1_mini")
+    result = fleet(site, Kind(breaks=100), product="cord", lasts=3 * DAY_S).run()
     assert result.broken == result.offers >= 12
     assert result.downloads == 0
     assert (result.version, result.runs) == ("", {"1.0.0": 12})
@@ -140,7 +143,10 @@ def test_a_server_that_is_away_is_counted_and_asked_again(site: SimpleNamespace)
 
 def test_a_download_takes_as_long_as_the_speed_of_the_device_says(site: SimpleNamespace) -> None:
     # 32 KiB at 1 kB/s are 32 s of the fleet.
-    made = fleet(site, Kind(speed=1, poll=60, boot=1), devices=1, speed=100.0)
+    for version in ("1.0.0", "1.1.0"):
+        put(site.folder, "slow", version, "d1_mini")
+    kind = Kind(speed=1, poll=60, boot=1)
+    made = fleet(site, kind, product="slow", devices=1, speed=100.0)
     begin = time.monotonic()
     assert made.run().runs == {"1.1.0": 1}
     assert time.monotonic() - begin >= 0.25
