@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _LOOK_S = 1.0
 #: A device that is as slow as it ever was needs one gap to ask, and one to come back.
 _GAPS = 3
+_GO_BACK = "to go back, add --order-back"
 #: Rules that stand in the way only for a while.
 _PASSING = frozenset({"newest", "store-away", "window"})
 
@@ -72,6 +73,7 @@ def command(
         print_json(document)
         return
     click.echo(printable(f"{shown_name(document)} {line}"))
+    _warn_of_higher(document)
 
 
 @click.command("deploy")
@@ -117,6 +119,7 @@ def deploy(
         if _runs(known, version):
             line = f"{shown_name(known)} runs {what}"
         _end(known, version, line, as_json=as_json)
+        _warn_of_higher(known)
         return exit_status.OK
     if patience_s is None:
         patience_s = _GAPS * known["longest_gap_s"]
@@ -132,6 +135,15 @@ def deploy(
     line = f"{shown_name(known)} does not run {what}: {reason}"
     _end(known, version, line, as_json=as_json)
     return exit_status.NO
+
+
+def _warn_of_higher(device: Mapping[str, Any]) -> None:
+    """Warns if a device keeps what it runs, because its pin is lower."""
+    pin, runs = device["pin"], device["runs"]
+    if not pin or pin["order_back"] or not runs:
+        return
+    if Version.parse(pin["version"]).precedence < Version.parse(runs).precedence:
+        warn(f"{shown_name(device)} runs {runs}, which is higher, and keeps it; {_GO_BACK}")
 
 
 def _runs(device: Mapping[str, Any], version: str) -> bool:
@@ -160,7 +172,8 @@ def _awaited(
 
 def _why_not(device: Mapping[str, Any], explained: Mapping[str, Any]) -> str:
     if explained["verdict"] != "offer":
-        return f"{explained['reason']} (rule {explained['rule']})"
+        hint = f"; {_GO_BACK}" if explained["rule"] == "downgrade" and device["pin"] else ""
+        return f"{explained['reason']} (rule {explained['rule']}){hint}"
     seen = f"it runs {runs_text(device)} and was seen {age_text(device['last_seen'])}"
     offers = device["offers"]
     if offers and offers[-1]["version"] == explained["version"]:

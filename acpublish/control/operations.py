@@ -25,7 +25,7 @@ from acpublish.control.device_query import (
 )
 from acpublish.control.fleet_state import FleetState
 from acpublish.control.stories import story
-from acpublish.errors import NotFoundError, StoreError
+from acpublish.errors import ConflictError, NotFoundError, StoreError
 from acpublish.fleet.describing import device_document
 from acpublish.fleet.device_changes import DeviceChange
 from acpublish.fleet.evidence import retried
@@ -261,16 +261,23 @@ def _set(device: Device, values: Any) -> None:
 
 
 def _need_release(device: Device, version: str, snapshot: ProductSnapshot) -> None:
-    """Refuses to pin a device to what there is not, which is a typing error."""
-    own = [
-        release.version
+    """Refuses to pin a device to what it could never be offered, which is a mistake."""
+    images = {
+        release.version: image
         for release in snapshot.releases
-        if release.image_for(device.board, "firmware") is not None
-    ]
-    if Version.parse(version) in own:
+        if (image := release.image_for(device.board, "firmware")) is not None
+    }
+    wanted = images.get(Version.parse(version))
+    if wanted is not None and not wanted.withdrawn:
         return
+    own = [number for number, image in images.items() if not image.withdrawn]
     newest = sorted(own, key=lambda each: each.precedence, reverse=True)[:5]
     hint = f"There are {', '.join(map(str, newest))}." if newest else "Publish it first."
+    if wanted is not None:
+        raise ConflictError(
+            f"{device.product} {version} is {wanted.withdrawn}, so no device is offered it",
+            hint=hint,
+        )
     raise NotFoundError(
         f"{device.product} {version} has no firmware for {device.board or 'an unknown board'}",
         hint=hint,

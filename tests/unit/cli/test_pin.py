@@ -47,8 +47,12 @@ def test_a_device_on_hold_is_offered_nothing(site: FleetSite) -> None:
 
 
 def test_a_device_goes_back_only_when_it_is_ordered(site: FleetSite) -> None:
-    site("pin", "kitchen", "1.0.0")
+    said = site("pin", "kitchen", "1.0.0")
+    assert said.out == "kitchen is pinned to lamp 1.0.0\n"
+    assert "kitchen runs 1.1.0, which is higher, and keeps it; to go back, add --order" in said.err
+    assert site("deploy", "lamp", "1.0.0", "--device", "kitchen").err == said.err
     assert site("explain", "kitchen", "--json").json()["verdict"] != "offer"
+    assert site("pin", "kitchen", "1.0.0", "--order-back").err == ""
     document = site("pin", "kitchen", "1.0.0", "--order-back", "--json").json()
     assert document["pin"] == {"version": "1.0.0", "order_back": True}
     explained = site("explain", "kitchen", "--json").json()
@@ -81,6 +85,22 @@ def test_a_mistake_is_one_line(
     assert site("devices", "show", "kitchen", "--json").json()["pin"] is None
 
 
+def test_nothing_is_pinned_to_a_release_that_was_withdrawn(
+    site: FleetSite, acpublish: CommandLine
+) -> None:
+    words = ("withdraw", "lamp", "1.2.0", "--reason", "it overheats", "--yes")
+    assert acpublish(*words, "--to", site.catalog).status == 0
+    for words in (
+        ("pin", "kitchen", "1.2.0"),
+        ("deploy", "lamp", "1.2.0", "--device", "kitchen"),
+    ):
+        said = site(*words)
+        assert said.status == 4
+        problem = "lamp 1.2.0 is withdrawn, so no device is offered it. There are 1.1.0, 1.0.0."
+        assert problem in said.error()
+    assert site("devices", "show", "kitchen", "--json").json()["pin"] is None
+
+
 def test_a_deployment_pins(site: FleetSite) -> None:
     said = site("deploy", "lamp", "1.2.0", "--device", "kitchen")
     assert (said.status, said.out) == (0, "kitchen is pinned to lamp 1.2.0\n")
@@ -104,7 +124,7 @@ def test_a_deployment_that_a_rule_forbids_does_not_wait(site: FleetSite) -> None
     assert time.monotonic() - began < 60
     assert said.status == 1
     assert said.out.startswith("kitchen does not run lamp 1.0.0: ")
-    assert "(rule " in said.out
+    assert said.out.endswith("(rule downgrade); to go back, add --order-back\n")
     words = ("deploy", "lamp", "1.0.0", "--device", "kitchen", "--wait", "--json")
     document = site(*words).json()
     assert (document["done"], document["runs"]) == (False, "1.1.0")
