@@ -221,33 +221,30 @@ class FleetState:
         self._add(device)
         return device
 
-    def make_room(self, now: Moment) -> list[str]:
-        """Forgets devices that nobody would miss once there is hardly any room; walks them all.
+    def unmissed(self, now: Moment) -> list[Device]:
+        """Returns the devices that nobody would miss, once there is hardly any room.
 
-        Those seen only once go first, and then those that were not seen for the longest time. What
-        people have named, tagged, pinned or held stays, and who takes part in a rollout.
-
-        Returns:
-            The ids of those that were forgotten.
+        Those seen only once come first, and then those that were not seen for the longest time. It
+        walks all devices and changes nothing, so it may be called from a thread.
         """
         if self._count < self.capacity * 0.95:
             return []
-        parts = {
-            key
-            for own in self.products.values()
-            for live in own.lives
-            for key, _ in live.progress.parts()
-        }
-        idle = [
-            device
-            for device in self.devices()
-            if not (device.name or device.note or device.tags or device.groups)
-            and device.staged
-            and device.id not in parts
-            and self.newcomers.is_idle(device, now)
-        ]
+        idle = [device for device in self.devices() if self._is_unmissed(device, now)]
         idle.sort(key=lambda device: (device.visits > 1, device.last_seen))
-        gone = [device.id for device in idle[: self.capacity // 20]]
+        return idle[: self.capacity // 20]
+
+    def _is_unmissed(self, device: Device, now: Moment) -> bool:
+        lives = self.product(device.product).lives
+        takes_part = any(live.progress.get(device.id) for live in lives)
+        return self.newcomers.may_forget(device, now) and not takes_part
+
+    def make_room(self, unmissed: Iterable[Device], now: Moment) -> list[str]:
+        """Forgets devices unless somebody would miss them by now; returns the ids of those gone."""
+        gone = [
+            device.id
+            for device in unmissed
+            if self.device(device.id) is device and self._is_unmissed(device, now)
+        ]
         if gone:
             self.forget(*gone)
             _log.warning("forgot %d devices that were not seen for long, to make room", len(gone))

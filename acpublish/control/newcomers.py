@@ -53,8 +53,13 @@ class Newcomers:
         return True
 
     @staticmethod
-    def is_idle(device: Device, now: Moment) -> bool:
-        """Returns whether a device may be forgotten if there is no room for others."""
+    def may_forget(device: Device, now: Moment) -> bool:
+        """Returns whether a device may be forgotten if there is no room for others.
+
+        What people have named, tagged, pinned or held stays.
+        """
+        if device.name or device.note or device.tags or device.groups or not device.staged:
+            return False
         return device.visits <= 1 or now.at - device.last_seen > _IDLE_DAYS * DAY_S
 
 

@@ -144,7 +144,7 @@ class FleetLoop:
                 await self._go_on()
                 if loop.time() >= room_at:
                     room_at = loop.time() + _ROOM_S
-                    self.state.make_room(self.state.clock.now())
+                    await self._make_room()
                 if loop.time() >= prune_at:
                     prune_at = loop.time() + HOUR_S
                     self.state.prune(self.state.clock.now().at - _ROLLOUTS_KEPT_S)
@@ -153,6 +153,10 @@ class FleetLoop:
             except Exception:
                 # Devices are served all the same, and the next turn may succeed.
                 _log.exception("the fleet's task failed")
+
+    async def _make_room(self) -> None:
+        now = self.state.clock.now()
+        self.state.make_room(await asyncio.to_thread(self.state.unmissed, now), now)
 
     async def _open_in_thread(self) -> None:
         now = time.monotonic()

@@ -207,13 +207,12 @@ class FleetStore:
             self._kept.pop(device_id, None)
             for mark in self._marks.pop(device_id, _NO_MARKS):
                 self._put(schema.marks, (device_id, *mark), None)
-            for table in PROGRESS:
-                self._put(table, (None, device_id), None)
-                # What was noted of those whose progress changes may still wait.
-                for rollout_id in self._chosen:
-                    self._put(table, (rollout_id, device_id), None)
-            for chosen in self._chosen.values():
-                chosen.pop(device_id, None)
+        gone = frozenset(device_ids)
+        for table in PROGRESS:
+            self._waiting.remove(table.name, gone)
+        for chosen in self._chosen.values():
+            for device_id in gone & chosen.keys():
+                del chosen[device_id]
         return self._writer.commit()
 
     def over_before(self, before: float) -> list[str]:

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 Key = tuple[object, ...]
@@ -58,6 +58,23 @@ class Waiting:
                         other[table].pop(key, None)
         return True
 
+    def remove(self, table: str, names: Collection[str]) -> None:
+        """Puts the removal of all rows whose key of two ends with one of these names, as urgent.
+
+        What waits of them is not written any more.
+        """
+        with self._lock:
+            for queue in (self._urgent, self._others, self._leaving):
+                rows = queue.get(table, {})
+                for key in [key for key in rows if key[0] is not None and key[1] in names]:
+                    del rows[key]
+            removals = self._urgent.setdefault(table, {})
+            for name in names:
+                if len(removals) < self._limit:
+                    removals[None, name] = None
+                else:
+                    self._dropped += 1
+
     def take_urgent(self) -> Batch:
         """Takes all urgent rows; an empty batch if there are none."""
         with self._lock:
@@ -93,7 +110,8 @@ class Waiting:
                 newer = [other.get(table, {}) for other in (self._urgent, self._others)]
                 kept = queue.setdefault(table, {})
                 for key, values in rows.items():
-                    if not any(key in other for other in newer):
+                    gone = None, *key[1:]
+                    if not any(key in other or gone in other for other in newer):
                         kept[key] = values
 
     def recall(self) -> None:

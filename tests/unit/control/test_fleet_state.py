@@ -44,11 +44,15 @@ def test_newcomers_have_a_limit_for_each_address_and_one_for_all() -> None:
     assert fleet.ask(5, address="10.0.0.3") is not None
 
 
+def make_room(fleet: Fleet) -> list[str]:
+    return fleet.state.make_room(fleet.state.unmissed(moment()), moment())
+
+
 def test_those_whom_nobody_would_miss_make_room() -> None:
     fleet = Fleet(capacity=100)
     for number in range(94):
         fleet.known(number)
-    assert fleet.state.make_room(moment()) == []
+    assert make_room(fleet) == []
     for number in range(94, 100):
         fleet.known(number)
     devices = list(fleet.state.devices())
@@ -60,18 +64,28 @@ def test_those_whom_nobody_would_miss_make_room() -> None:
     devices[6].last_seen = START - 40 * DAY_S
     fleet.follow(document(5, "2.0.0"))
     fleet.live.progress.put(devices[90].id, full_part(stage=0))
-    gone = fleet.state.make_room(moment())
+    gone = make_room(fleet)
     assert len(gone) == 5
     assert set(gone) < {device.id for device in devices[91:]}
     assert len(fleet.state) == 95
-    assert fleet.state.make_room(moment()) != []
-    assert fleet.state.make_room(moment()) == []
+    assert make_room(fleet) != []
+    assert make_room(fleet) == []
     fleet.ask(200)
-    while fleet.state.make_room(moment()):
+    while make_room(fleet):
         fleet.known(300 + len(fleet.state))
     ids = {device.id for device in fleet.state.devices()}
     assert {device.id for device in devices[:6]} < ids
     assert devices[90].id in ids
+
+
+def test_who_was_named_meanwhile_does_not_make_room() -> None:
+    fleet = Fleet(capacity=20)
+    for number in range(20):
+        fleet.known(number)
+    (unmissed,) = fleet.state.unmissed(moment())
+    unmissed.name = "kitchen"
+    assert fleet.state.make_room([unmissed], moment()) == []
+    assert fleet.state.device(unmissed.id) is unmissed
 
 
 def test_where_nobody_can_be_forgotten_no_further_one_is_remembered(
@@ -82,7 +96,7 @@ def test_where_nobody_can_be_forgotten_no_further_one_is_remembered(
         fleet.known(number)
     for device in fleet.state.devices():
         device.name = "mine"
-    assert fleet.state.make_room(moment()) == []
+    assert make_room(fleet) == []
     assert "no further one is remembered" in caplog.text
     assert fleet.ask(50) is None
 

@@ -64,9 +64,9 @@ def test_what_is_remembered_of_addresses_is_bounded(monkeypatch: pytest.MonkeyPa
 def test_who_may_be_forgotten() -> None:
     now = Moment(START + 40 * DAY_S, 0.0)
     often, seldom = device(seen=39 * 24), device(seen=9 * 24)
-    assert not Newcomers.is_idle(often, now)
-    assert Newcomers.is_idle(seldom, now)
+    assert not Newcomers.may_forget(often, now)
+    assert Newcomers.may_forget(seldom, now)
     often.visits = 1
-    assert Newcomers.is_idle(often, now)
+    assert Newcomers.may_forget(often, now)
     # A clock that was set back makes nobody idle.
-    assert not Newcomers.is_idle(seldom, Moment(START - 400 * DAY_S, 0.0))
+    assert not Newcomers.may_forget(seldom, Moment(START - 400 * DAY_S, 0.0))

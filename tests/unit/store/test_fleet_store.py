@@ -186,6 +186,21 @@ def test_a_forgotten_device_leaves_nothing_in_rollouts_that_ended(tmp_path: Path
         assert rows(tmp_path) == [2, 1, 1]
 
 
+def test_many_devices_are_forgotten_after_many_rollouts(tmp_path: Path) -> None:
+    devices = [f"lamp/{number}" for number in range(50)]
+    store = FleetStore.open(tmp_path, capacity=100)
+    try:
+        for number in range(40):
+            store.keep_rollout(ended(number)).result(5)
+        for device_id in devices:
+            store.note_part("r1", device_id, full_part())
+        store.forget(*devices).result(5)
+        assert store._waiting.dropped() == 0
+        assert rows(tmp_path) == [0, 0, 0]
+    finally:
+        store.close()
+
+
 def test_a_check_in_writes_the_rest_of_a_device_only_if_it_has_changed(tmp_path: Path) -> None:
     kept = full_device(tags=frozenset(), groups=frozenset())
     with opened(tmp_path) as store:

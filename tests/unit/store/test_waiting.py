@@ -83,3 +83,27 @@ def test_what_waits_is_bounded() -> None:
     assert waiting.put("u", (0,), 1), "each table has its limit"
     assert len(waiting) == 3
     assert (waiting.dropped(), waiting.dropped()) == (2, 0)
+
+
+def test_what_waits_of_a_removed_device_is_not_written() -> None:
+    waiting = Waiting(100)
+    waiting.put("t", ("r1", "a"), "leaves")
+    waiting.begin()
+    taken = waiting.take(10)
+    waiting.put("t", ("r2", "a"), "waits")
+    waiting.put("t", ("r2", "b"), "waits")
+    waiting.put("t", ("r3", "a"), "urgent", urgent=True)
+    waiting.remove("t", {"a", "c"})
+    # What could not be written before does not come back after the removal either.
+    waiting.give_back(taken, urgent=False)
+    waiting.put("t", ("r4", "a"), "later")
+    assert waiting.take_urgent() == {"t": {(None, "a"): None, (None, "c"): None}}
+    waiting.begin()
+    assert waiting.take(10) == {"t": {("r4", "a"): "later", ("r2", "b"): "waits"}}
+
+
+def test_removals_have_a_limit_as_well() -> None:
+    waiting = Waiting(2)
+    waiting.remove("t", {"a", "b", "c"})
+    assert len(waiting) == 2
+    assert waiting.dropped() == 1
