@@ -44,7 +44,8 @@ def test_a_release_goes_in_stages_and_is_settled_at_the_end(site: Site) -> None:
             )
         )
         assert until(lambda: server.get("/update/lamp/c3").body == site.images["1.1.0"])
-        assert (site.catalog / "lamp" / "lamp-1.1.0_c3.bin").exists()
+        # The visible file follows the commit.
+        assert until((site.catalog / "lamp" / "lamp-1.1.0_c3.bin").exists)
 
 
 def test_a_bad_release_halts_and_a_restart_forgets_nothing(site: Site) -> None:

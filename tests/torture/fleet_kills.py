@@ -100,7 +100,7 @@ class Killing:
         self._allowed: set[str] = set()
         self._rolling = ""
         self._halted_lives = 0
-        #: When each device was answered last, in seconds since 1970.
+        #: When each device was answered last by this server, in seconds since 1970.
         self._answered: dict[str, float] = {}
         #: Who got the image of a release while it was on its way.
         self._got: dict[str, set[str]] = {}
@@ -216,6 +216,8 @@ class Killing:
             device = stored.devices.get(key)
             if at < end - LOST_S and (device is None or device.last_seen < at):
                 self._found(f"{key} was answered {end - at:.1f} s before, and is not stored")
+        # Those who do not ask the next server are as they were.
+        self._answered.clear()
         on_its_way = {version for version, _ in self.site.rolling()}
         for rollout in stored.rollouts:
             live = read_live(self.site.state, rollout)
