@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import NamedTuple
@@ -29,6 +30,9 @@ _log = logging.getLogger("acpublish.fleet")
 #: After so many requests in a row that heard to come back, a device is served whatever the limit.
 _TURNS = 5
 _MAX_RANGES = 20_000
+#: The share of the images on their way that one address may have. It is large, because a whole
+#: fleet may be behind one router; still, no single address keeps everyone else waiting.
+_SHARE_OF_ADDRESS = 0.75
 #: For each product; a MAC address may be spelled in several ways.
 _MAX_STEADY = 200_000
 #: Decisions that are not the same for all that report the same, or not for long.
@@ -100,7 +104,9 @@ class FleetServing:
         """
         self.state = state
         self._max_offers = max_offers
+        self._most_of_address = max(int(max_offers * _SHARE_OF_ADDRESS), 1)
         self._on_their_way = 0
+        self._of_address: Counter[str | None] = Counter()
         #: By device, so that all who wait have their turn, however many there are.
         self._turned_away: BoundedDict[str, int] = BoundedDict(state.capacity)
         #: The bytes of an image that a device has got by ranges.
@@ -142,7 +148,7 @@ class FleetServing:
             if state.unread:
                 decided = withheld(decided, FleetRule.STORE_AWAY, state.unread)
             elif request.installs:
-                decided = self._in_turn(device, decided)
+                decided = self._in_turn(device, decided, address)
         # What a filesystem lacks would otherwise be news at each request, and so would what the
         # firmware lacks, because devices ask for both in turn.
         if report.mode is not Mode.FILESYSTEM and concluded_for(device, decided):
@@ -220,16 +226,33 @@ class FleetServing:
             self._hear(own, device, request._replace(channel=device.channel))
             state.note(device)
 
-    def _in_turn(self, device: Device, decided: FleetDecision) -> FleetDecision:
+    def _in_turn(
+        self, device: Device, decided: FleetDecision, address: str | None
+    ) -> FleetDecision:
         """Asks a device to come back if too many images are on their way, but not for ever."""
         turns = self._turned_away.get(device.id, 0)
         # Whoever has got a part of the image goes on with it.
         begun = device.id in self._ranges
-        if self._on_their_way < self._max_offers or turns >= _TURNS or begun:
+        if not self._are_too_many(address) or turns >= _TURNS or begun:
             return decided
         self._turned_away[device.id] = turns + 1
         reason = f"{self._on_their_way} devices are being updated; it gets its turn later"
         return withheld(decided, FleetRule.NEWEST, reason)
+
+    def _are_too_many(self, address: str | None) -> bool:
+        """Returns whether too many images are on their way, in all or to one address."""
+        if self._on_their_way >= self._max_offers:
+            return True
+        if self._of_address[address] < self._most_of_address:
+            return False
+        return address is None or not self.state.newcomers.shared(address)
+
+    def _has_left(self, address: str | None) -> None:
+        """Notes that one of the images is not on its way any more."""
+        self._on_their_way -= 1
+        self._of_address[address] -= 1
+        if self._of_address[address] <= 0:
+            del self._of_address[address]
 
     def offered(self, case: Case) -> Future[None] | None:
         """Notes an offer that is about to be sent.
@@ -240,6 +263,7 @@ class FleetServing:
         """
         device, decided = case.device, case.decided
         self._on_their_way += 1
+        self._of_address[case.request.address] += 1
         self._turned_away.pop(device.id, None)
         now = self.state.clock.now()
         part = offered(decided, device, case.request.report, now)
@@ -257,7 +281,7 @@ class FleetServing:
             before: The device's part in the rollout before.
             part: Its part after the offer; if it has another one by now, that stays.
         """
-        self._on_their_way -= 1
+        self._has_left(case.request.address)
         device, decided = case.device, case.decided
         live, release = decided.choice.live, decided.decision.release
         if case.own.devices.get(device.id) is not device:
@@ -300,7 +324,7 @@ class FleetServing:
                 blame, and nothing counts against the device. Neither does it for one that was
                 forgotten meanwhile.
         """
-        self._on_their_way -= 1
+        self._has_left(case.request.address)
         device = case.device
         if not answered or case.own.devices.get(device.id) is not device:
             return

@@ -235,6 +235,24 @@ def test_too_many_offers_at_a_time_wait_for_their_turn_but_not_for_ever() -> Non
     assert fleet.known(5, OLD).decision.verdict is Verdict.OFFER
 
 
+def test_one_address_leaves_room_for_others() -> None:
+    fleet = Fleet(max_offers=8)
+    cases = []
+    while (case := fleet.known(len(cases), OLD)).decision.verdict is Verdict.OFFER:
+        cases.append(case)
+        fleet.serving.offered(case)
+    assert len(cases) == 6
+    assert fleet.known(50, OLD, address="10.0.0.2").decision.verdict is Verdict.OFFER
+    # Behind a proxy there are many.
+    fleet.state.newcomers.shared = lambda address: True
+    assert fleet.known(51, OLD).decision.verdict is Verdict.OFFER
+    fleet.state.newcomers.shared = lambda address: False
+    for ended in cases:
+        fleet.end(ended)
+    assert fleet.known(52, OLD).decision.verdict is Verdict.OFFER
+    assert not fleet.serving._of_address
+
+
 def test_nobody_waits_for_ever_however_many_wait() -> None:
     fleet = Fleet(max_offers=0, capacity=300)
     fleet.state.newcomers.shared = lambda address: True
