@@ -91,7 +91,9 @@ def choose(
     if device is not None and (own or device.hold or device.pin is not None):
         choice = _for_device(device, report, targets, board, own, now, choice)
         if store_away:
-            reason = "the store cannot be written, so nothing is offered that has to be counted"
+            reason = (
+                "the fleet's store cannot be used now, so nothing is offered that has to be counted"
+            )
             return choice._replace(rule=FleetRule.STORE_AWAY, reason=reason, withheld=True)
     target = choice.target
     if target is None or target.image.requires is None or choice.withheld or choice.ordered:

@@ -50,9 +50,7 @@ class FleetUpdates:
         """The fleet."""
         return self.serving.state
 
-    def follow(
-        self, product: str, snapshot: ProductSnapshot, *, is_current: bool = False
-    ) -> None:
+    def follow(self, product: str, snapshot: ProductSnapshot, *, is_current: bool = False) -> None:
         """Lets the rollouts of a product follow its catalog, if that has changed.
 
         Args:

@@ -30,7 +30,7 @@ from tests.support.small_disk import filled, small_disk_at
 PATIENCE_S = 5.0 + 5.0
 #: What the routes of devices may answer, from issue 15.
 STATUSES = {200, 206, 304, 400, 401, 403, 404, 405, 408, 414, 416, 421, 431, 503}
-WHY = "the store cannot be written, so nothing is offered that has to be counted"
+WHY = "the fleet's store cannot be used now, so nothing is offered that has to be counted"
 
 
 class Fleet:
