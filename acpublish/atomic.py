@@ -164,17 +164,44 @@ def incoming(
             is simply made again.
 
     Yields:
-        The temporary file, open for writing; another library may write it by its name.
+        The temporary file, open for writing.
 
     Raises:
         UnflushedError: The file is written, but its name cannot be flushed.
         OSError: The file cannot be written.
     """
-    fresh = (temporary or path.parent) / f".{os.urandom(_RANDOM_BYTES).hex()}.part"
+    with _incoming(path, temporary or path.parent, mode, durable=durable) as (file, _):
+        yield file
+
+
+@contextlib.contextmanager
+def incoming_part(path: Path, *, mode: int = 0o644) -> Iterator[Path]:
+    """Does what :func:`incoming` does for a file that another library writes by its name.
+
+    Args:
+        path: The file; one that exists is replaced.
+        mode: The permissions of the file, less the user's mask.
+
+    Yields:
+        The temporary file.
+
+    Raises:
+        UnflushedError: The file is written, but its name cannot be flushed.
+        OSError: The file cannot be written.
+    """
+    with _incoming(path, path.parent, mode, durable=True) as (_, part):
+        yield part
+
+
+@contextlib.contextmanager
+def _incoming(
+    path: Path, temporary: Path, mode: int, *, durable: bool
+) -> Iterator[tuple[BinaryIO, Path]]:
+    fresh = temporary / f".{os.urandom(_RANDOM_BYTES).hex()}.part"
     try:
         with _created(fresh, mode) as file:
             ownership.follow(file.fileno(), path.parent, mode)
-            yield file
+            yield file, fresh
             file.flush()
             if durable:
                 os.fsync(file.fileno())

@@ -46,8 +46,7 @@ def back_up(state: Path, file: Path) -> Copied:
     what = f"the backup {file} cannot be written"
     _refuse_existing(file)
     engine = open_for_reading(path_of(state))
-    with store_errors(what), atomic.incoming(file.absolute(), mode=0o600) as copy:
-        part = Path(copy.name)
+    with store_errors(what), atomic.incoming_part(file.absolute(), mode=0o600) as part:
         copy_into(engine, part)
         copied = _looked_at(part, file)
         _refuse_existing(file)
@@ -69,8 +68,7 @@ def restore(state: Path, file: Path) -> Copied:
     store = path_of(state)
     held = Held(state)
     try:
-        with store_errors(what), atomic.incoming(store, mode=0o600) as copy:
-            part = Path(copy.name)
+        with store_errors(what), atomic.incoming_part(store, mode=0o600) as part:
             copy_into(backup, part)
             copied = _looked_at(part, store)
             # From here on nothing can be refused any more but the change of the names.
