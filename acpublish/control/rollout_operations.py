@@ -108,8 +108,14 @@ class RolloutOperations:
 
     def pause(self, ref: str, reason: str = "") -> Operation[Document]:
         """Offers the release to nobody until the rollout is resumed."""
-        why = _reason(reason) or "somebody paused it"
-        return (yield from self._move(ref, lambda rollout: paused(rollout, why)))
+        why = _reason(reason)
+
+        def change(rollout: Rollout) -> Rollout:
+            # Whoever pauses it once more without a reason does not take the first one away.
+            kept = rollout.reason if rollout.state == "paused" and not rollout.away else ""
+            return paused(rollout, why or kept or "somebody paused it")
+
+        return (yield from self._move(ref, change))
 
     def resume(self, ref: str) -> Operation[Document]:
         """Goes on with a paused rollout."""
@@ -205,6 +211,15 @@ class RolloutOperations:
         snapshot = yield from self._follow(product)
         entries = snapshot.channels.rolling.get(channel)
         if not entries:
+            pointers = (
+                snapshot.channels.current(channel, place)
+                for place in snapshot.channels.places(channel)
+            )
+            if any(pointer and pointer.version == version for pointer in pointers):
+                raise ConflictError(
+                    f"{channel} points at {product} {version} already",
+                    hint=f"Devices are offered it; see 'acpublish channels {product}'.",
+                )
             raise ConflictError(
                 f"{product} {version} was sent to {channel}, but another change ended that",
                 hint=f"See 'acpublish history {product}'.",
@@ -288,10 +303,14 @@ class RolloutOperations:
                 f"{len(current)} rollouts of {ref} are open", hint=f"Use the id of one: {ids}."
             )
         if own:
-            raise NotFoundError(
-                f"no rollout of {ref} is open",
-                hint=f"Its last one is {own[-1].id}, which is {own[-1].state}.",
-            )
+            last = own[-1]
+            hint = f"Its last one is {last.id}, which is {last.state}."
+            if last.state == "halted":
+                hint += (
+                    f" Publish a newer release, or try it again with 'acpublish rollout start {ref}"
+                    f" {last.version} --channel {last.channel}'."
+                )
+            raise NotFoundError(f"no rollout of {ref} is open", hint=hint)
         known = [*state.rollouts, *(rollout.product for rollout in state.rollouts.values())]
         similar = difflib.get_close_matches(ref[:_SHOWN], dict.fromkeys(known[-1000:]), 3)
         hint = (

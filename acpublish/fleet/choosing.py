@@ -175,8 +175,9 @@ def keeps_back(
 
 def why_kept_back(rollout: Rollout, rule: FleetRule, board: str) -> str:
     """Returns why a rollout offers nothing to a device, in words (:func:`keeps_back`)."""
-    track = rollout.track_of(board)
-    stage = rollout.policy.stages[rollout.stage if track is None else track.stage].text
+    track, stages = rollout.track_of(board), rollout.policy.stages
+    at = rollout.stage if track is None else track.stage
+    stage = f"stage {at + 1} of {len(stages)} ({stages[at].text})"
     window = rollout.policy.window
     return {
         FleetRule.WITHDRAWN: f"{rollout.version} was taken back",

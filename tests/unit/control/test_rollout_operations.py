@@ -12,6 +12,7 @@ import pytest
 from acpublish.control.operations import Operation, run_here
 from acpublish.errors import AcpublishError, ConflictError, NotFoundError, SettingsError, StoreError
 from acpublish.fleet.policy import Policy
+from acpublish.fleet.rollout import halted
 from acpublish.release.channels import Place
 from acpublish.release.names import ChannelName
 from acpublish.release.version import Version
@@ -66,6 +67,10 @@ def test_pause_resume_and_advance(fleet: Asking, rollout: str) -> None:
     document = run_here(fleet.rollouts.pause("lamp", " at the fair "))
     assert (document["state"], document["reason"]) == ("paused", "at the fair")
     assert read(fleet.folder).rollouts[0].state == "paused"
+    # Pausing it once more, without a reason, keeps the one that it has.
+    assert run_here(fleet.rollouts.pause("lamp"))["reason"] == "at the fair"
+    assert run_here(fleet.rollouts.pause("lamp", "rain"))["reason"] == "rain"
+    run_here(fleet.rollouts.pause("lamp", "at the fair"))
     with pytest.raises(ConflictError, match=r"is paused \(at the fair\) and cannot advance"):
         run_here(fleet.rollouts.advance(rollout))
     assert run_here(fleet.rollouts.resume(rollout))["state"] == "running"
@@ -136,6 +141,18 @@ def test_a_rollout_that_is_not_there(
     assert words in str(caught.value)
 
 
+def test_what_to_do_after_a_halt(fleet: Asking, rollout: str) -> None:
+    live = fleet.state.product("lamp").lives[0]
+    live.rollout = halted(live.rollout, "two failed", fleet.state.clock.now())
+    fleet.state.moved(live).result(10)
+    with pytest.raises(NotFoundError, match="no rollout of lamp is open") as caught:
+        run_here(fleet.rollouts.resume("lamp"))
+    assert caught.value.hint == (
+        f"Its last one is {rollout}, which is halted. Publish a newer release, or try it again "
+        "with 'acpublish rollout start lamp 1.2.0 --channel stable'."
+    )
+
+
 def test_several_open_rollouts_of_a_product(fleet: Asking, rollout: str) -> None:
     started = run_here(fleet.rollouts.start("lamp", _12, ChannelName("beta"), POLICY))
     with pytest.raises(ConflictError) as caught:
@@ -151,6 +168,8 @@ def test_what_cannot_be_started(fleet: Asking) -> None:
         run_here(fleet.rollouts.plan("lamp", Version.parse("9.0.0"), STABLE, POLICY))
     with pytest.raises(ConflictError):
         run_here(fleet.rollouts.start("lamp", Version.parse("1.0.0"), STABLE, POLICY))
+    with pytest.raises(ConflictError, match=r"stable points at lamp 1\.1\.0 already"):
+        run_here(fleet.rollouts.start("lamp", Version.parse("1.1.0"), STABLE, POLICY))
     tagged = Policy.parse("tag:canary,100%")
     with pytest.raises(SettingsError, match="tag:canary reaches nobody"):
         run_here(fleet.rollouts.plan("lamp", Version.parse("1.1.0"), STABLE, tagged))

@@ -137,5 +137,5 @@ def test_the_reason_has_the_words_of_the_rule_that_decides() -> None:
     decided = decide(own, own.report, TARGETS, "d1", "stable", [live("tag:a,100%")], moment(1))
     assert decided.reason == (
         "the device's digest matches the image; the rollout r1 of lamp 2.0.0 to stable is at "
-        "tag:a and has not reached it"
+        "stage 1 of 2 (tag:a) and has not reached it"
     )

@@ -202,7 +202,7 @@ ROWS = [
 
     # A rollout: its rings.
     row("in its ring", "offer newest", "2.0.0 is the newest", rollouts=roll()),
-    row("not in its ring", "up to date ring", "is at tag:a", rollouts=roll("tag:a,100%")),
+    row("not in its ring", "up to date ring", "is at stage 1 of 2 (tag:a)", rollouts=roll("tag:a,100%")),
     row("not in its ring, has less", "offer newest", "1.0.0", runs="0.9.0", rollouts=roll("tag:a,100%")),
     row("in its ring, has less", "offer newest", "2.0.0", runs="0.9.0", rollouts=roll()),
     row("has the tag", "offer newest", rollouts=roll("tag:a,100%"), tags=frozenset({"a"})),
@@ -210,7 +210,7 @@ ROWS = [
     row("in the group", "offer newest", rollouts=roll("group:a,100%"), groups=frozenset({"a"})),
     row("chosen by number", "offer newest", rollouts=chosen(0)),
     row("chosen for a later stage", "up to date ring", rollouts=chosen(1)),
-    row("not chosen", "up to date ring", "is at 1", rollouts=roll("1,100%")),
+    row("not chosen", "up to date ring", "is at stage 1 of 2 (1)", rollouts=roll("1,100%")),
     row("its ring is below a half", "offer newest", rollouts=roll("50%,100%", seed="s1")),
     row("its ring is above a tenth", "up to date ring", rollouts=roll("10%,100%", seed="s0")),
     row("another seed, another ring", "up to date ring", rollouts=roll("50%,100%", seed="s0")),
