@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from acpublish.cli.common_options import ANY_PATH, directory_option, state_of, state_option
+from acpublish.cli.common_options import (
+    ANY_PATH,
+    settings_for,
+    state_of,
+    state_option,
+)
 from acpublish.cli.ui import json_option, print_json, printable
 
 if TYPE_CHECKING:
@@ -16,6 +21,14 @@ if TYPE_CHECKING:
 #: What else the state folder has that no later command could make again: the tokens, the
 #: credentials of devices, and who made which change.
 _BESIDE = ("tokens.json", "device-access.json", "changes")
+
+
+directory_option = click.option(
+    "--to",
+    metavar="DIR",
+    type=ANY_PATH,
+    help="The catalog's directory.  [the setting 'to', or the current one]",
+)
 
 
 @click.command("backup")
@@ -33,7 +46,7 @@ def command(file: Path, to: Path | None, state: Path | None, as_json: bool) -> N
     """
     from acpublish.store.copies import back_up
 
-    folder = state_of(to, state)
+    folder = _state_folder(to, state)
     copied = back_up(folder, file)
     others = [str(path) for path in (folder / name for name in _BESIDE) if path.exists()]
     line = (
@@ -55,11 +68,23 @@ def restore(file: Path, to: Path | None, state: Path | None, as_json: bool) -> N
     """
     from acpublish.store.copies import restore as put_back
 
-    copied = put_back(state_of(to, state), file)
-    line = f"restored {_content(copied)}"
+    copied = put_back(_state_folder(to, state), file)
+    line = f"restored {_content(copied)} to {printable(str(copied.path))}"
     if copied.aside is not None:
         line += f"; what was there before is {printable(str(copied.aside))}"
     _say(copied, line, as_json=as_json)
+
+
+def _state_folder(to: Path | None, state: Path | None) -> Path:
+    """Returns the state folder, by the catalog that the commands on devices would use."""
+    from acpublish.publishing.options import Destination
+
+    if to is None and state is None:
+        settings = settings_for({})
+        text = settings.text("to")
+        if text is not None and not Destination(to=text).is_server:
+            to = Path(settings.destination().to)
+    return state_of(to, state)
 
 
 def _content(copied: Copied) -> str:

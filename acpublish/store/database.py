@@ -21,7 +21,7 @@ from acpublish import atomic
 from acpublish.errors import StoreError, StoreInUseError, reason_of
 from acpublish.lock_holder import hold, holder_of
 from acpublish.store.schema import SCHEMA, VERSION_TABLE
-from acpublish.store.sqlite_file import ERRORS, engine_for, meaning_of
+from acpublish.store.sqlite_file import ERRORS, RESTORE, engine_for, meaning_of
 
 FOLDER = "fleet"
 FILE = "fleet.db"
@@ -132,7 +132,13 @@ def open_copy(path: Path) -> Engine:
         StoreError: There is none, it is damaged, or it is not a copy of a store.
     """
     missing = StoreError(f"there is no backup {path}", hint="Check its name.")
-    engine, schema = _opened(path, f"the backup {path}", missing)
+    try:
+        engine, schema = _opened(path, f"the backup {path}", missing)
+    except StoreError as error:
+        if error.hint != RESTORE:
+            raise
+        hint = "Use a file that 'acpublish backup' wrote; nothing was changed."
+        raise StoreError(error.problem, hint=hint) from error
     if not schema:
         raise StoreError(f"{path} is not a backup: it is empty", hint="Use another file.")
     return engine

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from acpublish.catalog.state import state_dir
 from acpublish.store.stored import read
 from tests.support.users import SERVER, folder_of, needs_root
@@ -29,7 +31,8 @@ def test_a_backup_and_the_way_back(acpublish: CommandLine, tmp_path: Path, catal
     made(state, 3)
     said = acpublish("restore", file, "--to", catalog, "--state", state)
     assert said.status == 0
-    start = "restored 2 devices and 1 rollout; what was there before is "
+    store = state / "fleet" / "fleet.db"
+    start = f"restored 2 devices and 1 rollout to {store}; what was there before is "
     assert said.out.startswith(start)
     assert Path(said.out.removeprefix(start).strip()).is_file()
     assert len(read(state).devices) == 2
@@ -49,6 +52,20 @@ def test_the_state_folder_is_that_of_the_catalog(
     document = acpublish("restore", "a.db", "--to", catalog, "--json").json()
     assert (document["devices"], document["rollouts"]) == (1, 1)
     assert Path(document["aside"]).parent == Path(document["file"]).parent == state / "fleet"
+
+
+def test_the_setting_names_the_catalog_unless_it_is_a_server(
+    acpublish: CommandLine, tmp_path: Path, catalog: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = {"XDG_STATE_HOME": str(tmp_path / "state")}
+    made(state_dir(catalog, places), 1, 2)
+    made(state_dir(tmp_path, places), 3)
+    monkeypatch.setenv("ACPUBLISH_TO", str(catalog))
+    assert acpublish("backup", "a.db", "--json").json()["devices"] == 2
+    restored = Path(acpublish("restore", "a.db", "--json").json()["file"])
+    assert restored.parent.parent == state_dir(catalog, places)
+    monkeypatch.setenv("ACPUBLISH_TO", "http://192.0.2.1:8000")
+    assert acpublish("backup", "b.db", "--json").json()["devices"] == 1
 
 
 def test_a_backup_is_not_overwritten_and_a_running_server_keeps_its_store(

@@ -163,6 +163,7 @@ def test_what_is_not_a_backup_changes_nothing(tmp_path: Path) -> None:
         with pytest.raises(StoreError, match=why) as caught:
             restore(state, wrong)
         assert "\n" not in str(caught.value)
+        assert "acpublish restore" not in caught.value.hint
     assert path_of(state).read_bytes() == before
     assert leftovers(path_of(state).parent) == []
     assert not list(path_of(state).parent.glob("*before*"))
