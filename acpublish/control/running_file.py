@@ -74,6 +74,6 @@ def read_running(state: Path) -> RunningServer | None:
             f"{path}, by which the running server is reached, cannot be read: {reason_of(error)}",
             hint=ownership.permission_hint(path, state),
         ) from error
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         # It is missing or damaged, and the store's lock protects the store in any case.
         return None

@@ -7,6 +7,8 @@ flushed to the disk. What a server has promised is flushed, because it must surv
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from pathlib import Path
 from typing import Any, cast
@@ -34,7 +36,8 @@ _CACHE_KIB = 16 * 1024
 #: What is wrong with a file in which something does not fit together, and what to do next.
 DAMAGED = "the file is damaged"
 RESTORE = "Restore a backup: acpublish restore FILE. The damaged file is kept."
-#: The words in SQLite's messages, what they mean and what to do next.
+_REPLACED = "its file was replaced"
+#: The words in messages of SQLite and the system, what they mean and what to do next.
 _MEANINGS: tuple[tuple[str, str, str], ...] = (
     ("disk is full", "the disk is full", "Free some space on its file system."),
     ("readonly", "it is read-only", "Make it and its folder writable for this user."),
@@ -45,6 +48,12 @@ _MEANINGS: tuple[tuple[str, str, str], ...] = (
     ("no such table", DAMAGED, RESTORE),
     ("no such column", DAMAGED, RESTORE),
     ("unable to open", "it cannot be opened", "Check the state folder and its owner."),
+    (
+        "no such file",
+        "its file is gone",
+        "Stop the server, and restore a backup: acpublish restore FILE.",
+    ),
+    (_REPLACED, _REPLACED, "Restart the server, which then goes on with the other file."),
     ("disk i/o", "the disk reports an error", "Check the file system that it is on."),
 )
 
@@ -61,16 +70,29 @@ def meaning_of(error: BaseException) -> tuple[str, str]:
 
 
 def engine_for(path: Path, *, read_only: bool = False) -> Engine:
-    """Returns the engine of a file, which is created by the first connection that may write.
+    """Returns the engine of a file.
+
+    Each transaction that may write begins only if the file is still the one of the first: SQLite
+    itself would go on with one that was removed or replaced, and all of it would be lost.
 
     Args:
-        path: The file.
+        path: The file; an empty one becomes a database.
         read_only: Whether nothing may be written; another process may write meanwhile.
     """
-    mode = "ro" if read_only else "rwc"
+    mode = "ro" if read_only else "rw"
     uri = f"file:{quote(str(path.absolute()))}?mode={mode}"
 
+    first: list[os.stat_result] = []
+
+    def need_same_file() -> None:
+        status = path.stat()
+        if not os.path.samestat((first or [status])[0], status):
+            raise FileExistsError(errno.EEXIST, _REPLACED)
+        first[:] = [status]
+
     def connected() -> sqlite3.Connection:
+        if not read_only:
+            need_same_file()
         # SQLAlchemy begins the transactions. Each connection stays in one thread at a time.
         return sqlite3.connect(
             uri, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False
@@ -92,6 +114,8 @@ def engine_for(path: Path, *, read_only: bool = False) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin_now(connection: Any) -> None:
+        if not read_only:
+            need_same_file()
         # A transaction that will write has the lock from the beginning, so it never fails half-way.
         connection.exec_driver_sql(begin)
 

@@ -165,7 +165,11 @@ def test_the_token_of_commands_is_for_their_user_and_their_server(site: Site) ->
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", '{"url": 1}', '{"url": "x", "token": "y", "pid": 1}']
+    "content",
+    [
+        *("", "[]", '{"url": 1}', '{"url": "x", "token": "y", "pid": 1}'),
+        '{"url": "x", "token": "y", "pid": 1e999}',
+    ],
 )
 def test_a_file_that_leads_nowhere(site: Site, content: str) -> None:
     site.state.mkdir()

@@ -156,6 +156,23 @@ def test_a_store_that_another_process_has_locked_is_away_and_catches_up(tmp_path
     assert len(read(tmp_path).devices) == 2
 
 
+def test_a_store_whose_file_is_gone_or_replaced_is_away(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        store.keep(full_device(1)).result(5)
+        aside = store.path.with_name("aside")
+        store.path.rename(aside)
+        with pytest.raises(StoreError, match="its file is gone"):
+            store.keep(full_device(2)).result(5)
+        assert not store.path.exists()
+        store.path.write_bytes(b"")
+        until(lambda: "replaced" in store.away)
+        assert store.path.read_bytes() == b""
+        # With its own file it catches up.
+        aside.rename(store.path)
+        until(lambda: not store.away)
+    assert len(read(tmp_path).devices) == 2
+
+
 def test_a_disk_that_is_really_full(tmp_path: Path) -> None:
     try:
         with small_disk_at(tmp_path / "disk", "2m") as disk, opened(disk / "state") as store:
