@@ -120,7 +120,7 @@ class Killing:
         for kill in range(kills):
             self._publish_next()
             with self.site.serve() as server:
-                self._live_and_die(server, at_an_offer=kill % 2 == 1)
+                self._live_and_die(server, at_an_offer=kill % 2 == 0)
             self._examine(server, time.time())
         with self.site.serve() as server:
             self._finish(server)
@@ -150,15 +150,21 @@ class Killing:
         self.site.publish(self._rolling)
 
     def _live_and_die(self, server: RunningServer, *, at_an_offer: bool) -> None:
-        """Lets the devices ask one after the other until the server is killed."""
+        """Lets the devices ask one after the other until the server is killed.
+
+        Args:
+            server: The server.
+            at_an_offer: Whether it is killed as soon as some device has got its image, if one does.
+        """
         life_s = self.chance.random() * LONGEST_S
-        old_enough = time.monotonic() + life_s / 2
+        last_offer = self.outcomes.offers + self.chance.randrange(1, FIRST + 1)
         killer = threading.Timer(life_s, server.signal, (signal.SIGKILL,))
         killer.start()
         try:
             while server.process.poll() is None:
                 for device in self.chance.sample(self.devices, DEVICES):
-                    if self._ask(device, server) and at_an_offer and time.monotonic() > old_enough:
+                    got = self._ask(device, server)
+                    if got and at_an_offer and self.outcomes.offers >= last_offer:
                         # What became of the image is not stored yet.
                         server.signal(signal.SIGKILL)
         except (OSError, AssertionError):
