@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from acpublish.server.decision_cache import DecisionCache
 
 from acpublish.fleet.deciding import decide
 from acpublish.fleet.moments import NO_TIME
