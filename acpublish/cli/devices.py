@@ -12,8 +12,8 @@ import click
 from acpublish.cli import exit_status
 from acpublish.cli.common_options import with_fleet
 from acpublish.cli.groups import CommandGroup
-from acpublish.cli.times import age_text, time_text
-from acpublish.cli.ui import confirm, facts, json_option, print_json, printable, table
+from acpublish.cli.times import age_text, in_short, time_text
+from acpublish.cli.ui import confirm, facts, json_option, print_json, printable, say, table
 from acpublish.release import names
 from acpublish.release.durations import duration
 
@@ -69,7 +69,12 @@ def list_(
     elif as_csv:
         _print_csv(devices)
     else:
-        _print_table(list(devices))
+        rows = list(devices)
+        filtered = not_seen_s is not None or any(filters.values())
+        _print_table(rows, none="no device matches" if filtered else "no devices")
+        if not rows and not filtered and not fleet.served:
+            # Another state folder than that of the server looks the same.
+            say("acpublish: a server notes the devices that ask it; check --to and --state")
 
 
 def _print_csv(devices: Iterable[Mapping[str, Any]]) -> None:
@@ -88,9 +93,9 @@ def _cell(name: str, value: Any) -> str:
     return f"'{text}" if text.startswith(_FORMULAS) else text
 
 
-def _print_table(devices: Sequence[Mapping[str, Any]]) -> None:
+def _print_table(devices: Sequence[Mapping[str, Any]], none: str) -> None:
     if not devices:
-        click.echo("no devices")
+        click.echo(none)
         return
     rows = [
         (
@@ -162,7 +167,7 @@ def _facts(device: Mapping[str, Any]) -> dict[str, object]:
         "runs": runs_text(device),
         "first seen": _moment(device["first_seen"]),
         "last seen": _moment(device["last_seen"]),
-        "longest gap": f"{device['longest_gap_s']} s",
+        "longest gap": in_short(max(device["gaps"])) if device["gaps"] else None,
         "tags": " ".join(device["tags"]) or None,
         "groups": " ".join(device["groups"]) or None,
         "flags": " ".join(device["flags"]) or None,

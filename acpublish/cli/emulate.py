@@ -20,6 +20,15 @@ from acpublish.redact import redact_broken
 from acpublish.release.secrets import masked_query
 from acpublish.wire import UPDATE_PREFIX
 
+_COMPARE = "Compare the URL with 'acpublish list --to {server}', and check the server's log."
+#: What to do next, by the status of the response.
+_HINTS = {
+    401: "It needs the credentials of a device: write them in the URL, as in "
+    "http://USER:PASSWORD@HOST:PORT, or see 'acpublish device-credentials list'.",
+    403: "The server has no image for such a device: its log has the reason, and so has "
+    "'acpublish explain' with the MAC address.",
+}
+
 
 @click.command("emulate")
 @click.argument("words", metavar="[PATH]", nargs=-1)
@@ -98,10 +107,8 @@ def command(
     if outcome.cause:
         print_error(f"no update from {where}: {outcome.cause}")
     else:
-        print_error(
-            f"no update from {where}. Compare the URL with 'acpublish list --to "
-            f"{_shown(server)}', and check the server's log."
-        )
+        hint = _HINTS.get(outcome.status or 0, _COMPARE).format(server=_shown(server))
+        print_error(f"no update from {where}. {hint}")
     return exit_status.NO
 
 

@@ -31,7 +31,8 @@ from acpublish.release.running import is_known
 from acpublish.wire import Family, Mode, Report
 
 #: What one of these rules says is worth a colour.
-_COLOURS = {"allows": "green", "prevents": "red"}
+_PREVENTS = "prevents"
+_COLOURS = {"allows": "green", _PREVENTS: "red"}
 
 
 @click.command("explain")
@@ -109,9 +110,16 @@ def _is_product(destination: Destination, name: str) -> bool:
 
 
 def _print_explanation(document: Mapping[str, Any]) -> None:
-    version = f" {document['version']}" if document["version"] else ""
-    line = f"{document['device']}: {document['verdict']}{version}: {document['reason']}"
-    click.echo(printable(f"{line} (rule {document['rule']})"))
+    what = document["verdict"].replace("-", " ")
+    if document["version"]:
+        what += f" {document['version']}"
+    if document["verdict"] == "up-to-date" and _PREVENTS in [
+        word["result"] for word in document["rules"]
+    ]:
+        # A device that is kept from its update may run something else than this version.
+        what = "no offer"
+    line = f"{document['device']}: {what}: {document['reason']} (rule {document['rule']})"
+    click.echo(printable(line))
     click.echo()
     rows = [(word["result"], word["rule"], word["reason"]) for word in document["rules"]]
     table(rows, colours=_COLOURS)

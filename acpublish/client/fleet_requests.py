@@ -124,7 +124,7 @@ class FleetRequests:
     def _need_token(self) -> None:
         if self._address.token is None and self._address.user is None:
             raise AuthenticationError(
-                f"{self._address.base} shows its devices only with a token, and none is set",
+                f"{self._address.base} needs a token for its devices and rollouts, and none is set",
                 hint="Set ACPUBLISH_TOKEN to the output of 'acpublish token create --read' on the "
                 "server, in its catalog's directory; to change something, --manage.",
             )

@@ -46,6 +46,7 @@ def of_seconds(seconds: int) -> timedelta:
 def in_words(duration: timedelta) -> str:
     """Returns a duration of whole seconds for a person, as in "30 days" and "1 hour"."""
     seconds = int(duration.total_seconds())
-    unit = next((unit for unit in _WORDS if seconds % _SECONDS[unit] == 0), "s")
+    # Zero is a multiple of all units, and people write it as 0s.
+    unit = next((unit for unit in _WORDS if seconds and seconds % _SECONDS[unit] == 0), "s")
     count = seconds // _SECONDS[unit]
     return f"{count} {_WORDS[unit]}{'' if count == 1 else 's'}"

@@ -91,7 +91,7 @@ def test_filters(site: FleetSite, filters: str, numbers: list[int]) -> None:
 
 
 def test_an_empty_list_says_so(site: FleetSite) -> None:
-    assert site("devices", "list", "--product", "window").out == "no devices\n"
+    assert site("devices", "list", "--product", "window").out == "no device matches\n"
     assert ids(site, "--product", "window") == []
 
 
@@ -221,6 +221,7 @@ def test_a_state_folder_without_a_fleet_has_no_devices(
 ) -> None:
     said = acpublish("devices", "list", "--to", catalog, "--state", tmp_path / "none")
     assert (said.status, said.out) == (0, "no devices\n")
+    assert said.err.endswith("check --to and --state\n")
     said = acpublish("devices", "list", "--to", "missing")
     assert said.status == 8
     assert "missing" in said.error()

@@ -148,6 +148,15 @@ def test_a_device_that_cannot_be_is_refused(acpublish: CommandLine, words: tuple
     assert said.error()
 
 
+def test_a_device_that_is_refused_is_told_where_the_reason_is(
+    acpublish: CommandLine, server: RunningServer
+) -> None:
+    path = "lamp/lamp-1.2.3_d1_mini.bin"
+    said = acpublish("emulate", "--to", server.url, path, "--chip", "esp32")
+    assert (said.status, said.out) == (1, "failed: Forbidden (403)\n")
+    assert "its log has the reason, and so has 'acpublish explain'" in said.err
+
+
 def test_a_device_that_reaches_nobody_fails_with_status_1(acpublish: CommandLine) -> None:
     said = acpublish("emulate", "http://127.0.0.1:9", "--auto", "lamp/d1_mini", "--json")
     assert said.status == 1

@@ -157,6 +157,15 @@ def fleet(acpublish: CommandLine, tmp_path: Path) -> FleetSite:
     return fleet
 
 
+def test_a_device_that_is_kept_from_its_update_is_not_called_up_to_date(fleet: FleetSite) -> None:
+    fleet("pin", "kitchen", "1.0.0")
+    assert fleet("explain", "kitchen").out.startswith(f"lamp/{mac(1)}: up to date 1.0.0: ")
+    fleet("pin", "kitchen", "--hold")
+    said = fleet("explain", "kitchen")
+    assert said.out.startswith(f"lamp/{mac(1)}: no offer: it is on hold (rule hold)\n")
+    assert fleet("explain", "kitchen", "--json").json()["verdict"] == "up-to-date"
+
+
 @pytest.mark.parametrize("device", ["kitchen", mac(1), f"lamp/{mac(1)}", "240AC4000001"])
 def test_each_rule_has_its_say_on_a_device(fleet: FleetSite, device: str) -> None:
     said = fleet("explain", device)

@@ -44,20 +44,20 @@ def policy(acpublish: CommandLine, shop: Shop, command: str, *words: str) -> Sai
 def test_a_policy_is_set_shown_and_cleared(shop: Shop, acpublish: CommandLine) -> None:
     said = policy(acpublish, shop, "show")
     assert said.out == "stable has no policy: a release reaches everybody at once\n"
-    words = ("--stages", "1,10%,100%", "--soak", "1h,24h,24h", "--halt", "2,5%")
+    words = ("--stages", "1,10%,100%", "--soak", "1h,24h,0s", "--halt", "2,5%")
     said = policy(acpublish, shop, "set", *words, "--on-halt", "order-back", "--reason", "careful")
     assert (said.status, said.err) == (0, "")
     assert said.out == f"{shop.product} stable: policy set (change 3)\n"
     said = policy(acpublish, shop, "show")
     assert said.out.splitlines() == [
         "stages   1, 10%, 100%",
-        "soak     1 hour, 1 day, 1 day",
+        "soak     1 hour, 1 day, 0 seconds",
         "halt     2 failures, or 5%",
         "on halt  order its devices back in stages",
         "window   always",
     ]
     document = policy(acpublish, shop, "show", "--json").json()
-    expected = Policy.parse("1,10%,100%", soak="1h,24h,24h", halt="2,5%", on_halt="order-back")
+    expected = Policy.parse("1,10%,100%", soak="1h,24h,0s", halt="2,5%", on_halt="order-back")
     assert document == {
         "product": shop.product,
         "channel": "stable",

@@ -153,7 +153,7 @@ def test_a_plan_is_a_list_of_numbers() -> None:
 
 def test_what_is_wrong_before_anything_is_sent() -> None:
     nobody = "http://127.0.0.1:9"
-    with pytest.raises(AuthenticationError, match="only with a token, and none is set"):
+    with pytest.raises(AuthenticationError, match="needs a token for its devices"):
         client(nobody, None).status()
     with pytest.raises(VersionError):
         client(nobody).pin("a", "one")

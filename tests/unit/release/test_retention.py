@@ -72,7 +72,13 @@ def test_nothing_young_is_cleared_and_the_plan_says_so() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "age"),
-    [(DAY_S, "1 day"), (DAY_S * 30, "30 days"), (3600 * 12, "12 hours"), (1, "1 second")],
+    [
+        (DAY_S, "1 day"),
+        (DAY_S * 30, "30 days"),
+        (3600 * 12, "12 hours"),
+        (1, "1 second"),
+        (90, "90 seconds"),
+    ],
 )
 def test_the_plan_says_how_old_as_people_write_it(seconds: int, age: str) -> None:
     notes = five().plan("retain", keep=5, older_than_s=seconds).notes
