@@ -34,7 +34,9 @@ _COLOURS = {"running": "green", "waiting": "yellow", "paused": "yellow", "halted
 _CURRENT = frozenset(_COLOURS)
 
 channel_option = click.option("--channel", metavar="C", required=True, help="The channel.")
-reason_option = click.option("--reason", metavar="TEXT", default="", help="Why, for the history.")
+reason_option = click.option(
+    "--reason", metavar="TEXT", default="", help="Why; rollout status shows it."
+)
 rollout_argument = click.argument("rollout", metavar="ID|PRODUCT")
 
 
@@ -174,7 +176,10 @@ def status(fleet: Fleet, product: str | None, *, watch: bool, as_json: bool) -> 
             return
         if watch:
             click.clear()
-        _print_rollouts(rollouts)
+        if not rollouts and chosen is not None:
+            click.echo(f"no rollouts of {chosen}")
+        else:
+            _print_rollouts(rollouts)
         if not watch:
             return
         time.sleep(_WATCH_S)

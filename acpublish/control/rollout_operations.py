@@ -209,8 +209,9 @@ class RolloutOperations:
             by=by,
         )
         snapshot = yield from self._follow(product)
-        entries = snapshot.channels.rolling.get(channel)
-        if not entries:
+        rolling = snapshot.channels.rolling.get(channel, {})
+        entry = next((own for own in rolling.values() if own.version == version), None)
+        if entry is None:
             pointers = (
                 snapshot.channels.current(channel, place)
                 for place in snapshot.channels.places(channel)
@@ -224,7 +225,7 @@ class RolloutOperations:
                 f"{product} {version} was sent to {channel}, but another change ended that",
                 hint=f"See 'acpublish history {product}'.",
             )
-        return (yield from self.rollout(rollout_id(product, next(iter(entries.values())))))
+        return (yield from self.rollout(rollout_id(product, entry)))
 
     def plan(
         self, product: str, version: Version, channel: ChannelName, policy: Policy

@@ -65,6 +65,10 @@ def checked_in(
         recognise(device, targets)
         device.unverified = False
         device.box = penalty.after_check_in(device.box, report)
+        last = device.offers[-1] if device.offers else None
+        if last and (last.kind, last.version, last.became) == ("firmware", device.runs, "whole"):
+            # Rollouts judge their own devices below; here is nobody else who would say it.
+            became(device, last.version, Outcome.RUNNING.value)
     for live in rollouts:
         _judge(live, device, report, board, targets, devices, now)
 

@@ -62,6 +62,7 @@ def test_a_plan_says_whom_each_stage_reaches(site: FleetSite) -> None:
     assert document["stages"][-1]["devices"] == DEVICES
     assert document["policy"]["halt"] == "3,5%"
     assert site("rollout", "status").out == "no rollouts\n"
+    assert site("rollout", "status", "lmap").out == "no rollouts of lmap\n"
 
 
 def test_a_rollout_starts_with_its_plan(site: FleetSite) -> None:
@@ -208,6 +209,7 @@ def test_a_mistake_is_one_line(
     assert problem in line
     assert hint in line
     assert site("rollout", "status").out == "no rollouts\n"
+    assert site("rollout", "status", "lmap").out == "no rollouts of lmap\n"
 
 
 def test_a_rollout_that_goes_on_cannot_be_resumed(site: FleetSite) -> None:

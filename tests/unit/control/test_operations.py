@@ -64,6 +64,18 @@ def test_a_pin_a_hold_and_their_end(fleet: Asking) -> None:
         run_here(fleet.devices.change(LAMP, DeviceChange.to_version("9.0.0")))
 
 
+def test_the_story_says_that_a_device_came_back_with_what_it_took(fleet: Asking) -> None:
+    def became() -> list[str]:
+        return [offer["became"] for offer in fleet.devices.show(LAMP)["offers"]]
+
+    fleet.ask(1, takes=True)
+    assert became() == ["whole"]
+    fleet.ask(1)
+    assert became() == ["whole"]
+    fleet.ask(1, "1.1.0")
+    assert became() == ["running"]
+
+
 def test_what_is_refused_changes_nothing(fleet: Asking) -> None:
     change = DeviceChange(note="fine", name="a\nb")
     with pytest.raises(SettingsError):

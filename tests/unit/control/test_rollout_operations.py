@@ -153,6 +153,14 @@ def test_what_to_do_after_a_halt(fleet: Asking, rollout: str) -> None:
     )
 
 
+def test_a_start_of_what_the_channel_has_is_not_that_of_another(
+    fleet: Asking, rollout: str
+) -> None:
+    with pytest.raises(ConflictError, match=r"stable points at lamp 1\.1\.0 already"):
+        run_here(fleet.rollouts.start("lamp", Version.parse("1.1.0"), STABLE, POLICY))
+    assert run_here(fleet.rollouts.rollout(rollout))["state"] == "running"
+
+
 def test_several_open_rollouts_of_a_product(fleet: Asking, rollout: str) -> None:
     started = run_here(fleet.rollouts.start("lamp", _12, ChannelName("beta"), POLICY))
     with pytest.raises(ConflictError) as caught:
