@@ -84,8 +84,15 @@ def measure(tmp: Path, kills: int, seed: int = 15) -> Row:
 class Killing:
     """A site whose server is killed, and what is known of it from outside."""
 
-    def __init__(self, tmp: Path, seed: int) -> None:
-        """Publishes the release that all devices run at first."""
+    def __init__(self, tmp: Path, seed: int, lost_s: float = LOST_S) -> None:
+        """Publishes the release that all devices run at first.
+
+        Args:
+            tmp: An empty folder.
+            seed: What the moments of the kills depend on.
+            lost_s: Check-ins that are older have to be stored, in seconds.
+        """
+        self._lost_s = lost_s
         self.chance = random.Random(seed)
         self.site = Site(tmp)
         self.site.publish("1.0.0")
@@ -170,7 +177,8 @@ class Killing:
         except (OSError, AssertionError):
             # It was killed while it answered.
             pass
-        killer.join()
+        killer.cancel()
+        server.signal(signal.SIGKILL)
         server.wait()
         self.outcomes.kills += 1
 
@@ -220,7 +228,7 @@ class Killing:
         stored = read(self.site.state)
         for key, at in self._answered.items():
             device = stored.devices.get(key)
-            if at < end - LOST_S and (device is None or device.last_seen < at):
+            if at < end - self._lost_s and (device is None or device.last_seen < at):
                 self._found(f"{key} was answered {end - at:.1f} s before, and is not stored")
         # Those who do not ask the next server are as they were.
         self._answered.clear()
