@@ -5,7 +5,8 @@ Two functions move it. :func:`survey` walks the devices, so it is for now and th
 :func:`tick` is cheap, and goes by the last survey:
 
 1. A stage ends when its soak is over, at least one device of each board in it runs the release, and
-   at least 90 % of those that took the image whole are judged. Otherwise the rollout waits.
+   at least 90 % of those that took the image whole are judged. Otherwise the rollout waits. Of the
+   devices that were known before the stage, if there are any, it has to be one.
 2. A device that is silent for too long has failed, unless the network seems to be away.
 3. After a halt that orders back, the stages are gone through once more, by soak.
 """
@@ -17,7 +18,7 @@ from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from acpublish.fleet.health import enough_judged, halt_reason, is_lost, judged, silence
+from acpublish.fleet.health import enough_judged, halt_reason, is_known, is_lost, judged, silence
 from acpublish.fleet.known_device import Device, became, lately_seen
 from acpublish.fleet.moments import Moment
 from acpublish.fleet.progress import Outcome, Progress, Survey
@@ -100,6 +101,8 @@ def look(live: Live, devices: Collection[Device], now: Moment) -> Survey:
     stages = rollout.policy.stages
     holds = [0] * len(stages)
     in_stage: list[set[str]] = [set() for _ in stages]
+    known_in: list[set[str]] = [set() for _ in stages]
+    since = {board: track.heard for track in rollout.tracks for board in track.boards}
     for device in own:
         share = live.first_share(device)
         first = first_reaching(stages, len(stages) - 1, device, rollout.seed, chosen, share)
@@ -108,16 +111,22 @@ def look(live: Live, devices: Collection[Device], now: Moment) -> Survey:
         if first is None:
             continue
         holds[first] += 1
-        if device.board in in_stage[first]:
+        board = device.board
+        if board in known_in[first]:
             continue
         if lately_seen(device, now.heard) or progress.get(device.id) is not None:
-            in_stage[first].add(device.board)
+            in_stage[first].add(board)
+            if is_known(device, since[board]):
+                known_in[first].add(board)
     for at in range(1, len(stages)):
         holds[at] += holds[at - 1]
         in_stage[at] |= in_stage[at - 1]
+        known_in[at] |= known_in[at - 1]
     known, silent = silence(own, rollout.stage_heard, now.heard)
-    boards_in = tuple(map(frozenset, in_stage))
-    return Survey(now.heard, rollout.tracks, boards_in, tuple(holds), known, silent, chosen)
+    boards_in, known_boards = tuple(map(frozenset, in_stage)), tuple(map(frozenset, known_in))
+    return Survey(
+        now.heard, rollout.tracks, boards_in, tuple(holds), known, silent, chosen, known_boards
+    )
 
 
 def take_in(live: Live, seen: Survey) -> None:
@@ -279,8 +288,14 @@ def evidence_missing(
         return "the devices of this stage are not counted yet"
     boards = [board for board in track.boards if board in seen.boards[track.stage]]
     lacking = [board for board in boards if not progress.runs_on(board)]
+    # Who sends requests can invent devices that say so.
+    known = seen.known_boards[track.stage]
+    unproven = [board for board in boards if board in known and not progress.proven_on(board)]
     if lacking:
         missing = [f"no device of {', '.join(lacking)} runs {rollout.version} yet"]
+    elif unproven:
+        devices_of = f"device of {', '.join(unproven)} that was known before the stage"
+        missing = [f"no {devices_of} runs {rollout.version} yet"]
     elif not any(map(progress.runs_on, track.boards)):
         missing = [f"no device runs {rollout.version} yet"]
     elif enough_judged(progress.in_all):

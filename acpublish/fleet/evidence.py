@@ -161,8 +161,8 @@ def _runs_already(live: Live, device: Device, report: Report, board: str, target
         return
     if not runs(report, target.image.running, None) or reach(live, device, board) is None:
         return
-    part = Part(board=board, stage=track.stage, stage_heard=track.heard, outcome=Outcome.RUNNING)
-    live.progress.put(device.id, part)
+    part = Part(board=board, stage=track.stage, stage_heard=track.heard, address=device.address)
+    live.progress.put(device.id, judged(part, device, Outcome.RUNNING))
 
 
 def offered(decided: FleetDecision, device: Device, report: Report, now: Moment) -> Part | None:

@@ -8,7 +8,9 @@
 4. A failure counts only if it comes from a device that was known before the stage, at the address
    that it had then, and if the image was delivered there. So whoever knows a MAC address can delay
    that device, but cannot stop a rollout.
-5. Where more than half of the devices are silent, with or without the image, it is the network that
+5. Where devices of a board were known before the stage, at their addresses, one of them has to run
+   the release before the stage ends: it is no evidence that newcomers say so.
+6. Where more than half of the devices are silent, with or without the image, it is the network that
    is away, and silence is no failure.
 """
 
@@ -54,15 +56,14 @@ def outcome_of(
     return Outcome.UNRECOGNISED, False
 
 
+def is_known(device: Device, since: float) -> bool:
+    """Returns whether a device is where it was known to be before a time of listening."""
+    return device.mac is not None and device.first_heard < since and device.address_heard < since
+
+
 def known_before(device: Device, part: Part) -> bool:
     """Returns whether a device is where it was known to be before the stage of its offer."""
-    since = part.stage_heard
-    return (
-        device.mac is not None
-        and device.first_heard < since
-        and device.address_heard < since
-        and device.address == part.address
-    )
+    return is_known(device, part.stage_heard) and device.address == part.address
 
 
 def judged(part: Part, device: Device, outcome: Outcome, *, verified: bool = True) -> Part:

@@ -155,6 +155,8 @@ class Survey(NamedTuple):
         known: The devices that were known before the stage.
         silent: Those of them that are silent.
         chosen: The devices that stages reach by number, each with its stage.
+        known_boards: For each stage, the boards that have devices in it which were known before
+            the stage, where they are now, so that one of them can prove that the release runs.
     """
 
     heard: float
@@ -164,6 +166,7 @@ class Survey(NamedTuple):
     known: int
     silent: int
     chosen: Mapping[str, int]
+    known_boards: tuple[frozenset[str], ...]
 
     @property
     def away(self) -> bool:
@@ -190,6 +193,7 @@ class Progress:
     _of_stage: list[Counts] = field(default_factory=list)
     _in_all: Counts = field(default_factory=Counts)
     _running: Counter[str] = field(default_factory=Counter)
+    _proven: Counter[str] = field(default_factory=Counter)
     _awaited: dict[str, None] = field(default_factory=dict)
     _back: Counter[str] = field(default_factory=Counter)
 
@@ -247,6 +251,7 @@ class Progress:
         self._in_all.add(part, sign)
         if part.outcome is Outcome.RUNNING:
             self._running[part.board] += sign
+            self._proven[part.board] += sign * part.counts
         if part.back_at is not None:
             self._back["ordered"] += sign
             self._back["returned"] += sign * part.returned
@@ -278,6 +283,10 @@ class Progress:
     def runs_on(self, board: str) -> bool:
         """Returns whether a device of a board runs the release."""
         return self._running[board] > 0
+
+    def proven_on(self, board: str) -> bool:
+        """Returns whether a device of a board runs the release that was known before its stage."""
+        return self._proven[board] > 0
 
     def took_it(self) -> frozenset[str]:
         """Returns the devices that took the release; this walks all that had an offer."""

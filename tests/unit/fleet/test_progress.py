@@ -88,6 +88,6 @@ def test_before_is_what_was_reported() -> None:
 
 
 def test_the_network_is_away_if_more_than_half_are_silent() -> None:
-    assert not Survey(0.0, (), (), (), known=4, silent=2, chosen={}).away
-    assert Survey(0.0, (), (), (), known=5, silent=3, chosen={}).away
-    assert not Survey(0.0, (), (), (), known=0, silent=0, chosen={}).away
+    assert not Survey(0.0, (), (), (), known=4, silent=2, chosen={}, known_boards=()).away
+    assert Survey(0.0, (), (), (), known=5, silent=3, chosen={}, known_boards=()).away
+    assert not Survey(0.0, (), (), (), known=0, silent=0, chosen={}, known_boards=()).away
