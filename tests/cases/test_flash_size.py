@@ -1,4 +1,4 @@
-"""An image for a larger flash than the device has: never as a gzip, and the log says it.
+"""An image for a larger flash than the device has is not offered to it, and the log says why.
 
 The updater of the ESP8266 refuses a plain image whose header says a larger flash than the chip has
 ("New Binary Does Not Fit Flash Size"). It cannot look into a gzip (``Updater.cpp``), and after
@@ -69,12 +69,11 @@ def test_case_09_a_gzip_is_not_sent_to_a_smaller_chip(
     old = publish("1.0.0", "1MB")
     new = publish("1.10.0", "4MB", compress=True)
     small = DeviceOptions(chip_size=MEGABYTE, free_space=600_000)
-    assert ask(server, old, small).body == new
+    assert ask(server, old, small).status == 403
     large = DeviceOptions(chip_size=4 * MEGABYTE, free_space=600_000)
     assert gzip.decompress(ask(server, old, large).body) == new
     refused, sent = reasons(server)
-    assert "1.10.0 is for 4MB of flash, but the device has 1MB, so it will refuse it" in refused
-    assert "plain: the image is for 4MB of flash, more than the device has" in refused
+    assert "403 (the image is for 4MB of flash, but the device has 1MB" in refused
     assert "compressed: it runs 1.0.0" in sent
 
 
@@ -84,19 +83,16 @@ def test_case_10_the_log_says_what_the_device_refuses(
 ) -> None:
     publish("1.0.0", "16MB", compress=compress)
     outcome = run(DeviceOptions(chip_size=MEGABYTE), server.url, AUTOMATIC)
-    assert (outcome.result, outcome.reason) == (
-        UpdateResult.FAILED,
-        "New Binary Does Not Fit Flash Size",
-    )
+    assert (outcome.result, outcome.reason) == (UpdateResult.FAILED, "Forbidden (403)")
     (line,) = reasons(server)
-    assert "1.0.0 is for 16MB of flash, but the device has 1MB, so it will refuse it" in line
+    assert "the image is for 16MB of flash, but the device has 1MB" in line
     assert "newest on stable" not in line
 
 
 def test_an_image_that_does_not_fit_is_said_to(server: RunningServer, publish: Publish) -> None:
     publish("1.0.0", "4MB")
     outcome = run(DeviceOptions(free_space=61_440), server.url, AUTOMATIC)
-    assert (outcome.result, outcome.reason) == (UpdateResult.FAILED, "Not Enough space")
+    assert (outcome.result, outcome.reason) == (UpdateResult.FAILED, "Forbidden (403)")
     esp32 = images.esp32_image("esp32", size=65_536)
     (Path(server.log_path).parent / "c3.bin").write_bytes(esp32)
     acpublish.publish(
@@ -109,8 +105,8 @@ def test_an_image_that_does_not_fit_is_said_to(server: RunningServer, publish: P
     outcome = run(DeviceOptions(chip="esp32", free_space=0), server.url, "/update/plug/dev")
     assert outcome.result is UpdateResult.FAILED
     first, second = reasons(server)
-    assert "1.0.0 does not fit: the device has 61 kB free, the image needs 80 kB" in first
-    assert "1.0.0 does not fit: the device has 0 kB free, the image needs 66 kB" in second
+    assert "does not fit: the device has 61 kB free, the image needs 80 kB" in first
+    assert "does not fit: the device has 0 kB free, the image needs 66 kB" in second
 
 
 def test_a_hand_copied_gzip_is_refused_to_a_smaller_chip(

@@ -115,6 +115,7 @@ def test_publishing_twice(server: RunningServer, tmp_path: Path) -> None:
         "kind": "firmware",
         "channel": "beta",
         "points_at": "1.0.0",
+        "rolling": False,
         "file": "lamp/lamp-1.0.0_c3.bin",
         "size": len(IMAGE),
         "md5": hashlib.md5(IMAGE).hexdigest(),

@@ -17,6 +17,7 @@ from tests.deploy.machine import DOCUMENT, UNIT, Machine, documented
 from tests.docs.documents import ROOT
 from tests.support import images
 from tests.support.server import running_command
+from tests.unit.store.making import full_device, opened
 
 OLD = ROOT / "tests" / "compat" / "0.1.0"
 
@@ -88,8 +89,23 @@ def test_an_upgrade_keeps_catalog_and_state(machine: Machine, tmp_path: Path) ->
     assert not (firmware.with_name("firmware.before") / "lamp" / "lamp-3.0.0_d1_mini.bin").exists()
 
 
+def test_a_backup_is_restored(machine: Machine) -> None:
+    state, backups = machine.path("/var/lib/acpublish"), machine.path("/var/backups")
+    backups.mkdir(parents=True)
+    with opened(state) as store:
+        store.keep(full_device())
+    said = [machine.run(command) for command in documented("Back up")]
+    assert "fleet-2026-11-27.db has 1 device and 0 rollouts" in said[0]
+    assert "not in it, so copy as well: the catalog" in said[0]
+    assert (backups / "firmware").is_dir()
+    assert (backups / "state" / "tokens.json").is_file()
+    assert any(text.startswith("restored 1 device and 0 rollouts to ") for text in said)
+    with opened(state) as store:
+        assert store.load().devices == {full_device().id: full_device()}
+
+
 def test_every_command_of_the_guide_is_run_here() -> None:
-    sections = ("With systemd", "On a Raspberry Pi", "Upgrade")
+    sections = ("With systemd", "On a Raspberry Pi", "Back up", "Upgrade")
     assert documented("") == [one for section in sections for one in documented(section)]
     for command in documented("On a Raspberry Pi"):
         assert command.startswith("sudo apt-get install --yes python3-venv"), DOCUMENT
