@@ -66,7 +66,7 @@ def test_a_pin_a_hold_and_their_end(fleet: Asking) -> None:
 
 def test_the_story_says_that_a_device_came_back_with_what_it_took(fleet: Asking) -> None:
     def became() -> list[str]:
-        return [offer["became"] for offer in fleet.devices.show(LAMP)["offers"]]
+        return [offer["became"] for offer in run_here(fleet.devices.show(LAMP))["offers"]]
 
     fleet.ask(1, takes=True)
     assert became() == ["whole"]

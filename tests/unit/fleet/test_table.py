@@ -270,7 +270,7 @@ ROWS = [
 
     # The store is away.
     row("no store, a channel without rollouts", "offer newest", runs="0.9.0", store_away=True),
-    row("no store, a rollout", "up to date store-away", "cannot be written", rollouts=roll(), store_away=True),
+    row("no store, a rollout", "up to date store-away", "cannot be used now", rollouts=roll(), store_away=True),
     row("no store, a rollout, has less", "up to date store-away", runs="0.9.0", rollouts=roll("tag:a,100%"), store_away=True),
     row("no store, pinned", "up to date store-away", runs="0.9.0", pin=Pin("1.0.0"), store_away=True),
     row("no store, a rollout, other family", "refuse chip", said=ESP32, rollouts=roll(), store_away=True),
