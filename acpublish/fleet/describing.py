@@ -17,7 +17,7 @@ from acpublish.fleet.rollout import moved, started
 def rollout_document(live: Live) -> dict[str, Any]:
     """Returns a rollout as JSON types; ``devices`` is what the last survey has counted."""
     rollout, progress = live.rollout, live.progress
-    held = progress.survey
+    seen = progress.survey
     return {
         "id": rollout.id,
         "product": rollout.product,
@@ -27,7 +27,7 @@ def rollout_document(live: Live) -> dict[str, Any]:
         "reason": rollout.reason,
         "stage": rollout.stage,
         "stages": [
-            _stage_document(live, at, 0 if held is None else held.holds[at])
+            _stage_document(live, at, 0 if seen is None else seen.holds[at])
             for at in range(progress.stages)
         ],
     }
@@ -104,8 +104,8 @@ def plan(
         rollout = moved(rollout, rollout.tracks[0], now)
     live = Live(rollout, Progress(len(policy.stages)))
     survey(live, devices, now)
-    held = live.progress.survey
-    holds = () if held is None else held.holds
+    seen = live.progress.survey
+    holds = () if seen is None else seen.holds
     for at, stage in enumerate(policy.stages):
         before = holds[at - 1] if at else 0
         if stage.name and holds[at] == before:
