@@ -243,7 +243,7 @@ def _lines(changed: Changed, destination: Destination) -> Iterator[str]:
 
 def _known(changed: Changed, destination: Destination) -> str:
     if not destination.is_server or changed.devices is None:
-        return "how many devices run it is not known: only a server sees devices"
+        return "how many devices run it is not counted here; 'acpublish devices list' shows them"
     return f"devices that are known to run it: {changed.devices}"
 
 

@@ -14,7 +14,7 @@ from acpublish.cli.common_options import boards_option, by_option, chosen_destin
 from acpublish.cli.groups import CommandGroup
 from acpublish.cli.policy_options import policy_from, policy_options
 from acpublish.cli.times import in_short
-from acpublish.cli.ui import coloured, json_option, print_json, printable, say, table
+from acpublish.cli.ui import coloured, json_option, print_json, printable, say, table, warn
 from acpublish.errors import SettingsError
 from acpublish.fleet.policy import DEFAULT_STAGES, Policy
 from acpublish.policies import read_with
@@ -153,6 +153,8 @@ def _print_plan(policy: Policy, plan: Sequence[int]) -> None:
         new = devices - (plan[at - 1] if at else 0)
         rows.append((str(at + 1), stage.text, f"{devices:,}", f"{new:,}", in_short(soak)))
     table([("stage", "target", "devices", "new", "soak"), *rows], right=frozenset({0, 2, 3}))
+    if not plan[-1]:
+        warn("no device that has checked in is on this channel yet; check its name")
 
 
 @command.command("status")

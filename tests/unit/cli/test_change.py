@@ -90,7 +90,7 @@ def test_a_rollback_says_what_is_known_and_asks(
         "devices of d1 that run 1.2.0 are ordered back",
     ]
     known = "devices that are known to run it: 1"
-    unknown = "how many devices run it is not known: only a server sees devices"
+    unknown = "how many devices run it is not counted here; 'acpublish devices list' shows them"
     assert (known if shop.is_server else unknown) in lines
     assert shop.points_at() == "1.2.0"
     types(monkeypatch, "y")

@@ -65,6 +65,14 @@ def test_a_plan_says_whom_each_stage_reaches(site: FleetSite) -> None:
     assert site("rollout", "status", "lmap").out == "no rollouts of lmap\n"
 
 
+def test_a_misspelt_channel_is_noticed(site: FleetSite) -> None:
+    said = site("rollout", "plan", "lamp", "1.1.0", "--channel", "stabel", "--stages", "1,100%")
+    assert said.status == 0
+    assert said.err == (
+        "acpublish: warning: no device that has checked in is on this channel yet; check its name\n"
+    )
+
+
 def test_a_rollout_starts_with_its_plan(site: FleetSite) -> None:
     said = site("rollout", "start", "lamp", "1.1.0", "--channel", "stable", "--stages", "2,100%")
     assert said.status == 0, said.err
