@@ -109,7 +109,7 @@ class FleetServing:
         self._of_address: Counter[str | None] = Counter()
         #: By device, so that all who wait have their turn, however many there are.
         self._turned_away: BoundedDict[str, int] = BoundedDict(state.capacity)
-        #: The bytes of an image that a device has got by ranges.
+        #: Up to where a device has got an image by ranges, one after the other.
         self._ranges: BoundedDict[str, tuple[str | None, int]] = BoundedDict(_MAX_RANGES)
 
     def checked_in(
@@ -310,6 +310,7 @@ class FleetServing:
         file_bytes: int,
         sent_bytes: int,
         drained: bool,
+        first_byte: int = 0,
         answered: bool = True,
     ) -> None:
         """Notes what became of an offer.
@@ -320,6 +321,7 @@ class FleetServing:
             file_bytes: Its size.
             sent_bytes: How many bytes of it were sent.
             drained: Whether the response was sent to its end.
+            first_byte: Where in the file the response began.
             answered: Whether there was a response with the file at all; if not, the server is to
                 blame, and nothing counts against the device. Neither does it for one that was
                 forgotten meanwhile.
@@ -330,8 +332,12 @@ class FleetServing:
             return
         whole = drained and sent_bytes >= file_bytes
         if drained and not whole:
+            # Who begins anew after a download that broke off has not got its bytes twice.
             file, so_far = self._ranges.get(device.id, (file_sha256, 0))
-            so_far = sent_bytes + (so_far if file == file_sha256 else 0)
+            if not first_byte or file != file_sha256:
+                so_far = 0
+            if first_byte <= so_far:
+                so_far = max(so_far, first_byte + sent_bytes)
             whole = so_far >= file_bytes
             self._ranges[device.id] = (file_sha256, so_far)
             if not whole:

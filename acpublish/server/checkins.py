@@ -73,6 +73,7 @@ class Delivered:
             reached the other side; 0 if the system does not count them.
         drained: Whether everything that the response was to carry has left the server. In a
             response to HEAD, in version mode and for a range, that is less than the file.
+        first_byte: Where in the file the response began; more than 0 for a range only.
     """
 
     check_in: CheckIn
@@ -81,6 +82,7 @@ class Delivered:
     file_sha256: str | None
     sent_bytes: int
     drained: bool
+    first_byte: int = 0
 
     @property
     def whole(self) -> bool:

@@ -134,6 +134,7 @@ class FleetUpdates:
                 file_sha256=event.file_sha256,
                 file_bytes=event.file_bytes,
                 sent_bytes=event.sent_bytes,
+                first_byte=event.first_byte,
                 drained=event.drained,
                 answered=event.status is not None,
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Awaitable, Sequence
 
@@ -16,6 +17,7 @@ from acpublish.wire import Mode
 
 #: The statuses of responses with the file, or a part of it.
 _WITH_FILE = (200, 206)
+_RANGE_SENT = re.compile(rb"\r\ncontent-range: bytes ([0-9]+)-", re.IGNORECASE)
 
 
 class Offer:
@@ -51,12 +53,12 @@ class Offer:
         offered.note = offered.note or self._reason
         offered.running = self._running
         if self._check_in is not None:
-            status, size = offered.status, len(offered.body)
+            status, size, first = offered.status, len(offered.body), _first_byte(offered)
 
             def ended(drained: bool, arrived: int | None) -> None:
                 if status in _WITH_FILE:
                     sent = size if drained else min(max(arrived or 0, 0), size)
-                    self._delivered(status, sent, drained)
+                    self._delivered(status, sent, drained, first)
                 else:
                     self._delivered(None, 0, drained=False)
 
@@ -75,7 +77,9 @@ class Offer:
         """Tells that there is no answer."""
         self._delivered(None, 0, drained=False)
 
-    def _delivered(self, status: int | None, sent_bytes: int, drained: bool) -> None:
+    def _delivered(
+        self, status: int | None, sent_bytes: int, drained: bool, first_byte: int = 0
+    ) -> None:
         if self._check_in is not None:
             delivered = Delivered(
                 check_in=self._check_in,
@@ -84,8 +88,15 @@ class Offer:
                 file_sha256=self._served.sha256,
                 sent_bytes=sent_bytes,
                 drained=drained,
+                first_byte=first_byte,
             )
             self._check_ins.publish(delivered)
+
+
+def _first_byte(answer: Answer) -> int:
+    """Returns where in its file a response begins."""
+    match = _RANGE_SENT.search(answer.head) if answer.status == 206 else None
+    return int(match[1]) if match else 0
 
 
 class Offers:

@@ -75,6 +75,24 @@ def test_a_bad_release_halts_and_a_restart_forgets_nothing(site: Site) -> None:
         assert offered(server, [*devices, newcomer]) == []
 
 
+def test_a_download_by_ranges_that_begins_anew_is_no_failure(site: Site) -> None:
+    site.policy("100%", halt="1")
+    device = FleetDevice(1, site.images["1.0.0"])
+    with site.serve() as server:
+        assert device.ask(server).status == 304
+        time.sleep(1.1)  # Only devices known before the stage count.
+        site.publish("1.1.0")
+        size = len(site.images["1.1.0"])
+        assert until(lambda: device.ask(server, "Range: bytes=0-9").status == 206)
+        # It breaks off after two thirds, twice, and so gets more bytes than the image has.
+        for _ in range(2):
+            for first in (0, size // 3):
+                ranged = f"Range: bytes={first}-{first + size // 3 - 1}"
+                assert device.ask(server, ranged).status == 206
+        assert device.ask(server).status == 200
+        assert "is halted" not in server.log_so_far()
+
+
 def test_without_a_fleet_a_channel_with_a_policy_stays_settled(site: Site) -> None:
     site.policy("100%")
     site.publish("1.1.0")

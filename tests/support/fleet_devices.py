@@ -51,9 +51,9 @@ class FleetDevice:
             "x-ESP32-sdk-version: v4.4.6",
         )
 
-    def ask(self, server: RunningServer) -> Answer:
-        """Asks for an update, and boots what it is sent."""
-        answer = server.get(f"/update/{self.product}/{self.board}", *self.headers)
+    def ask(self, server: RunningServer, *more: str) -> Answer:
+        """Asks for an update, with more headers if there are any, and boots what it is sent."""
+        answer = server.get(f"/update/{self.product}/{self.board}", *self.headers, *more)
         if answer.status == 200 and self.boots:
             self.runs = answer.body
         return answer

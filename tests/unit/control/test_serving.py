@@ -165,11 +165,11 @@ def test_one_that_was_judged_meanwhile_stays_judged(rolling: Fleet) -> None:
 
 def test_the_ranges_of_an_image_are_one_delivery(rolling: Fleet) -> None:
     fleet = rolling
-    for _ in range(4):
+    for number in range(4):
         case = fleet.known(1)
         assert fleet.serving.offered(case) is not None
         assert fleet.live.progress.in_all.delivered == 0
-        fleet.end(case, 250)
+        fleet.end(case, 250, first_byte=250 * number)
     counts = fleet.live.progress.in_all
     assert (counts.offered, counts.delivered) == (1, 1)
     assert [note.became for note in case.device.offers] == ["whole"]
@@ -178,11 +178,27 @@ def test_the_ranges_of_an_image_are_one_delivery(rolling: Fleet) -> None:
 
 def test_ranges_of_another_image_begin_anew() -> None:
     fleet = Fleet()
-    for sha256, whole in (("a", 0), ("b", 0), ("a", 0), ("a", 1)):
+    for sha256, first, whole in (("a", 0, 0), ("b", 500, 0), ("a", 0, 0), ("a", 500, 1)):
         case = fleet.known(1, OLD)
         fleet.serving.offered(case)
-        fleet.end(case, 500, file_sha256=sha256 * 64)
+        fleet.end(case, 500, file_sha256=sha256 * 64, first_byte=first)
         assert case.device.box.whole == whole
+
+
+def test_a_download_by_ranges_that_begins_anew_is_not_whole(rolling: Fleet) -> None:
+    fleet = rolling
+    # Twice it got as far as 800 bytes of 1000; then it asks for what it has got once more.
+    for first, size in ((0, 500), (500, 300), (0, 500), (500, 300), (100, 700), (900, 100)):
+        case = fleet.known(1)
+        fleet.serving.offered(case)
+        fleet.end(case, size, first_byte=first)
+    assert fleet.live.progress.in_all.delivered == 0
+    # So it is no failure that it still runs the old release.
+    assert fleet.known(1).decision.verdict is Verdict.OFFER
+    assert fleet.live.progress.in_all.failed == 0
+    fleet.serving.offered(case)
+    fleet.end(case, 200, first_byte=800)
+    assert fleet.live.progress.in_all.delivered == 1
 
 
 def test_a_broken_download_is_neither_success_nor_failure(rolling: Fleet) -> None:

@@ -234,6 +234,7 @@ def test_a_part_is_never_the_whole(run: Callable[..., None], cache_bytes: int) -
         assert b" 206 " in head
         delivered = await served.only()
         assert (delivered.status, delivered.sent_bytes) == (206, 100)
+        assert delivered.first_byte == 1000
         assert delivered.drained
         assert not delivered.whole
         assert len(body) == 100
