@@ -45,7 +45,7 @@ class Newcomers:
         if hour != self._hour:
             self._hour = hour
             self._added.clear()
-        network = _network(address)
+        network = network_of(address)
         added = self._added.get(network, 0)
         if added >= self.limit:
             return False
@@ -63,7 +63,7 @@ class Newcomers:
         return device.visits <= 1 or now.at - device.last_seen > _IDLE_DAYS * DAY_S
 
 
-def _network(address: str | None) -> str | None:
+def network_of(address: str | None) -> str | None:
     """Returns an address, or of one of IPv6 its /64, because a single host has all of that."""
     if address is None or ":" not in address:
         return address

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from acpublish.bounded import BoundedDict
 from acpublish.control.fleet_state import FleetProduct, FleetState
+from acpublish.control.newcomers import network_of
 from acpublish.fleet.deciding import FleetDecision, decide, withheld
 from acpublish.fleet.evidence import checked_in, concluded_for, delivered, offered
 from acpublish.fleet.fleet_rules import FleetRule
@@ -243,16 +244,17 @@ class FleetServing:
         """Returns whether too many images are on their way, in all or to one address."""
         if self._on_their_way >= self._max_offers:
             return True
-        if self._of_address[address] < self._most_of_address:
+        if self._of_address[network_of(address)] < self._most_of_address:
             return False
         return address is None or not self.state.newcomers.shared(address)
 
     def _has_left(self, address: str | None) -> None:
         """Notes that one of the images is not on its way any more."""
         self._on_their_way -= 1
-        self._of_address[address] -= 1
-        if self._of_address[address] <= 0:
-            del self._of_address[address]
+        network = network_of(address)
+        self._of_address[network] -= 1
+        if self._of_address[network] <= 0:
+            del self._of_address[network]
 
     def offered(self, case: Case) -> Future[None] | None:
         """Notes an offer that is about to be sent.
@@ -263,7 +265,7 @@ class FleetServing:
         """
         device, decided = case.device, case.decided
         self._on_their_way += 1
-        self._of_address[case.request.address] += 1
+        self._of_address[network_of(case.request.address)] += 1
         self._turned_away.pop(device.id, None)
         now = self.state.clock.now()
         part = offered(decided, device, case.request.report, now)

@@ -269,6 +269,19 @@ def test_one_address_leaves_room_for_others() -> None:
     assert not fleet.serving._of_address
 
 
+def test_a_network_of_ipv6_is_one_address() -> None:
+    fleet = Fleet(max_offers=4)
+    verdicts = []
+    for number in range(4):
+        case = fleet.known(number, OLD, address=f"2001:db8::{number}")
+        verdicts.append(case.decision.verdict)
+        if verdicts[-1] is Verdict.OFFER:
+            fleet.serving.offered(case)
+    assert verdicts.count(Verdict.OFFER) == 3
+    other = fleet.known(9, OLD, address="2001:db8:0:1::1")
+    assert other.decision.verdict is Verdict.OFFER
+
+
 def test_nobody_waits_for_ever_however_many_wait() -> None:
     fleet = Fleet(max_offers=0, capacity=300)
     fleet.state.newcomers.shared = lambda address: True
