@@ -6,7 +6,9 @@ Two functions move it. :func:`survey` walks the devices, so it is for now and th
 
 1. A stage ends when its soak is over, at least one device of each board in it runs the release, and
    at least 90 % of those that took the image whole are judged. Otherwise the rollout waits. Of the
-   devices that were known before the stage, if there are any, it has to be one.
+   devices that were known before the stage, if there are any, it has to be one. And if the stage
+   adds such devices, one of each board must have asked since it began: whoever was in an earlier
+   stage says nothing about them.
 2. A device that is silent for too long has failed, unless the network seems to be away.
 3. After a halt that orders back, the stages are gone through once more, by soak.
 """
@@ -14,7 +16,7 @@ Two functions move it. :func:`survey` walks the devices, so it is for now and th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -102,31 +104,57 @@ def look(live: Live, devices: Collection[Device], now: Moment) -> Survey:
     holds = [0] * len(stages)
     in_stage: list[set[str]] = [set() for _ in stages]
     known_in: list[set[str]] = [set() for _ in stages]
-    since = {board: track.heard for track in rollout.tracks for board in track.boards}
-    for device in own:
-        share = live.first_share(device)
-        first = first_reaching(stages, len(stages) - 1, device, rollout.seed, chosen, share)
-        if device.id in progress.added and device.staged:
-            first = 0
-        if first is None:
-            continue
+    began = {
+        board: (track.stage, track.heard) for track in rollout.tracks for board in track.boards
+    }
+    added: set[str] = set()
+    asked: set[str] = set()
+    for device, first in _first_stages(live, own, chosen):
         holds[first] += 1
         board = device.board
-        if board in known_in[first]:
+        stage, since = began[board]
+        may_ask = first == stage and board not in asked
+        if board in known_in[first] and not may_ask:
             continue
-        if lately_seen(device, now.heard) or progress.get(device.id) is not None:
+        here = lately_seen(device, now.heard)
+        known_here = is_known(device, since)
+        if may_ask and here and known_here:
+            (asked if device.last_heard > since else added).add(board)
+        if here or progress.get(device.id) is not None:
             in_stage[first].add(board)
-            if is_known(device, since[board]):
+            if known_here:
                 known_in[first].add(board)
     for at in range(1, len(stages)):
         holds[at] += holds[at - 1]
         in_stage[at] |= in_stage[at - 1]
         known_in[at] |= known_in[at - 1]
     known, silent = silence(own, rollout.stage_heard, now.heard)
-    boards_in, known_boards = tuple(map(frozenset, in_stage)), tuple(map(frozenset, known_in))
     return Survey(
-        now.heard, rollout.tracks, boards_in, tuple(holds), known, silent, chosen, known_boards
+        heard=now.heard,
+        tracks=rollout.tracks,
+        boards=tuple(map(frozenset, in_stage)),
+        holds=tuple(holds),
+        known=known,
+        silent=silent,
+        chosen=chosen,
+        known_boards=tuple(map(frozenset, known_in)),
+        unheard=frozenset(added - asked),
     )
+
+
+def _first_stages(
+    live: Live, devices: Iterable[Device], chosen: Mapping[str, int]
+) -> Iterator[tuple[Device, int]]:
+    """Yields the devices that any stage reaches, each with the first that does."""
+    rollout, added = live.rollout, live.progress.added
+    stages = rollout.policy.stages
+    for device in devices:
+        share = live.first_share(device)
+        first = first_reaching(stages, len(stages) - 1, device, rollout.seed, chosen, share)
+        if device.id in added and device.staged:
+            first = 0
+        if first is not None:
+            yield device, first
 
 
 def take_in(live: Live, seen: Survey) -> None:
@@ -291,6 +319,8 @@ def evidence_missing(
     # Who sends requests can invent devices that say so.
     known = seen.known_boards[track.stage]
     unproven = [board for board in boards if board in known and not progress.proven_on(board)]
+    # Whoever runs it in the first stage has asked, maybe after the survey.
+    unheard = [board for board in track.boards if track.stage and board in seen.unheard]
     if lacking:
         missing = [f"no device of {', '.join(lacking)} runs {rollout.version} yet"]
     elif unproven:
@@ -298,6 +328,9 @@ def evidence_missing(
         missing = [f"no {devices_of} runs {rollout.version} yet"]
     elif not any(map(progress.runs_on, track.boards)):
         missing = [f"no device runs {rollout.version} yet"]
+    elif unheard:
+        added = f"no device of {', '.join(unheard)} that this stage adds"
+        missing = [f"{added} has asked since it began"]
     elif enough_judged(progress.in_all):
         return ""
     else:

@@ -157,6 +157,8 @@ class Survey(NamedTuple):
         chosen: The devices that stages reach by number, each with its stage.
         known_boards: For each stage, the boards that have devices in it which were known before
             the stage, where they are now, so that one of them can prove that the release runs.
+        unheard: The boards of which the present stage adds devices that are there, none of them
+            heard since it began: they cannot have been offered the release.
     """
 
     heard: float
@@ -167,6 +169,7 @@ class Survey(NamedTuple):
     silent: int
     chosen: Mapping[str, int]
     known_boards: tuple[frozenset[str], ...]
+    unheard: frozenset[str] = frozenset()
 
     @property
     def away(self) -> bool:

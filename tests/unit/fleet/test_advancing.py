@@ -124,6 +124,27 @@ def test_it_names_those_that_were_not_heard_since() -> None:
     assert state(rolling) == ("running", 1)
 
 
+def test_a_stage_that_nobody_of_it_has_asked_in_does_not_end() -> None:
+    rolling, devices = live("1,50%,100%", soak="1h"), fleet(*range(20))
+    go_on(rolling, devices, 0)
+    put(rolling, next(iter(rolling.progress.chosen)), RUNNING)
+    hear(devices, 0.9)
+    go_on(rolling, devices, 1)
+    assert state(rolling) == ("running", 1)
+    go_on(rolling, devices, 2)
+    assert state(rolling) == ("waiting", 1)
+    reason = "no device of d1 that this stage adds has asked since it began"
+    assert rolling.rollout.reason == reason
+    # One that asks and takes nothing is not waited for: it has had its turn.
+    added = next(own for own in devices.values() if reach(rolling, own, "d1") == 1)
+    added.last_heard = 2.1 * HOUR_S
+    go_on(rolling, devices, 2.2)
+    assert state(rolling) == ("running", 2)
+    # Nobody waits for those that have left.
+    go_on(rolling, devices, 4)
+    assert state(rolling) == ("complete", 2)
+
+
 def test_a_number_is_filled_up_when_somebody_leaves_before_the_offer() -> None:
     rolling, devices = live("2,100%", soak="1h"), fleet(*range(6))
     go_on(rolling, devices, 0)
