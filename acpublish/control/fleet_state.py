@@ -99,6 +99,7 @@ class FleetState:
         took_it: By product and channel, the devices that took the release whose rollout was
             superseded last, until the next one begins, to whose first stage they belong.
         closed: By rollout, whether nothing could be offered when it was last looked at.
+        ended: Whether a rollout has halted or is complete, which its catalog has to be told.
         unread: Why a store that is there could not be read; empty if it could. Nobody is offered
             anything then, because nobody knows who is pinned or on hold.
         unreadable: The rollouts whose policies cannot be read.
@@ -119,6 +120,7 @@ class FleetState:
         self.newcomers = Newcomers(capacity)
         self.took_it: dict[tuple[str, str], frozenset[str]] = {}
         self.closed: dict[str, bool] = {}
+        self.ended = False
         self.unread = ""
         self.unreadable: set[str] = set()
         self.capacity = capacity
@@ -295,6 +297,7 @@ class FleetState:
         own = self.product(rollout.product)
         before = self.rollouts.get(rollout.id)
         self.rollouts[rollout.id] = rollout
+        self.ended = self.ended or rollout.state in ("halted", "complete")
         if counts(rollout) != any(other is live for other in own.lives):
             others = tuple(other for other in own.lives if other.rollout.id != rollout.id)
             own.lives = (*others, live) if counts(rollout) else others

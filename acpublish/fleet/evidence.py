@@ -266,6 +266,8 @@ def concluded_for(device: Device, decided: FleetDecision) -> bool:
         Whether that is news, which is said once.
     """
     rule = decided.decision.rule
+    if rule is Rule.RECEIVED_UNVERIFIED:
+        device.unverified = True
     if rule is Rule.WITHHELD and decided.choice.rule is FleetRule.PENALTY_BOX:
         return hindered(device, "failed")
     return hindered(device, _OBSTACLES.get(rule, ""))

@@ -72,7 +72,7 @@ def create_app(
     locations = LocationCache(files)
     answers, proxies = AnswerCache(), Proxies(options.proxies)
     images = Images(files, options.cache_bytes)
-    memory = DeviceMemory()
+    memory = DeviceMemory(reports=fleet is None)
     if fleet is None:
         known = DeviceCounts(reader.has_board)
         counts, knows = cast("Counts", known), cast("Listener", known)

@@ -41,22 +41,28 @@ class DeviceMemory:
     """A listener that remembers deliveries, and reports devices that will never be updated."""
 
     def __init__(
-        self, max_received: int = _MAX_RECEIVED, max_reported: int = _MAX_REPORTED
+        self,
+        max_received: int = _MAX_RECEIVED,
+        max_reported: int = _MAX_REPORTED,
+        *,
+        reports: bool = True,
     ) -> None:
         """Starts with an empty memory.
 
         Args:
+            reports: Whether to report devices, which a fleet that knows them does itself.
             max_received: The most deliveries that are remembered.
             max_reported: The most devices that are remembered as reported.
         """
         self._received: SharedMemory[Received] = SharedMemory(max_received)
         self._reported: SharedMemory[bool] = SharedMemory(max_reported)
+        self._reports = reports
 
     def __call__(self, event: Event) -> None:
         """Remembers what a device received; logs once that it will never be updated."""
         if isinstance(event, CheckIn):
             # Each up-to-date check waits for this.
-            if event.decision.rule is Rule.NEVER_UPDATED and event.case is None:
+            if event.decision.rule is Rule.NEVER_UPDATED and self._reports:
                 self._report(event)
             return
         if event.whole and event.check_in.case is None:

@@ -138,10 +138,10 @@ class FleetLoop:
                 if self._store_needed and self.state.store is None:
                     await self._open_in_thread()
                 self.state.look_at_store()
-                if loop.time() >= catalog_at:
-                    catalog_at = loop.time() + _CATALOG_S
-                    await self._follow_catalog()
                 await self._go_on()
+                if self.state.ended or loop.time() >= catalog_at:
+                    catalog_at, self.state.ended = loop.time() + _CATALOG_S, False
+                    await self._follow_catalog()
                 if loop.time() >= room_at:
                     room_at = loop.time() + _ROOM_S
                     await self._make_room()
@@ -210,19 +210,14 @@ class FleetLoop:
             rollouts.halt(*where, change.reason, rollout=change.number)
 
     async def _go_on(self) -> None:
-        """Lets every rollout go on, and writes to the catalog what became of it."""
+        """Lets every rollout go on."""
         state = self.state
-        ended = False
         for live in list(lives(state)):
             now = state.clock.now()
             if needs_survey(live, now):
                 devices = list(state.product(live.rollout.product).devices.values())
                 surveyed(state, live, await asyncio.to_thread(look, live, devices, now))
-            was_open = live.rollout.is_open
             go_on(state, live)
-            ended = ended or (was_open and not live.rollout.is_open)
-        if ended:
-            await self._follow_catalog()
 
     def close(self) -> None:
         """Writes what waits, and lets another server have the store."""

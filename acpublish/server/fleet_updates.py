@@ -70,7 +70,8 @@ class FleetUpdates:
         self, request: Request, product: str, board: str, channel: str, snapshot: ProductSnapshot
     ) -> Case | None:
         """Takes in a check-in, and decides; None for whoever is not known as a device."""
-        if not request.report.updater or not snapshot.releases:
+        # A board without any image is a mistake or a stranger's, and must not replace a real one.
+        if not request.report.updater or board not in snapshot.boards:
             return None
         if self.state.store is None:
             self.need_store()

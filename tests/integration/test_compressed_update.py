@@ -19,7 +19,7 @@ from acpublish.image.gzip import inflate
 from acpublish.image.stamper import stamp
 from tests.conformance.test_upload import put, token
 from tests.support import images
-from tests.support.server import RunningServer, running_server
+from tests.support.server import Answer, RunningServer, running_server
 
 SIZE = 400_000
 AUTOMATIC = "/update/lamp/d1"
@@ -66,11 +66,17 @@ def asked(server: RunningServer, held: Path, **more: Any) -> UpdateOutcome:
     return run(DeviceOptions(flash=held, **more), server.url, AUTOMATIC)
 
 
+def answer_to(server: RunningServer, running: bytes, **more: Any) -> Answer:
+    """Returns what a device gets which runs an image."""
+    options = DeviceOptions(**more)
+    return server.ask(
+        update_request(options, flash.running(running), "host", 80, AUTOMATIC.encode())
+    )
+
+
 def sent_to(server: RunningServer, running: bytes, **more: Any) -> bytes:
     """Returns the very bytes that a device gets which runs an image."""
-    options = DeviceOptions(**more)
-    request = update_request(options, flash.running(running), "host", 80, AUTOMATIC.encode())
-    answer = server.ask(request)
+    answer = answer_to(server, running, **more)
     assert answer.status == 200
     assert answer.one("x-md5") == md5_of(answer.body)
     assert int(answer.one("content-length")) == len(answer.body)
@@ -132,8 +138,8 @@ def test_others_get_the_plain_image(
     new = publish("2.0.0", seed=2, core="3.1.2", compress=True)
     unknown = firmware("0.9.0", seed=9)
     assert sent_to(server, unknown) == new
-    # Just enough for either of image and gzip, and not for both.
-    assert sent_to(server, old, free_space=4096) == new
+    # Enough for neither.
+    assert answer_to(server, old, free_space=4096).status == 403
     assert inflate(sent_to(server, old, free_space=100_000)).data == new
     # The updater wrote another flash mode into what runs; nobody would into a gzip.
     other_mode = old[:2] + b"\x00" + old[3:]
