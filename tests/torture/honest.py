@@ -54,6 +54,17 @@ def honest_client(port: int, target: str) -> Iterator[Noticed]:
     noticed.p99_s, noticed.slowest_s, noticed.checks, noticed.failed = json.loads(out)
 
 
+def wait_for_store(state: Path) -> None:
+    """Waits until a server has the store that it opens for its first device."""
+    end = time.monotonic() + PATIENCE_S
+    # The first once the store is open, the second with the first check-in that it writes.
+    for name in ("running.json", "fleet/fleet.db-wal"):
+        while not (state / name).exists():
+            if time.monotonic() > end:
+                raise TimeoutError(state / name)
+            time.sleep(0.05)
+
+
 def check(port: int, target: str) -> bool:
     """Checks for an update once; returns whether the response is that there is none."""
     request = (

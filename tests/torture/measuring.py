@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.support.server import running_server
 from tests.torture.attacks import ATTACKS, Figures, Size, Target, prepare
 from tests.torture.crowds import CROWDS
-from tests.torture.honest import honest_client
+from tests.torture.honest import honest_client, wait_for_store
 
 #: As long as the figures of a report need, and as short as the tests allow.
 FULL = Size(seconds=20.0, releases=2000, files=5000, devices=20_000, crowd=5000)
@@ -57,8 +57,10 @@ def measure(name: str, tmp: Path, size: Size) -> Measured:
         # Nobody reads the pipe.
         stderr = writing if attack.__name__ == "unread_log" else None
         with running_server(catalog, tmp, stderr=stderr) as server:
-            before = memory_mb(server.process.pid, "VmRSS")
             with honest_client(server.port, "/update/lamp/d1") as noticed:
+                # With the first device the server loads its store, which is not the attack's doing.
+                wait_for_store(state)
+                before = memory_mb(server.process.pid, "VmRSS")
                 figures = attack(Target(server, catalog, state, size, tokens))
             after = memory_mb(server.process.pid, "VmHWM")
     finally:

@@ -29,7 +29,7 @@ from tests.support.server import RunningServer, running_server
 from tests.support.tokens import create_token
 from tests.torture.attacks import head
 from tests.torture.churning import churning
-from tests.torture.honest import honest_client
+from tests.torture.honest import check, honest_client, wait_for_store
 from tests.torture.measuring import memory_mb
 from tests.torture.mutations import Mutations
 from tests.torture.rows import Row
@@ -138,7 +138,8 @@ def run(tmp: Path, seconds: float) -> Course:
         running_server(catalog, tmp) as server,
         churning(catalog, pause_s=_CHURN_PAUSE_S) as course.changes,
     ):
-        server.get("/update/honest/d1")
+        assert check(server.port, "/update/honest/d1")
+        wait_for_store(state)
         course.rest.append(Sample.of(server.process.pid))
         with honest_client(server.port, "/update/honest/d1") as noticed:
             _load(_Load(server, catalog, token, course), seconds)

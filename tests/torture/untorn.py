@@ -39,8 +39,9 @@ _OF_KINDS = {"small.bin": 42, "lamp": 42, "mib.bin": 7, "plug": 7, "large.bin": 
 #: The share of downloads that come in two parts.
 _IN_PARTS = 0.3
 _MOST_FOUND = 50
+#: Each download is another device's, because one that does not come back is kept waiting.
 _UPDATER = (
-    "User-Agent: ESP8266-http-Update\r\nx-ESP8266-STA-MAC: 5C:CF:7F:00:00:02\r\n"
+    "User-Agent: ESP8266-http-Update\r\nx-ESP8266-STA-MAC: 5C:CF:7F:{:02X}:{:02X}:{:02X}\r\n"
     "x-ESP8266-version: 0.0.1\r\n"
 )
 _FILE_NAME = re.compile(r'filename="([^"]+)"')
@@ -158,7 +159,8 @@ class Client:
         in_parts = self._random.random() < _IN_PARTS
         target, extra = f"/loose/{name}", ""
         if name in PRODUCTS:
-            target, extra = f"/update/{name}/d1", _UPDATER
+            target = f"/update/{name}/d1"
+            extra = _UPDATER.format(*self._random.randbytes(3))
             # By its own name, a release may be gone.
             if name in self._names and self._random.random() < 0.5:
                 target, extra = f"/{name}/{self._names[name]}", ""

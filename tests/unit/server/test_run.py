@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -76,8 +77,9 @@ def test_listeners_reach_the_application(tmp_path: Path, monkeypatch: pytest.Mon
         pass
 
     monkeypatch.setattr(run, "create_app", create_app)
-    monkeypatch.setattr(run, "listen", lambda bind, port: None)
     options = ServerOptions(catalog=tmp_path, bind="127.0.0.1", port=0, state=tmp_path / "state")
-    with pytest.raises(Reached):
-        run.serve(options, [listener])
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        monkeypatch.setattr(run, "listen", lambda bind, port: listening)
+        with pytest.raises(Reached):
+            run.serve(options, [listener])
     assert passed == [(tmp_path / "state", [listener])]
