@@ -2,7 +2,8 @@
 
 The server has 1,000 releases, 100,000 devices in its store, and three running rollouts, which the
 checks of all devices have to pass: each rollout is in a stage that reaches none of those that ask.
-The same checks go to a server with ``--no-fleet``, and to the smallest application behind uvicorn.
+The first check of each device after the start, which costs more, is measured by itself. The same
+checks go to a server with ``--no-fleet``, and to the smallest application behind uvicorn.
 """
 
 from __future__ import annotations
@@ -21,8 +22,11 @@ from typing import Any
 import click
 
 from acpublish.cli import acpublish as command_line
+from acpublish.fleet.known_device import Device
 from acpublish.store.fleet_store import FleetStore
 from acpublish.store.stored import read
+from acpublish.wire import Report as ReportedHeaders
+from acpublish.wire import read_report
 from bench.catalogs import SMALL_BYTES, Offered, grow, product_name
 from bench.devices import check_all, device_headers, request
 from bench.peers import python_module
@@ -65,6 +69,9 @@ def fleet(scale: Scale, folder: Path) -> Report:
         if _has(_WITHOUT):
             without = stack.enter_context(_served(catalog, folder / "without", _WITHOUT))
             sides[_WITHOUT] = without.port, without.process.pid
+        before_s = cpu_s(full.process.pid)
+        check_all(full.port, checks, scale.concurrency)
+        first_us = (cpu_s(full.process.pid) - before_s) * 1e6 / len(checks)
         costs = _rounds(sides, checks, scale)
         results = _constant_rate(full.port, checks, folder, scale.check_ins_s)
         full.end()
@@ -76,6 +83,7 @@ def fleet(scale: Scale, folder: Path) -> Report:
         figures=[
             *([f"without what this version lacks: {missing}"] if missing else []),
             f"the store is filled with {figure(scale.devices / fill_s)} devices/s",
+            f"CPU for the first check of each device after the start: {figure(first_us)} us",
             *(f"CPU for a check, us, {name}: {spread(costs[name])}" for name in sides),
             f"{_PER_S:,} check-ins per second, ms: "
             + ", ".join(f"{name} {figure(value)}" for name, value in results.shown.items()),
@@ -178,7 +186,9 @@ def _fill(state: Path, offers: Sequence[Offered], count: int) -> float:
     store = FleetStore.open(state)
     for number in range(count):
         offered = offers[number % len(offers)]
-        store.note(known_device(number, product_name(number % len(offers)), "b0", offered.md5))
+        device = known_device(number, product_name(number % len(offers)), "b0", offered.md5)
+        device.report = _report(offered.md5, device)
+        store.note(device)
     for number in range(_ROLLOUTS):
         canary = known_device(count + number, product_name(number), "b0", offers[number].md5)
         canary.tags = frozenset({_TAG})
@@ -186,6 +196,12 @@ def _fill(state: Path, offers: Sequence[Offered], count: int) -> float:
     store.written().result(600)
     store.close()
     return time.perf_counter() - begin
+
+
+def _report(md5: str, device: Device) -> ReportedHeaders:
+    """Returns what a device's checks say about itself."""
+    lines = (line.split(": ", 1) for line in device_headers(md5, (device.mac or "").upper()))
+    return read_report([(name.lower().encode(), value.encode()) for name, value in lines])
 
 
 def _check(offers: Sequence[Offered], number: int) -> bytes:
