@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,3 +56,12 @@ def server(tmp_path: Path) -> Iterator[RunningServer]:
     (tmp_path / "catalog").mkdir()
     with running_server(tmp_path / "catalog", tmp_path) as running:
         yield running
+
+
+def pytest_configure() -> None:
+    """Lets tests press Ctrl-C, also where a shell has started them in the background.
+
+    Such a shell lets its jobs ignore it, and everything that they start inherits that.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
