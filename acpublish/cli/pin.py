@@ -26,7 +26,7 @@ _LOOK_S = 1.0
 #: A device that is as slow as it ever was needs one gap to ask, and one to come back.
 _GAPS = 3
 _GO_BACK = "to go back, add --order-back"
-#: Rules that stand in the way only for a while.
+#: Rules that keep a device from a release only for a while.
 _PASSING = frozenset({"newest", "store-away", "window"})
 
 order_back_option = click.option(

@@ -277,19 +277,18 @@ class FleetState:
 
     def keep_part(self, live: Live, device: Device, part: Part) -> Future[None]:
         """Stores a device and its part in a rollout; returns when that is done."""
+        device.epoch += 1
         if self.store is None:
             return _done()
-        device.epoch += 1
         return self.store.keep_offer(live.rollout.id, device, part)
 
     def keep_offer(self, live: Live, device: Device, part: Part) -> Future[None]:
         """Keeps an offer that a rollout makes; its first byte has to wait for the future."""
-        device.epoch += 1
         if self.store is None:
             future: Future[None] = Future()
             future.set_exception(StoreError(NOT_OPEN, hint="Wait until it is."))
             return future
-        return self.store.keep_offer(live.rollout.id, device, part)
+        return self.keep_part(live, device, part)
 
     def moved(self, live: Live) -> Future[None]:
         """Notes that a rollout is new or has changed; returns when that is stored."""

@@ -20,8 +20,6 @@ MAX_NOTE_CHARACTERS = 1000
 #: How many tags, and how many groups, a device may have.
 MAX_MARKS = 32
 _FIX = "See the reference of the HTTP API."
-#: The fields of a device that people change.
-FIELDS = ("name", "note", "tags", "groups", "pin", "hold")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@
    that it had then, and if the image was delivered there. So whoever knows a MAC address can delay
    that device, but cannot stop a rollout.
 5. Where devices of a board were known before the stage, at their addresses, one of them has to run
-   the release before the stage ends: it is no evidence that newcomers say so.
+   the release before the stage ends: what newcomers claim does not count.
 6. Where more than half of the devices are silent, with or without the image, it is the network that
    is away, and silence is no failure.
 """

@@ -121,7 +121,7 @@ class Sandbox:
         printed = [" ".join(line.split()) for line in output.splitlines()]
         for line in command.expected:
             wanted = re.compile(_pattern(self._here(line)))
-            if not any(wanted.fullmatch(one) for one in printed):
+            if not any(wanted.fullmatch(text) for text in printed):
                 return f"$ {command.text}\ndoes not print {line!r} but\n{output}"
         return ""
 

@@ -67,10 +67,10 @@ def everything(fleet: Fleet) -> dict[str, Any]:
         "devices": devices,
         "stuck": list(fleet.devices(stuck=True)),
         "filtered": list(fleet.devices(product="lamp", tag="porch", not_seen_s=0)),
-        "stories": [fleet.device(one["id"]) for one in devices],
-        "explained": [fleet.explain(one["mac"]) for one in devices],
+        "stories": [fleet.device(device["id"]) for device in devices],
+        "explained": [fleet.explain(device["mac"]) for device in devices],
         "rollouts": fleet.rollouts(),
-        "details": [fleet.rollout(one["id"]) for one in fleet.rollouts("lamp")],
+        "details": [fleet.rollout(rollout["id"]) for rollout in fleet.rollouts("lamp")],
         "plan": fleet.plan("lamp", "1.0.0", "stable", POLICY),
         "status": fleet.status(),
     }
