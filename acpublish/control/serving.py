@@ -21,6 +21,7 @@ from acpublish.fleet.deciding import FleetDecision, decide, withheld
 from acpublish.fleet.evidence import checked_in, concluded_for, delivered, offered
 from acpublish.fleet.fleet_rules import FleetRule
 from acpublish.fleet.known_device import Device, became, device_id, heard
+from acpublish.fleet.moments import Moment
 from acpublish.fleet.progress import Part
 from acpublish.release.decision import Decision, Rule, Verdict
 from acpublish.release.manifest import Release
@@ -141,7 +142,7 @@ class FleetServing:
         device = own.devices.get(key) or state.admitted(key, address, now)
         if device is None:
             return None
-        self._hear(own, device, request)
+        self._hear(own, device, request, now)
         decided = decide(
             device, report, own.targets, board, channel, own.lives, now, store_away=bool(state.away)
         )
@@ -190,7 +191,7 @@ class FleetServing:
             own.steady.clear()
         own.steady[mac] = (device, remembered, device.epoch)
 
-    def _hear(self, own: FleetProduct, device: Device, request: DeviceRequest) -> None:
+    def _hear(self, own: FleetProduct, device: Device, request: DeviceRequest, now: Moment) -> None:
         """Updates a device, and judges it in its rollouts, which may halt."""
         state, lives = self.state, own.lives
         if (device.board, device.channel) != (request.board, request.channel):
@@ -205,7 +206,7 @@ class FleetServing:
             own.targets,
             lives,
             own.devices,
-            state.clock.now(),
+            now,
         )
         for live, rollout, part in before:
             after = live.progress.get(device.id)
@@ -224,7 +225,7 @@ class FleetServing:
         own = state.using(product, releases)
         device = own.devices.get(key) or state.admitted(key, request.address, now)
         if device is not None:
-            self._hear(own, device, request._replace(channel=device.channel))
+            self._hear(own, device, request._replace(channel=device.channel), now)
             state.note(device)
 
     def _in_turn(
