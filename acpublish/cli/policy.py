@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from acpublish.cli import exit_status
 from acpublish.cli.common_options import (
     by_option,
     ca_option,
+    fleet_of,
     insecure_http_option,
     settings_for,
     state_option,
@@ -21,7 +23,9 @@ from acpublish.cli.common_options import (
 )
 from acpublish.cli.groups import CommandGroup
 from acpublish.cli.policy_options import policy_from, policy_options
-from acpublish.cli.ui import facts, json_option, print_json, printable
+from acpublish.cli.ui import facts, json_option, print_json, printable, warn
+from acpublish.errors import AcpublishError
+from acpublish.fleet.describing import unknown_mark
 from acpublish.fleet.policy import Policy
 from acpublish.policies import read_with, set_with
 from acpublish.publishing.options import Destination
@@ -30,6 +34,8 @@ from acpublish.release.durations import in_words, of_seconds
 from acpublish.release.text import name_of_person
 
 _Command = Callable[..., Any]
+#: Among the tags or groups of so many devices, the one that was meant is looked for.
+_COMPARED = 10_000
 _CHANGING = (
     to_option,
     state_option,
@@ -75,6 +81,7 @@ def set_(product: str, channel: str, **options: Any) -> None:
     changed = set_with(product, channel, policy, destination, reason=options["reason"], by=by)
     nothing = f"nothing to do: that is the policy of {channel}"
     _report(changed, nothing, f"{product} {channel}: policy set", as_json=options["as_json"])
+    _warn_of_unknown_marks(product, policy, destination, options["state"])
 
 
 @command.command("clear")
@@ -118,6 +125,26 @@ def show(
     else:
         facts(_rows(policy))
     return exit_status.OK
+
+
+def _warn_of_unknown_marks(
+    product: str, policy: Policy | None, destination: Destination, state: Path | None
+) -> None:
+    """Warns of each stage for a tag or group that no device has, if the fleet can be asked."""
+    stages = [] if policy is None else [stage for stage in policy.stages if stage.name]
+    if not stages:
+        return
+    try:
+        fleet = fleet_of(destination, state)
+        for stage in stages:
+            tag, group = (stage.name, None) if stage.kind == "tag" else (None, stage.name)
+            if next(iter(fleet.devices(product=product, tag=tag, group=group)), None) is None:
+                devices = islice(fleet.devices(product=product), _COMPARED)
+                known = {name for device in devices for name in device[f"{stage.kind}s"]}
+                warn(f"the stage {stage.text} reaches nobody yet: {unknown_mark(stage, known)}")
+    except AcpublishError:
+        # The policy is set, and a store that cannot be read now is no fault of it.
+        return
 
 
 def _where(options: dict[str, Any]) -> tuple[Destination, str]:

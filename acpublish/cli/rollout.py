@@ -207,6 +207,8 @@ def _print_rollout(rollout: Mapping[str, Any]) -> None:
     click.echo(f"{line}, stage {at + 1} of {len(stages)}")
     if rollout["reason"]:
         click.echo(printable(f"  {rollout['reason']}"))
+    if state in _CURRENT and (nobody := _reaches_nobody(stages, at)):
+        click.echo(printable(f"  {nobody}"))
     click.echo(f"  {_health(stages)}")
     rows = [
         (
@@ -223,6 +225,14 @@ def _print_rollout(rollout: Mapping[str, Any]) -> None:
         bars = ["", *_gauges(stages, min(width, _BAR))]
         drawn = [(*row, bar) for row, bar in zip(drawn, bars, strict=True)]
     table(drawn, right=frozenset({1, *range(3, 3 + len(_NUMBERS))}))
+
+
+def _reaches_nobody(stages: Sequence[Mapping[str, Any]], at: int) -> str:
+    """Returns for whom a stage waits that is for a tag or group which nobody has; else nothing."""
+    kind, colon, name = str(stages[at]["target"]).partition(":")
+    if not colon or stages[at]["devices"] > (stages[at - 1]["devices"] if at else 0):
+        return ""
+    return f"no device has the {kind} {name}: give one the {kind}, or go on with rollout advance"
 
 
 def _health(stages: Sequence[Mapping[str, Any]]) -> str:

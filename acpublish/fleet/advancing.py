@@ -327,7 +327,13 @@ def evidence_missing(
         devices_of = f"device of {', '.join(unproven)} that was known before the stage"
         missing = [f"no {devices_of} runs {rollout.version} yet"]
     elif not any(map(progress.runs_on, track.boards)):
-        missing = [f"no device runs {rollout.version} yet"]
+        stage = rollout.policy.stages[track.stage]
+        adds = seen.holds[track.stage] - (seen.holds[track.stage - 1] if track.stage else 0)
+        missing = [
+            f"no device of this rollout has the {stage.kind} {stage.name}"
+            if stage.name and not adds
+            else f"no device runs {rollout.version} yet"
+        ]
     elif unheard:
         added = f"no device of {', '.join(unheard)} that this stage adds"
         missing = [f"{added} has asked since it began"]

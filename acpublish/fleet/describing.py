@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Collection, Iterable
 from typing import Any
 
@@ -9,8 +10,9 @@ from acpublish.errors import SettingsError
 from acpublish.fleet.advancing import Live, survey
 from acpublish.fleet.known_device import Device, flags
 from acpublish.fleet.moments import Moment
-from acpublish.fleet.policy import Policy
+from acpublish.fleet.policy import Policy, Stage
 from acpublish.fleet.progress import Progress
+from acpublish.fleet.rings import marks_of
 from acpublish.fleet.rollout import moved, started
 
 
@@ -109,8 +111,24 @@ def plan(
     for at, stage in enumerate(policy.stages):
         before = holds[at - 1] if at else 0
         if stage.name and holds[at] == before:
+            known = {mark for device in devices for mark in marks_of(stage, device)}
+            unknown = unknown_mark(stage, known)
             raise SettingsError(
-                f"the stage {stage.text} reaches nobody",
+                f"the stage {stage.text} reaches nobody" + (f": {unknown}" if unknown else ""),
                 hint=f"Give a device the {stage.kind} first, or leave the stage out.",
             )
     return holds
+
+
+def unknown_mark(stage: Stage, known: Collection[str]) -> str:
+    """Returns a line on the tag or group of a stage that no device has; empty if one has it.
+
+    Args:
+        stage: The stage.
+        known: The tags or groups of the devices of the product.
+    """
+    if not stage.name or stage.name in known:
+        return ""
+    similar = difflib.get_close_matches(stage.name, sorted(known), 1)
+    meant = f"; did you mean {stage.kind}:{similar[0]}?" if similar else ""
+    return f"no device has the {stage.kind} {stage.name}{meant}"

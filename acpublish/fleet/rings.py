@@ -73,7 +73,7 @@ def first_reaching(
         first = by_share
     if device.tags or device.groups:
         for number, stage in enumerate(stages[: min(first, last + 1)]):
-            if stage.name in _marks(stage, device):
+            if stage.name in marks_of(stage, device):
                 return number
     return first if first <= last else None
 
@@ -94,7 +94,8 @@ def first_share(stages: Sequence[Stage], product: str, seed: str, mac: str) -> i
     return len(stages)
 
 
-def _marks(stage: Stage, device: Device) -> Collection[str]:
+def marks_of(stage: Stage, device: Device) -> Collection[str]:
+    """Returns the tags or groups of a device, whichever a stage is for; none for a number."""
     if stage.kind == "tag":
         return device.tags
     return device.groups if stage.kind == "group" else ()

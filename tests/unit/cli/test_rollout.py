@@ -176,6 +176,24 @@ def test_a_stage_for_a_tag_reaches_who_has_it(site: FleetSite) -> None:
     assert said.json()["plan"] == [1, DEVICES]
 
 
+def test_a_policy_for_a_tag_that_nobody_has_warns_and_its_rollout_says_for_whom_it_waits(
+    site: FleetSite,
+) -> None:
+    site("devices", "tag", mac(1), "canary")
+    said = site("policy", "set", "lamp", "stable", "--stages", "tag:canry,100%")
+    assert said.status == 0
+    assert said.err == (
+        "acpublish: warning: the stage tag:canry reaches nobody yet: no device has the tag canry; "
+        "did you mean tag:canary?\n"
+    )
+    site.publish("1.2.0")
+    shown = site("rollout", "status").out
+    assert "  no device has the tag canry: give one the tag" in shown
+    site("devices", "tag", mac(2), "canry")
+    assert "no device has" not in site("rollout", "status").out
+    assert site("policy", "set", "lamp", "stable", "--stages", "tag:canary,100%").err == ""
+
+
 def test_nothing_is_offered_before_the_start_time(site: FleetSite) -> None:
     start(site, "--start-at", "2999-01-01T02:00:00Z", "--stages", "100%")
     explained = site("explain", mac(1), "--json").json()

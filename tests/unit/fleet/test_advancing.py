@@ -364,3 +364,13 @@ def test_the_way_back_goes_by_soak_and_by_return() -> None:
     rolling.progress.put("lamp/a", part._replace(back_at=1.0, returned=True))
     assert back(4) == 2
     assert back(100) == 2
+
+
+def test_it_says_that_nobody_has_the_tag_of_its_stage() -> None:
+    rolling, devices = live("tag:canry,100%", soak="1h"), fleet(1, 2)
+    devices[next(iter(devices))].tags = frozenset({"canary"})
+    go_on(rolling, devices, 0)
+    hear(devices, 2)
+    go_on(rolling, devices, 2)
+    assert state(rolling) == ("waiting", 0)
+    assert rolling.rollout.reason == "no device of this rollout has the tag canry"

@@ -101,3 +101,5 @@ def test_a_stage_for_a_tag_that_nobody_has_is_refused() -> None:
         planned("tag:canary,100%")
     with pytest.raises(SettingsError, match="group:attic"):
         planned("50,group:attic")
+    with pytest.raises(SettingsError, match="no device has the tag canry; did you mean tag:canary"):
+        planned("tag:canry,100%", tagged=3)
