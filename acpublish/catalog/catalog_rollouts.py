@@ -14,7 +14,7 @@ from acpublish.catalog.product_changes import ProductChanges
 from acpublish.release import names
 from acpublish.release.change_request import Changed
 from acpublish.release.channels import Policy
-from acpublish.release.rollout_changes import RolloutAction, RolloutChange
+from acpublish.release.rollout_changes import RolloutAction, RolloutChange, RolloutOrder
 from acpublish.release.version import Version
 
 
@@ -151,6 +151,33 @@ class CatalogRollouts:
             AcpublishError: The catalog cannot be changed; nothing was.
         """
         return self._become("abort", product, channel, version, rollout, reason, by)
+
+    def note(
+        self,
+        order: RolloutOrder,
+        product: str,
+        channel: str,
+        version: Version,
+        reason: str = "",
+        by: str = "",
+        *,
+        rollout: int | None = None,
+    ) -> Changed:
+        """Notes in the history that somebody has paused or resumed a rollout, or let it advance.
+
+        Args:
+            order: What was done.
+            product: The product.
+            channel: The channel.
+            version: The release.
+            reason: Why, shown to everyone.
+            by: Who did it, shown to everyone.
+            rollout: The number of the change that started it; None for whichever it is.
+
+        Raises:
+            AcpublishError: The catalog cannot be changed.
+        """
+        return self._become(order, product, channel, version, rollout, reason, by)
 
     def _become(
         self,

@@ -263,6 +263,7 @@ def _title(rollout: Mapping[str, Any]) -> str:
 @command.command("pause")
 @rollout_argument
 @reason_option
+@by_option
 @with_fleet
 @json_option
 def pause(fleet: Fleet, rollout: str, *, reason: str, as_json: bool) -> None:
@@ -272,6 +273,7 @@ def pause(fleet: Fleet, rollout: str, *, reason: str, as_json: bool) -> None:
 
 @command.command("resume")
 @rollout_argument
+@by_option
 @with_fleet
 @json_option
 def resume(fleet: Fleet, rollout: str, *, as_json: bool) -> None:
@@ -281,6 +283,7 @@ def resume(fleet: Fleet, rollout: str, *, as_json: bool) -> None:
 
 @command.command("advance")
 @rollout_argument
+@by_option
 @with_fleet
 @json_option
 def advance(fleet: Fleet, rollout: str, *, as_json: bool) -> None:

@@ -200,17 +200,17 @@ class LocalFleet:
     def pause(self, ref: str, reason: str = "") -> Document:
         """Offers the release to nobody until the rollout is resumed."""
         with self._writing(create=True) as own:
-            return run_here(own.rollouts.pause(ref, reason))
+            return run_here(own.rollouts.pause(ref, reason, by=self._by))
 
     def resume(self, ref: str) -> Document:
         """Goes on with a paused rollout."""
         with self._writing(create=True) as own:
-            return run_here(own.rollouts.resume(ref))
+            return run_here(own.rollouts.resume(ref, by=self._by))
 
     def advance(self, ref: str) -> Document:
         """Goes to the next stage without waiting for soak or evidence."""
         with self._writing(create=True) as own:
-            return run_here(own.rollouts.advance(ref))
+            return run_here(own.rollouts.advance(ref, by=self._by))
 
     def abort(self, ref: str, reason: str = "") -> Document:
         """Ends a rollout; the channel stays at the settled release."""

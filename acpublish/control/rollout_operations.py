@@ -7,6 +7,7 @@ and the rollouts of the fleet follow.
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
@@ -18,7 +19,7 @@ from acpublish.control.fleet_state import FleetState
 from acpublish.control.following import due, follow, rollout_id, surveyed
 from acpublish.control.operations import Document, Operation, Snapshots, not_stored
 from acpublish.control.stories import details
-from acpublish.errors import ConflictError, NotFoundError, SettingsError, StoreError
+from acpublish.errors import AcpublishError, ConflictError, NotFoundError, SettingsError, StoreError
 from acpublish.fleet.advancing import Live, look, take_in
 from acpublish.fleet.describing import plan, rollout_document
 from acpublish.fleet.known_device import Device
@@ -27,8 +28,11 @@ from acpublish.fleet.policy import Policy
 from acpublish.fleet.progress import Progress, Survey
 from acpublish.fleet.rollout import OPEN, Rollout, aborted, advanced, paused, resumed
 from acpublish.release.names import ChannelName
+from acpublish.release.rollout_changes import RolloutOrder
 from acpublish.release.text import cleaned, text_fault
 from acpublish.release.version import Version
+
+_log = logging.getLogger("acpublish.fleet")
 
 #: The documents of rollouts that have ended do not change, and each is read from the store.
 _MAX_ENDED = 1000
@@ -106,7 +110,7 @@ class RolloutOperations:
             take_in(live, seen)
         return live
 
-    def pause(self, ref: str, reason: str = "") -> Operation[Document]:
+    def pause(self, ref: str, reason: str = "", *, by: str = "") -> Operation[Document]:
         """Offers the release to nobody until the rollout is resumed."""
         why = _reason(reason)
 
@@ -115,24 +119,43 @@ class RolloutOperations:
             kept = rollout.reason if rollout.state == "paused" and not rollout.away else ""
             return paused(rollout, why or kept or "somebody paused it")
 
-        return (yield from self._move(ref, change))
+        return (yield from self._ordered("pause", ref, change, by))
 
-    def resume(self, ref: str) -> Operation[Document]:
+    def resume(self, ref: str, *, by: str = "") -> Operation[Document]:
         """Goes on with a paused rollout."""
-        return (yield from self._move(ref, lambda rollout: resumed(rollout, self._now())))
+        change = partial(resumed, now=self._now())
+        return (yield from self._ordered("resume", ref, change, by))
 
-    def advance(self, ref: str) -> Operation[Document]:
+    def advance(self, ref: str, *, by: str = "") -> Operation[Document]:
         """Goes to the next stage without waiting; after the last, the channel gets the release."""
-        live = yield from self._moved(
-            self._find(ref), lambda rollout: advanced(rollout, self._now())
-        )
-        if live.rollout.state == "complete":
-            yield from self._tell_catalog(live.rollout.product)
-        return (yield from self.rollout(live.rollout.id))
+        change = partial(advanced, now=self._now())
+        return (yield from self._ordered("advance", ref, change, by))
 
-    def _move(self, ref: str, change: Callable[[Rollout], Rollout]) -> Operation[Document]:
-        live = yield from self._moved(self._find(ref), change)
-        return (yield from self.rollout(live.rollout.id))
+    def _ordered(
+        self, order: RolloutOrder, ref: str, change: Callable[[Rollout], Rollout], by: str
+    ) -> Operation[Document]:
+        """Makes a change that a person wants, and notes it in the history."""
+        before = self._find(ref)
+        live = yield from self._moved(before, change)
+        rollout = live.rollout
+        if rollout != before:
+            note = partial(
+                self._catalog.note,
+                order,
+                rollout.product,
+                rollout.channel,
+                Version.parse(rollout.version),
+                _history_reason(order, rollout),
+                by,
+                rollout=_number(rollout),
+            )
+            # The order counts, whether or not its line can be written.
+            yield partial(_if_possible, note)
+        if rollout.state == "complete":
+            yield from self._tell_catalog(rollout.product)
+        elif rollout != before:
+            yield from self._follow(rollout.product)
+        return (yield from self.rollout(rollout.id))
 
     def _moved(self, rollout: Rollout, change: Callable[[Rollout], Rollout]) -> Operation[Live]:
         """Changes a rollout, and waits until that is stored; if it cannot be, it is taken back."""
@@ -174,7 +197,7 @@ class RolloutOperations:
             Version.parse(rollout.version),
             why,
             by,
-            rollout=int(rollout.id.rpartition("-")[2]),
+            rollout=_number(rollout),
         )
         live = self._state.live(rollout.id) or Live(rollout, Progress(len(rollout.policy.stages)))
         if live.rollout.state in _ENDING:
@@ -325,6 +348,28 @@ def _read(
 ) -> tuple[Live, Survey]:
     live = live or state.live(rollout.id) or Live(rollout, Progress(len(rollout.policy.stages)))
     return live, look(live, devices, now)
+
+
+def _number(rollout: Rollout) -> int:
+    """Returns the number of the change that started a rollout."""
+    return int(rollout.id.rpartition("-")[2])
+
+
+def _history_reason(order: RolloutOrder, rollout: Rollout) -> str:
+    """Returns what the history says of an order: the reason of a pause, or how far it is now."""
+    if order != "advance":
+        return rollout.reason
+    stages, at = rollout.policy.stages, rollout.stage
+    complete = rollout.state == "complete"
+    return rollout.reason if complete else f"stage {at + 1} of {len(stages)} ({stages[at].text})"
+
+
+def _if_possible(note: Callable[[], object]) -> None:
+    """Writes a line of the history, or says in the log why there is none."""
+    try:
+        note()
+    except AcpublishError as error:
+        _log.warning("the history lacks a line: %s", error)
 
 
 def _reason(text: str) -> str:

@@ -17,6 +17,9 @@ from acpublish.release.channels import Author, Change, Move, Place, Pointer
 from acpublish.release.manifest import Release
 from acpublish.release.version import Version
 
+#: Changes that move nothing, and of which the channel has to be shown.
+_OF_CHANNEL = frozenset({"policy", "halt", "abort", "pause", "resume", "advance"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
@@ -139,7 +142,7 @@ def change_text(change: Change) -> str:
     what = [*map(move_text, change.moves), *starmap(ordered_text, change.ordered_back.items())]
     if change.rolling:
         what.append(f"{change.channel} {', '.join(map(str, change.rolling))}: in stages")
-    elif change.channel and change.action in ("policy", "halt", "abort"):
+    elif change.channel and change.action in _OF_CHANNEL:
         what.append(change.channel)
     return ", ".join(what)
 

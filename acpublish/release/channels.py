@@ -37,6 +37,9 @@ Action = Literal[
     "settle",
     "halt",
     "abort",
+    "pause",
+    "resume",
+    "advance",
 ]
 Policy = Mapping[str, Any]
 

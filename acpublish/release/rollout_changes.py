@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 
 from acpublish.errors import NotFoundError
 from acpublish.release import changes, promoting
@@ -20,7 +20,10 @@ from acpublish.release.names import BoardName, ChannelName
 from acpublish.release.rolling import ended, need_policy, settled
 from acpublish.release.version import Version
 
-RolloutAction = Literal["policy", "start", "settle", "halt", "abort"]
+#: What a person orders of a rollout that changes only the rollout: the history notes who, and why.
+RolloutOrder = Literal["pause", "resume", "advance"]
+RolloutAction = Literal["policy", "start", "settle", "halt", "abort"] | RolloutOrder
+_ORDERS = frozenset(get_args(RolloutOrder))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +132,8 @@ class RolloutChange:
             after = channels.with_rolling(
                 channel, {place: replace(entry, halted=reason) for place, entry in entries.items()}
             )
+        elif self.action in _ORDERS:
+            after = channels
         else:
             after = ended(channels, channel, entries)
         return recorded(channels, after, self.action, who, version, channel, entries, moved)

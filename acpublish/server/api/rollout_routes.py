@@ -88,8 +88,9 @@ class RolloutRoutes:
         Raises:
             AcpublishError: The request is refused, or the rollout has ended.
         """
-        fleet, _ = self._access.manager(request)
-        operation = fleet.rollouts.pause(request.path_params["rollout"], await _reason(request))
+        fleet, by = self._access.manager(request)
+        reason = await _reason(request)
+        operation = fleet.rollouts.pause(request.path_params["rollout"], reason, by=by)
         return await self._made(request, fleet, operation, "paused")
 
     async def resume(self, request: Request) -> Response:
@@ -98,8 +99,8 @@ class RolloutRoutes:
         Raises:
             AcpublishError: The request is refused, or the rollout is not paused.
         """
-        fleet, _ = self._access.manager(request)
-        operation = fleet.rollouts.resume(request.path_params["rollout"])
+        fleet, by = self._access.manager(request)
+        operation = fleet.rollouts.resume(request.path_params["rollout"], by=by)
         return await self._made(request, fleet, operation, "resumed")
 
     async def advance(self, request: Request) -> Response:
@@ -108,8 +109,8 @@ class RolloutRoutes:
         Raises:
             AcpublishError: The request is refused, or the rollout offers nothing.
         """
-        fleet, _ = self._access.manager(request)
-        operation = fleet.rollouts.advance(request.path_params["rollout"])
+        fleet, by = self._access.manager(request)
+        operation = fleet.rollouts.advance(request.path_params["rollout"], by=by)
         return await self._made(request, fleet, operation, "advanced")
 
     async def abort(self, request: Request) -> Response:

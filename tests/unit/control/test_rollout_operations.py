@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from acpublish.catalog import layout
 from acpublish.control.operations import Operation, run_here
 from acpublish.errors import AcpublishError, ConflictError, NotFoundError, SettingsError, StoreError
 from acpublish.fleet.policy import Policy
@@ -87,6 +88,36 @@ def test_pause_resume_and_advance(fleet: Asking, rollout: str) -> None:
         run_here(fleet.rollouts.advance("lamp"))
     with pytest.raises(ConflictError, match="is complete"):
         run_here(fleet.rollouts.pause(rollout))
+
+
+def test_the_history_has_each_order_with_who_gave_it(fleet: Asking, rollout: str) -> None:
+    run_here(fleet.rollouts.pause("lamp", "at the fair", by="ann"))
+    # Nothing changes, so nothing is noted.
+    run_here(fleet.rollouts.pause("lamp", by="ben"))
+    run_here(fleet.rollouts.resume("lamp", by="ben"))
+    for _ in range(3):
+        run_here(fleet.rollouts.advance("lamp", by="ann"))
+    lines = fleet.catalog.changes.channels("lamp").history[-6:]
+    assert [(line.action, line.author.by, line.author.why) for line in lines] == [
+        ("pause", "ann", "at the fair"),
+        ("resume", "ben", ""),
+        ("advance", "ann", "stage 2 of 3 (50%)"),
+        ("advance", "ann", "stage 3 of 3 (100%)"),
+        ("advance", "ann", "all stages have ended"),
+        ("settle", "", "all stages have ended"),
+    ]
+    assert {(str(line.version), line.channel) for line in lines} == {("1.2.0", "stable")}
+
+
+def test_a_pause_counts_even_if_the_history_cannot_be_written(
+    fleet: Asking, rollout: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    document = layout.channels(fleet.catalog.root, "lamp")
+    before = document.read_bytes()
+    document.write_bytes(b"{")
+    assert run_here(fleet.rollouts.pause(rollout))["state"] == "paused"
+    assert "the history lacks a line" in caplog.text
+    document.write_bytes(before)
 
 
 def test_abort_ends_it_in_the_catalog_too(fleet: Asking, rollout: str) -> None:
