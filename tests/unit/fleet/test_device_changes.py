@@ -38,6 +38,9 @@ def test_what_changes(change: DeviceChange, result: dict[str, Any]) -> None:
     [
         (DeviceChange(name="x" * 65), SettingsError, "the name is 65 characters long"),
         (DeviceChange(name="a\x1b[2J"), SettingsError, "control character"),
+        (DeviceChange(name="a\u202eb"), SettingsError, "the name contains a character that cannot"),
+        (DeviceChange(note="a\u2028b"), SettingsError, "the note contains a character that cannot"),
+        (DeviceChange(add_tags=("a\u200b",)), BadNameError, "is not the name of a tag"),
         (DeviceChange(name="\ud800"), SettingsError, "not valid Unicode"),
         (DeviceChange(name="24-0A-C4-00-00-01"), SettingsError, "is a MAC address"),
         (DeviceChange(name="lamp/240ac4000001"), SettingsError, "is a MAC address"),

@@ -26,6 +26,12 @@ def test_fit_text(text: str) -> None:
         ("a\nb", r"contains a control character (\n)"),
         ("\x1b[2J", r"contains a control character (\x1b)"),
         ("\x85", r"contains a control character (\x85)"),
+        ("a\u202eb", r"contains a character that cannot be seen (\u202e)"),
+        ("a\u200bb", r"contains a character that cannot be seen (\u200b)"),
+        ("a\u2028b", r"contains a character that cannot be seen (\u2028)"),
+        ("a\u2029b", r"contains a character that cannot be seen (\u2029)"),
+        ("a\ue000b", r"contains a character that cannot be seen (\ue000)"),
+        ("a\uffffb", r"contains a character that cannot be seen (\uffff)"),
         ("x" * (MAX_VALUE_CHARACTERS + 1), "is 4097 characters long; the limit is 4096"),
     ],
 )
@@ -35,7 +41,7 @@ def test_unfit_text(text: str, fault: str) -> None:
 
 
 def test_a_mapping_names_what_is_wrong() -> None:
-    assert mapping_fault({"commit": "abc", "core": "2.7.4"}) == ""
+    assert mapping_fault({"commit": "abc", "core": "2.7.4", "libraries": "a\u200bb"}) == ""
     assert mapping_fault({"core": "\ud800"}).startswith("core is not valid Unicode")
     assert mapping_fault({"\ud800": "x"}).startswith(r"the name '\ud800' is not valid")
     assert "the limit is 64" in mapping_fault({"x" * (MAX_NAME_CHARACTERS + 1): "x"})
