@@ -178,6 +178,26 @@ def by_name(devices: Collection[Device], ref: str) -> Device:
     return _only(ref, [device for device in devices if ref and device.name == ref], devices)
 
 
+def need_free_name(devices: Iterable[Device], device: Device, name: str) -> None:
+    """Refuses a name by which another device of the same product is looked up; for a thread.
+
+    Args:
+        devices: The devices of the product.
+        device: The one that is to get the name.
+        name: The name.
+
+    Raises:
+        ConflictError: Another device has it.
+    """
+    other = next((own for own in devices if own.name == name and own.id != device.id), None)
+    if other is not None:
+        raise ConflictError(
+            f"another device of {device.product} is called {cleaned(name)!r}: {other.id}",
+            hint="Use another name, or rename that one first: "
+            f"acpublish devices name {other.id} NAME",
+        )
+
+
 def _only(ref: str, matches: Sequence[Device], known: Iterable[Device]) -> Device:
     if len(matches) == 1:
         return matches[0]

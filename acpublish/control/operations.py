@@ -21,6 +21,7 @@ from acpublish.control.device_query import (
     by_address,
     by_name,
     counted,
+    need_free_name,
     page,
 )
 from acpublish.control.fleet_state import FleetState
@@ -98,6 +99,8 @@ class DeviceOperations:
         """
         self.state = state
         self._snapshots = snapshots
+        #: How many names were given, because those were not there while others were compared.
+        self._named = 0
 
     def devices(
         self, wanted: DeviceFilter, after: str = "", limit: int = MAX_PAGE
@@ -157,13 +160,24 @@ class DeviceOperations:
             snapshot = yield partial(self._snapshots.product, device.product)
             _need_release(device, change.pin.version, snapshot)
             device = self._again(device)
+        if change.name:
+            device = yield from self._with_free_name(device, change.name.strip())
         after = change.result(device)
         if after:
             before = {key: getattr(device, key) for key in after}
             self._need_store()
+            self._named += "name" in after
             _set(device, after)
             yield from self._kept([device], lambda: _set(device, before))
         return story(device)
+
+    def _with_free_name(self, device: Device, name: str) -> Operation[Device]:
+        """Returns a device once it is clear that no other one of its product has a name."""
+        named = -1
+        while named != self._named:
+            named = self._named
+            yield partial(need_free_name, self._all(device.product), device, name)
+        return self._again(device)
 
     def retry(self, ref: str) -> Operation[Document]:
         """Lets a device try again that was boxed, or that failed in a rollout."""

@@ -208,8 +208,13 @@ def test_a_mistake_is_one_line(
 
 
 def test_a_name_of_two_devices_says_whose_it_is(site: FleetSite) -> None:
-    for number in (1, 2):
-        site("devices", "name", mac(number), "twin")
+    site("devices", "name", mac(1), "twin")
+    said = site("devices", "name", mac(2), "twin")
+    assert said.status == 4
+    assert f"another device of lamp is called 'twin': lamp/{mac(1)}" in said.error()
+    # An earlier version stored it.
+    with site.serving() as ask:
+        ask(2, name="twin")
     said = site("devices", "show", "twin")
     assert said.status == 4
     assert "2 devices are called 'twin'" in said.error()

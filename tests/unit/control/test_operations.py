@@ -11,7 +11,7 @@ import pytest
 from acpublish.control.device_query import DeviceFilter
 from acpublish.control.fleet_state import FleetState
 from acpublish.control.operations import Operation, run_here
-from acpublish.errors import NotFoundError, SettingsError, StoreError
+from acpublish.errors import ConflictError, NotFoundError, SettingsError, StoreError
 from acpublish.fleet.device_changes import DeviceChange
 from acpublish.fleet.known_device import Pin
 from acpublish.fleet.penalty import EMPTY_BOX, Box
@@ -41,6 +41,38 @@ def test_what_people_say_is_stored_before_they_hear_of_it(fleet: Asking) -> None
     assert (document["tags"], document["groups"]) == (["a"], ["house"])
     assert stored(fleet) == fleet.state.device(LAMP)
     assert run_here(fleet.devices.show("kitchen")) == document
+
+
+def test_two_devices_of_a_product_cannot_have_the_same_name(fleet: Asking) -> None:
+    fleet.put("1.0.0", product="door")
+    fleet.ask(2)
+    fleet.ask(1, product="door")
+    name = DeviceChange(name="kitchen")
+    run_here(fleet.devices.change(LAMP, name))
+    run_here(fleet.devices.change(LAMP, name))
+    with pytest.raises(ConflictError, match=f"of lamp is called 'kitchen': {LAMP}.*devices name"):
+        run_here(fleet.devices.change(mac(2), DeviceChange(name=" kitchen ", note="above")))
+    assert run_here(fleet.devices.show(mac(2)))["note"] == ""
+    # A device of another product may; then the name alone is not enough.
+    run_here(fleet.devices.change(f"door/{mac(1)}", name))
+    with pytest.raises(ConflictError, match=rf"Use the id of one of them: door/.*, {LAMP}\."):
+        run_here(fleet.devices.show("kitchen"))
+
+
+def test_two_who_give_the_same_name_at_the_same_time(fleet: Asking) -> None:
+    fleet.ask(2)
+    first, second = (
+        fleet.devices.change(f"lamp/{mac(number)}", DeviceChange(name="kitchen"))
+        for number in (1, 2)
+    )
+    steps = next(first), next(second)
+    assert not any(isinstance(step, Future) for step in steps)
+    for step in steps:
+        step()  # type: ignore[operator]
+    assert isinstance(first.send(None), Future)
+    again = second.send(None)
+    with pytest.raises(ConflictError):
+        again()  # type: ignore[operator]
 
 
 def test_a_pin_a_hold_and_their_end(fleet: Asking) -> None:
