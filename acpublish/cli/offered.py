@@ -20,6 +20,7 @@ from acpublish.cli.common_options import (
 )
 from acpublish.cli.ui import json_option, print_json, printable, table, warn
 from acpublish.control.fleet_state import STORE_FILE
+from acpublish.control.running_file import read_running
 from acpublish.errors import AcpublishError
 from acpublish.publishing.destinations import open_changes, products_of
 from acpublish.publishing.options import Destination
@@ -118,9 +119,11 @@ def status(
 def _fleet_status(destination: Destination, state: Path | None) -> Mapping[str, Any] | None:
     """Returns what the fleet of a directory runs; None if nothing is known, or for a server."""
     folder = state or destination.state
-    if destination.is_server or folder is None or not folder.joinpath(*STORE_FILE).exists():
+    if destination.is_server or folder is None:
         return None
     try:
+        if not folder.joinpath(*STORE_FILE).exists() and read_running(folder) is None:
+            return None
         return fleet_of(destination, folder).status()
     except AcpublishError as error:
         warn(f"what devices run is not shown: {error.problem}")

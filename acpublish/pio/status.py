@@ -6,21 +6,35 @@ published before.
 
 from __future__ import annotations
 
+import json
+import os
+import shlex
+import subprocess
 import sys
 from pathlib import Path
 
-from acpublish.errors import AuthenticationError, SettingsError
+from acpublish.errors import AuthenticationError, SettingsError, StoreError
 from acpublish.pio.run_state import Hook, print_line
 from acpublish.pio.uploading import source_of
 from acpublish.publishing.destinations import open_catalog, open_changes, running_devices
 from acpublish.publishing.image_files import read_file
+from acpublish.publishing.options import Destination
 from acpublish.publishing.overview import never_updated_lines, release_lines, running_line
 from acpublish.publishing.publish import preflight
 from acpublish.publishing.standing import move_text
 from acpublish.release import names
+from acpublish.release.adoption import Adoption
 from acpublish.release.change_request import ChangeRequest
 from acpublish.release.checks.registry import findings_of, raise_errors
 from acpublish.release.text import name_of_person
+
+#: Runs the command with the folders in which this process finds its modules.
+_RUN = (
+    "import os, runpy, sys; sys.path += sys.argv.pop(1).split(os.pathsep); "
+    "runpy.run_module('acpublish', run_name='__main__', alter_sys=True)"
+)
+#: Far more than the command needs, even with the largest store.
+_STATUS_S = 60.0
 
 
 def check(hook: Hook, path: Path) -> None:
@@ -46,7 +60,7 @@ def check(hook: Hook, path: Path) -> None:
 
 
 def show_status(hook: Hook) -> None:
-    """Prints what is published of the product, and what devices run that contacted a server.
+    """Prints what is published of the product, and what its devices run, as far as that is known.
 
     Raises:
         AcpublishError: The destination cannot be read.
@@ -58,13 +72,51 @@ def show_status(hook: Hook) -> None:
     for line in release_lines(releases):
         print_line(line, sys.stdout)
     try:
-        running = running_devices(destination, product)
-    except AuthenticationError as error:
+        running = (
+            running_devices(destination, product)
+            if destination.is_server or not releases
+            else _running_of_directory(destination, product)
+        )
+    except (AuthenticationError, StoreError) as error:
         print_line(f"what devices run is not shown: {error}", sys.stdout)
         return
     if running:
         for line in (running_line(running), *never_updated_lines(running)):
             print_line(line, sys.stdout)
+
+
+def _running_of_directory(destination: Destination, product: str) -> tuple[Adoption, ...]:
+    """Returns what the devices of a directory run, which ``acpublish status`` knows.
+
+    A build never loads the fleet, so the command does, and only if there is a state folder.
+
+    Raises:
+        StoreError: The command cannot say it.
+    """
+    state = destination.state
+    if state is None or not state.is_dir():
+        return ()
+    words = ("status", product, "--to", destination.to, "--state", str(state), "--json")
+    # PlatformIO's Python may know acpublish only by a path that it was started with.
+    path = os.pathsep.join(filter(None, sys.path))
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _RUN, path, *words],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=_STATUS_S,
+            check=True,
+        )
+        (standing,) = json.loads(done.stdout)
+        adoptions = tuple(map(Adoption.from_dict, standing["devices"]))
+    except (OSError, ValueError, LookupError, TypeError, subprocess.SubprocessError) as error:
+        hint = f"See what 'acpublish {shlex.join(words[:4])}' says."
+        raise StoreError(f"the fleet of {destination.to} cannot be read", hint=hint) from error
+    if not adoptions and "what devices run is not shown" in done.stderr:
+        print_line(done.stderr.strip().splitlines()[-1], sys.stdout)
+    return adoptions
 
 
 def promote(hook: Hook) -> None:

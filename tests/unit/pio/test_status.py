@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 import acpublish
+from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.control.fleet_state import FleetState
+from acpublish.control.serving import DeviceRequest, FleetServing
 from acpublish.errors import (
     AuthenticationError,
     CatalogError,
@@ -18,6 +21,9 @@ from acpublish.errors import (
 from acpublish.pio.run_state import Hook
 from acpublish.pio.status import check, promote, show_status
 from acpublish.pio.uploading import publish
+from acpublish.store.database import path_of
+from acpublish.store.fleet_store import FleetStore
+from acpublish.wire import Report
 from tests.support import images
 from tests.unit.client.scripted import json_answer, scripted
 from tests.unit.pio.projects import environment, hook_of, read_project
@@ -101,6 +107,42 @@ def test_devices_that_are_not_for_everyone_are_no_error(
     assert second == "nothing is published yet"
     assert last.startswith("what devices run is not shown: ")
     assert last.endswith("this needs a token. Set it.")
+
+
+def test_the_status_of_a_directory_has_the_devices_of_its_fleet(
+    hook: Hook, image: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish(hook, image)
+    destination = hook.project.settings.destination()
+    assert destination.state is not None
+    state = FleetState()
+    store = FleetStore.open(destination.state)
+    try:
+        state.use(store, store.load())
+        releases = DirectoryCatalog(Path(destination.to)).releases("lamp")
+        serving = FleetServing(state, 10)
+        md5 = releases[0].images[0].md5
+        for number in range(3):
+            report = Report(
+                family="esp8266",
+                updater=True,
+                sketch_md5=md5 if number else "0" * 32,
+                mac=f"24:0A:C4:00:00:0{number}",
+            )
+            request = DeviceRequest(report, "10.0.0.1", "", "d1_mini", "stable", True)
+            assert serving.checked_in(request, "lamp", releases)
+        store.written().result(20)
+    finally:
+        store.close()
+    capsys.readouterr()
+
+    show_status(hook)
+
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("devices that checked in: 2 d1_mini with 1.0.0, 1 d1_mini with an image")
+    path_of(destination.state).write_bytes(b"this is not a database" * 100)
+    show_status(hook)
+    assert "what devices run is not shown: " in capsys.readouterr().out.splitlines()[-1]
 
 
 def test_the_status_says_what_was_withdrawn(
