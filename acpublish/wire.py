@@ -32,6 +32,8 @@ SECRETS_HEADER = "X-Acpublish-Secrets"
 READ_ONLY_CODE = "read-only"
 #: The same for a server that cannot read its tokens.
 TOKENS_CODE = "tokens"
+#: The same for a server whose store of the fleet is away; it has waited for it already.
+STORE_CODE = "store"
 #: The chip family of each User-Agent that AutoConnect and HTTPUpdate send.
 USER_AGENTS: Mapping[str, Family] = {
     "ESP8266HTTPClient": "esp8266",

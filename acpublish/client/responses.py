@@ -20,7 +20,7 @@ from acpublish.errors import (
     RefusedError,
     UnreachableError,
 )
-from acpublish.wire import READ_ONLY_CODE, TOKENS_CODE
+from acpublish.wire import READ_ONLY_CODE, STORE_CODE, TOKENS_CODE
 
 _ERROR_BYTES = 64 * 1024
 _SHOWN = 300
@@ -129,8 +129,10 @@ def raise_refusal(
     body = b"" if 300 <= response.status < 400 else response.body(_ERROR_BYTES)
     reported = _error_of_server(response, body)
     final = _error(response, what, body, reported, missing, absent, kinds)
-    # Waiting does not help if the catalog cannot be written, or the tokens cannot be read.
-    if not response.may_succeed_later or reported.code in (READ_ONLY_CODE, TOKENS_CODE):
+    # Waiting does not help if the catalog cannot be written, or the tokens cannot be read; for its
+    # store, the server has waited already.
+    final_codes = (READ_ONLY_CODE, STORE_CODE, TOKENS_CODE)
+    if not response.may_succeed_later or reported.code in final_codes:
         raise final
     wait_s = response.retry_after_s
     if response.status == 429 or wait_s is not None:

@@ -28,7 +28,7 @@ from acpublish.store.fleet_store import FleetStore
 from acpublish.store.stored import read, read_live
 
 #: How long a command waits for another one that changes something.
-_WAIT_S = 10.0
+_WAIT_S = 5.0
 
 
 class _Operations(NamedTuple):

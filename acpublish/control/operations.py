@@ -67,7 +67,9 @@ def run_here(operation: Operation[_T]) -> _T:
             if isinstance(step, Future):
                 try:
                     step.result(_COMMAND_WAIT_S)
-                except (StoreError, futures.TimeoutError):
+                except StoreError as error:
+                    step = operation.throw(not_stored(error.problem, error.hint))
+                except futures.TimeoutError:
                     step = operation.throw(not_stored())
                 else:
                     step = operation.send(None)
@@ -78,13 +80,38 @@ def run_here(operation: Operation[_T]) -> _T:
         return result
 
 
-def not_stored(reason: str = "") -> StoreError:
-    """Returns the error for a change that could not be stored."""
+class NotStoredError(StoreError):
+    """A change could not be stored, and was taken back; in a server, the reason has no path."""
+
+
+def not_stored(reason: str = "", hint: str = "") -> NotStoredError:
+    """Returns the error for a change that could not be stored.
+
+    Args:
+        reason: Why, if that is known.
+        hint: What to do next.
+    """
     because = f": {reason}" if reason else ""
-    return StoreError(
+    return NotStoredError(
         f"nothing was changed, because the fleet's store cannot be written{because}",
-        hint="Try again in a moment; if it lasts, look at the server's log and its disk.",
+        hint=hint or "Try again in a moment; if it lasts, look at the server's log and its disk.",
     )
+
+
+def not_stored_by(state: FleetState) -> NotStoredError:
+    """Returns the error for a change that the store of a fleet did not take, with the reason."""
+    hint = state.store.hint if state.store is not None and state.away else ""
+    return not_stored(state.away, hint)
+
+
+def need_store(state: FleetState) -> None:
+    """Refuses a change that could not be stored now.
+
+    Raises:
+        StoreError: The store is away.
+    """
+    if state.away:
+        raise not_stored_by(state)
 
 
 class DeviceOperations:
@@ -165,7 +192,7 @@ class DeviceOperations:
         after = change.result(device)
         if after:
             before = {key: getattr(device, key) for key in after}
-            self._need_store()
+            need_store(self.state)
             self._named += "name" in after
             _set(device, after)
             yield from self._kept([device], lambda: _set(device, before))
@@ -203,7 +230,7 @@ class DeviceOperations:
         return self.state.product(device.product).lives
 
     def _retried(self, devices: list[Device]) -> Operation[None]:
-        self._need_store()
+        need_store(self.state)
         before = []
         for device in devices:
             lives = [(live, live.progress.get(device.id)) for live in self._lives(device)]
@@ -231,7 +258,7 @@ class DeviceOperations:
     def forget(self, ref: str) -> Operation[Document]:
         """Forgets a device, and returns what was known of it."""
         device = yield from self._find(ref)
-        self._need_store()
+        need_store(self.state)
         document = story(device)
         lives = [(live, live.progress.get(device.id)) for live in self._lives(device)]
         try:
@@ -254,10 +281,6 @@ class DeviceOperations:
         away = bool(self.state.away)
         now = self.state.clock.now()
         return explain(device, own.targets, own.lives, now, store_away=away).to_dict()
-
-    def _need_store(self) -> None:
-        if self.state.away:
-            raise not_stored(self.state.away)
 
     def _kept(self, devices: list[Device], undo: Callable[[], None]) -> Operation[None]:
         """Waits until devices are stored; if they cannot be, it takes the change back."""

@@ -17,7 +17,7 @@ from acpublish.catalog.catalog_rollouts import CatalogRollouts
 from acpublish.catalog.snapshot import ProductSnapshot
 from acpublish.control.fleet_state import FleetState
 from acpublish.control.following import due, follow, rollout_id, surveyed
-from acpublish.control.operations import Document, Operation, Snapshots, not_stored
+from acpublish.control.operations import Document, Operation, Snapshots, need_store
 from acpublish.control.stories import details
 from acpublish.errors import AcpublishError, ConflictError, NotFoundError, SettingsError, StoreError
 from acpublish.fleet.advancing import Live, look, take_in
@@ -161,8 +161,7 @@ class RolloutOperations:
         """Changes a rollout, and waits until that is stored; if it cannot be, it is taken back."""
         live = self._live(rollout, change)
         before, after = live.rollout, change(live.rollout)
-        if self._state.away:
-            raise not_stored(self._state.away)
+        need_store(self._state)
         live.rollout = after
         stored = self._state.moved(live)
         try:

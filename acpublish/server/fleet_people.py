@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.control.fleet_state import FleetState
-from acpublish.control.operations import DeviceOperations, Operation, Step, not_stored
+from acpublish.control.operations import DeviceOperations, Operation, Step, not_stored_by
 from acpublish.control.rollout_operations import RolloutOperations
 from acpublish.errors import AcpublishError
 
@@ -90,5 +90,5 @@ class FleetPeople:
         from acpublish.store.fleet_store import committed
 
         if not await committed(step):
-            raise not_stored()
+            raise not_stored_by(self._state)
         return None

@@ -104,6 +104,11 @@ class FleetStore:
         """Why the store cannot be written now; empty if it can."""
         return self._writer.away
 
+    @property
+    def hint(self) -> str:
+        """What to do next while the store is away."""
+        return self._writer.hint
+
     def load(self) -> Stored:
         """Returns all that the store has; it is called once, before anything is noted.
 

@@ -42,7 +42,11 @@ _MEANINGS: tuple[tuple[str, str, str], ...] = (
     ("disk is full", "the disk is full", "Free some space on its file system."),
     ("readonly", "it is read-only", "Make it and its folder writable for this user."),
     ("read-only", "it is read-only", "Make it and its folder writable for this user."),
-    ("locked", "another process has locked it", "End that process, or wait for it."),
+    (
+        "locked",
+        "another process has locked it",
+        "End that process, which fuser or lsof finds by the file, or wait for it.",
+    ),
     ("not a database", DAMAGED, RESTORE),
     ("malformed", DAMAGED, RESTORE),
     ("no such table", DAMAGED, RESTORE),

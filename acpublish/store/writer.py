@@ -95,6 +95,11 @@ class Writer:
             return f"the disk has not responded for {STUCK_S:g} s"
         return self._reason
 
+    @property
+    def hint(self) -> str:
+        """What to do about it, as a sentence."""
+        return self._hint
+
     def commit(self, *, everything: bool = False) -> Future[None]:
         """Returns a future that is done when the urgent rows that wait are on the disk.
 

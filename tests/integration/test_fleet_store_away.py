@@ -15,6 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from acpublish.control.open_fleet import open_fleet
+from acpublish.errors import StoreError
+from acpublish.publishing.destinations import trace_requests
+from acpublish.publishing.options import Destination
 from acpublish.store.copies import back_up, restore
 from acpublish.store.database import path_of
 from acpublish.store.fleet_store import FleetStore
@@ -129,6 +133,31 @@ def test_a_store_that_another_process_has_locked(tmp_path: Path) -> None:
         fleet.catches_up(server)
         assert server.logs("the fleet's store is back")
         assert "Traceback" not in server.end()
+
+
+def test_a_change_of_a_locked_store_is_refused_soon_with_the_reason(tmp_path: Path) -> None:
+    fleet = Fleet(Site(tmp_path))
+    with fleet.site.serve() as server:
+        assert fleet.lamps_get(server) == {304}
+        (catalog, state), lamp = (fleet.site.catalog, fleet.site.state), fleet.lamps[0].id
+        people = open_fleet(Destination.of_directory(str(catalog), {}), state)
+        assert people.served
+        requests: list[str] = []
+        end = trace_requests(requests.append)
+        with locked(state), pytest.raises(StoreError) as refused:
+            people.change(lamp, name="kitchen")
+        end()
+        # The server has waited already, so nothing is sent again.
+        assert len([line for line in requests if line.startswith("POST ")]) == 1
+        assert not [line for line in requests if line.startswith("again in ")]
+        problem = (
+            "nothing was changed, because the fleet's store cannot be written: another process"
+        )
+        assert refused.value.problem.startswith(problem)
+        assert "End that process" in refused.value.hint
+        assert until(lambda: "the fleet's store is back" in server.log())
+        assert people.device(lamp)["name"] == ""
+        assert people.change(lamp, name="hall")["name"] == "hall"
 
 
 def test_a_store_whose_disk_is_full(tmp_path: Path) -> None:

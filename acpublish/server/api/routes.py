@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 
 from acpublish import errors
 from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.control.operations import NotStoredError
 from acpublish.errors import AcpublishError
 from acpublish.server.api.api_table import ApiRoutes, endpoints
 from acpublish.server.api.authority import Authority, ForbiddenError
@@ -37,7 +38,7 @@ from acpublish.server.hosts import MISDIRECTED
 from acpublish.server.proxy_header import Proxies
 from acpublish.server.token_file import TokensError
 from acpublish.server.tokens import Tokens
-from acpublish.wire import READ_ONLY_CODE, TOKENS_CODE
+from acpublish.wire import READ_ONLY_CODE, STORE_CODE, TOKENS_CODE
 
 _log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ _STATUSES: tuple[tuple[type[AcpublishError], int, str], ...] = (
     (TooLargeError, 413, "too-large"),
     (BusyError, 503, "busy"),
     (errors.RequestError, 400, "request"),
-    (errors.StoreError, 503, "store"),
+    (errors.StoreError, 503, STORE_CODE),
 )
 #: What the operating system refused, when that is what caused an error.
 _CAUSES: Mapping[int, tuple[int, str]] = {
@@ -89,14 +90,14 @@ _HEADERS: Mapping[str, Mapping[str, str]] = {
     "unauthorised": {"www-authenticate": "Bearer"},
     "too-large": {"connection": "close"},
     "busy": {"retry-after": str(_RETRY_AFTER_S), "connection": "close"},
-    "store": {"retry-after": str(_RETRY_AFTER_S)},
+    STORE_CODE: {"retry-after": str(_RETRY_AFTER_S)},
 }
 #: The client gets these words instead of the error's own, which may contain paths of the server.
 _INTERNAL: Mapping[str, str] = {
     READ_ONLY_CODE: "the server cannot write its catalog",
     TOKENS_CODE: "the server cannot read or change its tokens",
     "full": "the server's disk is full",
-    "store": "the server's fleet store cannot be read or written, so nothing was changed",
+    STORE_CODE: "the server's fleet store cannot be read or written, so nothing was changed",
     "server": "internal error in the server",
 }
 _GONE = "the catalog of the server is gone"
@@ -176,7 +177,9 @@ async def _on_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, AcpublishError):
         raise error
     status, code = status_of(error)
-    if code not in _INTERNAL:
+    if isinstance(error, NotStoredError):
+        _log.error("%s", error)
+    if code not in _INTERNAL or isinstance(error, NotStoredError):
         check = error.check if isinstance(error, errors.CheckError) else ""
         return _problem(status, error.problem, error.hint, code, check)
     _log.error("%s", error)
