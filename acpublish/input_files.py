@@ -1,17 +1,23 @@
-"""Reads the files that the user names, none of them further than a limit.
+"""Reads the files that the user names, none of them further than a limit, and acpublish's own.
 
-A path may lead to a device that never ends, or to a file of another kind that fills the memory.
+A path may lead to a device that never ends, or to a file of another kind that fills the memory. A
+user may name a pipe all the same, which the shell makes of ``<(…)``; a file of acpublish's own is
+never one, so nobody waits for who might write to it.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from pathlib import Path
 
 from acpublish.errors import AcpublishError, SettingsError, reading
 
 #: Several times the list of all CAs that browsers trust.
 _MAX_CA_BYTES = 4 * 1024 * 1024
+#: Without O_NONBLOCK, opening a FIFO would wait for its writer.
+_OWN = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _CA_HINT = "Use the PEM file of the CA's certificate, not of a key; it begins with -----BEGIN."
 
 
@@ -43,6 +49,28 @@ def read_bounded(
         limit = f"{max_bytes >> 20} MiB" if max_bytes >= 1 << 20 else f"{max_bytes >> 10} KiB"
         raise kind(f"{name} is larger than {limit}", hint=hint)
     return data
+
+
+def read_own(path: Path) -> bytes:
+    """Returns the bytes of a file that acpublish has written, or somebody in its place.
+
+    Args:
+        path: The file.
+
+    Raises:
+        OSError: It cannot be read, or is not a regular file.
+    """
+    descriptor = os.open(path, _OWN)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(descriptor)
 
 
 def ca_file(path: Path) -> Path:

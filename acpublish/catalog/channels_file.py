@@ -18,6 +18,7 @@ from pathlib import Path
 from acpublish import atomic
 from acpublish.catalog import layout
 from acpublish.errors import ManifestError
+from acpublish.input_files import read_own
 from acpublish.release import channel_document
 from acpublish.release.changes import author, moved_from, recorded
 from acpublish.release.channels import Change, Channels
@@ -64,7 +65,7 @@ def stored_channels(root: Path, product: str) -> Channels | None:
     """
     path = layout.channels(root, product)
     try:
-        text = path.read_bytes()
+        text = read_own(path)
     except FileNotFoundError:
         return None
     return channel_document.from_json(text, _name(path), product)
@@ -154,7 +155,7 @@ def read_history(root: Path, product: str, channels: Channels) -> tuple[Change, 
     """
     changes = {change.serial: change for change in channels.history}
     for path in sorted(layout.manifests(root, product).glob("history-*.jsonl")):
-        for number, line in enumerate(path.read_bytes().splitlines(), 1):
+        for number, line in enumerate(read_own(path).splitlines(), 1):
             where = f"{_name(path)}, line {number}"
             try:
                 document = loads(line)

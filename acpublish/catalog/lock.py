@@ -26,6 +26,7 @@ from acpublish import atomic
 from acpublish.catalog import layout
 from acpublish.catalog.state import ensure_private
 from acpublish.errors import AcpublishError, CatalogError
+from acpublish.input_files import read_own
 
 _log = logging.getLogger(__name__)
 
@@ -110,9 +111,7 @@ class CatalogLock:
         """Returns whether there was a catalog at this path, as far as the state folder knows."""
         # Whatever cannot be read is not known.
         with contextlib.suppress(OSError, ValueError, RecursionError):
-            return self._record is not None and self._document == json.loads(
-                self._record.read_bytes()
-            )
+            return self._record is not None and self._document == json.loads(read_own(self._record))
         return False
 
     def _remember(self) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from acpublish.catalog import layout
 from acpublish.errors import ManifestError
+from acpublish.input_files import read_own
 from acpublish.release.manifest import Release
 
 _OBJECT = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
@@ -52,7 +53,7 @@ def _identity_or_none(path: str) -> Identity | None:
 def digests_in(path: Path) -> set[str]:
     """Returns the names of objects in a file that is not a readable manifest."""
     try:
-        return {match.decode() for match in _OBJECT.findall(path.read_bytes())}
+        return {match.decode() for match in _OBJECT.findall(read_own(path))}
     except OSError:
         return set()
 
@@ -65,7 +66,7 @@ def read_release(path: Path) -> Release:
         OSError: The file cannot be read.
     """
     name = f"{layout.manifests(Path())}/{path.parent.name}/{path.name}"
-    release = Release.from_json(path.read_bytes(), name)
+    release = Release.from_json(read_own(path), name)
     if (release.product, f"{release.version}.json") != (path.parent.name, path.name):
         raise ManifestError(
             f"{name} describes a different release, {release.product} {release.version}",
@@ -103,6 +104,6 @@ def readable_json(release: Release) -> bytes:
 def describes(path: Path, release: Release) -> bool:
     """Returns whether a manifest says the same; then one of an earlier version stays as it is."""
     with contextlib.suppress(OSError, ManifestError):
-        written = Release.from_json(path.read_bytes())
+        written = Release.from_json(read_own(path))
         return written.bare() == release.bare()
     return False

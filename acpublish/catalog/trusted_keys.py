@@ -32,6 +32,7 @@ from acpublish.errors import (
     SettingsError,
     UnconfirmedError,
 )
+from acpublish.input_files import read_own
 from acpublish.keys import PrivateKey, PublicKey, read_public_key
 from acpublish.release import names
 from acpublish.release.documents import Fields
@@ -77,7 +78,7 @@ def read_trusted_keys(root: Path, product: str) -> tuple[PublicKey, ...]:
     """
     path = layout.trusted_keys(root, product)
     try:
-        text = path.read_bytes()
+        text = read_own(path)
     except (FileNotFoundError, NotADirectoryError):
         return ()
     try:

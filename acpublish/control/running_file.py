@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from acpublish import atomic, ownership
 from acpublish.errors import StoreError, reason_of
+from acpublish.input_files import read_own
 
 FILE = "running.json"
 _RANDOM_BYTES = 32
@@ -67,7 +68,7 @@ def read_running(state: Path) -> RunningServer | None:
     """
     path = state / FILE
     try:
-        document = json.loads(path.read_bytes())
+        document = json.loads(read_own(path))
         return RunningServer(str(document["url"]), str(document["token"]), int(document["pid"]))
     except PermissionError as error:
         raise StoreError(

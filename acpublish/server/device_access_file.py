@@ -19,6 +19,7 @@ from typing import Any
 from acpublish import atomic
 from acpublish.catalog.state import ensure_private
 from acpublish.errors import ConflictError, NotFoundError, SettingsError, reason_of
+from acpublish.input_files import read_own
 from acpublish.server.device_secrets import (
     FORMAT,
     Credentials,
@@ -206,7 +207,7 @@ def read_access(path: Path) -> StoredAccess:
         DeviceAccessError: It cannot be read.
     """
     try:
-        document: Any = json.loads(path.read_bytes())
+        document: Any = json.loads(read_own(path))
         if document["format"] > FORMAT:
             raise DeviceAccessError(
                 f"the device credentials in {path} are of a newer format",

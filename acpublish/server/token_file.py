@@ -24,6 +24,7 @@ from typing import Any
 from acpublish import atomic, ownership
 from acpublish.catalog.state import ensure_private
 from acpublish.errors import ConflictError, SettingsError, reason_of
+from acpublish.input_files import read_own
 from acpublish.release.grants import Grant, NewToken, TokenInfo, TokenRequest, find
 
 FILE = "tokens.json"
@@ -236,7 +237,7 @@ def read_tokens(path: Path) -> list[Token]:
         TokensError: The file cannot be read.
     """
     try:
-        document: Any = json.loads(path.read_bytes())
+        document: Any = json.loads(read_own(path))
         if document["format"] > FORMAT:
             raise TokensError(
                 f"the tokens in {path} are of a newer format",
@@ -260,7 +261,7 @@ def read_tokens(path: Path) -> list[Token]:
 def last_uses(state: Path) -> dict[str, str]:
     """Returns when each token was last used, by id; empty if that cannot be read."""
     with contextlib.suppress(OSError, ValueError, RecursionError):
-        document = json.loads((state / USES_FILE).read_bytes())
+        document = json.loads(read_own(state / USES_FILE))
         if isinstance(document, dict):
             return {str(id_): str(at) for id_, at in document.items()}
     return {}

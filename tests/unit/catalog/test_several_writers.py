@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from acpublish import atomic
-from acpublish.catalog import snapshot
+from acpublish.catalog import channels_file, manifest_files, snapshot
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import CatalogError
 from acpublish.release.submission import Outcome
@@ -48,7 +48,7 @@ class TestSeveralWriters:
         put(tmp_path, "1.0.0")
         directory = tmp_path / ".acpublish/releases/lamp"
         reader = DirectoryCatalog(tmp_path)
-        read = Path.read_bytes
+        read = manifest_files.read_own
         hindered = []
 
         def slow(path: Path) -> bytes:
@@ -62,7 +62,7 @@ class TestSeveralWriters:
                 threading_pause()
             return data
 
-        monkeypatch.setattr(Path, "read_bytes", slow)
+        monkeypatch.setattr(manifest_files, "read_own", slow)
         reader.releases("lamp")
         assert len(reader.releases("lamp")) == 2
 
@@ -73,7 +73,8 @@ class TestSeveralWriters:
         put(catalog)
         os.utime(tmp_path / ".acpublish/releases/lamp", ns=(10**18, 10**18))
         first = catalog.releases("lamp")
-        monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail(f"{path} is read"))
+        for module in (manifest_files, channels_file):
+            monkeypatch.setattr(module, "read_own", lambda path: pytest.fail(f"{path} is read"))
         assert catalog.releases("lamp") is first
 
     def test_threads_lose_nothing(self, tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def test_a_disk_that_fails_is_not_called_damaged(
     def fail(path: Path) -> bytes:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(Path, "read_bytes", fail)
+    monkeypatch.setattr("acpublish.server.token_file.read_own", fail)
     with pytest.raises(TokensError, match="cannot be read: input/output error") as error:
         Tokens(tmp_path).allowed("acp_x", "lamp")
     assert "file system" in error.value.hint

@@ -229,7 +229,7 @@ def test_tokens_that_cannot_be_read_are_not_called_a_read_only_catalog(
     def refuse(path: Path) -> bytes:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr("acpublish.server.token_file.read_own", refuse)
     status, document, headers = asyncio.run(client.put(client.app(), whole()))
     assert (status, document["code"]) == (503, "tokens")
     assert document["error"] == "the server cannot read or change its tokens"
