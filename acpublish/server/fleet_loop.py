@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -76,9 +77,11 @@ class FleetLoop:
         #: When the log had each error last.
         self._logged: BoundedDict[str, float] = BoundedDict(_MAX_LOGGED)
         self._here: RunningServer | None = None
+        self._opening = threading.Lock()
+        self._opened: tuple[FleetStore, Stored] | None = None
 
     def reached_at(self, url: str, tokens: Tokens) -> None:
-        """Says where commands of this machine reach the server, once it has the store.
+        """Says where commands of this machine reach the server: with its first line, or before.
 
         Args:
             url: Its URL.
@@ -90,14 +93,19 @@ class FleetLoop:
     def open_existing(self) -> None:
         """Opens the store if there is one; one that cannot be opened is tried again later.
 
+        From then on, commands of this machine reach the server, because it knows more than the
+        store, which is made only when the first device asks.
+
         Raises:
             StoreInUseError: Another server has it.
         """
-        if not self._folder.joinpath(*STORE_FILE).exists():
-            return
+        if self._folder.joinpath(*STORE_FILE).exists():
+            self._open_now()
+        self._tell_commands()
+
+    def _open_now(self) -> None:
         try:
             self.state.use(*_opened(self._folder))
-            self._tell_commands()
         except StoreInUseError:
             raise
         except StoreError as error:
@@ -112,8 +120,9 @@ class FleetLoop:
         try:
             write_running(self._folder, self._here)
         except OSError as error:
-            reason = reason_of(error)
-            _log.warning("commands on this machine do not find the server: %s", reason)
+            # Without a store, there is nothing yet that a command could not see by itself.
+            level = logging.INFO if self.state.store is None else logging.WARNING
+            _log.log(level, "commands on this machine do not find the server: %s", reason_of(error))
 
     def _note(self, error: AcpublishError) -> None:
         """Logs what cannot be done now, but not at every turn."""
@@ -164,12 +173,19 @@ class FleetLoop:
             return
         self._next_try = now + _AGAIN_S
         try:
-            store, stored = await asyncio.to_thread(_opened, self._folder)
+            opened = await asyncio.to_thread(self._open)
         except StoreError as error:
             self._note(error)
         else:
-            self.state.use(store, stored)
+            self.state.use(*opened)
             await asyncio.to_thread(self._tell_commands)
+
+    def _open(self) -> tuple[FleetStore, Stored]:
+        """Opens the store once, in whichever thread."""
+        with self._opening:
+            if self._opened is None:
+                self._opened = _opened(self._folder)
+            return self._opened
 
     async def _follow_catalog(self) -> None:
         """Looks at all products that have anything to do with rollouts, and writes what is due."""
@@ -223,6 +239,10 @@ class FleetLoop:
         """Writes what waits, and lets another server have the store."""
         if self._here is not None:
             remove_running(self._folder, self._here)
+        if self._store_needed and self.state.store is None and not self.state.unread:
+            # It ends just after the first device has asked, which must not be lost.
+            with contextlib.suppress(StoreError):
+                self.state.use(*self._open())
         store, self.state.store = self.state.store, None
         if store is not None:
             store.note_listening(self.state.clock.listening(), self.state.clock.now().at)

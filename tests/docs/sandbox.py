@@ -40,9 +40,8 @@ spiffs,   data, spiffs, 0x290000, 0x170000
 ADDRESS = ("--port", "0", "--bind", "127.0.0.1")
 _OPTION = re.compile(r"(?P<key>[A-Za-z0-9_]+)\s*=")
 _PATIENCE_S = 60.0
-#: What a reader watches, because a server goes on only every few seconds, and makes its store when
-#: the first device asks.
-_WATCHED = ("acpublish rollout status", "acpublish devices list")
+#: What a reader watches, because a server goes on only every few seconds.
+_WATCHED = "acpublish rollout status"
 #: A command of ours that no shell has to connect with anything.
 _OURS_ALONE = re.compile(r"acpublish [^|;&<>()`\n]*\Z")
 

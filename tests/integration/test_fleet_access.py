@@ -56,7 +56,8 @@ def devices_of(site: Site, server: RunningServer, count: int = 3) -> list[FleetD
     devices = [FleetDevice(number, site.images["1.0.0"]) for number in range(count)]
     for device in devices:
         device.ask(server)
-    assert until((site.state / FILE).exists)
+    # A change waits for the store, which is made now.
+    opened(site).retry(devices[0].id)
     return devices
 
 
@@ -121,6 +122,18 @@ def test_a_server_goes_on_with_what_a_command_changed(site: Site) -> None:
         assert through.advance("lamp")["stage"] == 1
         assert through.abort("lamp", "it hangs")["reason"] == "it hangs"
         assert server.logs("token local; aborted lamp-")
+
+
+def test_commands_ask_the_server_from_its_first_line_on(site: Site) -> None:
+    with site.serve() as server:
+        through = opened(site)
+        assert isinstance(through, FleetClient)
+        assert list(through.devices()) == []
+        device = FleetDevice(1, site.images["1.0.0"])
+        device.ask(server)
+        # The store may not be there yet.
+        assert [own["id"] for own in through.devices()] == [device.id]
+        assert through.change(device.id, name="kitchen")["name"] == "kitchen"
 
 
 def test_without_a_store_there_is_nothing_yet(site: Site) -> None:
@@ -206,6 +219,7 @@ REFUSED: list[tuple[Callable[[Fleet], object], type[AcpublishError], str]] = [
     (lambda fleet: fleet.device("kitchn"), NotFoundError, "there is no device 'kitchn'"),
     (lambda fleet: fleet.device("hall"), ConflictError, "2 devices are called 'hall'"),
     (lambda fleet: fleet.change("kitchen", name="a\nb"), SettingsError, "control character"),
+    (lambda fleet: fleet.change("kitchen", name="hall"), ConflictError, "another device of lamp"),
     (lambda fleet: fleet.change("kitchen", add_tags=["A b"]), BadNameError, "'A b' is not the"),
     (lambda fleet: fleet.pin("kitchen", "9.9.9"), NotFoundError, "has no firmware for c3"),
     (lambda fleet: fleet.pin("kitchen", "one"), VersionError, "one"),
@@ -240,10 +254,14 @@ def test_a_server_and_its_state_folder_refuse_the_same(site: Site) -> None:
         return said
 
     with site.serve() as server:
+        site.publish("1.0.0", "plug")
         devices = devices_of(site, server)
         through = opened(site)
         through.change(devices[0].id, name="kitchen")
-        for device in devices[1:]:
+        # Devices of different products may have the same name.
+        plug = FleetDevice(9, site.images["1.0.0"], product="plug")
+        plug.ask(server)
+        for device in (devices[1], plug):
             through.change(device.id, name="hall")
         # A name is text, and the address of a device is encoded as a whole.
         through.change(devices[0].id, note="a/b?c#d%2F")

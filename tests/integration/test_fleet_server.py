@@ -110,7 +110,7 @@ def test_plain_files_make_no_store(tmp_path: Path) -> None:
         device = FleetDevice(1, b"")
         assert server.get("/lamp.bin", *device.headers).status == 200
         assert server.get("/update/lamp/c3", *device.headers).status == 404
-        assert not (tmp_path / "state").exists()
+        assert not (tmp_path / "state" / "fleet").exists()
 
 
 def test_a_second_server_on_the_same_store_is_refused(site: Site) -> None:

@@ -68,6 +68,16 @@ def test_nothing_is_made_before_a_device_asks(catalog: Catalog) -> None:
     assert not path_of(catalog.folder.parent / "state").parent.exists()
 
 
+def test_a_server_that_ends_just_after_its_first_device_has_stored_it(catalog: Catalog) -> None:
+    loop, state = made(catalog), catalog.folder.parent / "state"
+    loop.open_existing()
+    case = loop.updates.check_in(catalog.device(1), "lamp", "d1", "stable", catalog.snapshot())
+    assert case is not None
+    assert loop.state.store is None
+    loop.close()
+    assert read(state).devices.keys() == {f"lamp/{mac(1)}"}
+
+
 def test_the_first_device_has_the_store_opened(catalog: Catalog) -> None:
     loop, state = made(catalog), catalog.folder.parent / "state"
     loop.open_existing()
