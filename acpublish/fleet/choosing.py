@@ -175,9 +175,7 @@ def keeps_back(
 
 def why_kept_back(rollout: Rollout, rule: FleetRule, board: str) -> str:
     """Returns why a rollout offers nothing to a device, in words (:func:`keeps_back`)."""
-    track, stages = rollout.track_of(board), rollout.policy.stages
-    at = rollout.stage if track is None else track.stage
-    stage = f"stage {at + 1} of {len(stages)} ({stages[at].text})"
+    stage = _stage_text(rollout, board)
     window = rollout.policy.window
     return {
         FleetRule.WITHDRAWN: f"{rollout.version} was taken back",
@@ -192,6 +190,18 @@ def why_kept_back(rollout: Rollout, rule: FleetRule, board: str) -> str:
             f"{f'its window is {window.text}' if window else 'its start time has not come'}"
         ),
     }[rule]
+
+
+def why_reached(rollout: Rollout, board: str) -> str:
+    """Returns why a rollout offers its release to a device, in words."""
+    return f"{rollout}, at {_stage_text(rollout, board)}, has reached it"
+
+
+def _stage_text(rollout: Rollout, board: str) -> str:
+    """Returns which stage the devices of a board are at."""
+    track, stages = rollout.track_of(board), rollout.policy.stages
+    at = rollout.stage if track is None else track.stage
+    return f"stage {at + 1} of {len(stages)} ({stages[at].text})"
 
 
 def _staying(live: Live, rule: FleetRule, board: str, settled: Choice) -> Choice:
@@ -213,7 +223,7 @@ def _rolling(live: Live, board: str, target: Target) -> Choice:
     remembered = live.remembered()
     choice: Choice | None = remembered.get((board, id(target)))
     if choice is None:
-        choice = Choice(target, FleetRule.NEWEST, f"{live.rollout} has reached it", live=live)
+        choice = Choice(target, FleetRule.NEWEST, why_reached(live.rollout, board), live=live)
         remembered[board, id(target)] = choice
     return choice
 

@@ -75,8 +75,16 @@ def decide(
         if decision is not None:
             return _no_offer(choice, decision)
     relevant = targets.relevant(report, board, channel)
+    # What a rollout brings, or a pin, need not be the newest on the channel.
+    own_reason = choice.live is not None or choice.rule is FleetRule.PIN
     decision = decide_update(
-        report, relevant, choice.target, board=board, channel=channel, ordered=choice.ordered
+        report,
+        relevant,
+        choice.target,
+        board=board,
+        channel=channel,
+        ordered=choice.ordered,
+        chosen=choice.reason if own_reason else "",
     )
     if key is not None and decision.verdict is not Verdict.OFFER:
         if len(targets.remembered) >= _MAX_REMEMBERED:

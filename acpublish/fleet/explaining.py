@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from acpublish.fleet import penalty
 from acpublish.fleet.advancing import Live, closed_until, reach
-from acpublish.fleet.choosing import why_kept_back
+from acpublish.fleet.choosing import why_kept_back, why_reached
 from acpublish.fleet.deciding import FleetDecision, decide
 from acpublish.fleet.fleet_rules import FLEET_RULES, FleetRule, too_large, wrong_chip
 from acpublish.fleet.known_device import Device
@@ -190,7 +190,7 @@ def _ring(case: _Case) -> _Said:
         return _NO_ROLLOUT
     if reach(live, device, device.board) is None:
         return _PREVENTS, why_kept_back(live.rollout, FleetRule.RING, device.board)
-    return _ALLOWS, f"{live.rollout} has reached it"
+    return _ALLOWS, why_reached(live.rollout, device.board)
 
 
 def _window(case: _Case) -> _Said:

@@ -138,6 +138,7 @@ def decide_update(
     board: str,
     channel: str,
     ordered: str = "",
+    chosen: str = "",
 ) -> Decision:
     """Decides how the update URL of a product and board responds.
 
@@ -150,6 +151,7 @@ def decide_update(
         channel: The channel in the URL.
         ordered: Why this device is ordered to the target, though it is lower than what it runs or
             reports; empty if it is not.
+        chosen: Why it is this target; by default, because it is the newest on the channel.
     """
     if target is None:
         reason = f"no {kind_wanted(report)} for {board} on {channel}"
@@ -166,7 +168,8 @@ def decide_update(
         return Decision(
             verdict=Verdict.UP_TO_DATE, rule=rule, reason=reason, release=release, image=image
         )
-    rule, reason = back or (Rule.NEWEST_ON_CHANNEL, f"{release.version} is the newest on {channel}")
+    newest = chosen or f"{release.version} is the newest on {channel}"
+    rule, reason = back or (Rule.NEWEST_ON_CHANNEL, newest)
     form = None
     if image.compressed is not None and report.mode is Mode.SKETCH:
         form = choose_form(report, releases, image)

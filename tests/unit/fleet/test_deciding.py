@@ -139,3 +139,15 @@ def test_the_reason_has_the_words_of_the_rule_that_decides() -> None:
         "the device's digest matches the image; the rollout r1 of lamp 2.0.0 to stable is at "
         "stage 1 of 2 (tag:a) and has not reached it"
     )
+
+
+def test_the_reason_of_an_offer_names_the_rollout_and_its_stage_or_the_pin() -> None:
+    own = device(tags=frozenset({"a"}))
+    decided = decide(own, own.report, TARGETS, "d1", "stable", [live("tag:a,100%")], moment(1))
+    assert decided.decision.verdict is Verdict.OFFER
+    assert decided.reason == (
+        "the rollout r1 of lamp 2.0.0 to stable, at stage 1 of 2 (tag:a), has reached it"
+    )
+    own = device(pin=Pin("1.4.0"))
+    decided = decide(own, own.report, TARGETS, "d1", "stable", [live("tag:a,100%")], moment(1))
+    assert decided.reason.startswith("it is pinned to 1.4.0; plain: ")

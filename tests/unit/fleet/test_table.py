@@ -201,7 +201,7 @@ ROWS = [
     row("a requirement of the future", "offer requires", "requires !!", runs="0.5.0", releases=stable(requires="!!")),
 
     # A rollout: its rings.
-    row("in its ring", "offer newest", "2.0.0 is the newest", rollouts=roll()),
+    row("in its ring", "offer newest", "at stage 1 of 1 (100%), has reached it", rollouts=roll()),
     row("not in its ring", "up to date ring", "is at stage 1 of 2 (tag:a)", rollouts=roll("tag:a,100%")),
     row("not in its ring, has less", "offer newest", "1.0.0", runs="0.9.0", rollouts=roll("tag:a,100%")),
     row("in its ring, has less", "offer newest", "2.0.0", runs="0.9.0", rollouts=roll()),
