@@ -72,8 +72,3 @@ class Listening(NamedTuple):
         After a crash, ``at`` is the last time at which it is known to have listened.
         """
         return Listening(self.clock(at))
-
-    def jumped(self, before: float, after: float) -> Listening:
-        """Returns the clock after the system's clock was set from one time to another."""
-        stopped = self.stopped(before)
-        return stopped if self.since is None else stopped.started(after)

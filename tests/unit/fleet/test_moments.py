@@ -18,16 +18,6 @@ def test_downtime_is_not_on_it() -> None:
     assert Listening.of([(100.0, 150.0), (10_000.0, 10_007.0)]) == Listening(57.0)
 
 
-def test_a_clock_that_jumps_changes_nothing() -> None:
-    listening = Listening().started(100.0)
-    for to in (10_000.0, 3.0):
-        jumped = listening.jumped(160.0, to)
-        assert jumped.clock(to) == 60.0
-        assert jumped.clock(to + 5) == 65.0
-    stopped = Listening(7.0)
-    assert stopped.jumped(10.0, 20.0) == stopped
-
-
 def test_it_never_runs_backwards() -> None:
     assert Listening(5.0, 100.0).clock(50.0) == 5.0
     assert Listening.of([(100.0, 50.0)]).total_s == 0.0
