@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
@@ -394,10 +395,15 @@ def _place(cursor: str) -> tuple[float, str]:
     Raises:
         SettingsError: No list has had this cursor.
     """
-    at, _, key = cursor.partition("/")
+    if not cursor:
+        return 0.0, ""
+    at, slash, key = cursor.partition("/")
     try:
-        return (float(at), key) if cursor else (0.0, "")
-    except ValueError as error:
+        place = float(at), key
+    except ValueError:
+        place = math.nan, key
+    if not slash or not math.isfinite(place[0]):
         raise SettingsError(
             "the cursor is not one of this list", hint="Begin with the first page, without it."
-        ) from error
+        )
+    return place

@@ -230,8 +230,9 @@ def test_pages_of_rollouts_and_one_that_ended_long_ago(fleet: Asking) -> None:
     gone = fleet.state.rollouts.pop(first["rollouts"][-1]["id"])
     rest = run_here(fleet.rollouts.rollouts(after=first["next"], limit=2))
     fleet.state.rollouts[gone.id] = gone
-    with pytest.raises(SettingsError, match="the cursor"):
-        run_here(fleet.rollouts.rollouts(after="lamp-3"))
+    for cursor in ("lamp-3", "1", "nan/lamp-3", "inf/lamp-3"):
+        with pytest.raises(SettingsError, match="the cursor"):
+            run_here(fleet.rollouts.rollouts(after=cursor))
     own = [*first["rollouts"], *rest["rollouts"]]
     assert [one["state"] for one in own] == ["superseded", "superseded", "running"]
     assert rest["next"] is None
