@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from acpublish.control.fleet_state import FleetState
-from acpublish.errors import ConflictError, NotFoundError, SettingsError
+from acpublish.errors import BadNameError, ConflictError, NotFoundError, SettingsError, VersionError
 from acpublish.fleet.known_device import Device, flags, mac_address
 from acpublish.fleet.penalty import BROKEN_DELIVERIES, WHOLE_DELIVERIES
 from acpublish.fleet.progress import FAILURES
@@ -71,18 +71,22 @@ class DeviceFilter:
         """Makes conditions of what people write.
 
         Raises:
-            BadNameError: The product or the board is not a name.
-            VersionError: The version is not one.
-            SettingsError: The number of seconds is negative.
+            SettingsError: A condition is invalid.
         """
         if not_seen_s is not None and not 0 <= not_seen_s < math.inf:
             raise SettingsError(
                 f"{not_seen_s:g} is not a number of seconds", hint="Use a positive number."
             )
+        try:
+            product = None if product is None else names.product(product)
+            board = None if board is None else names.board(board)
+            version = None if version is None else str(Version.parse(version))
+        except (BadNameError, VersionError) as error:
+            raise SettingsError(error.problem, hint=error.hint) from error
         return cls(
-            product=None if product is None else names.product(product),
-            board=None if board is None else names.board(board),
-            version=None if version is None else str(Version.parse(version)),
+            product=product,
+            board=board,
+            version=version,
             tag=tag,
             group=group,
             not_seen_s=not_seen_s,
