@@ -32,6 +32,9 @@ _log = logging.getLogger("acpublish.fleet")
 #: After so many requests in a row that heard to come back, a device is served whatever the limit.
 _TURNS = 5
 _MAX_RANGES = 20_000
+#: Who has got so much of an image by ranges, or so many bytes, goes on with it whatever the limit,
+#: for as long as a device may need between two ranges.
+_BEGUN_SHARE, _BEGUN_BYTES, _BEGUN_S = 1 / 8, 64 * 1024, 600.0
 #: The share of the images on their way that one address may have. It is large, because a whole
 #: fleet may be behind one router; still, no single address keeps everyone else waiting.
 _SHARE_OF_ADDRESS = 0.75
@@ -93,6 +96,20 @@ class Case(NamedTuple):
         return decision.verdict is Verdict.UP_TO_DATE and decision.rule not in _OF_ONE_DEVICE
 
 
+class _Ranges(NamedTuple):
+    """Up to where a device has got a file by ranges, of how many bytes, and when it last did."""
+
+    file_sha256: str | None
+    so_far: int = 0
+    file_bytes: int = 0
+    at: float = 0.0
+
+    def goes_on(self, now: Moment) -> bool:
+        """Returns whether the device has got a real part of it, and is still at it."""
+        enough = min(self.file_bytes * _BEGUN_SHARE, _BEGUN_BYTES)
+        return self.so_far >= enough and 0 <= now.at - self.at < _BEGUN_S
+
+
 class FleetServing:
     """Takes in check-ins, and decides what each device gets."""
 
@@ -112,7 +129,7 @@ class FleetServing:
         #: By device, so that all who wait have their turn, however many there are.
         self._turned_away: BoundedDict[str, int] = BoundedDict(state.capacity)
         #: Up to where a device has got an image by ranges, one after the other.
-        self._ranges: BoundedDict[str, tuple[str | None, int]] = BoundedDict(_MAX_RANGES)
+        self._ranges: BoundedDict[str, _Ranges] = BoundedDict(_MAX_RANGES)
 
     def checked_in(
         self, request: DeviceRequest, product: str, releases: tuple[Release, ...]
@@ -233,9 +250,10 @@ class FleetServing:
     ) -> FleetDecision:
         """Asks a device to come back if too many images are on their way, but not for ever."""
         turns = self._turned_away.get(device.id, 0)
-        # Whoever has got a part of the image goes on with it.
-        begun = device.id in self._ranges
-        if not self._are_too_many(address) or turns >= _TURNS or begun:
+        if not self._are_too_many(address) or turns >= _TURNS:
+            return decided
+        ranges = self._ranges.get(device.id)
+        if ranges is not None and ranges.goes_on(self.state.clock.now()):
             return decided
         self._turned_away[device.id] = turns + 1
         reason = f"{self._on_their_way} devices are being updated; it gets its turn later"
@@ -336,13 +354,15 @@ class FleetServing:
         whole = drained and sent_bytes >= file_bytes
         if drained and not whole:
             # Who begins anew after a download that broke off has not got its bytes twice.
-            file, so_far = self._ranges.get(device.id, (file_sha256, 0))
-            if not first_byte or file != file_sha256:
+            before_it = self._ranges.get(device.id, _Ranges(file_sha256))
+            so_far = before_it.so_far
+            if not first_byte or before_it.file_sha256 != file_sha256:
                 so_far = 0
             if first_byte <= so_far:
                 so_far = max(so_far, first_byte + sent_bytes)
             whole = so_far >= file_bytes
-            self._ranges[device.id] = (file_sha256, so_far)
+            at = self.state.clock.now().at
+            self._ranges[device.id] = _Ranges(file_sha256, so_far, file_bytes, at)
             if not whole:
                 return
         self._ranges.pop(device.id, None)

@@ -251,6 +251,25 @@ def test_too_many_offers_at_a_time_wait_for_their_turn_but_not_for_ever() -> Non
     assert fleet.known(5, OLD).decision.verdict is Verdict.OFFER
 
 
+def test_who_has_got_a_real_part_by_ranges_goes_on_with_it() -> None:
+    fleet = Fleet(max_offers=1)
+
+    def gets(number: int, size: int) -> None:
+        case = fleet.known(number, OLD)
+        fleet.serving.offered(case)
+        fleet.end(case, size)
+
+    # One byte of 1000 is no part of a download; an eighth is.
+    gets(1, 1)
+    gets(2, 125)
+    fleet.serving.offered(fleet.known(3, OLD))
+    assert fleet.known(1, OLD).decision.verdict is not Verdict.OFFER
+    assert fleet.known(2, OLD).decision.verdict is Verdict.OFFER
+    # So it is not for ever either.
+    fleet.clocks.pass_(601)
+    assert fleet.known(2, OLD).decision.verdict is not Verdict.OFFER
+
+
 def test_one_address_leaves_room_for_others() -> None:
     fleet = Fleet(max_offers=8)
     cases = []
