@@ -66,6 +66,11 @@ def rollout_id(product: str, entry: Rolling) -> str:
     return f"{product}-{entry.rollout}"
 
 
+def rollout_number(rollout: Rollout) -> int:
+    """Returns the number of the change that started a rollout (:func:`rollout_id`)."""
+    return int(rollout.id.rpartition("-")[2])
+
+
 def follow(state: FleetState, product: str, channels: Channels) -> None:
     """Starts, extends and ends the rollouts of a product by what its catalog says.
 

@@ -17,9 +17,9 @@ from acpublish.bounded import BoundedDict
 from acpublish.catalog.catalog_rollouts import CatalogRollouts
 from acpublish.catalog.snapshot import ProductSnapshot
 from acpublish.control.fleet_state import FleetState
-from acpublish.control.following import due, follow, rollout_id, surveyed
+from acpublish.control.following import due, follow, rollout_id, rollout_number, surveyed
 from acpublish.control.operations import Document, Operation, Snapshots, need_store
-from acpublish.control.stories import details
+from acpublish.control.stories import details, order_reason
 from acpublish.errors import AcpublishError, ConflictError, NotFoundError, SettingsError, StoreError
 from acpublish.fleet.advancing import Live, look, take_in
 from acpublish.fleet.describing import plan, rollout_document
@@ -146,9 +146,9 @@ class RolloutOperations:
                 rollout.product,
                 rollout.channel,
                 Version.parse(rollout.version),
-                _history_reason(order, rollout),
+                order_reason(order, rollout),
                 by,
-                rollout=_number(rollout),
+                rollout=rollout_number(rollout),
             )
             # The order counts, whether or not its line can be written.
             yield partial(_if_possible, note)
@@ -197,7 +197,7 @@ class RolloutOperations:
             Version.parse(rollout.version),
             why,
             by,
-            rollout=_number(rollout),
+            rollout=rollout_number(rollout),
         )
         live = self._state.live(rollout.id) or Live(rollout, Progress(len(rollout.policy.stages)))
         if live.rollout.state in _ENDING:
@@ -348,20 +348,6 @@ def _read(
 ) -> tuple[Live, Survey]:
     live = live or state.live(rollout.id) or Live(rollout, Progress(len(rollout.policy.stages)))
     return live, look(live, devices, now)
-
-
-def _number(rollout: Rollout) -> int:
-    """Returns the number of the change that started a rollout."""
-    return int(rollout.id.rpartition("-")[2])
-
-
-def _history_reason(order: RolloutOrder, rollout: Rollout) -> str:
-    """Returns what the history says of an order: the reason of a pause, or how far it is now."""
-    if order != "advance":
-        return rollout.reason
-    stages, at = rollout.policy.stages, rollout.stage
-    complete = rollout.state == "complete"
-    return rollout.reason if complete else f"stage {at + 1} of {len(stages)} ({stages[at].text})"
 
 
 def _if_possible(note: Callable[[], object]) -> None:

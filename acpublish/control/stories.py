@@ -10,6 +10,8 @@ from acpublish.fleet.advancing import Live
 from acpublish.fleet.describing import device_document, rollout_document
 from acpublish.fleet.known_device import Device
 from acpublish.fleet.progress import Outcome, Part
+from acpublish.fleet.rollout import Rollout
+from acpublish.release.rollout_changes import RolloutOrder
 
 
 def story(device: Device) -> dict[str, Any]:
@@ -74,6 +76,15 @@ def details(live: Live, parts: Iterable[tuple[str, Part]]) -> dict[str, Any]:
         },
         "devices": _named(progress.stages, parts),
     }
+
+
+def order_reason(order: RolloutOrder, rollout: Rollout) -> str:
+    """Returns what the history says of an order: the reason of a pause, or how far it is now."""
+    if order != "advance":
+        return rollout.reason
+    stages, at = rollout.policy.stages, rollout.stage
+    complete = rollout.state == "complete"
+    return rollout.reason if complete else f"stage {at + 1} of {len(stages)} ({stages[at].text})"
 
 
 def _named(stages: int, parts: Iterable[tuple[str, Part]]) -> list[dict[str, list[str]]]:
