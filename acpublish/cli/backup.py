@@ -9,7 +9,8 @@ import click
 
 from acpublish.cli.common_options import (
     ANY_PATH,
-    settings_for,
+    directory_for,
+    directory_option,
     state_of,
     state_option,
 )
@@ -23,20 +24,12 @@ if TYPE_CHECKING:
 _BESIDE = ("tokens.json", "device-access.json", "changes")
 
 
-directory_option = click.option(
-    "--to",
-    metavar="DIR",
-    type=ANY_PATH,
-    help="The catalog's directory.  [the setting 'to', or the current one]",
-)
-
-
 @click.command("backup")
 @click.argument("file", type=ANY_PATH)
 @directory_option
 @state_option
 @json_option
-def command(file: Path, to: Path | None, state: Path | None, as_json: bool) -> None:
+def command(file: Path, to: str | None, state: Path | None, as_json: bool) -> None:
     """Copy what the server knows of devices and rollouts into FILE.
 
     The server may run meanwhile: FILE has everything as it was at one moment. It contains names
@@ -61,7 +54,7 @@ def command(file: Path, to: Path | None, state: Path | None, as_json: bool) -> N
 @directory_option
 @state_option
 @json_option
-def restore(file: Path, to: Path | None, state: Path | None, as_json: bool) -> None:
+def restore(file: Path, to: str | None, state: Path | None, as_json: bool) -> None:
     """Put the backup FILE in the place of what the server knows of the fleet.
 
     Stop the server first. What was there before is kept under another name, which is printed.
@@ -75,16 +68,9 @@ def restore(file: Path, to: Path | None, state: Path | None, as_json: bool) -> N
     _say(copied, line, as_json=as_json)
 
 
-def _state_folder(to: Path | None, state: Path | None) -> Path:
+def _state_folder(to: str | None, state: Path | None) -> Path:
     """Returns the state folder, by the catalog that the commands on devices would use."""
-    from acpublish.publishing.options import Destination
-
-    if to is None and state is None:
-        settings = settings_for({})
-        text = settings.text("to")
-        if text is not None and not Destination(to=text).is_server:
-            to = Path(settings.destination().to)
-    return state_of(to, state)
+    return state_of(None if state else directory_for(to), state)
 
 
 def _content(copied: Copied) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from acpublish.cli.ui import printable, say, warn
+from acpublish.errors import SettingsError
 from acpublish.input_files import ca_file
 from acpublish.release.text import name_of_person
 from acpublish.settings.layers import flags
@@ -35,9 +36,11 @@ _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 ANY_PATH = click.Path(path_type=Path, readable=False)
 
 to_option = click.option("--to", metavar="DIR|URL", help="A catalog directory or a server's URL.")
-#: For commands that work on the directory itself.
+#: For commands that work on the directory itself (:func:`directory_for`).
 directory_option = click.option(
-    "--to", metavar="DIR", type=ANY_PATH, help="The catalog's directory.  [the current one]"
+    "--to",
+    metavar="DIR",
+    help="The catalog's directory.  [the setting 'to', or the current one]",
 )
 state_option = click.option(
     "--state",
@@ -144,6 +147,36 @@ def one_catalog(to: _Catalog | None, old_to: _Catalog | None) -> _Catalog | None
     if to is not None and old_to is not None:
         raise click.UsageError("The catalog is named twice; use only --to")
     return old_to if to is None else to
+
+
+def directory_for(to: str | Path | None) -> Path:
+    """Returns the catalog's directory: that of the option or the setting, or else the current one.
+
+    Args:
+        to: The value of the option.
+
+    Raises:
+        SettingsError: It is the URL of a server.
+    """
+    from acpublish.publishing.options import Destination
+
+    if to is not None and not Destination(to=str(to)).is_server:
+        return Path(to)
+    settings = settings_for({} if to is None else {"to": str(to)})
+    if settings.text("to") is None:
+        return Path()
+    settings.checked("to", _need_directory)
+    return Path(settings.destination().to)
+
+
+def _need_directory(to: str) -> None:
+    from acpublish.publishing.options import Destination
+
+    if Destination(to=to).is_server:
+        raise SettingsError(
+            "it is the URL of a server, but this command needs the directory that it serves",
+            hint="Run it on the server's machine with --to DIR; --to . is the current directory.",
+        )
 
 
 def state_of(catalog: Path | None, state: Path | None) -> Path:

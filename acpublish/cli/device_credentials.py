@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from acpublish.cli.common_options import state_of
+from acpublish.cli.common_options import directory_for, state_of
 from acpublish.cli.groups import CommandGroup
 from acpublish.cli.ui import json_option, print_json, say, table, warn
 from acpublish.errors import SettingsError
 from acpublish.input_files import read_bounded
-from acpublish.publishing.options import Destination
 from acpublish.release import names
 from acpublish.release.grants import EVERY_PRODUCT
 
@@ -55,13 +54,10 @@ def _with_store(function: Callable[..., Any]) -> Callable[..., Any]:
     def run(to: str | None, state: Path | None, **options: Any) -> Any:
         from acpublish.server.device_access_file import DeviceAccessStore
 
-        if to is not None and Destination(to=to).is_server:
-            raise click.UsageError(
-                "Device credentials are handled on the server's own machine; use --to with the "
-                "directory that it serves"
-            )
-        store = DeviceAccessStore(state_of(Path(to or "."), state))
-        return function(store, **options)
+        # A state folder that is named needs no catalog.
+        catalog = None if state is not None and to is None else directory_for(to)
+        click.get_current_context().obj = catalog
+        return function(DeviceAccessStore(state or state_of(catalog, None)), **options)
 
     for option in (
         click.option(
@@ -73,7 +69,7 @@ def _with_store(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--to",
             metavar="DIR",
-            help="The directory that the server serves.  [the current directory]",
+            help="The directory that the server serves.  [the setting 'to', or the current one]",
         ),
     ):
         option(run)
@@ -84,10 +80,10 @@ def _warn_of_unknown(products: Iterable[str]) -> None:
     """Warns of products that the catalog, where one is named, does not have."""
     from acpublish.catalog.directory import DirectoryCatalog
 
-    given = click.get_current_context().params
-    if given["state"] is not None and given["to"] is None:
+    directory: Path | None = click.get_current_context().obj
+    if directory is None:
         return
-    catalog = DirectoryCatalog(Path(given["to"] or "."))
+    catalog = DirectoryCatalog(directory)
     for product in products:
         if not catalog.owns(product) and not (catalog.root / product).is_dir():
             warn(f"there is no product {product} in this catalog yet; check its name")

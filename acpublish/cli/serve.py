@@ -7,7 +7,12 @@ from pathlib import Path
 
 import click
 
-from acpublish.cli.common_options import directory_option, old_directory_option, one_catalog
+from acpublish.cli.common_options import (
+    directory_for,
+    directory_option,
+    old_directory_option,
+    one_catalog,
+)
 from acpublish.errors import SettingsError
 
 #: The names of the levels of :mod:`logging`, including the short forms.
@@ -95,7 +100,7 @@ LEVELS = ("critical", "fatal", "error", "warning", "warn", "info", "debug", "not
     help="How many devices may be updated at a time; others hear that there is nothing yet.",
 )
 def command(
-    to: Path | None,
+    to: str | None,
     old_to: Path | None,
     port: int,
     bind: str | None,
@@ -128,7 +133,7 @@ def command(
         )
     return serve(
         ServerOptions(
-            catalog=one_catalog(to, old_to) or Path(),
+            catalog=directory_for(one_catalog(to, None if old_to is None else str(old_to))),
             bind=bind,
             hosts=hosts,
             port=port,

@@ -12,6 +12,7 @@ import click
 
 from acpublish.cli.common_options import (
     ca_option,
+    directory_for,
     insecure_http_option,
     old_directory_option,
     one_catalog,
@@ -33,7 +34,8 @@ _WHERE = (
     click.option(
         "--to",
         metavar="DIR|URL",
-        help="The directory that the server serves, or its URL.  [the current directory]",
+        help="The directory that the server serves, or its URL.  [the setting 'to', or the current "
+        "directory]",
     ),
     old_directory_option,
     click.option(
@@ -52,9 +54,9 @@ _WHERE = (
 def command() -> None:
     """Handle the tokens of a server: who may publish, read and manage.
 
-    The commands change the tokens in the state folder of the server that serves a directory, the
-    current one by default. With --to URL, they go to the server over HTTP, with a token that has
-    the scope manage. A running server applies each change immediately.
+    The commands change the tokens in the state folder of the server that serves a directory: that
+    of --to or the setting to, or else the current one. With a URL, they go to the server over
+    HTTP, with a token that has the scope manage. A running server applies each change immediately.
     """
 
 
@@ -72,24 +74,26 @@ def _with_tokens(function: Callable[..., Any]) -> Callable[..., Any]:
         **options: Any,
     ) -> Any:
         to = one_catalog(to, None if old_to is None else str(old_to))
-        if to is None or not Destination(to=to).is_server:
-            return function(_stored(Path(to or "."), state), **options)
+        # A state folder that is named needs no catalog.
+        where = to or (None if state else settings_for({}).text("to"))
+        if where is None or not Destination(to=where).is_server:
+            return function(_stored(to, state), **options)
         if state is not None:
             raise click.UsageError("--state is a folder of this machine, and --to another server")
         from acpublish.publishing.destinations import open_tokens
 
-        where = {"to": to, "token_file": token_file, "insecure_http": insecure_http, "ca": ca}
-        return function(open_tokens(settings_for(where).destination()), **options)
+        given = {"to": to, "token_file": token_file, "insecure_http": insecure_http, "ca": ca}
+        return function(open_tokens(settings_for(given).destination()), **options)
 
     for option in reversed(_WHERE):
         option(run)
     return run
 
 
-def _stored(catalog: Path, state: Path | None) -> TokenStore:
+def _stored(to: str | None, state: Path | None) -> TokenStore:
     from acpublish.server.token_file import TokenStore
 
-    return TokenStore(state_of(catalog, state))
+    return TokenStore(state or state_of(directory_for(to), None))
 
 
 @command.command("create")

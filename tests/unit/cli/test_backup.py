@@ -54,7 +54,7 @@ def test_the_state_folder_is_that_of_the_catalog(
     assert Path(document["aside"]).parent == Path(document["file"]).parent == state / "fleet"
 
 
-def test_the_setting_names_the_catalog_unless_it_is_a_server(
+def test_the_setting_names_the_catalog(
     acpublish: CommandLine, tmp_path: Path, catalog: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     places = {"XDG_STATE_HOME": str(tmp_path / "state")}
@@ -64,8 +64,7 @@ def test_the_setting_names_the_catalog_unless_it_is_a_server(
     assert acpublish("backup", "a.db", "--json").json()["devices"] == 2
     restored = Path(acpublish("restore", "a.db", "--json").json()["file"])
     assert restored.parent.parent == state_dir(catalog, places)
-    monkeypatch.setenv("ACPUBLISH_TO", "http://192.0.2.1:8000")
-    assert acpublish("backup", "b.db", "--json").json()["devices"] == 1
+    assert acpublish("backup", "b.db", "--to", ".", "--json").json()["devices"] == 1
 
 
 def test_a_backup_is_not_overwritten_and_a_running_server_keeps_its_store(
