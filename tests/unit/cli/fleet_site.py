@@ -12,20 +12,12 @@ from typing import Any
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.control.fleet_clock import FleetClock
 from acpublish.control.fleet_state import FleetState
-from acpublish.control.serving import DeviceRequest, FleetServing
+from acpublish.control.serving import FleetServing
 from acpublish.fleet.known_device import Device
-from acpublish.release.decision import Verdict
 from acpublish.store.fleet_store import FleetStore
-from acpublish.wire import Mode, Report
 from tests.unit.catalog.holding import put
 from tests.unit.cli.invoking import CommandLine, Said
-
-MAX_OFFERS = 1000
-
-
-def mac(number: int) -> str:
-    """Returns the MAC address of a device."""
-    return f"24:0a:c4:00:00:{number:02x}"
+from tests.unit.control.asking import MAX_OFFERS, asks
 
 
 class FleetSite:
@@ -89,31 +81,12 @@ class FleetSite:
         runs: str | None,
         *,
         product: str = "lamp",
-        board: str = "d1",
-        claims: str | None = None,
         name: str = "",
-        takes: bool = False,
+        **more: Any,
     ) -> Device:
         releases = DirectoryCatalog(self.catalog).releases(product)
-        images = {str(release.version): image for release in releases for image in release.images}
-        report = Report(
-            family="esp8266",
-            updater=True,
-            mode=Mode.SKETCH,
-            version=claims or runs,
-            sketch_md5=images[runs].md5 if runs else "0" * 32,
-            free_space=1_000_000,
-            chip_size=4 * 1024 * 1024,
-            mac=mac(number).upper(),
-        )
-        request = DeviceRequest(report, "10.0.0.1", "ESP8266-http-Update", board, "stable", True)
-        case = serving.checked_in(request, product, releases)
-        assert case is not None
+        device = asks(serving, releases, number, runs, product=product, **more)
         if name:
-            case.device.name = name
-            serving.state.keep(case.device).result(10)
-        if takes:
-            assert case.decided.decision.verdict is Verdict.OFFER
-            serving.offered(case)
-            serving.ended(case, file_sha256="f" * 64, file_bytes=10, sent_bytes=10, drained=True)
-        return case.device
+            device.name = name
+            serving.state.keep(device).result(10)
+        return device

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.cli.fleet_site import FleetSite, mac
+from tests.unit.cli.fleet_site import FleetSite
 from tests.unit.cli.invoking import CommandLine
 from tests.unit.cli.offering_site import types
+from tests.unit.control.asking import mac
 
 DAY_S = 86_400
 KEYS = {

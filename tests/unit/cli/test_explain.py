@@ -10,9 +10,10 @@ import pytest
 
 import acpublish as api
 from acpublish.fleet.fleet_rules import FleetRule
-from tests.unit.cli.fleet_site import FleetSite, mac
+from tests.unit.cli.fleet_site import FleetSite
 from tests.unit.cli.invoking import CommandLine
 from tests.unit.cli.offering_site import Shop, Site, running_site
+from tests.unit.control.asking import mac
 
 #: The status of a response to each verdict (:class:`acpublish.release.decision.Verdict`).
 STATUSES = {"offer": 200, "up to date": 304, "nothing": 404, "refuse": 403}

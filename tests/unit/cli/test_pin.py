@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.cli.fleet_site import FleetSite, mac
+from tests.unit.cli.fleet_site import FleetSite
 from tests.unit.cli.invoking import CommandLine
+from tests.unit.control.asking import mac
 
 
 @pytest.fixture(scope="module")

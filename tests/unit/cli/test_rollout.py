@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 import acpublish as api
-from tests.unit.cli.fleet_site import FleetSite, mac
+from tests.unit.cli.fleet_site import FleetSite
 from tests.unit.cli.invoking import CommandLine
+from tests.unit.control.asking import mac
 
 PATIENCE_S = 60
 STAGE_KEYS = {

@@ -16,6 +16,8 @@ from acpublish.control.rollout_operations import RolloutOperations
 from acpublish.control.serving import DeviceRequest, FleetServing
 from acpublish.fleet.known_device import Device
 from acpublish.fleet.policy import Policy
+from acpublish.release.decision import Verdict
+from acpublish.release.manifest import Release
 from acpublish.release.rollout_changes import RolloutChange
 from acpublish.store.fleet_store import FleetStore
 from acpublish.wire import Report
@@ -27,6 +29,38 @@ NOTHING_KNOWN = "0" * 32
 
 def mac(number: int) -> str:
     return f"24:0a:c4:00:00:{number:02x}"
+
+
+def asks(
+    serving: FleetServing,
+    releases: tuple[Release, ...],
+    number: int,
+    runs: str | None = "1.0.0",
+    *,
+    product: str = "lamp",
+    board: str = "d1",
+    claims: str | None = None,
+    takes: bool = False,
+) -> Device:
+    """Lets a device ask, and take what it is offered whole; returns what is known of it."""
+    md5s = {str(own.version): image.md5 for own in releases for image in own.images}
+    report = Report(
+        family="esp8266",
+        updater=True,
+        version=claims or runs,
+        sketch_md5=md5s[runs] if runs else NOTHING_KNOWN,
+        free_space=1_000_000,
+        chip_size=4 * 1024 * 1024,
+        mac=mac(number).upper(),
+    )
+    request = DeviceRequest(report, "10.0.0.1", "", board, "stable", True)
+    case = serving.checked_in(request, product, releases)
+    assert case is not None
+    if takes:
+        assert case.decision.verdict is Verdict.OFFER
+        serving.offered(case)
+        serving.ended(case, file_sha256="f" * 64, file_bytes=9, sent_bytes=9, drained=True)
+    return case.device
 
 
 class Asking:
@@ -89,22 +123,14 @@ class Asking:
         takes: bool = False,
     ) -> Device:
         """Lets a device ask, and take what it is offered whole."""
-        snapshot = self.catalog.snapshots.product(product)
-        md5s = {str(own.version): image.md5 for own in snapshot.releases for image in own.images}
-        report = Report(
-            family="esp8266",
-            updater=True,
-            version=claims or runs,
-            sketch_md5=md5s[runs] if runs else NOTHING_KNOWN,
-            free_space=1_000_000,
-            chip_size=4 * 1024 * 1024,
-            mac=mac(number).upper(),
+        releases = self.catalog.snapshots.product(product).releases
+        return asks(
+            self.serving,
+            releases,
+            number,
+            runs,
+            product=product,
+            board=board,
+            claims=claims,
+            takes=takes,
         )
-        request = DeviceRequest(report, "10.0.0.1", "", board, "stable", True)
-        case = self.serving.checked_in(request, product, snapshot.releases)
-        assert case is not None
-        if takes:
-            assert case.decision.release is not None
-            self.serving.offered(case)
-            self.serving.ended(case, file_sha256="f", file_bytes=9, sent_bytes=9, drained=True)
-        return case.device

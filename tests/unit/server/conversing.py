@@ -206,3 +206,12 @@ def statuses(*parts: bytes) -> list[bytes]:
 def line(text: bytes) -> bytes:
     """Returns a request with a line."""
     return text + b"\r\nHost: x\r\n\r\n"
+
+
+async def until_closed(wire: Wire, connections: Connections) -> None:
+    """Waits until the server has closed a connection."""
+    for _ in range(500):
+        if wire.closed:
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("the connection is still open")
