@@ -269,6 +269,11 @@ class FleetState:
         if self.store is not None:
             self.store.note(device)
 
+    def note_check_in(self, device: Device) -> None:
+        """Stores a check-in that has changed nothing else of a device, within a second."""
+        if self.store is not None:
+            self.store.note_check_in(device)
+
     def note_part(self, live: Live, device: Device, part: Part | None) -> None:
         """Stores the part of a device in a rollout within a second."""
         device.epoch += 1

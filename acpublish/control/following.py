@@ -37,8 +37,10 @@ from acpublish.release.channels import Channels, Place, Rolling
 
 _log = logging.getLogger("acpublish.fleet")
 
-#: How long a walk through all devices holds good, in seconds.
+#: How long a walk through all devices holds good, in seconds; with very many devices it is longer,
+#: by one second for so many.
 SURVEY_S = 10.0
+_DEVICES_PER_S = 2000
 
 
 class Due(NamedTuple):
@@ -185,12 +187,20 @@ def lives(state: FleetState) -> Iterator[Live]:
         yield from own.lives
 
 
-def needs_survey(live: Live, now: Moment) -> bool:
-    """Returns whether somebody has to walk through the devices for a rollout again."""
+def needs_survey(live: Live, devices: int, now: Moment) -> bool:
+    """Returns whether somebody has to walk through the devices for a rollout again.
+
+    Args:
+        live: The rollout.
+        devices: How many devices its product has.
+        now: The present.
+    """
     if not live.rollout.is_open:
         return False
     seen = live.progress.survey
-    return seen is None or seen.tracks != live.rollout.tracks or now.heard >= seen.heard + SURVEY_S
+    if seen is None or seen.tracks != live.rollout.tracks:
+        return True
+    return now.heard >= seen.heard + max(SURVEY_S, devices / _DEVICES_PER_S)
 
 
 def surveyed(state: FleetState, live: Live, seen: Survey) -> None:

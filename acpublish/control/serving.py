@@ -196,7 +196,7 @@ class FleetServing:
         if steady[2] != device.epoch or device.address != address or device.report != report:
             return False
         heard(device, report, address, device.board, device.channel, self.state.clock.now())
-        self.state.note(device)
+        self.state.note_check_in(device)
         return True
 
     def remember(self, case: Case, remembered: object) -> None:

@@ -230,8 +230,9 @@ class FleetLoop:
         state = self.state
         for live in list(lives(state)):
             now = state.clock.now()
-            if needs_survey(live, now):
-                devices = list(state.product(live.rollout.product).devices.values())
+            known = state.product(live.rollout.product).devices
+            if needs_survey(live, len(known), now):
+                devices = list(known.values())
                 surveyed(state, live, await asyncio.to_thread(look, live, devices, now))
             go_on(state, live)
 

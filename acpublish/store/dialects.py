@@ -19,12 +19,15 @@ _SIZES = (512, 128, 16, 4, 1)
 _PARAMETERS = min(4_096, MAX_PARAMETERS)
 
 
-def upsert(table: Table, dialect: str) -> postgresql.Insert | sqlite.Insert:
+def upsert(
+    table: Table, dialect: str, newest: str | None = None
+) -> postgresql.Insert | sqlite.Insert:
     """Returns the statement that inserts a row, or replaces the one with the same primary key.
 
     Args:
         table: The table.
         dialect: The database, by SQLAlchemy's name for it.
+        newest: The column by which a row that is newer stays; None if none does.
     """
     statement: Any = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
     key = list(table.primary_key.columns)
@@ -36,7 +39,9 @@ def upsert(table: Table, dialect: str) -> postgresql.Insert | sqlite.Insert:
     if not rest:
         return statement.on_conflict_do_nothing(index_elements=key)  # type: ignore[no-any-return]
     return statement.on_conflict_do_update(  # type: ignore[no-any-return]
-        index_elements=key, set_=rest
+        index_elements=key,
+        set_=rest,
+        where=None if newest is None else statement.excluded[newest] >= table.columns[newest],
     )
 
 
@@ -47,14 +52,15 @@ class Upsert:
     it has to wait for them afterwards: row by row, a busy event loop would cost it 5 ms for each.
     """
 
-    def __init__(self, table: Table, dialect: Dialect) -> None:
+    def __init__(self, table: Table, dialect: Dialect, newest: str | None = None) -> None:
         """Prepares it.
 
         Args:
             table: The table.
             dialect: The database's.
+            newest: The column by which a row that is newer stays; None if none does.
         """
-        self._table, self._dialect = table, dialect
+        self._table, self._dialect, self._newest = table, dialect, newest
         self._names = [column.name for column in table.columns]
         self._sizes = [size for size in _SIZES if size * len(self._names) <= _PARAMETERS]
         self._compiled: dict[int, tuple[str, list[str]]] = {}
@@ -82,7 +88,7 @@ class Upsert:
         rows: list[dict[str, Any]] = [
             {name: bindparam(f"{name}_{at}") for name in self._names} for at in range(size)
         ]
-        statement = upsert(self._table, self._dialect.name).values(rows)
+        statement = upsert(self._table, self._dialect.name, self._newest).values(rows)
         names = [f"{name}_{at}" for at in range(size) for name in self._names]
         return str(statement.compile(dialect=self._dialect)), names
 

@@ -25,6 +25,7 @@ from acpublish.fleet.moments import Listening
 from acpublish.fleet.progress import Part
 from acpublish.fleet.rollout import Rollout
 from acpublish.store import schema
+from acpublish.store.check_in_log import CheckInLog
 from acpublish.store.database import Held, open_for_reading, open_for_writing, path_of
 from acpublish.store.device_rows import check_in, check_in_values, marks_of, snapshot, values_of
 from acpublish.store.rollout_rows import (
@@ -44,6 +45,7 @@ CAPACITY = 100_000
 COMMIT_WAIT_S = 5.0
 _DEVICES = schema.devices.name
 _CHECK_INS = schema.check_ins.name
+_LOG = schema.check_in_log.name
 _NONE: frozenset[str] = frozenset()
 _NO_MARKS: frozenset[tuple[str, str]] = frozenset()
 
@@ -71,10 +73,12 @@ class FleetStore:
         self._added: dict[str, frozenset[str]] = {}
         #: Since when rollouts are over.
         self._ended: dict[str, float] = {}
+        self._log = CheckInLog(engine.dialect)
         self._writer = Writer(
             engine,
             self._waiting,
             {_DEVICES: values_of, _CHECK_INS: check_in_values},
+            self._log,
             f"the fleet's store {path}",
         )
 
@@ -124,6 +128,8 @@ class FleetStore:
             self._chosen[live.rollout.id] = dict(live.progress.chosen)
             self._added[live.rollout.id] = live.progress.added
         self._ended = dict(stored.ended)
+        logged = [check_in(stored.devices[device_id]) for device_id in stored.logged]
+        self._log.take_over(logged, len(logged))
         return stored
 
     def live(self, rollout: Rollout) -> Live:
@@ -139,6 +145,10 @@ class FleetStore:
         self._put_device(device, urgent=False)
         if device.tags or device.groups or device.id in self._marks:
             self._put_marks(device, urgent=False)
+
+    def note_check_in(self, device: Device) -> None:
+        """Notes a check-in that has changed nothing else of a device, likewise."""
+        self._waiting.put(_LOG, (device.id,), check_in(device))
 
     def note_part(self, rollout_id: str, device_id: str, part: Part | None) -> None:
         """Notes a device's part in a rollout, to be written within a second.
@@ -209,6 +219,7 @@ class FleetStore:
         for device_id in device_ids:
             self._put(schema.devices, (device_id,), None)
             self._put(schema.check_ins, (device_id,), None)
+            self._put(schema.check_in_log, (device_id,), None)
             self._kept.pop(device_id, None)
             for mark in self._marks.pop(device_id, _NO_MARKS):
                 self._put(schema.marks, (device_id, *mark), None)
@@ -265,8 +276,10 @@ class FleetStore:
         Urgent rows are put in any case: those before may still wait among the others.
         """
         key, rest = (device.id,), snapshot(device)
-        self._waiting.put(_CHECK_INS, key, check_in(device), urgent=urgent)
-        if urgent or self._kept.get(device.id) != rest:
+        if not urgent and self._kept.get(device.id) == rest:
+            self.note_check_in(device)
+        else:
+            self._waiting.put(_CHECK_INS, key, check_in(device), urgent=urgent)
             if self._waiting.put(_DEVICES, key, rest, urgent=urgent):
                 self._kept[device.id] = rest
             else:

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 #: The schema of this version of acpublish: the number of the last migration.
-SCHEMA = 1
+SCHEMA = 2
 #: Where Alembic writes down which schema a store has, in the column ``version_num``.
 VERSION_TABLE = "schema_version"
 
@@ -67,7 +67,7 @@ devices = Table(
     Column("obstacle", String, nullable=False),
 )
 
-#: What every check-in of a device changes, so that most of them write a short row.
+#: What every check-in of a device changes.
 check_ins = Table(
     "check_ins",
     metadata,
@@ -79,6 +79,15 @@ check_ins = Table(
     Column("visit_heard", Double, nullable=False),
     Column("visits", BigInteger, nullable=False),
     Column("gaps", Text),
+)
+
+#: Check-ins that those rows may lack (:mod:`acpublish.store.check_in_log`).
+check_in_log = Table(
+    "check_in_log",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    # The values of rows of ``check_ins``, each with its gaps as a list, or null for those before.
+    Column("check_ins", Text, nullable=False),
 )
 
 marks = Table(

@@ -16,6 +16,7 @@ from acpublish.fleet.known_device import Device
 from acpublish.fleet.moments import Listening
 from acpublish.fleet.rollout import Rollout
 from acpublish.store import schema
+from acpublish.store.check_in_log import read_log
 from acpublish.store.database import open_for_reading, path_of, store_errors
 from acpublish.store.rollout_rows import SETTLED, load_ended, load_live, load_rollouts
 from acpublish.store.sqlite_file import DAMAGED, RESTORE
@@ -28,6 +29,7 @@ class Stored:
 
     Attributes:
         devices: All devices, by id.
+        logged: Those whose last check-in is in the log of check-ins.
         rollouts: All rollouts, the oldest first, also those that have ended.
         lives: Those of them with their progress that are open, halted or aborted.
         ended: Since when the rollouts are over that are, by id, in seconds since 1970.
@@ -36,6 +38,7 @@ class Stored:
     """
 
     devices: dict[str, Device]
+    logged: set[str]
     rollouts: list[Rollout]
     lives: list[Live]
     ended: dict[str, float]
@@ -70,11 +73,13 @@ def load_all(engine: Engine, path: Path) -> Stored:
         StoreError: It cannot be read.
     """
     with _reading(engine, path, stays=True) as connection:
+        devices = load_devices(connection)
         rollouts = load_rollouts(connection)
         row = connection.execute(select(schema.listening)).first()
         total_s, since, known_at = row[1:] if row is not None else (0.0, None, 0.0)
         return Stored(
-            devices=load_devices(connection),
+            devices=devices,
+            logged=read_log(connection, devices),
             rollouts=rollouts,
             lives=[
                 load_live(connection, rollout)

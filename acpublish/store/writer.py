@@ -28,8 +28,9 @@ from sqlalchemy import Connection, Engine, Table
 from sqlalchemy.exc import DatabaseError, InternalError, OperationalError, SQLAlchemyError
 
 from acpublish.errors import StoreError
+from acpublish.store.check_in_log import CheckInLog
 from acpublish.store.dialects import Upsert, key_parameters, removal
-from acpublish.store.schema import metadata
+from acpublish.store.schema import check_in_log, metadata
 from acpublish.store.sqlite_file import flush_commits, meaning_of
 from acpublish.store.waiting import Batch, Key, Values, Waiting
 
@@ -57,7 +58,12 @@ class Writer:
     """Writes what waits, in a thread of its own."""
 
     def __init__(
-        self, engine: Engine, waiting: Waiting, makers: Mapping[str, Maker], name: str
+        self,
+        engine: Engine,
+        waiting: Waiting,
+        makers: Mapping[str, Maker],
+        log: CheckInLog,
+        name: str,
     ) -> None:
         """Starts the thread.
 
@@ -65,11 +71,13 @@ class Writer:
             engine: The database.
             waiting: The rows that wait.
             makers: What makes the values of the rows of some tables.
+            log: The log of check-ins.
             name: The store, for messages.
         """
         self._engine = engine
         self._waiting = waiting
         self._makers = makers
+        self._log = log
         self._name = name
         self._connection: Connection | None = None
         #: Whether its commits are flushed to the disk.
@@ -208,6 +216,8 @@ class Writer:
 
     def _do_chores(self) -> None:
         """Does some of the chores; what is left is for the next time."""
+        if self._log.due():
+            self.later(self._log.fold_some).add_done_callback(self._log.folded)
         end = time.monotonic() + CHORES_S
         while self._chores and time.monotonic() < end:
             chore, future = self._chores[0]
@@ -238,6 +248,7 @@ class Writer:
             if type(error) is DatabaseError:
                 # Such as a damaged file.
                 raise
+            self._log.lost()
             rows = [(name, key) for name, keys in batch.items() for key in keys]
             if len(rows) == 1:
                 _log.error("%s: the row %s cannot be written: %r", self._name, rows[0], error)
@@ -261,6 +272,11 @@ class Writer:
     def _write_table(
         self, connection: Connection, table: Table, rows: Mapping[Key, Values]
     ) -> None:
+        if table is check_in_log:
+            self._log.forget(str(key[0]) for key, values in rows.items() if values is None)
+            if taken := [values for values in rows.values() if values is not None]:
+                self._log.append(connection, taken)
+            return
         make = self._makers.get(table.name) or itemgetter(*table.columns.keys())
         gone: dict[tuple[bool, ...], list[Key]] = {}
         for key, values in rows.items():
@@ -284,6 +300,7 @@ class Writer:
 
     def _went_away(self, error: Exception, flushes: list[Future[None]]) -> None:
         self._reason, self._hint = meaning_of(getattr(error, "orig", None) or error)
+        self._log.lost()
         chores = [future for _, future in self._chores]
         self._chores.clear()
         waiting = [*self._take(self._futures), *self._take(self._flushes)]
