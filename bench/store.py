@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import time
@@ -217,6 +218,10 @@ class _CheckIns:
         self.count += 1
 
     def _look(self, reader: sqlite3.Connection) -> None:
-        query = "SELECT last_seen FROM check_ins WHERE device_id = ?"
-        (seen,) = reader.execute(query, (self._devices[0].id,)).fetchone()
-        self.oldest_s = max(self.oldest_s, time.time() - seen)
+        query = "SELECT check_ins FROM check_in_log ORDER BY id DESC"
+        for (text,) in reader.execute(query):
+            # A row has each device once; the first device is in each burst.
+            seen = [row[3] for row in json.loads(text) if row[0] == self._devices[0].id]
+            if seen:
+                self.oldest_s = max(self.oldest_s, time.time() - seen[0])
+                return

@@ -185,12 +185,14 @@ class FleetState:
             device.last_heard += later_s
             device.visit_heard += later_s
             device.address_heard += later_s
-        for key, device in stored.devices.items():
-            known = self.device(key)
+        heard = {device.id: device for device in self.devices()}
+        for device in stored.devices.values():
+            known = heard.get(device.id)
             if known is None:
-                self._add(device)
+                self.product(device.product).devices[device.id] = device
             elif recalled(known, device):
                 recognise(known, self.product(known.product).targets)
+        self._count = sum(len(own.devices) for own in self.products.values())
         self._read = read
         self.rollouts = {rollout.id: rollout for rollout in stored.rollouts}
         for own in self.products.values():

@@ -93,9 +93,14 @@ class CheckInLog:
             self._folding.pop(device_id, None)
             self._visits.pop(device_id, None)
 
+    @property
+    def filled(self) -> bool:
+        """Whether it may have check-ins that the devices' own rows lack."""
+        return bool(self._unfolded or self._folding)
+
     def due(self) -> bool:
         """Returns whether it is time to fold it."""
-        if self._folded is not None or not self._count:
+        if self._folded is not None or not self.filled:
             return False
         return self._count >= FOLD_CHECK_INS or time.monotonic() >= self._due
 

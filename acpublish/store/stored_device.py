@@ -22,7 +22,6 @@ from acpublish.store.schema import check_ins, devices, marks
 from acpublish.wire import Mode, Report
 
 _log = logging.getLogger(__name__)
-_decode_first = json.JSONDecoder().raw_decode
 _NONE: frozenset[str] = frozenset()
 #: What became of a device's offers, by the names of its fields.
 _Story = tuple[Received | None, Received | None, Box, tuple[OfferNote, ...]]
@@ -169,14 +168,24 @@ def _device(
     made.unverified, made.hold = bool(unverified), bool(hold)
     # It is stored as if the device had requested firmware.
     made.report = Report(
-        *(same[family], bool(updater), Mode.SKETCH, same[claims], same[md5], sha256),
-        *(size, free_space, chip_size, same[sdk], own_mac, ap_mac),
+        same[family],
+        bool(updater),
+        Mode.SKETCH,
+        same[claims],
+        same[md5],
+        sha256,
+        size,
+        free_space,
+        chip_size,
+        same[sdk],
+        own_mac,
+        ap_mac,
     )
-    # What json.loads does besides is a search for blanks, which takes as long again.
-    made.gaps = _decode_first(gaps)[0] if gaps else []
+    # JSON all the same, and read in half the time.
+    made.gaps = [*map(int, gaps[1:-1].split(","))] if gaps else []
     made.__post_init__()
     made.epoch = 0
-    made.tags = tags.get(made.id, _NONE)
-    made.groups = groups.get(made.id, _NONE)
+    made.tags = tags.get(made.id, _NONE) if tags else _NONE
+    made.groups = groups.get(made.id, _NONE) if groups else _NONE
     made.pin = None if pin is None else Pin(pin, bool(order_back))
     return made

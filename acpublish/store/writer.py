@@ -46,6 +46,8 @@ STUCK_S = 4.0
 LOG_EVERY_S = 60.0
 #: How long the end of a server waits for the last rows.
 CLOSE_S = 5.0
+#: How much of that it folds the log of check-ins.
+FOLD_AT_END_S = 3.0
 #: How long the chores may take of each half second.
 CHORES_S = 0.1
 #: Does a little in a transaction, and returns whether it has to be called again.
@@ -168,6 +170,8 @@ class Writer:
                     due = time.monotonic() + BATCH_S
                     self._came_back()
                 _succeed(flushes)
+                if closing:
+                    self._fold_log()
             except (SQLAlchemyError, OSError) as error:
                 self._went_away(error, flushes)
                 due = time.monotonic() + RETRY_S
@@ -213,6 +217,15 @@ class Writer:
                 self._waiting.recall()
                 raise
             self._write_urgent()
+
+    def _fold_log(self) -> None:
+        """Folds the log of check-ins, so that the next start is quick, as far as there is time."""
+        end = time.monotonic() + FOLD_AT_END_S
+        while self._log.filled and time.monotonic() < end:
+            with self._transaction(flush=False) as connection:
+                again = self._log.fold_some(connection)
+            if not again:
+                return
 
     def _do_chores(self) -> None:
         """Does some of the chores; what is left is for the next time."""

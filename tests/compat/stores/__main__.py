@@ -26,19 +26,28 @@ from tests.unit.store.making import full_device, full_live, plain_device
 HERE = Path(__file__).resolve().parent
 
 
-def written(state: Path) -> Stored:
-    """Writes a store with something in every table and every field, and returns what it has."""
+def written(state: Path) -> tuple[Stored, str]:
+    """Writes a store with something in every table and every field.
+
+    Returns:
+        What it has, and the statements that make it, as a server leaves it that was killed.
+    """
     store = FleetStore.open(state)
-    store.keep(full_device(1), plain_device(2))
+    device = full_device(1)
+    store.keep(device, plain_device(2))
+    device.last_seen, device.last_heard = device.last_seen + 60, device.last_heard + 60
+    store.note(device)
     made = full_live()
     store.keep_rollout(made)
     for key, part in made.progress.parts():
         store.note_part(made.rollout.id, key, part)
     store.note_listening(Listening(5.5, 100.5), 101.5)
     store.written().result(5)
+    with closing(sqlite3.connect(path_of(state))) as connection:
+        lines = "\n".join(connection.iterdump())
     stored = store.load()
     store.close()
-    return stored
+    return stored, lines
 
 
 def plain(value: Any) -> Any:
@@ -82,10 +91,8 @@ def main() -> int:
         print(f"{dump} is there, and what a schema wrote never changes", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory() as folder:
-        state = Path(folder)
-        document = content(written(state))
-        with closing(sqlite3.connect(path_of(state))) as connection:
-            lines = "\n".join(connection.iterdump())
+        stored, lines = written(Path(folder))
+        document = content(stored)
     dump.write_text(f"{lines}\n", encoding="utf-8")
     said.write_text(f"{json.dumps(document, indent=1, ensure_ascii=False)}\n", encoding="utf-8")
     return 0
