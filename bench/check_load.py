@@ -19,13 +19,11 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.devices import from_own_address
+
 _PATIENCE_S = 20.0
 #: Whoever is due meanwhile waits, and is late.
 _MOST_OPEN = 500
-#: One address has too few ports: each is taken for a minute after its connection.
-_ADDRESSES = 64
-#: The port is chosen with the connection (ip(7)), and not from those that are free altogether.
-_IP_BIND_ADDRESS_NO_PORT = 24
 _RESPONSE_BYTES = 4096
 _STATUS = slice(9, 12)
 
@@ -39,7 +37,6 @@ class _Load:
         self._address = "127.0.0.1", port
         self._epoll = select.epoll()
         self._open: dict[int, tuple[socket.socket, float]] = {}
-        self._sources = itertools.cycle(f"127.0.0.{last + 1}" for last in range(_ADDRESSES))
 
     @property
     def open(self) -> int:
@@ -50,8 +47,7 @@ class _Load:
         """Lets a device check in that is due."""
         connection = socket.socket()
         try:
-            connection.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
-            connection.bind((next(self._sources), 0))
+            from_own_address(connection, request)
             # On loopback, the queue of the listening socket takes it at once.
             connection.connect(self._address)
             connection.sendall(request)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -15,6 +16,10 @@ MAC = "DE:BA:7A:B1:E0:42"
 _PATIENCE_S = 20.0
 _CHECKS_PER_S = 50
 _UP_TO_DATE = b"HTTP/1.1 304 "
+#: One address has too few ports: each is taken for a minute after its connection.
+_ADDRESSES = 64
+#: The port is chosen with the connection (ip(7)), and not from those that are free altogether.
+_IP_BIND_ADDRESS_NO_PORT = 24
 
 
 def device_headers(sketch_md5: str = OTHER_MD5, mac: str = MAC) -> tuple[str, ...]:
@@ -74,12 +79,35 @@ def check_all(port: int, requests: Iterable[bytes], concurrency: int) -> None:
     """
     waiting = iter(requests)
     while batch := list(islice(waiting, concurrency)):
-        connections = [socket.create_connection(("127.0.0.1", port), _PATIENCE_S) for _ in batch]
+        connections = [_connected(port, check) for check in batch]
         for connection, check in zip(connections, batch, strict=True):
             connection.sendall(check)
         for connection in connections:
             with connection:
                 _need_up_to_date(connection)
+
+
+def from_own_address(connection: socket.socket, check: bytes) -> None:
+    """Lets a connection come from the address that a device keeps.
+
+    Args:
+        connection: A connection that is not connected yet.
+        check: What the device sends, which tells it from the others.
+    """
+    connection.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
+    connection.bind((f"127.0.0.{1 + zlib.crc32(check) % _ADDRESSES}", 0))
+
+
+def _connected(port: int, check: bytes) -> socket.socket:
+    connection = socket.socket()
+    try:
+        connection.settimeout(_PATIENCE_S)
+        from_own_address(connection, check)
+        connection.connect(("127.0.0.1", port))
+    except OSError:
+        connection.close()
+        raise
+    return connection
 
 
 def steady_checks(port: int, checks: Sequence[bytes], ends: Callable[[], bool]) -> list[float]:
