@@ -9,8 +9,8 @@
 4. The rules are one object that is replaced when the file changes. What is remembered with the head
    of a request applies only under the rules it was remembered under.
 5. A password is verified once, in a thread, and then recognised by a digest with a key that only
-   this process has. A file that cannot be read, or is gone, changes nothing: that must not open
-   what was closed.
+   this process has, until it is changed or revoked. A file that cannot be read, or is gone, changes
+   nothing: that must not open what was closed.
 """
 
 from __future__ import annotations
@@ -66,19 +66,27 @@ State = tuple[int, int, int]
 class AccessRules:
     """What one state of the file says."""
 
-    def __init__(self, stored: StoredAccess) -> None:
+    def __init__(self, stored: StoredAccess, before: AccessRules | None = None) -> None:
         """Reads the rules.
 
         Args:
             stored: What the file contains.
+            before: The rules until now. Credentials that stay are not verified again: a fleet
+                would wait for that in turn, and behind everyone who guesses.
         """
         self._credentials: dict[str, list[Credentials]] = {}
         for entry in stored.credentials:
             self._credentials.setdefault(entry.product, []).append(entry)
         self._paths = {path.sha256: path for path in stored.paths}
-        self._key = secrets.token_bytes(32)
-        #: Digests of what is right; there cannot be more than there are credentials.
-        self._right: set[bytes] = set()
+        self._key = before._key if before else secrets.token_bytes(32)
+        # A thread may be adding to the earlier ones.
+        known = before._right.copy() if before else {}
+        #: What is right, by its digest; there cannot be more than there are credentials.
+        self._right: dict[bytes, Credentials] = {
+            digest: entry
+            for digest, entry in known.items()
+            if entry in self._credentials.get(entry.product, ())
+        }
         self._wrong: BoundedDict[bytes, bool] = BoundedDict(MAX_WRONG_CREDENTIALS)
 
     def __str__(self) -> str:
@@ -113,9 +121,10 @@ class AccessRules:
         entries = self._credentials[product]
         matching = [entry for entry in entries if hmac.compare_digest(entry.user.encode(), user)]
         # For an unknown user it takes as long, so the time does not show which names there are.
-        right = (matching or entries)[0].verify(password) and bool(matching)
+        entry = (matching or entries)[0]
+        right = entry.verify(password) and bool(matching)
         if right:
-            self._right.add(digest)
+            self._right[digest] = entry
         else:
             self._wrong[digest] = True
         return right
@@ -142,7 +151,8 @@ class DeviceAccess:
         self._problem = ""
         self.rules: AccessRules | None = None
         self._one_at_a_time = asyncio.Semaphore(1)
-        self._verifying: dict[bytes, asyncio.Task[bool]] = {}
+        #: By the rules and the digest: what older rules say of the same digest admits nobody.
+        self._verifying: dict[tuple[AccessRules, bytes], asyncio.Task[bool]] = {}
         self._of_address: dict[str | None, int] = {}
         self._read()
 
@@ -182,7 +192,8 @@ class DeviceAccess:
             return
         stored = read_access(self._path)
         self._seen = seen
-        self.rules = AccessRules(stored) if stored.credentials or stored.paths else None
+        closed = stored.credentials or stored.paths
+        self.rules = AccessRules(stored, self.rules) if closed else None
         _log.info("%s", self.rules or "no product needs device credentials")
 
     def below(self, head: RequestHead, rules: AccessRules) -> RequestHead | None:
@@ -262,15 +273,16 @@ class DeviceAccess:
         self, address: str | None, product: str, sent: bytes, digest: bytes, rules: AccessRules
     ) -> asyncio.Task[bool]:
         """Verifies credentials; all requests with the same ones wait for one thread."""
-        task = self._verifying.get(digest)
+        key = rules, digest
+        task = self._verifying.get(key)
         if task is None:
             count = self._of_address.get(address, 0)
             if len(self._verifying) >= MAX_VERIFYING or count >= MAX_VERIFYING_OF_ADDRESS:
                 raise BusyError("too many device credentials at once", hint="Try again later.")
             self._of_address[address] = count + 1
             task = asyncio.ensure_future(self._verify(product, sent, digest, rules))
-            self._verifying[digest] = task
-            task.add_done_callback(lambda _: self._done(digest, address))
+            self._verifying[key] = task
+            task.add_done_callback(lambda _: self._done(key, address))
         return task
 
     async def _verify(self, product: str, sent: bytes, digest: bytes, rules: AccessRules) -> bool:
@@ -282,8 +294,8 @@ class DeviceAccess:
                 await asyncio.sleep(time.monotonic() - begin)
             return right
 
-    def _done(self, digest: bytes, address: str | None) -> None:
-        del self._verifying[digest]
+    def _done(self, key: tuple[AccessRules, bytes], address: str | None) -> None:
+        del self._verifying[key]
         count = self._of_address.pop(address) - 1
         if count:
             self._of_address[address] = count

@@ -224,12 +224,15 @@ def test_what_was_revoked_while_it_was_verified_is_refused(
 ) -> None:
     async def main() -> None:
         verified.go.clear()
-        waiting = asyncio.ensure_future(guarded(access, RIGHT))
+        waiting = [asyncio.ensure_future(guarded(access, RIGHT))]
         await asyncio.sleep(0.01)
         store.set_credentials("lamp", "fleet", "changed")
         access.look()
+        # What the older rules say admits nobody who requests under the newer ones.
+        waiting.append(asyncio.ensure_future(guarded(access, RIGHT)))
+        await asyncio.sleep(0.01)
         verified.go.set()
-        assert await waiting == 401
+        assert await asyncio.gather(*waiting) == [401, 401]
 
     asyncio.run(main())
 
@@ -250,6 +253,29 @@ def test_rules_that_change_forget_what_was_right(
         access.look()
         assert access.rules is None
         assert await guarded(access) == 200
+
+    asyncio.run(main())
+
+
+def test_credentials_that_stay_are_not_verified_again_when_others_change(
+    access: DeviceAccess, store: DeviceAccessStore, verified: Verified
+) -> None:
+    async def main() -> None:
+        assert await guarded(access, RIGHT) == 200
+        store.set_credentials("lamp", "second", "other")
+        store.create_path(["plug"])
+        access.look()
+        # However many guesses wait, a device that was recognised before still is.
+        verified.go.clear()
+        guesses = [
+            asyncio.ensure_future(guarded(access, header("fleet", f"{n}")))
+            for n in range(MAX_VERIFYING_OF_ADDRESS)
+        ]
+        await asyncio.sleep(0)
+        assert await guarded(access, RIGHT) == 200
+        verified.go.set()
+        assert await asyncio.gather(*guesses) == [401] * MAX_VERIFYING_OF_ADDRESS
+        assert verified.count == 1 + MAX_VERIFYING_OF_ADDRESS
 
     asyncio.run(main())
 
