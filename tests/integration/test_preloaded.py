@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,23 @@ def test_its_end_is_that_of_a_process(tmp_path: Path) -> None:
                 process.wait(0.01)
             process.send_signal(number)
             assert process.wait(20) == process.poll() == status
+
+
+def test_its_end_may_come_between_a_look_and_a_signal(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = preloaded.start(
+        [*COMMAND, "--version"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=dict(os.environ),
+    )
+    with process.stdout:
+        assert process.stdout.read()
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(lambda _: process.wait(20), range(4))) == [0] * 4
+    # On a loaded machine, its status may come long after its end.
+    monkeypatch.setattr(process, "poll", lambda: None)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait(20) == 0
 
 
 def test_what_depends_on_the_start_is_no_fork() -> None:

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -52,12 +53,15 @@ def can_fork(command: Sequence[str], env: Mapping[str, str]) -> bool:
 
 
 class Forked:
-    """A forked command, used like :class:`subprocess.Popen`."""
+    """A forked command, used like :class:`subprocess.Popen`, also by several threads."""
 
     def __init__(self, command: Sequence[str], link: socket.socket, stdout: IO[bytes] | None):
         self.args, self.stdout = command, stdout
         self.returncode: int | None = None
         self._link = link
+        # A thread may wait for it while another one reads the status.
+        weakref.finalize(self, link.close)
+        self._reading = threading.Lock()
         self.pid = int(self._line())
 
     def _line(self) -> str:
@@ -82,14 +86,17 @@ class Forked:
 
     def _ended(self, timeout: float | None) -> int | None:
         if self.returncode is None and select.select([self._link], [], [], timeout)[0]:
-            self.returncode = int(self._line())
-            self._link.close()
+            with self._reading:
+                if self.returncode is None:
+                    self.returncode = int(self._line())
         return self.returncode
 
     def send_signal(self, number: int) -> None:
-        """Sends a signal, unless the command has ended."""
+        """Sends a signal, unless the command has ended; its status then says how."""
         if self.poll() is None:
-            os.kill(self.pid, number)
+            # Its parent may know of its end already, and be about to send the status.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def terminate(self) -> None:
         """Sends SIGTERM."""

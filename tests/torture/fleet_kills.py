@@ -179,8 +179,10 @@ class Killing:
             pass
         killer.cancel()
         server.signal(signal.SIGKILL)
-        server.wait()
+        status = server.wait()
         self.outcomes.kills += 1
+        if status != -signal.SIGKILL:
+            self._found(f"the server ended by itself, with status {status}")
 
     def _ask(self, device: FleetDevice, server: RunningServer) -> bool:
         """Lets a device ask; returns whether it got the release that is on its way."""
