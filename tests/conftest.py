@@ -16,8 +16,9 @@ from tests.support import server as servers
 from tests.support.loops import LOOP, hide_uvloop
 from tests.support.server import RunningServer, running_server
 
-# How long an example takes depends on what else the machine does. The examples differ in each run.
-settings.register_profile("suite", deadline=None, max_examples=60)
+# How long an example takes depends on what else the machine does. The examples differ in each run,
+# and workers do not share what they found: a failure prints how to try its example again.
+settings.register_profile("suite", deadline=None, max_examples=60, database=None, print_blob=True)
 settings.load_profile("suite")
 
 # The tests start hundreds of processes, each of which would otherwise compile the package anew.
