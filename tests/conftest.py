@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.support import preloaded
+from tests.support import pio, preloaded
 from tests.support import server as servers
 from tests.support.loops import LOOP, hide_uvloop
 from tests.support.server import RunningServer, running_server
@@ -44,10 +44,11 @@ def _loop_of_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _preloaded_servers() -> Iterator[None]:
-    """Starts servers as forks of a process that has loaded the package."""
+def _preloaded() -> Iterator[None]:
+    """Starts servers and PlatformIO as forks of processes that have loaded what they need."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(servers, "start", preloaded.start)
+        patch.setattr(pio, "forks", True)
         yield
 
 

@@ -78,7 +78,7 @@ class AccessRules:
         for entry in stored.credentials:
             self._credentials.setdefault(entry.product, []).append(entry)
         self._paths = {path.sha256: path for path in stored.paths}
-        self._key = before._key if before else secrets.token_bytes(32)
+        self._key: bytes = before._key if before else secrets.token_bytes(32)
         # A thread may be adding to the earlier ones.
         known = before._right.copy() if before else {}
         #: What is right, by its digest; there cannot be more than there are credentials.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.docs.documents import Block, Command
-from tests.support import images, preloaded
+from tests.support import images, preloaded, preloaded_pio
 from tests.support.pio import clean_environment, offline_ini
 
 #: The URL that the documents use for the server.
@@ -42,8 +42,8 @@ _OPTION = re.compile(r"(?P<key>[A-Za-z0-9_]+)\s*=")
 _PATIENCE_S = 60.0
 #: What a reader watches, because a server goes on only every few seconds.
 _WATCHED = "acpublish rollout status"
-#: A command of ours that no shell has to connect with anything.
-_OURS_ALONE = re.compile(r"acpublish [^|;&<>()`\n]*\Z")
+#: A command that no shell has to connect with anything.
+_ALONE = re.compile(r"(acpublish|pio) [^|;&<>()`\n]*\Z")
 
 
 class Sandbox:
@@ -62,7 +62,8 @@ class Sandbox:
         self._unbuilt = False
         # The programs of this environment go first, as in an activated one.
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-        self.environ = clean_environment(core) | {"HOME": str(self.home), "PATH": path}
+        self._core = clean_environment(core)
+        self.environ = self._core | {"HOME": str(self.home), "PATH": path}
         for role in ("AUTHOR", "COMMITTER"):
             self.environ |= {f"GIT_{role}_NAME": "A", f"GIT_{role}_EMAIL": "a@example.com"}
         self._fill()
@@ -109,6 +110,7 @@ class Sandbox:
         end = time.monotonic() + _PATIENCE_S
         while command.text.startswith(_WATCHED) and self._missing(command, output):
             assert time.monotonic() < end, self._missing(command, output)
+            time.sleep(0.1)
             output, status = self._shell(text)
         assert status == command.status, f"$ {command.text}\nstatus {status}\n{output}"
         assert "Traceback" not in output, output
@@ -145,8 +147,8 @@ class Sandbox:
         # Variables live on from one command to the next, as in a terminal.
         keep = f"trap 'export -p > {shlex.quote(str(self._kept))}' EXIT"
         before = f". {shlex.quote(str(self._kept))}" if self._kept.exists() else ":"
-        if _OURS_ALONE.match(text):
-            return self._ours(f"{before}\n{text.replace('acpublish', 'set --', 1)}")
+        if _ALONE.match(text):
+            return self._alone(f"{before}\nset -- {text}")
         done = subprocess.run(
             ["bash", "-c", f"{before}\n{keep}\nset -o pipefail\n{text}\n"],
             cwd=self.project,
@@ -160,8 +162,8 @@ class Sandbox:
         )
         return done.stdout, done.returncode
 
-    def _ours(self, script: str) -> tuple[str, int]:
-        """Runs a command of ours with the words and the variables that the shell makes of it."""
+    def _alone(self, script: str) -> tuple[str, int]:
+        """Runs a command with the words and the variables that the shell makes of it."""
         expanded = subprocess.run(
             ["bash", "-c", f"{script}\nprintf '%s\\0' \"$@\" ''\nenv -0"],
             cwd=self.project,
@@ -171,13 +173,18 @@ class Sandbox:
             check=True,
         ).stdout.split("\0")
         end = expanded.index("")
+        program, *words = expanded[:end]
         variables = (item.partition("=") for item in expanded[end + 1 :] if item)
-        status, text = preloaded.run(
-            [sys.executable, "-m", "acpublish", *expanded[:end]],
-            env={name: value for name, _, value in variables},
-            cwd=self.project,
-            wait_s=_PATIENCE_S,
-        )
+        env = {name: value for name, _, value in variables}
+        if program == "pio":
+            status, text = preloaded_pio.run(words, self._core, env, self.project, _PATIENCE_S)
+        else:
+            status, text = preloaded.run(
+                [sys.executable, "-m", "acpublish", *words],
+                env=env,
+                cwd=self.project,
+                wait_s=_PATIENCE_S,
+            )
         return text, status
 
     def _serve(self, text: str) -> str:

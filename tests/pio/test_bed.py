@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import shutil
 import subprocess
 import sys
@@ -14,9 +15,11 @@ from tests.pio.conftest import MakeProject
 from tests.support.pio import (
     BOARDS,
     SKETCH,
+    clean_environment,
     compilers,
     missing_part,
 )
+from tests.support.preloaded_pio import can_fork
 
 pytestmark = pytest.mark.pio
 
@@ -184,6 +187,31 @@ def test_clean_builds_are_byte_identical(make_project: MakeProject) -> None:
 
     assert b"Nov 14 2023" in images[0][0]
     assert images[0] == images[1]
+
+
+def test_a_run_in_a_fork_does_what_it_does_in_an_interpreter_of_its_own(
+    make_project: MakeProject,
+) -> None:
+    # The first run with a core directory installs the platform.
+    make_project("first", envs=BOTH).run("-t", "clean")
+    seen = []
+    for name, variables in (("process", {"PYTHONHASHSEED": "0"}), ("fork", {})):
+        project = make_project(name, envs=BOTH)
+        env = clean_environment(project.core, variables)
+        forks = can_fork(project.python, clean_environment(project.core), env)
+        assert forks == (name == "fork" and project.python == sys.executable)
+        runs = [project.run(env=variables)]
+        project.write("src/main.cpp", "broken")
+        runs += [project.run("-e", env, env=variables) for env in ("d1", "none")]
+        for run in runs:
+            text = re.sub(r"\d\d:\S+|[\d.]+ seconds|\b(process|fork)\b|=+|-+", "", run.stdout)
+            # Compilers run side by side, and names come out of a set.
+            words = sorted(re.findall(r"[^\s,']+", text))
+            seen.append((name, run.returncode, " ".join(words).encode()))
+        seen += [(name, 0, project.image(env).read_bytes()) for env in BOTH]
+    half = len(seen) // 2
+    assert [each[1:] for each in seen[:half]] == [each[1:] for each in seen[half:]]
+    assert [status for _, status, _ in seen[:3]] == [0, 1, 1]
 
 
 def test_upload_builds_first_and_runs_the_custom_command_each_time(

@@ -43,6 +43,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support import preloaded_pio
+
 __all__ = [
     "BOARDS",
     "PLATFORM_DIR",
@@ -56,6 +58,9 @@ __all__ = [
     "offline_ini",
 ]
 
+#: Whether runs are forks of a process that has loaded PlatformIO. The tests set it (conftest.py),
+#: the benchmarks do not.
+forks = False
 PLATFORM_DIR = Path(__file__).resolve().parent / "platform"
 BOARDS = frozenset(path.stem for path in (PLATFORM_DIR / "boards").glob("*.json"))
 NO_LIBRARIES_FLAG = "-DACP_NO_LIBRARIES"
@@ -313,9 +318,15 @@ class Project:
             timeout_s: After this many seconds the run is ended and the test fails.
         """
         begin = time.monotonic()
+        core, given = clean_environment(self.core), clean_environment(self.core, env)
+        if forks and preloaded_pio.can_fork(self.python, core, given):
+            words = self.command(*args)[3:]
+            status, text = preloaded_pio.run(words, core, given, self.root, timeout_s)
+            seconds = time.monotonic() - begin
+            return PioRun(args=args, returncode=status, stdout=text, seconds=seconds)
         done = subprocess.run(
             self.command(*args),
-            env=clean_environment(self.core, env),
+            env=given,
             cwd=self.root,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
+import importlib
 import io
 import json
 import os
@@ -21,7 +23,7 @@ import sys
 import tempfile
 import threading
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -107,34 +109,76 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
 
-class _Preloaded:
-    """The process that forks, seen from a test."""
+class Preloaded:
+    """A process that forks, seen from a test."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: str, env: Mapping[str, str] | None = None) -> None:
+        """Prepares it; it starts when something is to be forked.
+
+        Args:
+            module: The module that it runs.
+            env: Its whole environment; None for that of this process.
+        """
+        self._module, self._env = module, env
         self._lock = threading.Lock()
         self._link: socket.socket | None = None
 
+    @classmethod
+    def of(cls, link: socket.socket) -> Preloaded:
+        """Returns one that runs already, at the other end of a link."""
+        made = cls("")
+        made._link = link
+        return made
+
     def start(
-        self, command: Sequence[str], fds: Sequence[int], cwd: Path | None, env: Mapping[str, str]
+        self, words: Sequence[str], fds: Sequence[int], cwd: Path | None, env: Mapping[str, str]
     ) -> socket.socket:
         """Lets it fork, and returns the socket that gets the id and the status of the fork."""
         request = json.dumps(
-            {"words": list(command[3:]), "cwd": str(cwd or Path.cwd()), "env": dict(env)}
+            {"words": list(words), "cwd": str(cwd or Path.cwd()), "env": dict(env)}
         ).encode()
         ours, theirs = socket.socketpair()
         with self._lock:
-            link = self._link = self._link or _started()
+            link = self._link = self._link or _started(self._module, self._env)
             socket.send_fds(link, [request], [*fds, theirs.fileno()])
         theirs.close()
         return ours
 
+    def fork(
+        self,
+        words: Sequence[str],
+        cwd: Path | None,
+        env: Mapping[str, str],
+        *,
+        stdin: int | IO[bytes] | None = None,
+        stderr: int | IO[bytes] = subprocess.STDOUT,
+    ) -> Forked:
+        """Lets it fork, with a pipe for the output, and nothing as input unless some is given."""
+        reader, writer = os.pipe()
+        with contextlib.ExitStack() as stack:
+            stack.callback(os.close, writer)
+            given = stdin if stdin is not None else stack.enter_context(Path(os.devnull).open("rb"))
+            errors = writer if stderr == subprocess.STDOUT else stderr
+            fds = [
+                each if isinstance(each, int) else each.fileno() for each in (given, writer, errors)
+            ]
+            link = self.start(words, fds, cwd, env)
+        return Forked(words, link, os.fdopen(reader, "rb"))
 
-def _started() -> socket.socket:
+
+def link_pair() -> tuple[socket.socket, socket.socket]:
+    """Returns the two ends of a link: of who asks for forks, and of who forks."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _MAX_REQUEST_BYTES)
+    return ours, theirs
+
+
+def _started(module: str, env: Mapping[str, str] | None) -> socket.socket:
+    ours, theirs = link_pair()
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.preloaded", str(theirs.fileno())],
+        [sys.executable, "-m", module, str(theirs.fileno())],
         cwd=ROOT,
+        env=env,
         stdin=subprocess.DEVNULL,
         pass_fds=[theirs.fileno()],
     )
@@ -148,7 +192,7 @@ def _started() -> socket.socket:
     return ours
 
 
-_PRELOADED = _Preloaded()
+_PRELOADED = Preloaded("tests.support.preloaded")
 
 
 def start(
@@ -178,14 +222,7 @@ def start(
         return subprocess.Popen(
             command, stdin=stdin, stdout=stdout, stderr=stderr, env=dict(env), cwd=cwd
         )
-    reader, writer = os.pipe()
-    with contextlib.ExitStack() as stack:
-        stack.callback(os.close, writer)
-        given = stdin if stdin is not None else stack.enter_context(Path(os.devnull).open("rb"))
-        errors = writer if stderr == subprocess.STDOUT else stderr
-        fds = [each if isinstance(each, int) else each.fileno() for each in (given, writer, errors)]
-        link = _PRELOADED.start(command, fds, cwd, env)
-    return Forked(command, link, os.fdopen(reader, "rb"))
+    return _PRELOADED.fork(command[3:], cwd, env, stdin=stdin, stderr=stderr)
 
 
 def run(
@@ -224,7 +261,7 @@ def run(
     return process.wait(wait_s), text
 
 
-def _serve(link: socket.socket) -> dict[str, Any]:
+def serve(link: socket.socket) -> dict[str, Any]:
     """Forks for each request, and returns in a fork, with its request."""
     wake, woken = socket.socketpair()
     for each in (wake, woken):
@@ -267,8 +304,8 @@ def _reap(running: dict[int, socket.socket]) -> None:
                 link.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
 
 
-def _become(request: dict[str, Any]) -> None:
-    """Gives this process the streams, the folder, the environment and the words of a command."""
+def become(request: dict[str, Any]) -> None:
+    """Gives this process the streams, the folder, and the environment of a command."""
     for number, fd in enumerate(request["fds"][:3]):
         os.dup2(fd, number)
     for fd in request["fds"]:
@@ -276,7 +313,6 @@ def _become(request: dict[str, Any]) -> None:
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
-    sys.argv = ["acpublish", *request["words"]]
     sys.stdin = io.TextIOWrapper(io.FileIO(0, closefd=False), encoding="utf-8")
     # As the interpreter makes them.
     for name, number, errors in (("stdout", 1, "strict"), ("stderr", 2, "backslashreplace")):
@@ -288,14 +324,18 @@ def _become(request: dict[str, Any]) -> None:
         setattr(sys, f"__{name}__", stream)
 
 
-if __name__ == "__main__":
-    import gc
-    import importlib
-
-    for module in _MODULES:
+def load(modules: Iterable[str]) -> None:
+    """Loads what the forks need."""
+    for module in modules:
         importlib.import_module(module)
     gc.freeze()
-    _become(_serve(socket.socket(fileno=int(sys.argv[1]))))
+
+
+if __name__ == "__main__":
+    load(_MODULES)
+    request = serve(socket.socket(fileno=int(sys.argv[1])))
+    become(request)
+    sys.argv = ["acpublish", *request["words"]]
     from acpublish.cli import main
 
     sys.exit(main())
