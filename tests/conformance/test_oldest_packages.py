@@ -21,6 +21,8 @@ TESTED = (
     "tests/conformance/test_upload.py::test_what_is_refused",
     "tests/conformance/test_upload.py::test_chunked_is_taken",
 )
+#: Neither asyncio nor what is generated at random depends on these packages.
+LEFT_OUT = ("asyncio", "no_mixture_of_parts", "no_bytes_make", "cut_often")
 
 
 def oldest() -> dict[str, str]:
@@ -57,7 +59,10 @@ def test_the_server_works_with_the_oldest_packages(tmp_path: Path) -> None:
     ).stdout.strip()
     assert version.startswith(wanted["uvicorn"])
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTED],
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+            *("-k", f"not ({' or '.join(LEFT_OUT)})", *TESTED),
+        ],
         capture_output=True,
         text=True,
         check=False,

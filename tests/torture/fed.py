@@ -30,7 +30,7 @@ from acpublish.server.socket_transport import SocketTransport
 from acpublish.server.tokens import Tokens
 from tests.unit.server.in_memory import lamp_catalog
 
-PATIENCE_S = 5.0
+PATIENCE_S = 20.0
 _CLIENT = ("192.0.2.7", 1)
 #: A Unix socket has no addresses.
 _ADDRESSES = ProxyHeader(client=_CLIENT, server=("192.0.2.1", 80), size=0)

@@ -118,7 +118,7 @@ def json_answer(text: str | bytes, status: str = "200 OK", **headers: str | int)
     ]
 
 
-def until(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
+def until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
     """Waits until something holds; tells whether it came to that."""
     end = time.monotonic() + seconds
     while not condition():

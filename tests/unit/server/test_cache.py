@@ -21,7 +21,7 @@ def test_a_value_is_made_once_for_all_who_ask() -> None:
 
     def maker() -> tuple[int, bytes]:
         calls.append(1)
-        go.wait(5)
+        go.wait(20)
         return 3, b"abc"
 
     async def main() -> None:
@@ -110,7 +110,7 @@ def test_what_is_being_made_counts() -> None:
     go = threading.Event()
 
     def maker() -> tuple[int, bytes]:
-        go.wait(5)
+        go.wait(20)
         return 100, b""
 
     async def main() -> None:
@@ -215,7 +215,7 @@ def test_a_later_state_does_not_wait_for_the_earlier_one() -> None:
     go = threading.Event()
 
     def earlier() -> bytes:
-        go.wait(5)
+        go.wait(20)
         return b"earlier"
 
     async def main() -> None:

@@ -59,7 +59,7 @@ class Served:
 
     async def only(self) -> Delivered:
         """Waits for the one delivery that belongs to the one check-in."""
-        end = time.monotonic() + 5
+        end = time.monotonic() + 20
         while not self.delivered and time.monotonic() < end:
             await asyncio.sleep(0.01)
         (check_in,) = self.check_ins

@@ -1,4 +1,4 @@
-"""A process that writes is killed at 50 random moments: what it had promised is there."""
+"""A process that writes is killed at 25 random moments: what it had promised is there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from acpublish.store.stored import read
 from tests.docs.documents import ROOT
 
-KILLS = 50
+KILLS = 25
 #: How long a writer lives: until it has said so much, and a few milliseconds more.
 MOST_LINES = 9
 LONGEST_S = 0.02
