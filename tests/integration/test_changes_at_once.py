@@ -1,4 +1,4 @@
-"""Fifty processes that change one product at once: its history tells the order that they had."""
+"""Twenty-five processes that change one product at once: its history tells the order that they had."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.unit.catalog.holding import ANY_ORDER, put
 # The children only change the catalog before they end, so threads of the parent do no harm.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
-PROCESSES = 50
+PROCESSES = 25
 ACTIONS: tuple[RequestedAction, ...] = ("promote", "promote", "withdraw", "rollback", "undo")
 
 
