@@ -1,4 +1,4 @@
-"""Twenty-five processes that change one product at once: its history tells the order that they had."""
+"""Processes that change one product at once: its history tells the order that they had."""
 
 from __future__ import annotations
 
