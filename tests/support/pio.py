@@ -45,19 +45,6 @@ from pathlib import Path
 
 from tests.support import preloaded_pio
 
-__all__ = [
-    "BOARDS",
-    "PLATFORM_DIR",
-    "SKETCH",
-    "PioRun",
-    "Project",
-    "clean_environment",
-    "compilers",
-    "make_core_dir",
-    "missing_part",
-    "offline_ini",
-]
-
 #: Whether runs are forks of a process that has loaded PlatformIO. The tests set it (conftest.py),
 #: the benchmarks do not.
 forks = False
@@ -322,25 +309,20 @@ class Project:
         if forks and preloaded_pio.can_fork(self.python, core, given):
             words = self.command(*args)[3:]
             status, text = preloaded_pio.run(words, core, given, self.root, timeout_s)
-            seconds = time.monotonic() - begin
-            return PioRun(args=args, returncode=status, stdout=text, seconds=seconds)
-        done = subprocess.run(
-            self.command(*args),
-            env=given,
-            cwd=self.root,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=timeout_s,
-            check=False,
-        )
-        return PioRun(
-            args=args,
-            returncode=done.returncode,
-            stdout=done.stdout,
-            seconds=time.monotonic() - begin,
-        )
+        else:
+            done = subprocess.run(
+                self.command(*args),
+                env=given,
+                cwd=self.root,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=timeout_s,
+                check=False,
+            )
+            status, text = done.returncode, done.stdout
+        return PioRun(args=args, returncode=status, stdout=text, seconds=time.monotonic() - begin)
 
     def start(self, *args: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """Starts ``pio run`` in a process group of its own, for tests that kill it half-way."""
