@@ -49,6 +49,7 @@ COMMANDS = {
     "init": "Set up a project for publishing.",
     "inspect": "Show everything about an image file.",
     "key": "Create keys, and choose which ones to trust.",
+    "login-link": "Print a link that signs in to the page of a server.",
     "list": "List what a catalog or a server offers.",
     "pin": "Offer a device only one version, or nothing.",
     "policy": "Handle how releases go to a channel in stages.",
@@ -72,6 +73,7 @@ _HOMES = {
     # `import` is a keyword, so it cannot be the name of a module.
     "import": ("import_", "command"),
     "device-credentials": ("device_credentials", "credentials"),
+    "login-link": ("login_link", "command"),
     "device-path": ("device_credentials", "paths"),
     "sign": ("key", "sign"),
     "verify": ("key", "verify"),

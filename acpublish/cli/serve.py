@@ -99,6 +99,12 @@ LEVELS = ("critical", "fatal", "error", "warning", "warn", "info", "debug", "not
     metavar="N",
     help="How many devices may be updated at a time; others hear that there is nothing yet.",
 )
+@click.option(
+    "--insecure-login",
+    is_flag=True,
+    help="Let people sign in to the page over plain http from another machine with a token that "
+    "may manage.",
+)
 def command(
     to: str | None,
     old_to: Path | None,
@@ -114,6 +120,7 @@ def command(
     grace: float,
     no_fleet: bool,
     max_offers: int,
+    insecure_login: bool,
 ) -> int:
     """Serve a catalog directory to AutoConnectUpdate, ESPhttpUpdate and HTTPUpdate sketches.
 
@@ -146,5 +153,6 @@ def command(
             grace_s=grace,
             fleet=not no_fleet,
             max_offers=max_offers,
+            insecure_login=insecure_login,
         )
     )

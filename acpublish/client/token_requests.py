@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from acpublish.client.address import parse_address
+from acpublish.client.address import Address, parse_address
 from acpublish.client.responses import json_body, raise_refusal, unexpected
 from acpublish.client.retry import Patience
 from acpublish.client.transport import Response, Transport
@@ -17,6 +18,9 @@ from acpublish.errors import ManifestError, RefusedError, UnreachableError
 from acpublish.release.grants import NewToken, TokenInfo, TokenRequest, find
 
 _TOKENS = "/api/v1/tokens"
+_LINKS = "/api/v1/login-links"
+#: A server on this machine answers at once, or not at all.
+_ANSWERS_S = 5.0
 _MAX_BYTES = 4 * 1024 * 1024
 _Result = TypeVar("_Result")
 
@@ -47,7 +51,28 @@ class RemoteTokens:
         Raises:
             SettingsError: The URL cannot be used, or the token must not be sent there.
         """
-        address = parse_address(url, token=token, insecure_http=insecure_http, ca=ca)
+        self._connect(
+            parse_address(url, token=token, insecure_http=insecure_http, ca=ca),
+            timeout_s,
+            patience,
+        )
+
+    @classmethod
+    def on_this_machine(cls, url: str, token: str) -> RemoteTokens:
+        """Returns those of a server that runs here, to which no proxy is in between.
+
+        Args:
+            url: Its URL; it may have any address of this machine.
+            token: What it accepts from commands of this machine.
+
+        Raises:
+            SettingsError: The URL cannot be used.
+        """
+        tokens = cls(url, token, insecure_http=True)
+        tokens._connect(replace(tokens._reading.address, here=True), _ANSWERS_S, None)
+        return tokens
+
+    def _connect(self, address: Address, timeout_s: float, patience: Patience | None) -> None:
         self._reading = Transport(address, timeout_s=timeout_s, patience=patience)
         # A second attempt could create a second token, which nobody would know of.
         self._changing = Transport(address, timeout_s=timeout_s, patience=Patience(attempts=1))
@@ -110,6 +135,21 @@ class RemoteTokens:
         with _once():
             return self._exchange(self._changing, "POST", target, body, NewToken.from_dict)
 
+    def login_link(self) -> str:
+        """Returns a new link that signs in to the page of the server, once.
+
+        Raises:
+            TransferError: The server cannot be reached, refuses, or sends something else.
+        """
+
+        def read(document: Any) -> str:
+            path = document.get("path") if isinstance(document, dict) else None
+            if not isinstance(path, str):
+                raise ManifestError("it has no link", hint="Check the URL.")
+            return self._changing.address.base + path
+
+        return self._exchange(self._changing, "POST", _LINKS, None, read)
+
     def _id(self, id_or_name: str) -> str:
         """Returns the id of a token; a name could not be part of every address."""
         id_ = find(self.all(), id_or_name).id
@@ -127,9 +167,10 @@ class RemoteTokens:
     ) -> _Result:
         def handle(response: Response) -> _Result:
             # No token is known by its id before the list was read, so this is the list itself.
-            if response.status == 404 and target == _TOKENS:
+            if response.status == 404 and target in (_TOKENS, _LINKS):
+                what = "handle tokens over HTTP" if target == _TOKENS else "have a page"
                 raise RefusedError(
-                    f"{response.address.base} does not handle tokens over HTTP",
+                    f"{response.address.base} does not {what}",
                     hint="Upgrade the server, or run this on the server, in its catalog's "
                     "directory, without --to.",
                 )

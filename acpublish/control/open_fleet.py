@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.client.fleet_client import FleetClient
 from acpublish.client.retry import Patience
+from acpublish.client.token_requests import RemoteTokens
 from acpublish.control.fleet_access import Destination, Fleet
 from acpublish.control.running_file import RunningServer, read_running
-from acpublish.errors import SettingsError, TransferError
+from acpublish.errors import SettingsError, TransferError, UnreachableError
 
 if TYPE_CHECKING:
     from acpublish.control.local_fleet import LocalFleet
@@ -61,6 +62,23 @@ def _answering(server: RunningServer) -> FleetClient | None:
         # Something else may have its port by now. If it does run, it has the store's lock.
         return None
     return FleetClient.on_this_machine(*here)
+
+
+def tokens_of_running(state: Path) -> RemoteTokens:
+    """Returns the tokens of the server that runs with a state folder on this machine.
+
+    Raises:
+        StoreError: Only another user can reach it.
+        UnreachableError: None runs.
+    """
+    server = read_running(state)
+    if server is None:
+        raise UnreachableError(
+            f"no server runs with the state folder {state}",
+            hint="Start one with acpublish serve, in its catalog's directory, or name its state "
+            "folder with --state.",
+        )
+    return RemoteTokens.on_this_machine(server.url, server.token)
 
 
 def _local(catalog: DirectoryCatalog, state: Path, by: str) -> LocalFleet:

@@ -21,15 +21,18 @@ from acpublish.server.checkins import CheckIns, Counts, DeviceCounts, Listener
 from acpublish.server.config import ServerOptions
 from acpublish.server.device_access import DeviceAccess
 from acpublish.server.device_memory import DeviceMemory
-from acpublish.server.device_routes import API, DeviceRoutes
+from acpublish.server.device_routes import API, DeviceRoutes, is_handed_over
 from acpublish.server.fleet_people import FleetPeople
 from acpublish.server.fleet_updates import FleetCounts, FleetUpdates
 from acpublish.server.handover import TARGET_KEY
 from acpublish.server.hosts import HostGuard, OwnHosts
 from acpublish.server.images import Images
 from acpublish.server.listing import Listing
+from acpublish.server.login_links import LoginLinks
 from acpublish.server.named_files import NamedFiles
 from acpublish.server.offer import Offers
+from acpublish.server.pages.page_app import FOREIGN_KEY, create_pages
+from acpublish.server.pages.page_site import PageSite
 from acpublish.server.product_reader import ProductReader
 from acpublish.server.proxy_header import Proxies
 from acpublish.server.request_head import RequestHead
@@ -83,6 +86,16 @@ def create_app(
     named = NamedFiles(reader, locations, images, offers, access, fleet)
     own_hosts = OwnHosts(options.hosts, options.bind)
     people = FleetPeople(fleet.state, catalog, fleet.need_store) if fleet else None
+    links = LoginLinks()
+    site = PageSite(
+        options=options,
+        catalog=catalog,
+        tokens=tokens,
+        hosts=own_hosts,
+        people=people,
+        state=fleet.state if fleet else None,
+        links=links,
+    )
     return Application(
         routes=DeviceRoutes(
             reader,
@@ -91,7 +104,11 @@ def create_app(
             Updates(reader, locations, images, offers, named, memory, own_hosts, access, fleet),
             access,
         ),
-        api=create_api(catalog, tokens, counts, options.upload_bytes, answers, proxies, people),
+        api=create_api(
+            catalog, tokens, counts, options.upload_bytes, answers, proxies, people, links
+        ),
+        pages=create_pages(site),
+        site=site,
         guard=HostGuard(own_hosts, tokens),
         log=log or AccessLog(None),
     )
@@ -103,20 +120,34 @@ class Application:
     Attributes:
         routes: Answer requests of devices, and all others for files and lists.
         log: Where each response is logged.
+        site: What the pages have to do with.
     """
 
-    def __init__(self, *, routes: DeviceRoutes, api: App, guard: HostGuard, log: AccessLog) -> None:
+    def __init__(
+        self,
+        *,
+        routes: DeviceRoutes,
+        api: App,
+        pages: App,
+        site: PageSite,
+        guard: HostGuard,
+        log: AccessLog,
+    ) -> None:
         """Puts the parts together.
 
         Args:
             routes: Answer requests of devices.
             api: Answers those for the API.
+            pages: Answers those for the pages.
+            site: What the pages have to do with.
             guard: Finds requests for the API of another host.
             log: Where each response is logged.
         """
         self.routes = routes
         self.log = log
+        self.site = site
         self._api = api
+        self._pages = pages
         self._guard = guard
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -124,31 +155,37 @@ class Application:
         if scope["type"] != "http":
             return
         request = _request(scope)
-        if not request.path.startswith(API):
+        if not is_handed_over(request.head):
             answer = _without_file(await answered(self.routes.answer(request)))
             await _send(send, answer, head_only=request.method == "HEAD")
         else:
-            foreign = self._guard.foreign_host(request)
-            if foreign is not None:
+            foreign, is_api = self._guard.foreign_host(request), request.path.startswith(API)
+            if foreign is not None and is_api:
                 answer = hosts.refusal(foreign)
                 await _send(send, answer)
             else:
-                status = await self._call_api(scope, receive, send)
+                scope[FOREIGN_KEY] = foreign
+                app = self._api if is_api else self._pages
+                changes = is_api or request.method not in ("GET", "HEAD")
+                status = await self._call(app, scope, receive, send, changes=changes)
                 answer = Answer(status, b"", note=scope.get(NOTE, ""))
         self.log.note(request, answer)
 
-    async def _call_api(self, scope: Scope, receive: Receive, send: Send) -> int:
+    async def _call(
+        self, app: App, scope: Scope, receive: Receive, send: Send, *, changes: bool
+    ) -> int:
         status = 0
 
         async def send_and_note(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                # Whoever hears of a change sees it.
-                self.routes.forget()
+                if changes:
+                    # Whoever hears of a change sees it.
+                    self.routes.forget()
             await send(message)
 
-        await self._api(scope, receive, send_and_note)
+        await app(scope, receive, send_and_note)
         return status
 
 

@@ -36,6 +36,8 @@ class ServerOptions:
         fleet: Whether to know every device and to make rollouts.
         max_offers: How many images may be on their way to devices at a time; others hear to come
             back.
+        insecure_login: Whether people may sign in to the page with a token that may manage over a
+            connection that is not encrypted.
     """
 
     catalog: Path
@@ -53,3 +55,4 @@ class ServerOptions:
     cache_bytes: int = DEFAULT_CACHE_BYTES
     fleet: bool = True
     max_offers: int = DEFAULT_OFFERS
+    insecure_login: bool = False

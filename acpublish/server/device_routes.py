@@ -29,10 +29,24 @@ from acpublish.wire import CATALOG_PATH, UPDATE_PREFIX
 
 _log = logging.getLogger("acpublish.server")
 
-#: What is not answered here, but by the API.
+#: What is not answered here, but by the API, and by the pages for people.
 API = b"/api/v1/"
+PAGES = b"/_/"
+_HANDED_OVER = (API, PAGES)
 _CATALOG = CATALOG_PATH.encode()
 _UPDATE = UPDATE_PREFIX.encode()
+
+
+def is_handed_over(head: RequestHead) -> bool:
+    """Returns whether a request is for the API or the pages, which uvicorn's protocol serves."""
+    return head.path.startswith(_HANDED_OVER) or (head.path == b"/" and _is_of_browser(head))
+
+
+def _is_of_browser(head: RequestHead) -> bool:
+    """Returns whether a request without a body is one of a browser that opens a page."""
+    if head.method not in ("GET", "HEAD") or head.report.family is not None:
+        return False
+    return any(name == b"accept" and b"text/html" in value for name, value in head.headers)
 
 
 class _Below(NamedTuple):

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from acpublish.server.proxy_header import ProxyHeader
 
 TARGET_KEY = "acpublish.target"
+#: What breaks the connection of a request off, for a response that nobody reads.
+ABORT_KEY = "acpublish.abort"
 #: Responses that have no body, and therefore no length (RFC 9112, section 6.3).
 _WITHOUT_BODY = (204, 304)
 _UPGRADE = re.compile(rb"(?<=\r\n)upgrade:[^\r]*\r\n", re.IGNORECASE)
@@ -122,7 +124,7 @@ class OneRequest(HttpToolsProtocol):
         return self.complete and not self._ours.secure
 
     def on_message_begin(self) -> None:
-        """Adds the original target to the scope.
+        """Adds the original target to the scope, and what ends the connection.
 
         Raises:
             ValueError: The request is complete. This ends the parsing of what follows a chunked
@@ -132,7 +134,7 @@ class OneRequest(HttpToolsProtocol):
             raise ValueError("there is another request")
         super().on_message_begin()
         scope: dict[str, Any] = self.scope  # type: ignore[assignment]
-        scope[TARGET_KEY] = self._target
+        scope[TARGET_KEY], scope[ABORT_KEY] = self._target, self.abort
 
     def on_headers_complete(self) -> None:
         """Makes the response to come write its own head."""

@@ -97,6 +97,10 @@ class OwnHosts:
         """Returns whether a host, as :func:`host_of` returns it, may be one of this server."""
         return host in self._hosts or host in self._machine or _address(host) is not None
 
+    def is_secure(self, host: str | None) -> bool:
+        """Returns whether clients reach a host by https, through a proxy."""
+        return host in self._secure
+
     def url_for(self, request: Request) -> str | None:
         """Returns the URL of the server's root, without a slash, as the client knows it.
 

@@ -26,7 +26,7 @@ from acpublish.server.bounds import (
     TLS_LINGER_S,
 )
 from acpublish.server.connections import Connections, address_of, server_of
-from acpublish.server.device_routes import API, busy
+from acpublish.server.device_routes import busy, is_handed_over
 from acpublish.server.handover import OneRequest
 from acpublish.server.incoming import Incoming
 from acpublish.server.proxy_header import ProxyHeader
@@ -216,7 +216,7 @@ class DeviceProtocol(asyncio.Protocol):
             return False
         raw, head = read
         plain = head.method in ("GET", "HEAD") and head.body_bytes == 0
-        if plain and not head.path.startswith(API):
+        if plain and not is_handed_over(head):
             self._answer(*self._connections.heads.remember(raw, head))
             return True
         if not head.clean:

@@ -104,7 +104,7 @@ class Tokens:
             TokensError: The tokens file cannot be read.
         """
         if self._is_of_commands(text):
-            return _judged(_OF_COMMANDS, scope, product, channel)
+            return judged(_OF_COMMANDS, scope, product, channel)
         tokens = self._current()
         if not tokens:
             return Refusal.NO_TOKENS
@@ -117,7 +117,7 @@ class Tokens:
         for token in matches:
             if token.has_expired(datetime.now(timezone.utc)):
                 continue
-            answer = _judged(token, scope, product, channel)
+            answer = judged(token, scope, product, channel)
             if isinstance(answer, Token):
                 return answer
             refusal = answer
@@ -136,6 +136,18 @@ class Tokens:
         now = datetime.now(timezone.utc)
         matches = _matches(text, self._current())
         return next((token for token in matches if not token.has_expired(now)), None)
+
+    def current(self, token: Token) -> Token | None:
+        """Returns a token as it is now; None if it was revoked, replaced, or has expired.
+
+        Raises:
+            TokensError: The tokens file cannot be read.
+        """
+        now = datetime.now(timezone.utc)
+        for other in self._current():
+            if (other.id, other.sha256) == (token.id, token.sha256):
+                return None if other.has_expired(now) else other
+        return None
 
     def _is_of_commands(self, text: str | None) -> bool:
         own = self.of_commands
@@ -209,7 +221,17 @@ def bearer(authorization: str) -> str | None:
     return (credentials.strip() or None) if scheme.lower() == "bearer" else None
 
 
-def _judged(token: Token, scope: Scope, product: str, channel: str | None) -> Token | Refusal:
+def judged(
+    token: Token, scope: Scope, product: str = "", channel: str | None = None
+) -> Token | Refusal:
+    """Returns a token if it allows a request, or why it does not.
+
+    Args:
+        token: The token, which has not expired.
+        scope: What the request needs.
+        product: The product that the request is about, for ``PUBLISH``.
+        channel: The channel that the request is about, for ``PUBLISH``; None for any.
+    """
     grant = token.grant
     if scope is Scope.MANAGE:
         return token if grant.manage else Refusal.OTHER_SCOPE

@@ -248,6 +248,7 @@ SCHEMAS: dict[str, Schema] = {
         name=_TEXT,
         expires_s=_COUNT_OR_NULL,
     ),
+    "LoginLink": _object(path=_TEXT, seconds=_COUNT),
     "NewToken": _object(token=_TEXT, **_TOKEN, replaces=_or_null(_ref("Token"))),
     "Grace": _object(grace_s=_COUNT),
     "Device": _object(**_DEVICE),

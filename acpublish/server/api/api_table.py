@@ -122,6 +122,7 @@ def _of_tokens(tokens: TokenRoutes) -> tuple[Endpoint, ...]:
             answer="Token",
         ),
         _post("/tokens/{id}/rotate", tokens.rotate, "Grace", "NewToken", status=201),
+        _post("/login-links", tokens.login_link, "", "LoginLink", status=201),
     )
 
 

@@ -80,17 +80,13 @@ class Authority:
         token = self._tokens.allowed(text, product, scope=scope, channel=channel)
         if isinstance(token, Token):
             return token
-        hint = _create_token(scope, product)
         if token is Refusal.MISSING:
             what = "publishing" if scope is Scope.PUBLISH else "this"
             raise AuthenticationError(
                 f"{what} needs a token",
                 hint="Set it in the environment variable ACPUBLISH_TOKEN.",
             )
-        if token is Refusal.OTHER_SCOPE:
-            raise ForbiddenError(f"this needs a token with the scope {scope.value}", hint=hint)
-        kind, problem = _REFUSALS[token]
-        raise kind(problem, hint=hint)
+        raise refused(token, scope, product)
 
     def need_changer(self, request: Request) -> None:
         """Refuses a request whose token cannot change anything of the product, before its body.
@@ -121,6 +117,21 @@ class Authority:
         """
         if self._tokens.has(Scope.READ, Scope.MANAGE):
             self.need(request, Scope.READ)
+
+
+def refused(refusal: Refusal, scope: Scope, product: str = "") -> AcpublishError:
+    """Returns the error for a token that does not allow something.
+
+    Args:
+        refusal: Why it does not.
+        scope: What was needed.
+        product: The product that it was about.
+    """
+    hint = _create_token(scope, product)
+    if refusal is Refusal.OTHER_SCOPE:
+        return ForbiddenError(f"this needs a token with the scope {scope.value}", hint=hint)
+    kind, problem = _REFUSALS[refusal]
+    return kind(problem, hint=hint)
 
 
 def _create_token(scope: Scope, product: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -35,6 +35,7 @@ from acpublish.server.cache import AnswerCache
 from acpublish.server.checkins import Counts
 from acpublish.server.fleet_people import FleetPeople
 from acpublish.server.hosts import MISDIRECTED
+from acpublish.server.login_links import LoginLinks
 from acpublish.server.proxy_header import Proxies
 from acpublish.server.token_file import TokensError
 from acpublish.server.tokens import Tokens
@@ -129,6 +130,7 @@ def create_api(
     answers: AnswerCache | None = None,
     proxies: Proxies | None = None,
     people: FleetPeople | None = None,
+    links: LoginLinks | None = None,
 ) -> App:
     """Creates the application for ``/api/v1``.
 
@@ -140,6 +142,7 @@ def create_api(
         answers: Keeps documents; by default a cache of its own.
         proxies: Who has to begin connections with a PROXY header; by default nobody.
         people: The fleet, as people see and change it; None without one.
+        links: Links that sign in to the page; by default those of nobody else.
     """
     authority = Authority(tokens)
     answers = answers or AnswerCache()
@@ -147,7 +150,7 @@ def create_api(
     publish = PublishRoute(catalog, authority, upload_bytes)
     changes = ChangeRoutes(catalog, authority, counts, answers)
     policies = PolicyRoutes(catalog, authority, changes)
-    token_routes = TokenRoutes(tokens, authority)
+    token_routes = TokenRoutes(tokens, authority, links or LoginLinks())
     access = FleetAccess(people, authority)
     table = endpoints(
         ApiRoutes(
@@ -173,19 +176,40 @@ def create_api(
     return cast(App, app)
 
 
+class Shown(NamedTuple):
+    """What a client hears of an error.
+
+    Attributes:
+        status: The HTTP status.
+        code: What scripts may compare.
+        problem: What went wrong.
+        hint: What to do next.
+    """
+
+    status: int
+    code: str
+    problem: str
+    hint: str
+
+
+def shown(error: AcpublishError) -> Shown:
+    """Returns what a client hears of an error; the log gets the rest of one of the server."""
+    status, code = status_of(error)
+    if code not in _INTERNAL:
+        return Shown(status, code, error.problem, error.hint)
+    _log.error("%s", error)
+    if isinstance(error, NotStoredError):
+        return Shown(status, code, error.problem, error.hint)
+    problem = _GONE if _is_gone(error) else _INTERNAL[code]
+    return Shown(status, code, problem, "Check the server's log, or ask whoever runs it.")
+
+
 async def _on_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, AcpublishError):
         raise error
-    status, code = status_of(error)
-    if isinstance(error, NotStoredError):
-        _log.error("%s", error)
-    if code not in _INTERNAL or isinstance(error, NotStoredError):
-        check = error.check if isinstance(error, errors.CheckError) else ""
-        return _problem(status, error.problem, error.hint, code, check)
-    _log.error("%s", error)
-    hint = "Check the server's log, or ask whoever runs it."
-    problem = _GONE if _is_gone(error) else _INTERNAL[code]
-    return _problem(status, problem, hint, code)
+    status, code, problem, hint = shown(error)
+    check = error.check if isinstance(error, errors.CheckError) else ""
+    return _problem(status, problem, hint, code, check)
 
 
 async def _on_unknown_address(request: Request, error: Exception) -> Response:

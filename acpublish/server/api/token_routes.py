@@ -5,6 +5,7 @@
 ``POST /api/v1/tokens``                      creates one
 ``DELETE /api/v1/tokens/<id>``               revokes one
 ``POST /api/v1/tokens/<id>/rotate``          replaces one by another that allows the same
+``POST /api/v1/login-links``                 creates a link that signs in to the page, once
 ===========================================  =============================================
 """
 
@@ -24,6 +25,7 @@ from acpublish.release.durations import of_seconds
 from acpublish.release.grants import NewToken, TokenRequest
 from acpublish.server.api.authority import Authority
 from acpublish.server.api.bodies import json_of, read_sent
+from acpublish.server.login_links import LASTS_S, LoginLinks
 from acpublish.server.tokens import Scope, Tokens
 
 _log = logging.getLogger(__name__)
@@ -35,13 +37,15 @@ _PRIVATE = {"cache-control": "no-store"}
 class TokenRoutes:
     """Shows and changes the tokens of this server."""
 
-    def __init__(self, tokens: Tokens, authority: Authority) -> None:
+    def __init__(self, tokens: Tokens, authority: Authority, links: LoginLinks) -> None:
         """Prepares the routes.
 
         Args:
             tokens: The tokens.
             authority: Who may change them.
+            links: Links that sign in to the page.
         """
+        self._links = links
         self._tokens = tokens
         self._authority = authority
 
@@ -94,6 +98,17 @@ class TokenRoutes:
         id_, check = request.path_params["id"], self._still_allowed(request)
         rotate = partial(self._tokens.store.rotate, id_, grace, before_commit=check)
         return self._created(await asyncio.to_thread(rotate), by)
+
+    async def login_link(self, request: Request) -> Response:
+        """Creates a link that signs in to the page, once, with the rights of this machine.
+
+        Raises:
+            AcpublishError: The request is refused.
+        """
+        by = self._authority.need(request, Scope.MANAGE).id
+        _log.info("token %s created a link to sign in", by)
+        document = {"path": self._links.new(), "seconds": int(LASTS_S)}
+        return JSONResponse(document, 201, headers=_PRIVATE)
 
     def _still_allowed(self, request: Request) -> Callable[[], object]:
         """Returns the check to repeat with the lock: the token may be revoked until then."""

@@ -1,0 +1,108 @@
+"""Links that sign in: their secrets, of which only digests are kept, and how guesses are limited.
+
+A link is for one use within ten minutes. Its secret is behind ``#``, so that no browser sends it in
+a URL; the page sends it in a form.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import secrets
+import time
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+
+from acpublish import atomic
+from acpublish.catalog.state import ensure_private
+from acpublish.control.newcomers import network_of
+from acpublish.errors import AcpublishError
+
+LASTS_S = 600.0
+#: More than anybody has open at a time; the oldest goes first.
+_MAX_LINKS = 20
+_RANDOM_BYTES = 32
+PATH = "/_/sign-in"
+#: In the state folder: that somebody has signed in before.
+FILE = "signed-in.json"
+
+#: Wrong secrets from one network within a minute, and from all.
+GUESSES = 10
+GUESSES_OF_ALL = 300
+_GUESSES_S = 60.0
+
+
+class LoginLinks:
+    """The links of a server that can still be used."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Starts without any.
+
+        Args:
+            clock: Returns the time in seconds.
+        """
+        self._clock = clock
+        #: When each ends, by the digest of its secret, the oldest first.
+        self._ends: dict[str, float] = {}
+
+    def new(self) -> str:
+        """Returns a link, without the server's URL in front."""
+        secret = secrets.token_urlsafe(_RANDOM_BYTES)
+        while len(self._ends) >= _MAX_LINKS:
+            del self._ends[next(iter(self._ends))]
+        self._ends[_digest(secret)] = self._clock() + LASTS_S
+        return f"{PATH}#{secret}"
+
+    def use(self, secret: str) -> bool:
+        """Returns whether a secret is that of a link, which cannot be used again then."""
+        return self._ends.pop(_digest(secret), 0.0) > self._clock()
+
+
+class Guesses:
+    """Counts wrong secrets within a minute."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Starts to count.
+
+        Args:
+            clock: Returns the time in seconds.
+        """
+        self._clock = clock
+        self._ends = 0.0
+        self._of_network: dict[object, int] = {}
+
+    def wait_s(self, address: str | None) -> float:
+        """Returns how long an address has to wait before its next guess; 0 if it need not."""
+        now = self._clock()
+        if now >= self._ends:
+            self._ends, self._of_network = now + _GUESSES_S, {}
+        too_many = self._of_network.get(network_of(address), 0) >= GUESSES
+        if too_many or sum(self._of_network.values()) >= GUESSES_OF_ALL:
+            return self._ends - now
+        return 0.0
+
+    def note_wrong(self, address: str | None) -> None:
+        """Counts a wrong secret."""
+        network = network_of(address)
+        self._of_network[network] = self._of_network.get(network, 0) + 1
+
+
+def has_signed_in(state: Path) -> bool:
+    """Returns whether anybody has ever signed in to a server with this state folder."""
+    return (state / FILE).exists()
+
+
+def note_sign_in(state: Path) -> None:
+    """Remembers that somebody has signed in; a failure only shows the link once more."""
+    if has_signed_in(state):
+        return
+    document = {"first": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")}
+    with contextlib.suppress(OSError, AcpublishError):
+        ensure_private(state)
+        atomic.write(state / FILE, f"{json.dumps(document)}\n".encode(), mode=0o600, durable=False)
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()

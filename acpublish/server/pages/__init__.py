@@ -1,0 +1,1 @@
+"""The web page for people: ``/`` in a browser, and everything below ``/_/``."""

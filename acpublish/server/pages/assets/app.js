@@ -1,0 +1,93 @@
+/* What the pages do beyond what the server sends; all of them can be read without this. */
+"use strict";
+(() => {
+  const root = document.documentElement;
+
+  // Times in the reader's zone.
+  const full = new Intl.DateTimeFormat(root.lang, { dateStyle: "medium", timeStyle: "short" });
+  const relative = new Intl.RelativeTimeFormat(root.lang, { numeric: "auto", style: "short" });
+  const units = [["day", 86400], ["hour", 3600], ["minute", 60]];
+
+  function since(moment) {
+    const seconds = (moment - Date.now()) / 1000;
+    for (const [unit, size] of units) {
+      if (Math.abs(seconds) >= size) return relative.format(Math.trunc(seconds / size), unit);
+    }
+    return relative.format(0, "second");
+  }
+
+  function showTimes(within) {
+    for (const element of within.querySelectorAll("time[datetime]")) {
+      const moment = new Date(element.dateTime);
+      if (Number.isNaN(moment.getTime())) continue;
+      if (element.dataset.ago === undefined) {
+        element.textContent = full.format(moment);
+        element.title = element.dateTime;
+      } else {
+        element.textContent = since(moment);
+        element.title = full.format(moment);
+      }
+    }
+  }
+
+  // Light or dark, kept in a cookie so that the server sends the page in the right colours.
+  function isDark() {
+    return root.dataset.theme
+      ? root.dataset.theme === "dark"
+      : matchMedia("(prefers-color-scheme: dark)").matches;
+  }
+
+  function switchTheme() {
+    const theme = isDark() ? "light" : "dark";
+    root.dataset.theme = theme;
+    document.cookie = `acpublish_theme=${theme}; path=/; max-age=31536000; samesite=strict`;
+  }
+
+  async function copy(button) {
+    const text = button.closest(".command").querySelector("code").textContent;
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      // Over plain http a browser has no clipboard, but it copies what is selected.
+      const area = document.createElement("textarea");
+      area.value = text;
+      document.body.append(area);
+      area.select();
+      document.execCommand("copy");
+      area.remove();
+    }
+    const before = button.textContent;
+    button.textContent = button.dataset.copied;
+    setTimeout(() => { button.textContent = before; }, 1500);
+  }
+
+  document.addEventListener("click", (event) => {
+    const target = event.target.closest("[data-theme-switch], [data-copy], [data-opens], [data-closes]");
+    if (!target) return;
+    if (target.matches("[data-theme-switch]")) switchTheme();
+    else if (target.matches("[data-copy]")) copy(target);
+    else if (target.matches("[data-opens]")) document.getElementById(target.dataset.opens).showModal();
+    else target.closest("dialog").close();
+  });
+
+  // A select that sends its form as soon as something is chosen.
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();
+  });
+
+  // The secret of a link that signs in is behind "#", which no browser sends; the form sends it.
+  function useLink() {
+    const form = document.getElementById("link-form");
+    if (!form || location.hash.length < 20) return;
+    form.elements.link.value = location.hash.slice(1);
+    history.replaceState(null, "", location.pathname + location.search);
+    form.submit();
+  }
+
+  document.addEventListener("htmx:load", (event) => showTimes(event.detail.elt.parentElement || document));
+  document.addEventListener("htmx:sseMessage", () => showTimes(document));
+  for (const element of document.querySelectorAll("[data-needs-script]")) element.hidden = false;
+  showTimes(document);
+  setInterval(() => showTimes(document), 30000);
+  useLink();
+})();

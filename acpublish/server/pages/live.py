@@ -1,0 +1,207 @@
+"""What changes on pages that are open: server-sent events, one broadcaster for all browsers.
+
+1. A page module names a topic and how its parts are rendered. They are rendered once for all who
+   watch, at most once a second, only after something was touched, and only what has changed is
+   sent. Nothing is rendered for a topic that nobody watches.
+2. There is a limit to those who watch, and to what waits for each of them; who does not read is
+   dropped. Their connections do not count against the requests to the API.
+3. All of them end when the server stops, and each when its session does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from acpublish.server.bounds import BusyError
+from acpublish.server.tokens import Scope
+
+_log = logging.getLogger(__name__)
+
+#: People who watch, with several pages each.
+MAX_WATCHERS = 200
+#: Events that wait for one of them; a browser that reads has none.
+MAX_WAITING = 32
+EVERY_S = 1.0
+#: A proxy ends a connection on which nothing is sent for a minute.
+HEARTBEAT_S = 15.0
+HEARTBEAT = b":\n\n"
+#: How long a browser waits before it connects again, in milliseconds.
+_HELLO = b"retry: 5000\n\n"
+
+#: The HTML of each part of a page, by the name of its event. It gets what follows the topic's name
+#: and a colon, such as the id of a rollout.
+Parts = Callable[[str], Awaitable[Mapping[str, str]]]
+
+
+class Topic(NamedTuple):
+    """What can be watched.
+
+    Attributes:
+        parts: Renders it.
+        needs: The scope that it needs; None for everyone.
+    """
+
+    parts: Parts
+    needs: Scope | None
+
+
+@dataclass(slots=True, eq=False)
+class Watcher:
+    """A browser that watches a topic.
+
+    Attributes:
+        watched: The topic, with what follows its colon.
+        waiting: The events that wait; an empty one is the end.
+        drop: Breaks its connection off.
+    """
+
+    watched: str
+    drop: Callable[[], None]
+    waiting: asyncio.Queue[bytes] = field(default_factory=lambda: asyncio.Queue(MAX_WAITING))
+
+    def put(self, event: bytes) -> None:
+        """Lets an event wait; one too many drops the browser, which does not read."""
+        try:
+            self.waiting.put_nowait(event)
+        except asyncio.QueueFull:
+            self.drop()
+
+
+class Live:
+    """All browsers that watch."""
+
+    def __init__(self) -> None:
+        """Starts without any."""
+        self.topics: dict[str, Topic] = {}
+        self._watchers: dict[str, set[Watcher]] = {}
+        #: The parts as they were sent last, by what is watched.
+        self._sent: dict[str, Mapping[str, str]] = {}
+        self._touched: dict[str, asyncio.Event] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._closed = False
+
+    def __len__(self) -> int:
+        """Returns how many watch."""
+        return sum(map(len, self._watchers.values()))
+
+    def topic(self, name: str, parts: Parts, needs: Scope | None = Scope.READ) -> None:
+        """Names a topic.
+
+        Args:
+            name: Its name, as in ``/_/live?topic=NAME``.
+            parts: Renders it.
+            needs: The scope that it needs; None for everyone.
+        """
+        self.topics[name] = Topic(parts, needs)
+
+    def touch(self, name: str) -> None:
+        """Has a topic rendered again soon, whatever follows its colon; in the event loop."""
+        for watched, event in self._touched.items():
+            if watched.partition(":")[0] == name:
+                event.set()
+
+    def close(self) -> None:
+        """Ends all streams, because the server stops."""
+        self._closed = True
+        for watcher in [*self._all()]:
+            watcher.put(b"")
+
+    def _all(self) -> list[Watcher]:
+        return [watcher for watchers in self._watchers.values() for watcher in watchers]
+
+    async def stream(
+        self, watched: str, drop: Callable[[], None], goes_on: Callable[[], bool]
+    ) -> AsyncGenerator[bytes, None]:
+        """Yields what a browser gets, until it leaves or its session ends.
+
+        Args:
+            watched: A topic that there is, with what follows its colon.
+            drop: Breaks the connection off.
+            goes_on: Returns whether the browser may still see it.
+
+        Raises:
+            BusyError: Too many watch.
+        """
+        watcher = self._begin(watched, drop)
+        try:
+            yield _HELLO
+            while goes_on():
+                try:
+                    event = await asyncio.wait_for(watcher.waiting.get(), HEARTBEAT_S)
+                except asyncio.TimeoutError:
+                    event = HEARTBEAT
+                if not event:
+                    return
+                if event is HEARTBEAT or goes_on():
+                    yield event
+        finally:
+            self._end(watcher)
+
+    def need_room(self) -> None:
+        """Refuses one more browser if there are too many.
+
+        Raises:
+            BusyError: There are, or the server stops.
+        """
+        if self._closed or len(self) >= MAX_WATCHERS:
+            raise BusyError("too many pages are being watched", hint="Close some of them.")
+
+    def _begin(self, watched: str, drop: Callable[[], None]) -> Watcher:
+        self.need_room()
+        watcher = Watcher(watched, drop)
+        self._watchers.setdefault(watched, set()).add(watcher)
+        if watched not in self._tasks:
+            touched = self._touched[watched] = asyncio.Event()
+            # The page may be older than this moment.
+            touched.set()
+            self._tasks[watched] = asyncio.create_task(self._follow(watched, touched))
+        elif watched in self._sent:
+            for name, html in self._sent[watched].items():
+                watcher.put(event_of(name, html))
+        return watcher
+
+    def _end(self, watcher: Watcher) -> None:
+        watched = watcher.watched
+        watchers = self._watchers.get(watched, set())
+        watchers.discard(watcher)
+        if watchers:
+            return
+        self._watchers.pop(watched, None)
+        self._touched.pop(watched, None)
+        self._sent.pop(watched, None)
+        task = self._tasks.pop(watched, None)
+        if task is not None:
+            task.cancel()
+
+    async def _follow(self, watched: str, touched: asyncio.Event) -> None:
+        """Renders what is watched after each change, as long as anybody watches."""
+        name, _, which = watched.partition(":")
+        parts = self.topics[name].parts
+        while True:
+            await touched.wait()
+            touched.clear()
+            try:
+                self._send(watched, await parts(which))
+            except Exception:
+                # The next change may be rendered.
+                _log.exception("what changes on a page could not be rendered: %a", watched)
+            await asyncio.sleep(EVERY_S)
+
+    def _send(self, watched: str, parts: Mapping[str, str]) -> None:
+        before = self._sent.get(watched, {})
+        self._sent[watched] = parts
+        for name, html in parts.items():
+            if before.get(name) != html:
+                event = event_of(name, html)
+                for watcher in list(self._watchers.get(watched, ())):
+                    watcher.put(event)
+
+
+def event_of(name: str, html: str) -> bytes:
+    """Returns an event as it is sent (HTML Living Standard, section 9.2.6)."""
+    lines = html.splitlines() or [""]
+    return f"event: {name}\n{''.join(f'data: {line}{chr(10)}' for line in lines)}\n".encode()

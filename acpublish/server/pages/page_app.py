@@ -1,0 +1,140 @@
+"""The pages as one ASGI application: their routes, their head of security, and their errors.
+
+1. Everything but the style sheets and scripts has a strict Content-Security-Policy, and is in no
+   cache.
+2. What is asked for under a name that is not this server's is refused here, with a page.
+3. An error becomes a page with what to do next, never a traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, cast
+
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from acpublish.server.api.routes import App
+from acpublish.server.hosts import MISDIRECTED
+from acpublish.server.pages import asset_files
+from acpublish.server.pages.live_stream import live_routes
+from acpublish.server.pages.overview import overview_routes
+from acpublish.server.pages.page_site import PageSite
+from acpublish.server.pages.parts_page import parts_routes
+from acpublish.server.pages.sign_in import sign_in_routes
+from acpublish.server.pages.visits import Visit, problem_page
+
+#: The key of an ASGI scope with the host of a request that is not this server's.
+FOREIGN_KEY = "acpublish.foreign"
+#: The pages; each returns its routes.
+PAGES: tuple[Callable[[PageSite], Iterable[Route]], ...] = (
+    overview_routes,
+    sign_in_routes,
+    live_routes,
+    parts_routes,
+)
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+    )
+)
+_HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    # With "no-referrer", browsers would send a form with "Origin: null".
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+
+
+class NavEntry(NamedTuple):
+    """An entry at the top of each page.
+
+    Attributes:
+        path: Where it leads.
+        key: The key of its text.
+        needs: The scope without which it is not shown; empty for everyone.
+    """
+
+    path: str
+    key: str
+    needs: str = ""
+
+
+#: Those whose page there is are shown.
+NAVIGATION = (
+    NavEntry("/", "base.overview"),
+    NavEntry("/_/products", "base.products"),
+    NavEntry("/_/devices", "base.devices", "read"),
+    NavEntry("/_/rollouts", "base.rollouts", "read"),
+    NavEntry("/_/upload", "base.upload", "publish"),
+    NavEntry("/_/settings", "base.settings", "read"),
+)
+
+
+def create_pages(site: PageSite) -> App:
+    """Creates the application.
+
+    Args:
+        site: The server.
+    """
+    routes = [route for page in PAGES for route in page(site)]
+    paths = {route.path for route in routes}
+    site.rendering.environment.globals["navigation"] = [
+        entry for entry in NAVIGATION if entry.path in paths
+    ]
+    assets = Route(asset_files.PREFIX + "/{digest}/{name:path}", site.rendering.assets.respond)
+    app = Starlette(routes=[*routes, assets], exception_handlers=_handlers(site))
+    app.router.redirect_slashes = False
+
+    async def pages(scope: Any, receive: Any, send: Any) -> None:
+        async def send_safely(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(raw=message.setdefault("headers", []))
+                for name, value in _HEADERS.items():
+                    headers[name] = value
+                headers.setdefault("cache-control", "no-store")
+            await send(message)
+
+        foreign = scope.get(FOREIGN_KEY)
+        if foreign is not None and not scope["path"].startswith(f"{asset_files.PREFIX}/"):
+            refuse = await _misdirected(Visit(Request(scope, receive), site), foreign)
+            await refuse(scope, receive, send_safely)
+        else:
+            await app(scope, receive, send_safely)
+
+    return cast(App, pages)
+
+
+async def _misdirected(visit: Visit, host: str) -> Response:
+    status, code = MISDIRECTED
+    t = visit.t
+    return await problem_page(
+        visit, status, code, t("problem.foreign", host=host), t("problem.foreign_hint", host=host)
+    )
+
+
+def _handlers(site: PageSite) -> Any:
+    """Returns what responds to a request for which there is no route."""
+
+    async def respond(request: Request, error: Exception) -> Response:
+        visit, status = Visit(request, site), getattr(error, "status_code", 500)
+        key = {404: "missing", 405: "method"}.get(status, "other")
+        text, hint = visit.t(f"problem.{key}"), visit.t(f"problem.{key}_hint")
+        response = await problem_page(visit, status, key, text, hint)
+        response.headers.update(getattr(error, "headers", None) or {})
+        return response
+
+    return {404: respond, 405: respond}

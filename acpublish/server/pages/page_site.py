@@ -1,0 +1,71 @@
+"""What the pages of a server have to do with, and what all of them share."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.control.fleet_state import FleetState
+from acpublish.errors import ConflictError
+from acpublish.server.config import ServerOptions
+from acpublish.server.fleet_people import FleetPeople
+from acpublish.server.hosts import OwnHosts
+from acpublish.server.login_links import Guesses, LoginLinks
+from acpublish.server.pages.live import Live
+from acpublish.server.pages.rendering import Rendering
+from acpublish.server.pages.sessions import Sessions
+from acpublish.server.tokens import Tokens
+
+#: Pages that are made at a time, each in a thread: the device path needs the other threads.
+PARALLEL_PAGES = 2
+
+
+@dataclass(slots=True, kw_only=True)
+class PageSite:
+    """A server, for its pages.
+
+    Attributes:
+        options: How it serves.
+        catalog: Where releases are.
+        tokens: Who may do what.
+        hosts: Its names.
+        people: The fleet, as people see and change it; None for a server without one.
+        state: The fleet itself, to look at in the event loop; None likewise.
+        links: What ``acpublish login-link`` prints.
+        sessions: Who is signed in.
+        guesses: Counts wrong secrets.
+        rendering: Makes HTML of templates.
+        live: What changes on pages that are open.
+        threads: Limits what is made at a time.
+    """
+
+    options: ServerOptions
+    catalog: DirectoryCatalog
+    tokens: Tokens
+    hosts: OwnHosts
+    people: FleetPeople | None
+    state: FleetState | None
+    links: LoginLinks
+    sessions: Sessions = field(init=False)
+    guesses: Guesses = field(default_factory=Guesses)
+    rendering: Rendering = field(default_factory=Rendering)
+    live: Live = field(default_factory=Live)
+    threads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PARALLEL_PAGES))
+
+    def __post_init__(self) -> None:
+        """Begins without sessions."""
+        self.sessions = Sessions(self.tokens.current)
+
+    def fleet(self) -> FleetPeople:
+        """Returns the fleet.
+
+        Raises:
+            ConflictError: The server has none.
+        """
+        if self.people is None:
+            raise ConflictError(
+                "this server does not know its devices, because it runs with --no-fleet",
+                hint="Start it without --no-fleet.",
+            )
+        return self.people

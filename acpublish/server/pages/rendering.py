@@ -1,0 +1,147 @@
+"""Templates become HTML here: everything in them is escaped, and control characters are shown.
+
+Devices and strangers choose names and versions, so no template can switch that off: there is no
+``|safe`` in any of them, and only :class:`markupsafe.Markup` that code of this package made passes.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from acpublish.server.pages.asset_files import AssetFiles
+from acpublish.server.pages.page_texts import PageTexts
+
+FOLDER = Path(__file__).parent / "templates"
+_KIB = 1024
+_MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
+#: The digits of a digest that a page shows.
+_DIGEST_DIGITS = 12
+
+
+class Rendering:
+    """Renders templates.
+
+    Attributes:
+        texts: The texts of the pages.
+        assets: Their style sheets and scripts.
+        environment: Jinja's.
+    """
+
+    def __init__(self) -> None:
+        """Prepares to render; a template is compiled when it is used first."""
+        self.texts = PageTexts()
+        self.assets = AssetFiles()
+        self.environment = Environment(
+            loader=FileSystemLoader(FOLDER),
+            autoescape=True,
+            undefined=StrictUndefined,
+            finalize=printable,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self.environment.globals.update(t=self.texts, asset=self.assets.url)
+        self.environment.filters.update(
+            size=size, number=number, when=when, ago=ago, percent=percent, digest=short_digest
+        )
+
+    def render(self, template: str, **values: Any) -> str:
+        """Returns a page, or a part of one.
+
+        Args:
+            template: The name of its file.
+            values: What it shows.
+        """
+        return self.environment.get_template(template).render(**values)
+
+
+def printable(value: Any) -> Any:
+    """Returns a value with control characters and the like as escapes; None becomes empty."""
+    if value is None:
+        return ""
+    if type(value) is not str or value.isprintable():
+        return value
+    return "".join(
+        character
+        if character.isprintable() or character in "\n\t"
+        else character.encode("unicode_escape").decode()
+        for character in value
+    )
+
+
+def size(size_bytes: float) -> str:
+    """Returns a size as people read it, such as 412 KiB."""
+    if size_bytes < _KIB:
+        return f"{size_bytes:g} B"
+    if size_bytes < 10 * _KIB * _KIB:
+        return f"{number(round(size_bytes / _KIB))} KiB"
+    return f"{size_bytes / _KIB / _KIB:.1f} MiB"
+
+
+def number(value: float) -> str:
+    """Returns a number with its thousands apart; the space between them does not break."""
+    return f"{value:,}".replace(",", "\u202f")
+
+
+def percent(share: float) -> str:
+    """Returns a share of 1 in per cent."""
+    return f"{share * 100:.0f}\u202f%" if share in (0, 1) else f"{share * 100:.1f}\u202f%"
+
+
+def short_digest(text: str) -> str:
+    """Returns the beginning of a digest."""
+    return text[:_DIGEST_DIGITS]
+
+
+def when(at: float | str | datetime | None) -> Markup:
+    """Returns a time as an element; a script shows it in the reader's zone.
+
+    Args:
+        at: Seconds since 1970, a text of ISO 8601, or a time; None for never.
+    """
+    moment = _moment(at)
+    if moment is None:
+        return Markup("–")
+    text = moment.strftime("%Y-%m-%d %H:%M UTC")
+    return Markup('<time datetime="{}">{}</time>').format(_iso(moment), text)
+
+
+def ago(at: float | str | datetime | None) -> Markup:
+    """Returns how long ago a time is, as an element that a script keeps up to date."""
+    moment = _moment(at)
+    if moment is None:
+        return Markup("–")
+    text = _ago(time.time() - moment.timestamp())
+    title = moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+    return Markup('<time datetime="{}" data-ago title="{}">{}</time>').format(
+        _iso(moment), title, text
+    )
+
+
+def _ago(seconds: float) -> str:
+    if seconds < _MINUTE_S:
+        return "just now"
+    for unit_s, unit in ((_DAY_S, "d"), (_HOUR_S, "h"), (_MINUTE_S, "min")):
+        if seconds >= unit_s:
+            return f"{int(seconds // unit_s)} {unit} ago"
+    return ""
+
+
+def _moment(at: float | str | datetime | None) -> datetime | None:
+    if at is None or at == "":
+        return None
+    if isinstance(at, str):
+        at = datetime.fromisoformat(at.replace("Z", "+00:00"))
+    if isinstance(at, datetime):
+        return at.astimezone(timezone.utc)
+    return datetime.fromtimestamp(at, timezone.utc)
+
+
+def _iso(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,168 @@
+"""Who is signed in: sessions in memory, each of which ends with its token.
+
+1. The cookie has 256 random bits; the server keeps only their digest.
+2. A session ends after 12 hours without a request, after 7 days in any case, when its token is
+   revoked, replaced or expires, and with the server.
+3. The CSRF token of a form is an HMAC of the cookie, with a key that only this process has. So it
+   needs no memory, not even for those who have not signed in yet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from acpublish.release.grants import Grant
+from acpublish.server.token_file import Token
+
+IDLE_S = 12 * 3600.0
+LASTS_S = 7 * 86400.0
+#: The one that was not used for the longest time ends when there are more.
+MAX_SESSIONS = 1000
+_RANDOM_BYTES = 32
+#: Notices that wait for the next page of a session.
+_MAX_NOTICES = 5
+
+#: Whoever has read a link on this machine may do what commands here may do.
+BY_LINK = Token(id="login-link", sha256="", created="", grant=Grant(manage=True, publish="*"))
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A line that the next page of a session shows once.
+
+    Attributes:
+        kind: ``good`` or ``bad``.
+        text: What it says.
+    """
+
+    kind: str
+    text: str
+
+
+@dataclass(slots=True)
+class Session:
+    """Somebody who is signed in.
+
+    Attributes:
+        token: The token when they signed in; what it allows now is asked for each request.
+        started: When they did, by the clock of the sessions.
+        used: When they were here last.
+        notices: What the next page shows.
+        ended: Whether they have signed out, or have been away for too long.
+    """
+
+    token: Token
+    started: float
+    used: float
+    notices: list[Notice] = field(default_factory=list)
+    ended: bool = False
+
+    @property
+    def by_link(self) -> bool:
+        """Whether they signed in by a link."""
+        return self.token is BY_LINK
+
+    def note(self, kind: str, text: str) -> None:
+        """Lets the next page show a line."""
+        self.notices = [*self.notices, Notice(kind, text)][-_MAX_NOTICES:]
+
+    def take_notices(self) -> list[Notice]:
+        """Returns what the page has to show, and forgets it."""
+        notices, self.notices = self.notices, []
+        return notices
+
+
+class Sessions:
+    """All sessions of a server."""
+
+    def __init__(
+        self,
+        current: Callable[[Token], Token | None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Starts without any.
+
+        Args:
+            current: Returns a token as it is now, None if it is not valid any more.
+            clock: Returns the time in seconds.
+        """
+        self._current = current
+        self._clock = clock
+        self._key = secrets.token_bytes(_RANDOM_BYTES)
+        #: By the digests of their cookies, the one that was used last at the end.
+        self._sessions: dict[str, Session] = {}
+
+    def __len__(self) -> int:
+        """Returns how many there are."""
+        return len(self._sessions)
+
+    def begin(self, token: Token) -> str:
+        """Begins a session; returns the value of its cookie."""
+        cookie, now = secrets.token_urlsafe(_RANDOM_BYTES), self._clock()
+        while len(self._sessions) >= MAX_SESSIONS:
+            self._end(next(iter(self._sessions)))
+        self._sessions[_digest(cookie)] = Session(token, now, now)
+        return cookie
+
+    def find(self, cookie: str) -> tuple[Session, Token] | None:
+        """Returns the session of a cookie and its token as it is now, None if it has ended.
+
+        Raises:
+            TokensError: The tokens file cannot be read.
+        """
+        digest = _digest(cookie)
+        session = self._sessions.get(digest)
+        if session is None:
+            return None
+        now = self._clock()
+        token = None
+        if now - session.used < IDLE_S and now - session.started < LASTS_S:
+            token = session.token if session.by_link else self._current(session.token)
+        if token is None:
+            self._end(digest)
+            return None
+        session.used = now
+        self._sessions[digest] = self._sessions.pop(digest)
+        return session, token
+
+    def still(self, session: Session) -> Token | None:
+        """Returns the token of a session as it is now, None if the session has ended.
+
+        It may be called from a thread.
+
+        Raises:
+            TokensError: The tokens file cannot be read.
+        """
+        if session.ended:
+            return None
+        return session.token if session.by_link else self._current(session.token)
+
+    def end(self, cookie: str) -> None:
+        """Ends the session of a cookie."""
+        self._end(_digest(cookie))
+
+    def _end(self, digest: str) -> None:
+        session = self._sessions.pop(digest, None)
+        if session is not None:
+            session.ended = True
+
+    def fresh(self) -> str:
+        """Returns a cookie for who is not signed in; nothing is kept of it."""
+        return secrets.token_urlsafe(_RANDOM_BYTES)
+
+    def csrf(self, cookie: str) -> str:
+        """Returns the CSRF token of the forms for who has a cookie."""
+        return hmac.new(self._key, cookie.encode(), hashlib.sha256).hexdigest()
+
+    def is_csrf(self, cookie: str, sent: str) -> bool:
+        """Returns whether a form was made for who has a cookie."""
+        return bool(cookie) and hmac.compare_digest(self.csrf(cookie).encode(), sent.encode())
+
+
+def _digest(cookie: str) -> str:
+    return hashlib.sha256(cookie.encode()).hexdigest()
