@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import secrets
 from pathlib import Path
@@ -18,6 +19,8 @@ from typing import NamedTuple
 from acpublish import atomic, ownership
 from acpublish.errors import StoreError, reason_of
 from acpublish.input_files import read_own
+
+_log = logging.getLogger("acpublish.server")
 
 FILE = "running.json"
 _RANDOM_BYTES = 32
@@ -36,10 +39,40 @@ class RunningServer(NamedTuple):
     token: str
     pid: int
 
-    @classmethod
-    def here(cls, url: str) -> RunningServer:
-        """Describes this process, with a new token."""
-        return cls(url, secrets.token_urlsafe(_RANDOM_BYTES), os.getpid())
+
+class Announcement:
+    """Lets commands on this machine reach the server in this process.
+
+    Attributes:
+        server: Where they reach it, and with which token.
+    """
+
+    def __init__(self, state: Path, url: str) -> None:
+        """Prepares the announcement.
+
+        Args:
+            state: The state folder.
+            url: The server's URL.
+        """
+        self._state = state
+        self.server = RunningServer(url, secrets.token_urlsafe(_RANDOM_BYTES), os.getpid())
+
+    def make(self, level: int = logging.WARNING) -> None:
+        """Writes the file; a server whose state folder cannot be written serves all the same.
+
+        Args:
+            level: How severe that is for the log.
+        """
+        try:
+            write_running(self._state, self.server)
+        except OSError as error:
+            _log.log(level, "commands on this machine do not find the server: %s", reason_of(error))
+
+    def end(self) -> None:
+        """Removes the file, unless another server has written it meanwhile."""
+        with contextlib.suppress(OSError, StoreError):
+            if read_running(self._state) == self.server:
+                (self._state / FILE).unlink()
 
 
 def write_running(state: Path, server: RunningServer) -> None:
@@ -51,13 +84,6 @@ def write_running(state: Path, server: RunningServer) -> None:
     atomic.make_directory(state, private=True)
     text = json.dumps(server._asdict())
     atomic.write(state / FILE, f"{text}\n".encode(), mode=0o600, durable=False)
-
-
-def remove_running(state: Path, server: RunningServer) -> None:
-    """Removes the file, unless another server has written it meanwhile."""
-    with contextlib.suppress(OSError, StoreError):
-        if read_running(state) == server:
-            (state / FILE).unlink()
 
 
 def read_running(state: Path) -> RunningServer | None:

@@ -15,7 +15,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,14 +24,12 @@ from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.catalog.snapshot import ProductSnapshot
 from acpublish.control.fleet_state import STORE_FILE, FleetState
 from acpublish.control.following import Due, due, go_on, lives, needs_survey, surveyed
-from acpublish.control.running_file import RunningServer, remove_running, write_running
 from acpublish.control.serving import FleetServing
-from acpublish.errors import AcpublishError, StoreError, StoreInUseError, reason_of
+from acpublish.errors import AcpublishError, StoreError, StoreInUseError
 from acpublish.fleet.advancing import look
 from acpublish.fleet.moments import DAY_S, HOUR_S
 from acpublish.release.version import Version
 from acpublish.server.fleet_updates import FleetUpdates
-from acpublish.server.tokens import Tokens
 
 if TYPE_CHECKING:
     from acpublish.store.fleet_store import FleetStore
@@ -59,14 +57,22 @@ class FleetLoop:
         updates: Decides for the device path.
     """
 
-    def __init__(self, catalog: DirectoryCatalog, folder: Path, max_offers: int) -> None:
+    def __init__(
+        self,
+        catalog: DirectoryCatalog,
+        folder: Path,
+        max_offers: int,
+        announce: Callable[[], None] = lambda: None,
+    ) -> None:
         """Prepares to run.
 
         Args:
             catalog: Where releases are.
             folder: The state folder.
             max_offers: How many images may be on their way at a time.
+            announce: Says where commands of this machine reach the server.
         """
+        self._announce = announce
         self._catalog = catalog
         self._folder = folder
         self.state = FleetState()
@@ -76,32 +82,17 @@ class FleetLoop:
         self._next_try = 0.0
         #: When the log had each error last.
         self._logged: BoundedDict[str, float] = BoundedDict(_MAX_LOGGED)
-        self._here: RunningServer | None = None
         self._opening = threading.Lock()
         self._opened: tuple[FleetStore, Stored] | None = None
 
-    def reached_at(self, url: str, tokens: Tokens) -> None:
-        """Says where commands of this machine reach the server: with its first line, or before.
-
-        Args:
-            url: Its URL.
-            tokens: Accepts the token of these commands.
-        """
-        self._here = RunningServer.here(url)
-        tokens.of_commands = self._here.token
-
     def open_existing(self) -> None:
         """Opens the store if there is one; one that cannot be opened is tried again later.
-
-        From then on, commands of this machine reach the server, because it knows more than the
-        store, which is made only when the first device asks.
 
         Raises:
             StoreInUseError: Another server has it.
         """
         if self._folder.joinpath(*STORE_FILE).exists():
             self._open_now()
-        self._tell_commands()
 
     def _open_now(self) -> None:
         try:
@@ -113,16 +104,6 @@ class FleetLoop:
             self.state.unread = f"the fleet's store cannot be read: {error}"
             self._store_needed = True
             self._next_try = time.monotonic() + _AGAIN_S
-
-    def _tell_commands(self) -> None:
-        if self._here is None:
-            return
-        try:
-            write_running(self._folder, self._here)
-        except OSError as error:
-            # Without a store, there is nothing yet that a command could not see by itself.
-            level = logging.INFO if self.state.store is None else logging.WARNING
-            _log.log(level, "commands on this machine do not find the server: %s", reason_of(error))
 
     def _note(self, error: AcpublishError) -> None:
         """Logs what cannot be done now, but not at every turn."""
@@ -178,7 +159,8 @@ class FleetLoop:
             self._note(error)
         else:
             self.state.use(*opened)
-            await asyncio.to_thread(self._tell_commands)
+            # A server without a store may have written it meanwhile.
+            await asyncio.to_thread(self._announce)
 
     def _open(self) -> tuple[FleetStore, Stored]:
         """Opens the store once, in whichever thread."""
@@ -238,8 +220,6 @@ class FleetLoop:
 
     def close(self) -> None:
         """Writes what waits, and lets another server have the store."""
-        if self._here is not None:
-            remove_running(self._folder, self._here)
         if self._store_needed and self.state.store is None and not self.state.unread:
             # It ends just after the first device has asked, which must not be lost.
             with contextlib.suppress(StoreError):

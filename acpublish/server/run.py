@@ -14,7 +14,6 @@ import contextlib
 import gc
 import logging
 import os
-import shlex
 import signal
 import socket
 import sys
@@ -27,8 +26,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from acpublish.catalog.directory import DirectoryCatalog
-from acpublish.catalog.servable import signs_of_a_project
 from acpublish.catalog.state import state_dir
+from acpublish.control.running_file import Announcement
 from acpublish.errors import AcpublishError, MissingExtraError, SettingsError, reason_of
 from acpublish.server.config import DEFAULT_TLS_PORT, ServerOptions
 from acpublish.server.logwriter import LogWriter, configure, level_of
@@ -50,13 +49,13 @@ try:
     from acpublish.server.connections import Connections
     from acpublish.server.device_access import DeviceAccess
     from acpublish.server.fleet_loop import FleetLoop
+    from acpublish.server.greeting import look_at_tokens, show_login, warn_of_project
     from acpublish.server.listener import Listener
     from acpublish.server.protocol import DeviceProtocol
     from acpublish.server.proxied import ProxiedPort, ProxiedProtocol
     from acpublish.server.proxy_header import Proxies
     from acpublish.server.stalled import StalledWatch
     from acpublish.server.tls import Certificate, Handshake, certificate_of
-    from acpublish.server.tokens import Scope as TokenScope
     from acpublish.server.tokens import Tokens
 except ImportError as error:
     raise MissingExtraError(
@@ -76,8 +75,6 @@ _SWITCH_S = 0.0005
 _AFTER_ABORT_S = 1.0
 #: How often the server looks whether the catalog's directory is there.
 _LOOK_EVERY_S = 2.0
-#: Enough to recognise the folder by; a line of the log stays a line.
-_MAX_SIGNS = 5
 
 
 def serve(options: ServerOptions, listeners: Sequence[CheckInListener] = ()) -> int:
@@ -113,18 +110,19 @@ def _serve(options: ServerOptions, listeners: Sequence[CheckInListener], writer:
             f"the state folder {state} is a file", hint="Use a folder with --state, or none."
         )
     catalog = DirectoryCatalog(options.catalog, state)
-    _warn_of_project(catalog)
+    warn_of_project(catalog)
     tokens = Tokens(state)
-    _look_at_tokens(tokens)
+    look_at_tokens(tokens)
     access = DeviceAccess(state)
     proxies = Proxies(options.proxies)
     ports = _ports(options)
     raise_open_files()
     log = AccessLog(writer if _log.isEnabledFor(logging.INFO) else None)
+    here = Announcement(state, ports[0].url)
+    tokens.of_commands = here.server.token
     fleet = None
     if options.fleet:
-        fleet = FleetLoop(catalog, state, options.max_offers)
-        fleet.reached_at(ports[0].url, tokens)
+        fleet = FleetLoop(catalog, state, options.max_offers, here.make)
         fleet.open_existing()
         fleet.state.newcomers.shared = proxies.has
     app = create_app(
@@ -154,9 +152,13 @@ def _serve(options: ServerOptions, listeners: Sequence[CheckInListener], writer:
     # Everything that exists now stays, so the collector need not look at it again and again.
     gc.freeze()
     sys.setswitchinterval(_SWITCH_S)
+    # Without a store, there is nothing yet that a command could not see by itself.
+    has_store = fleet is not None and fleet.state.store is not None
+    here.make(logging.WARNING if has_store else logging.INFO)
     try:
         _run(server.serve(sockets=[port.listener for port in ports]))
     finally:
+        here.end()
         if fleet is not None:
             fleet.close()
         log.flush()
@@ -217,33 +219,6 @@ def _repair(catalog: DirectoryCatalog) -> None:
         _log.info(
             "these files were missing or changed; that withdraws no release. To replace one, "
             "publish a higher version"
-        )
-
-
-def _warn_of_project(catalog: DirectoryCatalog) -> None:
-    signs = signs_of_a_project(str(catalog.root))
-    if signs:
-        _log.warning(
-            "%s looks like a project or a home, because it contains %s; only images, filesystems "
-            "and the texts that updates need are served. Use a separate folder for the catalog.",
-            catalog.root,
-            ", ".join(map(ascii, signs[:_MAX_SIGNS])),
-        )
-
-
-def _look_at_tokens(tokens: Tokens) -> None:
-    """Says once what an operator should know of the tokens."""
-    try:
-        lacks_manager = tokens.has(TokenScope.PUBLISH) and not tokens.has(TokenScope.MANAGE)
-    except AcpublishError as error:
-        # Devices are served all the same.
-        _log.error("nobody can publish: %s", error)
-        return
-    if lacks_manager:
-        _log.info(
-            "no token has the scope manage, so releases are withdrawn and tokens handled only on "
-            "this machine; to create one: acpublish token create --manage --state %s",
-            shlex.quote(str(tokens.state)),
         )
 
 
@@ -314,6 +289,7 @@ class _Server(uvicorn.Server):
         catalog = self._options.catalog.resolve()
         for port in self._ports:
             sys.stdout.write(f"acpublish: serving {catalog} at {port.url}\n")
+        show_login(self._app.site, self._ports[-1].url)
         sys.stdout.flush()
         listener = self._ports[0].listener
         reached = reached_by(listener)
@@ -367,6 +343,8 @@ class _Server(uvicorn.Server):
         for task in self._watching:
             task.cancel()
         state = self.server_state
+        # What is watched would never end by itself.
+        self._app.site.live.close()
         for connection in list(state.connections):
             connection.shutdown()
         loop = asyncio.get_running_loop()

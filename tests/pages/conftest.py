@@ -1,0 +1,60 @@
+"""One browser for all tests of the pages, and a server with devices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.server import RunningServer
+
+playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+
+from tests.support.browser import Watched, chromium, running_browser  # noqa: E402
+from tests.support.page_site import PageServer  # noqa: E402
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The browser."""
+    if chromium() is None:
+        pytest.skip("Chromium is not installed")
+    with running_browser() as running:
+        yield running
+
+
+@pytest.fixture
+def watch(browser: Browser) -> Iterator[type[Watched]]:
+    """Opens pages, each in a context of its own; at its end, none has complained."""
+    contexts, pages = [], []
+
+    def opened(server: RunningServer, **options: object) -> Watched:
+        context = browser.new_context(viewport={"width": 1280, "height": 800}, **options)
+        contexts.append(context)
+        pages.append(Watched(context, server.url))
+        return pages[-1]
+
+    yield opened  # type: ignore[misc]
+    for context in contexts:
+        context.close()
+    assert [page.messages for page in pages if page.messages] == []
+    assert [page.elsewhere for page in pages if page.elsewhere] == []
+
+
+@pytest.fixture(scope="module")
+def fleet_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer]:
+    """A server with two releases, and twelve devices that run the older one."""
+    with PageServer.running(tmp_path_factory.mktemp("fleet"), devices=12) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def empty_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer]:
+    """A server with an empty catalog."""
+    with PageServer.running(tmp_path_factory.mktemp("empty")) as server:
+        yield server
+

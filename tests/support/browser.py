@@ -1,0 +1,134 @@
+"""A real browser for the pages: Debian's Chromium, and what a test wants to know of a page."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+#: axe-core 4.14.1 from npm; its licences are beside it.
+AXE = Path(__file__).parents[1] / "data/axe-core/axe.min.js.gz"
+#: What people use: a desk and a telephone.
+WIDE, NARROW = (1280, 800), (360, 740)
+#: Where the screenshots go; without it, none are made.
+SCREENSHOTS = os.environ.get("ACPUBLISH_TEST_SCREENSHOTS", "")
+
+
+def chromium() -> str | None:
+    """Returns the path of the browser, None if it is not installed."""
+    return shutil.which("chromium")
+
+
+@contextmanager
+def running_browser() -> Iterator[Browser]:
+    """Runs the browser without a window."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"]
+        )
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+class Watched:
+    """A page, and all that it does besides what is seen.
+
+    Attributes:
+        page: The page.
+        url: The server.
+    """
+
+    def __init__(self, context: BrowserContext, url: str) -> None:
+        """Opens an empty page.
+
+        Args:
+            context: Where it gets its cookies.
+            url: The server.
+        """
+        self.context, self.url = context, url
+        self.page: Page = context.new_page()
+        self.page.set_default_timeout(15_000)
+        self.messages: list[str] = []
+        self.elsewhere: list[str] = []
+        self.page.on("console", lambda message: self._note(message.type, message.text))
+        self.page.on("pageerror", lambda error: self._note("error", str(error)))
+        self.page.on("request", lambda request: self._requested(request.url))
+
+    def _note(self, kind: str, text: str) -> None:
+        # A status of 4xx that a test asks for is what the page is to show.
+        if kind in ("error", "warning") and "the server responded with a status of 4" not in text:
+            self.messages.append(text)
+
+    def _requested(self, url: str) -> None:
+        own = urlsplit(self.url).netloc
+        if urlsplit(url).scheme not in ("data", "about", "blob") and urlsplit(url).netloc != own:
+            self.elsewhere.append(url)
+
+    def go(self, path: str) -> Page:
+        """Opens a page of the server, and returns it."""
+        self.page.goto(self.url + path)
+        return self.page
+
+    def sign_in(self, token: str) -> Page:
+        """Signs in with a token."""
+        self.go("/_/sign-in")
+        self.page.get_by_label("Token").fill(token)
+        self.page.get_by_role("button", name="Sign in").click()
+        self.page.get_by_role("button", name="Sign out").wait_for()
+        return self.page
+
+    def check(self) -> None:
+        """Makes sure that the page is usable by everyone, fits, is silent and asks nobody else."""
+        assert self.problems() == []
+        assert self.overflow() == 0
+        assert self.messages == []
+        assert self.elsewhere == []
+
+    def problems(self) -> list[str]:
+        """Returns what axe-core finds that is serious or critical."""
+        # The policy of the page allows no script but the server's; the debugger's are no part of it.
+        self.page.evaluate(_axe())
+        found: dict[str, Any] = self.page.evaluate("axe.run({resultTypes: ['violations']})")
+        return [
+            f"{violation['id']}: {node['html'][:200]} {node['failureSummary'][:300]}"
+            for violation in found["violations"]
+            if violation["impact"] in ("serious", "critical")
+            for node in violation["nodes"]
+        ]
+
+    def overflow(self) -> int:
+        """Returns by how many pixels the page is wider than the window."""
+        width: int = self.page.evaluate(
+            "Math.max(0, document.documentElement.scrollWidth - window.innerWidth)"
+        )
+        return width
+
+    def screenshot(self, name: str) -> None:
+        """Checks the page, and takes its picture, in light and dark, wide and narrow."""
+        for theme in ("light", "dark"):
+            for size in (WIDE, NARROW):
+                self.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+                self.page.set_viewport_size({"width": size[0], "height": size[1]})
+                assert self.overflow() == 0, (name, size)
+                assert self.problems() == [], (name, theme)
+                if SCREENSHOTS:
+                    path = Path(SCREENSHOTS, f"{name}-{theme}-{size[0]}.png")
+                    self.page.screenshot(path=path, full_page=True)
+        self.page.emulate_media(color_scheme="light")
+        self.page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
+        self.check()
+
+
+@lru_cache(maxsize=1)
+def _axe() -> str:
+    return gzip.decompress(AXE.read_bytes()).decode()
