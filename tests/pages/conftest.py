@@ -57,4 +57,3 @@ def empty_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServe
     """A server with an empty catalog."""
     with PageServer.running(tmp_path_factory.mktemp("empty")) as server:
         yield server
-

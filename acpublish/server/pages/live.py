@@ -1,8 +1,8 @@
 """What changes on pages that are open: server-sent events, one broadcaster for all browsers.
 
 1. A page module names a topic and how its parts are rendered. They are rendered once for all who
-   watch, at most once a second, only after something was touched, and only what has changed is
-   sent. Nothing is rendered for a topic that nobody watches.
+   watch, within a second after something was touched and every five seconds in any case, and only
+   what has changed is sent. Nothing is rendered for a topic that nobody watches.
 2. There is a limit to those who watch, and to what waits for each of them; who does not read is
    dropped. Their connections do not count against the requests to the API.
 3. All of them end when the server stops, and each when its session does.
@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,8 +27,10 @@ MAX_WATCHERS = 200
 #: Events that wait for one of them; a browser that reads has none.
 MAX_WAITING = 32
 EVERY_S = 1.0
-#: A proxy ends a connection on which nothing is sent for a minute.
-HEARTBEAT_S = 15.0
+#: What changes the catalog's directory touches nothing here.
+LOOK_EVERY_S = 5.0
+#: A session that has ended is noticed, and a proxy that ends idle connections is kept from it.
+HEARTBEAT_S = 5.0
 HEARTBEAT = b":\n\n"
 #: How long a browser waits before it connects again, in milliseconds.
 _HELLO = b"retry: 5000\n\n"
@@ -178,11 +181,12 @@ class Live:
             task.cancel()
 
     async def _follow(self, watched: str, touched: asyncio.Event) -> None:
-        """Renders what is watched after each change, as long as anybody watches."""
+        """Renders what is watched again and again, as long as anybody watches."""
         name, _, which = watched.partition(":")
         parts = self.topics[name].parts
         while True:
-            await touched.wait()
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(touched.wait(), LOOK_EVERY_S)
             touched.clear()
             try:
                 self._send(watched, await parts(which))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Any
 
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.control.fleet_state import FleetState
@@ -56,6 +57,16 @@ class PageSite:
     def __post_init__(self) -> None:
         """Begins without sessions."""
         self.sessions = Sessions(self.tokens.current)
+
+    async def part(self, template: str, **values: Any) -> str:
+        """Returns the HTML of a template that is not for a certain visit.
+
+        Args:
+            template: The name of its file.
+            values: What it shows.
+        """
+        async with self.threads:
+            return await asyncio.to_thread(self.rendering.render, template, **values)
 
     def fleet(self) -> FleetPeople:
         """Returns the fleet.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from acpublish.server.pages.asset_files import AssetFiles
 from acpublish.server.pages.page_texts import PageTexts
@@ -20,6 +20,8 @@ from acpublish.server.pages.page_texts import PageTexts
 FOLDER = Path(__file__).parent / "templates"
 _KIB = 1024
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
+#: A narrow space at which no line breaks.
+_SPACE = "\u202f"
 #: The digits of a digest that a page shows.
 _DIGEST_DIGITS = 12
 
@@ -75,23 +77,23 @@ def printable(value: Any) -> Any:
     )
 
 
-def size(size_bytes: float) -> str:
+def size(size_bytes: float) -> Markup:
     """Returns a size as people read it, such as 412 KiB."""
     if size_bytes < _KIB:
-        return f"{size_bytes:g} B"
+        return escape(f"{size_bytes:g}{_SPACE}B")
     if size_bytes < 10 * _KIB * _KIB:
-        return f"{number(round(size_bytes / _KIB))} KiB"
-    return f"{size_bytes / _KIB / _KIB:.1f} MiB"
+        return escape(f"{number(round(size_bytes / _KIB))}{_SPACE}KiB")
+    return escape(f"{size_bytes / _KIB / _KIB:.1f}{_SPACE}MiB")
 
 
-def number(value: float) -> str:
-    """Returns a number with its thousands apart; the space between them does not break."""
-    return f"{value:,}".replace(",", "\u202f")
+def number(value: float) -> Markup:
+    """Returns a number with its thousands apart."""
+    return escape(f"{value:,}".replace(",", _SPACE))
 
 
-def percent(share: float) -> str:
+def percent(share: float) -> Markup:
     """Returns a share of 1 in per cent."""
-    return f"{share * 100:.0f}\u202f%" if share in (0, 1) else f"{share * 100:.1f}\u202f%"
+    return escape(f"{share * 100:.{0 if share in (0, 1) else 1}f}{_SPACE}%")
 
 
 def short_digest(text: str) -> str:

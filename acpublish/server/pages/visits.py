@@ -231,10 +231,7 @@ class Visit:
         """
         new = "" if self.cookie else self.site.sessions.fresh()
         self.cookie = self.cookie or new
-        async with self.site.threads:
-            html = await asyncio.to_thread(
-                self.site.rendering.render, template, visit=self, **values
-            )
+        html = await self.site.part(template, visit=self, **values)
         response = HTMLResponse(html, status)
         if new:
             self.keep_cookie(response, VISIT_COOKIE, new)
