@@ -1,0 +1,168 @@
+"""Who may sign in, how often one may guess, and over which connections."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from acpublish.server.login_links import GUESSES, has_signed_in
+from acpublish.server.pages.sign_in import own_path
+from acpublish.server.token_file import TokenStore
+from tests.support.tokens import create_token
+from tests.unit.server.pages.visiting import ELSEWHERE, HERE, Browser, application
+
+
+async def attempt(browser: Browser, **fields: str) -> int:
+    await browser.get("/_/sign-in")
+    return (await browser.post("/_/sign-in", fields)).status
+
+
+@pytest.mark.parametrize(
+    ("grant", "address", "scheme", "headers", "options", "status"),
+    [
+        ({"manage": True}, HERE, "http", {}, {}, 303),
+        ({"manage": True}, ELSEWHERE, "http", {}, {}, 403),
+        ({"manage": True}, ELSEWHERE, "https", {}, {}, 303),
+        ({"manage": True}, ELSEWHERE, "http", {}, {"insecure_login": True}, 303),
+        ({"manage": True}, HERE, "http", {"x_forwarded_for": "192.0.2.9"}, {}, 403),
+        ({"manage": True}, ELSEWHERE, "http", {"host": "a.b"}, {"hosts": ("https://a.b",)}, 303),
+        ({"manage": True}, ELSEWHERE, "http", {"host": "a.b"}, {"hosts": ("a.b",)}, 403),
+        ({"read": True}, ELSEWHERE, "http", {}, {}, 303),
+        ({"publish": "lamp"}, ELSEWHERE, "http", {}, {}, 303),
+    ],
+)  # fmt: skip
+def test_manage_needs_a_connection_that_nobody_reads(
+    tmp_path: Path,
+    grant: dict[str, object],
+    address: str,
+    scheme: str,
+    headers: dict[str, str],
+    options: dict[str, object],
+    status: int,
+) -> None:
+    async def sent() -> None:
+        browser = Browser(application(tmp_path, **options), address, scheme)
+        token = create_token(tmp_path / "state", **grant)  # type: ignore[arg-type]
+        await browser.get("/_/sign-in", **headers)
+        page = await browser.post("/_/sign-in", {"token": token}, **headers)
+        assert page.status == status
+        assert token not in page.text
+        session = [cookie for cookie in page.cookies if cookie.startswith("acpublish_session")]
+        assert len(session) == (status == 303)
+        secure = scheme == "https" or bool(options.get("hosts"))
+        if session:
+            assert "HttpOnly" in session[0]
+            assert "SameSite=strict" in session[0]
+            assert ("Secure" in session[0]) == secure
+        assert has_signed_in(tmp_path / "state") == bool(session)
+
+    asyncio.run(sent())
+
+
+def test_a_link_works_once_and_is_not_used_up_by_a_refusal(tmp_path: Path) -> None:
+    async def sent() -> None:
+        app = application(tmp_path)
+        secret = app.site.links.new().partition("#")[2]
+        assert await attempt(Browser(app, ELSEWHERE), link=secret) == 403
+        browser = Browser(app)
+        assert await attempt(browser, link=secret) == 303
+        assert "this machine" in (await browser.get("/")).text
+        assert await attempt(Browser(app), link=secret) == 401
+
+    asyncio.run(sent())
+
+
+def test_guesses_are_throttled(tmp_path: Path) -> None:
+    async def guessed() -> None:
+        app = application(tmp_path)
+        token = create_token(tmp_path / "state", read=True)
+        guesser = Browser(app, ELSEWHERE)
+        for _ in range(GUESSES):
+            assert await attempt(guesser, token="acp_wrong") == 401
+        page = await guesser.post("/_/sign-in", {"token": token})
+        assert page.status == 429
+        assert 0 < int(page.headers["retry-after"]) <= 60
+        # Others are not kept out by that.
+        assert await attempt(Browser(app), token=token) == 303
+
+    asyncio.run(guessed())
+
+
+@pytest.mark.parametrize("end", ["revoked", "rotated", "expired", "signed out"])
+def test_what_ends_a_session(tmp_path: Path, end: str) -> None:
+    async def ended() -> None:
+        state = tmp_path / "state"
+        browser = Browser(application(tmp_path))
+        await browser.sign_in(create_token(state, manage=True, name="me", lifetime=timedelta(1)))
+        cookie = browser.cookies["acpublish_session"]
+        assert "me" in (await browser.get("/")).text
+        if end == "revoked":
+            TokenStore(state).revoke("me")
+        elif end == "rotated":
+            TokenStore(state).rotate("me", timedelta(0))
+        elif end == "expired":
+            path = state / "tokens.json"
+            text = path.read_text()
+            expires = TokenStore(state).all()[0].expires
+            assert expires is not None
+            path.write_text(text.replace(expires, "2020-01-01T00:00:00Z"))
+        else:
+            await browser.post("/_/sign-out")
+        browser.cookies["acpublish_session"] = cookie
+        assert "Sign out" not in (await browser.get("/")).text
+
+    asyncio.run(ended())
+
+
+def test_the_token_of_commands_is_for_them_alone(tmp_path: Path) -> None:
+    async def sent() -> int:
+        app = application(tmp_path)
+        app.site.tokens.of_commands = "acp_of_commands"
+        return await attempt(Browser(app), token="acp_of_commands")
+
+    assert asyncio.run(sent()) == 401
+
+
+def test_tokens_that_cannot_be_read(tmp_path: Path) -> None:
+    async def sent() -> None:
+        browser = Browser(application(tmp_path))
+        await browser.sign_in(create_token(tmp_path / "state", manage=True))
+        (tmp_path / "state/tokens.json").write_text("{")
+        assert "Sign out" not in (await browser.get("/_/sign-in")).text
+        browser.cookies.clear()
+        await browser.get("/_/sign-in")
+        page = await browser.post("/_/sign-in", {"token": "x"})
+        assert page.status == 503
+        assert str(tmp_path) not in page.text
+
+    asyncio.run(sent())
+
+
+@pytest.mark.parametrize(
+    ("path", "leads_to"),
+    [
+        ("/_/parts", "/_/parts"),
+        ("/_/parts?a=b", "/_/parts?a=b"),
+        ("", "/"),
+        ("/lamp", "/"),
+        ("//evil.example/_/", "/"),
+        ("https://evil.example/_/", "/"),
+        ("/_/\\evil", "/"),
+        ("/_/a\r\nset-cookie: x=y", "/"),
+    ],
+)
+def test_it_leads_only_to_own_pages(path: str, leads_to: str) -> None:
+    assert own_path(path) == leads_to
+
+
+def test_it_leads_back(tmp_path: Path) -> None:
+    async def sent() -> str:
+        browser = Browser(application(tmp_path))
+        await browser.get("/_/sign-in?next=%2F_%2Fparts")
+        fields = {"token": create_token(tmp_path / "state", read=True), "next": "/_/parts"}
+        return (await browser.post("/_/sign-in", fields)).headers["location"]
+
+    assert asyncio.run(sent()) == "/_/parts"
