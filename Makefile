@@ -12,9 +12,9 @@ PYTEST_OPTIONS ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 BENCH_PACKAGES := nginx-light apache2-utils
 # nginx and ab are there for the short form of the benchmarks, nginx as a proxy for the doctor, and
-# nginx and HAProxy for requests that two readers could read differently.
+# nginx and HAProxy for requests that two readers could read differently, Chromium for the pages.
 TEST_PACKAGES := arduino-builder gcc-xtensa-lx106 gcc-riscv64-unknown-elf git openssl \
-  libnginx-mod-stream haproxy $(BENCH_PACKAGES)
+  libnginx-mod-stream haproxy chromium $(BENCH_PACKAGES)
 
 # The extended tests have a short form in `make test`.
 FUZZ_SECONDS ?= 600
@@ -28,7 +28,8 @@ PYTHONS = $(foreach version,$(PYTHON_VERSIONS),$(shell \
     $$python -c "" 2> /dev/null && echo $$python && break; done))
 PIO_INSTALLED := $(PIO_VERSIONS:%=.venv-pio/%/.installed)
 
-.PHONY: demo test test-all test-python lint bench properties simulate fuzz torture campaigns clean
+.PHONY: demo test test-all test-python lint bench properties simulate fuzz torture campaigns \
+  screenshots clean
 
 demo: $(INSTALLED)
 	$(BIN)/python examples/demo.py
@@ -85,6 +86,12 @@ campaigns: $(INSTALLED)
 	ACPUBLISH_TEST_KILLS=100 ACPUBLISH_TEST_ROUNDS=20 ACPUBLISH_TEST_SECRETS=all \
 	  $(BIN)/python -m pytest -n 2 -rP tests/pio/test_campaigns.py \
 	  tests/pio/test_secrets.py tests/integration/test_secrets_in_troubles.py
+
+# A picture of each page: light and dark, wide and narrow.
+screenshots: $(INSTALLED)
+	@.ci/debian-packages $(TEST_PACKAGES)
+	mkdir -p build/screenshots
+	ACPUBLISH_TEST_SCREENSHOTS=$(CURDIR)/build/screenshots $(BIN)/python -m pytest tests/pages
 
 bench: $(INSTALLED)
 	@.ci/debian-packages $(BENCH_PACKAGES)

@@ -28,7 +28,6 @@ from acpublish.server.handover import TARGET_KEY
 from acpublish.server.hosts import HostGuard, OwnHosts
 from acpublish.server.images import Images
 from acpublish.server.listing import Listing
-from acpublish.server.login_links import LoginLinks
 from acpublish.server.named_files import NamedFiles
 from acpublish.server.offer import Offers
 from acpublish.server.pages.page_app import FOREIGN_KEY, create_pages
@@ -86,16 +85,8 @@ def create_app(
     named = NamedFiles(reader, locations, images, offers, access, fleet)
     own_hosts = OwnHosts(options.hosts, options.bind)
     people = FleetPeople(fleet.state, catalog, fleet.need_store) if fleet else None
-    links = LoginLinks()
-    site = PageSite(
-        options=options,
-        catalog=catalog,
-        tokens=tokens,
-        hosts=own_hosts,
-        people=people,
-        state=fleet.state if fleet else None,
-        links=links,
-    )
+    state = fleet.state if fleet else None
+    site = PageSite(options, catalog, tokens, own_hosts, people, state)
     return Application(
         routes=DeviceRoutes(
             reader,
@@ -105,7 +96,7 @@ def create_app(
             access,
         ),
         api=create_api(
-            catalog, tokens, counts, options.upload_bytes, answers, proxies, people, links
+            catalog, tokens, counts, options.upload_bytes, answers, proxies, people, site.links
         ),
         pages=create_pages(site),
         site=site,

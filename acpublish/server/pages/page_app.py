@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
@@ -21,8 +21,8 @@ from acpublish.server.api.routes import App
 from acpublish.server.hosts import MISDIRECTED
 from acpublish.server.pages import asset_files
 from acpublish.server.pages.live_stream import live_routes
-from acpublish.server.pages.overview import overview_routes
-from acpublish.server.pages.page_site import PageSite
+from acpublish.server.pages.overview_page import overview_routes
+from acpublish.server.pages.page_site import NavEntry, PageSite
 from acpublish.server.pages.parts_page import parts_routes
 from acpublish.server.pages.sign_in import sign_in_routes
 from acpublish.server.pages.visits import Visit, problem_page
@@ -59,20 +59,6 @@ _HEADERS = {
 }
 
 
-class NavEntry(NamedTuple):
-    """An entry at the top of each page.
-
-    Attributes:
-        path: Where it leads.
-        key: The key of its text.
-        needs: The scope without which it is not shown; empty for everyone.
-    """
-
-    path: str
-    key: str
-    needs: str = ""
-
-
 #: Those whose page there is are shown.
 NAVIGATION = (
     NavEntry("/", "base.overview"),
@@ -92,9 +78,7 @@ def create_pages(site: PageSite) -> App:
     """
     routes = [route for page in PAGES for route in page(site)]
     paths = {route.path for route in routes}
-    site.rendering.environment.globals["navigation"] = [
-        entry for entry in NAVIGATION if entry.path in paths
-    ]
+    site.navigation = tuple(entry for entry in NAVIGATION if entry.path in paths)
     assets = Route(asset_files.PREFIX + "/{digest}/{name:path}", site.rendering.assets.respond)
     app = Starlette(routes=[*routes, assets], exception_handlers=_handlers(site))
     app.router.redirect_slashes = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.control.fleet_state import FleetState
@@ -14,7 +14,7 @@ from acpublish.server.fleet_people import FleetPeople
 from acpublish.server.hosts import OwnHosts
 from acpublish.server.login_links import Guesses, LoginLinks
 from acpublish.server.pages.live import Live
-from acpublish.server.pages.rendering import Rendering
+from acpublish.server.pages.rendering import Rendering, shared_rendering
 from acpublish.server.pages.sessions import Sessions
 from acpublish.server.tokens import Tokens
 
@@ -22,7 +22,21 @@ from acpublish.server.tokens import Tokens
 PARALLEL_PAGES = 2
 
 
-@dataclass(slots=True, kw_only=True)
+class NavEntry(NamedTuple):
+    """An entry at the top of each page.
+
+    Attributes:
+        path: Where it leads.
+        key: The key of its text.
+        needs: The scope without which it is not shown; empty for everyone.
+    """
+
+    path: str
+    key: str
+    needs: str = ""
+
+
+@dataclass(slots=True)
 class PageSite:
     """A server, for its pages.
 
@@ -38,6 +52,7 @@ class PageSite:
         guesses: Counts wrong secrets.
         rendering: Makes HTML of templates.
         live: What changes on pages that are open.
+        navigation: The entries at the top of each page.
         threads: Limits what is made at a time.
     """
 
@@ -47,11 +62,12 @@ class PageSite:
     hosts: OwnHosts
     people: FleetPeople | None
     state: FleetState | None
-    links: LoginLinks
+    links: LoginLinks = field(default_factory=LoginLinks)
     sessions: Sessions = field(init=False)
     guesses: Guesses = field(default_factory=Guesses)
-    rendering: Rendering = field(default_factory=Rendering)
+    rendering: Rendering = field(default_factory=shared_rendering)
     live: Live = field(default_factory=Live)
+    navigation: tuple[NavEntry, ...] = ()
     threads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PARALLEL_PAGES))
 
     def __post_init__(self) -> None:

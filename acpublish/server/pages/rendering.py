@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timezone
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,12 @@ class Rendering:
             values: What it shows.
         """
         return self.environment.get_template(template).render(**values)
+
+
+@lru_cache(maxsize=1)
+def shared_rendering() -> Rendering:
+    """Returns the one of this process: nothing in it belongs to a certain server."""
+    return Rendering()
 
 
 def printable(value: Any) -> Any:

@@ -179,6 +179,12 @@ CASES = [
         body=b'{"grace_s": 0}',
         status=404,
     ),
+    Case(
+        method="POST",
+        address="/api/v1/login-links",
+        target="/api/v1/login-links",
+        status=201,
+    ),
 ]
 
 

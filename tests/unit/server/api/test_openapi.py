@@ -64,6 +64,7 @@ REQUESTS: list[tuple[str, str, Any, int]] = [
     ("POST", "/tokens", {"read": True, "name": "x", "expires_s": 60}, 201),
     ("POST", "/tokens", {}, 400),
     ("POST", "/tokens/x/rotate", {"grace_s": 0}, 201),
+    ("POST", "/login-links", None, 201),
     ("DELETE", "/tokens/nothing", None, 404),
     ("GET", "/fleet/devices", None, 200),
     ("GET", "/fleet/devices?limit=1&cursor=&stuck=false&not_seen_s=0", None, 200),
