@@ -7,12 +7,14 @@ import http.client
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from acpublish.server.token_file import TokenStore
+from tests.support.browser import Watched
+from tests.support.fleet_devices import FleetDevice
 from tests.support.page_site import PageServer
 from tests.support.server import PATIENCE_S
 from tests.support.tokens import create_token
@@ -134,3 +136,21 @@ def test_the_end_of_the_server_does_not_wait_for_those_who_watch(tmp_path: Path)
         assert time.monotonic() - began < 30
         assert "broke off" not in served.server.log()
         assert "Exception" not in served.server.log()
+
+
+def test_a_browser_shows_what_changes(
+    watch: Callable[..., Watched], live_server: PageServer
+) -> None:
+    watched = watch(live_server.server)
+    page = watched.sign_in(live_server.token)
+    figure = page.locator(".tile", has_text="Devices").locator(".tile-figure")
+    before = figure.inner_text()
+    live_server.devices.append(FleetDevice(200, live_server.site.images["1.0.0"]))
+    live_server.check_in()
+    page.wait_for_function(
+        "before => [...document.querySelectorAll('.tile')].some("
+        "tile => tile.innerText.includes('Devices') && !tile.innerText.endsWith(before))",
+        arg=before,
+    )
+    assert figure.inner_text() == str(int(before) + 1)
+    watched.check()
