@@ -153,8 +153,7 @@ def _serve(options: ServerOptions, listeners: Sequence[CheckInListener], writer:
     gc.freeze()
     sys.setswitchinterval(_SWITCH_S)
     # Without a store, there is nothing yet that a command could not see by itself.
-    has_store = fleet is not None and fleet.state.store is not None
-    here.make(logging.WARNING if has_store else logging.INFO)
+    here.make(logging.WARNING if fleet and fleet.state.store else logging.INFO)
     try:
         _run(server.serve(sockets=[port.listener for port in ports]))
     finally:

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 
-@pytest.fixture(scope="session")
+# Playwright keeps a loop running in this thread, with which no test elsewhere could run its own.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """The browser."""
+    """The browser, until the tests of another folder follow."""
     if chromium() is None:
         pytest.skip("Chromium is not installed")
     with running_browser() as running:
