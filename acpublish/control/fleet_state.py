@@ -17,10 +17,12 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from acpublish.control.fleet_clock import FleetClock
+from acpublish.control.fleet_news import FleetNews
 from acpublish.control.newcomers import Newcomers
 from acpublish.control.product_targets import ProductTargets
 from acpublish.errors import StoreError
 from acpublish.fleet.advancing import Live
+from acpublish.fleet.fleet_events import Listener
 from acpublish.fleet.known_device import Device, new_device, recalled
 from acpublish.fleet.moments import Moment
 from acpublish.fleet.progress import Part
@@ -103,18 +105,27 @@ class FleetState:
         unread: Why a store that is there could not be read; empty if it could. Nobody is offered
             anything then, because nobody knows who is pinned or on hold.
         unreadable: The rollouts whose policies cannot be read.
+        news: Tells listeners what happens.
     """
 
-    def __init__(self, clock: FleetClock | None = None, *, capacity: int = MAX_DEVICES) -> None:
+    def __init__(
+        self,
+        clock: FleetClock | None = None,
+        *,
+        capacity: int = MAX_DEVICES,
+        news: FleetNews | None = None,
+    ) -> None:
         """Starts without devices.
 
         Args:
             clock: The present; by default that of the machine.
             capacity: The most devices that are remembered.
+            news: Tells listeners what happens; by default there are none.
         """
         self.products: dict[str, FleetProduct] = {}
         self.rollouts: dict[str, Rollout] = {}
         self.clock = clock or FleetClock()
+        self.news = news or FleetNews()
         self.store: FleetStore | None = None
         self.targets = ProductTargets()
         self.newcomers = Newcomers(capacity)
@@ -131,6 +142,11 @@ class FleetState:
     def __len__(self) -> int:
         """Returns how many devices there are."""
         return self._count
+
+    @property
+    def listeners(self) -> list[Listener]:
+        """Who is told what happens."""
+        return self.news.listeners
 
     @property
     def away(self) -> str:
@@ -169,8 +185,11 @@ class FleetState:
         before = list(self.devices())
         self.show(stored, store.live)
         self.store, self.unread = store, ""
+        self.news.knows_devices = True
         for device in before:
             store.note(device)
+            seen = self.news.before(stored.devices.get(device.id))
+            self.news.device_changed(device, seen, self.clock.now().at)
 
     def show(self, stored: Stored, read: Callable[[Rollout], Live]) -> None:
         """Takes in what a store has; alone, for a command that only shows it.
@@ -179,7 +198,7 @@ class FleetState:
             stored: What it has.
             read: Reads a rollout that has ended long ago.
         """
-        later_s = self.clock.go_on_from(stored.listening, stored.listened_at, _latest(stored))
+        later_s = self.clock.go_on_from(stored.listening, stored.listened_at, stored.latest_heard)
         for device in self.devices():
             device.first_heard += later_s
             device.last_heard += later_s
@@ -310,17 +329,7 @@ class FleetState:
             own.changed()
         if before is None or _decides(before) != _decides(rollout):
             own.changed()
-        if before is None or (before.state, before.stage) != (rollout.state, rollout.stage):
-            reason = f": {rollout.reason}" if rollout.reason else ""
-            stages = len(rollout.policy.stages)
-            _log.info(
-                "%s is %s, at stage %d of %d%s",
-                rollout,
-                rollout.state,
-                rollout.stage + 1,
-                stages,
-                reason,
-            )
+        self.news.rollout_moved(before, rollout, self.clock.now().at)
         return _done() if self.store is None else self.store.keep_rollout(live)
 
     def live(self, rollout_id: str) -> Live | None:
@@ -373,19 +382,6 @@ class FleetState:
 def counts(rollout: Rollout) -> bool:
     """Returns whether decisions depend on a rollout."""
     return rollout.state in OPEN or rollout.state == "halted" or rollout.way_back is not None
-
-
-def _latest(stored: Stored) -> float:
-    """Returns the latest time on the clock of listening that a store has with anything.
-
-    After a crash it may be later than the clock itself, which is stored once a second.
-    """
-    moments = [device.last_heard for device in stored.devices.values()]
-    for live in stored.lives:
-        back = live.rollout.way_back
-        moments += [track.heard for track in live.rollout.tracks]
-        moments += [live.rollout.silence_from, back.heard if back is not None else 0.0]
-    return max(moments, default=0.0)
 
 
 def _decides(rollout: Rollout) -> tuple[object, ...]:

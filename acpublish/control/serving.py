@@ -159,6 +159,7 @@ class FleetServing:
         device = own.devices.get(key) or state.admitted(key, address, now)
         if device is None:
             return None
+        before = state.news.before(device)
         self._hear(own, device, request, now)
         decided = decide(
             device, report, own.targets, board, channel, own.lives, now, store_away=bool(state.away)
@@ -174,6 +175,7 @@ class FleetServing:
             named = f"{device.name} ({device.id})" if device.name else device.id
             _log.warning("%s: %s", named, decided.reason)
         state.note(device)
+        state.news.device_changed(device, before, now.at, decided.reason)
         return Case(device, own, own.generation, request, decided)
 
     def again(self, product: str, report: Report, address: str | None, remembered: object) -> bool:
@@ -242,8 +244,10 @@ class FleetServing:
         own = state.using(product, releases)
         device = own.devices.get(key) or state.admitted(key, request.address, now)
         if device is not None:
+            before = state.news.before(device)
             self._hear(own, device, request._replace(channel=device.channel), now)
             state.note(device)
+            state.news.device_changed(device, before, now.at)
 
     def _in_turn(
         self, device: Device, decided: FleetDecision, address: str | None
@@ -366,16 +370,17 @@ class FleetServing:
             if not whole:
                 return
         self._ranges.pop(device.id, None)
-        before = self.part(case)
+        before, seen, now = self.part(case), self.state.news.before(device), self.state.clock.now()
         part = delivered(
             case.decided,
             device,
             case.request.report,
             case.request.address,
             case.own.targets,
-            self.state.clock.now(),
+            now,
             whole=whole,
         )
+        self.state.news.device_changed(device, seen, now.at)
         live = case.decided.choice.live
         if live is not None and part is not before:
             self.state.note_part(live, device, part)

@@ -313,18 +313,32 @@ def hindered(device: Device, obstacle: str) -> bool:
     return news
 
 
+def troubles(obstacle: str, unverified: bool, box: Box) -> frozenset[str]:
+    """Returns the flags of a device that are not a person's decision.
+
+    Args:
+        obstacle: What last kept it from an update; empty if nothing does.
+        unverified: Whether it is believed to run what it claims.
+        box: What counts against offering it an image.
+    """
+    marks = {
+        "boxed": box.whole >= WHOLE_DELIVERIES,
+        "no-whole-delivery": box.broken >= BROKEN_DELIVERIES,
+        "unverified": unverified,
+        obstacle: bool(obstacle),
+    }
+    return frozenset(flag for flag, applies in marks.items() if applies)
+
+
 def flags(device: Device) -> tuple[str, ...]:
     """Returns what people should know of a device, as words that scripts read."""
     marks = {
         "no-mac": device.mac is None,
         "held": device.hold,
         "pinned": device.pin is not None,
-        "boxed": device.box.whole >= WHOLE_DELIVERIES,
-        "no-whole-delivery": device.box.broken >= BROKEN_DELIVERIES,
-        "unverified": device.unverified,
-        device.obstacle: bool(device.obstacle),
     }
-    return tuple(sorted(flag for flag, applies in marks.items() if applies))
+    others = (flag for flag, applies in marks.items() if applies)
+    return tuple(sorted((*others, *troubles(device.obstacle, device.unverified, device.box))))
 
 
 def lately_seen(device: Device, heard: float) -> bool:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from acpublish.bounded import BoundedDict
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.catalog.snapshot import ProductSnapshot
+from acpublish.control.fleet_news import FleetNews
 from acpublish.control.fleet_state import STORE_FILE, FleetState
 from acpublish.control.following import Due, due, go_on, lives, needs_survey, surveyed
 from acpublish.control.serving import FleetServing
@@ -63,6 +64,7 @@ class FleetLoop:
         folder: Path,
         max_offers: int,
         announce: Callable[[], None] = lambda: None,
+        news: FleetNews | None = None,
     ) -> None:
         """Prepares to run.
 
@@ -71,11 +73,12 @@ class FleetLoop:
             folder: The state folder.
             max_offers: How many images may be on their way at a time.
             announce: Says where commands of this machine reach the server.
+            news: Tells listeners what happens; by default there are none.
         """
         self._announce = announce
         self._catalog = catalog
         self._folder = folder
-        self.state = FleetState()
+        self.state = FleetState(news=news)
         self.updates = FleetUpdates(FleetServing(self.state, max_offers), self._need_store)
         self._wake = asyncio.Event()
         self._store_needed = False

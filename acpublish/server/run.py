@@ -22,13 +22,15 @@ import types
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any, cast
 
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.catalog.state import state_dir
+from acpublish.control.fleet_news import FleetNews
 from acpublish.control.running_file import Announcement
-from acpublish.errors import AcpublishError, MissingExtraError, SettingsError, reason_of
+from acpublish.control.told import Told
+from acpublish.errors import MissingExtraError, SettingsError
+from acpublish.server.catalog_care import prepare, watch_catalog
 from acpublish.server.config import DEFAULT_TLS_PORT, ServerOptions
 from acpublish.server.logwriter import LogWriter, configure, level_of
 from acpublish.server.sockets import (
@@ -51,6 +53,7 @@ try:
     from acpublish.server.fleet_loop import FleetLoop
     from acpublish.server.greeting import look_at_tokens, show_login, warn_of_project
     from acpublish.server.listener import Listener
+    from acpublish.server.news_loop import NewsLoop
     from acpublish.server.protocol import DeviceProtocol
     from acpublish.server.proxied import ProxiedPort, ProxiedProtocol
     from acpublish.server.proxy_header import Proxies
@@ -73,8 +76,6 @@ _TICK_S = 0.05
 _SWITCH_S = 0.0005
 #: How long handlers need to notice that their connection is gone.
 _AFTER_ABORT_S = 1.0
-#: How often the server looks whether the catalog's directory is there.
-_LOOK_EVERY_S = 2.0
 
 
 def serve(options: ServerOptions, listeners: Sequence[CheckInListener] = ()) -> int:
@@ -120,9 +121,11 @@ def _serve(options: ServerOptions, listeners: Sequence[CheckInListener], writer:
     log = AccessLog(writer if _log.isEnabledFor(logging.INFO) else None)
     here = Announcement(state, ports[0].url)
     tokens.of_commands = here.server.token
+    news = FleetNews(Told(state))
+    news_loop = NewsLoop(catalog, news)
     fleet = None
     if options.fleet:
-        fleet = FleetLoop(catalog, state, options.max_offers, here.make)
+        fleet = FleetLoop(catalog, state, options.max_offers, here.make, news)
         fleet.open_existing()
         fleet.state.newcomers.shared = proxies.has
     app = create_app(
@@ -145,10 +148,10 @@ def _serve(options: ServerOptions, listeners: Sequence[CheckInListener], writer:
         server_header=False,
         workers=1,
     )
-    watches: list[_Watch] = [partial(_watch, options.catalog), access.watch]
+    watches: list[_Watch] = [partial(watch_catalog, options.catalog), access.watch, news_loop.run]
     if fleet is not None:
         watches.append(fleet.run)
-    server = _Server(config, app, options, ports, proxies, watches, partial(_prepare, catalog))
+    server = _Server(config, app, options, ports, proxies, watches, partial(prepare, catalog))
     # Everything that exists now stays, so the collector need not look at it again and again.
     gc.freeze()
     sys.setswitchinterval(_SWITCH_S)
@@ -160,6 +163,7 @@ def _serve(options: ServerOptions, listeners: Sequence[CheckInListener], writer:
         here.end()
         if fleet is not None:
             fleet.close()
+        news_loop.close()
         log.flush()
         tokens.write_uses()
     return 0
@@ -189,36 +193,6 @@ def _ports(options: ServerOptions) -> list[_Port]:
             ports[0].listener.close()
             raise
     return ports
-
-
-def _prepare(catalog: DirectoryCatalog) -> None:
-    """Repairs the catalog, and reads all products, while requests are answered already."""
-    # Very many objects are made that stay, and looking at them again and again would be a pause.
-    gc.disable()
-    try:
-        _repair(catalog)
-        _log.info("products in the catalog: %d", len(catalog.products()))
-    except OSError as error:
-        _log.warning("the catalog could not be read: %s", reason_of(error))
-    finally:
-        gc.freeze()
-        gc.enable()
-
-
-def _repair(catalog: DirectoryCatalog) -> None:
-    try:
-        repaired = catalog.repair()
-    except AcpublishError as error:
-        # A read-only catalog is served all the same.
-        _log.warning("the catalog could not be repaired: %s", error)
-        return
-    for file in repaired:
-        _log.info("repaired: %s", file)
-    if repaired:
-        _log.info(
-            "these files were missing or changed; that withdraws no release. To replace one, "
-            "publish a higher version"
-        )
 
 
 def _run(main: Coroutine[Any, Any, None]) -> None:
@@ -359,18 +333,3 @@ class _Server(uvicorn.Server):
             await asyncio.sleep(_TICK_S)
         for task in list(state.tasks):
             task.cancel()
-
-
-async def _watch(catalog: Path) -> None:
-    """Says when the catalog's directory is gone, for example because its disk was unmounted."""
-    gone = False
-    while True:
-        # It may be in a network's file system.
-        there = await asyncio.to_thread(catalog.is_dir)
-        if there is gone:
-            gone = not there
-            if gone:
-                _log.error("the catalog %s is gone; until it is back, devices get nothing", catalog)
-            else:
-                _log.info("the catalog %s is back", catalog)
-        await asyncio.sleep(_LOOK_EVERY_S)

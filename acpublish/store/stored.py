@@ -45,6 +45,19 @@ class Stored:
     listening: Listening
     listened_at: float
 
+    @property
+    def latest_heard(self) -> float:
+        """The latest time on the clock of listening that is stored with anything.
+
+        After a crash it may be later than the clock itself, which is stored once a second.
+        """
+        moments = [device.last_heard for device in self.devices.values()]
+        for live in self.lives:
+            back = live.rollout.way_back
+            moments += [track.heard for track in live.rollout.tracks]
+            moments += [live.rollout.silence_from, back.heard if back is not None else 0.0]
+        return max(moments, default=0.0)
+
 
 def read(state: Path) -> Stored:
     """Returns all that the store in a state folder has, also while a server writes it.

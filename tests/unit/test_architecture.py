@@ -40,6 +40,7 @@ COVERED_ELSEWHERE = {
     "control/fleet_access.py": "tests/integration/test_fleet_access.py",
     "control/open_fleet.py": "tests/integration/test_fleet_access.py",
     "control/running_file.py": "tests/integration/test_fleet_access.py",
+    "server/catalog_care.py": "tests/conformance/test_start_and_stop.py",
     "control/stories.py": "tests/unit/server/api/test_openapi.py",
     "server/api/api_schemas.py": "tests/unit/server/api/test_openapi.py",
     "server/api/api_table.py": "tests/unit/server/api/test_openapi.py",

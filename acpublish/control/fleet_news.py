@@ -1,0 +1,137 @@
+"""What happens to rollouts and devices, told to whoever listens: each thing once.
+
+1. Listeners are called in the event loop. One that raises is logged, and nobody else notices.
+2. A device is compared with what it was before a request, and only if somebody listens.
+3. Which stage of a rollout was told is remembered beyond a restart (:mod:`acpublish.control.told`),
+   because a rollout starts anew where no store has it.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import NamedTuple
+
+from acpublish.control.told import Told
+from acpublish.fleet import fleet_events
+from acpublish.fleet.fleet_events import FleetEvent, Listener
+from acpublish.fleet.known_device import Device, flags, troubles
+from acpublish.fleet.penalty import EMPTY_BOX, Box
+from acpublish.fleet.rollout import Rollout
+
+_log = logging.getLogger("acpublish.fleet")
+
+
+class Seen(NamedTuple):
+    """A device as it was before.
+
+    Attributes:
+        is_new: Whether it was not known.
+        runs: The release that it ran by its digest, None if that is not known.
+        trouble: What its flags depend on (:func:`acpublish.fleet.known_device.troubles`), because
+            the flags themselves take longer than the decision.
+    """
+
+    is_new: bool
+    runs: str | None
+    trouble: tuple[str, bool, Box]
+
+
+_UNKNOWN = Seen(is_new=True, runs=None, trouble=("", False, EMPTY_BOX))
+
+
+class FleetNews:
+    """Tells listeners what happens.
+
+    Attributes:
+        listeners: Whom it tells, in this order.
+        told: What was told before a restart.
+        knows_devices: Whether the store of the fleet is open. Before that nobody knows which
+            devices are new, and listeners are told once it is.
+    """
+
+    def __init__(self, told: Told | None = None) -> None:
+        """Starts without listeners.
+
+        Args:
+            told: What was told before; nothing by default.
+        """
+        self.listeners: list[Listener] = []
+        self.told = told or Told()
+        self.knows_devices = False
+
+    def tell(self, event: FleetEvent) -> None:
+        """Calls every listener."""
+        for listener in list(self.listeners):
+            try:
+                listener(event)
+            except Exception:
+                # A faulty listener must not keep a device from its update.
+                _log.exception("a listener for events failed")
+
+    def rollout_moved(self, before: Rollout | None, rollout: Rollout, at: float) -> None:
+        """Tells how far a rollout is, and logs it, if that has changed.
+
+        Args:
+            before: The rollout before; None if it is new.
+            rollout: The rollout.
+            at: The present, in seconds since 1970.
+        """
+        if before is not None and (before.state, before.stage) == (rollout.state, rollout.stage):
+            return
+        reason = f": {rollout.reason}" if rollout.reason else ""
+        stages, stage = len(rollout.policy.stages), rollout.stage + 1
+        _log.info("%s is %s, at stage %d of %d%s", rollout, rollout.state, stage, stages, reason)
+        about = {"rollout": rollout.id, "version": rollout.version, "channel": rollout.channel}
+        if rollout.state in ("halted", "complete"):
+            if self.told.ended(rollout.id):
+                kind = fleet_events.HALTED if rollout.state == "halted" else fleet_events.COMPLETED
+                data = {**about, "reason": rollout.reason}
+                self.tell(FleetEvent(kind, at, rollout.product, data))
+        elif rollout.is_open and self.told.reached(rollout.id, stage):
+            how_far = {**about, "stage": stage, "stages": stages}
+            self.tell(FleetEvent(fleet_events.STAGE, at, rollout.product, how_far))
+
+    def before(self, device: Device | None) -> Seen | None:
+        """Returns a device as it is now, or that it is not known; None to tell nothing of it."""
+        if not (self.listeners and self.knows_devices):
+            return None
+        if device is None or not device.visits:
+            return _UNKNOWN
+        return Seen(False, device.runs, (device.obstacle, device.unverified, device.box))
+
+    def device_changed(
+        self, device: Device, before: Seen | None, at: float, reason: str = ""
+    ) -> None:
+        """Tells what has changed about a device.
+
+        Args:
+            device: The device.
+            before: What it was before; None to tell nothing.
+            at: The present, in seconds since 1970.
+            reason: Why it gets what it gets now.
+        """
+        if before is None:
+            return
+        product, key = device.product, device.id
+        if before.is_new:
+            data = {"device": key, "board": device.board}
+            self.tell(FleetEvent(fleet_events.NEW_DEVICE, at, product, data))
+        elif device.runs is not None and device.runs != before.runs:
+            changed = {"device": key, "version": device.runs, "before": before.runs}
+            self.tell(FleetEvent(fleet_events.UPDATED, at, product, changed))
+        trouble = (device.obstacle, device.unverified, device.box)
+        gained = trouble != before.trouble and troubles(*trouble) - troubles(*before.trouble)
+        if gained:
+            why = _of_box(device, gained) or reason or ", ".join(sorted(gained))
+            shown = list(flags(device))
+            flagged = {"device": key, "name": device.name, "flags": shown, "reason": why}
+            self.tell(FleetEvent(fleet_events.FLAGGED, at, product, flagged))
+
+
+def _of_box(device: Device, gained: frozenset[str]) -> str:
+    """Returns why a device is boxed, if that is what is new."""
+    if "boxed" in gained:
+        return f"it received the image {device.box.whole} times and did not come back with it"
+    if "no-whole-delivery" in gained:
+        return f"its last {device.box.broken} downloads broke off"
+    return ""
