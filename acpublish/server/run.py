@@ -30,6 +30,7 @@ from acpublish.control.fleet_news import FleetNews
 from acpublish.control.running_file import Announcement
 from acpublish.control.told import Told
 from acpublish.errors import MissingExtraError, SettingsError
+from acpublish.notices.webhooks import Webhooks
 from acpublish.server.catalog_care import prepare, watch_catalog
 from acpublish.server.config import DEFAULT_TLS_PORT, ServerOptions
 from acpublish.server.logwriter import LogWriter, configure, level_of
@@ -123,6 +124,8 @@ def _serve(options: ServerOptions, listeners: Sequence[CheckInListener], writer:
     tokens.of_commands = here.server.token
     news = FleetNews(Told(state))
     news_loop = NewsLoop(catalog, news)
+    webhooks = Webhooks(state, news.listeners, f"{ports[0].url}/")
+    news_loop.keepers.append(webhooks.keep)
     fleet = None
     if options.fleet:
         fleet = FleetLoop(catalog, state, options.max_offers, here.make, news)
@@ -137,7 +140,31 @@ def _serve(options: ServerOptions, listeners: Sequence[CheckInListener], writer:
         access,
         fleet.updates if fleet else None,
     )
-    config = uvicorn.Config(
+    watches: list[_Watch] = [partial(watch_catalog, options.catalog), access.watch, news_loop.run]
+    if fleet is not None:
+        watches.append(fleet.run)
+    server = _Server(_config(app), app, options, ports, proxies, watches, partial(prepare, catalog))
+    # Everything that exists now stays, so the collector need not look at it again and again.
+    gc.freeze()
+    sys.setswitchinterval(_SWITCH_S)
+    # Without a store, there is nothing yet that a command could not see by itself.
+    here.make(logging.WARNING if fleet and fleet.state.store else logging.INFO)
+    webhooks.start()
+    try:
+        _run(server.serve(sockets=[port.listener for port in ports]))
+    finally:
+        here.end()
+        if fleet is not None:
+            fleet.close()
+        news_loop.close()
+        webhooks.close()
+        log.flush()
+        tokens.write_uses()
+    return 0
+
+
+def _config(app: Application) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
         ws="none",
         lifespan="off",
@@ -148,25 +175,6 @@ def _serve(options: ServerOptions, listeners: Sequence[CheckInListener], writer:
         server_header=False,
         workers=1,
     )
-    watches: list[_Watch] = [partial(watch_catalog, options.catalog), access.watch, news_loop.run]
-    if fleet is not None:
-        watches.append(fleet.run)
-    server = _Server(config, app, options, ports, proxies, watches, partial(prepare, catalog))
-    # Everything that exists now stays, so the collector need not look at it again and again.
-    gc.freeze()
-    sys.setswitchinterval(_SWITCH_S)
-    # Without a store, there is nothing yet that a command could not see by itself.
-    here.make(logging.WARNING if fleet and fleet.state.store else logging.INFO)
-    try:
-        _run(server.serve(sockets=[port.listener for port in ports]))
-    finally:
-        here.end()
-        if fleet is not None:
-            fleet.close()
-        news_loop.close()
-        log.flush()
-        tokens.write_uses()
-    return 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,154 @@
+"""What people ask of webhooks and want of them, as JSON types: for commands and the API.
+
+A running server follows within a second. What is shown has no secret, except that of a webhook
+which was just added.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from acpublish.errors import SettingsError, reason_of
+from acpublish.notices.delivering import send_test
+from acpublish.notices.webhook_file import Webhook, WebhookFile, new_webhook
+from acpublish.notices.webhook_queue import WebhookQueue, queue_path, read_queue
+
+Document = dict[str, Any]
+_Check = Callable[[], object]
+
+
+class WebhookOrders:
+    """The webhooks of a state folder."""
+
+    def __init__(self, state: Path, page: str = "") -> None:
+        """Prepares to use a state folder.
+
+        Args:
+            state: The state folder.
+            page: The URL of the server's page, for tests of messages that people read.
+        """
+        self._file = WebhookFile(state)
+        self._page = page
+
+    def all(self) -> list[Document]:
+        """Returns every webhook, and how deliveries to it go.
+
+        Raises:
+            SettingsError: A file cannot be read.
+        """
+        return [self._document(webhook) for webhook in self._file.all()]
+
+    def add(
+        self,
+        url: str,
+        *,
+        format_: str = "standard",
+        events: Iterable[str] = (),
+        token: str = "",
+        before_commit: _Check | None = None,
+    ) -> Document:
+        """Adds a webhook, and returns it with its secret, which is not shown again.
+
+        Args:
+            url: Where to.
+            format_: ``standard``, or ``ntfy``, whose topic is the last part of the URL.
+            events: The kinds of events to tell; all but each update by default.
+            token: What the receiver wants as ``Authorization: Bearer``; empty for nothing.
+            before_commit: Called with the lock, before anything is written.
+
+        Raises:
+            SettingsError: One of them is not valid, or a file cannot be read or written.
+            ConflictError: There are too many webhooks.
+        """
+        webhook = new_webhook(url, format_=format_, events=events, token=token)
+        self._file.add(webhook, before_commit=before_commit)
+        return {**self._document(webhook), "secret": webhook.secret}
+
+    def remove(self, id_: str, *, before_commit: _Check | None = None) -> Document:
+        """Removes a webhook, and what waits for it; returns what it was.
+
+        Raises:
+            NotFoundError: There is none with this id.
+            SettingsError: A file cannot be read or written.
+        """
+        webhook = self._file.find(id_)
+        document = self._document(webhook)
+        self._file.remove(id_, before_commit=before_commit)
+        # A server that runs removes it once more, if it has written it meanwhile.
+        with contextlib.suppress(OSError):
+            queue_path(self._file.state, webhook.id).unlink(missing_ok=True)
+        return document
+
+    def test(self, id_: str) -> Document:
+        """Sends a test, and returns whether it was delivered; then one that was disabled is not.
+
+        Raises:
+            NotFoundError: There is none with this id.
+            SettingsError: A file cannot be read or written.
+        """
+        webhook = self._file.find(id_)
+        attempt = asyncio.run(send_test(webhook, self._page))
+        if not attempt.error and self._queue(webhook).disabled:
+            self._file.try_again(id_)
+        return {"id": id_, "delivered": not attempt.error, "error": attempt.error}
+
+    def undelivered(self, id_: str = "") -> list[Document]:
+        """Returns what could not be delivered, the oldest first.
+
+        Args:
+            id_: To which webhook; empty for all.
+
+        Raises:
+            NotFoundError: There is none with this id.
+            SettingsError: A file cannot be read.
+        """
+        webhooks = [self._file.find(id_)] if id_ else self._file.all()
+        return [
+            {
+                "webhook": webhook.id,
+                "id": delivery.id,
+                "event": delivery.event.kind,
+                "at": delivery.event.at,
+                "product": delivery.event.product,
+                "data": dict(delivery.event.data),
+                "attempts": delivery.attempts,
+                "error": delivery.error,
+            }
+            for webhook in webhooks
+            for delivery in self._queue(webhook).undelivered
+        ]
+
+    def try_again(self, id_: str, *, before_commit: _Check | None = None) -> Document:
+        """Has the server try again what could not be delivered, also if the webhook is disabled.
+
+        Raises:
+            NotFoundError: There is none with this id.
+            SettingsError: A file cannot be read or written.
+        """
+        return self._document(self._file.try_again(id_, before_commit=before_commit))
+
+    def _queue(self, webhook: Webhook) -> WebhookQueue:
+        path = queue_path(self._file.state, webhook.id)
+        try:
+            return read_queue(path)
+        except (OSError, ValueError) as error:
+            why = reason_of(error) if isinstance(error, OSError) else "it is damaged"
+            raise SettingsError(
+                f"what waits for webhook {webhook.id} cannot be read: {why} ({path})",
+                hint="Do this as the user of the server; a damaged file can be removed.",
+            ) from error
+
+    def _document(self, webhook: Webhook) -> Document:
+        queue = self._queue(webhook)
+        return {
+            **webhook.shown(),
+            "disabled": queue.disabled,
+            "waiting": len(queue.waiting),
+            "undelivered": len(queue.undelivered) + queue.forgotten,
+            "delivered_at": queue.delivered_at or None,
+            "error": queue.error,
+        }
