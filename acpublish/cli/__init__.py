@@ -66,6 +66,7 @@ COMMANDS = {
     "status": "Show the channels, the devices and what needs attention.",
     "token": "Create, list, revoke and rotate the tokens of a server.",
     "verify": "Check whether an ESP8266 image was signed with a key.",
+    "webhook": "Tell other programs, or a phone, what happens.",
     "withdraw": "Stop offering a release.",
 }
 #: The module of each command whose module has a different name, and the command's name there.

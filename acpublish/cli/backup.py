@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: What else the state folder has that no later command could make again: the tokens, the
 #: credentials of devices, and who made which change.
-_BESIDE = ("tokens.json", "device-access.json", "changes")
+_BESIDE = ("tokens.json", "device-access.json", "webhooks.json", "changes")
 
 
 @click.command("backup")

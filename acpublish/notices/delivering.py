@@ -88,7 +88,7 @@ def _authorization(webhook: Webhook) -> dict[str, str]:
     return {"authorization": f"Basic {base64.b64encode(both.encode()).decode()}"}
 
 
-async def send_test(webhook: Webhook, page: str = "") -> Attempt:
+async def send_test(webhook: Webhook) -> Attempt:
     """Sends a message that says that it is a test."""
     event = FleetEvent(TEST, time.time(), "", {"reason": "This is a test of acpublish."})
-    return await attempt(webhook, [event], event.id, page)
+    return await attempt(webhook, [event], event.id)

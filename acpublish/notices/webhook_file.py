@@ -36,6 +36,10 @@ _MAX_URL = 2_000
 _TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
+class WebhooksError(SettingsError):
+    """What is stored of webhooks cannot be read or written."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
     """Someone who is told.
@@ -179,12 +183,12 @@ class WebhookFile:
         """Returns every webhook.
 
         Raises:
-            SettingsError: The file cannot be read.
+            WebhooksError: The file cannot be read.
         """
         try:
             document: Any = json.loads(self.path.read_bytes())
             if document["format"] > FORMAT:
-                raise SettingsError(
+                raise WebhooksError(
                     f"the webhooks in {self.path} are of a newer format",
                     hint="Install the version of acpublish that wrote them.",
                 )
@@ -194,7 +198,7 @@ class WebhookFile:
         except OSError as error:
             raise self._fault("read", error) from error
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise SettingsError(
+            raise WebhooksError(
                 f"the webhooks in {self.path} cannot be read: the file is damaged",
                 hint="Restore it from a backup, or remove it and add the webhooks again.",
             ) from error
@@ -204,7 +208,7 @@ class WebhookFile:
 
         Raises:
             NotFoundError: There is none.
-            SettingsError: The file cannot be read.
+            WebhooksError: The file cannot be read.
         """
         return _found(self.all(), id_)
 
@@ -218,7 +222,7 @@ class WebhookFile:
 
         Raises:
             ConflictError: There are too many.
-            SettingsError: The file cannot be read or written.
+            WebhooksError: The file cannot be read or written.
         """
 
         def add(webhooks: tuple[Webhook, ...]) -> tuple[Webhook, ...]:
@@ -248,7 +252,7 @@ class WebhookFile:
 
         Raises:
             NotFoundError: There is none with this id.
-            SettingsError: The file cannot be read or written.
+            WebhooksError: The file cannot be read or written.
         """
         again = replace(self.find(id_), again=_now())
         self._change(
@@ -274,11 +278,11 @@ class WebhookFile:
         except OSError as error:
             raise self._fault("written", error) from error
 
-    def _fault(self, what: str, error: OSError) -> SettingsError:
+    def _fault(self, what: str, error: OSError) -> WebhooksError:
         hint = "Check the file system it is on, or use another state folder with --state."
         if isinstance(error, PermissionError):
             hint = ownership.permission_hint(self.path, self.state)
-        return SettingsError(
+        return WebhooksError(
             f"the webhooks in {self.path} cannot be {what}: {reason_of(error)}", hint=hint
         )
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from acpublish.errors import SettingsError, reason_of
+from acpublish.errors import reason_of
 from acpublish.notices.delivering import send_test
-from acpublish.notices.webhook_file import Webhook, WebhookFile, new_webhook
+from acpublish.notices.webhook_file import Webhook, WebhookFile, WebhooksError
 from acpublish.notices.webhook_queue import WebhookQueue, queue_path, read_queue
 
 Document = dict[str, Any]
@@ -24,47 +24,33 @@ _Check = Callable[[], object]
 class WebhookOrders:
     """The webhooks of a state folder."""
 
-    def __init__(self, state: Path, page: str = "") -> None:
+    def __init__(self, state: Path) -> None:
         """Prepares to use a state folder.
 
         Args:
             state: The state folder.
-            page: The URL of the server's page, for tests of messages that people read.
         """
         self._file = WebhookFile(state)
-        self._page = page
 
     def all(self) -> list[Document]:
         """Returns every webhook, and how deliveries to it go.
 
         Raises:
-            SettingsError: A file cannot be read.
+            WebhooksError: A file cannot be read.
         """
         return [self._document(webhook) for webhook in self._file.all()]
 
-    def add(
-        self,
-        url: str,
-        *,
-        format_: str = "standard",
-        events: Iterable[str] = (),
-        token: str = "",
-        before_commit: _Check | None = None,
-    ) -> Document:
+    def add(self, webhook: Webhook, *, before_commit: _Check | None = None) -> Document:
         """Adds a webhook, and returns it with its secret, which is not shown again.
 
         Args:
-            url: Where to.
-            format_: ``standard``, or ``ntfy``, whose topic is the last part of the URL.
-            events: The kinds of events to tell; all but each update by default.
-            token: What the receiver wants as ``Authorization: Bearer``; empty for nothing.
+            webhook: The webhook (:func:`acpublish.notices.webhook_file.new_webhook`).
             before_commit: Called with the lock, before anything is written.
 
         Raises:
-            SettingsError: One of them is not valid, or a file cannot be read or written.
+            WebhooksError: A file cannot be read or written.
             ConflictError: There are too many webhooks.
         """
-        webhook = new_webhook(url, format_=format_, events=events, token=token)
         self._file.add(webhook, before_commit=before_commit)
         return {**self._document(webhook), "secret": webhook.secret}
 
@@ -73,7 +59,7 @@ class WebhookOrders:
 
         Raises:
             NotFoundError: There is none with this id.
-            SettingsError: A file cannot be read or written.
+            WebhooksError: A file cannot be read or written.
         """
         webhook = self._file.find(id_)
         document = self._document(webhook)
@@ -88,10 +74,10 @@ class WebhookOrders:
 
         Raises:
             NotFoundError: There is none with this id.
-            SettingsError: A file cannot be read or written.
+            WebhooksError: A file cannot be read or written.
         """
         webhook = self._file.find(id_)
-        attempt = asyncio.run(send_test(webhook, self._page))
+        attempt = asyncio.run(send_test(webhook))
         if not attempt.error and self._queue(webhook).disabled:
             self._file.try_again(id_)
         return {"id": id_, "delivered": not attempt.error, "error": attempt.error}
@@ -104,7 +90,7 @@ class WebhookOrders:
 
         Raises:
             NotFoundError: There is none with this id.
-            SettingsError: A file cannot be read.
+            WebhooksError: A file cannot be read.
         """
         webhooks = [self._file.find(id_)] if id_ else self._file.all()
         return [
@@ -127,7 +113,7 @@ class WebhookOrders:
 
         Raises:
             NotFoundError: There is none with this id.
-            SettingsError: A file cannot be read or written.
+            WebhooksError: A file cannot be read or written.
         """
         return self._document(self._file.try_again(id_, before_commit=before_commit))
 
@@ -137,7 +123,7 @@ class WebhookOrders:
             return read_queue(path)
         except (OSError, ValueError) as error:
             why = reason_of(error) if isinstance(error, OSError) else "it is damaged"
-            raise SettingsError(
+            raise WebhooksError(
                 f"what waits for webhook {webhook.id} cannot be read: {why} ({path})",
                 hint="Do this as the user of the server; a damaged file can be removed.",
             ) from error

@@ -45,6 +45,18 @@ _BOARD_AND_KIND = {"board": _TEXT, "kind": _one_of("firmware", "filesystem")}
 _PLACE = _object(**_BOARD_AND_KIND)
 _ORDERED = _object(**_BOARD_AND_KIND, versions=_NAMES)
 _AUTHOR = {"at": _TEXT, "by": _TEXT, "why": _TEXT}
+_WEBHOOK = {
+    "id": _TEXT,
+    "url": _TEXT,
+    "format": _one_of("standard", "ntfy"),
+    "events": _NAMES,
+    "created": _TEXT,
+    "disabled": _TEXT,
+    "waiting": _COUNT,
+    "undelivered": _COUNT,
+    "delivered_at": {"type": ["number", "null"]},
+    "error": _TEXT,
+}
 _POINTER = _object(
     "taken_back",
     "orders",
@@ -251,6 +263,33 @@ SCHEMAS: dict[str, Schema] = {
     "LoginLink": _object(path=_TEXT, seconds=_COUNT),
     "NewToken": _object(token=_TEXT, **_TOKEN, replaces=_or_null(_ref("Token"))),
     "Grace": _object(grace_s=_COUNT),
+    "Webhook": _object(**_WEBHOOK),
+    "Webhooks": _object(webhooks=_list(_ref("Webhook"))),
+    "WebhookRequest": _object(
+        "format",
+        "events",
+        "token",
+        url=_TEXT,
+        format=_one_of("standard", "ntfy"),
+        events=_NAMES,
+        token=_TEXT,
+    ),
+    "NewWebhook": _object(**_WEBHOOK, secret=_TEXT),
+    "WebhookTest": _object(id=_TEXT, delivered=_YES, error=_TEXT),
+    "Undelivered": _object(
+        undelivered=_list(
+            _object(
+                webhook=_TEXT,
+                id=_TEXT,
+                event=_TEXT,
+                at=_SECONDS,
+                product=_TEXT,
+                data=_ANY,
+                attempts=_COUNT,
+                error=_TEXT,
+            )
+        )
+    ),
     "Device": _object(**_DEVICE),
     "Devices": _object(devices=_list(_ref("Device")), next=_TEXT_OR_NULL),
     "RetriedDevices": _object(devices=_list(_ref("Device"))),

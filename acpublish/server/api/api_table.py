@@ -13,6 +13,7 @@ from acpublish.server.api.publish import PublishRoute
 from acpublish.server.api.read import ReadRoutes
 from acpublish.server.api.rollout_routes import RolloutRoutes
 from acpublish.server.api.token_routes import TokenRoutes
+from acpublish.server.api.webhook_routes import WebhookRoutes
 
 _PRODUCT = "/products/{product}"
 _POLICY = f"{_PRODUCT}/channels/{{channel}}/policy"
@@ -52,11 +53,17 @@ class ApiRoutes(NamedTuple):
     tokens: TokenRoutes
     devices: FleetRoutes
     rollouts: RolloutRoutes
+    webhooks: WebhookRoutes
 
 
 def endpoints(api: ApiRoutes) -> tuple[Endpoint, ...]:
     """Returns all endpoints, but that of the OpenAPI document."""
-    return (*_of_catalog(api), *_of_tokens(api.tokens), *_of_fleet(api.devices, api.rollouts))
+    return (
+        *_of_catalog(api),
+        *_of_tokens(api.tokens),
+        *_of_fleet(api.devices, api.rollouts),
+        *_of_webhooks(api.webhooks),
+    )
 
 
 def _of_catalog(api: ApiRoutes) -> tuple[Endpoint, ...]:
@@ -123,6 +130,18 @@ def _of_tokens(tokens: TokenRoutes) -> tuple[Endpoint, ...]:
         ),
         _post("/tokens/{id}/rotate", tokens.rotate, "Grace", "NewToken", status=201),
         _post("/login-links", tokens.login_link, "", "LoginLink", status=201),
+    )
+
+
+def _of_webhooks(webhooks: WebhookRoutes) -> tuple[Endpoint, ...]:
+    manage, one = "manage", "/webhooks/{id}"
+    return (
+        _get("/webhooks", webhooks.all, "Webhooks", manage),
+        _post("/webhooks", webhooks.add, "WebhookRequest", "NewWebhook", status=201),
+        Endpoint(method="DELETE", path=one, call=webhooks.remove, scope=manage, answer="Webhook"),
+        _post(f"{one}/test", webhooks.test, "", "WebhookTest"),
+        _post(f"{one}/retry", webhooks.retry, "", "Webhook"),
+        _get("/undelivered", webhooks.undelivered, "Undelivered", manage),
     )
 
 

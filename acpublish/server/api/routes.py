@@ -19,6 +19,7 @@ from acpublish import errors
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.control.operations import NotStoredError
 from acpublish.errors import AcpublishError
+from acpublish.notices.webhook_file import WebhooksError
 from acpublish.server.api.api_table import ApiRoutes, endpoints
 from acpublish.server.api.authority import Authority, ForbiddenError
 from acpublish.server.api.bodies import TooLargeError
@@ -30,6 +31,7 @@ from acpublish.server.api.publish import PublishRoute
 from acpublish.server.api.read import ReadRoutes
 from acpublish.server.api.rollout_routes import RolloutRoutes
 from acpublish.server.api.token_routes import TokenRoutes
+from acpublish.server.api.webhook_routes import WebhookRoutes
 from acpublish.server.bounds import BusyError
 from acpublish.server.cache import AnswerCache
 from acpublish.server.checkins import Counts
@@ -74,6 +76,7 @@ _CAUSES: Mapping[int, tuple[int, str]] = {
 _OTHERWISE = (500, "server")
 #: Whatever the operating system refused, the tokens are not the catalog.
 _TOKENS = (503, TOKENS_CODE)
+_WEBHOOKS = (503, "webhooks")
 #: Every status with its code, besides the two of requests that have no route.
 CODES = frozenset(
     {
@@ -81,6 +84,7 @@ CODES = frozenset(
         *_CAUSES.values(),
         _OTHERWISE,
         _TOKENS,
+        _WEBHOOKS,
         MISDIRECTED,
     }
 )
@@ -97,6 +101,7 @@ _HEADERS: Mapping[str, Mapping[str, str]] = {
 _INTERNAL: Mapping[str, str] = {
     READ_ONLY_CODE: "the server cannot write its catalog",
     TOKENS_CODE: "the server cannot read or change its tokens",
+    "webhooks": "the server cannot read or change its webhooks",
     "full": "the server's disk is full",
     STORE_CODE: "the server's fleet store cannot be read or written, so nothing was changed",
     "server": "internal error in the server",
@@ -108,6 +113,8 @@ def status_of(error: AcpublishError) -> tuple[int, str]:
     """Returns the HTTP status of an error, and its code."""
     if isinstance(error, TokensError):
         return _TOKENS
+    if isinstance(error, WebhooksError):
+        return _WEBHOOKS
     cause = error.__cause__
     if isinstance(cause, OSError) and cause.errno is not None and cause.errno in _CAUSES:
         return _CAUSES[cause.errno]
@@ -161,6 +168,7 @@ def create_api(
             token_routes,
             FleetRoutes(access),
             RolloutRoutes(access),
+            WebhookRoutes(tokens.state, authority),
         )
     )
     app = Starlette(

@@ -76,6 +76,11 @@ FAILING = {
     "token revoke": ("nothing", "--to", "catalog"),
     "token rotate": ("nothing", "--to", "catalog"),
     "verify": ("firmware.bin", "--key", "missing.pem"),
+    "webhook add": ("ftp://example.com/", "--to", "catalog"),
+    "webhook list": ("--to", "missing"),
+    "webhook remove": ("nothing", "--to", "catalog"),
+    "webhook test": ("nothing", "--to", "catalog"),
+    "webhook undelivered": ("nothing", "--to", "catalog"),
     "withdraw": ("lamp", "1.0.0", "--to", "missing", "--reason", "it hangs"),
 }
 

@@ -57,7 +57,7 @@ def test_the_help_says_where_the_catalog_cannot_be_on_a_server() -> None:
     }
     assert [metavars.pop(name) for name in ("emulate", "simulate")] == ["URL", "URL"]
     directories = {name for name, metavar in metavars.items() if metavar == "DIR"}
-    local = {name for name in metavars if name.startswith("device-")}
+    local = {name for name in metavars if name.startswith(("device-", "webhook "))}
     assert directories == {"serve", "key trust", "key resign", "backup", "restore", *local}
     assert {metavars[name] for name in metavars.keys() - directories} == {"DIR|URL"}
 

@@ -8,6 +8,7 @@ import pytest
 
 from acpublish.errors import NotFoundError, SettingsError
 from acpublish.fleet.fleet_events import HALTED, FleetEvent
+from acpublish.notices.webhook_file import new_webhook
 from acpublish.notices.webhook_orders import WebhookOrders
 from acpublish.notices.webhook_queue import WebhookQueue, queue_path
 from tests.support.receiver import Receiver, receiving
@@ -34,7 +35,7 @@ def undelivered(folder: Path, id_: str, disabled: str) -> WebhookQueue:
 
 
 def test_the_secret_is_shown_once(orders: WebhookOrders) -> None:
-    added = orders.add("https://user:hunter2@example.com/", token="hunter3")
+    added = orders.add(new_webhook("https://user:hunter2@example.com/", token="hunter3"))
     secret = added.pop("secret")
     assert secret.startswith("whsec_")
     assert orders.all() == [added]
@@ -48,7 +49,7 @@ def test_the_secret_is_shown_once(orders: WebhookOrders) -> None:
 def test_a_test_is_sent_now_and_enables_one_that_works(
     orders: WebhookOrders, receiver: Receiver, tmp_path: Path
 ) -> None:
-    id_ = orders.add(receiver.url)["id"]
+    id_ = orders.add(new_webhook(receiver.url))["id"]
     receiver.answers.append(500)
     failed = orders.test(id_)
     assert failed == {
@@ -66,7 +67,10 @@ def test_a_test_is_sent_now_and_enables_one_that_works(
 def test_what_could_not_be_delivered_is_listed(
     orders: WebhookOrders, receiver: Receiver, tmp_path: Path
 ) -> None:
-    first, second = orders.add(receiver.url)["id"], orders.add(receiver.url)["id"]
+    first, second = (
+        orders.add(new_webhook(receiver.url))["id"],
+        orders.add(new_webhook(receiver.url))["id"],
+    )
     queue = undelivered(tmp_path, second, "gone")
     (document,) = orders.undelivered()
     assert document == {
@@ -92,7 +96,7 @@ def test_one_that_is_not_there(orders: WebhookOrders) -> None:
 
 
 def test_a_damaged_queue_is_one_line(orders: WebhookOrders, tmp_path: Path) -> None:
-    id_ = orders.add("https://example.com/")["id"]
+    id_ = orders.add(new_webhook("https://example.com/"))["id"]
     path = queue_path(tmp_path, id_)
     path.parent.mkdir()
     path.write_text("{")

@@ -185,6 +185,27 @@ CASES = [
         target="/api/v1/login-links",
         status=201,
     ),
+    Case(method="GET", address="/api/v1/webhooks", target="/api/v1/webhooks"),
+    # The body is refused, so that nothing is sent anywhere.
+    Case(
+        method="POST", address="/api/v1/webhooks", target="/api/v1/webhooks", body=b"{}", status=400
+    ),
+    Case(
+        method="DELETE",
+        address="/api/v1/webhooks/<id>",
+        target="/api/v1/webhooks/nothing",
+        status=404,
+    ),
+    *(
+        Case(
+            method="POST",
+            address=f"/api/v1/webhooks/<id>/{what}",
+            target=f"/api/v1/webhooks/nothing/{what}",
+            status=404,
+        )
+        for what in ("test", "retry")
+    ),
+    Case(method="GET", address="/api/v1/undelivered", target="/api/v1/undelivered"),
 ]
 
 

@@ -66,6 +66,16 @@ REQUESTS: list[tuple[str, str, Any, int]] = [
     ("POST", "/tokens/x/rotate", {"grace_s": 0}, 201),
     ("POST", "/login-links", None, 201),
     ("DELETE", "/tokens/nothing", None, 404),
+    ("POST", "/webhooks", {"url": "http://127.0.0.1:9/x", "events": ["halted"]}, 201),
+    ("POST", "/webhooks", {"url": "ftp://127.0.0.1/"}, 400),
+    ("GET", "/webhooks", None, 200),
+    ("POST", "/webhooks/none/test", None, 404),
+    ("POST", "/webhooks/none/retry", None, 404),
+    ("DELETE", "/webhooks/none", None, 404),
+    ("POST", "/webhooks/NEW/test", None, 200),
+    ("POST", "/webhooks/NEW/retry", None, 200),
+    ("DELETE", "/webhooks/NEW", None, 200),
+    ("GET", "/undelivered", None, 200),
     ("GET", "/fleet/devices", None, 200),
     ("GET", "/fleet/devices?limit=1&cursor=&stuck=false&not_seen_s=0", None, 200),
     ("GET", "/fleet/devices?limit=0", None, 400),
@@ -173,8 +183,9 @@ def fits(document: Any, content: Any, value: Any) -> None:
 
 def test_each_endpoint_answers_as_the_document_says(served: Served) -> None:
     document = json.loads(served.send("GET", "/openapi.json")[1])
-    called = set()
-    for method, target, body, expected in REQUESTS:
+    called, new = set(), ""
+    for method, target_of_new, body, expected in REQUESTS:
+        target = target_of_new.replace("NEW", new)
         operation = operation_of(document, method, target)
         status, answer = served.send(method, target, body)
         assert status == expected, (method, target, answer)
@@ -183,6 +194,8 @@ def test_each_endpoint_answers_as_the_document_says(served: Served) -> None:
         content = responses.get(str(status), responses["default"])["content"]
         if "application/json" in content:
             fits(document, content, json.loads(answer))
+        if (target, status) == ("/webhooks", 201):
+            new = json.loads(answer)["id"]
         if status < 400:
             called.add((operation["summary"], status))
             for name in re.findall(r"[?&](\w+)=", target):

@@ -1,0 +1,233 @@
+"""``acpublish webhook``: who is told what happens to releases, rollouts and devices."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from acpublish.cli import exit_status
+from acpublish.cli.common_options import state_of
+from acpublish.cli.groups import CommandGroup
+from acpublish.cli.times import age_text, time_text
+from acpublish.cli.ui import json_option, print_json, printable, say, table
+from acpublish.errors import SettingsError
+from acpublish.input_files import read_bounded
+from acpublish.publishing.options import Destination
+
+if TYPE_CHECKING:
+    from acpublish.notices.webhook_orders import WebhookOrders
+
+#: More than any token, with a line break.
+_MAX_FILE_BYTES = 4096
+_FILE_HINT = "Use a file that contains only the token, or - for standard input."
+_MAX_SHOWN = 60
+
+
+@click.group("webhook", cls=CommandGroup)
+def command() -> None:
+    """Tell other programs, or a phone, what happens: a release, a rollout, a device.
+
+    The commands change the state folder of the server on this machine; a running server follows
+    within a second, and sends. Deliveries are signed by the Standard Webhooks rules, and are tried
+    again for three days.
+    """
+
+
+def _with_orders(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options that say whose state folder, and passes the webhooks as first argument."""
+
+    @wraps(function)
+    def run(to: str | None, state: Path | None, **options: Any) -> Any:
+        from acpublish.notices.webhook_orders import WebhookOrders
+
+        if to is not None and Destination(to=to).is_server:
+            raise click.UsageError(
+                "Webhooks are handled on the server's own machine; use --to with the directory "
+                "that it serves"
+            )
+        return function(WebhookOrders(state_of(Path(to or "."), state)), **options)
+
+    for option in (
+        click.option(
+            "--state",
+            metavar="DIR",
+            type=click.Path(path_type=Path),
+            help="The folder where the server stores tokens.  [the user's state folder]",
+        ),
+        click.option(
+            "--to",
+            metavar="DIR",
+            help="The directory that the server serves.  [the current directory]",
+        ),
+    ):
+        option(run)
+    return run
+
+
+@command.command("add")
+@click.argument("url")
+@click.option(
+    "--events",
+    metavar="KIND,…",
+    default="",
+    help="What to tell: published, withdrawn, stage, halted, completed, flagged, new-device, "
+    "updated, or all.  [all but updated]",
+)
+@click.option(
+    "--format",
+    "format_",
+    metavar="FORMAT",
+    default="standard",
+    show_default=True,
+    help="standard, or ntfy with the URL of a topic.",
+)
+@click.option(
+    "--token-file",
+    metavar="FILE",
+    help="The file with the token that the receiver wants, such as ntfy's; - for standard input.",
+)
+@json_option
+@_with_orders
+def add(
+    orders: WebhookOrders,
+    url: str,
+    events: str,
+    format_: str,
+    token_file: str | None,
+    as_json: bool,
+) -> None:
+    """Add a webhook, and print the secret with which its receiver verifies deliveries.
+
+    The secret is printed once. Messages for ntfy are not signed, so they have none to print.
+    """
+    from acpublish.notices.webhook_file import new_webhook
+
+    kinds = [kind.strip() for kind in events.split(",") if kind.strip()]
+    token = "" if token_file is None else _token_in(token_file)
+    webhook = orders.add(new_webhook(url, format_=format_, events=kinds, token=token))
+    if as_json:
+        print_json(webhook)
+        return
+    if webhook["format"] == "standard":
+        click.echo(webhook["secret"])
+    say(f"acpublish: webhook {webhook['id']} added; try it with: acpublish webhook test")
+
+
+def _token_in(file: str) -> str:
+    if file == "-":
+        data = sys.stdin.buffer.read(_MAX_FILE_BYTES)
+    else:
+        data = read_bounded(Path(file), _MAX_FILE_BYTES, SettingsError, hint=_FILE_HINT)
+    token = data.decode("utf-8", "replace").strip()
+    if not token:
+        raise SettingsError("the token is empty", hint=_FILE_HINT)
+    return token
+
+
+@command.command("list")
+@json_option
+@_with_orders
+def list_webhooks(orders: WebhookOrders, as_json: bool) -> None:
+    """List the webhooks, without their secrets, and how deliveries to them go."""
+    webhooks = orders.all()
+    if as_json:
+        print_json(webhooks)
+        return
+    rows = [
+        (
+            webhook["id"],
+            webhook["format"],
+            webhook["url"],
+            ",".join(webhook["events"]),
+            _state_of(webhook),
+        )
+        for webhook in webhooks
+    ]
+    table([("ID", "FORMAT", "URL", "EVENTS", "STATE"), *rows])
+
+
+def _state_of(webhook: dict[str, Any]) -> str:
+    if webhook["disabled"]:
+        return f"disabled: {webhook['disabled']}"
+    parts = [f"{webhook['waiting']} waiting"] if webhook["waiting"] else []
+    if webhook["undelivered"]:
+        parts.append(f"{webhook['undelivered']} undelivered")
+    if webhook["error"]:
+        parts.append(webhook["error"])
+    elif webhook["delivered_at"]:
+        parts.append(f"delivered {age_text(webhook['delivered_at'])}")
+    return ", ".join(parts) or "nothing yet"
+
+
+@command.command("remove")
+@click.argument("webhook_id", metavar="ID")
+@json_option
+@_with_orders
+def remove(orders: WebhookOrders, webhook_id: str, as_json: bool) -> None:
+    """Remove a webhook, and what waits for it."""
+    webhook = orders.remove(webhook_id)
+    if as_json:
+        print_json(webhook)
+        return
+    click.echo(f"webhook {webhook['id']} removed: {printable(webhook['url'])}")
+
+
+@command.command("test")
+@click.argument("webhook_id", metavar="ID")
+@json_option
+@_with_orders
+def test(orders: WebhookOrders, webhook_id: str, as_json: bool) -> int:
+    """Send a test from this machine now, and say what the receiver answers.
+
+    If it is delivered, a webhook that was disabled is enabled again.
+    """
+    result = orders.test(webhook_id)
+    if as_json:
+        print_json(result)
+    elif result["delivered"]:
+        click.echo(f"webhook {webhook_id}: delivered")
+    else:
+        click.echo(f"webhook {webhook_id}: not delivered: {printable(result['error'])}")
+    return exit_status.OK if result["delivered"] else exit_status.NO
+
+
+@command.command("undelivered")
+@click.argument("webhook_id", metavar="[ID]", required=False)
+@click.option("--retry", is_flag=True, help="Have the server try all of it again.")
+@json_option
+@_with_orders
+def undelivered(orders: WebhookOrders, webhook_id: str | None, retry: bool, as_json: bool) -> None:
+    """List what could not be delivered, and why.
+
+    With --retry, the server tries it again, also if the webhook was disabled.
+    """
+    lost = orders.undelivered(webhook_id or "")
+    if retry:
+        for each in [webhook_id] if webhook_id else [own["id"] for own in orders.all()]:
+            orders.try_again(each)
+    if as_json:
+        print_json(lost)
+        return
+    rows = [
+        (
+            own["webhook"],
+            time_text(own["at"]),
+            own["event"],
+            own["product"],
+            _subject_of(own["data"]),
+            own["error"],
+        )
+        for own in lost
+    ]
+    table([("WEBHOOK", "TIME", "EVENT", "PRODUCT", "ABOUT", "WHY"), *rows])
+    if retry:
+        say("acpublish: the server tries again within a second, once it runs")
+
+
+def _subject_of(data: dict[str, Any]) -> str:
+    return str(data.get("device") or data.get("version") or "-")[:_MAX_SHOWN]

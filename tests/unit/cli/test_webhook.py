@@ -1,0 +1,168 @@
+"""``acpublish webhook``: secrets are printed once, and nothing is half-written."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from acpublish.fleet.fleet_events import FLAGGED, FleetEvent
+from acpublish.notices.webhook_file import FILE, WebhookFile
+from acpublish.notices.webhook_queue import WebhookQueue, queue_path
+from tests.support.receiver import Receiver, receiving
+from tests.unit.cli.invoking import CommandLine
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def where(catalog: Path, state: Path) -> tuple[str, ...]:
+    """The options that name the catalog and the state folder."""
+    (catalog / "lamp").mkdir()
+    return ("--to", str(catalog), "--state", str(state))
+
+
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[Receiver]:
+    with receiving() as receiver:
+        yield receiver
+
+
+def test_a_secret_is_printed_once(
+    acpublish: CommandLine, where: tuple[str, ...], state: Path
+) -> None:
+    said = acpublish("webhook", "add", "https://user:hunter2@example.com/hook?a=hunter3", *where)
+    assert said.status == 0
+    (secret,) = said.out.splitlines()
+    (webhook,) = WebhookFile(state).all()
+    assert secret == webhook.secret
+    assert said.err.startswith(f"acpublish: webhook {webhook.id} added")
+    listed = acpublish("webhook", "list", *where)
+    assert re.search(
+        rf"^{webhook.id}  standard  https://\*\*\*@example.com/hook\?\*\*\*  published,",
+        listed.out,
+        re.M,
+    )
+    assert listed.out.rstrip().endswith("nothing yet")
+    assert secret not in listed.out
+    assert "hunter" not in listed.out
+    removed = acpublish("webhook", "remove", webhook.id, *where)
+    assert removed.out.startswith(f"webhook {webhook.id} removed: https://***@example.com")
+    assert WebhookFile(state).all() == ()
+
+
+def test_ntfy_gets_its_token_from_a_file(
+    acpublish: CommandLine,
+    where: tuple[str, ...],
+    state: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "token").write_text("tk_hunter2\n")
+    words = ("--format", "ntfy", "--events", "halted, flagged")
+    file = ("--token-file", str(tmp_path / "token"))
+    said = acpublish("webhook", "add", "https://ntfy.sh/topic", *words, *file, *where)
+    assert (said.status, said.out) == (0, "")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"tk_hunter3")))
+    words = ("--format", "ntfy", "--events", "all", "--token-file", "-", "--json")
+    said = acpublish("webhook", "add", "https://ntfy.sh/other", *words, *where)
+    assert "hunter" not in said.out
+    first, second = WebhookFile(state).all()
+    assert (first.token, first.events) == ("tk_hunter2", ("halted", "flagged"))
+    assert second.token == "tk_hunter3"
+    assert said.json()["secret"] == second.secret
+
+
+def test_a_test_says_what_the_receiver_answers(
+    acpublish: CommandLine, where: tuple[str, ...], receiver: Receiver
+) -> None:
+    acpublish("webhook", "add", receiver.url, *where)
+    (webhook,) = acpublish("webhook", "list", "--json", *where).json()
+    said = acpublish("webhook", "test", webhook["id"], *where)
+    assert (said.status, said.out) == (0, f"webhook {webhook['id']}: delivered\n")
+    receiver.answers.append(404)
+    said = acpublish("webhook", "test", webhook["id"], *where)
+    assert said.status == 1
+    assert "not delivered: the receiver answers HTTP 404 Not Found" in said.out
+    receiver.answers.append(404)
+    said = acpublish("webhook", "test", webhook["id"], "--json", *where)
+    assert (said.status, said.json()["delivered"]) == (1, False)
+
+
+def test_what_could_not_be_delivered_is_listed_whatever_devices_are_called(
+    acpublish: CommandLine, where: tuple[str, ...], state: Path
+) -> None:
+    acpublish("webhook", "add", "https://example.com/", *where)
+    (webhook,) = WebhookFile(state).all()
+    queue = WebhookQueue(queue_path(state, webhook.id))
+    data = {"device": "lamp/aa\x1b[2J\nfake line", "flags": [], "reason": "x"}
+    queue.add(FleetEvent(FLAGGED, 5.0, "lamp", data), 5.0)
+    queue.disable("the receiver says\x1b[2J that it is gone")
+    queue.write()
+    said = acpublish("webhook", "undelivered", *where)
+    assert "\x1b" not in said.out
+    assert len(said.out.splitlines()) == 2
+    assert re.search(rf"^{webhook.id}  1970-01-01T00:00:05Z  flagged  lamp ", said.out, re.M)
+    listed = acpublish("webhook", "list", *where)
+    assert "disabled: the receiver says" in listed.out
+    assert "\x1b" not in listed.out
+    said = acpublish("webhook", "undelivered", "--retry", "--json", *where)
+    assert [entry["webhook"] for entry in said.json()] == [webhook.id]
+    assert WebhookFile(state).find(webhook.id).again
+    said = acpublish("webhook", "undelivered", webhook.id, "--retry", *where)
+    assert "the server tries again within a second" in said.err
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "problem"),
+    [
+        (
+            ["add", "ftp://user:hunter2@example.com/"],
+            2,
+            "is not a URL that webhooks can be sent to",
+        ),
+        (["add", "http://a/", "--events", "halt"], 2, "'halt' is not a kind of event"),
+        (["add", "http://a/", "--format", "x"], 2, "'x' is not a format of webhooks"),
+        (["add", "http://a/", "--token-file", "none"], 2, "none"),
+        (["remove", "x"], 8, "there is no webhook 'x'"),
+        (["test", "x"], 8, "there is no webhook 'x'"),
+        (["undelivered", "x"], 8, "there is no webhook 'x'"),
+    ],
+)
+def test_what_is_not_valid_is_one_line(
+    acpublish: CommandLine,
+    where: tuple[str, ...],
+    state: Path,
+    words: list[str],
+    status: int,
+    problem: str,
+) -> None:
+    said = acpublish("webhook", *words, *where)
+    assert said.status == status
+    assert problem in said.err
+    assert "hunter" not in said.err
+    assert not (state / FILE).exists()
+
+
+def test_the_webhooks_of_another_machine_are_not_handled(acpublish: CommandLine) -> None:
+    said = acpublish("webhook", "list", "--to", "http://127.0.0.1:9")
+    assert said.status == 2
+    assert "on the server's own machine" in said.err
+
+
+def test_a_damaged_file_is_one_line(
+    acpublish: CommandLine, where: tuple[str, ...], state: Path
+) -> None:
+    state.mkdir()
+    (state / FILE).write_text("{")
+    said = acpublish("webhook", "list", "--json", *where)
+    assert json.loads(said.out)["code"] == "usage"
+    assert "the file is damaged" in said.err
