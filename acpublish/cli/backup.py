@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from acpublish.store.copies import Copied
 
 #: What else the state folder has that no later command could make again: the tokens, the
-#: credentials of devices, and who made which change.
+#: credentials of devices, the webhooks, and who made which change.
 _BESIDE = ("tokens.json", "device-access.json", "webhooks.json", "changes")
 
 
@@ -34,8 +34,8 @@ def command(file: Path, to: str | None, state: Path | None, as_json: bool) -> No
 
     The server may run meanwhile: FILE has everything as it was at one moment. It contains names
     and addresses, so only its owner can read it. An existing file is never
-    overwritten. The catalog with its policies, tokens.json (the tokens) and device-access.json
-    (the credentials of devices) are not in it.
+    overwritten. The catalog with its policies, tokens.json (the tokens), device-access.json
+    (the credentials of devices) and webhooks.json (the webhooks) are not in it.
     """
     from acpublish.store.copies import back_up
 

@@ -178,22 +178,27 @@ def remove(orders: WebhookOrders, webhook_id: str, as_json: bool) -> None:
 
 
 @command.command("test")
-@click.argument("webhook_id", metavar="ID")
+@click.argument("webhook_id", metavar="[ID]", required=False)
 @json_option
 @_with_orders
-def test(orders: WebhookOrders, webhook_id: str, as_json: bool) -> int:
+def test(orders: WebhookOrders, webhook_id: str | None, as_json: bool) -> int:
     """Send a test from this machine now, and say what the receiver answers.
 
-    If it is delivered, a webhook that was disabled is enabled again.
+    Without ID, to every webhook. If it is delivered, the server delivers again, also to a webhook
+    that was disabled.
     """
-    result = orders.test(webhook_id)
+    results = [orders.test(each) for each in _ids(orders, webhook_id)]
     if as_json:
-        print_json(result)
-    elif result["delivered"]:
-        click.echo(f"webhook {webhook_id}: delivered")
-    else:
-        click.echo(f"webhook {webhook_id}: not delivered: {printable(result['error'])}")
-    return exit_status.OK if result["delivered"] else exit_status.NO
+        print_json(results)
+    for result in [] if as_json else results:
+        how = "delivered" if result["delivered"] else f"not delivered: {result['error']}"
+        click.echo(f"webhook {result['id']}: {printable(how)}")
+    everything = all(result["delivered"] for result in results)
+    return exit_status.OK if everything else exit_status.NO
+
+
+def _ids(orders: WebhookOrders, webhook_id: str | None) -> list[str]:
+    return [webhook_id] if webhook_id else [own["id"] for own in orders.all()]
 
 
 @command.command("undelivered")
@@ -208,7 +213,7 @@ def undelivered(orders: WebhookOrders, webhook_id: str | None, retry: bool, as_j
     """
     lost = orders.undelivered(webhook_id or "")
     if retry:
-        for each in [webhook_id] if webhook_id else [own["id"] for own in orders.all()]:
+        for each in _ids(orders, webhook_id):
             orders.try_again(each)
     if as_json:
         print_json(lost)

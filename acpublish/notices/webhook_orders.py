@@ -70,7 +70,9 @@ class WebhookOrders:
         return document
 
     def test(self, id_: str) -> Document:
-        """Sends a test, and returns whether it was delivered; then one that was disabled is not.
+        """Sends a test, and returns whether it was delivered; then the server delivers again.
+
+        One that was disabled is enabled, and what waits for its next attempt is tried at once.
 
         Raises:
             NotFoundError: There is none with this id.
@@ -78,7 +80,8 @@ class WebhookOrders:
         """
         webhook = self._file.find(id_)
         attempt = asyncio.run(send_test(webhook))
-        if not attempt.error and self._queue(webhook).disabled:
+        queue = self._queue(webhook)
+        if not attempt.error and (queue.disabled or queue.waiting):
             self._file.try_again(id_)
         return {"id": id_, "delivered": not attempt.error, "error": attempt.error}
 

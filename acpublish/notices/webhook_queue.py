@@ -197,6 +197,8 @@ class WebhookQueue:
             return
         self.again, self.disabled, self.changed = again, "", True
         self._rest_until = 0.0
+        for delivery in self.waiting:
+            delivery.due = now
         self.waiting += [
             Delivery(each.event, each.id, now) for each in self.undelivered[-MAX_WAITING:]
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import select
@@ -15,9 +16,12 @@ from typing import Any
 from tests.docs.documents import Block, Command
 from tests.support import images, preloaded, preloaded_pio
 from tests.support.pio import clean_environment, offline_ini
+from tests.support.receiver import receiving
 
 #: The URL that the documents use for the server.
 WRITTEN_ADDRESS = "http://192.168.1.10:8000"
+#: The URL that the documents use for a receiver of webhooks.
+WRITTEN_RECEIVER = "http://192.168.1.20:9000"
 SHIM = 'Import("env")\nfrom acpublish.pio import setup\nsetup(env)\n'
 INI = """\
 [env:d1_mini]
@@ -41,7 +45,7 @@ ADDRESS = ("--port", "0", "--bind", "127.0.0.1")
 _OPTION = re.compile(r"(?P<key>[A-Za-z0-9_]+)\s*=")
 _PATIENCE_S = 60.0
 #: What a reader watches, because a server goes on only every few seconds.
-_WATCHED = "acpublish rollout status"
+_WATCHED = ("acpublish rollout status", "acpublish webhook list")
 #: A command that no shell has to connect with anything.
 _ALONE = re.compile(r"(acpublish|pio) [^|;&<>()`\n]*\Z")
 
@@ -56,6 +60,8 @@ class Sandbox:
         self.home.mkdir()
         self.url: str | None = None
         self._servers: list[Any] = []
+        self._receivers = contextlib.ExitStack()
+        self._receiver = ""
         self._kept = tmp / "environment"
         self._python: dict[str, object] = {}
         self._ini = INI
@@ -146,8 +152,12 @@ class Sandbox:
             assert server.wait(_PATIENCE_S) == 0
             assert server.stdout is not None
             server.stdout.close()
+        self._receivers.close()
 
     def _here(self, text: str) -> str:
+        if WRITTEN_RECEIVER in text:
+            self._receiver = self._receiver or self._receivers.enter_context(receiving()).url
+            text = text.replace(WRITTEN_RECEIVER, self._receiver)
         return text.replace(WRITTEN_ADDRESS, self.url) if self.url else text
 
     def _shell(self, text: str) -> tuple[str, int]:

@@ -108,7 +108,9 @@ def test_it_says_what_else_to_copy(acpublish: CommandLine, tmp_path: Path, catal
     state, to = made(tmp_path / "fleet", 1), ("--to", catalog, "--state", tmp_path / "fleet")
     acpublish("token", "create", "--read", *to)
     acpublish("device-credentials", "set", "lamp", "--user", "fleet", *to)
-    beside = [str(state / name) for name in ("tokens.json", "device-access.json")]
+    acpublish("webhook", "add", "http://127.0.0.1:9/", *to)
+    names = ("tokens.json", "device-access.json", "webhooks.json")
+    beside = [str(state / name) for name in names]
     said = acpublish("backup", tmp_path / "a.db", *to)
     assert said.out.endswith(f"not in it, so copy as well: the catalog, {', '.join(beside)}\n")
     assert acpublish("backup", tmp_path / "b.db", *to, "--json").json()["not_in_it"] == beside

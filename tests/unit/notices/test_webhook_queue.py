@@ -160,6 +160,14 @@ def test_one_that_is_disabled_lists_what_it_is_told_until_somebody_wants_more(
     assert queue.disabled == "again"
 
 
+def test_somebody_who_tries_again_waits_for_nothing(queue: WebhookQueue) -> None:
+    queue.add(event(1), NOW)
+    queue.failed(queue.waiting, NOW, "HTTP 429", 5_000)
+    assert queue.next_at(together=False) == NOW + 5_000
+    queue.begin_again("2026-01-01", NOW + 5)
+    assert queue.next_at(together=False) == NOW + 5
+
+
 def test_a_clock_that_was_set_back_lets_nothing_wait_for_years(queue: WebhookQueue) -> None:
     queue.add(event(1), NOW + 10**9)
     queue.catch_up(NOW)
