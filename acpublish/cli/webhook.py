@@ -14,7 +14,7 @@ from acpublish.cli import exit_status
 from acpublish.cli.common_options import state_of
 from acpublish.cli.groups import CommandGroup
 from acpublish.cli.times import age_text, time_text
-from acpublish.cli.ui import json_option, print_json, printable, say, table
+from acpublish.cli.ui import json_option, print_json, printable, say, table, warn
 from acpublish.errors import SettingsError
 from acpublish.input_files import read_bounded
 from acpublish.publishing.options import Destination
@@ -110,6 +110,8 @@ def add(
     kinds = [kind.strip() for kind in events.split(",") if kind.strip()]
     token = "" if token_file is None else _token_in(token_file)
     webhook = orders.add(new_webhook(url, format_=format_, events=kinds, token=token))
+    if url.lower().startswith("http:") and (token or "***@" in webhook["url"]):
+        warn("the receiver's token or password is sent over plain http, readable on the way")
     if as_json:
         print_json(webhook)
         return

@@ -81,14 +81,14 @@ def payload(event: FleetEvent) -> bytes:
     document = {
         "type": TYPES.get(event.kind, event.kind),
         "timestamp": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "data": {"product": event.product, **_bounded(event.data)},
+        "data": {"product": event.product, **shortened(event).data},
     }
     return json.dumps(document, separators=(",", ":")).encode()
 
 
-def _bounded(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns data of an event that is small, whatever devices report."""
-    return {key: _shortened(value) for key, value in data.items()}
+def shortened(event: FleetEvent) -> FleetEvent:
+    """Returns an event that is small, whatever devices report."""
+    return event._replace(data={key: _shortened(value) for key, value in event.data.items()})
 
 
 def _shortened(value: Any, limit: int = _MAX_CHARACTERS) -> Any:

@@ -19,7 +19,7 @@ from typing import Any
 
 from acpublish import atomic
 from acpublish.fleet.fleet_events import FLAGGED, NEW_DEVICE, UPDATED, FleetEvent
-from acpublish.notices.standard_webhooks import RETRY_AFTER_S
+from acpublish.notices.standard_webhooks import RETRY_AFTER_S, shortened
 
 FOLDER = "webhooks"
 FORMAT = 1
@@ -101,7 +101,7 @@ class WebhookQueue:
 
     def add(self, event: FleetEvent, now: float) -> None:
         """Adds an event, unless it waits already."""
-        delivery = Delivery(event, event.id, now)
+        delivery = Delivery(shortened(event), event.id, now)
         if any(other.id == delivery.id for other in self.waiting):
             return
         self.changed = True

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from acpublish.fleet.fleet_events import FLAGGED, FleetEvent
+from acpublish.fleet.fleet_events import FLAGGED, KINDS, FleetEvent
 from acpublish.notices.webhook_file import FILE, WebhookFile
 from acpublish.notices.webhook_queue import WebhookQueue, queue_path
 from tests.support.receiver import Receiver, receiving
@@ -79,6 +79,20 @@ def test_ntfy_gets_its_token_from_a_file(
     assert (first.token, first.events) == ("tk_hunter2", ("halted", "flagged"))
     assert second.token == "tk_hunter3"
     assert said.json()["secret"] == second.secret
+
+
+def test_a_secret_that_is_sent_in_the_clear_is_a_warning(
+    acpublish: CommandLine, where: tuple[str, ...]
+) -> None:
+    said = acpublish("webhook", "add", "http://user:hunter2@192.168.1.20/", *where)
+    assert "warning: the receiver's token or password is sent over plain http" in said.err
+    assert "hunter2" not in said.err
+    assert "warning" not in acpublish("webhook", "add", "http://192.168.1.20/", *where).err
+
+
+def test_the_help_names_every_kind_of_event(acpublish: CommandLine) -> None:
+    words = " ".join(acpublish("webhook", "add", "--help").out.split())
+    assert f"{', '.join(KINDS)}, or all" in words
 
 
 def test_a_test_says_what_the_receiver_answers(

@@ -160,6 +160,14 @@ def test_one_that_is_disabled_lists_what_it_is_told_until_somebody_wants_more(
     assert queue.disabled == "again"
 
 
+def test_what_waits_is_small_and_keeps_its_id(queue: WebhookQueue) -> None:
+    large = FleetEvent(HALTED, NOW, "lamp", {"reason": "x" * 100_000})
+    queue.add(large, NOW)
+    queue.write()
+    assert queue.path.stat().st_size < 2_000
+    assert read_queue(queue.path).waiting[0].id == large.id
+
+
 def test_somebody_who_tries_again_waits_for_nothing(queue: WebhookQueue) -> None:
     queue.add(event(1), NOW)
     queue.failed(queue.waiting, NOW, "HTTP 429", 5_000)

@@ -108,3 +108,28 @@ def test_a_fault_is_logged_and_the_task_goes_on(
     monkeypatch.setattr(news_loop, "catalog_news", look)
     server.run(server.looked)
     assert "the catalog's news cannot be read" in caplog.text
+
+
+def test_nobody_who_listens_later_is_told_what_is_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(news_loop, "_LOOK_EVERY_S", 3_600.0)
+    monkeypatch.setattr(news_loop, "_IDLE_LOOK_S", 0.01)
+    server = Server(tmp_path)
+    server.news.listeners.clear()
+    told = server.news.told
+
+    def listen() -> bool:
+        monkeypatch.setattr(news_loop, "_LOOK_EVERY_S", 0.01)
+        server.news.listeners.append(server.events.append)
+        return True
+
+    server.run(
+        server.looked,
+        lambda: put(server.catalog, "1.0.0"),
+        lambda: told.products == {"lamp": 1},
+        listen,
+        lambda: put(server.catalog, "1.1.0", seed=1),
+        server.versions,
+    )
+    assert server.versions() == ["1.1.0"]
