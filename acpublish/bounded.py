@@ -58,6 +58,10 @@ class SharedMemory(Generic[_Value]):
         values = self._products.get(product)
         return None if values is None else values.get(key)
 
+    def products(self) -> list[str]:
+        """Returns the products that have values; may be called from another thread."""
+        return list(self._products)
+
     def values(self, product: str) -> list[_Value]:
         """Returns the values of a product, the latest last; may be called from another thread."""
         # Copying a dictionary's values is one step for other threads.

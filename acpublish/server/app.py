@@ -7,10 +7,12 @@ Whatever is not a device route is given only under the server's own names
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from functools import partial
 from typing import Any, cast
 
 from acpublish.catalog.contents import CatalogFiles
 from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.notices.webhook_orders import WebhookOrders
 from acpublish.server import hosts
 from acpublish.server.accesslog import AccessLog
 from acpublish.server.answer import Answer, FileBody, Request, answered, text
@@ -28,6 +30,8 @@ from acpublish.server.handover import TARGET_KEY
 from acpublish.server.hosts import HostGuard, OwnHosts
 from acpublish.server.images import Images
 from acpublish.server.listing import Listing
+from acpublish.server.measured import Measured
+from acpublish.server.metrics import Metrics
 from acpublish.server.named_files import NamedFiles
 from acpublish.server.offer import Offers
 from acpublish.server.pages.page_app import FOREIGN_KEY, create_pages
@@ -35,6 +39,7 @@ from acpublish.server.pages.page_site import PageSite
 from acpublish.server.product_reader import ProductReader
 from acpublish.server.proxy_header import Proxies
 from acpublish.server.request_head import RequestHead
+from acpublish.server.status_routes import StatusRoutes
 from acpublish.server.tokens import Tokens
 from acpublish.server.updates import Updates
 
@@ -75,15 +80,15 @@ def create_app(
     answers, proxies = AnswerCache(), Proxies(options.proxies)
     images = Images(files, options.cache_bytes)
     memory = DeviceMemory(reports=fleet is None)
-    if fleet is None:
-        known = DeviceCounts(reader.has_board)
-        counts, knows = cast("Counts", known), cast("Listener", known)
-    else:
-        counts, knows = FleetCounts(fleet.state), fleet
-    check_ins = CheckIns([knows, memory, *listeners])
+    counts, knows = _counts(reader, fleet)
+    measured = Measured()
+    check_ins = CheckIns([knows, memory, measured, *listeners])
     offers = Offers(images, check_ins)
     named = NamedFiles(reader, locations, images, offers, access, fleet)
     own_hosts = OwnHosts(options.hosts, options.bind)
+    undelivered = WebhookOrders(tokens.state).all
+    metrics = Metrics(measured, partial(counts.versions, catalog), fleet, undelivered)
+    proxied = bool(options.hosts or options.proxies)
     people = FleetPeople(fleet.state, catalog, fleet.need_store) if fleet else None
     state = fleet.state if fleet else None
     site = PageSite(options, catalog, tokens, own_hosts, people, state)
@@ -94,6 +99,7 @@ def create_app(
             named,
             Updates(reader, locations, images, offers, named, memory, own_hosts, access, fleet),
             access,
+            StatusRoutes(catalog.root, measured, metrics, tokens, answers, fleet, proxied=proxied),
         ),
         api=create_api(
             catalog, tokens, counts, options.upload_bytes, answers, proxies, people, site.links
@@ -103,6 +109,14 @@ def create_app(
         guard=HostGuard(own_hosts, tokens),
         log=log or AccessLog(None),
     )
+
+
+def _counts(reader: ProductReader, fleet: FleetUpdates | None) -> tuple[Counts, Listener]:
+    """Returns what knows which versions devices run, and the listener that it learns from."""
+    if fleet is not None:
+        return FleetCounts(fleet.state), fleet
+    counts = DeviceCounts(reader.has_board)
+    return counts, counts
 
 
 class Application:

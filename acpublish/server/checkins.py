@@ -19,7 +19,9 @@ from datetime import datetime, timezone
 from typing import NamedTuple, Protocol
 
 from acpublish.bounded import SharedMemory
+from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.control.serving import Case
+from acpublish.errors import AcpublishError
 from acpublish.release.adoption import Adoption, RunningVersions
 from acpublish.release.decision import Decision, Rule
 from acpublish.release.manifest import Release
@@ -129,6 +131,8 @@ _MARKS = frozenset({Rule.RECEIVED_UNVERIFIED, Rule.NEVER_UPDATED})
 #: What a device runs: its board, the MD5 and SHA-256 that it reports, the version it claims, and a
 #: rule of ``_MARKS`` that applied.
 Running = tuple[str | None, str | None, str | None, str | None, Rule | None]
+#: How many devices run which version of which product; None for an unknown one.
+Versions = Counter[tuple[str, str | None]]
 
 
 class Counts(Protocol):
@@ -140,6 +144,9 @@ class Counts(Protocol):
 
     def running(self, product: str) -> list[Running]:
         """Returns what each device of a product runs; may be called from another thread."""
+
+    def versions(self, catalog: DirectoryCatalog) -> Versions:
+        """Counts the devices by product and version; for a thread, as it walks all of them."""
 
 
 class DeviceCounts:
@@ -195,6 +202,19 @@ class DeviceCounts:
     def running(self, product: str) -> list[Running]:
         """Returns what each device of a product runs; may be called from another thread."""
         return self._devices.values(product)
+
+    def versions(self, catalog: DirectoryCatalog) -> Versions:
+        """Counts the devices by product and version; for a thread, as it walks all of them."""
+        counted: Versions = Counter()
+        for product in self._devices.products():
+            try:
+                releases = catalog.releases(product)
+            except AcpublishError:
+                # The other figures are needed most while the catalog cannot be read.
+                releases = ()
+            for row in adoptions(self.running(product), releases):
+                counted[product, row.version] += row.count
+        return counted
 
 
 def adoptions(running: Iterable[Running], releases: Iterable[Release]) -> list[Adoption]:

@@ -4,6 +4,7 @@
 ``/_catalog``                  the list of a directory, for AutoConnect and for clients
 ``/update/<product>/<board>``  the newest image of a channel, and ``.md5``, ``.sha256``, ``.json``
 ``/u/<secret>/…``              each of these, without the credentials of a product
+``/metrics`` and two others    for the programs that watch a server (``status_routes.py``)
 everything else                a file of the catalog, or its ``.md5`` or ``.sha256``
 =============================  ==================================================================
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable
+from time import perf_counter
 from typing import NamedTuple
 
 from acpublish.errors import AcpublishError, reason_of
@@ -24,6 +26,7 @@ from acpublish.server.listing import Listing
 from acpublish.server.named_files import NamedFiles
 from acpublish.server.product_reader import ProductReader
 from acpublish.server.request_head import RequestHead
+from acpublish.server.status_routes import StatusRoutes
 from acpublish.server.updates import Updates
 from acpublish.wire import CATALOG_PATH, UPDATE_PREFIX
 
@@ -58,7 +61,11 @@ class _Below(NamedTuple):
 
 
 class DeviceRoutes:
-    """Passes each request to its route, and turns errors into answers."""
+    """Passes each request to its route, and turns errors into answers.
+
+    Attributes:
+        measured: What is counted while serving.
+    """
 
     def __init__(
         self,
@@ -67,6 +74,7 @@ class DeviceRoutes:
         files: NamedFiles,
         updates: Updates,
         access: DeviceAccess,
+        status: StatusRoutes,
     ) -> None:
         """Prepares to answer.
 
@@ -76,12 +84,16 @@ class DeviceRoutes:
             files: Answers with files by their names.
             updates: Answers automatic updates.
             access: Knows the secret paths.
+            status: Answers the programs that watch the server.
         """
         self._reader = reader
         self._listing = listing
         self._files = files
         self._updates = updates
         self._access = access
+        self._status = status
+        self.measured = status.measured
+        self._took = status.measured.took
 
     def forget(self) -> None:
         """Makes the next request see what has just been changed."""
@@ -90,6 +102,7 @@ class DeviceRoutes:
 
     def answer(self, request: Request) -> Responding:
         """Answers a request; neither this nor awaiting it raises an error."""
+        begun = perf_counter()
         head = request.head
         route = head.route
         if route is None:
@@ -98,7 +111,21 @@ class DeviceRoutes:
             responding = route(request)
         except Exception as error:
             return _of_error(error)
-        return responding if isinstance(responding, Answer) else _awaited(responding)
+        updater = request.report.updater
+        if isinstance(responding, Answer):
+            if updater:
+                self._took(perf_counter() - begun)
+            return responding
+        return self._awaited(responding, begun if updater else None)
+
+    async def _awaited(self, responding: Awaitable[Answer], begun: float | None) -> Answer:
+        try:
+            return await responding
+        except Exception as error:
+            return _of_error(error)
+        finally:
+            if begun is not None:
+                self._took(perf_counter() - begun)
 
     def _route_of(self, head: RequestHead) -> Route:
         if head.method not in ("GET", "HEAD"):
@@ -107,7 +134,9 @@ class DeviceRoutes:
             return self._updates.automatic
         if is_hidden(head.path) and head.opened is None:
             return self._below
-        return self._listing.answer if head.path == _CATALOG else self._files.file
+        if head.path == _CATALOG:
+            return self._listing.answer
+        return self._status.of(head.path, self._files.file) or self._files.file
 
     def _below(self, request: Request) -> Responding:
         """Answers a request below ``/u/``: the catalog's own folder, while there are no rules."""
@@ -120,13 +149,6 @@ class DeviceRoutes:
                 return unknown_path()
             memo = request.head.memo = _Below(rules, head, self._route_of(head))
         return memo.route(request.with_head(memo.head))
-
-
-async def _awaited(responding: Awaitable[Answer]) -> Answer:
-    try:
-        return await responding
-    except Exception as error:
-        return _of_error(error)
 
 
 def _wrong_method(_: Request) -> Answer:

@@ -104,6 +104,7 @@ class FleetLoop:
             raise
         except StoreError as error:
             self._note(error)
+            self.updates.not_opened = str(error)
             self.state.unread = f"the fleet's store cannot be read: {error}"
             self._store_needed = True
             self._next_try = time.monotonic() + _AGAIN_S
@@ -160,6 +161,7 @@ class FleetLoop:
             opened = await asyncio.to_thread(self._open)
         except StoreError as error:
             self._note(error)
+            self.updates.not_opened = str(error)
         else:
             self.state.use(*opened)
             # A server without a store may have written it meanwhile.

@@ -7,9 +7,11 @@ noted when its response has ended, as a listener of check-ins (:mod:`acpublish.s
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timezone
 
+from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.catalog.snapshot import ProductSnapshot
 from acpublish.control.fleet_state import FleetState
 from acpublish.control.following import follow
@@ -18,9 +20,10 @@ from acpublish.fleet.evidence import NEVER_UPDATED
 from acpublish.fleet.known_device import Device
 from acpublish.release.decision import Rule
 from acpublish.release.manifest import Release
+from acpublish.release.version import Version
 from acpublish.server import answer
 from acpublish.server.answer import Answer, Request, Responding
-from acpublish.server.checkins import Delivered, Event, Running
+from acpublish.server.checkins import Delivered, Event, Running, Versions
 from acpublish.wire import Mode
 
 _AGENT = b"user-agent"
@@ -33,6 +36,7 @@ class FleetUpdates:
     Attributes:
         serving: Takes in check-ins, and decides.
         need_store: Has the store opened soon.
+        not_opened: Why the store could not be opened when that was last tried; empty if it could.
     """
 
     def __init__(self, serving: FleetServing, need_store: Callable[[], None]) -> None:
@@ -44,11 +48,18 @@ class FleetUpdates:
         """
         self.serving = serving
         self.need_store = need_store
+        self.not_opened = ""
 
     @property
     def state(self) -> FleetState:
         """The fleet."""
         return self.serving.state
+
+    @property
+    def store_trouble(self) -> str:
+        """Why the store cannot be read or written; empty if it can, or if nobody needs it yet."""
+        store = self.state.store
+        return self.not_opened if store is None else store.away
 
     def follow(self, product: str, snapshot: ProductSnapshot, *, is_current: bool = False) -> None:
         """Lets the rollouts of a product follow its catalog, if that has changed.
@@ -170,6 +181,10 @@ class FleetCounts:
         own = self._state.products.get(product)
         return [] if own is None else [_running(device) for device in list(own.devices.values())]
 
+    def versions(self, catalog: DirectoryCatalog) -> Versions:
+        """Counts the devices by product and version; for a thread, as it walks all of them."""
+        return Counter((device.product, _version_of(device)) for device in self._state.devices())
+
 
 def _running(device: Device) -> Running:
     report = device.report
@@ -179,3 +194,10 @@ def _running(device: Device) -> Running:
     elif device.obstacle == NEVER_UPDATED:
         mark = Rule.NEVER_UPDATED
     return device.board, report.sketch_md5, report.sketch_sha256, report.version, mark
+
+
+def _version_of(device: Device) -> str | None:
+    """Returns the version that a device runs; None if it is unknown."""
+    if device.runs is None and device.unverified:
+        return str(Version.or_none(device.report.version) or "") or None
+    return device.runs

@@ -256,6 +256,7 @@ class _Server(uvicorn.Server):
             loop,
             shared=self._proxies.has,
         )
+        self._app.routes.measured.connections = connections.open
         self._listeners = [self._listen(connections, port) for port in self._ports]
         watches = [port.certificate.watch() for port in self._ports if port.certificate]
         self._watching = [

@@ -16,6 +16,7 @@ from acpublish.server import answer
 from acpublish.server.answer import Answer, Request, Responding
 from acpublish.server.bounds import RETRY_AFTER_S, BusyError
 from acpublish.server.device_routes import DeviceRoutes, busy
+from acpublish.server.measured import Measured
 from tests.unit.server.conversing import converse
 from tests.unit.server.in_memory import lamp_catalog, make
 from tests.unit.server.requests_made import request
@@ -29,10 +30,14 @@ def answered(routes: DeviceRoutes, made: Request) -> Answer:
     return asyncio.run(main())
 
 
+#: No address is for programs that watch the server.
+NO_STATUS = cast(Any, SimpleNamespace(of=lambda path, files: None, measured=Measured()))
+
+
 def routes_to(give: Any) -> DeviceRoutes:
     """Returns routes that all lead to one function."""
     everything = SimpleNamespace(answer=give, automatic=give, file=give)
-    return DeviceRoutes(*(cast(Any, everything) for _ in range(5)))
+    return DeviceRoutes(*(cast(Any, everything) for _ in range(5)), NO_STATUS)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +67,7 @@ def test_which_route_answers(target: bytes, route: str, method: str) -> None:
         cast(Any, SimpleNamespace(file=named("file"))),
         cast(Any, SimpleNamespace(automatic=named("automatic"))),
         cast(Any, SimpleNamespace(rules=None)),
+        NO_STATUS,
     )
     assert answered(routes, request(target, method=method)).body == route.encode() + b"\n"
 
@@ -137,6 +143,7 @@ def test_forgetting_reaches_products_and_lists() -> None:
         cast(Any, None),
         cast(Any, None),
         cast(Any, None),
+        NO_STATUS,
     ).forget()
     assert sorted(forgotten) == ["lists", "products"]
 

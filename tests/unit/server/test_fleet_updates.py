@@ -199,4 +199,10 @@ def test_counts_go_by_what_is_known_of_the_fleet(lamp: DevicePath) -> None:
     other.unverified = True
     marks = sorted(str(running[-1]) for running in counts.running("lamp"))
     assert marks == sorted(map(str, (None, Rule.NEVER_UPDATED, Rule.RECEIVED_UNVERIFIED)))
+    # The digest decides; what a device claims counts only if it received that.
+    assert counts.versions(lamp.catalog.catalog) == {("lamp", "1.0.0"): 3}
+    other.runs = None
+    assert counts.versions(lamp.catalog.catalog) == {("lamp", "1.0.0"): 3}
+    other.unverified = False
+    assert counts.versions(lamp.catalog.catalog) == {("lamp", "1.0.0"): 2, ("lamp", None): 1}
     assert counts.since.timestamp() == 1000
