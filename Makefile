@@ -12,9 +12,10 @@ PYTEST_OPTIONS ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 BENCH_PACKAGES := nginx-light apache2-utils
 # nginx and ab are there for the short form of the benchmarks, nginx as a proxy for the doctor, and
-# nginx and HAProxy for requests that two readers could read differently, Chromium for the pages.
+# nginx and HAProxy for requests that two readers could read differently, Chromium for the pages,
+# mosquitto for MQTT.
 TEST_PACKAGES := arduino-builder gcc-xtensa-lx106 gcc-riscv64-unknown-elf git openssl \
-  libnginx-mod-stream haproxy chromium $(BENCH_PACKAGES)
+  libnginx-mod-stream haproxy chromium mosquitto $(BENCH_PACKAGES)
 
 # The extended tests have a short form in `make test`.
 FUZZ_SECONDS ?= 600
@@ -104,7 +105,7 @@ $(INSTALLED): pyproject.toml
 	@$(PYTHON) -m venv $(VENV) || { \
 	  .ci/debian-packages python3-venv && $(PYTHON) -m venv $(VENV); }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[server,signing]" --group dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[server,signing,mqtt]" --group dev
 	@touch $@
 
 # What a user has: PlatformIO's interpreter with acpublish beside it, and SCons and esptool, which

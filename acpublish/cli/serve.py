@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,7 +15,11 @@ from acpublish.cli.common_options import (
     old_directory_option,
     one_catalog,
 )
+from acpublish.cli.ui import warn
 from acpublish.errors import SettingsError
+
+if TYPE_CHECKING:
+    from acpublish.notices.mqtt_address import MqttAddress
 
 #: The names of the levels of :mod:`logging`, including the short forms.
 LEVELS = ("critical", "fatal", "error", "warning", "warn", "info", "debug", "notset")
@@ -105,6 +111,17 @@ LEVELS = ("critical", "fatal", "error", "warning", "warn", "info", "debug", "not
     help="Let people sign in to the page over plain http from another machine with a token that "
     "may manage.",
 )
+@click.option(
+    "--mqtt",
+    metavar="URL",
+    help="An MQTT broker to tell what happens, and to show each device in Home Assistant: "
+    "mqtt://USER:PASSWORD@HOST:1883/PREFIX.  [ACPUBLISH_MQTT]",
+)
+@click.option(
+    "--mqtt-install",
+    is_flag=True,
+    help="Let anyone on the broker order the update of a device that it shows.",
+)
 def command(
     to: str | None,
     old_to: Path | None,
@@ -121,6 +138,8 @@ def command(
     no_fleet: bool,
     max_offers: int,
     insecure_login: bool,
+    mqtt: str | None,
+    mqtt_install: bool,
 ) -> int:
     """Serve a catalog directory to AutoConnectUpdate, ESPhttpUpdate and HTTPUpdate sketches.
 
@@ -154,5 +173,25 @@ def command(
             fleet=not no_fleet,
             max_offers=max_offers,
             insecure_login=insecure_login,
+            mqtt=_broker(mqtt, mqtt_install),
+            mqtt_install=mqtt_install,
         )
     )
+
+
+def _broker(url: str | None, install: bool) -> MqttAddress | None:
+    """Returns the MQTT broker, None for none.
+
+    Raises:
+        SettingsError: Its URL is not valid, or there is none where one is needed.
+    """
+    from acpublish.settings.mqtt_setting import SHOWN_TO_ALL, mqtt_address
+
+    broker = mqtt_address(url, os.environ)
+    if broker is None and install:
+        raise SettingsError(
+            "--mqtt-install needs a broker", hint="Set its URL with --mqtt or ACPUBLISH_MQTT."
+        )
+    if broker is not None and url is not None and broker.password:
+        warn(SHOWN_TO_ALL)
+    return broker

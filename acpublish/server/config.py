@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from acpublish.notices.mqtt_address import MqttAddress
 from acpublish.wire import MAX_IMAGE_BYTES
 
 DEFAULT_PORT = 8000
@@ -38,6 +39,8 @@ class ServerOptions:
             back.
         insecure_login: Whether people may sign in to the page with a token that may manage over a
             connection that is not encrypted.
+        mqtt: The MQTT broker that is told what happens; None for none.
+        mqtt_install: Whether anyone on it may order the update of a device.
     """
 
     catalog: Path
@@ -56,3 +59,5 @@ class ServerOptions:
     fleet: bool = True
     max_offers: int = DEFAULT_OFFERS
     insecure_login: bool = False
+    mqtt: MqttAddress | None = None
+    mqtt_install: bool = False

@@ -143,6 +143,7 @@ def _serve(options: ServerOptions, listeners: Sequence[CheckInListener], writer:
     watches: list[_Watch] = [partial(watch_catalog, options.catalog), access.watch, news_loop.run]
     if fleet is not None:
         watches.append(fleet.run)
+    watches += _mqtt(options, catalog, news, fleet)
     server = _Server(_config(app), app, options, ports, proxies, watches, partial(prepare, catalog))
     # Everything that exists now stays, so the collector need not look at it again and again.
     gc.freeze()
@@ -175,6 +176,21 @@ def _config(app: Application) -> uvicorn.Config:
         server_header=False,
         workers=1,
     )
+
+
+def _mqtt(
+    options: ServerOptions, catalog: DirectoryCatalog, news: FleetNews, fleet: FleetLoop | None
+) -> list[_Watch]:
+    """Returns what tells an MQTT broker what happens; nothing without one."""
+    if options.mqtt is None:
+        return []
+    # Its library is an extra of its own.
+    from acpublish.server.mqtt_loop import MqttLoop
+
+    updates = fleet.updates if fleet else None
+    mqtt = MqttLoop(options.mqtt, catalog, updates, install=options.mqtt_install)
+    news.listeners.append(mqtt.note)
+    return [mqtt.run]
 
 
 @dataclass(frozen=True, slots=True)

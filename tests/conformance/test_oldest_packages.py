@@ -1,4 +1,4 @@
-"""The adapter leans on uvicorn's inside, so it is also tested with the oldest that is allowed."""
+"""The server with the oldest packages that are allowed; it leans on uvicorn's inside, for one."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TESTED = (
+    "tests/unit/notices/test_mqtt_link.py",
+    "tests/unit/server/test_metrics.py",
     "tests/unit/server/test_handover.py",
     "tests/unit/server/test_protocol.py",
     "tests/conformance/test_wire_replays.py",
@@ -21,25 +23,22 @@ TESTED = (
     "tests/conformance/test_upload.py::test_what_is_refused",
     "tests/conformance/test_upload.py::test_chunked_is_taken",
 )
+NAMES = ("uvicorn", "httptools", "starlette", "prometheus-client", "paho-mqtt")
 #: Neither asyncio nor what is generated at random depends on these packages.
 LEFT_OUT = ("asyncio", "no_mixture_of_parts", "no_bytes_make", "cut_often")
 
 
 def oldest() -> dict[str, str]:
-    """Returns the lowest versions of the extra that pyproject.toml allows."""
+    """Returns the lowest versions of the extras that pyproject.toml allows."""
     text = (ROOT / "pyproject.toml").read_text()
-    return {
-        name: found[1]
-        for name in ("uvicorn", "httptools", "starlette")
-        if (found := re.search(rf'"{name}>=([\d.]+)', text))
-    }
+    return {name: found[1] for name in NAMES if (found := re.search(rf'"{name}>=([\d.]+)', text))}
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_server_works_with_the_oldest_packages(tmp_path: Path) -> None:
     wanted = oldest()
-    assert set(wanted) == {"uvicorn", "httptools", "starlette"}
+    assert set(wanted) == set(NAMES)
     # Without a network, pip would try for minutes.
     pip = [sys.executable, "-m", "pip", "install", "-q", "--retries", "1", "--timeout", "10"]
     pip += ["--disable-pip-version-check", "--no-deps", "--only-binary", ":all:"]

@@ -150,6 +150,14 @@ def _esphome_has(written: dict[str, Any]) -> bool:
     )
 
 
+#: Files of Prometheus and Home Assistant, by their first keys, and the tests that use them.
+TESTED_ELSEWHERE = {
+    "scrape_configs": "tests/integration/test_watched_server.py",
+    "groups": "tests/integration/test_watched_server.py",
+    "automation": "tests/integration/test_home_assistant_document.py",
+}
+
+
 def test_yaml_in_the_documents_is_what_the_examples_have() -> None:
     examples = [
         yaml.safe_load((ROOT / "examples" / "ci" / name).read_text())
@@ -165,6 +173,9 @@ def test_yaml_in_the_documents_is_what_the_examples_have() -> None:
             continue
         if "esphome" in written:
             assert _esphome_has(written)
+            continue
+        if not TESTED_ELSEWHERE.keys().isdisjoint(written):
+            assert all((ROOT / TESTED_ELSEWHERE[key]).is_file() for key in written)
             continue
         assert written["include"] == examples[1]["include"]
         assert written["publish"].items() <= examples[1]["publish"].items()

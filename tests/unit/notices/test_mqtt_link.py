@@ -1,0 +1,75 @@
+"""What a connection does while there is none; tests/integration/test_mqtt.py has a real broker."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from acpublish.notices import mqtt_link
+from acpublish.notices.mqtt_address import MqttAddress
+from acpublish.notices.mqtt_link import MqttLink
+
+ADDRESS = MqttAddress(host="127.0.0.1", port=9, username="u", password="s3cret")
+
+
+@pytest.fixture
+def heard() -> list[tuple[str, bytes, bool]]:
+    return []
+
+
+@pytest.fixture
+def link(heard: list[tuple[str, bytes, bool]]) -> Iterator[MqttLink]:
+    own = MqttLink(ADDRESS, ["t"], lambda *message: heard.append(message), lambda: None)
+    yield own
+    # It closes its sockets when nothing refers to it any more.
+    client = own._client
+    client.on_connect = client.on_connect_fail = client.on_disconnect = client.on_message = None
+    del client, own._client
+    gc.collect()
+
+
+def message(payload: bytes) -> Any:
+    return SimpleNamespace(topic="t", payload=payload, retain=False)
+
+
+def test_without_a_connection_nothing_is_kept(link: MqttLink) -> None:
+    assert not link.is_connected
+    assert not link.publish("t", b"x")
+    assert not link._client._out_messages
+    link.close()
+
+
+def test_what_a_broker_sends_is_bounded(
+    link: MqttLink, heard: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mqtt_link, "_MAX_PENDING", 3)
+
+    async def main() -> None:
+        link._loop = asyncio.get_running_loop()
+        for number in range(10):
+            link._on_message(link._client, None, message(b"%d" % number))
+        link._on_message(link._client, None, message(b"x" * 100_000))
+        await asyncio.sleep(0.01)
+        # They were taken, so there is room again.
+        link._on_message(link._client, None, message(b"later"))
+        await asyncio.sleep(0.01)
+
+    asyncio.run(main())
+    assert [payload for _, payload, _ in heard] == [b"0", b"1", b"2", b"later"]
+
+
+def test_an_outage_is_logged_once_and_without_the_password(
+    link: MqttLink, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("acpublish"), "propagate", True)
+    for _ in range(3):
+        link._on_connect_fail(link._client, None)
+    assert [record.getMessage() for record in caplog.records] == [
+        "the MQTT broker mqtt://127.0.0.1:9 is away (there is no connection); it is tried again"
+    ]
