@@ -91,7 +91,7 @@ def create_app(
     proxied = bool(options.hosts or options.proxies)
     people = FleetPeople(fleet.state, catalog, fleet.need_store) if fleet else None
     state = fleet.state if fleet else None
-    site = PageSite(options, catalog, tokens, own_hosts, people, state)
+    site = PageSite(options, catalog, tokens, own_hosts, people, state, counts)
     return Application(
         routes=DeviceRoutes(
             reader,
@@ -102,7 +102,15 @@ def create_app(
             StatusRoutes(catalog.root, measured, metrics, tokens, answers, fleet, proxied=proxied),
         ),
         api=create_api(
-            catalog, tokens, counts, options.upload_bytes, answers, proxies, people, site.links
+            catalog,
+            tokens,
+            counts,
+            options.upload_bytes,
+            answers,
+            proxies,
+            people,
+            site.links,
+            site.changes,
         ),
         pages=create_pages(site),
         site=site,

@@ -34,6 +34,7 @@ from acpublish.server.api.token_routes import TokenRoutes
 from acpublish.server.api.webhook_routes import WebhookRoutes
 from acpublish.server.bounds import BusyError
 from acpublish.server.cache import AnswerCache
+from acpublish.server.catalog_changes import CatalogChanges
 from acpublish.server.checkins import Counts
 from acpublish.server.fleet_people import FleetPeople
 from acpublish.server.hosts import MISDIRECTED
@@ -138,6 +139,7 @@ def create_api(
     proxies: Proxies | None = None,
     people: FleetPeople | None = None,
     links: LoginLinks | None = None,
+    changes: CatalogChanges | None = None,
 ) -> App:
     """Creates the application for ``/api/v1``.
 
@@ -150,20 +152,22 @@ def create_api(
         proxies: Who has to begin connections with a PROXY header; by default nobody.
         people: The fleet, as people see and change it; None without one.
         links: Links that sign in to the page; by default those of nobody else.
+        changes: Makes one change of the catalog after the other; by default for nobody else.
     """
     authority = Authority(tokens)
     answers = answers or AnswerCache()
     read = ReadRoutes(catalog, authority, counts, answers, proxies or Proxies())
     publish = PublishRoute(catalog, authority, upload_bytes)
-    changes = ChangeRoutes(catalog, authority, counts, answers)
-    policies = PolicyRoutes(catalog, authority, changes)
+    maker = changes or CatalogChanges(catalog, counts)
+    change_routes = ChangeRoutes(catalog, authority, maker, answers)
+    policies = PolicyRoutes(catalog, authority, change_routes)
     token_routes = TokenRoutes(tokens, authority, links or LoginLinks())
     access = FleetAccess(people, authority)
     table = endpoints(
         ApiRoutes(
             read,
             publish,
-            changes,
+            change_routes,
             policies,
             token_routes,
             FleetRoutes(access),

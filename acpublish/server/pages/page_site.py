@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.control.fleet_state import FleetState
 from acpublish.errors import ConflictError
+from acpublish.server.catalog_changes import CatalogChanges
+from acpublish.server.checkins import Counts
 from acpublish.server.config import ServerOptions
 from acpublish.server.fleet_people import FleetPeople
 from acpublish.server.hosts import OwnHosts
@@ -47,7 +49,9 @@ class PageSite:
         hosts: Its names.
         people: The fleet, as people see and change it; None for a server without one.
         state: The fleet itself, to look at in the event loop; None likewise.
+        counts: What devices run.
         links: What ``acpublish login-link`` prints.
+        changes: Makes one change of the catalog after the other.
         sessions: Who is signed in.
         guesses: Counts wrong secrets.
         rendering: Makes HTML of templates.
@@ -62,7 +66,9 @@ class PageSite:
     hosts: OwnHosts
     people: FleetPeople | None
     state: FleetState | None
+    counts: Counts
     links: LoginLinks = field(default_factory=LoginLinks)
+    changes: CatalogChanges = field(init=False)
     sessions: Sessions = field(init=False)
     guesses: Guesses = field(default_factory=Guesses)
     rendering: Rendering = field(default_factory=shared_rendering)
@@ -72,6 +78,7 @@ class PageSite:
 
     def __post_init__(self) -> None:
         """Begins without sessions."""
+        self.changes = CatalogChanges(self.catalog, self.counts)
         self.sessions = Sessions(self.tokens.current)
 
     async def part(self, template: str, **values: Any) -> str:

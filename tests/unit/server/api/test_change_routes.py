@@ -16,7 +16,7 @@ from acpublish import atomic
 from acpublish.catalog import layout
 from acpublish.release.channels import Place
 from acpublish.release.decision import Decision, Rule, Verdict
-from acpublish.server.api import change_routes
+from acpublish.server import catalog_changes
 from acpublish.server.checkins import CheckIn
 from acpublish.server.sending import CHUNK_BYTES
 from acpublish.server.token_file import TokenStore
@@ -154,7 +154,7 @@ def locked(client: Client) -> Iterator[threading.Event]:
 def test_a_change_that_its_client_has_given_up_is_not_made_later(
     client: Client, locked: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(change_routes, "CHANGE_S", 0.3)
+    monkeypatch.setattr(catalog_changes, "CHANGE_S", 0.3)
     before = client.document
 
     async def main() -> None:
