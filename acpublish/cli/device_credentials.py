@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
 from collections.abc import Callable, Iterable
 from functools import wraps
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 #: More than any password, with a line break.
 _MAX_FILE_BYTES = 1024
-_PASSWORD_BYTES = 16
 _FILE_HINT = "Use a file that contains only the password, or - for standard input."
 
 
@@ -113,8 +111,10 @@ def set_credentials(
     no longer accepted. Users are independent of each other, so a second one lets you change the
     password of devices in the field without locking any out.
     """
+    from acpublish.server.device_secrets import new_password
+
     given = None if password_file is None else _password_from(password_file)
-    password = given or secrets.token_hex(_PASSWORD_BYTES)
+    password = given or new_password()
     made = store.set_credentials(product, user, password)
     _warn_of_unknown([product])
     if as_json:

@@ -36,6 +36,7 @@ MAX_USER_BYTES = 64
 MAX_PASSWORD_BYTES = 128
 #: As many of a product as a change of passwords in stages could need.
 MAX_USERS = 16
+_Check = Callable[[], object]
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -44,7 +45,11 @@ class DeviceAccessError(SettingsError):
 
 
 class DeviceAccessStore:
-    """The device credentials in a state folder: shows and changes them."""
+    """The device credentials in a state folder: shows and changes them.
+
+    What changes them takes ``before_commit``, which is called with the lock, before anything is
+    written; an error that it raises is passed on, and all stays as it is.
+    """
 
     def __init__(self, state: Path) -> None:
         """Prepares to use a state folder, which is created with the first entry.
@@ -63,7 +68,9 @@ class DeviceAccessStore:
         """
         return read_access(self._path)
 
-    def set_credentials(self, product: str, user: str, password: str) -> Credentials:
+    def set_credentials(
+        self, product: str, user: str, password: str, *, before_commit: _Check | None = None
+    ) -> Credentials:
         """Adds credentials for a product, or replaces those of the same user.
 
         Raises:
@@ -93,11 +100,11 @@ class DeviceAccessStore:
                 )
             return replace(stored, credentials=(*others, made))
 
-        self._change(change)
+        self._change(change, before_commit)
         return made
 
     def revoke_credentials(
-        self, product: str, user: str | None, *, opens: bool
+        self, product: str, user: str | None, *, opens: bool, before_commit: _Check | None = None
     ) -> tuple[Credentials, ...]:
         """Removes credentials of a product.
 
@@ -105,6 +112,7 @@ class DeviceAccessStore:
             product: The product.
             user: Whose; None for all users of the product.
             opens: Whether everyone may have its images if none are left.
+            before_commit: As for every change.
 
         Returns:
             What was removed.
@@ -137,15 +145,18 @@ class DeviceAccessStore:
 
         # Damage is noticed, and a mistake refused, before the state folder is created for it.
         change(self.all())
-        self._change(change)
+        self._change(change, before_commit)
         return tuple(revoked)
 
-    def create_path(self, products: Iterable[str], name: str = "") -> tuple[str, SecretPath]:
+    def create_path(
+        self, products: Iterable[str], name: str = "", *, before_commit: _Check | None = None
+    ) -> tuple[str, SecretPath]:
         """Creates a secret path; its digits are not stored anywhere.
 
         Args:
             products: The products that need no credentials below it; ``*`` for every product.
             name: What a person calls it.
+            before_commit: As for every change.
 
         Returns:
             The path, such as ``/u/0123…``, and what is stored of it.
@@ -156,10 +167,10 @@ class DeviceAccessStore:
         if name:
             _check("name", name, MAX_USER_BYTES)
         path, made = secret_path(products, name)
-        self._change(lambda stored: replace(stored, paths=(*stored.paths, made)))
+        self._change(lambda stored: replace(stored, paths=(*stored.paths, made)), before_commit)
         return path, made
 
-    def revoke_path(self, id_or_name: str) -> SecretPath:
+    def revoke_path(self, id_or_name: str, *, before_commit: _Check | None = None) -> SecretPath:
         """Removes a secret path, given by its six digits or its name.
 
         Raises:
@@ -184,13 +195,17 @@ class DeviceAccessStore:
             )
 
         change(self.all())
-        self._change(change)
+        self._change(change, before_commit)
         return revoked[0]
 
-    def _change(self, change: Callable[[StoredAccess], StoredAccess]) -> None:
+    def _change(
+        self, change: Callable[[StoredAccess], StoredAccess], before_commit: _Check | None
+    ) -> None:
         ensure_private(self._state)
         try:
             with atomic.exclusive(self._state):
+                if before_commit is not None:
+                    before_commit()
                 text = json.dumps(change(read_access(self._path)).to_dict(), indent=1)
                 atomic.write(self._path, f"{text}\n".encode(), mode=0o600)
         except OSError as error:

@@ -162,6 +162,11 @@ def secret_path(products: Iterable[str], name: str) -> tuple[str, SecretPath]:
     return HIDDEN_PREFIX + digits, made
 
 
+def new_password() -> str:
+    """Returns a random password."""
+    return secrets.token_hex(_SECRET_BYTES)
+
+
 def digest_of(digits: str) -> str:
     """Returns the SHA-256 of a secret path's digits, in lower-case hex."""
     return hashlib.sha256(digits.encode("ascii", "replace")).hexdigest()

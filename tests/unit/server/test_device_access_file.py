@@ -69,6 +69,26 @@ def test_a_write_that_fails_keeps_what_was_there(
     assert [path.name for path in state.iterdir()] == [FILE]
 
 
+def test_each_change_asks_once_more_with_the_lock(store: DeviceAccessStore, state: Path) -> None:
+    """Whoever may make a change may have lost that right while it waited."""
+    store.set_credentials("lamp", "one", "a-password")
+    store.create_path(["lamp"], "old")
+    before = (state / FILE).read_bytes()
+
+    def refuse() -> None:
+        raise ConflictError("no longer", hint="Nothing.")
+
+    for change in (
+        lambda: store.set_credentials("lamp", "two", "x", before_commit=refuse),
+        lambda: store.revoke_credentials("lamp", "one", opens=True, before_commit=refuse),
+        lambda: store.create_path(["lamp"], before_commit=refuse),
+        lambda: store.revoke_path("old", before_commit=refuse),
+    ):
+        with pytest.raises(ConflictError, match="no longer"):
+            change()
+    assert (state / FILE).read_bytes() == before
+
+
 def test_users_are_independent_and_a_password_is_replaced(store: DeviceAccessStore) -> None:
     store.set_credentials("lamp", "a", "1")
     store.set_credentials("lamp", "b", "2")
