@@ -14,6 +14,10 @@ from pathlib import Path
 
 from acpublish.errors import SettingsError, reason_of
 
+#: What the state folder has, besides the fleet's store, that no later command could make again: the
+#: tokens, the credentials of devices, the webhooks, and who made which change.
+BESIDE_STORE = ("tokens.json", "device-access.json", "webhooks.json", "changes")
+
 
 def state_dir(catalog: Path, environ: Mapping[str, str]) -> Path:
     """Returns the default state folder of a catalog, by the XDG Base Directory Specification.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from acpublish.catalog.state import BESIDE_STORE
 from acpublish.cli.common_options import (
     ANY_PATH,
     directory_for,
@@ -18,10 +19,6 @@ from acpublish.cli.ui import json_option, print_json, printable
 
 if TYPE_CHECKING:
     from acpublish.store.copies import Copied
-
-#: What else the state folder has that no later command could make again: the tokens, the
-#: credentials of devices, the webhooks, and who made which change.
-_BESIDE = ("tokens.json", "device-access.json", "webhooks.json", "changes")
 
 
 @click.command("backup")
@@ -41,7 +38,7 @@ def command(file: Path, to: str | None, state: Path | None, as_json: bool) -> No
 
     folder = _state_folder(to, state)
     copied = back_up(folder, file)
-    others = [str(path) for path in (folder / name for name in _BESIDE) if path.exists()]
+    others = [str(path) for path in (folder / name for name in BESIDE_STORE) if path.exists()]
     line = (
         f"{printable(str(file))} has {_content(copied)}\n"
         f"not in it, so copy as well: {', '.join(map(printable, ['the catalog', *others]))}"

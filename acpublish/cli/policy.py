@@ -30,7 +30,6 @@ from acpublish.fleet.policy import Policy
 from acpublish.policies import read_with, set_with
 from acpublish.publishing.options import Destination
 from acpublish.release.change_request import Changed
-from acpublish.release.durations import in_words, of_seconds
 from acpublish.release.text import name_of_person
 
 _Command = Callable[..., Any]
@@ -123,7 +122,7 @@ def show(
     elif policy is None:
         click.echo(f"{channel} has no policy: a release reaches everybody at once")
     else:
-        facts(_rows(policy))
+        facts(policy.in_words())
     return exit_status.OK
 
 
@@ -162,18 +161,3 @@ def _report(changed: Changed, nothing: str, done: str, *, as_json: bool) -> None
     for note in changed.notes:
         click.echo(printable(note))
     click.echo(nothing if changed.change is None else f"{done} (change {changed.serial})")
-
-
-def _rows(policy: Policy) -> dict[str, object]:
-    """Returns a policy for a person."""
-    document = policy.to_dict()
-    soaks = [in_words(of_seconds(seconds)) for seconds in policy.soak_s]
-    back = "order its devices back" + (" at once" if policy.at_once else " in stages")
-    return {
-        "stages": ", ".join(stage.text for stage in policy.stages),
-        "soak": soaks[0] if len(set(soaks)) == 1 else ", ".join(soaks),
-        "halt": document["halt"].replace(",", " failures, or ")
-        + (" failures" if policy.halt_share is None else ""),
-        "on halt": back if policy.on_halt == "order-back" else "stop",
-        "window": document["window"] or "always",
-    }

@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple, cast, get_args
 from acpublish.errors import SettingsError
 from acpublish.fleet.moments import DAY_S
 from acpublish.release import names
-from acpublish.release.durations import duration
+from acpublish.release.durations import duration, in_words, of_seconds
 
 StageKind = Literal["number", "share", "tag", "group"]
 OnHalt = Literal["stop", "order-back"]
@@ -161,6 +161,19 @@ class Policy:
             "on_halt": self.on_halt,
             "at_once": self.at_once,
             "window": None if self.window is None else self.window.text,
+        }
+
+    def in_words(self) -> dict[str, str]:
+        """Returns it for a person, by the names of the options of a command."""
+        soaks = [in_words(of_seconds(seconds)) for seconds in self.soak_s]
+        halt = self.to_dict()["halt"].replace(",", " failures, or ")
+        back = "order its devices back" + (" at once" if self.at_once else " in stages")
+        return {
+            "stages": ", ".join(stage.text for stage in self.stages),
+            "soak": soaks[0] if len(set(soaks)) == 1 else ", ".join(soaks),
+            "halt": halt + (" failures" if self.halt_share is None else ""),
+            "on halt": back if self.on_halt == "order-back" else "stop",
+            "window": self.window.text if self.window else "always",
         }
 
 

@@ -43,6 +43,13 @@ def of_seconds(seconds: int) -> timedelta:
     return timedelta(seconds=seconds)
 
 
+def written(seconds: int) -> str:
+    """Returns a number of seconds as :func:`duration` reads it, in its largest whole unit."""
+    units = [unit for unit, size in _SECONDS.items() if seconds and seconds % size == 0]
+    unit = units[-1] if units else "s"
+    return f"{seconds // _SECONDS[unit]}{unit}"
+
+
 def in_words(duration: timedelta) -> str:
     """Returns a duration of whole seconds for a person, as in "30 days" and "1 hour"."""
     seconds = int(duration.total_seconds())

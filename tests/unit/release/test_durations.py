@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from acpublish.errors import SettingsError
-from acpublish.release.durations import LONGEST, duration, of_seconds
+from acpublish.release.durations import LONGEST, duration, of_seconds, written
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,12 @@ def test_more_than_a_century_is_refused(text: str) -> None:
         duration(text)
     with pytest.raises(SettingsError, match="longer than a hundred years"):
         of_seconds(2**63 - 1)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0s"), (59, "59s"), (60, "1m"), (90, "90s"), (5400, "90m"), (7200, "2h"), (86_400, "1d")],
+)
+def test_it_is_written_in_its_largest_whole_unit(seconds: int, text: str) -> None:
+    assert written(seconds) == text
+    assert duration(text) == timedelta(seconds=seconds)
