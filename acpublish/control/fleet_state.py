@@ -106,6 +106,8 @@ class FleetState:
             anything then, because nobody knows who is pinned or on hold.
         unreadable: The rollouts whose policies cannot be read.
         news: Tells listeners what happens.
+        turned_at: When the task that keeps the fleet going last began a turn, in seconds since
+            1970; 0 if it has not.
     """
 
     def __init__(
@@ -134,6 +136,7 @@ class FleetState:
         self.ended = False
         self.unread = ""
         self.unreadable: set[str] = set()
+        self.turned_at = 0.0
         self.capacity = capacity
         self._count = 0
         self._away = ""

@@ -162,6 +162,11 @@ class Connections:
         return ""
 
     @property
+    def most(self) -> int:
+        """How many there may be, without those that are left for the API."""
+        return self._most_of_devices
+
+    @property
     def is_full(self) -> bool:
         """Whether there is not even a connection left for the API."""
         return len(self.open) > self._most

@@ -128,6 +128,7 @@ class FleetLoop:
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), _TICK_S)
             self._wake.clear()
+            self.state.turned_at = time.time()
             try:
                 if self._store_needed and self.state.store is None:
                     await self._open_in_thread()

@@ -150,13 +150,19 @@ def level_of(name: str) -> int:
     return level
 
 
-def configure(level: int, writer: LogWriter) -> None:
-    """Sends the log records of the server, uvicorn and asyncio to a writer, and no others."""
+def configure(level: int, writer: LogWriter, *others: logging.Handler) -> None:
+    """Sends the log records of the server, uvicorn and asyncio to a writer, and no others.
+
+    Args:
+        level: The lowest level.
+        writer: The writer.
+        others: What gets the same records.
+    """
     handler = LogHandler(writer)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     for name in ("acpublish", "uvicorn", "asyncio"):
         logger = logging.getLogger(name)
-        logger.handlers = [handler]
+        logger.handlers = [handler, *others]
         logger.setLevel(level)
         logger.propagate = False
     # The server logs its start and its end itself, and strangers must not fill the log.

@@ -22,6 +22,7 @@ import types
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 from acpublish.catalog.directory import DirectoryCatalog
@@ -34,6 +35,7 @@ from acpublish.notices.webhooks import Webhooks
 from acpublish.server.catalog_care import prepare, watch_catalog
 from acpublish.server.config import DEFAULT_TLS_PORT, ServerOptions
 from acpublish.server.logwriter import LogWriter, configure, level_of
+from acpublish.server.recent_problems import RecentProblems
 from acpublish.server.sockets import (
     listen,
     own_address,
@@ -97,20 +99,21 @@ def serve(options: ServerOptions, listeners: Sequence[CheckInListener] = ()) -> 
             address is invalid, or the device credentials cannot be read.
         CatalogError: The catalog's directory cannot be read.
     """
-    level, writer = level_of(options.log), LogWriter(sys.stderr)
-    configure(level, writer)
+    level, writer, problems = level_of(options.log), LogWriter(sys.stderr), RecentProblems()
+    configure(level, writer, problems)
     try:
-        return _serve(options, listeners, writer)
+        return _serve(options, listeners, writer, problems)
     finally:
         writer.close()
 
 
-def _serve(options: ServerOptions, listeners: Sequence[CheckInListener], writer: LogWriter) -> int:
-    state = options.state or state_dir(options.catalog, os.environ)
-    if state.exists() and not state.is_dir():
-        raise SettingsError(
-            f"the state folder {state} is a file", hint="Use a folder with --state, or none."
-        )
+def _serve(
+    options: ServerOptions,
+    listeners: Sequence[CheckInListener],
+    writer: LogWriter,
+    problems: RecentProblems,
+) -> int:
+    state = _state_folder(options)
     catalog = DirectoryCatalog(options.catalog, state)
     warn_of_project(catalog)
     tokens = Tokens(state)
@@ -140,6 +143,7 @@ def _serve(options: ServerOptions, listeners: Sequence[CheckInListener], writer:
         access,
         fleet.updates if fleet else None,
     )
+    app.site.problems = problems
     watches: list[_Watch] = [partial(watch_catalog, options.catalog), access.watch, news_loop.run]
     if fleet is not None:
         watches.append(fleet.run)
@@ -162,6 +166,15 @@ def _serve(options: ServerOptions, listeners: Sequence[CheckInListener], writer:
         log.flush()
         tokens.write_uses()
     return 0
+
+
+def _state_folder(options: ServerOptions) -> Path:
+    state = options.state or state_dir(options.catalog, os.environ)
+    if state.exists() and not state.is_dir():
+        raise SettingsError(
+            f"the state folder {state} is a file", hint="Use a folder with --state, or none."
+        )
+    return state
 
 
 def _config(app: Application) -> uvicorn.Config:
@@ -273,6 +286,7 @@ class _Server(uvicorn.Server):
             shared=self._proxies.has,
         )
         self._app.routes.measured.connections = connections.open
+        self._app.site.connections = connections
         self._listeners = [self._listen(connections, port) for port in self._ports]
         watches = [port.certificate.watch() for port in self._ports if port.certificate]
         self._watching = [

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.control.fleet_state import FleetState
@@ -18,7 +19,11 @@ from acpublish.server.login_links import Guesses, LoginLinks
 from acpublish.server.pages.live import Live
 from acpublish.server.pages.rendering import Rendering, shared_rendering
 from acpublish.server.pages.sessions import Sessions
+from acpublish.server.recent_problems import RecentProblems
 from acpublish.server.tokens import Tokens
+
+if TYPE_CHECKING:
+    from acpublish.server.connections import Connections
 
 #: Pages that are made at a time, each in a thread: the device path needs the other threads.
 PARALLEL_PAGES = 2
@@ -58,6 +63,9 @@ class PageSite:
         live: What changes on pages that are open.
         navigation: The entries at the top of each page.
         threads: Limits what is made at a time.
+        problems: What the log has said of problems.
+        connections: Those of the server; None before it listens.
+        started: When it began, in seconds since 1970.
     """
 
     options: ServerOptions
@@ -75,6 +83,9 @@ class PageSite:
     live: Live = field(default_factory=Live)
     navigation: tuple[NavEntry, ...] = ()
     threads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PARALLEL_PAGES))
+    problems: RecentProblems = field(default_factory=RecentProblems)
+    connections: Connections | None = None
+    started: float = field(default_factory=time.time)
 
     def __post_init__(self) -> None:
         """Begins without sessions."""
