@@ -32,6 +32,8 @@ LOOK_EVERY_S = 5.0
 #: A session that has ended is noticed, and a proxy that ends idle connections is kept from it.
 HEARTBEAT_S = 5.0
 HEARTBEAT = b":\n\n"
+#: The last event for who may not see it any more; the page then asks for itself again.
+ENDED = b"event: ended\ndata: \n\n"
 #: How long a browser waits before it connects again, in milliseconds.
 _HELLO = b"retry: 5000\n\n"
 
@@ -107,6 +109,11 @@ class Live:
             if watched.partition(":")[0] == name:
                 event.set()
 
+    def look_again(self) -> None:
+        """Lets each stream look whether its session goes on; in the event loop."""
+        for watcher in self._all():
+            watcher.put(HEARTBEAT)
+
     def close(self) -> None:
         """Ends all streams, because the server stops."""
         self._closed = True
@@ -141,6 +148,7 @@ class Live:
                     return
                 if event is HEARTBEAT or goes_on():
                     yield event
+            yield ENDED
         finally:
             self._end(watcher)
 

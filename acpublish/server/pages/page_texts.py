@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from markupsafe import Markup, escape
 
@@ -32,7 +33,7 @@ class PageTexts:
                 self._texts[f"{file.stem}.{key}"] = _escaped(text)
 
     def __call__(self, key: str, **values: object) -> Markup:
-        """Returns a text as HTML; the values in it are escaped.
+        """Returns a text as HTML; the values in it are escaped, and printable.
 
         Raises:
             KeyError: There is no such text, or it lacks a value.
@@ -40,7 +41,9 @@ class PageTexts:
         text = self._texts[key]
         if not isinstance(text, Markup):
             text = text["one" if values["n"] == 1 else "other"]
-        return text.format(**values) if values else text
+        if not values:
+            return text
+        return text.format(**{name: printable(value) for name, value in values.items()})
 
     def __contains__(self, key: str) -> bool:
         """Returns whether there is a text with this key."""
@@ -51,3 +54,17 @@ def _escaped(text: str | Mapping[str, str]) -> Markup | Mapping[str, Markup]:
     if isinstance(text, str):
         return escape(text)
     return {form: escape(words) for form, words in text.items()}
+
+
+def printable(value: Any) -> Any:
+    """Returns a value with control characters and the like as escapes; None becomes empty."""
+    if value is None:
+        return ""
+    if type(value) is not str or value.isprintable():
+        return value
+    return "".join(
+        character
+        if character.isprintable() or character in "\n\t"
+        else character.encode("unicode_escape").decode()
+        for character in value
+    )

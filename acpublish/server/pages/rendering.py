@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from acpublish.server.pages.asset_files import AssetFiles
-from acpublish.server.pages.page_texts import PageTexts
+from acpublish.server.pages.page_texts import PageTexts, printable
 
 FOLDER = Path(__file__).parent / "templates"
 _KIB = 1024
@@ -70,27 +70,15 @@ def shared_rendering() -> Rendering:
     return Rendering()
 
 
-def printable(value: Any) -> Any:
-    """Returns a value with control characters and the like as escapes; None becomes empty."""
-    if value is None:
-        return ""
-    if type(value) is not str or value.isprintable():
-        return value
-    return "".join(
-        character
-        if character.isprintable() or character in "\n\t"
-        else character.encode("unicode_escape").decode()
-        for character in value
-    )
-
-
 def size(size_bytes: float) -> Markup:
     """Returns a size as people read it, such as 412 KiB."""
     if size_bytes < _KIB:
         return escape(f"{size_bytes:g}{_SPACE}B")
     if size_bytes < 10 * _KIB * _KIB:
         return escape(f"{number(round(size_bytes / _KIB))}{_SPACE}KiB")
-    return escape(f"{size_bytes / _KIB / _KIB:.1f}{_SPACE}MiB")
+    if size_bytes < 10 * _KIB**3:
+        return escape(f"{size_bytes / _KIB**2:.1f}{_SPACE}MiB")
+    return escape(f"{size_bytes / _KIB**3:.1f}{_SPACE}GiB")
 
 
 def number(value: float) -> Markup:

@@ -15,6 +15,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from acpublish.release.grants import Grant
 from acpublish.server.token_file import Token
@@ -24,6 +25,8 @@ LASTS_S = 7 * 86400.0
 #: The one that was not used for the longest time ends when there are more.
 MAX_SESSIONS = 1000
 _RANDOM_BYTES = 32
+#: The digits of a cookie's digest by which a session is ended.
+_ID_DIGITS = 16
 #: Notices that wait for the next page of a session.
 _MAX_NOTICES = 5
 
@@ -44,6 +47,39 @@ class Notice:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A secret that was just made, which the next page shows, and nothing afterwards.
+
+    Attributes:
+        place: The path of the page that shows it.
+        title: What it is.
+        text: The secret.
+        hint: What to do with it.
+    """
+
+    place: str
+    title: str
+    text: str = field(repr=False)
+    hint: str = ""
+
+
+class SignedIn(NamedTuple):
+    """A session, as people see it.
+
+    Attributes:
+        session: The session.
+        token: What it may do now.
+        began_s: How long ago it began, in seconds.
+        used_s: How long ago its last request was.
+    """
+
+    session: Session
+    token: Token
+    began_s: float
+    used_s: float
+
+
 @dataclass(slots=True)
 class Session:
     """Somebody who is signed in.
@@ -52,14 +88,20 @@ class Session:
         token: The token when they signed in; what it allows now is asked for each request.
         started: When they did, by the clock of the sessions.
         used: When they were here last.
+        id: By which others can end it; it is of no use in a cookie.
+        address: Where they signed in from.
         notices: What the next page shows.
+        once: A secret that a page has to show.
         ended: Whether they have signed out, or have been away for too long.
     """
 
     token: Token
     started: float
     used: float
+    id: str = ""
+    address: str = ""
     notices: list[Notice] = field(default_factory=list)
+    once: Once | None = None
     ended: bool = False
 
     @property
@@ -75,6 +117,14 @@ class Session:
         """Returns what the page has to show, and forgets it."""
         notices, self.notices = self.notices, []
         return notices
+
+    def take_once(self, place: str) -> Once | None:
+        """Returns the secret that a page has to show, and forgets it."""
+        once = self.once
+        if once is None or once.place != place:
+            return None
+        self.once = None
+        return once
 
 
 class Sessions:
@@ -101,12 +151,18 @@ class Sessions:
         """Returns how many there are."""
         return len(self._sessions)
 
-    def begin(self, token: Token) -> str:
-        """Begins a session; returns the value of its cookie."""
+    def begin(self, token: Token, address: str = "") -> str:
+        """Begins a session; returns the value of its cookie.
+
+        Args:
+            token: The token.
+            address: Where they sign in from.
+        """
         cookie, now = secrets.token_urlsafe(_RANDOM_BYTES), self._clock()
         while len(self._sessions) >= MAX_SESSIONS:
             self._end(next(iter(self._sessions)))
-        self._sessions[_digest(cookie)] = Session(token, now, now)
+        digest = _digest(cookie)
+        self._sessions[digest] = Session(token, now, now, digest[:_ID_DIGITS], address)
         return cookie
 
     def find(self, cookie: str) -> tuple[Session, Token] | None:
@@ -120,15 +176,45 @@ class Sessions:
         if session is None:
             return None
         now = self._clock()
-        token = None
-        if now - session.used < IDLE_S and now - session.started < LASTS_S:
-            token = session.token if session.by_link else self._current(session.token)
+        token = self._now(session, now)
         if token is None:
             self._end(digest)
             return None
         session.used = now
         self._sessions[digest] = self._sessions.pop(digest)
         return session, token
+
+    def _now(self, session: Session, now: float) -> Token | None:
+        """Returns the token of a session as it is now, None if the session is over."""
+        if now - session.used >= IDLE_S or now - session.started >= LASTS_S:
+            return None
+        return session.token if session.by_link else self._current(session.token)
+
+    def all(self) -> list[SignedIn]:
+        """Returns all sessions, the one that was used last first; those that are over end here.
+
+        Raises:
+            TokensError: The tokens file cannot be read.
+        """
+        now = self._clock()
+        signed_in = []
+        for digest, session in list(self._sessions.items()):
+            token = self._now(session, now)
+            if token is None:
+                self._end(digest)
+            else:
+                signed_in.append(
+                    SignedIn(session, token, now - session.started, now - session.used)
+                )
+        return signed_in[::-1]
+
+    def end_of(self, session_id: str) -> Session | None:
+        """Ends a session by its id; returns it, None if there is none."""
+        for digest, session in list(self._sessions.items()):
+            if session.id == session_id:
+                self._end(digest)
+                return session
+        return None
 
     def still(self, session: Session) -> Token | None:
         """Returns the token of a session as it is now, None if the session has ended.

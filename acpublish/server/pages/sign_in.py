@@ -64,7 +64,7 @@ async def _sign_in(visit: Visit) -> Response:
             visit, 401, error=visit.t("sign_in.old_link" if link else "sign_in.wrong")
         )
     await asyncio.to_thread(note_sign_in, site.tokens.state)
-    cookie = site.sessions.begin(token)
+    cookie = site.sessions.begin(token, address or "")
     _log.info("signed in to the page: %s, from %s", "by a link" if link else token.id, address)
     visit.request.scope[NOTE] = f"token {token.id}"
     response = visit.redirect(own_path(visit.form.get("next", "")))

@@ -85,6 +85,10 @@
   }
 
   document.addEventListener("htmx:load", (event) => showTimes(event.detail.elt.parentElement || document));
+  // Whoever may not see a page any more gets what everyone may see, or the form to sign in.
+  document.addEventListener("htmx:sseOpen", (event) => {
+    event.detail.source.addEventListener("ended", () => location.reload(), { once: true });
+  });
   document.addEventListener("htmx:sseMessage", () => showTimes(document));
   for (const element of document.querySelectorAll("[data-needs-script]")) element.hidden = false;
   showTimes(document);

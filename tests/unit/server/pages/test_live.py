@@ -164,4 +164,5 @@ def test_it_ends_with_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
 
     received = asyncio.run(watched())
     assert received[0].startswith(b"retry: ")
-    assert set(received[1:]) == {live_module.HEARTBEAT}
+    assert set(received[1:-1]) == {live_module.HEARTBEAT}
+    assert received[-1] == live_module.ENDED

@@ -19,6 +19,7 @@ def test_values_are_escaped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     t = PageTexts("xx")
     assert t("page.hello", name="<b>") == "Hello &lt;b&gt; &amp; all"
     assert [t("page.count", n=n) for n in (0, 1, 2)] == ["0 devices", "1 device", "2 devices"]
+    assert t("page.hello", name="\x1b[31m\u202e") == "Hello \\x1b[31m\\u202e &amp; all"
     assert "page.hello" in t
     assert "page.other" not in t
     with pytest.raises(KeyError):

@@ -77,7 +77,13 @@ def test_each_template_can_be_compiled(renders: Rendering) -> None:
 
 @pytest.mark.parametrize(
     ("size_bytes", "text"),
-    [(0, "0 B"), (1023, "1023 B"), (2_000_000, "1 953 KiB"), (20_000_000, "19.1 MiB")],
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (2_000_000, "1 953 KiB"),
+        (20_000_000, "19.1 MiB"),
+        (75_000_000_000, "69.8 GiB"),
+    ],
 )
 def test_sizes(size_bytes: int, text: str) -> None:
     assert size(size_bytes).replace("\u202f", " ") == text

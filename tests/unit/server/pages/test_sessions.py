@@ -84,3 +84,25 @@ def test_notices_are_bounded(sessions: Sessions) -> None:
         found[0].note("good", str(number))
     assert [notice.text for notice in found[0].take_notices()] == ["95", "96", "97", "98", "99"]
     assert found[0].take_notices() == []
+
+
+def test_all_of_them_and_the_end_of_one(sessions: Sessions, clock: Clock) -> None:
+    first, second = sessions.begin(TOKEN, "192.0.2.1"), sessions.begin(BY_LINK)
+    clock.now = 60
+    sessions.find(first)
+    rows = sessions.all()
+    assert [(row.token, row.began_s, row.used_s) for row in rows] == [
+        (TOKEN, 60, 0),
+        (BY_LINK, 60, 60),
+    ]
+    assert rows[0].session.address == "192.0.2.1"
+    ended = sessions.end_of(rows[1].session.id)
+    assert ended is not None
+    assert ended.ended
+    assert sessions.find(second) is None
+    assert sessions.end_of(rows[1].session.id) is None
+    # The id is of no use in a cookie.
+    assert sessions.find(rows[0].session.id) is None
+    clock.now += IDLE_S
+    assert sessions.all() == []
+    assert len(sessions) == 0
