@@ -24,6 +24,7 @@ from acpublish.server.pages.live_stream import live_routes
 from acpublish.server.pages.overview_page import overview_routes
 from acpublish.server.pages.page_site import NavEntry, PageSite
 from acpublish.server.pages.parts_page import parts_routes
+from acpublish.server.pages.settings_pages import settings_routes
 from acpublish.server.pages.sign_in import sign_in_routes
 from acpublish.server.pages.visits import Visit, problem_page
 
@@ -35,6 +36,7 @@ PAGES: tuple[Callable[[PageSite], Iterable[Route]], ...] = (
     sign_in_routes,
     live_routes,
     parts_routes,
+    settings_routes,
 )
 POLICY = "; ".join(
     (
