@@ -92,6 +92,10 @@ def test_who_may_only_read(watch: Opened, fleet_server: PageServer) -> None:
     watched = watch(fleet_server.server)
     watched.sign_in(create_token(fleet_server.site.state, read=True, name="reader"))
     page = watched.go("/_/settings")
+    tiles = page.locator(".tiles").first.inner_text().split("\n")
+    assert tiles[tiles.index("Fleet store") + 1] == "open"
+    assert tiles[tiles.index("Rollout task") + 1] == "on time"
+    assert int(tiles[tiles.index("Connections") + 1]) > 0
     tabs = page.locator("nav.tabs").inner_text().split()
     assert tabs == ["Server", "Storage", "Policies", "Signed", "in"]
     assert str(fleet_server.site.catalog) not in page.content()

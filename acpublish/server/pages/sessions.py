@@ -39,7 +39,7 @@ class Notice:
     """A line that the next page of a session shows once.
 
     Attributes:
-        kind: ``good`` or ``bad``.
+        kind: ``good``, ``warn`` or ``bad``.
         text: What it says.
     """
 

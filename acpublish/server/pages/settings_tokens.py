@@ -10,6 +10,7 @@ from functools import partial
 from starlette.responses import Response
 from starlette.routing import Route
 
+from acpublish.errors import SettingsError
 from acpublish.release.durations import duration
 from acpublish.release.grants import Grant, NewToken, TokenInfo, TokenRequest
 from acpublish.server.api.routes import Shown
@@ -59,20 +60,31 @@ def _by_state(infos: tuple[TokenInfo, ...], now: str) -> list[TokenInfo]:
 async def _create(visit: Visit) -> Response:
     form = visit.form
     expires = form.get("expires", "").strip()
-    grant = Grant.of(
-        form.get("publish", "").strip(),
-        listed(form.get("channels", "")),
-        read="read" in form,
-        manage="manage" in form,
-    )
     wanted = TokenRequest(
-        grant=grant,
+        grant=_grant(visit),
         name=form.get("name", "").strip(),
         lifetime=duration(expires) if expires else None,
     )
     check = partial(visit.check, Scope.MANAGE)
     create = partial(visit.site.tokens.store.create, wanted, before_commit=check)
     return _created(visit, await asyncio.to_thread(create))
+
+
+def _grant(visit: Visit) -> Grant:
+    """Returns what the token is to allow.
+
+    Raises:
+        AcpublishError: As the command would, with a hint in words of the form.
+    """
+    form = visit.form
+    publish, channels = form.get("publish", "").strip(), listed(form.get("channels", ""))
+    try:
+        return Grant.of(publish, channels, read="read" in form, manage="manage" in form)
+    except SettingsError as error:
+        if publish:
+            raise
+        key = "channels_need" if channels else "nothing"
+        raise SettingsError(error.problem, hint=visit.t(f"settings_tokens.{key}")) from error
 
 
 async def _rotate(visit: Visit) -> Response:

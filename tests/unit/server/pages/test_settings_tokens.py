@@ -50,9 +50,9 @@ def test_a_token_is_shown_once(tmp_path: Path, caplog: pytest.LogCaptureFixture)
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({}, "would allow nothing"),
+        ({}, "Choose Read or Manage"),
         ({"read": "yes", "expires": "soon"}, "is not a duration"),
-        ({"read": "yes", "channels": "beta"}, "channels are for a token that may publish"),
+        ({"read": "yes", "channels": "beta"}, "Name the products that it may publish as well"),
         ({"publish": "La mp"}, "La mp"),
         ({"read": "yes", "name": "x" * 100}, "the name"),
     ],
