@@ -77,7 +77,7 @@ def create_app(
     reader = ProductReader(catalog)
     files = CatalogFiles(catalog, hidden=options.state)
     locations = LocationCache(files)
-    answers, proxies = AnswerCache(), Proxies(options.proxies)
+    answers = AnswerCache()
     images = Images(files, options.cache_bytes)
     memory = DeviceMemory(reports=fleet is None)
     counts, knows = _counts(reader, fleet)
@@ -101,17 +101,7 @@ def create_app(
             access,
             StatusRoutes(catalog.root, measured, metrics, tokens, answers, fleet, proxied=proxied),
         ),
-        api=create_api(
-            catalog,
-            tokens,
-            counts,
-            options.upload_bytes,
-            answers,
-            proxies,
-            people,
-            site.links,
-            site.changes,
-        ),
+        api=_api(site, counts, answers, Proxies(options.proxies)),
         pages=create_pages(site),
         site=site,
         guard=HostGuard(own_hosts, tokens),
@@ -125,6 +115,20 @@ def _counts(reader: ProductReader, fleet: FleetUpdates | None) -> tuple[Counts, 
         return FleetCounts(fleet.state), fleet
     counts = DeviceCounts(reader.has_board)
     return counts, counts
+
+
+def _api(site: PageSite, counts: Counts, answers: AnswerCache, proxies: Proxies) -> App:
+    return create_api(
+        site.catalog,
+        site.tokens,
+        counts,
+        site.options.upload_bytes,
+        answers,
+        proxies,
+        site.people,
+        site.links,
+        site.changes,
+    )
 
 
 class Application:

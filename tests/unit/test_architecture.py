@@ -47,6 +47,8 @@ COVERED_ELSEWHERE = {
     "server/api/endpoints.py": "tests/unit/server/api/test_openapi.py",
     "server/api/rollout_routes.py": "tests/unit/server/api/test_openapi.py",
     "lock_holder.py": "tests/unit/test_atomic.py",
+    "server/catalog_changes.py": "tests/unit/server/api/test_change_routes.py",
+    "server/stored_image.py": "tests/unit/server/api/test_change_routes.py",
     "server/pages/live_stream.py": "tests/pages/test_live_streams.py",
     "server/pages/page_site.py": "tests/unit/server/pages/test_page_app.py",
     "server/pages/parts_page.py": "tests/pages/test_sign_in_pages.py",
