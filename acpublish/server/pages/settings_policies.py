@@ -68,7 +68,9 @@ def policy_settings(site: PageSite) -> list[Route]:
 
 async def _show(visit: Visit) -> Response:
     wanted = visit.request.query_params.get("product", "").strip()
-    rows = await asyncio.to_thread(_rows, visit.site.catalog, wanted)
+    # Anybody may ask, so only a few do at a time.
+    async with visit.site.threads:
+        rows = await asyncio.to_thread(_rows, visit.site.catalog, wanted)
     return await section_page(
         visit, PATH, "settings_policies.html", channels=paged(visit, PATH, rows), product=wanted
     )

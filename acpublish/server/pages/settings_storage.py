@@ -28,7 +28,8 @@ def storage_settings(site: PageSite) -> list[Route]:
 
 async def _show(visit: Visit) -> Response:
     site = visit.site
-    usage = await asyncio.to_thread(disk_usage, site.catalog, site.tokens.state)
+    async with site.threads:
+        usage = await asyncio.to_thread(disk_usage, site.catalog, site.tokens.state)
     return await section_page(
         visit,
         PATH,
