@@ -19,7 +19,8 @@ from acpublish.cli.common_options import (
 )
 from acpublish.cli.ui import json_option, print_json, table
 from acpublish.image.comparison import Change, Comparison, SegmentChange
-from acpublish.publishing.diff import Difference, Side, difference
+from acpublish.publishing.diff import difference
+from acpublish.release.differences import Difference, Side
 
 #: With these widths, lines fit in 80 characters.
 _VALUE_CHARACTERS = 26

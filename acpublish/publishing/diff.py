@@ -4,57 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from acpublish.errors import NotFoundError, SettingsError, VerificationError
-from acpublish.image.comparison import Change, Comparison, compare
 from acpublish.publishing.destinations import open_catalog
 from acpublish.publishing.image_files import read_file
 from acpublish.publishing.options import Destination
 from acpublish.release import names
-from acpublish.release.manifest import Release, ReleaseImage
+from acpublish.release.differences import Difference, Side, difference_of, only_image
+from acpublish.release.manifest import ReleaseImage
 from acpublish.release.names import ImageKind
-from acpublish.release.sizes import Size, build_changes, sizes
 from acpublish.release.version import Version
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
-    """One of the two images.
-
-    Attributes:
-        name: What was requested: a path, or ``PRODUCT@VERSION``.
-        data: Its bytes.
-        release: The release that it belongs to, None for a file.
-        image: The image of that release.
-        releases: All releases of its product.
-    """
-
-    name: str
-    data: bytes
-    release: Release | None = None
-    image: ReleaseImage | None = None
-    releases: tuple[Release, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """What changed between two images.
-
-    Attributes:
-        old: The old image.
-        new: The new image.
-        comparison: What differs in their bytes.
-        build: What differs in their recorded builds, if both are releases.
-        trend: The sizes of the last releases, if one of them is a release.
-    """
-
-    old: Side
-    new: Side
-    comparison: Comparison
-    build: tuple[Change, ...] = ()
-    trend: tuple[Size, ...] = ()
 
 
 def difference(
@@ -81,13 +41,7 @@ def difference(
     """
     before = _side(old, destination, board, kind)
     after = _side(new, destination, board, kind)
-    build: tuple[Change, ...] = ()
-    if before.image and after.image:
-        build = build_changes(before.image, after.image)
-    side = after if after.image else before
-    trend = sizes(side.releases, side.image.board, kind, last) if side.image else ()
-    comparison = compare(before.data, after.data)
-    return Difference(old=before, new=after, comparison=comparison, build=build, trend=trend)
+    return difference_of(before, after, kind, last)
 
 
 def _side(name: str, destination: Destination | None, board: str | None, kind: ImageKind) -> Side:
@@ -108,26 +62,9 @@ def _side(name: str, destination: Destination | None, board: str | None, kind: I
             f"there is no release {product} {version} in {destination.to}",
             hint=f"See 'acpublish list --to {destination.to} --path {product}'.",
         )
-    image = _image(release, board, kind)
+    image = only_image(release, board, kind)
     data = _bytes(destination, product, image)
     return Side(name=name, data=data, release=release, image=image, releases=releases)
-
-
-def _image(release: Release, board: str | None, kind: ImageKind) -> ReleaseImage:
-    images = [image for image in release.images if image.kind == kind]
-    matching = [image for image in images if board in (None, image.board)]
-    what = f"{release.product} {release.version}"
-    boards = ", ".join(image.board for image in images)
-    if not matching:
-        raise NotFoundError(
-            f"{what} has no {kind} for {board or 'any board'}",
-            hint=f"Choose one with --board: {boards}." if boards else "Use another --kind.",
-        )
-    if len(matching) > 1:
-        raise SettingsError(
-            f"{what} has images for several boards", hint=f"Choose one with --board: {boards}."
-        )
-    return matching[0]
 
 
 def _bytes(destination: Destination, product: str, image: ReleaseImage) -> bytes:
