@@ -11,8 +11,8 @@ from acpublish.publishing.destinations import open_catalog
 from acpublish.publishing.image_files import read_file
 from acpublish.publishing.options import Destination
 from acpublish.release import names
-from acpublish.release.differences import Difference, Side, difference_of, only_image
-from acpublish.release.manifest import ReleaseImage
+from acpublish.release.differences import Difference, Side, difference_of
+from acpublish.release.manifest import Release, ReleaseImage
 from acpublish.release.names import ImageKind
 from acpublish.release.version import Version
 
@@ -62,9 +62,26 @@ def _side(name: str, destination: Destination | None, board: str | None, kind: I
             f"there is no release {product} {version} in {destination.to}",
             hint=f"See 'acpublish list --to {destination.to} --path {product}'.",
         )
-    image = only_image(release, board, kind)
+    image = _image(release, board, kind)
     data = _bytes(destination, product, image)
     return Side(name=name, data=data, release=release, image=image, releases=releases)
+
+
+def _image(release: Release, board: str | None, kind: ImageKind) -> ReleaseImage:
+    images = [image for image in release.images if image.kind == kind]
+    matching = [image for image in images if board in (None, image.board)]
+    what = f"{release.product} {release.version}"
+    boards = ", ".join(image.board for image in images)
+    if not matching:
+        raise NotFoundError(
+            f"{what} has no {kind} for {board or 'any board'}",
+            hint=f"Choose one with --board: {boards}." if boards else "Use another --kind.",
+        )
+    if len(matching) > 1:
+        raise SettingsError(
+            f"{what} has images for several boards", hint=f"Choose one with --board: {boards}."
+        )
+    return matching[0]
 
 
 def _bytes(destination: Destination, product: str, image: ReleaseImage) -> bytes:

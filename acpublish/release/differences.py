@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from acpublish.errors import NotFoundError, SettingsError
 from acpublish.image.comparison import Change, Comparison, compare
 from acpublish.release.manifest import Release, ReleaseImage
 from acpublish.release.names import ImageKind
@@ -64,31 +63,3 @@ def difference_of(old: Side, new: Side, kind: ImageKind = "firmware", last: int 
     trend = sizes(side.releases, side.image.board, kind, last) if side.image else ()
     comparison = compare(old.data, new.data)
     return Difference(old=old, new=new, comparison=comparison, build=build, trend=trend)
-
-
-def only_image(release: Release, board: str | None, kind: ImageKind) -> ReleaseImage:
-    """Returns the image of a release for a board.
-
-    Args:
-        release: The release.
-        board: The board; None if the release has an image for only one.
-        kind: Firmware or a filesystem.
-
-    Raises:
-        NotFoundError: There is none.
-        SettingsError: There are images for several boards.
-    """
-    images = [image for image in release.images if image.kind == kind]
-    matching = [image for image in images if board in (None, image.board)]
-    what = f"{release.product} {release.version}"
-    boards = ", ".join(image.board for image in images)
-    if not matching:
-        raise NotFoundError(
-            f"{what} has no {kind} for {board or 'any board'}",
-            hint=f"Choose one with --board: {boards}." if boards else "Use another --kind.",
-        )
-    if len(matching) > 1:
-        raise SettingsError(
-            f"{what} has images for several boards", hint=f"Choose one with --board: {boards}."
-        )
-    return matching[0]

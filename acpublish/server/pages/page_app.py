@@ -20,11 +20,14 @@ from starlette.routing import Route
 from acpublish.server.api.routes import App
 from acpublish.server.hosts import MISDIRECTED
 from acpublish.server.pages import asset_files
+from acpublish.server.pages.change_forms import change_form_routes
 from acpublish.server.pages.live_stream import live_routes
 from acpublish.server.pages.overview_page import overview_routes
 from acpublish.server.pages.page_site import NavEntry, PageSite
 from acpublish.server.pages.parts_page import parts_routes
 from acpublish.server.pages.settings_pages import settings_routes
+from acpublish.server.pages.products import product_routes
+from acpublish.server.pages.release_page import release_routes
 from acpublish.server.pages.sign_in import sign_in_routes
 from acpublish.server.pages.visits import Visit, problem_page
 
@@ -37,6 +40,9 @@ PAGES: tuple[Callable[[PageSite], Iterable[Route]], ...] = (
     live_routes,
     parts_routes,
     settings_routes,
+    product_routes,
+    change_form_routes,
+    release_routes,
 )
 POLICY = "; ".join(
     (

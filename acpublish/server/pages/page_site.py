@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.control.fleet_state import FleetState
@@ -17,6 +19,7 @@ from acpublish.server.fleet_people import FleetPeople
 from acpublish.server.hosts import OwnHosts
 from acpublish.server.login_links import Guesses, LoginLinks
 from acpublish.server.pages.live import Live
+from acpublish.server.pages.product_views import ProductViews
 from acpublish.server.pages.rendering import Rendering, shared_rendering
 from acpublish.server.pages.sessions import Sessions
 from acpublish.server.recent_problems import RecentProblems
@@ -25,6 +28,7 @@ from acpublish.server.tokens import Tokens
 if TYPE_CHECKING:
     from acpublish.server.connections import Connections
 
+_T = TypeVar("_T")
 #: Pages that are made at a time, each in a thread: the device path needs the other threads.
 PARALLEL_PAGES = 2
 
@@ -61,6 +65,7 @@ class PageSite:
         guesses: Counts wrong secrets.
         rendering: Makes HTML of templates.
         live: What changes on pages that are open.
+        products: Products and releases as pages show them.
         navigation: The entries at the top of each page.
         threads: Limits what is made at a time.
         problems: What the log has said of problems.
@@ -81,6 +86,7 @@ class PageSite:
     guesses: Guesses = field(default_factory=Guesses)
     rendering: Rendering = field(default_factory=shared_rendering)
     live: Live = field(default_factory=Live)
+    products: ProductViews = field(init=False)
     navigation: tuple[NavEntry, ...] = ()
     threads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PARALLEL_PAGES))
     problems: RecentProblems = field(default_factory=RecentProblems)
@@ -91,6 +97,7 @@ class PageSite:
         """Begins without sessions."""
         self.changes = CatalogChanges(self.catalog, self.counts)
         self.sessions = Sessions(self.tokens.current)
+        self.products = ProductViews(self.catalog, self.counts)
 
     async def part(self, template: str, **values: Any) -> str:
         """Returns the HTML of a template that is not for a certain visit.
@@ -99,8 +106,16 @@ class PageSite:
             template: The name of its file.
             values: What it shows.
         """
+        return await self.run(partial(self.rendering.render, template, **values))
+
+    async def run(self, function: Callable[[], _T]) -> _T:
+        """Calls a function in one of few threads.
+
+        Args:
+            function: What takes a while.
+        """
         async with self.threads:
-            return await asyncio.to_thread(self.rendering.render, template, **values)
+            return await asyncio.to_thread(function)
 
     def fleet(self) -> FleetPeople:
         """Returns the fleet.

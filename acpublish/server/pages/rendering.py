@@ -20,6 +20,8 @@ from acpublish.server.pages.page_texts import PageTexts, printable
 
 FOLDER = Path(__file__).parent / "templates"
 _KIB = 1024
+#: A smaller share of 1 is shown as one that is less than this.
+_LEAST_SHARE = 0.001
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
 #: A narrow space at which no line breaks.
 _SPACE = "\u202f"
@@ -88,6 +90,9 @@ def number(value: float) -> Markup:
 
 def percent(share: float) -> Markup:
     """Returns a share of 1 in per cent."""
+    if 0 < share < _LEAST_SHARE:
+        # One changed byte in a megabyte is not nothing.
+        return escape(f"<{_LEAST_SHARE * 100:g}{_SPACE}%")
     return escape(f"{share * 100:.{0 if share in (0, 1) else 1}f}{_SPACE}%")
 
 

@@ -67,7 +67,17 @@
     if (target.matches("[data-theme-switch]")) switchTheme();
     else if (target.matches("[data-copy]")) copy(target);
     else if (target.matches("[data-opens]")) document.getElementById(target.dataset.opens).showModal();
-    else target.closest("dialog").close();
+    else {
+      const dialog = target.closest("dialog");
+      if (dialog) event.preventDefault();
+      dialog?.close();
+    }
+  });
+
+  // A form that was put into a dialog.
+  document.addEventListener("htmx:afterSwap", (event) => {
+    const dialog = event.target.closest?.("dialog");
+    if (dialog && !dialog.open) dialog.showModal();
   });
 
   // A select that sends its form as soon as something is chosen.
