@@ -26,7 +26,7 @@ from acpublish.server.pages.overview_page import overview_routes
 from acpublish.server.pages.page_site import NavEntry, PageSite
 from acpublish.server.pages.parts_page import parts_routes
 from acpublish.server.pages.settings_pages import settings_routes
-from acpublish.server.pages.products import product_routes
+from acpublish.server.pages.products_page import product_routes
 from acpublish.server.pages.release_page import release_routes
 from acpublish.server.pages.sign_in import sign_in_routes
 from acpublish.server.pages.visits import Visit, problem_page

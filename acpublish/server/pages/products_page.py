@@ -15,10 +15,10 @@ from acpublish.keys import PublicKey
 from acpublish.release import names
 from acpublish.release.channels import Change
 from acpublish.release.durations import in_words, of_seconds
-from acpublish.server.catalog_changes import as_answers
 from acpublish.server.pages.page_site import PageSite
 from acpublish.server.pages.paging import address, paged
-from acpublish.server.pages.product_views import MoveRow, ProductView, ReleaseRow, moves_of
+from acpublish.server.pages.product_views import ProductView
+from acpublish.server.pages.release_rows import MoveRow, ReleaseRow, moves_of
 from acpublish.server.pages.visits import Visit, shows
 from acpublish.server.tokens import Scope
 
@@ -202,15 +202,8 @@ def _last(view: ProductView) -> list[Change]:
 
 
 async def _history(visit: Visit) -> Response:
-    site = visit.site
     product = names.product(visit.request.path_params["product"])
-
-    def read() -> tuple[Change, ...]:
-        with as_answers():
-            return site.catalog.changes.history(product)
-
-    await site.run(partial(site.products.product, product))
-    changes = (await site.run(read))[::-1]
+    changes = await visit.site.run(partial(visit.site.products.history, product))
     page = paged(visit, changes, _HISTORY_PER_PAGE)
     return await visit.page(
         "product_history.html",
