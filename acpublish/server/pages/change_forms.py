@@ -29,7 +29,7 @@ from acpublish.server.api.routes import shown
 from acpublish.server.pages.page_site import PageSite
 from acpublish.server.pages.product_views import ProductView
 from acpublish.server.pages.products_page import PATH, policy_row
-from acpublish.server.pages.release_rows import moves_of
+from acpublish.server.pages.release_rows import moves_of, orders_of
 from acpublish.server.pages.visits import Visit, changes, shows
 from acpublish.server.token_file import Token
 from acpublish.server.tokens import Scope
@@ -263,7 +263,7 @@ async def _page(visit: Visit, form: Form, view: ProductView) -> Response:
         error=error,
         moves=moves_of(change.moves) if change else [],
         rolling=change.rolling if change else (),
-        ordered=sorted(plan.ordered_back.items()) if plan else [],
+        ordered=orders_of(plan.ordered_back) if plan else [],
         policy=policy_row(visit, form.channel, policy) if change and change.rolling else None,
         reached=reached,
     )

@@ -18,7 +18,7 @@ from acpublish.release.durations import in_words, of_seconds
 from acpublish.server.pages.page_site import PageSite
 from acpublish.server.pages.paging import address, paged
 from acpublish.server.pages.product_views import ProductView
-from acpublish.server.pages.release_rows import MoveRow, ReleaseRow, moves_of
+from acpublish.server.pages.release_rows import MoveRow, OrderRow, ReleaseRow, moves_of, orders_of
 from acpublish.server.pages.visits import Visit, shows
 from acpublish.server.tokens import Scope
 
@@ -190,11 +190,12 @@ class ChangeRow(NamedTuple):
 
     change: Change
     moves: list[MoveRow]
+    orders: list[OrderRow]
 
     @classmethod
     def of(cls, change: Change) -> ChangeRow:
         """Returns the line of a change."""
-        return cls(change, moves_of(change.moves))
+        return cls(change, moves_of(change.moves), orders_of(change.ordered_back))
 
 
 def _last(view: ProductView) -> list[Change]:

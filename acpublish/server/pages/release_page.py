@@ -33,6 +33,8 @@ _MAX_CHECKED = 200
 #: The versions that a browser suggests, of a thousand.
 _SUGGESTED = 100
 _ORDER = {"error": 0, "warning": 1, "skipped": 2, "not checked": 3, "ok": 4}
+#: What a check that was not run says nothing about is not a result of all of them.
+_WORST = ("error", "warning", "skipped", "ok")
 
 
 def release_routes(site: PageSite) -> list[Route]:
@@ -55,9 +57,14 @@ class CheckedImage(NamedTuple):
 
     @property
     def worst(self) -> str:
-        """The worst result."""
-        outcomes = [result.outcome for result in self.results]
-        return min(outcomes, key=_ORDER.__getitem__, default="not checked")
+        """The worst result, besides that some of them could not be run."""
+        outcomes = {result.outcome for result in self.results}
+        return next((outcome for outcome in _WORST if outcome in outcomes), "not checked")
+
+    @property
+    def not_checked(self) -> int:
+        """How many checks lack what they need to know."""
+        return sum(result.outcome == "not checked" for result in self.results)
 
     @property
     def ordered(self) -> list[Result]:

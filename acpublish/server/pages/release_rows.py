@@ -44,6 +44,13 @@ class Pointing(NamedTuple):
     can_go_back: bool = False
 
 
+class OrderRow(NamedTuple):
+    """Whose devices a change orders back, for the boards for which it does the same."""
+
+    places: tuple[Place, ...]
+    versions: tuple[Version, ...]
+
+
 class ImageRow(NamedTuple):
     """An image, with the number of bytes by which it grew since the release before it."""
 
@@ -197,6 +204,14 @@ def moves_of(moves: Iterable[Move]) -> list[MoveRow]:
     for move in moves:
         grouped[move.channel, move.before, move.after].append(move.place)
     return [MoveRow(*key, tuple(places)) for key, places in grouped.items()]
+
+
+def orders_of(ordered: Mapping[Place, Iterable[Version]]) -> list[OrderRow]:
+    """Returns whose devices a change orders back."""
+    grouped: dict[tuple[Version, ...], list[Place]] = defaultdict(list)
+    for place in sorted(ordered):
+        grouped[tuple(ordered[place])].append(place)
+    return [OrderRow(tuple(places), versions) for versions, places in grouped.items()]
 
 
 def trends_of(
