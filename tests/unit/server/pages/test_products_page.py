@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 
 from acpublish.fleet.policy import Policy
-from acpublish.release.channels import Place
 from acpublish.release.rollout_changes import RolloutChange
-from acpublish.release.version import Version
 from tests.unit.catalog.holding import put
 from tests.unit.server.pages.product_site import MARKUP, PATH, ProductSite
 from tests.unit.server.pages.visiting import Browser, application
@@ -130,18 +128,6 @@ def test_what_changes_is_seen_at_once(tmp_path: Path) -> None:
         assert "1–6 of 6" in (await browser.get(PATH + "/history")).text
 
     asyncio.run(look())
-
-
-def test_sizes_in_the_order_of_publishing(tmp_path: Path) -> None:
-    site = ProductSite(tmp_path)
-    view = site.app.site.products.product("lamp")
-    assert [(trend.place, len(trend.sizes)) for trend in view.trends] == [
-        (Place("d1", "firmware"), 3),
-        (Place("d2", "firmware"), 2),
-    ]
-    row = view.row(Version.parse("1.1.0"))
-    assert [(entry.place.board, entry.delta) for entry in row.images] == [("d1", 0), ("d2", 0)]
-    assert [entry.delta for entry in view.row(Version.parse("1.0.0")).images] == [None, None]
 
 
 @pytest.mark.parametrize("path", ["/_/products/none", "/_/products/none/history", PATH + "/9.9.9"])
