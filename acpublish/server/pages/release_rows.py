@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from acpublish.release.channel_rows import rows_of
-from acpublish.release.channels import Channels, Move, Place
+from acpublish.release.channels import Author, Channels, Move, Place
 from acpublish.release.manifest import Release, ReleaseImage
 from acpublish.release.sizes import Size, sizes
 from acpublish.release.version import Version
@@ -25,12 +25,12 @@ class Pointing(NamedTuple):
         channel: The channel.
         version: The release; None for nothing.
         places: The boards and kinds of image.
-        at: Since when.
+        at: Since when, for the last of them.
         by: Who made it so; may be empty.
         why: The reason; may be empty.
         is_rolling: Whether the release is on its way there, and the channel points at another.
         halted: Why it is on its way no longer; empty if it is.
-        can_go_back: Whether the channel pointed at something else before.
+        can_go_back: Whether the channel pointed at something else before, for any of them.
     """
 
     channel: str
@@ -157,36 +157,36 @@ class Trend(NamedTuple):
 
 def pointings(channels: Channels) -> tuple[Pointing, ...]:
     """Returns what the channels of a product point at, and what is on its way there."""
-    grouped: dict[Pointing, list[Place]] = defaultdict(list)
+    grouped: dict[tuple[object, ...], list[Pointing]] = defaultdict(list)
     for row in rows_of(channels):
         current, rolling = row.current, row.rolling
         if current is not None or rolling is None:
-            who = current.author if current else None
-            grouped[
-                Pointing(
-                    channel=row.channel,
-                    version=current.version if current else None,
-                    places=(),
-                    at=who.at if who else "",
-                    by=who.by if who else "",
-                    why=who.why if who else "",
-                    can_go_back=bool(row.before),
-                )
-            ].append(row.place)
+            version, who = (current.version, current.author) if current else (None, Author(""))
+            own = Pointing(row.channel, version, (row.place,), *who, can_go_back=bool(row.before))
+            grouped[_same(own)].append(own)
         if rolling is not None:
-            grouped[
-                Pointing(
-                    channel=row.channel,
-                    version=rolling.version,
-                    places=(),
-                    at=rolling.author.at,
-                    by=rolling.author.by,
-                    why=rolling.author.why,
-                    is_rolling=True,
-                    halted=rolling.halted,
-                )
-            ].append(row.place)
-    return tuple(pointing._replace(places=tuple(places)) for pointing, places in grouped.items())
+            own = Pointing(
+                row.channel,
+                rolling.version,
+                (row.place,),
+                *rolling.author,
+                is_rolling=True,
+                halted=rolling.halted,
+            )
+            grouped[_same(own)].append(own)
+    return tuple(
+        same[0]._replace(
+            places=tuple(place for own in same for place in own.places),
+            at=max(own.at for own in same),
+            can_go_back=any(own.can_go_back for own in same),
+        )
+        for same in grouped.values()
+    )
+
+
+def _same(own: Pointing) -> tuple[object, ...]:
+    """Returns what is the same for the boards of a row; each was published at its own time."""
+    return own.channel, own.version, own.by, own.why, own.is_rolling, own.halted
 
 
 class MoveRow(NamedTuple):

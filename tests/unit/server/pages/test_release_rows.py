@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from acpublish.release.channels import Move
 from acpublish.release.version import Version
 from acpublish.server.pages.release_rows import moves_of, orders_of, pointings, trends_of
@@ -36,6 +38,21 @@ def test_what_channels_point_at() -> None:
     product.change("withdraw", "1.0.0")
     (empty,) = pointings(product.channels)
     assert (empty.version, empty.at, empty.is_rolling) == (None, "", False)
+
+
+def test_boards_that_were_published_one_after_the_other_are_one_row() -> None:
+    product = Product().put("1.0.0").put("1.1.0")
+    pointers = product.channels.pointers["stable"][D1]
+    apart = {
+        place: tuple(
+            replace(pointer, author=pointer.author._replace(at=f"2026-01-{day}T00:00:00Z"))
+            for pointer in pointers
+        )
+        for place, day in ((D1, "01"), (D2, "02"))
+    }
+    (row,) = pointings(replace(product.channels, pointers={"stable": apart}))
+    assert row.places == (D1, D2)
+    assert (str(row.version), row.at, row.can_go_back) == ("1.1.0", "2026-01-02T00:00:00Z", True)
 
 
 def test_a_trend_has_the_sizes_in_their_order() -> None:
