@@ -102,7 +102,9 @@ class Published:
         The newest is last; it is what devices are offered.
         """
         live = self.channels.live(channel, place)
-        return [pointer.version for pointer in live if self.signed(pointer.version, place)]
+        # A channel may have pointed at each of thousands of releases.
+        offered = {release.version for release in self.offered if release.image_for(*place)}
+        return [pointer.version for pointer in live if pointer.version in offered]
 
     def carried_out(self, channels: Channels, places: Iterable[Place]) -> Channels:
         """Returns a document whose channels offer what they point at to whom they should."""
