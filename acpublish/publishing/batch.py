@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from acpublish.catalog.rehearsal import Rehearsal
 from acpublish.errors import (
     AcpublishError,
     CatalogError,
@@ -24,7 +25,6 @@ from acpublish.publishing.destinations import open_catalog
 from acpublish.publishing.image_files import read_file
 from acpublish.publishing.options import PublishOptions
 from acpublish.publishing.publish import publish_image
-from acpublish.publishing.rehearsal import Rehearsal
 from acpublish.publishing.versions import resolve
 
 

@@ -14,17 +14,14 @@ from acpublish.publishing.options import Destination
 if TYPE_CHECKING:
     # Each build loads this module and does not need these.
     from acpublish.catalog.directory import DirectoryCatalog
+    from acpublish.catalog.rehearsal import Catalog
     from acpublish.client.remote import RemoteCatalog
     from acpublish.client.token_requests import RemoteTokens
-    from acpublish.keys import PublicKey
     from acpublish.release.adoption import Adoption
-    from acpublish.release.candidate import Candidate
     from acpublish.release.change_request import Changed, ChangeRequest
     from acpublish.release.channel_rows import ChannelRow
     from acpublish.release.channels import Change, Policy
-    from acpublish.release.manifest import Release
     from acpublish.release.names import ChannelName
-    from acpublish.release.submission import Receipt, Submission
 
 #: Takes the bytes of an image sent so far, and the bytes in all.
 Sent = Callable[[int, int], None]
@@ -53,34 +50,6 @@ class Changes(Protocol):
 
     def history(self, product: str) -> tuple[Change, ...]:
         """Returns every change of a product, the oldest first."""
-        ...
-
-
-class Catalog(Protocol):
-    """Where releases are published: a directory, a server, or a rehearsal of one."""
-
-    def releases(self, product: str) -> tuple[Release, ...]:
-        """Returns a product's releases."""
-        ...
-
-    def trusted_keys(self, product: str) -> tuple[PublicKey, ...]:
-        """Returns the keys of which one must sign the product's releases; there may be none."""
-        ...
-
-    def url_of(self, file: str) -> str:
-        """Returns where to find a file, given its path below the catalog."""
-        ...
-
-    def request_for(self, submission: Submission) -> str | None:
-        """Returns method and URL of the request that sends an image; None if none is sent."""
-        ...
-
-    def need_publishable(self, submission: Submission) -> None:
-        """Raises why nothing can be published there, as far as that is known beforehand."""
-        ...
-
-    def put(self, candidate: Candidate, submission: Submission) -> Receipt:
-        """Prepares an image and publishes it, or raises why not; until then nothing changes."""
         ...
 
 

@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from acpublish.catalog.rehearsal import Catalog, Rehearsal
 from acpublish.errors import (
     AcpublishError,
     BadNameError,
@@ -30,11 +31,9 @@ from acpublish.errors import (
     VersionError,
 )
 from acpublish.image.model import Stamp
-from acpublish.publishing.destinations import Catalog
 from acpublish.publishing.old_files import OldFile, old_files, read_old_file, version_order
 from acpublish.publishing.options import ImportOptions, PublishOptions
 from acpublish.publishing.publish import publish_image
-from acpublish.publishing.rehearsal import Rehearsal
 from acpublish.publishing.result import Publication
 from acpublish.publishing.versions import resolve
 from acpublish.release import names

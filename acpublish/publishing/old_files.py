@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
 from acpublish.errors import (
     AcpublishError,
@@ -15,27 +13,14 @@ from acpublish.errors import (
     SettingsError,
     reason_of,
 )
-from acpublish.image.gzip import inflate
-from acpublish.image.model import Image, Kind
+from acpublish.image.model import Image
 from acpublish.image.reader import read
 from acpublish.publishing.image_files import read_file
 from acpublish.publishing.options import ImportOptions
-from acpublish.release import names
-from acpublish.release.filenames import (
-    SUFFIXES,
-    Named,
-    hardware_in,
-    narrowed,
-    says_filesystem,
-)
+from acpublish.release.filenames import SUFFIXES, Named, hardware_in
+from acpublish.release.identifying import identified, unpacked
 from acpublish.release.names import ImageKind
 from acpublish.release.version import Version
-from acpublish.release.written_versions import version_in
-
-_T = TypeVar("_T")
-
-#: ESP-IDF gives a project without a version "1" (``project.cmake``): a version has two numbers.
-_TWO_NUMBERS = re.compile(r"[0-9]+\.[0-9]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,11 +96,7 @@ def read_old_file(path: Path) -> bytes:
     Raises:
         NotAnImageError: It cannot be read, or is larger than any flash chip.
     """
-    data = read_file(path)
-    if read(data).kind is not Kind.GZIP:
-        return data
-    inflated = inflate(data)
-    return data if inflated.problems else inflated.data
+    return unpacked(read_file(path))
 
 
 def version_order(version: Version) -> tuple[object, ...]:
@@ -144,41 +125,18 @@ def _identified(path: Path, directory: Path, options: ImportOptions) -> OldFile:
         image = read(read_old_file(path))
     except ImageError as error:
         return OldFile(name=name, path=path, error=error)
-    kind = _kind(image, name)
-    stamped = image.stamp.product if image.stamp else None
-    known = Named(
-        product=options.product or names.product_or_none(stamped or ""),
-        version=_stamped_version(image),
-        board=options.board,
-    )
-    readings = options.pattern.read(name, filesystem=kind == "filesystem")
-    readings = narrowed(readings or (Named(),), known)
+    known = Named(product=options.product, board=options.board)
+    found = identified(image, name, known, options.pattern)
     return OldFile(
         name=name,
         path=path,
         image=image,
-        product=_agreed([reading.product for reading in readings]),
-        version=_agreed([reading.version for reading in readings]),
-        board=_agreed([reading.board for reading in readings]),
-        kind=kind,
-        readings=readings,
+        product=found.product,
+        version=found.version,
+        board=found.board,
+        kind=found.kind,
+        readings=found.readings,
     )
-
-
-def _agreed(values: Sequence[_T | None]) -> _T | None:
-    return values[0] if len(set(values)) == 1 else None
-
-
-def _kind(image: Image, name: str) -> ImageKind:
-    """Returns the kind: the bytes decide, and the name only where they say nothing."""
-    unknown = image.kind is Kind.UNKNOWN and says_filesystem(name)
-    return "filesystem" if unknown or image.kind is Kind.FILESYSTEM else "firmware"
-
-
-def _stamped_version(image: Image) -> Version | None:
-    if image.stamp and _TWO_NUMBERS.search(image.stamp.version):
-        return version_in(image.stamp.version)
-    return None
 
 
 def _one_hardware(files: Sequence[OldFile]) -> list[OldFile]:

@@ -19,14 +19,14 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from acpublish.catalog.rehearsal import Catalog, Rehearsal
 from acpublish.errors import CheckError, ConflictError, NotFoundError, RefusedError
 from acpublish.image.model import Image
 from acpublish.keyfiles import private_key
 from acpublish.keys import PrivateKey, PublicKey
-from acpublish.publishing.destinations import Catalog, open_changes
+from acpublish.publishing.destinations import open_changes
 from acpublish.publishing.options import CheckOptions, PublishOptions
 from acpublish.publishing.partitions import with_partitions
-from acpublish.publishing.rehearsal import Rehearsal
 from acpublish.publishing.result import Plan, Publication
 from acpublish.publishing.versions import VersionSource
 from acpublish.release import names

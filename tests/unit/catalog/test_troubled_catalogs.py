@@ -14,9 +14,9 @@ import pytest
 
 from acpublish.catalog import layout
 from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.catalog.rehearsal import Rehearsal
 from acpublish.errors import CatalogError, ConflictError, ManifestError, NewerFormatError
 from acpublish.keys import create_key
-from acpublish.publishing.rehearsal import Rehearsal
 from acpublish.release import names
 from acpublish.release.change_request import Changed, ChangeRequest
 from acpublish.release.decision import choose

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.catalog.rehearsal import Rehearsal
 from acpublish.errors import CheckError, ConflictError
 from acpublish.image.stamper import stamp
 from acpublish.keys import PublicKey
-from acpublish.publishing.rehearsal import Rehearsal
 from acpublish.release import names
 from acpublish.release.candidate import Candidate
 from acpublish.release.manifest import Release

@@ -4,13 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import datetime, timezone
+from typing import Protocol
 
 from acpublish.keys import PublicKey
-from acpublish.publishing.destinations import Catalog
 from acpublish.release.candidate import Candidate
 from acpublish.release.manifest import Release
 from acpublish.release.placement import prepare
 from acpublish.release.submission import Receipt, Submission
+
+
+class Catalog(Protocol):
+    """Where releases are published: a directory, a server, or a rehearsal of one."""
+
+    def releases(self, product: str) -> tuple[Release, ...]:
+        """Returns a product's releases."""
+        ...
+
+    def trusted_keys(self, product: str) -> tuple[PublicKey, ...]:
+        """Returns the keys of which one must sign the product's releases; there may be none."""
+        ...
+
+    def url_of(self, file: str) -> str:
+        """Returns where to find a file, given its path below the catalog."""
+        ...
+
+    def request_for(self, submission: Submission) -> str | None:
+        """Returns method and URL of the request that sends an image; None if none is sent."""
+        ...
+
+    def need_publishable(self, submission: Submission) -> None:
+        """Raises why nothing can be published there, as far as that is known beforehand."""
+        ...
+
+    def put(self, candidate: Candidate, submission: Submission) -> Receipt:
+        """Prepares an image and publishes it, or raises why not; until then nothing changes."""
+        ...
 
 
 class Rehearsal:
