@@ -321,7 +321,7 @@ class DirectoryCatalog:
             submission.version,
             Place(submission.board, submission.kind),
             submission.channel,
-            author(now, submission.by),
+            author(now, submission.by, submission.why),
             moves=placement.moves,
             releases=self.changes.forbidding(placement.release),
         )

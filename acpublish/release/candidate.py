@@ -72,6 +72,16 @@ class Candidate:
             return None
         return size if size < len(self.data) else None
 
+    def without_bytes(self) -> Candidate:
+        """Returns what was computed from the bytes, without them: enough to rehearse a publish.
+
+        It has no gzip.
+        """
+        light = replace(self, data=b"")
+        # This is where a cached property keeps its value.
+        light.__dict__["update_paths"] = self.update_paths
+        return light
+
     def stamped(self, coordinates: Coordinates) -> Candidate:
         """Returns the candidate with product and version stamped in, if it has a place for them.
 

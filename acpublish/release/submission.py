@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from acpublish.errors import SettingsError
+from acpublish.release.changes import need_texts
 from acpublish.release.coordinates import Coordinates
 from acpublish.release.declared import Declared
 from acpublish.release.manifest import Compressed, ReleaseSignature
@@ -56,6 +57,7 @@ class Submission(CompleteCoordinates):
         no_downgrade_below: Devices that run it never go back to a lower release.
         requires: What a device must run before it is offered it, such as ``>=1.4.0``.
         by: Who publishes it, as shown to everyone: the id of a token, or a name.
+        why: Why, for the history, which everyone can see.
 
     Raises:
         SettingsError: A value that the manifest needs as a string is not one, is too long, or
@@ -72,6 +74,7 @@ class Submission(CompleteCoordinates):
     no_downgrade_below: Version | None = None
     requires: str | None = None
     by: str = ""
+    why: str = ""
 
     def __post_init__(self) -> None:
         """Refuses what could be written into a manifest, but never be read out of it again."""
@@ -79,6 +82,7 @@ class Submission(CompleteCoordinates):
         _need_strings("provenance", self.provenance)
         _need_strings("private provenance", self.private)
         _need_strings("skipped checks", self.skipped_checks)
+        need_texts(self.by, self.why)
 
 
 def _need_strings(what: str, mapping: Mapping[Any, Any]) -> None:

@@ -122,7 +122,7 @@ def _api(site: PageSite, counts: Counts, answers: AnswerCache, proxies: Proxies)
         site.catalog,
         site.tokens,
         counts,
-        site.options.upload_bytes,
+        site.publisher,
         answers,
         proxies,
         site.people,

@@ -62,7 +62,8 @@ SHARE_OF_ADDRESS = 0.75
 STALLED_S = 180.0
 #: Large files that are read at the same time, each with a piece of 256 KiB in memory.
 MAX_LARGE_FILES = 256
-#: Descriptors that are kept for these, the catalog, the log and the loop.
+#: Descriptors that are kept for these, the catalog, the log, the loop, and files that wait to be
+#: published on the page.
 RESERVED_FILES = 128 + MAX_LARGE_FILES
 #: Heads that are remembered, each with what was decided about it: about 4 KB.
 MAX_HEADS = 4096

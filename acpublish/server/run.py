@@ -372,3 +372,4 @@ class _Server(uvicorn.Server):
             await asyncio.sleep(_TICK_S)
         for task in list(state.tasks):
             task.cancel()
+        self._app.site.waiting.close()

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import pytest
 
-from acpublish.errors import AcpublishError
+from acpublish.errors import AcpublishError, RequestError
 from acpublish.redact import has_bare_password, redact, redact_broken, without_query
 from acpublish.release import names
 from acpublish.release.secrets import masked_macros, masked_option, masked_query
@@ -23,6 +23,7 @@ from acpublish.server.device_secrets import StoredAccess
 from acpublish.server.hosts import OwnHosts
 from acpublish.server.image_headers import requested_range, unmet_condition
 from acpublish.server.listing import _paths
+from acpublish.server.pages.multipart import MultipartReader
 from acpublish.server.partial_downloads import PartialDownloads
 from acpublish.server.proxy_header import ProxyHeaderError, missing_bytes, read_proxy_header
 from acpublish.server.request_head import (
@@ -129,6 +130,21 @@ def device_access(text: str) -> None:
     _listed(text.encode(), NO_PATHS)
 
 
+def form_with_files(text: str) -> None:
+    value = text.encode()
+    for kind in (text, f"multipart/form-data; {text}", f"multipart/form-data; boundary={text}"):
+        with contextlib.suppress(RequestError):
+            MultipartReader(kind, 1 << 20)
+    for body in (
+        b"--x\r\nContent-Disposition: form-data; " + value + b"\r\n\r\n",
+        b'--x\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\n' + value,
+        b'--x\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\n'
+        + b"\r\n--" * (len(value) // 4),
+    ):
+        with contextlib.suppress(RequestError):
+            MultipartReader("multipart/form-data; boundary=x", 1 << 20).feed(body)
+
+
 READERS: dict[str, Callable[[str], object]] = {
     "masked_query": masked_query,
     "masked_macros": masked_macros,
@@ -144,6 +160,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "update address": update,
     "host": host,
     "device access": device_access,
+    "form with files": form_with_files,
     "paths of a list": paths,
     "version": version,
     "name": name,

@@ -50,6 +50,7 @@ COVERED_ELSEWHERE = {
     "server/catalog_changes.py": "tests/unit/server/api/test_change_routes.py",
     "server/stored_image.py": "tests/unit/server/api/test_change_routes.py",
     "lock_holder.py": "tests/unit/test_atomic.py",
+    "server/api/publisher.py": "tests/unit/server/api/test_publish.py",
     "server/pages/live_stream.py": "tests/pages/test_live_streams.py",
     "server/pages/page_site.py": "tests/unit/server/pages/test_page_app.py",
     "server/pages/parts_page.py": "tests/pages/test_sign_in_pages.py",

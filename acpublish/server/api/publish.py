@@ -16,7 +16,6 @@ once they have sent everything.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 from dataclasses import replace
@@ -24,10 +23,9 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import (
     AcpublishError,
     ManifestError,
@@ -46,7 +44,8 @@ from acpublish.release.submission import Outcome, Receipt, Submission
 from acpublish.release.version import Version
 from acpublish.server.api.authority import Authority
 from acpublish.server.api.bodies import TooLargeError
-from acpublish.server.api.uploads import Upload, Uploads
+from acpublish.server.api.publisher import Publisher
+from acpublish.server.api.uploads import Upload
 from acpublish.server.tokens import Scope
 from acpublish.wire import (
     DECLARED_HEADER,
@@ -57,31 +56,20 @@ from acpublish.wire import (
     SKIP_CHECKS_HEADER,
 )
 
-#: One upload may take this long in all, and pause this long.
-UPLOAD_DEADLINE_S = 300.0
-UPLOAD_PAUSE_S = 30.0
-#: The catalog has one writer at a time anyway; a second publish can run its checks meanwhile.
-PARALLEL_PUBLISHES = 2
-#: How long a refused client may go on sending before it is cut off.
-DRAIN_S = 10.0
-
 
 class PublishRoute:
     """Publishes what clients send."""
 
-    def __init__(self, catalog: DirectoryCatalog, authority: Authority, upload_bytes: int) -> None:
+    def __init__(self, publisher: Publisher, authority: Authority) -> None:
         """Prepares the route.
 
         Args:
-            catalog: Where releases go.
+            publisher: Publishes.
             authority: Who may publish.
-            upload_bytes: The size of the largest accepted body.
         """
-        self._catalog = catalog
+        self._publisher = publisher
         self._authority = authority
-        self._upload_bytes = upload_bytes
-        self._publishes = asyncio.Semaphore(PARALLEL_PUBLISHES)
-        self._uploads = Uploads()
+        self._upload_bytes = publisher.upload_bytes
 
     async def put(self, request: Request) -> Response:
         """Publishes the image in the body.
@@ -94,65 +82,34 @@ class PublishRoute:
                 token = self._authority.need(request, Scope.PUBLISH)
                 submission = replace(read_submission(request), by=token.id)
                 self._authority.need(request, Scope.PUBLISH, submission.channel)
-                upload = places.enter_context(self._uploads.place(token.id))
+                upload = places.enter_context(self._publisher.uploads.place(token.id))
             except AcpublishError:
-                await self._drop_body(request)
+                await self._publisher.drop_body(request)
                 raise
             data = await upload.receive(self._body(request, upload))
-            async with self._publishes:
-                receipt = await asyncio.to_thread(self._publish, request, data, submission)
+            receipt = await self._publisher.publish(
+                lambda: Candidate.of(data, submission.secrets.accepted),
+                submission,
+                partial(self._authority.check, request, Scope.PUBLISH, submission.channel),
+            )
         return _response(request, submission, receipt)
-
-    def _publish(self, request: Request, data: bytes, submission: Submission) -> Receipt:
-        candidate = Candidate.of(data, submission.secrets.accepted)
-        # The token may have been revoked, or have expired, since the upload began.
-        check = partial(self._authority.check, request, Scope.PUBLISH, submission.channel)
-        return self._catalog.put(candidate, submission, before_commit=check)
 
     async def _body(self, request: Request, upload: Upload) -> bytes:
         length = request.headers.get("content-length", "0")
         if length.isdigit() and int(length) > self._upload_bytes:
             raise self._too_large()
         body = bytearray()
-        stream = request.stream()
-        clock = asyncio.get_running_loop().time
-        end = clock() + UPLOAD_DEADLINE_S
-        try:
-            while True:
-                # A limit for each part is not enough: a client may send a byte now and then.
-                wait_s = min(UPLOAD_PAUSE_S, end - clock())
-                part = await asyncio.wait_for(anext(stream), wait_s)
-                body += part
-                upload.note_progress(len(part))
-                if len(body) > self._upload_bytes:
-                    raise self._too_large()
-        except StopAsyncIteration:
-            return bytes(body)
-        except asyncio.TimeoutError as error:
-            raise RequestError("the upload took too long", hint="Send it again.") from error
-        except ClientDisconnect as error:
-            raise RequestError("the client disconnected", hint="Send it again.") from error
+        async for part in self._publisher.parts(request, upload):
+            body += part
+            if len(body) > self._upload_bytes:
+                raise self._too_large()
+        return bytes(body)
 
     def _too_large(self) -> TooLargeError:
         return TooLargeError(
             f"the body is larger than {self._upload_bytes // (1024 * 1024)} MiB",
             hint="Send one image; ESP flash chips hold at most 32 MiB.",
         )
-
-    async def _drop_body(self, request: Request) -> None:
-        """Reads what the client is still sending, and keeps none of it in memory."""
-        if "expect" in request.headers:
-            return
-
-        async def read() -> None:
-            dropped = 0
-            async for part in request.stream():
-                dropped += len(part)
-                if dropped > self._upload_bytes:
-                    return
-
-        with contextlib.suppress(asyncio.TimeoutError, ClientDisconnect):
-            await asyncio.wait_for(read(), DRAIN_S)
 
 
 def _response(request: Request, submission: Submission, receipt: Receipt) -> Response:

@@ -28,6 +28,7 @@ from acpublish.server.api.fleet_routes import FleetAccess, FleetRoutes
 from acpublish.server.api.openapi import documented
 from acpublish.server.api.policy_routes import PolicyRoutes
 from acpublish.server.api.publish import PublishRoute
+from acpublish.server.api.publisher import Publisher
 from acpublish.server.api.read import ReadRoutes
 from acpublish.server.api.rollout_routes import RolloutRoutes
 from acpublish.server.api.token_routes import TokenRoutes
@@ -134,7 +135,7 @@ def create_api(
     catalog: DirectoryCatalog,
     tokens: Tokens,
     counts: Counts,
-    upload_bytes: int,
+    publisher: Publisher,
     answers: AnswerCache | None = None,
     proxies: Proxies | None = None,
     people: FleetPeople | None = None,
@@ -147,7 +148,7 @@ def create_api(
         catalog: Where releases are, and where they go.
         tokens: Who may publish.
         counts: What devices run.
-        upload_bytes: The size of the largest accepted body.
+        publisher: Publishes what is sent.
         answers: Keeps documents; by default a cache of its own.
         proxies: Who has to begin connections with a PROXY header; by default nobody.
         people: The fleet, as people see and change it; None without one.
@@ -157,7 +158,7 @@ def create_api(
     authority = Authority(tokens)
     answers = answers or AnswerCache()
     read = ReadRoutes(catalog, authority, counts, answers, proxies or Proxies())
-    publish = PublishRoute(catalog, authority, upload_bytes)
+    publish = PublishRoute(publisher, authority)
     maker = changes or CatalogChanges(catalog, counts)
     change_routes = ChangeRoutes(catalog, authority, maker, answers)
     policies = PolicyRoutes(catalog, authority, change_routes)

@@ -15,9 +15,11 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Coroutine, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from acpublish.server.bounds import BusyError
+
+_T = TypeVar("_T")
 
 #: Each upload is in memory until it has been checked: at most 512 MiB with images of 32 MiB, of
 #: which one token can cause half.
@@ -45,10 +47,10 @@ class Upload:
         self.token = token
         self.progress_at = time.monotonic()
         self._bytes = 0
-        self._reading: asyncio.Task[bytes] | None = None
+        self._reading: asyncio.Task[Any] | None = None
         self._gave_way = False
 
-    async def receive(self, reading: Coroutine[Any, Any, bytes]) -> bytes:
+    async def receive(self, reading: Coroutine[Any, Any, _T]) -> _T:
         """Awaits the body, which may lose its place meanwhile.
 
         Args:
@@ -57,9 +59,9 @@ class Upload:
         Raises:
             BusyError: The upload was stalled, and had to give way to another one.
         """
-        self._reading = asyncio.ensure_future(reading)
+        self._reading = task = asyncio.ensure_future(reading)
         try:
-            return await self._reading
+            return await task
         except asyncio.CancelledError:
             if not self._gave_way:
                 raise

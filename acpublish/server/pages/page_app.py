@@ -25,10 +25,11 @@ from acpublish.server.pages.live_stream import live_routes
 from acpublish.server.pages.overview_page import overview_routes
 from acpublish.server.pages.page_site import NavEntry, PageSite
 from acpublish.server.pages.parts_page import parts_routes
-from acpublish.server.pages.settings_pages import settings_routes
 from acpublish.server.pages.products_page import product_routes
 from acpublish.server.pages.release_page import release_routes
+from acpublish.server.pages.settings_pages import settings_routes
 from acpublish.server.pages.sign_in import sign_in_routes
+from acpublish.server.pages.upload_page import upload_routes
 from acpublish.server.pages.visits import Visit, problem_page
 
 #: The key of an ASGI scope with the host of a request that is not this server's.
@@ -43,6 +44,7 @@ PAGES: tuple[Callable[[PageSite], Iterable[Route]], ...] = (
     product_routes,
     change_form_routes,
     release_routes,
+    upload_routes,
 )
 POLICY = "; ".join(
     (

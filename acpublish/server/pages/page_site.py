@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.control.fleet_state import FleetState
 from acpublish.errors import ConflictError
+from acpublish.server.api.publisher import Publisher
 from acpublish.server.catalog_changes import CatalogChanges
 from acpublish.server.checkins import Counts
 from acpublish.server.config import ServerOptions
@@ -22,6 +23,7 @@ from acpublish.server.pages.live import Live
 from acpublish.server.pages.product_views import ProductViews
 from acpublish.server.pages.rendering import Rendering, shared_rendering
 from acpublish.server.pages.sessions import Sessions
+from acpublish.server.pages.waiting_files import WaitingFiles
 from acpublish.server.recent_problems import RecentProblems
 from acpublish.server.tokens import Tokens
 
@@ -61,7 +63,9 @@ class PageSite:
         counts: What devices run.
         links: What ``acpublish login-link`` prints.
         changes: Makes one change of the catalog after the other.
+        publisher: Publishes what is sent, for the API as well.
         sessions: Who is signed in.
+        waiting: Files that their browsers have sent, and that are not published yet.
         guesses: Counts wrong secrets.
         rendering: Makes HTML of templates.
         live: What changes on pages that are open.
@@ -82,7 +86,9 @@ class PageSite:
     counts: Counts
     links: LoginLinks = field(default_factory=LoginLinks)
     changes: CatalogChanges = field(init=False)
+    publisher: Publisher = field(init=False)
     sessions: Sessions = field(init=False)
+    waiting: WaitingFiles = field(init=False)
     guesses: Guesses = field(default_factory=Guesses)
     rendering: Rendering = field(default_factory=shared_rendering)
     live: Live = field(default_factory=Live)
@@ -98,6 +104,9 @@ class PageSite:
         self.changes = CatalogChanges(self.catalog, self.counts)
         self.sessions = Sessions(self.tokens.current)
         self.products = ProductViews(self.catalog, self.counts)
+        self.publisher = Publisher(self.catalog, self.options.upload_bytes)
+        self.waiting = WaitingFiles(self.tokens.state)
+        self.sessions.on_end.append(self.waiting.drop)
 
     async def part(self, template: str, **values: Any) -> str:
         """Returns the HTML of a template that is not for a certain visit.

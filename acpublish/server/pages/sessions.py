@@ -30,8 +30,9 @@ _ID_DIGITS = 16
 #: Notices that wait for the next page of a session.
 _MAX_NOTICES = 5
 
-#: Whoever has read a link on this machine may do what commands here may do.
-BY_LINK = Token(id="login-link", sha256="", created="", grant=Grant(manage=True, publish="*"))
+#: Whoever has read a link on this machine may do what commands here may do. Its id is in the
+#: history of what they change.
+BY_LINK = Token(id="this machine", sha256="", created="", grant=Grant(manage=True, publish="*"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ class SignedIn(NamedTuple):
     used_s: float
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Session:
     """Somebody who is signed in.
 
@@ -128,7 +129,11 @@ class Session:
 
 
 class Sessions:
-    """All sessions of a server."""
+    """All sessions of a server.
+
+    Attributes:
+        on_end: Called with each session that ends, in the event loop.
+    """
 
     def __init__(
         self,
@@ -141,6 +146,7 @@ class Sessions:
             current: Returns a token as it is now, None if it is not valid any more.
             clock: Returns the time in seconds.
         """
+        self.on_end: list[Callable[[Session], None]] = []
         self._current = current
         self._clock = clock
         self._key = secrets.token_bytes(_RANDOM_BYTES)
@@ -236,6 +242,8 @@ class Sessions:
         session = self._sessions.pop(digest, None)
         if session is not None:
             session.ended = True
+            for ended in self.on_end:
+                ended(session)
 
     def fresh(self) -> str:
         """Returns a cookie for who is not signed in; nothing is kept of it."""

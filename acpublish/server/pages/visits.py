@@ -345,8 +345,8 @@ def changes(
         site: The server.
         needs: The scope that it needs; for one that depends on the form, None, and the method calls
             :meth:`Visit.need`.
-        reads_form: Whether the body is a form; if not, the header has the CSRF token, and the
-            method reads the body.
+        reads_form: Whether the form is read before. One with files is not: the method reads it, and
+            calls :meth:`Visit.need_csrf` before it keeps any of them.
     """
 
     async def make(visit: Visit) -> Response:
@@ -354,7 +354,6 @@ def changes(
             await visit.read_form()
         else:
             visit.need_own_origin()
-            visit.need_csrf(visit.request.headers.get(CSRF_HEADER, ""))
         return await method(visit)
 
     return _route(path, "POST", make, site, needs)

@@ -43,3 +43,12 @@ def test_what_has_no_place_for_a_stamp_stays_as_it_is(data: bytes, kind: ImageKi
 
 def test_bytes_are_not_shown() -> None:
     assert len(repr(Candidate.of(images.esp8266_image()))) < 5000
+
+
+def test_what_was_computed_is_kept_without_the_bytes() -> None:
+    path = b"\0/update/lamp/d1?channel=beta\0"
+    candidate = Candidate.of(images.esp8266_image() + path)
+    light = candidate.without_bytes()
+    assert light.data == b""
+    assert (light.image, light.secrets) == (candidate.image, candidate.secrets)
+    assert light.update_paths == {"/update/lamp/d1?channel=beta"}

@@ -85,6 +85,31 @@
     if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();
   });
 
+  // Files that are dropped go into the field, which sends its form as soon as it has any.
+  function receiveDrops(place) {
+    const field = place.querySelector("input[type=file]");
+    let depth = 0;
+    const show = (change) => {
+      depth = Math.max(0, depth + change);
+      place.classList.toggle("over", depth > 0);
+    };
+    place.addEventListener("dragenter", (event) => { event.preventDefault(); show(1); });
+    place.addEventListener("dragover", (event) => event.preventDefault());
+    place.addEventListener("dragleave", () => show(-1));
+    place.addEventListener("drop", (event) => {
+      event.preventDefault();
+      show(-depth);
+      if (!event.dataTransfer.files.length) return;
+      field.files = event.dataTransfer.files;
+      field.dispatchEvent(new Event("change", { bubbles: true }));
+    });
+    field.addEventListener("change", () => {
+      if (!field.files.length || !field.form) return;
+      place.classList.add("busy");
+      field.form.requestSubmit();
+    });
+  }
+
   // The secret of a link that signs in is behind "#", which no browser sends; the form sends it.
   function useLink() {
     const form = document.getElementById("link-form");
@@ -100,6 +125,8 @@
     event.detail.source.addEventListener("ended", () => location.reload(), { once: true });
   });
   document.addEventListener("htmx:sseMessage", () => showTimes(document));
+  document.querySelectorAll("[data-drop]").forEach(receiveDrops);
+  for (const element of document.querySelectorAll("[data-without-script]")) element.hidden = true;
   for (const element of document.querySelectorAll("[data-needs-script]")) element.hidden = false;
   showTimes(document);
   setInterval(() => showTimes(document), 30000);

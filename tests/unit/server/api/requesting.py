@@ -11,6 +11,7 @@ from typing import Any
 from acpublish.catalog import layout
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.server.api.authority import NOTE
+from acpublish.server.api.publisher import Publisher
 from acpublish.server.api.routes import App, create_api
 from acpublish.server.checkins import DeviceCounts
 from acpublish.server.product_reader import ProductReader
@@ -38,7 +39,9 @@ class Client:
 
     def app(self) -> App:
         """Returns an application, whose semaphores belong to one event loop."""
-        return create_api(self.catalog, Tokens(self.state), self.counts, 1 << 20)
+        return create_api(
+            self.catalog, Tokens(self.state), self.counts, Publisher(self.catalog, 1 << 20)
+        )
 
     async def send(
         self,

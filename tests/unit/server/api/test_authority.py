@@ -19,6 +19,7 @@ from starlette.routing import Route
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.catalog.lock import CatalogLock
 from acpublish.image.stamper import stamp
+from acpublish.server.api.publisher import Publisher
 from acpublish.server.api.routes import create_api
 from acpublish.server.checkins import DeviceCounts
 from acpublish.server.token_file import FILE, TokenStore
@@ -257,10 +258,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
 
 def test_the_table_has_every_address_and_each_is_tried(tmp_path: Path) -> None:
     (tmp_path / "catalog").mkdir()
-    tokens = Tokens(tmp_path / "state")
+    catalog, tokens = DirectoryCatalog(tmp_path / "catalog"), Tokens(tmp_path / "state")
     api = cast(
         Starlette,
-        create_api(DirectoryCatalog(tmp_path / "catalog"), tokens, DeviceCounts(), 1 << 20),
+        create_api(catalog, tokens, DeviceCounts(), Publisher(catalog, 1 << 20)),
     )
     routes = {
         (method, re.sub(r"\{(\w+)\}", r"<\1>", route.path))

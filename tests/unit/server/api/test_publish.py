@@ -13,8 +13,9 @@ from starlette.requests import Request
 
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import CatalogError, RequestError, VersionError
-from acpublish.server.api import publish, uploads
+from acpublish.server.api import publisher, uploads
 from acpublish.server.api.publish import read_submission
+from acpublish.server.api.publisher import Publisher
 from acpublish.server.api.routes import App, create_api
 from acpublish.server.checkins import DeviceCounts
 from acpublish.server.tokens import Tokens
@@ -36,7 +37,12 @@ class Client:
         self._folder = folder
 
     def app(self) -> App:
-        return create_api(self.catalog, Tokens(self._folder / "state"), DeviceCounts(), 1 << 20)
+        return create_api(
+            self.catalog,
+            Tokens(self._folder / "state"),
+            DeviceCounts(),
+            Publisher(self.catalog, 1 << 20),
+        )
 
     async def put(
         self, app: App, parts: AsyncIterator[bytes], board: str = "c3"
@@ -104,7 +110,7 @@ def test_one_upload_more_than_fits_is_turned_away(
 def test_stalled_uploads_with_one_token_do_not_stop_another_product(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
-    monkeypatch.setattr(publish, "DRAIN_S", 0.05)
+    monkeypatch.setattr(publisher, "DRAIN_S", 0.05)
     client = Client(tmp_path)
     lamp = create_token(tmp_path / "state", "lamp")
 
@@ -149,7 +155,7 @@ def test_a_stalled_upload_gives_its_place_to_another(
 def test_an_upload_that_never_pauses_has_a_deadline_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publish, "UPLOAD_DEADLINE_S", 0.1)
+    monkeypatch.setattr(publisher, "UPLOAD_DEADLINE_S", 0.1)
     client = Client(tmp_path)
 
     async def main() -> None:
@@ -162,7 +168,7 @@ def test_an_upload_that_never_pauses_has_a_deadline_all_the_same(
 
 
 def test_an_upload_that_pauses_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publish, "UPLOAD_PAUSE_S", 0.05)
+    monkeypatch.setattr(publisher, "UPLOAD_PAUSE_S", 0.05)
     client = Client(tmp_path)
 
     async def main() -> None:

@@ -14,7 +14,10 @@ from acpublish.server.tokens import Scope
 from tests.support.tokens import create_token
 from tests.unit.server.pages.visiting import ELSEWHERE, Browser, application
 
-FORMS = ("/_/sign-in", "/_/sign-out", "/_/parts")
+FORMS = (
+    *("/_/sign-in", "/_/sign-out", "/_/parts"),
+    *("/_/upload/check", "/_/upload/publish", "/_/upload/remove"),
+)
 
 
 @pytest.mark.parametrize("path", FORMS)

@@ -52,6 +52,24 @@ class Browser:
         body = urlencode({"csrf": self.csrf, **(fields or {})})
         return await self.send("POST", path, body.encode(), **headers)
 
+    async def upload(
+        self, path: str, files: Mapping[str, bytes], csrf: str | None = None, **headers: str
+    ) -> Page:
+        """Sends a form with files, as a browser does: the CSRF token comes first."""
+        token = self.csrf if csrf is None else csrf
+        parts = [f'name="csrf"\r\n\r\n{token}'.encode()]
+        parts += [
+            f'name="files"; filename="{name}"\r\n'.encode()
+            + b"Content-Type: application/octet-stream\r\n\r\n"
+            + data
+            for name, data in files.items()
+        ]
+        body = b"".join(
+            b"--sep\r\nContent-Disposition: form-data; " + part + b"\r\n" for part in parts
+        )
+        kind = "multipart/form-data; boundary=sep"
+        return await self.send("POST", path, body + b"--sep--\r\n", content_type=kind, **headers)
+
     async def sign_in(self, token: str) -> Page:
         """Signs in."""
         await self.get("/_/sign-in")
