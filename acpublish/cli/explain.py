@@ -20,6 +20,7 @@ from acpublish.cli.common_options import (
 )
 from acpublish.cli.ui import json_option, print_json, printable, table, warn
 from acpublish.errors import AuthenticationError, NotFoundError, SettingsError
+from acpublish.fleet.explaining import is_kept_back
 from acpublish.fleet.known_device import mac_address
 from acpublish.publishing.destinations import open_catalog
 from acpublish.publishing.options import Destination
@@ -31,8 +32,7 @@ from acpublish.release.running import is_known
 from acpublish.wire import Family, Mode, Report
 
 #: What one of these rules says is worth a colour.
-_PREVENTS = "prevents"
-_COLOURS = {"allows": "green", _PREVENTS: "red"}
+_COLOURS = {"allows": "green", "prevents": "red"}
 
 
 @click.command("explain")
@@ -113,10 +113,7 @@ def _print_explanation(document: Mapping[str, Any]) -> None:
     what = document["verdict"].replace("-", " ")
     if document["version"]:
         what += f" {document['version']}"
-    if document["verdict"] == "up-to-date" and _PREVENTS in [
-        word["result"] for word in document["rules"]
-    ]:
-        # A device that is kept from its update may run something else than this version.
+    if is_kept_back(document):
         what = "no offer"
     line = f"{document['device']}: {what}: {document['reason']} (rule {document['rule']})"
     click.echo(printable(line))

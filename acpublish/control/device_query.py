@@ -12,9 +12,8 @@ from typing import Any
 
 from acpublish.control.fleet_state import FleetState
 from acpublish.errors import BadNameError, ConflictError, NotFoundError, SettingsError, VersionError
-from acpublish.fleet.known_device import Device, flags, mac_address
-from acpublish.fleet.penalty import BROKEN_DELIVERIES, WHOLE_DELIVERIES
-from acpublish.fleet.progress import FAILURES
+from acpublish.fleet.known_device import Device, has_flags, is_boxed, mac_address
+from acpublish.fleet.progress import NOT_TAKEN
 from acpublish.release import names
 from acpublish.release.text import cleaned
 from acpublish.release.version import Version
@@ -27,8 +26,6 @@ _PROPOSED = 3
 _SHOWN = 80
 #: The most rows of a count; what devices claim is theirs to choose.
 MAX_ROWS = 1000
-#: What became of an offer after which a device should have come back with the release.
-_NOT_TAKEN = frozenset({"whole", *(outcome.value for outcome in FAILURES)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +41,7 @@ class DeviceFilter:
         not_seen_s: For how many seconds it has not been seen.
         stuck: Whether something keeps it from its update (:func:`is_stuck`).
         flagged: Whether it has any flag.
+        text: What its id, name or address contains, in lower case.
     """
 
     product: str | None = None
@@ -54,6 +52,7 @@ class DeviceFilter:
     not_seen_s: float | None = None
     stuck: bool = False
     flagged: bool = False
+    text: str = ""
 
     @classmethod
     def of(
@@ -67,6 +66,7 @@ class DeviceFilter:
         not_seen_s: float | None = None,
         stuck: bool = False,
         flagged: bool = False,
+        text: str = "",
     ) -> DeviceFilter:
         """Makes conditions of what people write.
 
@@ -92,20 +92,61 @@ class DeviceFilter:
             not_seen_s=not_seen_s,
             stuck=stuck,
             flagged=flagged,
+            text=_searched(text),
         )
 
     def applies(self, device: Device, at: float) -> bool:
         """Returns whether they apply to a device now, in seconds since 1970."""
-        return (
-            self.product in (None, device.product)
-            and self.board in (None, device.board)
-            and (self.version is None or self.version == believed_version(device))
-            and (self.tag is None or self.tag in device.tags)
-            and (self.group is None or self.group in device.groups)
-            and (self.not_seen_s is None or at - device.last_seen >= self.not_seen_s)
-            and (not self.stuck or is_stuck(device, at))
-            and (not self.flagged or bool(flags(device)))
-        )
+        return bool(self.select([device], at))
+
+    def select(self, devices: Iterable[Device], at: float) -> list[Device]:
+        """Returns the devices to which they apply; it takes long, so it is for a thread.
+
+        Args:
+            devices: The devices; others must not change how many there are meanwhile.
+            at: The present, in seconds since 1970.
+        """
+        # Each condition alone, the quick ones first: with very many devices, a call for each of
+        # them and for what nobody asked for would take most of the time.
+        own = list(devices)
+        if self.product is not None:
+            own = [device for device in own if device.product == self.product]
+        if self.board is not None:
+            own = [device for device in own if device.board == self.board]
+        if self.tag is not None:
+            own = [device for device in own if self.tag in device.tags]
+        if self.group is not None:
+            own = [device for device in own if self.group in device.groups]
+        if self.not_seen_s is not None:
+            until = at - self.not_seen_s
+            own = [device for device in own if device.last_seen <= until]
+        return self._select_by_story(own, at)
+
+    def _select_by_story(self, own: list[Device], at: float) -> list[Device]:
+        """Does the same for the other conditions, which take longer."""
+        if self.version is not None:
+            own = [device for device in own if believed_version(device) == self.version]
+        if text := self.text:
+            own = [
+                device
+                for device in own
+                if text in device.id
+                or (device.address is not None and text in device.address)
+                or (device.name and text in device.name.lower())
+            ]
+        if self.flagged:
+            own = list(filter(has_flags, own))
+        if self.stuck:
+            own = [device for device in own if is_stuck(device, at)]
+        return own
+
+
+def _searched(text: str) -> str:
+    """Returns what to search for; a MAC address may be written in any way."""
+    text = text.strip()[:_SHOWN].lower()
+    product, slash, rest = text.rpartition("/")
+    mac = mac_address(rest)
+    return text if mac is None else f"{product}{slash}{mac}"
 
 
 def believed_version(device: Device) -> str | None:
@@ -123,14 +164,19 @@ def is_stuck(device: Device, at: float) -> bool:
         device: The device.
         at: The present, in seconds since 1970.
     """
-    box, received = device.box, device.firmware
-    if device.obstacle or box.whole >= WHOLE_DELIVERIES or box.broken >= BROKEN_DELIVERIES:
+    if device.obstacle:
+        return True
+    if not device.may_have_failed():
+        return False
+    if is_boxed(device):
         return True
     offer = next((note for note in reversed(device.offers) if note.kind == "firmware"), None)
-    if offer is None or received is None or at - received.at <= device.longest_gap_s:
+    if offer is None or offer.became not in NOT_TAKEN:
         return False
-    runs_it = offer.version in (device.runs, believed_version(device), device.report.version)
-    return not runs_it and offer.became in _NOT_TAKEN
+    received = device.firmware
+    if received is None or at - received.at <= device.longest_gap_s:
+        return False
+    return offer.version not in (device.runs, believed_version(device), device.report.version)
 
 
 def page(
@@ -150,7 +196,7 @@ def page(
     Returns:
         The devices, and where the next page begins; None if there is none.
     """
-    matches = (device for device in devices if device.id > after and wanted.applies(device, at))
+    matches = wanted.select((device for device in devices if device.id > after), at)
     first = heapq.nsmallest(limit + 1, matches, key=lambda device: device.id)
     return first[:limit], first[limit - 1].id if len(first) > limit else None
 

@@ -7,8 +7,9 @@ A *device* of a list has ``id``, ``mac``, ``name``, ``product``, ``board``, ``fa
 ``claims``, ``first_seen``, ``last_seen``, ``flags``, ``tags`` and ``groups``. Its *story* also has
 ``channel``, ``address``, ``chip``, ``note``, ``pin`` (``{"version", "order_back"}`` or None),
 ``hold``, ``obstacle``, ``unverified``, ``visits``, ``gaps``, ``longest_gap_s``, ``report`` (what it
-last sent about itself), ``box`` (``{"whole", "broken", "until", "offered_at"}``) and ``offers``
-(``[{"at", "version", "kind", "rollout", "became"}]``, the oldest first).
+last sent about itself), ``box`` (``{"whole", "broken", "until", "offered_at"}``), ``offers``
+(``[{"at", "version", "kind", "rollout", "became"}]``, the oldest first) and ``received``: the
+``firmware`` and the ``filesystem`` that it last received whole (``{"at", "sha256"}`` or None).
 
 A *rollout* has ``id``, ``product``, ``version``, ``channel``, ``state``, ``reason``, ``stage`` and
 ``stages`` (``[{"target", "devices", "offered", "delivered", "running", "failed", "unrecognised",

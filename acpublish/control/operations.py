@@ -8,7 +8,7 @@ needs the thread. A change that cannot be stored is taken back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent import futures
 from concurrent.futures import Future
 from functools import partial
@@ -24,6 +24,7 @@ from acpublish.control.device_query import (
     need_free_name,
     page,
 )
+from acpublish.control.device_table import Order, Totals, in_order, total
 from acpublish.control.fleet_state import FleetState
 from acpublish.control.stories import story
 from acpublish.errors import ConflictError, NotFoundError, StoreError
@@ -42,6 +43,8 @@ Operation = Generator[Step, Any, _T]
 
 #: How long a command waits for the disk.
 _COMMAND_WAIT_S = 30.0
+#: How many devices are changed before devices that ask get their turn: a few milliseconds.
+_AT_ONCE = 100
 _RETRIED = frozenset({"boxed", "no-whole-delivery", "failed"})
 _SETTLED = frozenset({Outcome.RUNNING, Outcome.PENDING})
 
@@ -142,6 +145,17 @@ class DeviceOperations:
         document: Document = yield documents
         return document
 
+    def matching(self, wanted: DeviceFilter, order: Order) -> Operation[list[Device]]:
+        """Returns all devices to which conditions apply, in an order."""
+        devices, at = self._all(wanted.product), self.state.clock.now().at
+        matches: list[Device] = yield lambda: in_order(wanted.select(devices, at), order)
+        return matches
+
+    def totals(self) -> Operation[Totals]:
+        """Returns what is counted of all devices, and by what they can be filtered."""
+        totals: Totals = yield partial(total, self._all(), self.state.clock.now().at)
+        return totals
+
     def _all(self, product: str | None = None) -> list[Device]:
         """Returns devices as a list of its own, for a thread, while others are added."""
         every: list[Device] = []
@@ -205,6 +219,48 @@ class DeviceOperations:
             named = self._named
             yield partial(need_free_name, self._all(device.product), device, name)
         return self._again(device)
+
+    def change_all(self, devices: Sequence[Device], change: DeviceChange) -> Operation[int]:
+        """Changes many devices, if that is possible with each; returns how many it has changed.
+
+        It is for tags and groups: a name or a pin needs what :meth:`change` looks up for it.
+
+        Raises:
+            StoreError: The store cannot be written; the error says how many were changed before.
+        """
+        yield lambda: [change.result(device) for device in devices]
+        need_store(self.state)
+        changed = 0
+        for at in range(0, len(devices), _AT_ONCE):
+            try:
+                changed += yield from self._changed(devices[at : at + _AT_ONCE], change)
+            except StoreError as error:
+                if not changed:
+                    raise
+                were = "device was" if changed == 1 else "devices were"
+                raise StoreError(
+                    f"only {changed} {were} changed, because the fleet's store cannot be written "
+                    "any more",
+                    hint=error.hint,
+                ) from error
+        return changed
+
+    def _changed(self, devices: Sequence[Device], change: DeviceChange) -> Operation[int]:
+        before = []
+        for device in devices:
+            # It may have been forgotten meanwhile.
+            after = change.result(device) if self.state.device(device.id) is device else {}
+            if after:
+                before.append((device, {key: getattr(device, key) for key in after}))
+                _set(device, after)
+
+        def undo() -> None:
+            for device, values in before:
+                _set(device, values)
+
+        if before:
+            yield from self._kept([device for device, _ in before], undo)
+        return len(before)
 
     def retry(self, ref: str) -> Operation[Document]:
         """Lets a device try again that was boxed, or that failed in a rollout."""

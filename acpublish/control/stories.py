@@ -11,6 +11,7 @@ from acpublish.fleet.describing import device_document, rollout_document
 from acpublish.fleet.known_device import Device
 from acpublish.fleet.progress import Outcome, Part
 from acpublish.fleet.rollout import Rollout
+from acpublish.release.received import Received
 from acpublish.release.rollout_changes import RolloutOrder
 
 
@@ -47,7 +48,15 @@ def story(device: Device) -> dict[str, Any]:
             "offered_at": box.offered_at,
         },
         "offers": [offer._asdict() for offer in device.offers],
+        "received": {
+            "firmware": _received(device.firmware),
+            "filesystem": _received(device.filesystem),
+        },
     }
+
+
+def _received(received: Received | None) -> dict[str, Any] | None:
+    return None if received is None else {"at": received.at, "sha256": received.sha256}
 
 
 def details(live: Live, parts: Iterable[tuple[str, Part]]) -> dict[str, Any]:

@@ -112,6 +112,18 @@ def explain(
     )
 
 
+def is_kept_back(explained: Mapping[str, Any]) -> bool:
+    """Returns whether the verdict ``up-to-date`` of an explanation only means that nothing comes.
+
+    A device that is kept from its update may run something else than the version of the verdict.
+
+    Args:
+        explained: What :meth:`Explanation.to_dict` returns.
+    """
+    prevents = any(word["result"] == _PREVENTS for word in explained["rules"])
+    return prevents and explained["verdict"] == "up-to-date"
+
+
 _Said = tuple[Result, str]
 _ALLOWS: Result = "allows"
 _PREVENTS: Result = "prevents"

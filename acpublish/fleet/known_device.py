@@ -144,6 +144,10 @@ class Device:
         """What people read: its name, or else its id."""
         return self.name or self.id
 
+    def may_have_failed(self) -> bool:
+        """Returns whether its story may have a failure: a box, or an offer that it did not take."""
+        return True
+
 
 def mac_address(text: str | None) -> str | None:
     """Returns a MAC address in lower case with colons, in whatever spelling it comes.
@@ -339,6 +343,21 @@ def flags(device: Device) -> tuple[str, ...]:
     }
     others = (flag for flag, applies in marks.items() if applies)
     return tuple(sorted((*others, *troubles(device.obstacle, device.unverified, device.box))))
+
+
+def has_flags(device: Device) -> bool:
+    """Returns whether a device has any flag, in a fraction of the time that :func:`flags` takes."""
+    if device.mac is None or device.hold or device.pin is not None:
+        return True
+    if device.unverified or device.obstacle:
+        return True
+    return device.may_have_failed() and is_boxed(device)
+
+
+def is_boxed(device: Device) -> bool:
+    """Returns whether a device is offered less, because it does not get anywhere."""
+    box = device.box
+    return box.whole >= WHOLE_DELIVERIES or box.broken >= BROKEN_DELIVERIES
 
 
 def lately_seen(device: Device, heard: float) -> bool:

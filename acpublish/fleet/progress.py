@@ -32,6 +32,8 @@ class Outcome(str, Enum):
 
 
 FAILURES = frozenset({Outcome.OLD, Outcome.SILENT})
+#: What became of an offer after which a device should have come back with the release.
+NOT_TAKEN = frozenset({"whole", *(outcome.value for outcome in FAILURES)})
 
 
 class Before(NamedTuple):

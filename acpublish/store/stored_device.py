@@ -17,12 +17,15 @@ from sqlalchemy import Connection, select
 
 from acpublish.fleet.known_device import Device, OfferNote, Pin
 from acpublish.fleet.penalty import EMPTY_BOX, Box
+from acpublish.fleet.progress import NOT_TAKEN
 from acpublish.release.received import Received
 from acpublish.store.schema import check_ins, devices, marks
 from acpublish.wire import Mode, Report
 
 _log = logging.getLogger(__name__)
 _NONE: frozenset[str] = frozenset()
+#: A story without any of these has no failure.
+_FAILED = (*NOT_TAKEN, '"box"')
 #: What became of a device's offers, by the names of its fields.
 _Story = tuple[Received | None, Received | None, Box, tuple[OfferNote, ...]]
 
@@ -48,8 +51,9 @@ class StoredDevice(Device):
     decodes never replaces what was changed meanwhile, because each has a place of its own.
     """
 
-    __slots__ = ("_changed", "_decoded", "_text")
+    __slots__ = ("_changed", "_decoded", "_failed", "_text")
     _text: str | None
+    _failed: bool | None
     _decoded: _Story | None
     _changed: _Story | None
     firmware = _told(0)
@@ -60,7 +64,7 @@ class StoredDevice(Device):
     def __new__(cls, *_values: object, **_fields: object) -> StoredDevice:
         """Makes one without a story, for a copy with other fields."""
         made = object.__new__(cls)
-        made._changed = made._decoded = made._text = None
+        made._changed = made._decoded = made._failed = made._text = None
         return made
 
     def told(self) -> _Story:
@@ -69,6 +73,15 @@ class StoredDevice(Device):
         if story is None:
             story = self._decoded = _read_story(self._text, self.id)
         return story
+
+    def may_have_failed(self) -> bool:
+        """Returns whether its story may have a failure, without decoding it for that."""
+        if self._changed is not None or self._decoded is not None:
+            return True
+        if self._failed is None:
+            text = self._text or ""
+            self._failed = any(word in text for word in _FAILED)
+        return self._failed
 
     @property
     def story(self) -> _Story | str | None:
@@ -153,7 +166,7 @@ def _device(
 ) -> Device:
     # A server starts with very many: its own constructor takes twice as long as this unpacking.
     made = object.__new__(StoredDevice)
-    made._changed = made._decoded = None
+    made._changed = made._decoded = made._failed = None
     # fmt: off
     (
         made.id, product, made.mac, made.address, made.address_heard, board, channel,

@@ -117,6 +117,7 @@ _REPORT = _object(
     sdk_version=_TEXT_OR_NULL,
     ap_mac=_TEXT_OR_NULL,
 )
+_RECEIVED = _object(at=_SECONDS, sha256=_TEXT)
 _PIN = _object("order_back", version=_TEXT, order_back=_YES)
 _ROLLOUT = {
     "id": _TEXT,
@@ -311,6 +312,7 @@ SCHEMAS: dict[str, Schema] = {
         offers=_list(
             _object(at=_SECONDS, version=_TEXT, kind=_TEXT, rollout=_TEXT_OR_NULL, became=_TEXT)
         ),
+        received=_object(firmware=_or_null(_RECEIVED), filesystem=_or_null(_RECEIVED)),
     ),
     "DeviceChange": _object(
         *("name", "note", "add_tags", "remove_tags", "add_groups", "remove_groups", "pin"),

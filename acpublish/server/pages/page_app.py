@@ -21,6 +21,8 @@ from acpublish.server.api.routes import App
 from acpublish.server.hosts import MISDIRECTED
 from acpublish.server.pages import asset_files
 from acpublish.server.pages.change_forms import change_form_routes
+from acpublish.server.pages.device_list import device_list_routes
+from acpublish.server.pages.device_page import device_page_routes
 from acpublish.server.pages.live_stream import live_routes
 from acpublish.server.pages.overview_page import overview_routes
 from acpublish.server.pages.page_site import NavEntry, PageSite
@@ -45,6 +47,8 @@ PAGES: tuple[Callable[[PageSite], Iterable[Route]], ...] = (
     change_form_routes,
     release_routes,
     upload_routes,
+    device_list_routes,
+    device_page_routes,
 )
 POLICY = "; ".join(
     (

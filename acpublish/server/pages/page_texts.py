@@ -50,12 +50,6 @@ class PageTexts:
         return key in self._texts
 
 
-def _escaped(text: str | Mapping[str, str]) -> Markup | Mapping[str, Markup]:
-    if isinstance(text, str):
-        return escape(text)
-    return {form: escape(words) for form, words in text.items()}
-
-
 def printable(value: Any) -> Any:
     """Returns a value with control characters and the like as escapes; None becomes empty."""
     if value is None:
@@ -68,3 +62,9 @@ def printable(value: Any) -> Any:
         else character.encode("unicode_escape").decode()
         for character in value
     )
+
+
+def _escaped(text: str | Mapping[str, str]) -> Markup | Mapping[str, Markup]:
+    if isinstance(text, str):
+        return escape(text)
+    return {form: escape(words) for form, words in text.items()}

@@ -53,7 +53,13 @@ class Rendering:
         )
         self.environment.globals.update(t=self.texts, asset=self.assets.url)
         self.environment.filters.update(
-            size=size, number=number, when=when, ago=ago, percent=percent, digest=short_digest
+            size=size,
+            number=number,
+            when=when,
+            ago=ago,
+            lasting=lasting,
+            percent=percent,
+            digest=short_digest,
         )
 
     def render(self, template: str, **values: Any) -> str:
@@ -124,6 +130,18 @@ def ago(at: float | str | datetime | None) -> Markup:
     return Markup('<time datetime="{}" data-ago title="{}">{}</time>').format(
         _iso(moment), title, text
     )
+
+
+def lasting(seconds: float) -> Markup:
+    """Returns a duration in its two largest units, such as 2 h 5 min."""
+    parts, rest = [], int(seconds)
+    for unit_s, unit in ((_DAY_S, "d"), (_HOUR_S, "h"), (_MINUTE_S, "min"), (1, "s")):
+        count, rest = divmod(rest, unit_s)
+        if count:
+            parts.append(f"{count}{_SPACE}{unit}")
+        if parts and (len(parts) == 2 or not count):
+            break
+    return escape(" ".join(parts) or f"0{_SPACE}s")
 
 
 def _ago(seconds: float) -> str:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from acpublish.control import operations
 from acpublish.control.device_query import DeviceFilter
+from acpublish.control.device_table import Order
 from acpublish.control.fleet_state import FleetState
 from acpublish.control.operations import Operation, run_here
 from acpublish.errors import ConflictError, NotFoundError, SettingsError, StoreError
@@ -226,3 +228,50 @@ def test_a_device_that_cannot_be_forgotten_stays(fleet: Asking) -> None:
     fleet.state.store.written().result(20)
     assert LAMP in read(fleet.folder).devices
     assert read(fleet.folder).lives[0].progress.get(LAMP) == part
+
+
+def test_many_devices_are_changed_at_once(fleet: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operations, "_AT_ONCE", 2)
+    devices = [fleet.ask(number) for number in range(1, 6)]
+    run_here(fleet.devices.change(devices[2].id, DeviceChange(add_tags=("a",))))
+    gone = fleet.ask(6)
+    run_here(fleet.devices.forget(gone.id))
+    change = DeviceChange(add_tags=("a",))
+    assert run_here(fleet.devices.change_all([*devices, gone], change)) == 4
+    assert all(device.tags == {"a"} for device in devices)
+    assert [stored(fleet, device.id) for device in devices] == devices
+    assert run_here(fleet.devices.change_all(devices, change)) == 0
+
+
+def test_none_of_many_is_changed_if_one_cannot_be(fleet: Asking) -> None:
+    devices = [fleet.ask(number) for number in (1, 2)]
+    devices[1].tags = frozenset(f"t{number}" for number in range(32))
+    with pytest.raises(SettingsError, match="33 tags"):
+        run_here(fleet.devices.change_all(devices, DeviceChange(add_tags=("a",))))
+    assert devices[0].tags == frozenset()
+
+
+def test_a_store_that_breaks_off_says_how_many_were_changed(
+    fleet: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operations, "_AT_ONCE", 1)
+    devices = [fleet.ask(number) for number in (1, 2)]
+    change = DeviceChange(add_groups=("house",))
+    refuse(fleet.devices.change_all(devices, change))
+    assert [device.groups for device in devices] == [frozenset(), frozenset()]
+    operation = fleet.devices.change_all(devices, change)
+    step = next(operation)
+    step = operation.send(step())  # type: ignore[operator]
+    step = operation.send(None)
+    with pytest.raises(StoreError, match="only 1 device was changed"):
+        operation.throw(StoreError("the disk is full", hint="Free some space."))
+    assert [device.groups for device in devices] == [{"house"}, frozenset()]
+
+
+def test_devices_in_an_order(fleet: Asking) -> None:
+    for number in (3, 2):
+        fleet.ask(number, "1.1.0")
+    wanted = DeviceFilter.of(version="1.1.0")
+    matching = fleet.devices.matching(wanted, Order("device", True))
+    assert [device.mac for device in run_here(matching)] == [mac(3), mac(2)]
+    assert run_here(fleet.devices.totals()).choices["version"] == ("1.0.0", "1.1.0")

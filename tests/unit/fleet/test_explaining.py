@@ -8,7 +8,7 @@ import pytest
 
 from acpublish.fleet.advancing import Live, survey
 from acpublish.fleet.deciding import decide
-from acpublish.fleet.explaining import explain
+from acpublish.fleet.explaining import explain, is_kept_back
 from acpublish.fleet.fleet_rules import FleetRule
 from acpublish.fleet.known_device import Pin
 from acpublish.fleet.progress import Outcome
@@ -92,3 +92,19 @@ def test_a_rollout_says_where_it_is() -> None:
     assert said(rolling, FleetRule.PIN, pin=Pin("1.0.0")) == ("allows", "it is pinned to 1.0.0")
     assert said(rolling, FleetRule.UNVERIFIED, runs="1.0.0")[1].endswith("runs 1.0.0")
     assert Outcome.RUNNING.value == "running"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "result", "kept_back"),
+    [
+        ("up-to-date", "prevents", True),
+        ("up-to-date", "allows", False),
+        ("nothing", "prevents", False),
+        ("offer", "allows", False),
+    ],
+)
+def test_who_is_up_to_date_only_because_nothing_comes(
+    verdict: str, result: str, kept_back: bool
+) -> None:
+    explained = {"verdict": verdict, "rules": [{"result": "allows"}, {"result": result}]}
+    assert is_kept_back(explained) == kept_back

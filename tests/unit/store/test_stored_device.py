@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from acpublish.fleet.known_device import Device
-from acpublish.fleet.penalty import EMPTY_BOX
+from acpublish.fleet.known_device import Device, OfferNote
+from acpublish.fleet.penalty import EMPTY_BOX, Box
 from acpublish.store.database import path_of
 from acpublish.store.device_rows import snapshot
 from acpublish.store.stored import read
+from acpublish.store.stored_device import StoredDevice
 from tests.unit.store.making import full_device, opened, plain_device, row_of
 
 EMPTY: dict[str, Any] = {"firmware": None, "filesystem": None, "box": EMPTY_BOX, "offers": ()}
@@ -92,3 +93,32 @@ def test_texts_that_many_devices_share_are_in_memory_once(tmp_path: Path) -> Non
     first, second = read(tmp_path).devices.values()
     assert first.board is second.board
     assert first.report.sketch_md5 is second.report.sketch_md5
+
+
+@pytest.mark.parametrize(
+    ("fields", "failed"),
+    [
+        ({"box": EMPTY_BOX, "offers": ()}, False),
+        (
+            {"box": EMPTY_BOX, "offers": (OfferNote(1.0, "1.0.0", "firmware", None, "running"),)},
+            False,
+        ),
+        ({"box": EMPTY_BOX, "offers": (OfferNote(1.0, "1.0.0", "firmware", None, "whole"),)}, True),
+        (
+            {"box": EMPTY_BOX, "offers": (OfferNote(1.0, "1.0.0", "firmware", None, "silent"),)},
+            True,
+        ),
+        ({"box": Box(broken=10), "offers": ()}, True),
+    ],
+)
+def test_whether_it_may_have_failed_shows_without_its_story(
+    tmp_path: Path, fields: dict[str, Any], failed: bool
+) -> None:
+    with opened(tmp_path) as store:
+        store.keep(full_device(1, **fields))
+    device = read(tmp_path).devices[full_device(1).id]
+    assert isinstance(device, StoredDevice)
+    assert device.may_have_failed() == device.may_have_failed() == failed
+    assert device._decoded is None
+    device.box = Box(whole=3)
+    assert device.may_have_failed()

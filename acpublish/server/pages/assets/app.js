@@ -80,6 +80,21 @@
     if (dialog && !dialog.open) dialog.showModal();
   });
 
+  // A box that checks all those of its table.
+  document.addEventListener("change", (event) => {
+    const name = event.target.dataset?.checks;
+    if (!name) return;
+    for (const box of event.target.closest("table").querySelectorAll("input[type=checkbox]")) {
+      if (box.name === name) box.checked = event.target.checked;
+    }
+  });
+
+  // What is empty in the form of a filter need not be in the address.
+  document.addEventListener("formdata", (event) => {
+    if (event.target.method !== "get") return;
+    for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
+  });
+
   // A select that sends its form as soon as something is chosen.
   document.addEventListener("change", (event) => {
     if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();

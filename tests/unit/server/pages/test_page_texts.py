@@ -18,6 +18,7 @@ def test_values_are_escaped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(page_texts, "FOLDER", tmp_path)
     t = PageTexts("xx")
     assert t("page.hello", name="<b>") == "Hello &lt;b&gt; &amp; all"
+    assert t("page.hello", name="a\x1b\u202e") == "Hello a\\x1b\\u202e &amp; all"
     assert [t("page.count", n=n) for n in (0, 1, 2)] == ["0 devices", "1 device", "2 devices"]
     assert t("page.hello", name="\x1b[31m\u202e") == "Hello \\x1b[31m\\u202e &amp; all"
     assert "page.hello" in t

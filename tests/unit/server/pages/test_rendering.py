@@ -10,7 +10,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from acpublish.server.pages import page_texts, rendering
-from acpublish.server.pages.rendering import Rendering, ago, number, percent, size, when
+from acpublish.server.pages.rendering import Rendering, ago, lasting, number, percent, size, when
 
 HOSTILE = "<b onclick='x'>&\x00\x1b[31m\u202e\u2028\x7f"
 SHOWN = "&lt;b onclick=&#39;x&#39;&gt;&amp;\\x00\\x1b[31m\\u202e\\u2028\\x7f"
@@ -122,3 +122,18 @@ def test_no_time() -> None:
 def test_how_long_ago(monkeypatch: pytest.MonkeyPatch, seconds: float, text: str) -> None:
     monkeypatch.setattr(rendering.time, "time", lambda: 1_000_000.0)
     assert f">{text}<" in ago(1_000_000.0 - seconds)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (59, "59 s"),
+        (61, "1 min 1 s"),
+        (3600, "1 h"),
+        (90_061, "1 d 1 h"),
+        (86_400, "1 d"),
+    ],
+)
+def test_durations_in_their_two_largest_units(seconds: float, text: str) -> None:
+    assert lasting(seconds).replace("\u202f", " ") == text
