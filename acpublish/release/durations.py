@@ -43,17 +43,21 @@ def of_seconds(seconds: int) -> timedelta:
     return timedelta(seconds=seconds)
 
 
-def written(seconds: int) -> str:
-    """Returns a number of seconds as :func:`duration` reads it, in its largest whole unit."""
-    units = [unit for unit, size in _SECONDS.items() if seconds and seconds % size == 0]
-    unit = units[-1] if units else "s"
-    return f"{seconds // _SECONDS[unit]}{unit}"
-
-
 def in_words(duration: timedelta) -> str:
     """Returns a duration of whole seconds for a person, as in "30 days" and "1 hour"."""
+    count, unit = _in_units(duration)
+    return f"{count} {_WORDS[unit]}{'' if count == 1 else 's'}"
+
+
+def as_written(duration: timedelta) -> str:
+    """Returns a duration of whole seconds as people write it, as in "30d" and "1h"."""
+    count, unit = _in_units(duration)
+    return f"{count}{unit}"
+
+
+def _in_units(duration: timedelta) -> tuple[int, str]:
+    """Returns a duration in the largest unit of which it is a multiple."""
     seconds = int(duration.total_seconds())
     # Zero is a multiple of all units, and people write it as 0s.
     unit = next((unit for unit in _WORDS if seconds and seconds % _SECONDS[unit] == 0), "s")
-    count = seconds // _SECONDS[unit]
-    return f"{count} {_WORDS[unit]}{'' if count == 1 else 's'}"
+    return seconds // _SECONDS[unit], unit

@@ -82,9 +82,6 @@ def create_app(
     memory = DeviceMemory(reports=fleet is None)
     counts, knows = _counts(reader, fleet)
     measured = Measured()
-    check_ins = CheckIns([knows, memory, measured, *listeners])
-    offers = Offers(images, check_ins)
-    named = NamedFiles(reader, locations, images, offers, access, fleet)
     own_hosts = OwnHosts(options.hosts, options.bind)
     undelivered = WebhookOrders(tokens.state).all
     metrics = Metrics(measured, partial(counts.versions, catalog), fleet, undelivered)
@@ -92,6 +89,9 @@ def create_app(
     people = FleetPeople(fleet.state, catalog, fleet.need_store) if fleet else None
     state = fleet.state if fleet else None
     site = PageSite(options, catalog, tokens, own_hosts, people, state, counts)
+    check_ins = CheckIns([knows, memory, measured, site.check_ins.append, *listeners])
+    offers = Offers(images, check_ins)
+    named = NamedFiles(reader, locations, images, offers, access, fleet)
     return Application(
         routes=DeviceRoutes(
             reader,

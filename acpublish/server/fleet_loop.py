@@ -5,7 +5,8 @@
    opened is tried again and again, and meanwhile nothing is offered that has to be counted.
 2. Every second rollouts advance, wait, pause or halt by their evidence. Walks through all devices,
    and whatever reads or changes the catalog, are in threads.
-3. What this task cannot do now, it tries again.
+3. Every minute the store gets to know what devices run.
+4. What this task cannot do now, it tries again.
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.catalog.snapshot import ProductSnapshot
 from acpublish.control.fleet_news import FleetNews
 from acpublish.control.fleet_state import STORE_FILE, FleetState
+from acpublish.control.fleet_summary import all_devices, running
 from acpublish.control.following import Due, due, go_on, lives, needs_survey, surveyed
 from acpublish.control.serving import FleetServing
 from acpublish.errors import AcpublishError, StoreError, StoreInUseError
+from acpublish.fleet.adoption_history import version_counts
 from acpublish.fleet.advancing import look
 from acpublish.fleet.moments import DAY_S, HOUR_S
 from acpublish.release.version import Version
@@ -140,6 +143,7 @@ class FleetLoop:
                 if loop.time() >= room_at:
                     room_at = loop.time() + _ROOM_S
                     await self._make_room()
+                    await self._note_versions()
                 if loop.time() >= prune_at:
                     prune_at = loop.time() + HOUR_S
                     self.state.prune(self.state.clock.now().at - _ROLLOUTS_KEPT_S)
@@ -152,6 +156,13 @@ class FleetLoop:
     async def _make_room(self) -> None:
         now = self.state.clock.now()
         self.state.make_room(await asyncio.to_thread(self.state.unmissed, now), now)
+
+    async def _note_versions(self) -> None:
+        """Lets the store have what devices run now."""
+        store, devices = self.state.store, all_devices(self.state)
+        if store is not None and devices:
+            counts = await asyncio.to_thread(version_counts, running(devices))
+            store.note_versions(self.state.clock.now().at, counts)
 
     async def _open_in_thread(self) -> None:
         now = time.monotonic()

@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table
 
 from acpublish.errors import StoreError
+from acpublish.fleet.adoption_history import AdoptionHistory, VersionCount
 from acpublish.fleet.advancing import Live
 from acpublish.fleet.known_device import Device
 from acpublish.fleet.moments import Listening
@@ -35,6 +36,7 @@ from acpublish.store.rollout_rows import (
     remove_some_of,
     rollout_row,
 )
+from acpublish.store.sample_rows import sample_row
 from acpublish.store.stored import Stored, load_all, load_one
 from acpublish.store.waiting import Key, Values, Waiting
 from acpublish.store.writer import Writer
@@ -57,12 +59,14 @@ class FleetStore:
         path: Its file.
         capacity: How many devices it is for: the caller adds none beyond, and limits how many
             unknown ones an address adds. Twice as many rows of each kind may wait while it is away.
+        history: What devices ran, over time.
     """
 
     def __init__(self, path: Path, held: Held, engine: Engine, capacity: int) -> None:
         """Is called by :meth:`open`."""
         self.path = path
         self.capacity = capacity
+        self.history = AdoptionHistory()
         self._held = held
         self._engine = engine
         self._waiting = Waiting(2 * capacity)
@@ -128,6 +132,7 @@ class FleetStore:
             self._chosen[live.rollout.id] = dict(live.progress.chosen)
             self._added[live.rollout.id] = live.progress.added
         self._ended = dict(stored.ended)
+        self.history = AdoptionHistory(stored.samples)
         logged = [check_in(stored.devices[device_id]) for device_id in stored.logged]
         self._log.take_over(logged, len(logged))
         return stored
@@ -169,6 +174,20 @@ class FleetStore:
         """
         row = {"id": 1, "total_s": listening.total_s, "since": listening.since, "known_at": at}
         self._waiting.put(schema.listening.name, (1,), row)
+
+    def note_versions(self, at: float, counts: tuple[VersionCount, ...]) -> None:
+        """Notes what devices run; one sample of each hour is written, and old ones are removed.
+
+        Args:
+            at: The present, in seconds since 1970.
+            counts: How many devices run which version.
+        """
+        sample, gone = self.history.note(at, counts)
+        name = schema.version_samples.name
+        for old in gone:
+            self._waiting.put(name, (old,), None)
+        if sample is not None:
+            self._waiting.put(name, (sample.at,), sample_row(sample))
 
     def keep(self, *devices: Device) -> Future[None]:
         """Keeps devices as they are now, as after an order of a person; at once."""

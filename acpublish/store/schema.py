@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 #: The schema of this version of acpublish: the number of the last migration.
-SCHEMA = 2
+SCHEMA = 3
 #: Where Alembic writes down which schema a store has, in the column ``version_num``.
 VERSION_TABLE = "schema_version"
 
@@ -164,4 +164,12 @@ listening = Table(
     Column("since", Double),
     # When the server last listened for certain.
     Column("known_at", Double, nullable=False),
+)
+
+#: How many devices ran which version, hour by hour (:mod:`acpublish.fleet.adoption_history`).
+version_samples = Table(
+    "version_samples",
+    metadata,
+    Column("at", BigInteger, primary_key=True, autoincrement=False),
+    Column("counts", Text, nullable=False),
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, select
 
 from acpublish.errors import AcpublishError, StoreError
+from acpublish.fleet.adoption_history import Sample
 from acpublish.fleet.advancing import Live
 from acpublish.fleet.known_device import Device
 from acpublish.fleet.moments import Listening
@@ -19,6 +20,7 @@ from acpublish.store import schema
 from acpublish.store.check_in_log import read_log
 from acpublish.store.database import open_for_reading, path_of, store_errors
 from acpublish.store.rollout_rows import SETTLED, load_ended, load_live, load_rollouts
+from acpublish.store.sample_rows import load_samples
 from acpublish.store.sqlite_file import DAMAGED, RESTORE
 from acpublish.store.stored_device import load_devices
 
@@ -35,6 +37,7 @@ class Stored:
         ended: Since when the rollouts are over that are, by id, in seconds since 1970.
         listening: The clock of listening.
         listened_at: When the server last listened for certain, in seconds since 1970.
+        samples: What devices ran, hour by hour, the oldest first.
     """
 
     devices: dict[str, Device]
@@ -44,6 +47,7 @@ class Stored:
     ended: dict[str, float]
     listening: Listening
     listened_at: float
+    samples: list[Sample]
 
     @property
     def latest_heard(self) -> float:
@@ -103,6 +107,7 @@ def load_all(engine: Engine, path: Path) -> Stored:
             ended=load_ended(connection),
             listening=Listening(total_s, since),
             listened_at=known_at,
+            samples=load_samples(connection),
         )
 
 

@@ -42,11 +42,13 @@ class Site:
         #: The images of the lamp as they were published, by their versions.
         self.images: dict[str, bytes] = {}
 
-    def publish(self, version: str, product: str = "lamp") -> bytes:
+    def publish(self, version: str, product: str = "lamp", channel: str = "stable") -> bytes:
         """Publishes a release, in a process other than the server; returns its image."""
         path = self.tmp / f"{product}-{version}.bin"
         path.write_bytes(esp32_image("esp32c3", seed=len(self.images) + 1))
-        publish(path, to=self.catalog, product=product, version=version, board="c3")
+        publish(
+            path, to=self.catalog, product=product, version=version, board="c3", channel=channel
+        )
         # It was stamped.
         digests = {
             str(release.version): release.images[0].sha256

@@ -48,10 +48,12 @@ class Topic(NamedTuple):
     Attributes:
         parts: Renders it.
         needs: The scope that it needs; None for everyone.
+        look_every_s: How often it is rendered at least, if nothing has touched it.
     """
 
     parts: Parts
     needs: Scope | None
+    look_every_s: float
 
 
 @dataclass(slots=True, eq=False)
@@ -62,11 +64,13 @@ class Watcher:
         watched: The topic, with what follows its colon.
         waiting: The events that wait; an empty one is the end.
         drop: Breaks its connection off.
+        is_new: Whether it has not got anything yet.
     """
 
     watched: str
     drop: Callable[[], None]
     waiting: asyncio.Queue[bytes] = field(default_factory=lambda: asyncio.Queue(MAX_WAITING))
+    is_new: bool = True
 
     def put(self, event: bytes) -> None:
         """Lets an event wait; one too many drops the browser, which does not read."""
@@ -93,15 +97,22 @@ class Live:
         """Returns how many watch."""
         return sum(map(len, self._watchers.values()))
 
-    def topic(self, name: str, parts: Parts, needs: Scope | None = Scope.READ) -> None:
+    def topic(
+        self,
+        name: str,
+        parts: Parts,
+        needs: Scope | None = Scope.READ,
+        look_every_s: float = LOOK_EVERY_S,
+    ) -> None:
         """Names a topic.
 
         Args:
             name: Its name, as in ``/_/live?topic=NAME``.
             parts: Renders it.
             needs: The scope that it needs; None for everyone.
+            look_every_s: How often it is rendered at least, if nothing has touched it.
         """
-        self.topics[name] = Topic(parts, needs)
+        self.topics[name] = Topic(parts, needs, look_every_s)
 
     def touch(self, name: str) -> None:
         """Has a topic rendered again soon, whatever follows its colon; in the event loop."""
@@ -170,9 +181,9 @@ class Live:
             # The page may be older than this moment.
             touched.set()
             self._tasks[watched] = asyncio.create_task(self._follow(watched, touched))
-        elif watched in self._sent:
-            for name, html in self._sent[watched].items():
-                watcher.put(event_of(name, html))
+        else:
+            # What was sent last may be older than the page.
+            self._touched[watched].set()
         return watcher
 
     def _end(self, watcher: Watcher) -> None:
@@ -191,26 +202,28 @@ class Live:
     async def _follow(self, watched: str, touched: asyncio.Event) -> None:
         """Renders what is watched again and again, as long as anybody watches."""
         name, _, which = watched.partition(":")
-        parts = self.topics[name].parts
+        topic = self.topics[name]
         while True:
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(touched.wait(), LOOK_EVERY_S)
+                await asyncio.wait_for(touched.wait(), topic.look_every_s - EVERY_S)
             touched.clear()
             try:
-                self._send(watched, await parts(which))
+                self._send(watched, await topic.parts(which))
             except Exception:
                 # The next change may be rendered.
                 _log.exception("what changes on a page could not be rendered: %a", watched)
             await asyncio.sleep(EVERY_S)
 
     def _send(self, watched: str, parts: Mapping[str, str]) -> None:
-        before = self._sent.get(watched, {})
+        before, watchers = self._sent.get(watched, {}), list(self._watchers.get(watched, ()))
         self._sent[watched] = parts
         for name, html in parts.items():
-            if before.get(name) != html:
-                event = event_of(name, html)
-                for watcher in list(self._watchers.get(watched, ())):
+            has_changed, event = before.get(name) != html, event_of(name, html)
+            for watcher in watchers:
+                if has_changed or watcher.is_new:
                     watcher.put(event)
+        for watcher in watchers:
+            watcher.is_new = False
 
 
 def event_of(name: str, html: str) -> bytes:

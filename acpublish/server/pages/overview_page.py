@@ -1,97 +1,166 @@
-"""The first page: what there is; with an empty catalog, the three steps to a first release."""
+"""The first page: what there is and what happens; with an empty catalog, the three steps.
+
+Whoever may read the fleet watches the topic ``fleet``, with the product and the time that the chart
+shows behind its colon, and everybody else ``overview``. Both are made once for all who watch.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import heapq
 import shlex
+from collections import deque
+from functools import partial
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 from starlette.responses import Response
 from starlette.routing import Route
 
-from acpublish.catalog.directory import DirectoryCatalog
-from acpublish.release.channels import Channels
-from acpublish.release.manifest import Release
-from acpublish.release.version import Version
+from acpublish.control.fleet_state import FleetState
+from acpublish.control.fleet_summary import FleetSummary, all_devices, summed_up
+from acpublish.fleet.adoption_history import OTHERS, UNKNOWN
+from acpublish.fleet.fleet_events import FleetEvent
+from acpublish.fleet.moments import NO_TIME
+from acpublish.server.pages.adoption_figures import SPANS, Adoption, adoption
+from acpublish.server.pages.overview_rows import (
+    NewestReleases,
+    check_in_rows,
+    news_rows,
+    rollout_rows,
+)
 from acpublish.server.pages.page_site import PageSite
+from acpublish.server.pages.page_texts import PageTexts
+from acpublish.server.pages.seldom import Seldom
 from acpublish.server.pages.visits import Visit, shows
 from acpublish.server.tokens import Scope
 
-_NEWEST = 10
-
-
-class Newest(NamedTuple):
-    """A release, as the list of the newest shows it."""
-
-    release: Release
-    channels: tuple[str, ...]
-
-    @property
-    def boards(self) -> str:
-        """The boards that it is for."""
-        return ", ".join(sorted({image.board for image in self.release.images}))
-
-    @property
-    def published(self) -> str:
-        """When its first image was published."""
-        return min(image.published_at for image in self.release.images)
+#: How many events are looked at; what many devices do is one row.
+_EVENTS = 200
+#: How long the page waits until all devices are counted.
+_PATIENCE_S = 0.02
+#: How long a chart is the same.
+_CHART_S = 10
+#: How many products have a link above the chart.
+_PRODUCTS = 8
+_PUBLIC = ("counts", "releases")
+_FLEET = ("counts", "versions", "attention", "rollouts", "check_ins", "news", "releases")
 
 
 def overview_routes(site: PageSite) -> list[Route]:
-    """Returns the route, and names what can be watched: with the devices, and without."""
+    """Returns the route, and names what can be watched."""
+    overview = _Overview(site)
+    return [shows("/", overview.show, site)]
 
-    async def counts(_: str) -> dict[str, str]:
-        return {"counts": await site.part("overview_counts.html", **await _counts(site))}
 
-    async def with_devices(_: str) -> dict[str, str]:
-        values = await _counts(site)
+class _Overview:
+    """Makes the page, and the parts of it that change."""
+
+    def __init__(self, site: PageSite) -> None:
+        self._site = site
+        newest = NewestReleases(site.catalog)
+        self._releases = Seldom(partial(asyncio.to_thread, newest.read))
+        self._news: deque[FleetEvent] = deque(maxlen=_EVENTS)
+        self._summary = Seldom(partial(_summary, site.state))
+        site.live.topic("overview", self._public, needs=None)
+        site.live.topic("fleet", self._watched, look_every_s=1.0)
         if site.state is not None:
-            values["devices"] = len(site.state)
-        return {"counts": await site.part("overview_counts.html", **values)}
+            site.state.listeners.append(self._news.append)
 
-    site.live.topic("overview", counts, needs=None)
-    site.live.topic("fleet", with_devices)
-    return [shows("/", _show, site)]
+    async def show(self, visit: Visit) -> Response:
+        """Responds with the page."""
+        releases = await self._releases.get()
+        if not releases.products:
+            return await visit.page("first_steps.html", steps=_steps(visit))
+        values: dict[str, Any] = {"releases": releases, "summary": None}
+        topic = "overview"
+        if visit.may(Scope.READ) and self._site.state is not None:
+            visit.need(Scope.READ)
+            query = visit.request.query_params
+            product, span = query.get("product", ""), query.get("time", "")
+            # Only what there is may be behind the colon: each is made by itself.
+            product = product if product in self._site.state.products else ""
+            span = span if span in SPANS else ""
+            summary = await self._summary.soon(_PATIENCE_S)
+            values = await self._fleet(self._site.state, summary, product, span)
+            topic = f"fleet:{product}/{span}" if product or span else "fleet"
+        return await visit.page("overview.html", topic=topic, **values)
+
+    async def _public(self, _: str) -> dict[str, str]:
+        values = {"releases": await self._releases.get(), "summary": None}
+        return await self._site.parts({name: f"overview_{name}.html" for name in _PUBLIC}, **values)
+
+    async def _watched(self, chosen: str) -> dict[str, str]:
+        if self._site.state is None:
+            return await self._public("")
+        product, _, span = chosen.partition("/")
+        summary = await self._summary.get()
+        values = await self._fleet(self._site.state, summary, product, span)
+        return await self._site.parts({name: f"overview_{name}.html" for name in _FLEET}, **values)
+
+    async def _fleet(
+        self, state: FleetState, counted: FleetSummary | None, product: str, span: str
+    ) -> dict[str, Any]:
+        """Returns what the parts with devices show."""
+        releases = await self._releases.get()
+        # The page does not wait for a count that takes long; whoever watches gets it.
+        summary = counted or FleetSummary(devices=len(state), today=0, versions=(), troubles={})
+        history = state.store.history if state.store is not None else None
+        hours, minutes = (history.hours, tuple(history.minutes)) if history else ((), ())
+        # Otherwise the chart would be another one each second.
+        at = int(state.clock.now().at) // _CHART_S * _CHART_S
+        own = adoption(summary, hours, minutes, at, product, span)
+        return {
+            "releases": releases,
+            "summary": summary,
+            "counted": counted is not None,
+            "adoption": own,
+            **_adoption_links(own, self._site.rendering.texts),
+            "rollouts": rollout_rows(state),
+            "check_ins": check_in_rows(self._site.check_ins, state),
+            "news": news_rows(self._news),
+            "away": state.away if state.store is not None else "",
+        }
 
 
-async def _show(visit: Visit) -> Response:
-    values = await _counts(visit.site)
-    if not values["products"]:
-        return await visit.page("first_steps.html", steps=_steps(visit))
-    if visit.site.state is not None and visit.may(Scope.READ):
-        values["devices"] = len(visit.site.state)
-    return await visit.page("overview.html", **values)
+async def _summary(state: FleetState | None) -> FleetSummary:
+    if state is None:
+        return summed_up([], NO_TIME)
+    return await asyncio.to_thread(summed_up, all_devices(state), state.clock.now())
 
 
-async def _counts(site: PageSite) -> dict[str, Any]:
-    products, releases, newest = await asyncio.to_thread(_counted, site.catalog)
-    return {"products": products, "releases": releases, "newest": newest, "devices": None}
+def _adoption_links(own: Adoption, t: PageTexts) -> dict[str, Any]:
+    """Returns the links of the chart, and the bars beside it."""
+    names = {OTHERS: t("overview.others"), UNKNOWN: t("overview.unknown")}
+    others = own.product, *(name for name in own.products if name != own.product)
+    return {
+        "adoption_tabs": [
+            (
+                t(f"overview.span_{span}"),
+                _path("/", product=own.product, time=span),
+                span == own.span,
+            )
+            for span in SPANS
+        ],
+        "product_tabs": [
+            (product, _path("/", product=product), product == own.product)
+            for product in sorted(others[:_PRODUCTS])
+        ],
+        "version_bars": [
+            (
+                names.get(series.name, series.name),
+                series.values[-1],
+                series.kind,
+                ""
+                if series.name in names
+                else _path("/_/devices", product=own.product, version=series.name),
+            )
+            for series in own.counts
+        ],
+    }
 
 
-def _counted(catalog: DirectoryCatalog) -> tuple[int, int, list[Newest]]:
-    """Returns how many products and releases there are, and the newest of these."""
-    products, count = catalog.products(), 0
-    newest: list[Newest] = []
-    for product in products:
-        snapshot = catalog.snapshots.product(product)
-        count += len(snapshot.releases)
-        pointed = _pointed(snapshot.channels)
-        for release in snapshot.releases:
-            newest.append(Newest(release, tuple(sorted(pointed.get(release.version, ())))))
-        newest = heapq.nlargest(_NEWEST, newest, key=lambda entry: entry.published)
-    return len(products), count, newest
-
-
-def _pointed(channels: Channels) -> dict[Version, set[str]]:
-    """Returns which channels point at each version, for any board."""
-    pointed: dict[Version, set[str]] = {}
-    for channel, places in channels.pointers.items():
-        for place in places:
-            current = channels.current(channel, place)
-            if current is not None:
-                pointed.setdefault(current.version, set()).add(channel)
-    return pointed
+def _path(path: str, **query: str) -> str:
+    return f"{path}?{urlencode(query)}"
 
 
 class Step(NamedTuple):

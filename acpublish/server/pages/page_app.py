@@ -29,6 +29,9 @@ from acpublish.server.pages.page_site import NavEntry, PageSite
 from acpublish.server.pages.parts_page import parts_routes
 from acpublish.server.pages.products_page import product_routes
 from acpublish.server.pages.release_page import release_routes
+from acpublish.server.pages.rollout_list import rollout_list_routes
+from acpublish.server.pages.rollout_page import rollout_page_routes
+from acpublish.server.pages.rollout_start import rollout_start_routes
 from acpublish.server.pages.settings_pages import settings_routes
 from acpublish.server.pages.sign_in import sign_in_routes
 from acpublish.server.pages.upload_page import upload_routes
@@ -49,6 +52,9 @@ PAGES: tuple[Callable[[PageSite], Iterable[Route]], ...] = (
     upload_routes,
     device_list_routes,
     device_page_routes,
+    rollout_list_routes,
+    rollout_start_routes,
+    rollout_page_routes,
 )
 POLICY = "; ".join(
     (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -14,7 +15,7 @@ from acpublish.control.fleet_state import FleetState
 from acpublish.errors import ConflictError
 from acpublish.server.api.publisher import Publisher
 from acpublish.server.catalog_changes import CatalogChanges
-from acpublish.server.checkins import Counts
+from acpublish.server.checkins import Counts, Event
 from acpublish.server.config import ServerOptions
 from acpublish.server.fleet_people import FleetPeople
 from acpublish.server.hosts import OwnHosts
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 #: Pages that are made at a time, each in a thread: the device path needs the other threads.
 PARALLEL_PAGES = 2
+#: How many of the last check-ins pages have; each offer is two of them.
+MAX_CHECK_INS = 60
 
 
 class NavEntry(NamedTuple):
@@ -61,6 +64,7 @@ class PageSite:
         people: The fleet, as people see and change it; None for a server without one.
         state: The fleet itself, to look at in the event loop; None likewise.
         counts: What devices run.
+        check_ins: The last check-ins and what became of offers, the oldest first.
         links: What ``acpublish login-link`` prints.
         changes: Makes one change of the catalog after the other.
         publisher: Publishes what is sent, for the API as well.
@@ -84,6 +88,7 @@ class PageSite:
     people: FleetPeople | None
     state: FleetState | None
     counts: Counts
+    check_ins: deque[Event] = field(default_factory=lambda: deque(maxlen=MAX_CHECK_INS))
     links: LoginLinks = field(default_factory=LoginLinks)
     changes: CatalogChanges = field(init=False)
     publisher: Publisher = field(init=False)
@@ -107,6 +112,21 @@ class PageSite:
         self.publisher = Publisher(self.catalog, self.options.upload_bytes)
         self.waiting = WaitingFiles(self.tokens.state)
         self.sessions.on_end.append(self.waiting.drop)
+
+    async def parts(self, templates: Mapping[str, str], **values: Any) -> dict[str, str]:
+        """Returns the HTML of several templates that are not for a certain visit, by their names.
+
+        Args:
+            templates: The names of their files.
+            values: What they show.
+        """
+
+        def rendered() -> dict[str, str]:
+            render = self.rendering.render
+            return {name: render(template, **values) for name, template in templates.items()}
+
+        async with self.threads:
+            return await asyncio.to_thread(rendered)
 
     async def part(self, template: str, **values: Any) -> str:
         """Returns the HTML of a template that is not for a certain visit.

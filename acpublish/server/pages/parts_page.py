@@ -7,6 +7,7 @@ import time
 from starlette.responses import Response
 from starlette.routing import Route
 
+from acpublish.server.pages.area_chart import Chart, Series, stacked
 from acpublish.server.pages.page_site import PageSite
 from acpublish.server.pages.visits import Visit, changes, shows
 
@@ -21,12 +22,19 @@ def parts_routes(site: PageSite) -> list[Route]:
 
 
 async def _show(visit: Visit) -> Response:
-    return await visit.page("parts_page.html", now=time.time(), hostile=_HOSTILE, rows=_rows())
+    return await visit.page(
+        "parts_page.html", now=time.time(), hostile=_HOSTILE, rows=_rows(), chart=_chart()
+    )
 
 
 async def _sent(visit: Visit) -> Response:
     text = visit.form.get("name", "")
     return visit.redirect(PATH, f"{visit.t('parts_page.sent')} {text}".strip())
+
+
+def _chart() -> Chart:
+    older, newer = [860, 700, 400, 41], [0, 160, 460, 812]
+    return stacked([0, 1, 2, 3], [Series("1.3.0", 2, older), Series("1.4.0", 1, newer)])
 
 
 def _rows() -> list[tuple[str, str, int, str]]:

@@ -15,6 +15,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from acpublish.release.durations import as_written, duration
 from acpublish.server.pages.asset_files import AssetFiles
 from acpublish.server.pages.page_texts import PageTexts, printable
 
@@ -57,7 +58,9 @@ class Rendering:
             number=number,
             when=when,
             ago=ago,
+            since=since,
             lasting=lasting,
+            as_set=as_set,
             percent=percent,
             digest=short_digest,
         )
@@ -142,6 +145,16 @@ def lasting(seconds: float) -> Markup:
         if parts and (len(parts) == 2 or not count):
             break
     return escape(" ".join(parts) or f"0{_SPACE}s")
+
+
+def as_set(text: str) -> str:
+    """Returns a duration of a policy in its largest unit: 1d for 86400s."""
+    return as_written(duration(text))
+
+
+def since(at: float) -> str:
+    """Returns how long ago a time is, as a text where no element may be, such as in a chart."""
+    return _ago(time.time() - at)
 
 
 def _ago(seconds: float) -> str:

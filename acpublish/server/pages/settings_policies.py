@@ -17,7 +17,7 @@ from acpublish.fleet.describing import unknown_mark
 from acpublish.fleet.policy import DEFAULT_HALT, DEFAULT_SOAK, DEFAULT_STAGES, Policy
 from acpublish.release import changes as release_changes
 from acpublish.release import names
-from acpublish.release.durations import written
+from acpublish.release.durations import as_written, of_seconds
 from acpublish.release.rollout_changes import RolloutChange
 from acpublish.server.api.authority import NOTE
 from acpublish.server.api.routes import Shown
@@ -136,7 +136,7 @@ def _fields(stored: object) -> dict[str, str]:
     except AcpublishError:
         # The page says why it cannot be read, and that it can be set anew.
         policy = Policy.parse(DEFAULT_STAGES)
-    soaks = list(map(written, policy.soak_s))
+    soaks = [as_written(of_seconds(seconds)) for seconds in policy.soak_s]
     document = policy.to_dict()
     return {
         "stages": ",".join(document["stages"]),

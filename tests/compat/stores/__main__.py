@@ -16,6 +16,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from acpublish.fleet.adoption_history import VersionCount
 from acpublish.fleet.moments import Listening
 from acpublish.store.database import path_of
 from acpublish.store.fleet_store import FleetStore
@@ -41,6 +42,7 @@ def written(state: Path) -> tuple[Stored, str]:
     store.keep_rollout(made)
     for key, part in made.progress.parts():
         store.note_part(made.rollout.id, key, part)
+    store.note_versions(7200.5, (VersionCount("lamp", "1.0.0", 2), VersionCount("lamp", "", 1)))
     store.note_listening(Listening(5.5, 100.5), 101.5)
     store.written().result(5)
     with closing(sqlite3.connect(path_of(state))) as connection:
@@ -81,6 +83,7 @@ def content(stored: Stored) -> dict[str, Any]:
             for live in stored.lives
         ],
         "listening": [stored.listening.total_s, stored.listening.since, stored.listened_at],
+        "samples": plain(stored.samples),
     }
 
 

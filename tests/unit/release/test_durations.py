@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from acpublish.errors import SettingsError
-from acpublish.release.durations import LONGEST, duration, of_seconds, written
+from acpublish.release.durations import LONGEST, as_written, duration, in_words, of_seconds
 
 
 @pytest.mark.parametrize(
@@ -44,9 +44,15 @@ def test_more_than_a_century_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0s"), (59, "59s"), (60, "1m"), (90, "90s"), (5400, "90m"), (7200, "2h"), (86_400, "1d")],
+    ("text", "written", "words"),
+    [
+        ("86400s", "1d", "1 day"),
+        ("90m", "90m", "90 minutes"),
+        ("48h", "2d", "2 days"),
+        ("61s", "61s", "61 seconds"),
+        ("0d", "0s", "0 seconds"),
+    ],
 )
-def test_it_is_written_in_its_largest_whole_unit(seconds: int, text: str) -> None:
-    assert written(seconds) == text
-    assert duration(text) == timedelta(seconds=seconds)
+def test_it_is_written_in_its_largest_unit(text: str, written: str, words: str) -> None:
+    assert (as_written(duration(text)), in_words(duration(text))) == (written, words)
+    assert duration(written) == duration(text)

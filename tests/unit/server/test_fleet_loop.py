@@ -222,3 +222,14 @@ def test_a_turn_that_fails_is_logged_and_the_next_one_comes(
     monkeypatch.setattr(loop.state, "look_at_store", look)
     run(loop, until=lambda: turns > 3)
     assert caplog.text.count("the fleet's task failed") == 1
+
+
+def test_what_devices_run_is_sampled(catalog: Catalog) -> None:
+    folder = catalog.folder.parent / "state"
+    with opened(folder) as store:
+        store.keep(plain_device(1), plain_device(2)).result(20)
+    loop = made(catalog)
+    loop.open_existing()
+    run(loop, lambda: loop.state.store is not None and loop.state.store.history.minutes)
+    (sample,) = read(folder).samples
+    assert sum(count.devices for count in sample.counts) == 2

@@ -134,15 +134,28 @@
     form.submit();
   }
 
-  document.addEventListener("htmx:load", (event) => showTimes(event.detail.elt.parentElement || document));
+  // What can be used only with this script, and what only without.
+  function reveal(within) {
+    for (const element of within.querySelectorAll("[data-without-script]")) element.hidden = true;
+    for (const element of within.querySelectorAll("[data-needs-script]")) element.hidden = false;
+  }
+
+  document.addEventListener("htmx:load", (event) => {
+    const within = event.detail.elt.parentElement || document;
+    showTimes(within);
+    reveal(within);
+  });
   // Whoever may not see a page any more gets what everyone may see, or the form to sign in.
   document.addEventListener("htmx:sseOpen", (event) => {
     event.detail.source.addEventListener("ended", () => location.reload(), { once: true });
   });
   document.addEventListener("htmx:sseMessage", () => showTimes(document));
+  // Whoever is about to send a form keeps it.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.target.querySelector("dialog[open]")) event.detail.shouldSwap = false;
+  });
   document.querySelectorAll("[data-drop]").forEach(receiveDrops);
-  for (const element of document.querySelectorAll("[data-without-script]")) element.hidden = true;
-  for (const element of document.querySelectorAll("[data-needs-script]")) element.hidden = false;
+  reveal(document);
   showTimes(document);
   setInterval(() => showTimes(document), 30000);
   useLink();

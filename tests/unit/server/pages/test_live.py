@@ -58,8 +58,7 @@ def test_it_is_rendered_once_for_all_and_only_changes_are_sent() -> None:
         live, counting = Live(), Counting()
         live.topic("topic", counting.parts, None)
         streams = [opened(live) for _ in range(3)]
-        for stream in streams:
-            received = await begin(stream, 3)
+        for received in await asyncio.gather(*(begin(stream, 3) for stream in streams)):
             assert received[1:] == [event_of("part", "0"), event_of("same", "x")]
         assert counting.rendered == 1
         counting.html = "1"
@@ -74,6 +73,23 @@ def test_it_is_rendered_once_for_all_and_only_changes_are_sent() -> None:
         live.touch("topic")
         await asyncio.sleep(0.05)
         assert counting.rendered == 2
+
+    asyncio.run(watched())
+
+
+def test_who_comes_later_gets_all_of_what_is_there_then() -> None:
+    """What was sent last may be older than the page that whoever comes later has."""
+
+    async def watched() -> None:
+        live, counting = Live(), Counting()
+        live.topic("topic", counting.parts, None)
+        first, second = opened(live), opened(live)
+        await begin(first, 3)
+        counting.html = "1"
+        assert (await begin(second, 3))[1:] == [event_of("part", "1"), event_of("same", "x")]
+        assert await begin(first, 1) == [event_of("part", "1")]
+        await first.aclose()
+        await second.aclose()
 
     asyncio.run(watched())
 

@@ -12,7 +12,9 @@ from urllib.parse import urlencode
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.server.app import Application, create_app
 from acpublish.server.config import ServerOptions
+from acpublish.server.fleet_updates import FleetUpdates
 from acpublish.server.tokens import Tokens
+from tests.unit.control.asking import Asking
 
 HERE, ELSEWHERE = "127.0.0.1", "192.0.2.7"
 _CSRF = re.compile(r'name="csrf" value="([0-9a-f]{64})"')
@@ -136,4 +138,15 @@ def application(folder: Path, **options: Any) -> Application:
         ServerOptions(catalog=catalog, state=state, **options),
         DirectoryCatalog(catalog, state),
         Tokens(state),
+    )
+
+
+def fleet_application(fleet: Asking, **options: Any) -> Application:
+    """Returns the application for a catalog and its fleet."""
+    updates = FleetUpdates(fleet.serving, lambda: None)
+    return create_app(
+        ServerOptions(catalog=fleet.catalog.root, state=fleet.folder, **options),
+        fleet.catalog,
+        Tokens(fleet.folder),
+        fleet=updates,
     )

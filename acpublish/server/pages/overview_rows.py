@@ -1,0 +1,301 @@
+"""The rows of the overview: check-ins, what happened, rollouts under way, the newest releases."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.catalog.snapshot import ProductSnapshot
+from acpublish.control.fleet_state import FleetState
+from acpublish.control.following import lives
+from acpublish.fleet import fleet_events
+from acpublish.fleet.advancing import Live
+from acpublish.fleet.fleet_events import FleetEvent
+from acpublish.fleet.known_device import device_id
+from acpublish.fleet.progress import Counts
+from acpublish.fleet.rollout import Rollout
+from acpublish.release.decision import Rule, Verdict
+from acpublish.release.version import Version
+from acpublish.server.checkins import Delivered, Event
+
+#: How many rows each list has.
+MAX_ROWS = 10
+
+
+class CheckInRow(NamedTuple):
+    """A check-in, or what became of an offer.
+
+    Attributes:
+        at: When, in seconds since 1970.
+        product: The product.
+        device: The id of the device if it is known, for its link.
+        name: What people call it, or its address.
+        runs: What it says that it runs.
+        what: The key of the text of what it got.
+        version: The release that it got.
+        kind: Good, bad, or something in between, as a badge has it.
+        reason: Why.
+    """
+
+    at: float
+    product: str
+    device: str
+    name: str
+    runs: str
+    what: str
+    version: str
+    kind: str
+    reason: str
+
+
+def check_in_rows(events: Iterable[Event], state: FleetState | None) -> list[CheckInRow]:
+    """Returns the last check-ins, the newest first; in the event loop.
+
+    Args:
+        events: What happened, the oldest first.
+        state: The fleet.
+    """
+    rows = []
+    for event in reversed([*events]):
+        check_in = event.check_in if isinstance(event, Delivered) else event
+        report, product = check_in.report, check_in.product
+        if product is None:
+            continue
+        key = check_in.case.device.id if check_in.case else None
+        key = key or device_id(product, report, check_in.address)
+        device = state.device(key) if state is not None and key is not None else None
+        what, kind = _became(event) if isinstance(event, Delivered) else _got(event)
+        decision = check_in.decision
+        rows.append(
+            CheckInRow(
+                at=check_in.at,
+                product=product,
+                device="" if device is None else device.id,
+                name=(device and (device.name or device.mac))
+                or report.mac
+                or check_in.address
+                or "",
+                runs=(device and device.runs) or report.version or "",
+                what=what,
+                version=str(decision.release.version) if decision.release else "",
+                kind=kind,
+                reason="" if isinstance(event, Delivered) else decision.reason,
+            )
+        )
+        if len(rows) == MAX_ROWS:
+            break
+    return rows
+
+
+def _got(event: Event) -> tuple[str, str]:
+    """Returns the key of what a check-in got, and its kind."""
+    decision = event.decision  # type: ignore[union-attr]
+    if decision.verdict is Verdict.OFFER:
+        return "offered", "accent"
+    if decision.verdict is Verdict.UP_TO_DATE:
+        return ("held_back", "muted") if decision.rule is Rule.WITHHELD else ("up_to_date", "good")
+    return ("refused", "bad") if decision.verdict is Verdict.REFUSE else ("nothing", "warn")
+
+
+def _became(event: Delivered) -> tuple[str, str]:
+    if event.whole:
+        return "received", "good"
+    return ("received_part", "muted") if event.drained else ("broke_off", "bad")
+
+
+class NewsRow(NamedTuple):
+    """Something that happened.
+
+    Attributes:
+        at: When, in seconds since 1970.
+        kind: One of :data:`fleet_events.KINDS`.
+        badge: The kind of its badge.
+        product: The product.
+        version: The release that it is about, if any.
+        device: The id of the device that it is about, if any.
+        rollout: The id of the rollout, if any.
+        detail: What else there is to say.
+        others: How many other devices in a row did the same.
+    """
+
+    at: float
+    kind: str
+    badge: str
+    product: str
+    version: str
+    device: str
+    rollout: str
+    detail: str
+    others: int = 0
+
+
+_BADGES = {
+    fleet_events.PUBLISHED: "accent",
+    fleet_events.WITHDRAWN: "warn",
+    fleet_events.STAGE: "accent",
+    fleet_events.HALTED: "bad",
+    fleet_events.COMPLETED: "good",
+    fleet_events.FLAGGED: "warn",
+    fleet_events.UPDATED: "good",
+}
+
+
+def news_rows(events: Iterable[FleetEvent]) -> list[NewsRow]:
+    """Returns what happened, the newest first; what devices did one after the other is one row."""
+    rows: list[NewsRow] = []
+    for event in reversed([*events]):
+        row = _news_row(event)
+        last = rows[-1] if rows else None
+        if last is not None and row.device and _same(last, row):
+            rows[-1] = last._replace(others=last.others + 1)
+        elif len(rows) == MAX_ROWS:
+            break
+        else:
+            rows.append(row)
+    return rows
+
+
+def _news_row(event: FleetEvent) -> NewsRow:
+    data = event.data
+    return NewsRow(
+        at=event.at,
+        kind=event.kind,
+        badge=_BADGES.get(event.kind, "muted"),
+        product=event.product,
+        version=str(data.get("version") or ""),
+        device=str(data.get("device") or ""),
+        rollout=str(data.get("rollout") or ""),
+        detail=_detail(event),
+    )
+
+
+def _same(one: NewsRow, other: NewsRow) -> bool:
+    return one._replace(at=0, device="", others=0) == other._replace(at=0, device="", others=0)
+
+
+def _detail(event: FleetEvent) -> str:
+    data = event.data
+    if event.kind == fleet_events.STAGE:
+        return f"{data['stage']}/{data['stages']}"
+    if event.kind == fleet_events.PUBLISHED:
+        return f"{data['channel']}: {', '.join(data['boards'])}"
+    if event.kind == fleet_events.UPDATED:
+        return f"{data['before'] or '?'} → {data['version']}"
+    return str(data.get("reason") or data.get("board") or "")
+
+
+class RolloutRow(NamedTuple):
+    """A rollout that is under way, or has halted.
+
+    Attributes:
+        rollout: The rollout.
+        counts: What became of all its devices.
+        sizes: How many devices each stage adds.
+        reached: How many the present stage reaches, with those before it.
+    """
+
+    rollout: Rollout
+    counts: Counts
+    sizes: Sequence[int]
+    reached: int
+
+    @property
+    def total(self) -> int:
+        """How many devices it would reach in all."""
+        return sum(self.sizes)
+
+
+def rollout_rows(state: FleetState) -> list[RolloutRow]:
+    """Returns the rollouts under way and those that have halted, the newest first."""
+    every = sorted(lives(state), key=lambda live: -live.rollout.started_at)
+    return [rollout_row(live) for live in every if live.rollout.state != "aborted"]
+
+
+def rollout_row(live: Live) -> RolloutRow:
+    """Returns a rollout as the overview shows it, by its last survey."""
+    seen = live.progress.survey
+    holds = list(seen.holds) if seen else [0] * live.progress.stages
+    sizes = [holds[0], *(after - before for before, after in pairwise(holds))]
+    return RolloutRow(live.rollout, live.progress.in_all, sizes, holds[live.rollout.stage])
+
+
+class ReleaseRow(NamedTuple):
+    """What a channel of a product points at, or what is on its way there.
+
+    Attributes:
+        product: The product.
+        channel: The channel.
+        version: The release.
+        boards: For which boards.
+        published: When it was published, as ISO 8601.
+        rolling: Whether it is on its way.
+    """
+
+    product: str
+    channel: str
+    version: str
+    boards: str
+    published: str
+    rolling: bool
+
+
+class Releases(NamedTuple):
+    """What the catalog has.
+
+    Attributes:
+        products: How many products.
+        releases: How many releases.
+        newest: The newest of each product and channel, the last published first.
+    """
+
+    products: int
+    releases: int
+    newest: list[ReleaseRow]
+
+
+class NewestReleases:
+    """Looks at the catalog; a product that has not changed is not looked at again."""
+
+    def __init__(self, catalog: DirectoryCatalog) -> None:
+        """Prepares to look.
+
+        Args:
+            catalog: The catalog.
+        """
+        self._catalog = catalog
+        self._known: dict[str, tuple[ProductSnapshot, list[ReleaseRow]]] = {}
+
+    def read(self) -> Releases:
+        """Returns what there is; may be called from a thread."""
+        known: dict[str, tuple[ProductSnapshot, list[ReleaseRow]]] = {}
+        for product in self._catalog.products():
+            snapshot = self._catalog.snapshots.product(product)
+            before = self._known.get(product)
+            is_same = before is not None and before[0] is snapshot
+            rows = before[1] if before and is_same else list(_rows(product, snapshot))
+            known[product] = snapshot, rows
+        self._known = known
+        every = (row for _, rows in known.values() for row in rows)
+        newest = heapq.nlargest(MAX_ROWS, every, key=lambda row: (row.published, row.version))
+        releases = sum(len(snapshot.releases) for snapshot, _ in known.values())
+        return Releases(len(known), releases, newest)
+
+
+def _rows(product: str, snapshot: ProductSnapshot) -> Iterable[ReleaseRow]:
+    channels = snapshot.channels
+    releases = {release.version: release for release in snapshot.releases}
+    for channel in channels.names:
+        boards: dict[tuple[Version, bool], set[str]] = {}
+        for place in channels.places(channel):
+            current, entry = channels.current(channel, place), channels.rolling_at(channel, place)
+            if current is not None and current.version in releases:
+                boards.setdefault((current.version, False), set()).add(place.board)
+            if entry is not None and not entry.halted and entry.version in releases:
+                boards.setdefault((entry.version, True), set()).add(place.board)
+        for (version, rolling), own in boards.items():
+            listed = ", ".join(sorted(own))
+            published = min(image.published_at for image in releases[version].images)
+            yield ReleaseRow(product, channel, str(version), listed, published, rolling)
