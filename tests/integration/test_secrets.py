@@ -158,6 +158,13 @@ def commands(site: Site, pem: str) -> list[Run]:
         (3, ("delete", "lamp", "1.0.1", "--reason", "x", "--to", url, "--yes", "--json"), {}, ""),
         (3, ("retain", "lamp", "--keep", "3", "--to", url), {}, ""),
         (2, ("retain", "lamp", "--keep", "3", "--to", query), {}, ""),
+        (3, ("login-link", "--to", url), {}, ""),
+        (2, ("login-link", "--to", held), {}, ""),
+        (2, ("login-link", "--to", query, "--json"), {}, ""),
+        (0, ("webhook", "add", "http://127.0.0.1:9/told", "--to", catalog), {}, ""),
+        (2, ("webhook", "add", bare, "--to", catalog, "--json"), {}, ""),
+        (0, ("webhook", "list", "--to", catalog, "--json"), {}, ""),
+        (0, ("webhook", "undelivered", "--to", catalog), {}, ""),
         (7, ("token", "create", "--publish", "No Name", "--catalog", catalog), {}, ""),
         (8, ("serve", "--catalog", "missing", "--port", "0", "--log", "debug"), {}, ""),
     ]

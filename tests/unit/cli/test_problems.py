@@ -51,6 +51,7 @@ FAILING = {
     "key show": ("missing.pem",),
     "key trust": ("--to", "missing", "--product", "lamp"),
     "list": ("--to", "missing"),
+    "login-link": ("--to", "missing"),
     "pin": ("kitchen", "1.0.0", "--to", "missing"),
     "policy clear": ("lamp", "stable", "--to", "missing"),
     "policy set": ("lamp", "stable", "--to", "catalog", "--stages", "0"),

@@ -145,6 +145,7 @@ def test_a_fold_that_fails_begins_again(tmp_path: Path, monkeypatch: pytest.Monk
         asked(devices[0], visits=1)
         store.note(devices[0])
         until(lambda: not store.away)
+        store.written().result(5)
         assert read(tmp_path).devices == {device.id: device for device in devices}
         fold(store)
         assert read(tmp_path).devices == {device.id: device for device in devices}
