@@ -41,8 +41,8 @@ _log = logging.getLogger("acpublish.fleet")
 #: Where a store is in the state folder, for whoever looks without loading its libraries
 #: (:func:`acpublish.store.database.path_of`).
 STORE_FILE = ("fleet", "fleet.db")
-#: What a store is made for.
-MAX_DEVICES = 100_000
+#: What a store is made for. Room is made from 95 % on, so a fleet of 100,000 keeps all its devices.
+MAX_DEVICES = 120_000
 #: Why nothing counts yet, before the store is there.
 NOT_OPEN = "the fleet's store is not open yet"
 
@@ -152,6 +152,11 @@ class FleetState:
         return self.news.listeners
 
     @property
+    def is_full(self) -> bool:
+        """Whether no further device is remembered."""
+        return self._count >= self.capacity
+
+    @property
     def away(self) -> str:
         """Why the store cannot be written; empty if it can."""
         if self.store is not None:
@@ -241,7 +246,7 @@ class FleetState:
         Returns:
             None if there is no room for it, or its address has added too many of late.
         """
-        if self._count >= self.capacity or not self.newcomers.admits(address, now.at):
+        if self.is_full or not self.newcomers.admits(address, now.at):
             return None
         device = new_device(device_id, now)
         self._add(device)
@@ -260,22 +265,16 @@ class FleetState:
         return idle[: self.capacity // 20]
 
     def _is_unmissed(self, device: Device, now: Moment) -> bool:
-        lives = self.product(device.product).lives
-        takes_part = any(live.progress.get(device.id) for live in lives)
-        return self.newcomers.may_forget(device, now) and not takes_part
+        own = self.product(device.product)
+        if own.devices.get(device.id) is not device or not self.newcomers.may_forget(device, now):
+            return False
+        return not any(live.progress.get(device.id) for live in own.lives)
 
     def make_room(self, unmissed: Iterable[Device], now: Moment) -> list[str]:
         """Forgets devices unless somebody would miss them by now; returns the ids of those gone."""
-        gone = [
-            device.id
-            for device in unmissed
-            if self.device(device.id) is device and self._is_unmissed(device, now)
-        ]
+        gone = [device.id for device in unmissed if self._is_unmissed(device, now)]
         if gone:
             self.forget(*gone)
-            _log.warning("forgot %d devices that were not seen for long, to make room", len(gone))
-        elif self._count >= self.capacity:
-            _log.warning("there are %d devices, and no further one is remembered", self._count)
         return gone
 
     def changed(self, product: str) -> None:

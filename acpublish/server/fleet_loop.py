@@ -47,6 +47,8 @@ _CATALOG_S = 5.0
 #: When a store that could not be opened is tried again, in seconds.
 _AGAIN_S = 2.0
 _ROOM_S = 60.0
+#: A thousand at once would keep devices waiting for 50 ms.
+_FORGOTTEN_AT_ONCE = 200
 #: How long rollouts that are over are shown, in seconds.
 _ROLLOUTS_KEPT_S = 90 * DAY_S
 #: How often the log has the same error, in seconds.
@@ -155,7 +157,16 @@ class FleetLoop:
 
     async def _make_room(self) -> None:
         now = self.state.clock.now()
-        self.state.make_room(await asyncio.to_thread(self.state.unmissed, now), now)
+        unmissed = await asyncio.to_thread(self.state.unmissed, now)
+        gone = 0
+        for at in range(0, len(unmissed), _FORGOTTEN_AT_ONCE):
+            gone += len(self.state.make_room(unmissed[at : at + _FORGOTTEN_AT_ONCE], now))
+            # Others have their turn in between.
+            await asyncio.sleep(0)
+        if gone:
+            _log.warning("forgot %d devices that were not seen for long, to make room", gone)
+        elif self.state.is_full:
+            _log.warning("there are %d devices, and no further one is remembered", len(self.state))
 
     async def _note_versions(self) -> None:
         """Lets the store have what devices run now."""

@@ -42,7 +42,7 @@ from acpublish.store.waiting import Key, Values, Waiting
 from acpublish.store.writer import Writer
 
 #: How many devices a store is for, unless somebody says otherwise: 300 MB of memory.
-CAPACITY = 100_000
+CAPACITY = 120_000
 #: The longest that a device waits for the store.
 COMMIT_WAIT_S = 5.0
 _DEVICES = schema.devices.name

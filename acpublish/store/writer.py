@@ -48,8 +48,8 @@ LOG_EVERY_S = 60.0
 CLOSE_S = 5.0
 #: How much of that it folds the log of check-ins.
 FOLD_AT_END_S = 3.0
-#: How long the chores may take of each half second.
-CHORES_S = 0.1
+#: How long the chores may take of each half second; a busy server needs the rest.
+CHORES_S = 0.05
 #: Does a little in a transaction, and returns whether it has to be called again.
 Chore = Callable[[Connection], bool]
 #: Makes the values of a row in the thread that writes, in the order of the columns.

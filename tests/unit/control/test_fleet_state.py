@@ -88,16 +88,14 @@ def test_who_was_named_meanwhile_does_not_make_room() -> None:
     assert fleet.state.device(unmissed.id) is unmissed
 
 
-def test_where_nobody_can_be_forgotten_no_further_one_is_remembered(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_where_nobody_can_be_forgotten_no_further_one_is_remembered() -> None:
     fleet = Fleet(capacity=20)
     for number in range(20):
         fleet.known(number)
     for device in fleet.state.devices():
         device.name = "mine"
     assert make_room(fleet) == []
-    assert "no further one is remembered" in caplog.text
+    assert fleet.state.is_full
     assert fleet.ask(50) is None
 
 
