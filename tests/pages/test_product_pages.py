@@ -19,7 +19,7 @@ def test_a_release_is_withdrawn_and_promoted_again(
     watched = watch(fleet_server.server)
     state = fleet_server.site.state
     page = watched.sign_in(create_token(state, "lamp", manage=True, name="ann"))
-    page.get_by_role("link", name="Products").click()
+    page.get_by_role("navigation").get_by_role("link", name="Products").click()
     page.get_by_role("link", name="lamp").wait_for()
     watched.screenshot("products")
     page.get_by_role("link", name="lamp").click()
