@@ -33,13 +33,14 @@ class Paged(NamedTuple, Generic[_T]):
     next: str
 
 
-def paged(visit: Visit, items: Sequence[_T], per_page: int) -> Paged[_T]:
+def paged(visit: Visit, items: Sequence[_T], per_page: int, path: str = "") -> Paged[_T]:
     """Returns the page of a list that the address asks for; the last one if there is no such page.
 
     Args:
         visit: The request, with the number of the page as ``page``.
         items: The whole list.
         per_page: How many are on a page.
+        path: The address of the list, if it is not that of the request, which may be a form's.
     """
     text = visit.request.query_params.get("page", "1")
     asked = int(text) if text.isdecimal() and len(text) <= _MAX_PAGE_DIGITS else 1
@@ -52,8 +53,8 @@ def paged(visit: Visit, items: Sequence[_T], per_page: int) -> Paged[_T]:
         first=begin + 1 if shown else 0,
         last=begin + len(shown),
         total=len(items),
-        previous=address(visit, page=page - 1 if page > 2 else "") if page > 1 else "",
-        next=address(visit, page=page + 1) if page < pages else "",
+        previous=path + address(visit, page=page - 1 if page > 2 else "") if page > 1 else "",
+        next=path + address(visit, page=page + 1) if page < pages else "",
     )
 
 

@@ -17,8 +17,9 @@ from acpublish.server.api.routes import Shown
 from acpublish.server.device_access_file import DeviceAccessStore
 from acpublish.server.device_secrets import new_password
 from acpublish.server.pages.page_site import PageSite
+from acpublish.server.pages.paging import paged
 from acpublish.server.pages.sessions import Once
-from acpublish.server.pages.settings_sections import ROOT, listed, or_again, paged, section_page
+from acpublish.server.pages.settings_sections import ROOT, ROWS, listed, or_again, section_page
 from acpublish.server.pages.visits import Visit, changes, shows
 from acpublish.server.tokens import Scope
 
@@ -50,7 +51,7 @@ async def _show(visit: Visit, status: int = 200, fault: Shown | None = None) -> 
         PATH,
         "settings_access.html",
         status,
-        credentials=paged(visit, PATH, entries),
+        credentials=paged(visit, entries, ROWS, PATH),
         users=Counter(entry.product for entry in entries),
         paths=stored.paths,
         fault=fault,

@@ -22,7 +22,8 @@ from acpublish.release.rollout_changes import RolloutChange
 from acpublish.server.api.authority import NOTE
 from acpublish.server.api.routes import Shown
 from acpublish.server.pages.page_site import PageSite
-from acpublish.server.pages.settings_sections import ROOT, or_again, paged, section_page
+from acpublish.server.pages.paging import paged
+from acpublish.server.pages.settings_sections import ROOT, ROWS, or_again, section_page
 from acpublish.server.pages.visits import Visit, changes, shows
 from acpublish.server.tokens import Scope
 
@@ -72,7 +73,11 @@ async def _show(visit: Visit) -> Response:
     async with visit.site.threads:
         rows = await asyncio.to_thread(_rows, visit.site.catalog, wanted)
     return await section_page(
-        visit, PATH, "settings_policies.html", channels=paged(visit, PATH, rows), product=wanted
+        visit,
+        PATH,
+        "settings_policies.html",
+        channels=paged(visit, rows, ROWS, PATH),
+        product=wanted,
     )
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
 
 from starlette.responses import Response
 
@@ -41,56 +40,6 @@ SECTIONS = (
     Section(f"{ROOT}/webhooks", "settings.webhooks"),
     Section(f"{ROOT}/sessions", "settings.sessions", Scope.READ),
 )
-
-
-class Rows(NamedTuple):
-    """One page of a list.
-
-    Attributes:
-        rows: What it shows.
-        total: How many there are in all.
-        first: The number of the first row that it shows, from 1.
-        previous: The address of the page before; empty if there is none.
-        next: The address of the next page; empty if there is none.
-    """
-
-    rows: Sequence[Any]
-    total: int
-    first: int
-    previous: str
-    next: str
-
-    @property
-    def last(self) -> int:
-        """The number of the last row that it shows."""
-        return self.first + len(self.rows) - 1
-
-
-def paged(visit: Visit, path: str, rows: Sequence[Any]) -> Rows:
-    """Returns the rows of the page whose number is in the URL; of the last if it is beyond.
-
-    Args:
-        visit: The request.
-        path: The address of the list; that of a form which is shown again is another one.
-        rows: All rows.
-    """
-    number = visit.request.query_params.get("page", "")
-    last = max(0, len(rows) - 1) // ROWS
-    page = min(int(number) - 1, last) if number.isdecimal() and 0 < len(number) < 9 else 0
-    page = max(page, 0)
-    return Rows(
-        rows=rows[page * ROWS : (page + 1) * ROWS],
-        total=len(rows),
-        first=page * ROWS + 1,
-        previous=_at(visit, path, page) if page else "",
-        next=_at(visit, path, page + 2) if page < last else "",
-    )
-
-
-def _at(visit: Visit, path: str, page: int) -> str:
-    """Returns the address of another page of the same list."""
-    kept = [pair for pair in visit.request.query_params.multi_items() if pair[0] != "page"]
-    return f"{path}?{urlencode([*kept, ('page', str(page))])}"
 
 
 async def section_page(

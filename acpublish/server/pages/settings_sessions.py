@@ -10,7 +10,8 @@ from starlette.routing import Route
 
 from acpublish.errors import NotFoundError
 from acpublish.server.pages.page_site import PageSite
-from acpublish.server.pages.settings_sections import ROOT, paged, section_page
+from acpublish.server.pages.paging import paged
+from acpublish.server.pages.settings_sections import ROOT, ROWS, section_page
 from acpublish.server.pages.visits import Visit, changes, shows
 from acpublish.server.tokens import Scope
 
@@ -33,7 +34,11 @@ async def _show(visit: Visit) -> Response:
     if not visit.may(Scope.MANAGE):
         rows = [row for row in rows if row.session is visit.session]
     return await section_page(
-        visit, PATH, "settings_sessions.html", signed_in=paged(visit, PATH, rows), now=time.time()
+        visit,
+        PATH,
+        "settings_sessions.html",
+        signed_in=paged(visit, rows, ROWS, PATH),
+        now=time.time(),
     )
 
 

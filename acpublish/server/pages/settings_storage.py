@@ -12,7 +12,8 @@ from acpublish.catalog.state import BESIDE_STORE
 from acpublish.control.fleet_state import STORE_FILE
 from acpublish.server.disk_usage import Disk, disk_usage
 from acpublish.server.pages.page_site import PageSite
-from acpublish.server.pages.settings_sections import ROOT, paged, section_page
+from acpublish.server.pages.paging import paged
+from acpublish.server.pages.settings_sections import ROOT, ROWS, section_page
 from acpublish.server.pages.visits import Visit, shows
 from acpublish.server.tokens import Scope
 
@@ -35,7 +36,7 @@ async def _show(visit: Visit) -> Response:
         PATH,
         "settings_storage.html",
         usage=usage,
-        products=paged(visit, PATH, usage.products),
+        products=paged(visit, usage.products, ROWS, PATH),
         is_little=_is_little,
         commands=_commands(site) if visit.may(Scope.MANAGE) else (),
     )

@@ -15,8 +15,9 @@ from acpublish.release.durations import duration
 from acpublish.release.grants import Grant, NewToken, TokenInfo, TokenRequest
 from acpublish.server.api.routes import Shown
 from acpublish.server.pages.page_site import PageSite
+from acpublish.server.pages.paging import paged
 from acpublish.server.pages.sessions import Once
-from acpublish.server.pages.settings_sections import ROOT, listed, or_again, paged, section_page
+from acpublish.server.pages.settings_sections import ROOT, ROWS, listed, or_again, section_page
 from acpublish.server.pages.visits import Visit, changes, shows
 from acpublish.server.tokens import Scope
 
@@ -43,7 +44,7 @@ async def _show(visit: Visit, status: int = 200, fault: Shown | None = None) -> 
         PATH,
         "settings_tokens.html",
         status,
-        tokens=paged(visit, PATH, _by_state(infos, now)),
+        tokens=paged(visit, _by_state(infos, now), ROWS, PATH),
         now=now,
         own=None if visit.session is None else visit.session.token.id,
         fault=fault,

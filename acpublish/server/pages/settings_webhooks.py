@@ -14,8 +14,9 @@ from acpublish.notices.webhook_file import DEFAULT_EVENTS, FORMATS, new_webhook
 from acpublish.notices.webhook_orders import WebhookOrders
 from acpublish.server.api.routes import Shown
 from acpublish.server.pages.page_site import PageSite
+from acpublish.server.pages.paging import paged
 from acpublish.server.pages.sessions import Once
-from acpublish.server.pages.settings_sections import ROOT, or_again, paged, section_page
+from acpublish.server.pages.settings_sections import ROOT, ROWS, or_again, section_page
 from acpublish.server.pages.visits import Visit, changes, shows
 from acpublish.server.tokens import Scope
 
@@ -54,7 +55,7 @@ async def _show(visit: Visit, status: int = 200, fault: Shown | None = None) -> 
         "settings_webhooks.html",
         status,
         webhooks=webhooks,
-        lost=paged(visit, PATH, lost[::-1]),
+        lost=paged(visit, lost[::-1], ROWS, PATH),
         fault=fault,
         form=visit.form,
         kinds=KINDS,

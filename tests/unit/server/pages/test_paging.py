@@ -53,6 +53,7 @@ def test_an_empty_list_has_one_page(tmp_path: Path) -> None:
     async def look() -> None:
         page = paged(_visit(tmp_path, "page=4"), [], 10)
         assert page == ([], 0, 0, 0, "", "")
+        assert paged(_visit(tmp_path, "a=1"), range(9), 5, "/x").next == "/x?a=1&page=2"
         assert address(_visit(tmp_path, "a=1&b=2"), b="", c="x y") == "?a=1&c=x+y"
 
     asyncio.run(look())
