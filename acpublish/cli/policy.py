@@ -142,7 +142,7 @@ def _warn_of_unknown_marks(
                 known = {name for device in devices for name in device[f"{stage.kind}s"]}
                 warn(f"the stage {stage.text} reaches nobody yet: {unknown_mark(stage, known)}")
     except AcpublishError:
-        # The policy is set, and a store that cannot be read now is no fault of it.
+        # The policy is set, even if the store cannot be read now.
         return
 
 

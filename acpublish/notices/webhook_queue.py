@@ -4,8 +4,8 @@
 2. The queue is bounded. If it is full, the oldest news of single devices gives way first, because
    strangers can invent devices, and a rollout that has halted must not get lost among them.
 3. A webhook is disabled if its receiver says that it is gone, or if a delivery has failed for the
-   last time and nothing has arrived since it was first tried. What it is told then is listed as
-   not delivered.
+   last time and none has succeeded since its first attempt. What is meant for it from then on is
+   listed as not delivered.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ _OF_PROXIES = frozenset(
 )
 #: How long the catalog has to answer; a network's file system may never do.
 _PATIENCE_S = 2.0
-#: How often it is looked at, however many ask.
+#: The catalog is not looked at more often than this, however many requests there are.
 _LOOK_EVERY_S = 1.0
 _REFUSALS: Mapping[Refusal, tuple[int, str]] = {
     Refusal.NO_TOKENS: (401, "Metrics need a token: acpublish token create --read."),

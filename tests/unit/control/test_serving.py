@@ -259,7 +259,7 @@ def test_who_has_got_a_real_part_by_ranges_goes_on_with_it() -> None:
         fleet.serving.offered(case)
         fleet.end(case, size)
 
-    # One byte of 1000 is no part of a download; an eighth is.
+    # One byte of 1000 does not count as a part of a download; an eighth does.
     gets(1, 1)
     gets(2, 125)
     fleet.serving.offered(fleet.known(3, OLD))

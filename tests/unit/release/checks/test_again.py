@@ -25,7 +25,7 @@ def test_what_was_in_order_is_in_order(tmp_path: Path) -> None:
         put(catalog, version, compress=True)
     for version in ("1.0.0", "1.1.0"):
         outcomes = _again(catalog, version)
-        # That a higher release came later is no fault of this one.
+        # A higher release that came later is not held against this one.
         assert outcomes["version-order"] == "ok"
         assert outcomes["damaged"] == "ok"
         assert not {"error", "warning", "skipped"} & set(outcomes.values())
