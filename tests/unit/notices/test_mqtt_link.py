@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import logging
 import threading
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -66,9 +65,8 @@ def test_what_a_broker_sends_is_bounded(
 
 
 def test_an_outage_is_logged_once_and_without_the_password(
-    link: MqttLink, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    link: MqttLink, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(logging.getLogger("acpublish"), "propagate", True)
     for _ in range(3):
         link._on_connect_fail(link._client, None)
     # The client of a test before may still try to connect, in a thread of its own.

@@ -10,18 +10,16 @@ import pytest
 
 from acpublish.server.logwriter import LogWriter, configure
 from acpublish.server.recent_problems import MAX_PROBLEMS, RecentProblems
+from tests.support.loggers import restored_loggers
 
 
 @pytest.fixture
 def log() -> Iterator[tuple[logging.Logger, RecentProblems]]:
-    loggers = [logging.getLogger(name) for name in ("acpublish", "uvicorn", "asyncio")]
-    before = [(logger, logger.handlers, logger.level) for logger in loggers]
     problems, writer = RecentProblems(), LogWriter(io.StringIO())
-    configure(logging.DEBUG, writer, problems)
-    yield logging.getLogger("acpublish.server"), problems
-    writer.close()
-    for logger, handlers, level in before:
-        logger.handlers, logger.level = handlers, level
+    with restored_loggers():
+        configure(logging.DEBUG, writer, problems)
+        yield logging.getLogger("acpublish.server"), problems
+        writer.close()
 
 
 def test_a_line_is_remembered_once(log: tuple[logging.Logger, RecentProblems]) -> None:

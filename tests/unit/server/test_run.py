@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from acpublish.errors import SettingsError
 from acpublish.server import run
 from acpublish.server.config import ServerOptions
 from acpublish.server.logwriter import LogWriter, configure, level_of
+from tests.support.loggers import restored_loggers
 
 
 @pytest.mark.parametrize("name", ["debug", "INFO", "Warning", "error", "CRITICAL"])
@@ -27,16 +29,9 @@ def test_another_level_is_a_settings_error() -> None:
 
 
 @pytest.fixture
-def _loggers() -> Any:
-    names = ("acpublish", "uvicorn", "uvicorn.error", "asyncio")
-    before = [
-        (logger, logger.handlers, logger.level, logger.propagate)
-        for logger in map(logging.getLogger, names)
-    ]
-    yield
-    for logger, handlers, level, propagate in before:
-        logger.handlers, logger.propagate = handlers, propagate
-        logger.setLevel(level)
+def _loggers() -> Iterator[None]:
+    with restored_loggers():
+        yield
 
 
 @pytest.mark.usefixtures("_loggers")
