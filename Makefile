@@ -2,6 +2,9 @@
 #   make demo    from an image to two updated devices, in a minute
 #   make test    everything that is tested
 
+# Tests and benchmarks start hundreds of processes, each of which would compile all modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin

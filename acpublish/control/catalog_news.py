@@ -71,8 +71,10 @@ def catalog_news(snapshots: Snapshots, told: Mapping[str, int] | None) -> Catalo
 def _events(product: str, history: Sequence[Change], since: int) -> Iterator[FleetEvent]:
     oldest = time.time() - _NEWS_S
     for at, change in enumerate(history):
+        if change.serial <= since or change.version is None:
+            continue
         when = _seconds(change.author.at)
-        if change.serial <= since or change.version is None or when < oldest:
+        if when < oldest:
             continue
         data = {"version": str(change.version), "change": change.serial}
         if change.action == "publish":

@@ -54,6 +54,7 @@ try:
     from acpublish.server.connections import Connections
     from acpublish.server.device_access import DeviceAccess
     from acpublish.server.fleet_loop import FleetLoop
+    from acpublish.server.garbage import watch_garbage
     from acpublish.server.greeting import look_at_tokens, show_login, warn_of_project
     from acpublish.server.listener import Listener
     from acpublish.server.news_loop import NewsLoop
@@ -144,7 +145,8 @@ def _serve(
         fleet.updates if fleet else None,
     )
     app.site.problems = problems
-    watches: list[_Watch] = [partial(watch_catalog, options.catalog), access.watch, news_loop.run]
+    care = partial(watch_catalog, options.catalog)
+    watches: list[_Watch] = [care, watch_garbage, access.watch, news_loop.run]
     if fleet is not None:
         watches.append(fleet.run)
     watches += _mqtt(options, catalog, news, fleet)

@@ -19,7 +19,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Dialect, delete, func, insert, select
 
-from acpublish.fleet.known_device import Device
+from acpublish.fleet.known_device import MAX_GAPS, Device
 from acpublish.store.device_rows import check_in_values
 from acpublish.store.dialects import Upsert
 from acpublish.store.schema import check_in_log, check_ins
@@ -65,11 +65,15 @@ class CheckInLog:
         self.take_over(taken, len(rows))
 
     def _shortened(self, state: Taken) -> Taken:
-        """Leaves out a device's gaps if they are those before; they are most of its state."""
-        key, *_, visits, _gaps = state
-        if self._visits.get(key) == visits:
+        """Leaves out those of a device's gaps that the log has; they are most of its state."""
+        key, visits, gaps = state[0], state[-2], state[-1]
+        before = self._visits.get(key)
+        if before == visits:
             return (*state[:-1], None)
         self._visits[key] = visits
+        if before == visits - 1:
+            # The list is the device's own, which grows once a minute at most.
+            return (*state[:-1], gaps[-1])
         return state
 
     def lost(self) -> None:
@@ -145,6 +149,9 @@ def read_log(connection: Connection, devices: Mapping[str, Device]) -> set[str]:
             logged.add(key)
             device.address, device.address_heard = address, address_heard
             device.last_seen, device.last_heard = seen, heard
+            if isinstance(gaps, int):
+                # A row that was written meanwhile may have it already.
+                gaps = [*device.gaps, gaps][-MAX_GAPS:] if device.visits == visits - 1 else None
             device.visit_heard, device.visits = visit_heard, visits
             device.gaps = device.gaps if gaps is None else gaps
     for key in logged:

@@ -86,7 +86,8 @@ check_in_log = Table(
     "check_in_log",
     metadata,
     Column("id", Integer, primary_key=True),
-    # The values of rows of ``check_ins``, each with its gaps as a list, or null for those before.
+    # The values of rows of ``check_ins``, each with its gaps as a list, or the only new one of them,
+    # or null if there is none.
     Column("check_ins", Text, nullable=False),
 )
 

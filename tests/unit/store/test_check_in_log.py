@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 import sqlite3
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from acpublish.fleet.known_device import Device
+from acpublish.fleet.known_device import MAX_GAPS, Device
 from acpublish.store import check_in_log, writer
 from acpublish.store.database import path_of
 from acpublish.store.fleet_store import FleetStore
@@ -74,7 +75,7 @@ def test_a_new_device_has_its_row_at_once(tmp_path: Path) -> None:
         assert not rows(store.path, "check_in_log")
 
 
-def test_gaps_are_logged_only_where_they_are_new(tmp_path: Path) -> None:
+def test_only_gaps_that_are_new_are_logged(tmp_path: Path) -> None:
     device = full_device()
     with opened(tmp_path) as store:
         store.keep(device).result(5)
@@ -82,9 +83,25 @@ def test_gaps_are_logged_only_where_they_are_new(tmp_path: Path) -> None:
             asked(device, visits=visits)
             store.note(device)
             store.written().result(5)
-        texts = [text for _, text in rows(store.path, "check_in_log")]
-        assert ["null]]" in text for text in texts] == [False, True, True, False]
+        states = [json.loads(text) for _, text in rows(store.path, "check_in_log")]
+        gaps = device.gaps
+        assert [state[-1] for (state,) in states] == [gaps[:-1], None, None, gaps[-1]]
         assert read(tmp_path).devices[device.id].gaps == device.gaps
+
+
+def test_the_log_and_a_row_that_is_newer_have_a_gap_once(tmp_path: Path) -> None:
+    device = full_device()
+    device.gaps = list(range(MAX_GAPS))
+    with opened(tmp_path) as store:
+        store.keep(device).result(5)
+        for _ in range(3):
+            asked(device, visits=1)
+            device.gaps = device.gaps[-MAX_GAPS:]
+            device.__post_init__()
+            store.keep(device).result(5)
+            store.note_check_in(device)
+            store.written().result(5)
+            assert read(tmp_path).devices[device.id] == device
 
 
 def test_the_end_of_a_server_leaves_the_log_empty(tmp_path: Path) -> None:
@@ -210,7 +227,7 @@ def test_whatever_happens_in_whatever_order_the_store_has_the_last_state(
                     known[device.id] = device
                 device.last_heard = device.last_seen = clock
                 device.visits += (new := chance.randrange(2))
-                device.gaps = [*device.gaps[-3:], int(clock)] if new else device.gaps
+                device.gaps = [*device.gaps, int(clock)][-MAX_GAPS:] if new else device.gaps
                 device.__post_init__()
                 if what == "keep":
                     store.keep(device).result(5)
