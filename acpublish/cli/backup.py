@@ -8,13 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from acpublish.catalog.state import BESIDE_STORE
-from acpublish.cli.common_options import (
-    ANY_PATH,
-    directory_for,
-    directory_option,
-    state_of,
-    state_option,
-)
+from acpublish.cli.common_options import ANY_PATH, with_state_folder
 from acpublish.cli.ui import json_option, print_json, printable
 
 if TYPE_CHECKING:
@@ -23,10 +17,9 @@ if TYPE_CHECKING:
 
 @click.command("backup")
 @click.argument("file", type=ANY_PATH)
-@directory_option
-@state_option
 @json_option
-def command(file: Path, to: str | None, state: Path | None, as_json: bool) -> None:
+@with_state_folder
+def command(folder: Path, file: Path, as_json: bool) -> None:
     """Copy what the server knows of devices and rollouts into FILE.
 
     The server may run meanwhile: FILE has everything as it was at one moment. It contains names
@@ -36,7 +29,6 @@ def command(file: Path, to: str | None, state: Path | None, as_json: bool) -> No
     """
     from acpublish.store.copies import back_up
 
-    folder = _state_folder(to, state)
     copied = back_up(folder, file)
     others = [str(path) for path in (folder / name for name in BESIDE_STORE) if path.exists()]
     line = (
@@ -48,26 +40,20 @@ def command(file: Path, to: str | None, state: Path | None, as_json: bool) -> No
 
 @click.command("restore")
 @click.argument("file", type=ANY_PATH)
-@directory_option
-@state_option
 @json_option
-def restore(file: Path, to: str | None, state: Path | None, as_json: bool) -> None:
+@with_state_folder
+def restore(folder: Path, file: Path, as_json: bool) -> None:
     """Put the backup FILE in the place of what the server knows of the fleet.
 
     Stop the server first. What was there before is kept under another name, which is printed.
     """
     from acpublish.store.copies import restore as put_back
 
-    copied = put_back(_state_folder(to, state), file)
+    copied = put_back(folder, file)
     line = f"restored {_content(copied)} to {printable(str(copied.path))}"
     if copied.aside is not None:
         line += f"; what was there before is {printable(str(copied.aside))}"
     _say(copied, line, as_json=as_json)
-
-
-def _state_folder(to: str | None, state: Path | None) -> Path:
-    """Returns the state folder, by the catalog that the commands on devices would use."""
-    return state_of(None if state else directory_for(to), state)
 
 
 def _content(copied: Copied) -> str:

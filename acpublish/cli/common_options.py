@@ -7,6 +7,7 @@ defines the type of all path arguments and does what ``--verbose`` asks for.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import wraps
@@ -17,7 +18,7 @@ import click
 
 from acpublish.cli.ui import printable, say, warn
 from acpublish.errors import SettingsError
-from acpublish.input_files import ca_file
+from acpublish.input_files import ca_file, read_bounded
 from acpublish.release.text import name_of_person
 from acpublish.settings.layers import flags
 from acpublish.settings.setting_names import LISTS
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 #: The value of an option as click passes it: None, False or empty if the option is missing.
 OptionValue = str | bool | tuple[str, ...] | None
+OptionValues = Mapping[str, OptionValue]
 _Catalog = TypeVar("_Catalog", str, Path)
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -206,6 +208,28 @@ def state_of(catalog: Path | None, state: Path | None) -> Path:
     return state_dir(root, os.environ)
 
 
+def secret_in(file: str, option: str, max_bytes: int, *, hint: str) -> bytes:
+    """Returns the bytes of a file with a secret; ``-`` is standard input.
+
+    Args:
+        file: The value of the option.
+        option: Its name.
+        max_bytes: The most bytes that the file may have.
+        hint: What to do next, as a sentence.
+
+    Raises:
+        SettingsError: It cannot be read, or is larger.
+    """
+    if file != "-":
+        # Somebody may give the secret itself, so no error shows the path.
+        name = f"the file in {option}"
+        return read_bounded(Path(file), max_bytes, SettingsError, hint=hint, name=name)
+    data = sys.stdin.buffer.read(max_bytes + 1) if sys.stdin else b""
+    if len(data) > max_bytes:
+        raise SettingsError("standard input is too long for a secret", hint=hint)
+    return data
+
+
 def with_fleet(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options that say where a fleet is, and passes the fleet as the first argument."""
 
@@ -261,6 +285,41 @@ def with_state(destination: Destination, state: Path | None) -> Destination:
     return replace(destination, state=state)
 
 
+def with_state_folder(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options that say whose state folder, and passes that as the first argument.
+
+    The catalog's directory is in the context; None where only the state folder is named, because
+    that needs no catalog.
+    """
+
+    @wraps(command)
+    def run(to: str | None, state: Path | None, **options: Any) -> Any:
+        catalog = None if state is not None and to is None else directory_for(to)
+        click.get_current_context().obj = catalog
+        return command(state_of(catalog, state), **options)
+
+    return _together(directory_option, state_option)(run)
+
+
+def remote_server(to: str | None, state: Path | None, access: OptionValues) -> Destination | None:
+    """Returns the server that the option or the setting names by its URL; None for this machine.
+
+    Args:
+        to: The value of the option.
+        state: The state folder, if an option names it; it needs no catalog.
+        access: The options of how to reach a server, by the names of the settings.
+
+    Raises:
+        click.UsageError: A server has its own state folder.
+    """
+    from acpublish.publishing.options import Destination
+
+    where = to or (None if state else settings_for({}).text("to"))
+    if where is None or not Destination(to=where).is_server:
+        return None
+    return with_state(settings_for({"to": to, **access}).destination(), state)
+
+
 def volume_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options ``-q`` and ``-v`` to a command."""
     return _together(
@@ -298,7 +357,7 @@ def set_volume(*, quiet: bool, verbose: bool) -> None:
 
 
 def settings_for(
-    options: Mapping[str, OptionValue],
+    options: OptionValues,
     project_environment: str | None = None,
     *,
     defaults: bool = False,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
@@ -10,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from acpublish.cli.common_options import directory_for, state_of
+from acpublish.cli.common_options import secret_in, with_state_folder
 from acpublish.cli.groups import CommandGroup
 from acpublish.cli.ui import json_option, print_json, say, table, warn
 from acpublish.errors import SettingsError
-from acpublish.input_files import read_bounded
 from acpublish.release import names
 from acpublish.release.grants import EVERY_PRODUCT
 
@@ -49,29 +47,12 @@ def _with_store(function: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options that say whose state folder, and passes the store as the first argument."""
 
     @wraps(function)
-    def run(to: str | None, state: Path | None, **options: Any) -> Any:
+    def run(state: Path, **options: Any) -> Any:
         from acpublish.server.device_access_file import DeviceAccessStore
 
-        # A state folder that is named needs no catalog.
-        catalog = None if state is not None and to is None else directory_for(to)
-        click.get_current_context().obj = catalog
-        return function(DeviceAccessStore(state or state_of(catalog, None)), **options)
+        return function(DeviceAccessStore(state), **options)
 
-    for option in (
-        click.option(
-            "--state",
-            metavar="DIR",
-            type=click.Path(path_type=Path),
-            help="The folder where the server stores tokens.  [the user's state folder]",
-        ),
-        click.option(
-            "--to",
-            metavar="DIR",
-            help="The directory that the server serves.  [the setting 'to', or the current one]",
-        ),
-    ):
-        option(run)
-    return run
+    return with_state_folder(run)
 
 
 def _warn_of_unknown(products: Iterable[str]) -> None:
@@ -218,17 +199,7 @@ def _whose(products: tuple[str, ...]) -> str:
 
 def _password_from(file: str) -> str:
     """Returns the password that is the only line of a file; no error shows anything of it."""
-    if file == "-":
-        data = sys.stdin.buffer.read(_MAX_FILE_BYTES + 1) if sys.stdin else b""
-    else:
-        # Somebody may give the password itself, so the path is not shown either.
-        data = read_bounded(
-            Path(file),
-            _MAX_FILE_BYTES,
-            SettingsError,
-            hint=_FILE_HINT,
-            name="the file in --password-file",
-        )
+    data = secret_in(file, "--password-file", _MAX_FILE_BYTES, hint=_FILE_HINT)
     try:
         text = data.removeprefix(b"\xef\xbb\xbf").decode().removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError as error:

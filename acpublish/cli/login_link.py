@@ -8,15 +8,15 @@ import click
 
 from acpublish.cli.common_options import (
     ca_option,
+    directory_for,
     insecure_http_option,
-    settings_for,
+    remote_server,
     state_of,
     state_option,
     to_option,
     token_option,
 )
 from acpublish.cli.ui import json_option, print_json, say
-from acpublish.publishing.options import Destination
 
 
 @click.command("login-link")
@@ -37,20 +37,19 @@ def command(
     """Print a link that signs in to the page of a server, with the rights of its own machine.
 
     The link is for one use within 10 minutes. The server is the one that runs on this machine and
-    serves a directory, the current one by default. With --to URL it is that server, and a token
-    that has the scope manage is needed.
+    serves a directory: that of --to or the setting to, or else the current one. With a URL it is
+    that server, and a token that has the scope manage is needed.
     """
-    if to is not None and Destination(to=to).is_server:
-        if state is not None:
-            raise click.UsageError("--state is a folder of this machine, and --to another server")
+    access = {"token_file": token_file, "insecure_http": insecure_http, "ca": ca}
+    server = remote_server(to, state, access)
+    if server is not None:
         from acpublish.publishing.destinations import open_tokens
 
-        where = {"to": to, "token_file": token_file, "insecure_http": insecure_http, "ca": ca}
-        tokens = open_tokens(settings_for(where).destination())
+        tokens = open_tokens(server)
     else:
         from acpublish.control.open_fleet import tokens_of_running
 
-        tokens = tokens_of_running(state_of(Path(to or "."), state))
+        tokens = tokens_of_running(state or state_of(directory_for(to), None))
     link = tokens.login_link()
     if as_json:
         print_json({"link": link})

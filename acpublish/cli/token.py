@@ -16,13 +16,12 @@ from acpublish.cli.common_options import (
     insecure_http_option,
     old_directory_option,
     one_catalog,
-    settings_for,
+    remote_server,
     state_of,
     token_option,
 )
 from acpublish.cli.groups import CommandGroup
 from acpublish.cli.ui import json_option, print_json, say, table
-from acpublish.publishing.options import Destination
 from acpublish.release.durations import duration
 from acpublish.release.grants import Grant, NewToken, TokenInfo, TokenRequest
 
@@ -74,16 +73,13 @@ def _with_tokens(function: Callable[..., Any]) -> Callable[..., Any]:
         **options: Any,
     ) -> Any:
         to = one_catalog(to, None if old_to is None else str(old_to))
-        # A state folder that is named needs no catalog.
-        where = to or (None if state else settings_for({}).text("to"))
-        if where is None or not Destination(to=where).is_server:
+        access = {"token_file": token_file, "insecure_http": insecure_http, "ca": ca}
+        server = remote_server(to, state, access)
+        if server is None:
             return function(_stored(to, state), **options)
-        if state is not None:
-            raise click.UsageError("--state is a folder of this machine, and --to another server")
         from acpublish.publishing.destinations import open_tokens
 
-        given = {"to": to, "token_file": token_file, "insecure_http": insecure_http, "ca": ca}
-        return function(open_tokens(settings_for(given).destination()), **options)
+        return function(open_tokens(server), **options)
 
     for option in reversed(_WHERE):
         option(run)

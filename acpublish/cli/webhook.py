@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -11,13 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from acpublish.cli import exit_status
-from acpublish.cli.common_options import state_of
+from acpublish.cli.common_options import secret_in, with_state_folder
 from acpublish.cli.groups import CommandGroup
 from acpublish.cli.times import age_text, time_text
 from acpublish.cli.ui import json_option, print_json, printable, say, table, warn
-from acpublish.errors import SettingsError
-from acpublish.input_files import read_bounded
-from acpublish.publishing.options import Destination
+from acpublish.errors import NotFoundError, SettingsError
 
 if TYPE_CHECKING:
     from acpublish.notices.webhook_orders import WebhookOrders
@@ -42,31 +39,12 @@ def _with_orders(function: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options that say whose state folder, and passes the webhooks as first argument."""
 
     @wraps(function)
-    def run(to: str | None, state: Path | None, **options: Any) -> Any:
+    def run(state: Path, **options: Any) -> Any:
         from acpublish.notices.webhook_orders import WebhookOrders
 
-        if to is not None and Destination(to=to).is_server:
-            raise click.UsageError(
-                "Webhooks are handled on the server's own machine; use --to with the directory "
-                "that it serves"
-            )
-        return function(WebhookOrders(state_of(Path(to or "."), state)), **options)
+        return function(WebhookOrders(state), **options)
 
-    for option in (
-        click.option(
-            "--state",
-            metavar="DIR",
-            type=click.Path(path_type=Path),
-            help="The folder where the server stores tokens.  [the user's state folder]",
-        ),
-        click.option(
-            "--to",
-            metavar="DIR",
-            help="The directory that the server serves.  [the current directory]",
-        ),
-    ):
-        option(run)
-    return run
+    return with_state_folder(run)
 
 
 @command.command("add")
@@ -117,14 +95,14 @@ def add(
         return
     if webhook["format"] == "standard":
         click.echo(webhook["secret"])
-    say(f"acpublish: webhook {webhook['id']} added; try it with: acpublish webhook test")
+    say(
+        f"acpublish: webhook {webhook['id']} added; try it with: acpublish webhook test "
+        f"{webhook['id']}"
+    )
 
 
 def _token_in(file: str) -> str:
-    if file == "-":
-        data = sys.stdin.buffer.read(_MAX_FILE_BYTES)
-    else:
-        data = read_bounded(Path(file), _MAX_FILE_BYTES, SettingsError, hint=_FILE_HINT)
+    data = secret_in(file, "--token-file", _MAX_FILE_BYTES, hint=_FILE_HINT)
     token = data.decode("utf-8", "replace").strip()
     if not token:
         raise SettingsError("the token is empty", hint=_FILE_HINT)
@@ -200,7 +178,10 @@ def test(orders: WebhookOrders, webhook_id: str | None, as_json: bool) -> int:
 
 
 def _ids(orders: WebhookOrders, webhook_id: str | None) -> list[str]:
-    return [webhook_id] if webhook_id else [own["id"] for own in orders.all()]
+    ids = [webhook_id] if webhook_id else [own["id"] for own in orders.all()]
+    if not ids:
+        raise NotFoundError("there is no webhook", hint="Add one with: acpublish webhook add URL")
+    return ids
 
 
 @command.command("undelivered")

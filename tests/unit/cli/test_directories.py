@@ -17,6 +17,8 @@ COMMANDS = (
     ("device-credentials", "list"),
     ("device-path", "create", "lamp"),
     ("device-path", "list"),
+    ("webhook", "add", "https://example.com/"),
+    ("webhook", "list"),
     ("backup", "copy.db"),
 )
 #: A server listens, and ends only with a signal, so it is shown what cannot be served.
@@ -36,10 +38,10 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, acpublish: CommandLine
 def test_the_setting_names_the_directory(
     site: FleetSite, acpublish: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    changes = [words for words in COMMANDS if words[1] in ("create", "set")]
+    changes = [words for words in COMMANDS if words[1] in ("create", "set", "add")]
     lists = [words for words in COMMANDS if words[1] == "list"]
     monkeypatch.setenv("ACPUBLISH_TO", str(site.catalog))
-    assert [acpublish(*words).status for words in changes] == [0, 0, 0]
+    assert [acpublish(*words).status for words in changes] == [0, 0, 0, 0]
     by_setting = [acpublish(*words).out for words in lists]
     without_store = acpublish("backup", "copy.db").error()
     monkeypatch.delenv("ACPUBLISH_TO")
@@ -67,6 +69,22 @@ def test_a_server_is_no_directory(
     said = acpublish(*words, "--to", "https://updates.invalid")
     assert (said.status, "--to" in said.error()) == (2, True)
     assert "it is the URL of a server" in said.error()
+
+
+def test_a_link_is_for_the_server_that_the_setting_names(
+    site: FleetSite, acpublish: CommandLine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert "no server runs" in acpublish("login-link", "--to", site.catalog).error()
+    by_option = acpublish("login-link", "--to", site.catalog).error()
+    assert by_option != acpublish("login-link", "--to", ".").error()
+    monkeypatch.setenv("ACPUBLISH_TO", str(site.catalog))
+    assert acpublish("login-link").error() == by_option
+    # RFC 6761: never resolved.
+    monkeypatch.setenv("ACPUBLISH_TO", "https://updates.invalid")
+    monkeypatch.setenv("ACPUBLISH_TOKEN", "acp_" + "x" * 43)
+    assert "updates.invalid" in acpublish("login-link").error()
+    # A state folder is of this machine, whatever the setting names.
+    assert "no server runs" in acpublish("login-link", "--state", tmp_path / "own").error()
 
 
 def test_serve_serves_what_the_setting_names(

@@ -147,7 +147,7 @@ def test_what_could_not_be_delivered_is_listed_whatever_devices_are_called(
         ),
         (["add", "http://a/", "--events", "halt"], 2, "'halt' is not a kind of event"),
         (["add", "http://a/", "--format", "x"], 2, "'x' is not a format of webhooks"),
-        (["add", "http://a/", "--token-file", "none"], 2, "none"),
+        (["add", "http://a/", "--token-file", "hunter2"], 2, "the file in --token-file"),
         (["remove", "x"], 8, "there is no webhook 'x'"),
         (["test", "x"], 8, "there is no webhook 'x'"),
         (["undelivered", "x"], 8, "there is no webhook 'x'"),
@@ -168,10 +168,22 @@ def test_what_is_not_valid_is_one_line(
     assert not (state / FILE).exists()
 
 
-def test_the_webhooks_of_another_machine_are_not_handled(acpublish: CommandLine) -> None:
-    said = acpublish("webhook", "list", "--to", "http://127.0.0.1:9")
+def test_without_a_webhook_there_is_nothing_to_test(
+    acpublish: CommandLine, where: tuple[str, ...]
+) -> None:
+    said = acpublish("webhook", "test", *where)
+    assert said.status == 8
+    assert "there is no webhook. Add one with: acpublish webhook add URL" in said.err
+
+
+def test_standard_input_that_is_too_long_is_no_token(
+    acpublish: CommandLine, where: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"x" * 5000)))
+    words = ("--format", "ntfy", "--token-file", "-")
+    said = acpublish("webhook", "add", "https://ntfy.sh/topic", *words, *where)
     assert said.status == 2
-    assert "on the server's own machine" in said.err
+    assert "standard input is too long for a secret" in said.err
 
 
 def test_a_damaged_file_is_one_line(
