@@ -12,9 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from acpublish.errors import reason_of
 from acpublish.notices.delivering import send_test
-from acpublish.notices.webhook_file import Webhook, WebhookFile, WebhooksError
+from acpublish.notices.webhook_file import Webhook, WebhookFile
 from acpublish.notices.webhook_queue import WebhookQueue, queue_path, read_queue
 
 Document = dict[str, Any]
@@ -78,9 +77,8 @@ class WebhookOrders:
             NotFoundError: There is none with this id.
             WebhooksError: A file cannot be read or written.
         """
-        webhook = self._file.find(id_)
-        attempt = asyncio.run(send_test(webhook))
-        queue = self._queue(webhook)
+        attempt = asyncio.run(send_test(self._file.find(id_)))
+        queue = self._queue(id_)
         if not attempt.error and (queue.disabled or queue.waiting):
             self._file.try_again(id_)
         return {"id": id_, "delivered": not attempt.error, "error": attempt.error}
@@ -108,7 +106,7 @@ class WebhookOrders:
                 "error": delivery.error,
             }
             for webhook in webhooks
-            for delivery in self._queue(webhook).undelivered
+            for delivery in self._queue(webhook.id).undelivered
         ]
 
     def try_again(self, id_: str, *, before_commit: _Check | None = None) -> Document:
@@ -120,19 +118,11 @@ class WebhookOrders:
         """
         return self._document(self._file.try_again(id_, before_commit=before_commit))
 
-    def _queue(self, webhook: Webhook) -> WebhookQueue:
-        path = queue_path(self._file.state, webhook.id)
-        try:
-            return read_queue(path)
-        except (OSError, ValueError) as error:
-            why = reason_of(error) if isinstance(error, OSError) else "it is damaged"
-            raise WebhooksError(
-                f"what waits for webhook {webhook.id} cannot be read: {why} ({path})",
-                hint="Do this as the user of the server; a damaged file can be removed.",
-            ) from error
+    def _queue(self, id_: str) -> WebhookQueue:
+        return read_queue(self._file.state, id_)
 
     def _document(self, webhook: Webhook) -> Document:
-        queue = self._queue(webhook)
+        queue = self._queue(webhook.id)
         return {
             **webhook.shown(),
             "disabled": queue.disabled,

@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from acpublish import atomic
+from acpublish.errors import reason_of
 from acpublish.fleet.fleet_events import FLAGGED, NEW_DEVICE, UPDATED, FleetEvent
 from acpublish.notices.standard_webhooks import RETRY_AFTER_S, shortened
+from acpublish.notices.webhook_file import WebhooksError
 
 FOLDER = "webhooks"
 FORMAT = 1
@@ -102,18 +104,23 @@ class WebhookQueue:
     def add(self, event: FleetEvent, now: float) -> None:
         """Adds an event, unless it waits already."""
         delivery = Delivery(shortened(event), event.id, now)
-        if any(other.id == delivery.id for other in self.waiting):
+        # Only the catalog's news comes again, after a kill; of devices there may be a flood.
+        if event.kind not in OF_DEVICES and any(each.id == delivery.id for each in self.waiting):
             return
         self.changed = True
         if self.disabled:
             self._give_up(delivery, self.disabled)
             return
         self.waiting.append(delivery)
-        if len(self.waiting) > MAX_WAITING:
-            of_devices = (other for other in self.waiting if other.event.kind in OF_DEVICES)
-            crowded = next(of_devices, self.waiting[0])
-            self.waiting.remove(crowded)
-            self._give_up(crowded, CROWDED)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Gives up the oldest of what waits until that is few enough, those of devices first."""
+        while len(self.waiting) > MAX_WAITING:
+            of_devices = (
+                at for at, each in enumerate(self.waiting) if each.event.kind in OF_DEVICES
+            )
+            self._give_up(self.waiting.pop(next(of_devices, 0)), CROWDED)
 
     def _give_up(self, delivery: Delivery, error: str) -> None:
         delivery.error = error
@@ -176,8 +183,9 @@ class WebhookQueue:
                 continue
             self._remove([delivery])
             self._give_up(delivery, self.error)
-            if self.delivered_at < delivery.began:
-                self.disable(f"nothing could be delivered for days: {self.error}")
+        last = [delivery for delivery in deliveries if delivery.attempts > len(RETRY_AFTER_S)]
+        if any(self.delivered_at < delivery.began for delivery in last):
+            self.disable(f"nothing could be delivered for days: {self.error}")
 
     def disable(self, why: str) -> None:
         """Delivers nothing any more, until somebody wants to try again."""
@@ -193,22 +201,24 @@ class WebhookQueue:
             again: The request to try again.
             now: The present, in seconds since 1970.
         """
-        if again <= self.again:
+        if again in ("", self.again):
             return
         self.again, self.disabled, self.changed = again, "", True
         self._rest_until = 0.0
         for delivery in self.waiting:
             delivery.due = now
-        self.waiting += [
-            Delivery(each.event, each.id, now) for each in self.undelivered[-MAX_WAITING:]
-        ]
+        before = [Delivery(each.event, each.id, now) for each in self.undelivered]
         self.undelivered, self.forgotten = [], 0
-        del self.waiting[:-MAX_WAITING]
+        self.waiting = [*before, *self.waiting]
+        self._make_room()
 
     def catch_up(self, now: float) -> None:
         """Lets nothing wait for longer than the rules say because a clock was set back."""
+        longest = now + RETRY_AFTER_S[-1] * (1 + _JITTER)
         for delivery in self.waiting:
-            delivery.due = min(delivery.due, now + RETRY_AFTER_S[-1] * (1 + _JITTER))
+            delivery.due = min(delivery.due, longest)
+        self._rest_until = min(self._rest_until, now + _MAX_REST_S)
+        self._gather_until = min(self._gather_until, now + GATHER_S)
 
     def _remove(self, deliveries: Sequence[Delivery]) -> None:
         gone = {id(delivery) for delivery in deliveries}
@@ -240,16 +250,15 @@ def queue_path(state: Path, webhook_id: str) -> Path:
     return state / FOLDER / f"{webhook_id}.json"
 
 
-def read_queue(path: Path) -> WebhookQueue:
-    """Returns the deliveries in a file; none if there is none.
+def read_queue(state: Path, webhook_id: str) -> WebhookQueue:
+    """Returns the deliveries of a webhook; none if there is no file of them.
 
     Raises:
-        OSError: The file cannot be read.
-        ValueError: It is damaged.
+        WebhooksError: The file cannot be read.
     """
-    queue = WebhookQueue(path)
+    queue = WebhookQueue(queue_path(state, webhook_id))
     try:
-        document: Any = json.loads(path.read_bytes())
+        document: Any = json.loads(queue.path.read_bytes())
         queue.disabled, queue.error = str(document["disabled"]), str(document["error"])
         queue.delivered_at, queue.again = float(document["delivered_at"]), str(document["again"])
         queue.forgotten = int(document["forgotten"])
@@ -257,8 +266,12 @@ def read_queue(path: Path) -> WebhookQueue:
         queue.undelivered = [_delivery(entry) for entry in document["undelivered"]]
     except FileNotFoundError:
         pass
-    except (KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError("it is damaged") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        why = reason_of(error) if isinstance(error, OSError) else "it is damaged"
+        raise WebhooksError(
+            f"what waits for webhook {webhook_id} cannot be read: {why} ({queue.path})",
+            hint="Do this as the user of the server; a damaged file can be removed.",
+        ) from error
     return queue
 
 

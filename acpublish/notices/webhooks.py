@@ -22,7 +22,7 @@ from acpublish.catalog.state import ensure_private
 from acpublish.errors import AcpublishError, reason_of
 from acpublish.fleet.fleet_events import FleetEvent, Listener
 from acpublish.notices.delivering import attempt
-from acpublish.notices.webhook_file import Webhook, WebhookFile
+from acpublish.notices.webhook_file import Webhook, WebhookFile, WebhooksError
 from acpublish.notices.webhook_queue import Delivery, WebhookQueue, queue_path, read_queue
 
 _log = logging.getLogger("acpublish.webhooks")
@@ -181,15 +181,13 @@ class Webhooks:
             stamp = "none"
         if stamp == self._stamp:
             return
+        self._stamp = stamp
         try:
             webhooks = self.file.all()
         except AcpublishError as error:
             # What is known goes on, and one that is mended is read again.
-            if stamp != self._stamp:
-                _log.error("webhooks: %s", error)
-            self._stamp = stamp
+            _log.error("webhooks: %s", error)
             return
-        self._stamp = stamp
         known = {webhook.id for webhook in webhooks}
         for id_ in [id_ for id_ in self._senders if id_ not in known]:
             self._senders.pop(id_).remove()
@@ -206,19 +204,16 @@ class Webhooks:
         if sender is None:
             queue = self._queue_of(webhook)
             sender = self._senders[webhook.id] = _Sender(webhook, queue, self._page)
-            sender.queue.catch_up(time.time())
             if self._loop is not None:
                 sender.start()
         sender.follow(webhook)
 
     def _queue_of(self, webhook: Webhook) -> WebhookQueue:
-        path = queue_path(self.file.state, webhook.id)
         try:
-            return read_queue(path)
-        except (OSError, ValueError) as error:
-            why = reason_of(error) if isinstance(error, OSError) else "it is damaged"
-            _log.error("what waited for webhook %s is lost: %s: %s", webhook.id, path, why)
-            return WebhookQueue(path)
+            return read_queue(self.file.state, webhook.id)
+        except WebhooksError as error:
+            _log.error("a queue begins anew: %s", error)
+            return WebhookQueue(queue_path(self.file.state, webhook.id))
 
 
 class _Keep:
@@ -281,6 +276,7 @@ class _Sender:
         while not self._ending:
             together = self.webhook.format == "ntfy"
             now = time.time()
+            self.queue.catch_up(now)
             deliveries = self.queue.due(now, together=together)
             if deliveries:
                 await self._deliver(deliveries)

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from acpublish.fleet.fleet_events import HALTED, NEW_DEVICE, UPDATED, FleetEvent
+from acpublish.fleet.fleet_events import HALTED, NEW_DEVICE, PUBLISHED, UPDATED, FleetEvent
 from acpublish.notices import webhook_queue
 from acpublish.notices.standard_webhooks import RETRY_AFTER_S
+from acpublish.notices.webhook_file import WebhooksError
 from acpublish.notices.webhook_queue import (
     CROWDED,
     MAX_UNDELIVERED,
@@ -32,6 +33,10 @@ def queue(tmp_path: Path) -> WebhookQueue:
 
 def event(number: int = 1, kind: str = NEW_DEVICE) -> FleetEvent:
     return FleetEvent(kind, NOW + number, "lamp", {"device": f"lamp/{number}"})
+
+
+def read_again(queue: WebhookQueue) -> WebhookQueue:
+    return read_queue(queue.path.parents[1], queue.path.stem)
 
 
 def numbers(queue: WebhookQueue) -> list[float]:
@@ -64,6 +69,17 @@ def test_it_is_not_disabled_if_anything_has_arrived_meanwhile(queue: WebhookQueu
     assert queue.disabled == ""
 
 
+def test_a_message_about_several_devices_that_fails_for_the_last_time_lists_each_once(
+    queue: WebhookQueue,
+) -> None:
+    for number in (1, 2, 3):
+        queue.add(event(number), NOW)
+    for _ in range(10):
+        queue.failed(queue.waiting[:2], NOW + 5, "HTTP 500")
+    assert queue.disabled
+    assert [each.event.at - NOW for each in queue.undelivered] == [1, 2, 3]
+
+
 def test_a_success_ends_the_error(queue: WebhookQueue) -> None:
     queue.add(event(1), NOW)
     queue.failed(queue.waiting, NOW, "HTTP 500")
@@ -86,12 +102,12 @@ def test_what_waits_is_read_again(queue: WebhookQueue) -> None:
     queue.add(event(2, HALTED), NOW)
     queue.failed([queue.waiting[0]], NOW, "HTTP 500")
     queue.write()
-    again = read_queue(queue.path)
+    again = read_again(queue)
     assert again.waiting == queue.waiting
     assert again.error == "HTTP 500"
     queue.disable("gone")
     queue.write()
-    again = read_queue(queue.path)
+    again = read_again(queue)
     assert again.undelivered == queue.undelivered
     assert [delivery.error for delivery in again.undelivered] == ["HTTP 500", "gone"]
     assert stat.S_IMODE(queue.path.stat().st_mode) == 0o600
@@ -102,13 +118,13 @@ def test_what_waits_is_read_again(queue: WebhookQueue) -> None:
 def test_a_damaged_file_is_one_error(queue: WebhookQueue, text: str) -> None:
     queue.path.parent.mkdir(parents=True)
     queue.path.write_text(text)
-    with pytest.raises(ValueError, match=r"damaged|Expecting|maximum"):
-        read_queue(queue.path)
+    with pytest.raises(WebhooksError, match="webhook ab12 cannot be read: it is damaged"):
+        read_again(queue)
 
 
 def test_the_same_event_waits_once(queue: WebhookQueue) -> None:
-    queue.add(event(1), NOW)
-    queue.add(event(1), NOW)
+    queue.add(event(1, PUBLISHED), NOW)
+    queue.add(event(1, PUBLISHED), NOW)
     assert numbers(queue) == [1]
 
 
@@ -158,6 +174,23 @@ def test_one_that_is_disabled_lists_what_it_is_told_until_somebody_wants_more(
     queue.disable("again")
     queue.begin_again("2026-01-01", NOW + 5)
     assert queue.disabled == "again"
+    # Also if the clock has been set back since.
+    queue.begin_again("2025-01-01", NOW + 5)
+    assert queue.disabled == ""
+
+
+def test_what_is_tried_again_crowds_out_news_of_devices_and_loses_none_in_silence(
+    queue: WebhookQueue,
+) -> None:
+    for number in range(MAX_UNDELIVERED):
+        queue.add(event(number), NOW)
+    queue.disable("gone")
+    queue.disabled = ""
+    for number in range(MAX_WAITING):
+        queue.add(event(1_000 + number, HALTED), NOW)
+    queue.begin_again("2026-01-01", NOW)
+    assert numbers(queue) == [1_000 + number for number in range(MAX_WAITING)]
+    assert [each.error for each in queue.undelivered] == [CROWDED] * MAX_UNDELIVERED
 
 
 def test_what_waits_is_small_and_keeps_its_id(queue: WebhookQueue) -> None:
@@ -165,7 +198,7 @@ def test_what_waits_is_small_and_keeps_its_id(queue: WebhookQueue) -> None:
     queue.add(large, NOW)
     queue.write()
     assert queue.path.stat().st_size < 2_000
-    assert read_queue(queue.path).waiting[0].id == large.id
+    assert read_again(queue).waiting[0].id == large.id
 
 
 def test_somebody_who_tries_again_waits_for_nothing(queue: WebhookQueue) -> None:
@@ -178,5 +211,10 @@ def test_somebody_who_tries_again_waits_for_nothing(queue: WebhookQueue) -> None
 
 def test_a_clock_that_was_set_back_lets_nothing_wait_for_years(queue: WebhookQueue) -> None:
     queue.add(event(1), NOW + 10**9)
+    queue.failed(queue.waiting, NOW + 10**9, "HTTP 429", 60)
     queue.catch_up(NOW)
     assert queue.next_at(together=False) < NOW + 2 * 86_400
+    queue.delivered(queue.waiting, NOW + 10**9)
+    queue.add(event(2), NOW)
+    queue.catch_up(NOW)
+    assert queue.next_at(together=True) < NOW + 2 * 86_400

@@ -64,7 +64,7 @@ class Server:
                 listener(event)
 
     def queue(self, webhook: Webhook) -> WebhookQueue:
-        return read_queue(queue_path(self.state, webhook.id))
+        return read_queue(self.state, webhook.id)
 
 
 @pytest.fixture
@@ -227,7 +227,7 @@ def test_damaged_files_are_logged_once_and_nothing_else_stops(
         until(lambda: "the file is damaged" in caplog.text)
         server.tell(event(1))
         receiver.wait_for(1)
-    assert f"what waited for webhook {webhook.id} is lost" in caplog.text
+    assert f"a queue begins anew: what waits for webhook {webhook.id} cannot be read" in caplog.text
     assert caplog.text.count("the file is damaged") == 1
 
 
