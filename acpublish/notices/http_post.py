@@ -12,12 +12,15 @@ import asyncio
 import contextlib
 import errno
 import functools
+import math
 import os
 import re
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, quote, urlsplit
 
@@ -31,7 +34,8 @@ _MAX_HEAD_BYTES = 32 * 1024
 #: A receiver that sends a short body should not see its connection break.
 _BODY_BYTES, _BODY_S = 16 * 1024, 1.0
 _STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: |\r)")
-_RETRY_AFTER = re.compile(rb"\r\nretry-after:[ \t]*([0-9]{1,6})[ \t]*\r\n", re.IGNORECASE)
+_RETRY_AFTER = re.compile(rb"\r\nretry-after:[ \t]*([^\r\n]{1,40}?)[ \t]*\r\n", re.IGNORECASE)
+_MAX_RETRY_AFTER_S = 999_999
 _AGENT = "acpublish"
 _HINT = "Check the URL, and that the receiver runs."
 
@@ -132,7 +136,18 @@ async def _answer(reader: asyncio.StreamReader) -> PostAnswer:
         status = int(match[1])
         if status >= 200:
             later = _RETRY_AFTER.search(head)
-            return PostAnswer(status, int(later[1]) if later else 0)
+            return PostAnswer(status, _seconds(later[1].decode("latin-1")) if later else 0)
+
+
+def _seconds(retry_after: str) -> int:
+    """Returns how long to wait by a header (RFC 9110, section 10.2.3); 0 if it is not valid."""
+    seconds = 0.0
+    if retry_after.isascii() and retry_after.isdigit():
+        seconds = int(retry_after)
+    else:
+        with contextlib.suppress(ValueError, OverflowError):
+            seconds = parsedate_to_datetime(retry_after).timestamp() - time.time()
+    return max(0, min(math.ceil(seconds), _MAX_RETRY_AFTER_S))
 
 
 async def _connected(

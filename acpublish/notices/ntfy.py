@@ -19,7 +19,7 @@ from acpublish.release.text import cleaned
 
 #: The names that ntfy allows for a topic (``topicRegex`` in ``server/server.go``).
 _TOPIC = re.compile(r"[-_A-Za-z0-9]{1,64}")
-#: ntfy makes an attachment of more than 4,096 bytes; a character has up to four.
+#: ntfy makes an attachment of a message of more than 4,096 bytes; a character has up to four.
 _MAX_TITLE = 120
 _MAX_MESSAGE = 900
 _MAX_LINES = 8
@@ -104,7 +104,8 @@ def message(events: Sequence[FleetEvent], topic: str, page: str = "") -> bytes:
     }
     if page:
         document["click"] = page
-    return json.dumps(document, separators=(",", ":")).encode()
+    # Escaped, some texts would be more than the twice as long document that ntfy reads.
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def sentence_of(event: FleetEvent) -> str:

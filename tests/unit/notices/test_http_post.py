@@ -4,6 +4,8 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
@@ -48,10 +50,25 @@ def test_a_redirect_is_not_followed(receiver: Receiver) -> None:
     assert [delivery.path for delivery in receiver.deliveries] == ["/hook"]
 
 
-def test_an_answer_says_when_to_come_back(receiver: Receiver) -> None:
-    receiver.answers += [(503, {"Retry-After": "120"}), (503, {"Retry-After": "-5, tomorrow"})]
-    assert send(receiver.url) == PostAnswer(503, 120)
-    assert send(receiver.url) == PostAnswer(503, 0)
+@pytest.mark.parametrize(
+    ("value", "wait_s"),
+    [
+        ("120", range(120, 121)),
+        (
+            format_datetime(datetime.now(timezone.utc) + timedelta(hours=1), usegmt=True),
+            range(3601),
+        ),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", range(999_999, 1_000_000)),
+        ("9" * 30, range(999_999, 1_000_000)),
+        *((value, range(1)) for value in ("-5", "tomorrow", "Wed, 21 Oct 2015 07:28:00 GMT", "²")),
+    ],
+)
+def test_an_answer_says_when_to_come_back(receiver: Receiver, value: str, wait_s: range) -> None:
+    receiver.answers.append((503, {"Retry-After": value}))
+    answer = send(receiver.url)
+    assert answer.status == 503
+    assert answer.retry_after_s in wait_s
+    assert answer.retry_after_s > 0 or len(wait_s) == 1
 
 
 def test_a_receiver_that_hangs_or_dribbles_is_given_up(receiver: Receiver) -> None:

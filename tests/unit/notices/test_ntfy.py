@@ -100,7 +100,17 @@ def test_a_name_of_a_device_cannot_be_a_message_of_its_own() -> None:
     assert document["title"].startswith("kitchen??[31mPAY HERE?? {reason} x")
     assert len(document["title"]) <= 120
     assert document["message"].startswith("why??kitchen")
-    assert len(json.dumps(document, ensure_ascii=False).encode()) < 4_096
+
+
+def test_whatever_is_in_a_message_ntfy_reads_all_of_it() -> None:
+    """``transformBodyJSON`` reads twice the limit of a message (``server/server.go``)."""
+    for letter in ("\U0001f4a1", '"', "ü", "\\"):
+        data = {"device": "lamp/aa", "name": letter * 5_000, "flags": [], "reason": letter * 5_000}
+        events = [FleetEvent(FLAGGED, float(at), "lamp", data) for at in range(100)]
+        for some in (events[:1], events):
+            body = message(some, "t" * 64, "https://" + "h" * 250)
+            assert len(body) < 2 * 4_096
+            assert len(json.loads(body)["message"].encode()) <= 4_096
 
 
 @pytest.mark.parametrize(
