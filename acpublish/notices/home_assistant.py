@@ -5,7 +5,8 @@ of the platform MQTT Update (``update.mqtt``). What that says of a state in JSON
 
 1. A key that it does not know, or a value of another type, makes it drop the whole message. Only
    ``update_percentage`` may be null, so what is not known is left out.
-2. A key that is left out keeps its value, so every message has all keys but the unknown version.
+2. A key that is left out keeps its value, so every message has all keys but the unknown version,
+   and the URL of the release if there is none at all.
 3. ``release_summary`` has 255 characters at most.
 """
 
@@ -35,6 +36,8 @@ class Entity(NamedTuple):
         latest: What it would get now; what it runs if that is nothing.
         summary: About that release, or why there is none.
         in_progress: Whether it is being updated.
+        page: The URL of its page; empty if nobody elsewhere can open that.
+        release_page: That of the page of the latest version, likewise.
     """
 
     key: str
@@ -46,6 +49,8 @@ class Entity(NamedTuple):
     latest: str
     summary: str
     in_progress: bool
+    page: str = ""
+    release_page: str = ""
 
     @property
     def has_update(self) -> bool:
@@ -114,6 +119,8 @@ def entity_config(entity: Entity, topics: Topics, server: str, *, install: bool)
         device["connections"] = [["mac", entity.mac]]
     if entity.installed:
         device["sw_version"] = entity.installed
+    if entity.page:
+        device["configuration_url"] = entity.page
     config: dict[str, Any] = {
         "name": "Firmware",
         "unique_id": unique,
@@ -144,6 +151,8 @@ def entity_state(entity: Entity) -> dict[str, Any]:
         state["installed_version"] = entity.installed
     if entity.latest:
         state["latest_version"] = entity.latest
+    if entity.release_page:
+        state["release_url"] = entity.release_page
     return state
 
 

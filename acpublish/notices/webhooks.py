@@ -16,6 +16,7 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from acpublish.catalog.state import ensure_private
@@ -26,6 +27,8 @@ from acpublish.notices.webhook_file import Webhook, WebhookFile, WebhooksError
 from acpublish.notices.webhook_queue import Delivery, WebhookQueue, queue_path, read_queue
 
 _log = logging.getLogger("acpublish.webhooks")
+
+PageOf = Callable[[Sequence[FleetEvent]], str]
 
 _LOOK_S = 1.0
 #: What may come in between two turns of the thread; the oldest gives way.
@@ -40,14 +43,17 @@ _LOG_EVERY_S = 600.0
 class Webhooks:
     """Tells all webhooks of a state folder what happens; it is a listener of events."""
 
-    def __init__(self, state: Path, listeners: list[Listener], page: str = "") -> None:
+    def __init__(
+        self, state: Path, listeners: list[Listener], page: PageOf = lambda events: ""
+    ) -> None:
         """Prepares to run.
 
         Args:
             state: The state folder.
             listeners: Those who are told what happens, among whom it is as long as there is any
                 webhook, because nobody has to compare devices for nothing.
-            page: The URL of the server's page, for messages that people read.
+            page: Returns the URL of the page about events, for messages that people read; empty
+                for none.
         """
         self.file = WebhookFile(state)
         self._listeners = listeners
@@ -62,6 +68,7 @@ class Webhooks:
         self._ending = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.Event | None = None
+        self._woken = False
         self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
 
     def start(self) -> None:
@@ -77,7 +84,9 @@ class Webhooks:
 
     def _wake_up(self) -> None:
         loop, wake = self._loop, self._wake
-        if loop is not None and wake is not None:
+        # To wake a loop is a system call, and the events of a flood need only one.
+        if loop is not None and wake is not None and not self._woken:
+            self._woken = True
             # The thread may have ended.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(wake.set)
@@ -120,6 +129,8 @@ class Webhooks:
             with contextlib.suppress(asyncio.TimeoutError, TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), _LOOK_S)
             self._wake.clear()
+            # Whatever is told from here on wakes it again.
+            self._woken = False
             if time.monotonic() >= next_look:
                 next_look = time.monotonic() + _LOOK_S
                 self._read_file()
@@ -227,7 +238,7 @@ class _Keep:
 class _Sender:
     """Delivers to one webhook, one message after the other."""
 
-    def __init__(self, webhook: Webhook, queue: WebhookQueue, page: str) -> None:
+    def __init__(self, webhook: Webhook, queue: WebhookQueue, page: PageOf) -> None:
         self.webhook = webhook
         self.queue = queue
         self._page = page
@@ -291,7 +302,8 @@ class _Sender:
     async def _deliver(self, deliveries: list[Delivery]) -> None:
         events = [delivery.event for delivery in deliveries]
         try:
-            result = await attempt(self.webhook, events, deliveries[0].id, self._page)
+            page = self._page(events)
+            result = await attempt(self.webhook, events, deliveries[0].id, page)
         except Exception as error:
             # It must not keep the other events, and other webhooks, from being sent.
             _log.exception("webhook %s failed", self.webhook.id)

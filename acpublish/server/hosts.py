@@ -42,7 +42,8 @@ _BRACKETS = re.compile(r"\[([0-9a-f:.]+)(?:%[^\]]*)?\](?::[0-9]*)?\Z")
 _NAME = re.compile(r"([a-z0-9._-]+)(?::[0-9]*)?\Z")
 _PORT = re.compile(r":([0-9]*)\Z")
 _PORT_DIGITS = 5
-_HTTPS = "https://"
+#: How ``--host`` begins where clients reach the server by https, through a proxy.
+HTTPS = "https://"
 
 
 def host_of(value: str) -> str | None:
@@ -86,9 +87,9 @@ class OwnHosts:
         #: Those that clients reach by https, through a proxy.
         self._secure: set[str] = set()
         for text in hosts:
-            host = _checked(text.removeprefix(_HTTPS))
+            host = checked_host(text.removeprefix(HTTPS))
             self._hosts.add(host)
-            if text.startswith(_HTTPS):
+            if text.startswith(HTTPS):
                 self._secure.add(host)
         if bind is not None:
             self._hosts.add(bind.lower())
@@ -121,7 +122,12 @@ class OwnHosts:
         return f"{scheme}://{authority_of(host, int(port) if port else None)}"
 
 
-def _checked(text: str) -> str:
+def checked_host(text: str) -> str:
+    """Returns the name or the address of a host, in its one form and without brackets.
+
+    Raises:
+        SettingsError: It is neither.
+    """
     host = _address(text) or host_of(text)
     if host is None:
         raise SettingsError(

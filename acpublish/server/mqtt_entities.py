@@ -24,6 +24,7 @@ from acpublish.release.decision import Verdict
 from acpublish.release.text import cleaned
 from acpublish.server.fleet_people import FleetPeople
 from acpublish.server.fleet_updates import FleetUpdates
+from acpublish.server.pages.page_links import PageLinks
 
 _log = logging.getLogger("acpublish.mqtt")
 
@@ -39,15 +40,17 @@ _UNDER_WAY = frozenset({"offered", "whole"})
 class MqttEntities:
     """Describes devices, and takes orders."""
 
-    def __init__(self, fleet: FleetUpdates, people: FleetPeople) -> None:
+    def __init__(self, fleet: FleetUpdates, people: FleetPeople, links: PageLinks) -> None:
         """Prepares to describe.
 
         Args:
             fleet: The fleet.
             people: Changes devices for people.
+            links: The URLs of pages.
         """
         self._state = fleet.state
         self._people = people
+        self._links = links
 
     def _decided(self, device: Device) -> FleetDecision:
         state = self._state
@@ -87,6 +90,11 @@ class MqttEntities:
             latest=latest,
             summary=summary,
             in_progress=latest != installed and self._is_under_way(device, latest),
+            page=self._links.of_device(device.id),
+            # A device's own build is in no release.
+            release_page=self._links.of_release(
+                device.product, latest if latest != installed else device.runs
+            ),
         )
 
     def _is_under_way(self, device: Device, version: str) -> bool:

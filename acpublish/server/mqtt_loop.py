@@ -38,6 +38,7 @@ from acpublish.notices.mqtt_link import MqttLink
 from acpublish.server.fleet_people import FleetPeople
 from acpublish.server.fleet_updates import FleetUpdates
 from acpublish.server.mqtt_entities import MqttEntities
+from acpublish.server.pages.page_links import PageLinks
 
 _log = logging.getLogger("acpublish.mqtt")
 
@@ -67,6 +68,7 @@ class MqttLoop:
         address: MqttAddress,
         catalog: DirectoryCatalog,
         fleet: FleetUpdates | None = None,
+        links: PageLinks | None = None,
         *,
         install: bool = False,
     ) -> None:
@@ -76,6 +78,7 @@ class MqttLoop:
             address: The broker.
             catalog: Where releases are.
             fleet: The fleet; None for events of the catalog only.
+            links: The URLs of pages; None to name none.
             install: Whether anyone on the broker may order the update of a device.
         """
         self._topics = topics = Topics(address.prefix)
@@ -87,7 +90,7 @@ class MqttLoop:
         self._link = MqttLink(address, listens, self._on_message, self._begin)
         if fleet is not None:
             people = FleetPeople(fleet.state, catalog, fleet.need_store)
-            self._entities = MqttEntities(fleet, people)
+            self._entities = MqttEntities(fleet, people, links or PageLinks(""))
         self._server = metadata.version("acpublish")
         self._wake = asyncio.Event()
         self._events: deque[FleetEvent] = deque(maxlen=_MAX_EVENTS)

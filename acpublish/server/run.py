@@ -58,6 +58,7 @@ try:
     from acpublish.server.greeting import look_at_tokens, show_login, warn_of_project
     from acpublish.server.listener import Listener
     from acpublish.server.news_loop import NewsLoop
+    from acpublish.server.pages.page_links import PageLinks, root_of_pages
     from acpublish.server.protocol import DeviceProtocol
     from acpublish.server.proxied import ProxiedPort, ProxiedProtocol
     from acpublish.server.proxy_header import Proxies
@@ -128,7 +129,8 @@ def _serve(
     tokens.of_commands = here.server.token
     news = FleetNews(Told(state))
     news_loop = NewsLoop(catalog, news)
-    webhooks = Webhooks(state, news.listeners, f"{ports[0].url}/")
+    links = PageLinks(root_of_pages(options.hosts, ports[-1].url))
+    webhooks = Webhooks(state, news.listeners, links.of_events)
     news_loop.keepers.append(webhooks.keep)
     fleet = None
     if options.fleet:
@@ -149,7 +151,7 @@ def _serve(
     watches: list[_Watch] = [care, watch_garbage, access.watch, news_loop.run]
     if fleet is not None:
         watches.append(fleet.run)
-    watches += _mqtt(options, catalog, news, fleet)
+    watches += _mqtt(options, catalog, news, fleet, links)
     server = _Server(_config(app), app, options, ports, proxies, watches, partial(prepare, catalog))
     # Everything that exists now stays, so the collector need not look at it again and again.
     gc.freeze()
@@ -194,7 +196,11 @@ def _config(app: Application) -> uvicorn.Config:
 
 
 def _mqtt(
-    options: ServerOptions, catalog: DirectoryCatalog, news: FleetNews, fleet: FleetLoop | None
+    options: ServerOptions,
+    catalog: DirectoryCatalog,
+    news: FleetNews,
+    fleet: FleetLoop | None,
+    links: PageLinks,
 ) -> list[_Watch]:
     """Returns what tells an MQTT broker what happens; nothing without one."""
     if options.mqtt is None:
@@ -203,7 +209,7 @@ def _mqtt(
     from acpublish.server.mqtt_loop import MqttLoop
 
     updates = fleet.updates if fleet else None
-    mqtt = MqttLoop(options.mqtt, catalog, updates, install=options.mqtt_install)
+    mqtt = MqttLoop(options.mqtt, catalog, updates, links, install=options.mqtt_install)
     news.listeners.append(mqtt.note)
     return [mqtt.run]
 

@@ -19,6 +19,7 @@ import jsonschema
 
 _TEXT = {"type": "string", "minLength": 1}
 _ANY_TEXT = {"type": "string"}
+_URL = {"type": "string", "pattern": r"^https?://[^/\s]+"}
 _TOPIC = {"type": "string", "pattern": r"^[^#+\u0000]+$", "maxLength": 255}
 
 _DEVICE = {
@@ -26,11 +27,12 @@ _DEVICE = {
     "properties": {
         **dict.fromkeys(
             (
-                *("configuration_url", "hw_version", "manufacturer", "model", "model_id", "name"),
+                *("hw_version", "manufacturer", "model", "model_id", "name"),
                 *("serial_number", "suggested_area", "sw_version", "via_device"),
             ),
             _TEXT,
         ),
+        "configuration_url": _URL,
         "connections": {
             "type": "array",
             "items": {"type": "array", "items": _TEXT, "minItems": 2, "maxItems": 2},
@@ -92,10 +94,8 @@ CONFIG: dict[str, Any] = {
 STATE: dict[str, Any] = {
     "type": "object",
     "properties": {
-        **dict.fromkeys(
-            ("installed_version", "latest_version", "title", "release_url", "entity_picture"),
-            _ANY_TEXT,
-        ),
+        **dict.fromkeys(("installed_version", "latest_version", "title"), _ANY_TEXT),
+        **dict.fromkeys(("release_url", "entity_picture"), _URL),
         "release_summary": {"type": "string", "maxLength": 255},
         "in_progress": {"type": "boolean"},
         "update_percentage": {"type": ["number", "null"], "minimum": 0, "maximum": 100},

@@ -21,8 +21,12 @@ ENTITY = Entity(
     latest="1.1.0",
     summary="why",
     in_progress=False,
+    page="http://192.168.1.10:8000/_/devices/lamp/24:0a:c4:00:00:01",
+    release_page="http://192.168.1.10:8000/_/products/lamp/1.1.0",
 )
-UNKNOWN = ENTITY._replace(installed="", latest="", mac=None, board="", summary="")
+UNKNOWN = ENTITY._replace(
+    installed="", latest="", mac=None, board="", summary="", page="", release_page=""
+)
 
 
 @pytest.mark.parametrize("prefix", ["acpublish", "a/b.c", "x" * 64])
@@ -43,6 +47,7 @@ def test_the_schemas_can_fail() -> None:
         {"installed_version": None},
         {"release_summary": "x" * 256},
         {"in_progress": "no"},
+        {"release_url": ""},
     ):
         with pytest.raises(jsonschema.ValidationError):
             check_state({**state, **wrong})
@@ -63,9 +68,13 @@ def test_what_an_entity_shows() -> None:
         "release_summary": "why",
         "in_progress": False,
         "update_percentage": None,
+        "release_url": ENTITY.release_page,
     }
-    # A null would make Home Assistant drop the message.
-    assert not {"installed_version", "latest_version"} & set(entity_state(UNKNOWN))
+    device = entity_config(ENTITY, Topics("home"), "1.0", install=False)["device"]
+    assert device["configuration_url"] == ENTITY.page
+    # A null, or a URL that is empty, would make Home Assistant drop the message.
+    unknown = {"installed_version", "latest_version", "release_url"}
+    assert not unknown & set(entity_state(UNKNOWN))
     assert (ENTITY.has_update, UNKNOWN.has_update) == (True, False)
     assert not ENTITY._replace(latest="1.0.0").has_update
 

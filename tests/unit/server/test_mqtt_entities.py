@@ -18,6 +18,7 @@ from acpublish.release.version import Version
 from acpublish.server.fleet_people import FleetPeople
 from acpublish.server.fleet_updates import FleetUpdates
 from acpublish.server.mqtt_entities import ORDERED, MqttEntities
+from acpublish.server.pages.page_links import PageLinks
 from tests.unit.control.asking import Asking
 
 
@@ -28,7 +29,7 @@ class Shown:
         self.fleet = fleet
         updates = FleetUpdates(fleet.serving, lambda: None)
         people = FleetPeople(fleet.state, fleet.catalog, lambda: None)
-        self.entities = MqttEntities(updates, people)
+        self.entities = MqttEntities(updates, people, PageLinks("http://192.168.1.10:8000"))
 
     def change(self, device: Device, change: DeviceChange) -> None:
         run_here(self.fleet.devices.change(device.id, change))
@@ -97,6 +98,19 @@ def test_nothing_is_shown_while_nobody_knows_who_is_pinned(shown: Shown) -> None
 def test_a_device_with_its_own_build(shown: Shown) -> None:
     device = shown.fleet.ask(1, None, claims="0.9.0")
     assert shown.versions(device) == ("0.9.0", "1.0.0")
+
+
+def test_the_pages_of_a_device_and_of_what_it_would_get(shown: Shown) -> None:
+    releases = "http://192.168.1.10:8000/_/products/lamp"
+    device, own_build = shown.fleet.ask(1), shown.fleet.ask(2, None, claims="1.0.0")
+    entity = shown.entities.entity(device)
+    assert entity.page == "http://192.168.1.10:8000/_/devices/lamp/24:0a:c4:00:00:01"
+    assert entity.release_page == f"{releases}/1.0.0"
+    shown.fleet.put("1.1.0")
+    for one in (device, own_build):
+        assert shown.entities.entity(one).release_page == f"{releases}/1.1.0"
+    shown.change(own_build, DeviceChange.to_nothing())
+    assert shown.entities.entity(own_build).release_page == releases
 
 
 def test_a_device_is_under_way_until_it_comes_back(shown: Shown) -> None:
