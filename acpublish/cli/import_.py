@@ -151,9 +151,9 @@ def _is_new(imported: Imported) -> bool:
 def _row(imported: Imported) -> tuple[str, ...]:
     file = imported.file
     cells = (
-        _cell([reading.product for reading in file.readings]),
-        _cell([reading.version for reading in file.readings]),
-        _cell([reading.board for reading in file.readings]),
+        _cell([reading.product for reading in file.known.readings]),
+        _cell([reading.version for reading in file.known.readings]),
+        _cell([reading.board for reading in file.known.readings]),
         file.chip or "?",
     )
     return (file.name, *cells, _what(imported))
@@ -167,7 +167,7 @@ def _cell(values: Iterable[object]) -> str:
 
 def _what(imported: Imported) -> str:
     if imported.publication is None:
-        return "left out: ambiguous name" if imported.file.ambiguous else "left out"
+        return "left out: ambiguous name" if imported.file.known.ambiguous else "left out"
     channel = imported.publication.submission.channel
     if _is_new(imported):
         return f"{imported.publication.receipt.outcome.value}, {channel}"
@@ -179,11 +179,11 @@ def document(imported: Imported) -> dict[str, Any]:
     file, publication = imported.file, imported.publication
     return {
         "file": file.name,
-        "product": file.product,
-        "version": str(file.version) if file.version else None,
-        "board": file.board,
+        "product": file.known.product,
+        "version": str(file.known.version) if file.known.version else None,
+        "board": file.known.board,
         "chip": file.chip,
-        "kind": file.kind,
+        "kind": file.known.kind,
         "channel": publication.submission.channel if publication else None,
         "points_at": str(publication.points_at) if publication and publication.points_at else None,
         "sha256": publication.receipt.sha256 if publication else None,
@@ -196,7 +196,7 @@ def document(imported: Imported) -> dict[str, Any]:
                 "version": str(reading.version) if reading.version else None,
                 "board": reading.board,
             }
-            for reading in file.readings
+            for reading in file.known.readings
         ],
         "problem": str(imported.error) if imported.error else None,
     }

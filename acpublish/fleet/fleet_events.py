@@ -29,8 +29,6 @@ NEW_DEVICE = "new-device"
 UPDATED = "updated"
 
 KINDS = (PUBLISHED, WITHDRAWN, STAGE, HALTED, COMPLETED, FLAGGED, NEW_DEVICE, UPDATED)
-#: Those that need no fleet.
-OF_CATALOG = (PUBLISHED, WITHDRAWN)
 
 
 class FleetEvent(NamedTuple):

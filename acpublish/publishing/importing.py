@@ -142,9 +142,9 @@ def _published(file: OldFile, options: PublishOptions, catalog: Catalog) -> Publ
 def _options(
     file: OldFile, options: ImportOptions, catalog: Catalog, newest: _Newest
 ) -> PublishOptions:
-    if file.ambiguous:
+    if file.known.ambiguous:
         raise _ambiguous(file)
-    if file.product is None or file.version is None or file.board is None:
+    if file.known.product is None or file.known.version is None or file.known.board is None:
         raise _missing(file, options.pattern)
     fault = text_fault(file.name)
     if fault:
@@ -152,20 +152,20 @@ def _options(
             f"the name of the file, which is stored with the release, {fault}",
             hint="Rename the file: use a short name of printable UTF-8 characters.",
         )
-    product, board = names.product(file.product), names.board(file.board)
+    product, board = names.product(file.known.product), names.board(file.known.board)
     channel = _channel(
         file,
         catalog.releases(product),
         options.channel,
-        newest.get((file.product, file.board, file.kind)),
+        newest.get((file.known.product, file.known.board, file.known.kind)),
     )
     return PublishOptions(
         destination=options.destination,
         product=product,
-        version_source=str(file.version),
+        version_source=str(file.known.version),
         board=board,
         channel=channel,
-        kind=file.kind,
+        kind=file.known.kind,
         provenance={"imported_from": file.name},
         secrets=options.secrets,
         secret_values=options.secret_values,
@@ -178,7 +178,7 @@ def _options(
 def _skipped(file: OldFile, product: ProductName, channel: ChannelName) -> dict[str, str]:
     """Returns the checks that do not apply to an old image, each with the reason."""
     skipped = {}
-    stamp = Stamp(product=product, version=str(file.version))
+    stamp = Stamp(product=product, version=str(file.known.version))
     if file.image is not None and file.image.stampable and file.image.stamp != stamp:
         skipped["stamp"] = _REASON
     if channel == ARCHIVE:
@@ -190,9 +190,11 @@ def _newest_releases(files: Iterable[OldFile]) -> _Newest:
     """Returns the newest version of each product, board and kind that is not a pre-release."""
     newest: _Newest = {}
     for file in files:
-        if file.version and not file.version.prerelease and not file.error:
-            key = (file.product, file.board, file.kind)
-            newest[key] = max(newest.get(key, file.version), file.version, key=version_order)
+        if file.known.version and not file.known.version.prerelease and not file.error:
+            key = (file.known.product, file.known.board, file.known.kind)
+            newest[key] = max(
+                newest.get(key, file.known.version), file.known.version, key=version_order
+            )
     return newest
 
 
@@ -210,20 +212,20 @@ def _channel(
         channel: The channel that the user wants.
         newest: The newest release of the folder for the same board.
     """
-    version, board = file.version, file.board or ""
+    version, board = file.known.version, file.known.board or ""
     if version is None:
         return ARCHIVE
     wanted = channel or _usual_channel(version)
     # Earlier versions of acpublish imported pre-releases to ``stable`` as well.
     accepted = (wanted,) if channel else (wanted, names.STABLE)
     present = next((release for release in releases if release.version == version), None)
-    image = present.image_for(board, file.kind) if present else None
+    image = present.image_for(board, file.known.kind) if present else None
     channels = (*image.channels, *image.rolling) if image else ()
     for name in accepted:
         if name in channels:
             return name
     # A pre-release of what has been released meanwhile must not be offered either.
-    targets = [choose(releases, board, name, file.kind) for name in accepted]
+    targets = [choose(releases, board, name, file.known.kind) for name in accepted]
     higher = [target.release.version for target in targets if target]
     if newest and wanted != names.STABLE and not channel:
         higher.append(newest)
@@ -241,18 +243,18 @@ def _usual_channel(version: Version) -> ChannelName:
 
 
 def _ambiguous(file: OldFile) -> SettingsError:
-    shown = [str(reading) for reading in file.readings[:_SHOWN_READINGS]]
-    if len(file.readings) > _SHOWN_READINGS:
-        shown.append(f"{len(file.readings) - _SHOWN_READINGS} other ways")
+    shown = [str(reading) for reading in file.known.readings[:_SHOWN_READINGS]]
+    if len(file.known.readings) > _SHOWN_READINGS:
+        shown.append(f"{len(file.known.readings) - _SHOWN_READINGS} other ways")
     choices = [
-        *(Named(product=reading.product) for reading in file.readings if reading.product),
+        *(Named(product=reading.product) for reading in file.known.readings if reading.product),
         *(
             Named(board=reading.board)
-            for reading in file.readings
+            for reading in file.known.readings
             if names.is_name(reading.board or "")
         ),
     ]
-    decisive = [choice for choice in choices if len(narrowed(file.readings, choice)) == 1]
+    decisive = [choice for choice in choices if len(narrowed(file.known.readings, choice)) == 1]
     flags = [
         f"--product {choice.product}" if choice.product else f"--board {choice.board}"
         for choice in decisive[:2]
@@ -265,16 +267,22 @@ def _ambiguous(file: OldFile) -> SettingsError:
 
 
 def _missing(file: OldFile, pattern: NamePattern) -> SettingsError:
-    known = {"product": file.product, "version": file.version, "board": file.board}
+    known = {
+        "product": file.known.product,
+        "version": file.known.version,
+        "board": file.known.board,
+    }
     missing = [name for name, value in known.items() if value is None]
     what = f"the {missing[0]}" if len(missing) == 1 else " or ".join(missing)
     flags = " and ".join(f"--{name}" for name in missing if name != "version")
-    if pattern.expression and not pattern.read(file.name, filesystem=file.kind == "filesystem"):
+    if pattern.expression and not pattern.read(
+        file.name, filesystem=file.known.kind == "filesystem"
+    ):
         return SettingsError(
             f"its name does not match the pattern, and the image does not contain {what}",
             hint="Change --pattern, or rename the file.",
         )
-    if file.version is None:
+    if file.known.version is None:
         hint = f"Rename the file, such as sensor_v1.2.bin, or use --pattern, such as {_EXAMPLE}"
         hint += f", and {flags} for all files." if flags else "."
     else:

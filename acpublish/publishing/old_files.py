@@ -18,47 +18,34 @@ from acpublish.image.reader import read
 from acpublish.publishing.image_files import read_file
 from acpublish.publishing.options import ImportOptions
 from acpublish.release.filenames import SUFFIXES, Named, hardware_in
-from acpublish.release.identifying import identified, unpacked
-from acpublish.release.names import ImageKind
+from acpublish.release.identifying import Identified, identified, unpacked
 from acpublish.release.version import Version
+
+_NOTHING = Identified()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OldFile:
-    """A file, and what is known of it; each None means not known.
+    """A file, and what is known of it.
 
     Attributes:
         name: Its name, with the folders below the imported one and ``/`` between them.
         path: Where it is.
-        image: What its bytes are; for a gzip, those of the image in it.
-        product: The product.
-        version: The version.
-        board: The board, as it is written.
-        kind: The kind that it is published as.
-        readings: The ways to read its name that fit what is known otherwise; if there are
-            several, what they differ in is not known.
+        image: What its bytes are; for a gzip, those of the image in it. None if that is not known.
+        known: What is known of the image.
         error: Why it cannot be imported.
     """
 
     name: str
     path: Path
     image: Image | None = None
-    product: str | None = None
-    version: Version | None = None
-    board: str | None = None
-    kind: ImageKind = "firmware"
-    readings: tuple[Named, ...] = ()
+    known: Identified = _NOTHING
     error: AcpublishError | None = None
 
     @property
     def chip(self) -> str | None:
         """The chip that it is for, if the image says."""
         return self.image.chip if self.image else None
-
-    @property
-    def ambiguous(self) -> bool:
-        """Whether its name can be read in several ways."""
-        return len(self.readings) > 1
 
 
 def old_files(directory: Path, options: ImportOptions) -> tuple[OldFile, ...]:
@@ -127,16 +114,7 @@ def _identified(path: Path, directory: Path, options: ImportOptions) -> OldFile:
         return OldFile(name=name, path=path, error=error)
     known = Named(product=options.product, board=options.board)
     found = identified(image, name, known, options.pattern)
-    return OldFile(
-        name=name,
-        path=path,
-        image=image,
-        product=found.product,
-        version=found.version,
-        board=found.board,
-        kind=found.kind,
-        readings=found.readings,
-    )
+    return OldFile(name=name, path=path, image=image, known=found)
 
 
 def _one_hardware(files: Sequence[OldFile]) -> list[OldFile]:
@@ -144,10 +122,10 @@ def _one_hardware(files: Sequence[OldFile]) -> list[OldFile]:
     hardware: dict[tuple[str | None, str], set[str]] = {}
     for file in files:
         if version := hardware_in(file.name):
-            hardware.setdefault((file.product, file.kind), set()).add(version)
+            hardware.setdefault((file.known.product, file.known.kind), set()).add(version)
     return [
         replace(file, error=_mixed(versions))
-        if len(versions := hardware.get((file.product, file.kind), set())) > 1
+        if len(versions := hardware.get((file.known.product, file.known.kind), set())) > 1
         else file
         for file in files
     ]
@@ -163,5 +141,5 @@ def _mixed(hardware: Collection[str]) -> SettingsError:
 
 
 def _order(file: OldFile) -> tuple[object, ...]:
-    order = version_order(file.version) if file.version else ()
-    return (file.version is None, file.product or "", order, file.name)
+    order = version_order(file.known.version) if file.known.version else ()
+    return (file.known.version is None, file.known.product or "", order, file.name)

@@ -48,6 +48,11 @@ class Identified:
     kind: ImageKind = "firmware"
     readings: tuple[Named, ...] = ()
 
+    @property
+    def ambiguous(self) -> bool:
+        """Whether its name can be read in several ways."""
+        return len(self.readings) > 1
+
 
 def identified(
     image: Image, name: str, known: Named = _NOTHING, pattern: NamePattern = _USUAL_NAMES

@@ -40,11 +40,6 @@ class Disk(NamedTuple):
     free_bytes: int
     total_bytes: int
 
-    @property
-    def share_free(self) -> float:
-        """The share that is free."""
-        return self.free_bytes / self.total_bytes if self.total_bytes else 0.0
-
 
 class DiskUsage(NamedTuple):
     """What is on the disk.

@@ -164,7 +164,10 @@ class FleetLoop:
             # Others have their turn in between.
             await asyncio.sleep(0)
         if gone:
-            _log.warning("forgot %d devices that were not seen for long, to make room", gone)
+            _log.warning(
+                "to make room, devices that asked only once or not for long were forgotten: %d",
+                gone,
+            )
         elif self.state.is_full:
             _log.warning("there are %d devices, and no further one is remembered", len(self.state))
 

@@ -232,7 +232,7 @@ class _DeviceList:
             raise RequestError("this is not something to do with devices", hint="Choose again.")
         marks = visit.form.get("marks", "").replace(",", " ").split()
         if not marks:
-            raise RequestError("there is no name of a tag or a group", hint="Write at least one.")
+            raise RequestError("no tag or group is named", hint="Name at least one.")
         devices = await self._meant(visit, people, asked)
         change = DeviceChange.from_dict({_BULK[what]: marks})
         count = await people.make(people.devices.change_all(devices, change))

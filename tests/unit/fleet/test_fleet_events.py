@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from acpublish.fleet.fleet_events import KINDS, OF_CATALOG, PUBLISHED, FleetEvent
+from acpublish.fleet.fleet_events import KINDS, PUBLISHED, FleetEvent
 
 
 def test_an_event_has_the_same_id_again_and_another_event_has_another() -> None:
@@ -13,4 +13,3 @@ def test_an_event_has_the_same_id_again_and_another_event_has_another() -> None:
 
 def test_kinds_are_different() -> None:
     assert len(set(KINDS)) == len(KINDS)
-    assert set(OF_CATALOG) < set(KINDS)

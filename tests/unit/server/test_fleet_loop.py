@@ -233,3 +233,23 @@ def test_what_devices_run_is_sampled(catalog: Catalog) -> None:
     run(loop, lambda: loop.state.store is not None and loop.state.store.history.minutes)
     (sample,) = read(folder).samples
     assert sum(count.devices for count in sample.counts) == 2
+
+
+def test_the_log_says_who_is_forgotten_and_that_there_is_no_room(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    loop = made(catalog)
+    monkeypatch.setattr(loop.state, "capacity", 40)
+    for number in range(40):
+        loop.updates.check_in(catalog.device(number), "lamp", "d1", "stable", catalog.snapshot())
+    asyncio.run(loop._make_room())
+    assert len(loop.state) == 38
+    assert caplog.messages == [
+        "to make room, devices that asked only once or not for long were forgotten: 2"
+    ]
+    caplog.clear()
+    monkeypatch.setattr(loop.state, "capacity", 38)
+    for device in loop.state.devices():
+        device.name = "mine"
+    asyncio.run(loop._make_room())
+    assert caplog.messages == ["there are 38 devices, and no further one is remembered"]

@@ -120,7 +120,7 @@ def test_what_is_selected_or_shown_is_changed(tmp_path: Path) -> None:
                 ({"what": "tag", "marks": "a"}, "no device is selected"),
                 ({"what": "tag", "marks": "A", "device": id_}, "is not the name of a tag"),
                 ({"what": "tag", "marks": "A", "device": id_}, f'value="{id_}" checked'),
-                ({"what": "tag", "marks": " ", "device": id_}, "there is no name"),
+                ({"what": "tag", "marks": " ", "device": id_}, "no tag or group is named"),
                 ({"what": "x", "marks": "a", "device": id_}, "is not something to do"),
                 ({"what": "tag", "marks": "a", "which": "all", "version": "?"}, "note-bad"),
             ):
