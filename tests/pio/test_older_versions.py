@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import functools
 import subprocess
+import sysconfig
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from tests.pio.conftest import MakeProject
 from tests.pio.hooked import BOTH, ON_BUILD, ROOT, edit_sketch, errors, hooked, published
@@ -40,6 +44,37 @@ def older(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     core = make_core_dir(tmp_path_factory.mktemp("platformio") / version, python=str(python))
     parent = tmp_path_factory.mktemp("project")
     return functools.partial(Project.make, parent, "lamp", core=core, python=str(python))
+
+
+def requirements(of: str, folder: Path) -> dict[str, SpecifierSet]:
+    """Returns what a package in a folder needs, with all of its extras."""
+    (package,) = metadata.distributions(name=of, path=[str(folder)])
+    needs = map(Requirement, package.requires or ())
+    return {need.name.lower().replace("_", "-"): need.specifier for need in needs}
+
+
+def libraries() -> dict[str, Path]:
+    """Returns where each installed version of PlatformIO is."""
+    folders = [Path(sysconfig.get_path("purelib"))]
+    folders += ENVIRONMENTS.glob("*/lib/python*/site-packages")
+    return {
+        package.version: folder
+        for folder in folders
+        for package in metadata.distributions(name="platformio", path=[str(folder)])
+    }
+
+
+def test_everything_of_acpublish_installs_beside_each_version() -> None:
+    own = requirements("acpublish", Path(sysconfig.get_path("purelib")))
+    assert {"starlette", "jinja2", "prometheus-client", "paho-mqtt", "cryptography"} <= set(own)
+    for version, folder in libraries().items():
+        pins = requirements("platformio", folder)
+        shared = own.keys() & pins.keys()
+        assert {"starlette", "uvicorn", "click", "requests"} <= shared
+        for name in shared:
+            # pip then finds this one at least, and tests/conformance runs the server with it.
+            (lowest,) = (own_part.version for own_part in own[name] if own_part.operator == ">=")
+            assert pins[name].contains(lowest), f"PlatformIO {version}: {name} {pins[name]}"
 
 
 def test_an_older_version_builds_publishes_and_fails_as_the_newest_does(
