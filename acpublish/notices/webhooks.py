@@ -24,14 +24,20 @@ from acpublish.errors import AcpublishError, reason_of
 from acpublish.fleet.fleet_events import FleetEvent, Listener
 from acpublish.notices.delivering import attempt
 from acpublish.notices.webhook_file import Webhook, WebhookFile, WebhooksError
-from acpublish.notices.webhook_queue import Delivery, WebhookQueue, queue_path, read_queue
+from acpublish.notices.webhook_queue import (
+    OF_DEVICES,
+    Delivery,
+    WebhookQueue,
+    queue_path,
+    read_queue,
+)
 
 _log = logging.getLogger("acpublish.webhooks")
 
 PageOf = Callable[[Sequence[FleetEvent]], str]
 
 _LOOK_S = 1.0
-#: What may come in between two turns of the thread; the oldest gives way.
+#: How many events of devices may come in between two turns of the thread; any others are dropped.
 _MAX_INCOMING = 5_000
 #: How long deliveries that are under way may take when the server ends.
 _END_S = 2.0
@@ -58,7 +64,7 @@ class Webhooks:
         self.file = WebhookFile(state)
         self._listeners = listeners
         self._page = page
-        self._incoming: deque[FleetEvent] = deque(maxlen=_MAX_INCOMING)
+        self._incoming: deque[FleetEvent] = deque()
         #: The kinds that any webhook wants; others are dropped at once.
         self._wanted: frozenset[str] = frozenset()
         self._senders: dict[str, _Sender] = {}
@@ -78,7 +84,10 @@ class Webhooks:
 
     def __call__(self, event: FleetEvent) -> None:
         """Takes an event down."""
-        if event.kind in self._wanted:
+        if event.kind not in self._wanted:
+            return
+        # Strangers can invent devices, and nothing else may get lost among them.
+        if event.kind not in OF_DEVICES or len(self._incoming) < _MAX_INCOMING:
             self._incoming.append(event)
             self._wake_up()
 

@@ -50,6 +50,8 @@ MAX_ENTITIES = 5000
 _MAX_ORDERS = 20
 #: A version is shorter.
 _MAX_ORDER_BYTES = 64
+#: No device has a longer topic; that of its description is longer, and MQTT has a limit.
+_MAX_TOPIC = 1000
 #: How often devices are looked at, in seconds.
 _LOOK_EVERY_S = 1.0
 #: How long the task rests after each turn, at least, and in proportion to the turn: whatever the
@@ -117,6 +119,8 @@ class MqttLoop:
         if topic == BIRTH_TOPIC:
             if payload == BIRTH:
                 self._begin()
+            return
+        if len(topic) > _MAX_TOPIC:
             return
         key = self._topics.key_in(topic)
         if topic == self._topics.state(key):

@@ -49,6 +49,10 @@ def test_the_steps_of_the_document(tmp_path: Path) -> None:
             assert house.retained["acpublish/status"] == b"online"
             # Whoever is not in the rules hears nothing, and orders nothing.
             guest.say(order, "1.1.0")
+            house.say(order, "9.9.9")
+            assert server.logs(
+                "'9.9.9' for lamp/24:0a:c4:00:00:01 by MQTT: it is not the announced"
+            )
             assert guest.messages == []
             manage = create_token(site.state, manage=True)
             fleet = FleetClient(server.url, token=manage, insecure_http=True)

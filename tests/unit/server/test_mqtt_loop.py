@@ -133,6 +133,8 @@ def test_what_a_broker_has_of_an_unknown_device_is_removed(told: Told) -> None:
     # Our own messages come back, and an empty one is what was removed.
     told.link.hears(STATE.format(8), b"{}", False)
     told.link.hears(STATE.format(7), b"", True)
+    # The topic of its description would be longer than MQTT allows.
+    told.link.hears(f"home/devices/{'x' * 65_500}/state", b"{}", True)
     told.turn()
     removed = [topic for topic, payload in told.link.sent if not payload]
     assert removed == [CONFIG.format(9), STATE.format(9)]
