@@ -15,9 +15,10 @@ import os
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from acpublish.server import answer
-from acpublish.server.answer import Answer, Request, Responding, Route
+from acpublish.server.answer import Answer, Request, Responding, Route, answered
 from acpublish.server.cache import AnswerCache
 from acpublish.server.fleet_updates import FleetUpdates
 from acpublish.server.hosts import host_of
@@ -37,6 +38,9 @@ _OF_PROXIES = frozenset(
 )
 #: How long the catalog has to answer; a network's file system may never do.
 _PATIENCE_S = 2.0
+#: How long it has to say what takes precedence. Whoever asks whether the process answers waits less
+#: than a second.
+_GLANCE_S = 0.5
 #: The catalog is not looked at more often than this, however many requests there are.
 _LOOK_EVERY_S = 1.0
 _REFUSALS: Mapping[Refusal, tuple[int, str]] = {
@@ -46,6 +50,18 @@ _REFUSALS: Mapping[Refusal, tuple[int, str]] = {
     Refusal.EXPIRED: (401, "The token has expired."),
 }
 _WRONG_SCOPE = (403, "Metrics need a token with the scope read: acpublish token create --read.")
+
+
+class _Seen(NamedTuple):
+    """What was seen of the catalog.
+
+    Attributes:
+        is_readable: Whether it can be read.
+        files: The addresses that it has files for.
+    """
+
+    is_readable: bool
+    files: frozenset[bytes] = frozenset()
 
 
 class StatusRoutes:
@@ -84,8 +100,9 @@ class StatusRoutes:
         self._answers = answers
         self._fleet = fleet
         self._proxied = proxied
-        self._look: asyncio.Future[bool] | None = None
+        self._looking: asyncio.Future[_Seen] | None = None
         self._look_again = 0.0
+        self._files: frozenset[bytes] = frozenset()
         self._routes: Mapping[bytes, Route] = {
             b"/healthz": lambda _: _line(200, "ok"),
             b"/readyz": lambda _: self._ready(),
@@ -103,25 +120,33 @@ class StatusRoutes:
             None if it is none of these addresses.
         """
         own = self._routes.get(path)
-        return None if own is None else partial(self._route, path.decode(), own, files)
+        return None if own is None else partial(self._route, path, own, files)
 
-    def _route(self, path: str, own: Route, files: Route, request: Request) -> Responding:
-        taken = os.path.isfile(os.path.join(self._root, path[1:]))
-        return files(request) if taken else own(request)
+    async def _route(self, path: bytes, own: Route, files: Route, request: Request) -> Answer:
+        seen = await self._seen(_GLANCE_S)
+        if seen is not None:
+            self._files = seen.files
+        return await answered((files if path in self._files else own)(request))
+
+    async def _seen(self, patience_s: float) -> _Seen | None:
+        """Returns what the catalog is like; None if it does not answer."""
+        loop = asyncio.get_running_loop()
+        if self._looking is None or (self._looking.done() and loop.time() >= self._look_again):
+            self._look_again = loop.time() + _LOOK_EVERY_S
+            self._looking = loop.run_in_executor(None, _look, self._root, frozenset(self._routes))
+        await asyncio.wait({self._looking}, timeout=patience_s)
+        return self._looking.result() if self._looking.done() else None
 
     async def _ready(self) -> Answer:
         if self._fleet is not None and self._fleet.store_trouble:
             why = self._fleet.store_trouble
             return _line(503, "The fleet's store cannot be read or written.", note=why)
-        loop = asyncio.get_running_loop()
-        if self._look is None or (self._look.done() and loop.time() >= self._look_again):
-            self._look_again = loop.time() + _LOOK_EVERY_S
-            self._look = loop.run_in_executor(None, _is_readable, self._root)
-        try:
-            readable = await asyncio.wait_for(asyncio.shield(self._look), _PATIENCE_S)
-        except asyncio.TimeoutError:
+        seen = await self._seen(_PATIENCE_S)
+        if seen is None:
             return _line(503, "The catalog does not answer.")
-        return _line(200, "ready") if readable else _line(503, "The catalog cannot be read.")
+        return (
+            _line(200, "ready") if seen.is_readable else _line(503, "The catalog cannot be read.")
+        )
 
     def _of_metrics(self, request: Request) -> Responding:
         text = bearer((request.header(b"authorization") or b"").decode("latin-1"))
@@ -162,13 +187,16 @@ def _is_loopback(address: str | None) -> bool:
     return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback
 
 
-def _is_readable(root: Path) -> bool:
+def _look(root: Path, addresses: frozenset[bytes]) -> _Seen:
+    """Looks at the catalog; for a thread."""
     try:
         with os.scandir(root) as entries:
             next(entries, None)
     except OSError:
-        return False
-    return True
+        return _Seen(is_readable=False)
+    # A folder has no bytes to send, so its name is free.
+    files = (path for path in addresses if os.path.isfile(os.path.join(root, path[1:].decode())))
+    return _Seen(is_readable=True, files=frozenset(files))
 
 
 def _line(status: int, line: str, *, note: str = "") -> Answer:
