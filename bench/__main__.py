@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import acpublish
-from bench import fleet, growth, hook, large, passes, rates, slow, store
+from bench import fleet, growth, hook, large, pages, passes, rates, slow, store
 from bench.report import BenchError, Report, Unavailable
 from bench.scale import FULL, SHORT, Scale
 
@@ -34,6 +34,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "passes": passes.passes,
     "store": store.store,
     "fleet": fleet.fleet,
+    "pages": pages.pages,
 }
 
 

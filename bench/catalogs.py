@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 from pathlib import Path
 
 import acpublish
 from acpublish.catalog import layout
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.release import channel_document, names
+from acpublish.release.changes import author, publish
+from acpublish.release.channels import Channels, Place
+from acpublish.release.version import Version
 from tests.support.images import esp8266_image
 
 PRODUCT, BOARD = "lamp", "d1_mini"
@@ -112,6 +116,40 @@ def grow(
         for number in range(products)
         for image in newest.images
     ]
+
+
+def grow_one(catalog: Path, product: str, releases: int) -> None:
+    """Adds a product with very many releases, each of which was published to ``stable``.
+
+    As with :func:`grow`, its documents are written without waiting for the disk, and it shares the
+    bytes of the images of the first product there.
+
+    Args:
+        catalog: A catalog that was filled by :func:`grow`.
+        product: The product's name.
+        releases: How many releases it gets.
+    """
+    directory, name = DirectoryCatalog(catalog), names.product(product)
+    sources, channels = directory.releases(product_name(0)), Channels()
+    layout.manifests(catalog, name).mkdir()
+    (catalog / product).mkdir()
+    who = author(datetime.now(timezone.utc))
+    for number in range(releases):
+        source, version = sources[number % len(sources)], Version.parse(f"1.{number}.0")
+        images = tuple(
+            replace(image, file=f"{product}-{version}_{image.board}.bin").bare()
+            for image in source.images
+        )
+        release = replace(source, product=name, version=version, images=images)
+        layout.manifest(catalog, name, version).write_bytes(release.to_json())
+        for image in images:
+            os.link(layout.objects(catalog) / image.sha256, catalog / product / image.file)
+            place = Place(image.board, image.kind)
+            channels = publish(
+                channels, version, place, names.STABLE, who, moves=True, releases=()
+            ).channels
+    document = channel_document.to_json(channels, product)
+    layout.channels(catalog, name).write_bytes(document)
 
 
 def product_name(number: int) -> str:

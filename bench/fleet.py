@@ -13,8 +13,8 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
@@ -22,28 +22,20 @@ from typing import Any
 import click
 
 from acpublish.cli import acpublish as command_line
-from acpublish.fleet.known_device import Device
-from acpublish.store.fleet_store import FleetStore
 from acpublish.store.stored import read
-from acpublish.wire import Report as ReportedHeaders
-from acpublish.wire import read_report
-from bench.catalogs import SMALL_BYTES, Offered, grow, product_name
-from bench.devices import check_all, device_headers, request
+from bench.catalogs import grow
+from bench.devices import check_all
+from bench.known_fleet import ROLLOUTS, check, fill, roll_out, served
 from bench.peers import python_module
 from bench.processes import cpu_s
 from bench.report import BenchError, Goal, Report, figure, spread
 from bench.scale import Scale
-from bench.store import LONG_AGO, known_device
-from tests.support.images import esp8266_image
-from tests.support.server import START_S, RunningServer, running_server
+from bench.store import LONG_AGO
 
 _ROOT = Path(__file__).resolve().parents[1]
 _SEED = 15
 _PER_S = 5000
 _LOADS = 2
-_ROLLOUTS = 3
-_TAG = "canary"
-_POLICY = ("--stages", f"tag:{_TAG},100%", "--soak", "24h")
 _WITHOUT = "--no-fleet"
 _UVICORN = "uvicorn, a constant 304"
 
@@ -56,18 +48,18 @@ def fleet(scale: Scale, folder: Path) -> Report:
     offers = grow(catalog, folder, products=products, releases=releases, boards=1)
     missing = _missing()
     if not missing:
-        _roll_out(catalog, folder, scale)
-    fill_s = _fill(folder / "full" / "state", offers, scale.devices)
-    checks = [_check(offers, number) for number in range(scale.devices)]
+        roll_out(catalog, folder, seed=scale.fleet_releases + _SEED)
+    fill_s = fill(folder / "full" / "state", offers, scale.devices)
+    checks = [check(offers, number) for number in range(scale.devices)]
     with ExitStack() as stack:
         begin = time.perf_counter()
-        full = stack.enter_context(_served(catalog, folder / "full"))
+        full = stack.enter_context(served(catalog, folder / "full"))
         start_s = time.perf_counter() - begin
         _, uvicorn_pid = stack.enter_context(python_module(folder, "bench.constant"))
         uvicorn_port = int(_.rpartition(":")[2])
         sides = {"the fleet": (full.port, full.process.pid), _UVICORN: (uvicorn_port, uvicorn_pid)}
         if _has(_WITHOUT):
-            without = stack.enter_context(_served(catalog, folder / "without", _WITHOUT))
+            without = stack.enter_context(served(catalog, folder / "without", _WITHOUT))
             sides[_WITHOUT] = without.port, without.process.pid
         before_s = cpu_s(full.process.pid)
         check_all(full.port, checks, scale.concurrency)
@@ -79,7 +71,7 @@ def fleet(scale: Scale, folder: Path) -> Report:
             _need_known(folder / "full" / "state", scale)
     return Report(
         title=f"{products * releases:,} releases, {scale.devices:,} known devices, "
-        f"{0 if missing else _ROLLOUTS} running rollouts",
+        f"{0 if missing else ROLLOUTS} running rollouts",
         figures=[
             *([f"without what this version lacks: {missing}"] if missing else []),
             f"the store is filled with {figure(scale.devices / fill_s)} devices/s",
@@ -160,66 +152,6 @@ def _missing() -> str:
     return ", ".join(lacks)
 
 
-def _roll_out(catalog: Path, folder: Path, scale: Scale) -> None:
-    """Starts rollouts, as people do: by a policy and a publish."""
-    image = folder / "rolling.bin"
-    image.write_bytes(esp8266_image(size=SMALL_BYTES, seed=scale.fleet_releases + _SEED))
-    for number in range(_ROLLOUTS):
-        product = product_name(number)
-        _acpublish("policy", "set", product, "stable", *_POLICY, "--to", str(catalog))
-        names = ("--product", product, "--version", "2.0.0", "--board", "b0")
-        _acpublish("publish", str(image), "--to", str(catalog), *names)
-
-
-def _acpublish(*words: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "acpublish", *words], capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        raise BenchError(f"acpublish {' '.join(words[:2])}: {done.stderr.strip()}")
-
-
-def _fill(state: Path, offers: Sequence[Offered], count: int) -> float:
-    """Makes the devices known, up to date, and one more for each rollout, which is its first."""
-    state.mkdir(parents=True)
-    begin = time.perf_counter()
-    store = FleetStore.open(state)
-    for number in range(count):
-        offered = offers[number % len(offers)]
-        device = known_device(number, product_name(number % len(offers)), "b0", offered.md5)
-        device.report = _report(offered.md5, device)
-        store.note(device)
-    for number in range(_ROLLOUTS):
-        canary = known_device(count + number, product_name(number), "b0", offers[number].md5)
-        canary.tags = frozenset({_TAG})
-        store.note(canary)
-    store.written().result(600)
-    store.close()
-    return time.perf_counter() - begin
-
-
-def _report(md5: str, device: Device) -> ReportedHeaders:
-    """Returns what a device's checks say about itself."""
-    lines = (line.split(": ", 1) for line in device_headers(md5, (device.mac or "").upper()))
-    return read_report([(name.lower().encode(), value.encode()) for name, value in lines])
-
-
-def _check(offers: Sequence[Offered], number: int) -> bytes:
-    offered = offers[number % len(offers)]
-    mac = known_device(number, "", "", "").mac or ""
-    return request(offered.address, device_headers(offered.md5, mac.upper()))
-
-
-@contextmanager
-def _served(catalog: Path, folder: Path, *options: str) -> Iterator[RunningServer]:
-    folder.mkdir(exist_ok=True)
-    with ExitStack() as stack:
-        try:
-            yield stack.enter_context(running_server(catalog, folder, "--log", "info", *options))
-        except AssertionError as error:
-            raise BenchError(f"the server did not start within {START_S:g} s") from error
-
-
 def _rounds(
     sides: Mapping[str, tuple[int, int]], checks: Sequence[bytes], scale: Scale
 ) -> dict[str, list[float]]:
@@ -272,5 +204,5 @@ def _need_known(state: Path, scale: Scale) -> None:
     if seen < min(scale.devices, scale.checks) // 4:
         raise BenchError(f"only {seen:,} of {scale.devices:,} devices have checked in")
     states = sorted(rollout.state for rollout in stored.rollouts)
-    if len(states) != _ROLLOUTS or set(states) - {"running", "waiting"}:
+    if len(states) != ROLLOUTS or set(states) - {"running", "waiting"}:
         raise BenchError(f"the rollouts are not running, but {states}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import median, quantiles
 from typing import Literal
 
 
@@ -106,3 +106,10 @@ def figure(value: float) -> str:
 def spread(values: Sequence[float]) -> str:
     """Returns the median of some figures, and their range."""
     return f"{figure(median(values))} ({figure(min(values))} to {figure(max(values))})"
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """Returns the figure that so many percent of some figures do not exceed."""
+    return (
+        quantiles(values, n=100, method="inclusive")[percent - 1] if len(values) > 1 else values[0]
+    )

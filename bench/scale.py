@@ -33,6 +33,10 @@ class Scale:
         check_ins_s: How long a store, and a server, get 5,000 check-ins per second.
         fleet_products: Products of the server that knows a fleet.
         fleet_releases: Releases of each.
+        one_product: Releases of one more product of a server whose pages are visited.
+        visits: How often each page is visited.
+        visits_every_s: How long it takes at least until a page is visited again.
+        watchers: Browsers that watch the overview.
     """
 
     rounds: int = 7
@@ -58,6 +62,10 @@ class Scale:
     check_ins_s: float = 60.0
     fleet_products: int = 10
     fleet_releases: int = 100
+    one_product: int = 1000
+    visits: int = 20
+    visits_every_s: float = 2.5
+    watchers: int = 20
 
 
 FULL = Scale()
@@ -85,4 +93,8 @@ SHORT = Scale(
     check_ins_s=0.2,
     fleet_products=4,
     fleet_releases=2,
+    one_product=12,
+    visits=1,
+    visits_every_s=0.0,
+    watchers=2,
 )

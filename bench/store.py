@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import closing
 from pathlib import Path
-from statistics import quantiles
 
 from acpublish.fleet.known_device import Device, OfferNote
 from acpublish.fleet.progress import Part
@@ -20,7 +19,7 @@ from acpublish.store.fleet_store import FleetStore
 from acpublish.store.stored import read
 from acpublish.wire import Mode, Report
 from bench import report
-from bench.report import BenchError, Goal, figure
+from bench.report import BenchError, Goal, figure, percentile
 from bench.scale import Scale
 
 _PER_S = 5000
@@ -56,12 +55,12 @@ def store(scale: Scale, folder: Path) -> report.Report:
             f"filled with {figure(scale.devices / fill_s)} rows/s",
             f"a start takes {figure(load_cpu_s)} s of CPU time",
             f"check-ins for {figure(cost.took_s)} s, with {figure(cost.cores * 100)} % of a core",
-            f"a call that notes one: {figure(_percentile(cost.call_ms, 50) * 1000)} µs (median)",
-            f"an offer is committed in {figure(_percentile(cost.offer_ms, 50))} ms (median) and "
-            f"{figure(_percentile(cost.offer_ms, 99))} ms (p99)",
+            f"a call that notes one: {figure(percentile(cost.call_ms, 50) * 1000)} µs (median)",
+            f"an offer is committed in {figure(percentile(cost.offer_ms, 50))} ms (median) and "
+            f"{figure(percentile(cost.offer_ms, 99))} ms (p99)",
             f"the thread that notes them, as an event loop does, is late by "
-            f"{figure(_percentile(cost.late_ms, 50))} ms (median), "
-            f"{figure(_percentile(cost.late_ms, 99))} ms (p99), {figure(max(cost.late_ms))} ms "
+            f"{figure(percentile(cost.late_ms, 50))} ms (median), "
+            f"{figure(percentile(cost.late_ms, 99))} ms (p99), {figure(max(cost.late_ms))} ms "
             f"at most",
         ],
         goals=[
@@ -75,7 +74,7 @@ def store(scale: Scale, folder: Path) -> report.Report:
             ),
             Goal(
                 what="a call that notes one (p99)",
-                value=_percentile(cost.call_ms, 99),
+                value=percentile(cost.call_ms, 99),
                 unit="ms",
                 limit=20.0,
                 side=at_most,
@@ -89,7 +88,7 @@ def store(scale: Scale, folder: Path) -> report.Report:
             ),
             Goal(
                 what="an offer is committed (p99)",
-                value=_percentile(cost.offer_ms, 99),
+                value=percentile(cost.offer_ms, 99),
                 unit="ms",
                 limit=50.0,
                 side=at_most,
@@ -105,10 +104,6 @@ def _load_of_machine() -> list[str]:
     load, cores = os.getloadavg()[0], os.cpu_count() or 1
     busy = f"the machine is busy: load {load:.1f} on {cores} cores, so times are longer than ours"
     return [busy] if load > cores else []
-
-
-def _percentile(values: Sequence[float], percent: int) -> float:
-    return quantiles(values, n=100)[percent - 1] if len(values) > 1 else values[0]
 
 
 def _fill(folder: Path, count: int) -> float:
