@@ -150,3 +150,64 @@ def test_a_browser_shows_what_changes(
     tile = page.locator(".tile", has_text="Devices")
     tile.locator(".tile-figure", has_text=str(int(before) + 1)).wait_for()
     watched.check()
+
+
+def test_a_page_leaves_alone_what_somebody_uses_and_a_tab_that_is_hidden_rests(
+    watch: Callable[..., Watched], live_server: PageServer
+) -> None:
+    watched = watch(live_server.server)
+    page = watched.page
+    page.clock.install()
+    watched.sign_in(live_server.token)
+    check_ins = page.locator("section", has=page.locator("#check-ins-title"))
+
+    def visit(number: int) -> str:
+        """Lets a new device check in, and returns what the page calls it."""
+        device = FleetDevice(number, live_server.site.images["1.0.0"])
+        live_server.devices.append(device)
+        device.ask(live_server.server)
+        return device.mac
+
+    check_ins.get_by_text(visit(300)).first.wait_for()
+    page.get_by_role("link", name="All rollouts").focus()
+    page.keyboard.press("Tab")
+    link = check_ins.get_by_role("link").first
+    assert link.evaluate("link => link.matches(':focus-visible')")
+    mac = visit(301)
+    # The part beside it, which nobody uses, is sent after it.
+    page.locator("section", has=page.locator("#news-title")).get_by_text(mac).wait_for()
+    assert link.evaluate("link => link === document.activeElement")
+    assert check_ins.get_by_text(mac).count() == 0
+    page.locator("body").evaluate("() => document.activeElement.blur()")
+    check_ins.get_by_text(mac).first.wait_for()
+
+    hide = """hidden => {
+      Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    page.evaluate(hide, True)
+    page.clock.fast_forward(30_000)
+    mac = visit(302)
+    with stream(live_server, "overview") as connection:
+        # By then, whoever watches has what is new.
+        connection.recv(65536)
+    assert check_ins.get_by_text(mac).count() == 0
+    page.route("**/_/live*", lambda route: route.fulfill(status=404))
+    page.evaluate(hide, False)
+    page.clock.fast_forward(9_000)
+    page.get_by_text("This page does not update itself").wait_for()
+    watched.check()
+    page.unroute("**/_/live*")
+    page.clock.fast_forward(60_000)
+    check_ins.get_by_text(mac).first.wait_for()
+    page.get_by_text("This page does not update itself").wait_for(state="hidden")
+
+
+def test_the_three_steps_give_way_to_a_first_release(
+    watch: Callable[..., Watched], tmp_path: Path
+) -> None:
+    with PageServer.running(tmp_path) as served:
+        page = watch(served.server).go("/")
+        page.get_by_role("heading", name="Three steps").wait_for()
+        served.site.publish("1.0.0")
+        page.get_by_role("heading", name="Overview").wait_for()

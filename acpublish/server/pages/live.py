@@ -4,7 +4,8 @@
    watch, within a second after something was touched and every five seconds in any case, and only
    what has changed is sent. Nothing is rendered for a topic that nobody watches.
 2. There is a limit to those who watch, and to what waits for each of them; who does not read is
-   dropped. Their connections do not count against the requests to the API.
+   dropped. Strangers have only a part of the places. The connections do not count against the
+   requests to the API.
 3. All of them end when the server stops, and each when its session does.
 """
 
@@ -24,6 +25,8 @@ _log = logging.getLogger(__name__)
 
 #: People who watch, with several pages each.
 MAX_WATCHERS = 200
+#: Those of them who are not signed in: strangers must leave room for whoever is.
+MAX_STRANGERS = 100
 #: Events that wait for one of them; a browser that reads has none.
 MAX_WAITING = 32
 EVERY_S = 1.0
@@ -49,11 +52,13 @@ class Topic(NamedTuple):
         parts: Renders it.
         needs: The scope that it needs; None for everyone.
         look_every_s: How often it is rendered at least, if nothing has touched it.
+        is_one: Whether nothing may follow its name, so that all who watch it watch the same.
     """
 
     parts: Parts
     needs: Scope | None
     look_every_s: float
+    is_one: bool
 
 
 @dataclass(slots=True, eq=False)
@@ -62,13 +67,15 @@ class Watcher:
 
     Attributes:
         watched: The topic, with what follows its colon.
-        waiting: The events that wait; an empty one is the end.
         drop: Breaks its connection off.
+        is_stranger: Whether nobody is signed in there.
+        waiting: The events that wait; an empty one is the end.
         is_new: Whether it has not got anything yet.
     """
 
     watched: str
     drop: Callable[[], None]
+    is_stranger: bool = False
     waiting: asyncio.Queue[bytes] = field(default_factory=lambda: asyncio.Queue(MAX_WAITING))
     is_new: bool = True
 
@@ -103,6 +110,8 @@ class Live:
         parts: Parts,
         needs: Scope | None = Scope.READ,
         look_every_s: float = LOOK_EVERY_S,
+        *,
+        is_one: bool = False,
     ) -> None:
         """Names a topic.
 
@@ -111,8 +120,19 @@ class Live:
             parts: Renders it.
             needs: The scope that it needs; None for everyone.
             look_every_s: How often it is rendered at least, if nothing has touched it.
+            is_one: Whether nothing may follow its name; each of what follows is rendered by itself.
         """
-        self.topics[name] = Topic(parts, needs, look_every_s)
+        self.topics[name] = Topic(parts, needs, look_every_s, is_one)
+
+    def find(self, watched: str) -> Topic | None:
+        """Returns the topic of what is to be watched; None if there is none.
+
+        Args:
+            watched: The name of a topic, with what follows its colon.
+        """
+        name, colon, _ = watched.partition(":")
+        topic = self.topics.get(name)
+        return None if topic is not None and topic.is_one and colon else topic
 
     def touch(self, name: str) -> None:
         """Has a topic rendered again soon, whatever follows its colon; in the event loop."""
@@ -135,7 +155,12 @@ class Live:
         return [watcher for watchers in self._watchers.values() for watcher in watchers]
 
     async def stream(
-        self, watched: str, drop: Callable[[], None], goes_on: Callable[[], bool]
+        self,
+        watched: str,
+        drop: Callable[[], None],
+        goes_on: Callable[[], bool],
+        *,
+        is_stranger: bool = False,
     ) -> AsyncGenerator[bytes, None]:
         """Yields what a browser gets, until it leaves or its session ends.
 
@@ -143,11 +168,12 @@ class Live:
             watched: A topic that there is, with what follows its colon.
             drop: Breaks the connection off.
             goes_on: Returns whether the browser may still see it.
+            is_stranger: Whether nobody is signed in there.
 
         Raises:
             BusyError: Too many watch.
         """
-        watcher = self._begin(watched, drop)
+        watcher = self._begin(Watcher(watched, drop, is_stranger))
         try:
             yield _HELLO
             while goes_on():
@@ -163,18 +189,22 @@ class Live:
         finally:
             self._end(watcher)
 
-    def need_room(self) -> None:
+    def need_room(self, *, is_stranger: bool = False) -> None:
         """Refuses one more browser if there are too many.
+
+        Args:
+            is_stranger: Whether nobody is signed in there.
 
         Raises:
             BusyError: There are, or the server stops.
         """
-        if self._closed or len(self) >= MAX_WATCHERS:
+        strangers = sum(watcher.is_stranger for watcher in self._all()) if is_stranger else 0
+        if self._closed or len(self) >= MAX_WATCHERS or strangers >= MAX_STRANGERS:
             raise BusyError("too many pages are being watched", hint="Close some of them.")
 
-    def _begin(self, watched: str, drop: Callable[[], None]) -> Watcher:
-        self.need_room()
-        watcher = Watcher(watched, drop)
+    def _begin(self, watcher: Watcher) -> Watcher:
+        self.need_room(is_stranger=watcher.is_stranger)
+        watched = watcher.watched
         self._watchers.setdefault(watched, set()).add(watcher)
         if watched not in self._tasks:
             touched = self._touched[watched] = asyncio.Event()

@@ -38,12 +38,12 @@ async def _watch(visit: Visit) -> Response:
         BusyError: Too many watch.
     """
     live, watched = visit.site.live, visit.request.query_params.get("topic", "")[:_MAX_TOPIC]
-    topic = live.topics.get(watched.partition(":")[0])
+    topic, is_stranger = live.find(watched), visit.token is None
     if topic is None:
         raise NotFoundError("there is no such topic", hint="Load the page again.")
     if topic.needs is not None:
         visit.need(topic.needs)
-    live.need_room()
+    live.need_room(is_stranger=is_stranger)
     if visit.request.method == "HEAD":
         return Response(headers=_HEAD)
     needs = topic.needs
@@ -58,7 +58,7 @@ async def _watch(visit: Visit) -> Response:
         return True
 
     abort = visit.request.scope.get(ABORT_KEY, lambda: None)
-    return _Stream(live.stream(watched, abort, goes_on))
+    return _Stream(live.stream(watched, abort, goes_on, is_stranger=is_stranger))
 
 
 class _Stream(Response):

@@ -61,7 +61,8 @@ class _Overview:
         self._releases = Seldom(partial(asyncio.to_thread, newest.read))
         self._news: deque[FleetEvent] = deque(maxlen=_EVENTS)
         self._summary = Seldom(partial(_summary, site.state))
-        site.live.topic("overview", self._public, needs=None)
+        site.live.topic("overview", self._public, needs=None, is_one=True)
+        site.live.topic("first-steps", self._first_release, needs=None, is_one=True)
         site.live.topic("fleet", self._watched, look_every_s=1.0)
         if site.state is not None:
             site.state.listeners.append(self._news.append)
@@ -84,6 +85,10 @@ class _Overview:
             values = await self._fleet(self._site.state, summary, product, span)
             topic = f"fleet:{product}/{span}" if product or span else "fleet"
         return await visit.page("overview.html", topic=topic, **values)
+
+    async def _first_release(self, _: str) -> dict[str, str]:
+        """Has the page with the three steps ask for itself again once they are done."""
+        return {"ended": ""} if (await self._releases.get()).products else {}
 
     async def _public(self, _: str) -> dict[str, str]:
         values = {"releases": await self._releases.get(), "summary": None}

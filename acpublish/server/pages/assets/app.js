@@ -145,11 +145,6 @@
     showTimes(within);
     reveal(within);
   });
-  // Whoever may not see a page any more gets what everyone may see, or the form to sign in.
-  document.addEventListener("htmx:sseOpen", (event) => {
-    event.detail.source.addEventListener("ended", () => location.reload(), { once: true });
-  });
-  document.addEventListener("htmx:sseMessage", () => showTimes(document));
   // Whoever is about to send a form keeps it.
   document.addEventListener("htmx:beforeSwap", (event) => {
     if (event.detail.target.querySelector("dialog[open]")) event.detail.shouldSwap = false;

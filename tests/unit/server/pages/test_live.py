@@ -10,7 +10,13 @@ import pytest
 
 from acpublish.server.bounds import BusyError
 from acpublish.server.pages import live as live_module
-from acpublish.server.pages.live import MAX_WAITING, MAX_WATCHERS, Live, event_of
+from acpublish.server.pages.live import (
+    MAX_STRANGERS,
+    MAX_WAITING,
+    MAX_WATCHERS,
+    Live,
+    event_of,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -163,6 +169,36 @@ def test_there_is_room_for_so_many() -> None:
             live.need_room()
 
     asyncio.run(watched())
+
+
+def test_strangers_leave_room_for_whoever_is_signed_in() -> None:
+    async def watched() -> None:
+        live, counting = Live(), Counting()
+        live.topic("topic", counting.parts, None)
+        streams = [
+            live.stream("topic", lambda: None, yes, is_stranger=True) for _ in range(MAX_STRANGERS)
+        ]
+        for stream in streams:
+            await begin(stream, 1)
+        with pytest.raises(BusyError):
+            live.need_room(is_stranger=True)
+        own = opened(live)
+        await begin(own, 1)
+        await streams.pop().aclose()
+        live.need_room(is_stranger=True)
+        for stream in (own, *streams):
+            await stream.aclose()
+
+    asyncio.run(watched())
+
+
+def test_some_topics_are_the_same_for_all_who_watch() -> None:
+    live, counting = Live(), Counting()
+    live.topic("one", counting.parts, None, is_one=True)
+    live.topic("many", counting.parts)
+    assert live.find("one") is live.topics["one"]
+    assert live.find("many:a") is live.topics["many"]
+    assert live.find("one:a") is live.find("one:") is live.find("other") is None
 
 
 def test_it_ends_with_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
