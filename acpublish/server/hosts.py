@@ -36,6 +36,13 @@ from acpublish.wire import authority_of
 MISDIRECTED = (421, "misdirected")
 #: The method of the one request that changes something. Its route serves nobody without a token.
 PUBLISHING_METHOD = "PUT"
+#: What proxies add (RFC 7239, RFC 9110 section 7.6.3, and the names that were usual before).
+OF_PROXIES = frozenset(
+    {
+        *(b"forwarded", b"via", b"x-real-ip"),
+        *(b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"),
+    }
+)
 #: The most characters of a name in DNS (RFC 1035, section 2.3.4).
 _MAX_NAME = 253
 _BRACKETS = re.compile(r"\[([0-9a-f:.]+)(?:%[^\]]*)?\](?::[0-9]*)?\Z")
@@ -84,11 +91,13 @@ class OwnHosts:
         """
         self._machine = machine_names()
         self._hosts = {"localhost"}
+        self._further: set[str] = set()
         #: Those that clients reach by https, through a proxy.
         self._secure: set[str] = set()
         for text in hosts:
             host = checked_host(text.removeprefix(HTTPS))
             self._hosts.add(host)
+            self._further.add(host)
             if text.startswith(HTTPS):
                 self._secure.add(host)
         if bind is not None:
@@ -97,6 +106,10 @@ class OwnHosts:
     def has(self, host: str) -> bool:
         """Returns whether a host, as :func:`host_of` returns it, may be one of this server."""
         return host in self._hosts or host in self._machine or _address(host) is not None
+
+    def is_further(self, host: str | None) -> bool:
+        """Returns whether a host is one that ``--host`` names, such as that of a proxy."""
+        return host in self._further
 
     def is_secure(self, host: str | None) -> bool:
         """Returns whether clients reach a host by https, through a proxy."""

@@ -14,11 +14,13 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import NamedTuple
 
 from acpublish import atomic
 from acpublish.catalog.state import ensure_private
 from acpublish.control.newcomers import network_of
 from acpublish.errors import AcpublishError
+from acpublish.server.token_file import Token
 
 LASTS_S = 600.0
 #: More than anybody has open at a time; the oldest goes first.
@@ -34,6 +36,18 @@ GUESSES_OF_ALL = 300
 _GUESSES_S = 60.0
 
 
+class Link(NamedTuple):
+    """A link.
+
+    Attributes:
+        until: When it ends, by the clock of the links.
+        by: The token of whoever created it from elsewhere; None for this machine.
+    """
+
+    until: float
+    by: Token | None
+
+
 class LoginLinks:
     """The links of a server that can still be used."""
 
@@ -44,20 +58,25 @@ class LoginLinks:
             clock: Returns the time in seconds.
         """
         self._clock = clock
-        #: When each ends, by the digest of its secret, the oldest first.
-        self._ends: dict[str, float] = {}
+        #: By the digests of their secrets, the oldest first.
+        self._links: dict[str, Link] = {}
 
-    def new(self) -> str:
-        """Returns a link, without the server's URL in front."""
+    def new(self, by: Token | None = None) -> str:
+        """Returns a link, without the server's URL in front.
+
+        Args:
+            by: The token of whoever creates it; None for this machine.
+        """
         secret = secrets.token_urlsafe(_RANDOM_BYTES)
-        while len(self._ends) >= _MAX_LINKS:
-            del self._ends[next(iter(self._ends))]
-        self._ends[_digest(secret)] = self._clock() + LASTS_S
+        while len(self._links) >= _MAX_LINKS:
+            del self._links[next(iter(self._links))]
+        self._links[_digest(secret)] = Link(self._clock() + LASTS_S, by)
         return f"{PATH}#{secret}"
 
-    def use(self, secret: str) -> bool:
-        """Returns whether a secret is that of a link, which cannot be used again then."""
-        return self._ends.pop(_digest(secret), 0.0) > self._clock()
+    def use(self, secret: str) -> Link | None:
+        """Returns the link of a secret, which cannot be used again then; None if there is none."""
+        link = self._links.pop(_digest(secret), None)
+        return link if link is not None and link.until > self._clock() else None
 
 
 class Guesses:

@@ -21,7 +21,7 @@ from acpublish.server import answer
 from acpublish.server.answer import Answer, Request, Responding, Route, answered
 from acpublish.server.cache import AnswerCache
 from acpublish.server.fleet_updates import FleetUpdates
-from acpublish.server.hosts import host_of
+from acpublish.server.hosts import OF_PROXIES, host_of
 from acpublish.server.measured import Measured
 from acpublish.server.metrics import CONTENT_TYPE, Metrics
 from acpublish.server.response_head import Headers, response_head
@@ -29,13 +29,6 @@ from acpublish.server.token_file import Token, TokensError
 from acpublish.server.tokens import Refusal, Scope, Tokens, bearer
 
 _NOT_STORED = (b"cache-control", b"no-store")
-#: What proxies add (RFC 7239, RFC 9110 section 7.6.3, and the names that were usual before).
-_OF_PROXIES = frozenset(
-    {
-        *(b"forwarded", b"via", b"x-real-ip"),
-        *(b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"),
-    }
-)
 #: How long the catalog has to answer; a network's file system may never do.
 _PATIENCE_S = 2.0
 #: How long it has to say what takes precedence. Whoever asks whether the process answers waits less
@@ -166,7 +159,7 @@ class StatusRoutes:
         """Returns whether a request comes from this machine, and from no proxy on it."""
         if self._proxied or not _is_loopback(request.address):
             return False
-        if any(name in _OF_PROXIES for name, _ in request.headers):
+        if any(name in OF_PROXIES for name, _ in request.headers):
             return False
         value = (request.header(b"host") or b"").decode("latin-1")
         host = host_of(value)

@@ -110,3 +110,24 @@ def test_upload_without_javascript(
     page.get_by_role("button", name="Publish", exact=True).click()
     page.get_by_role("heading", name="shed 1.0.0 for c3").wait_for()
     assert page.get_by_text("/update/shed/c3").first.is_visible()
+
+
+def test_a_check_is_skipped_and_a_reason_that_is_being_typed_stays(
+    watch: Opened, upload_server: PageServer
+) -> None:
+    watched = uploader(watch, upload_server, "skipper")
+    page = watched.page
+    lower = {"lamp_v0.0.1_c3.bin": esp32_image("esp32c3", seed=31)}
+    sent = [[name, base64.b64encode(data).decode()] for name, data in lower.items()]
+    page.evaluate(_DROP, ["[data-drop]", sent])
+    reason = page.get_by_label("Skip the check version-order, because")
+    reason.press_sequentially("a lower one")
+    page.get_by_label("Note").evaluate(_TYPE, "typed elsewhere")
+    page.get_by_text("lamp 0.0.1 for c3 will be published to stable.").wait_for()
+    assert reason.input_value() == "a lower one"
+    assert reason.evaluate("field => field === document.activeElement")
+    watched.screenshot("upload-skip")
+    reason.evaluate(_TYPE, "")
+    page.get_by_text("refused", exact=True).wait_for()
+    page.get_by_role("button", name="Remove lamp").click()
+    page.get_by_text("Drop images, see what they are").wait_for()

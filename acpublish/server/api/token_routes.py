@@ -105,9 +105,11 @@ class TokenRoutes:
         Raises:
             AcpublishError: The request is refused.
         """
-        by = self._authority.need(request, Scope.MANAGE).id
-        _log.info("token %s created a link to sign in", by)
-        document = {"path": self._links.new(), "seconds": int(LASTS_S)}
+        by = self._authority.need(request, Scope.MANAGE)
+        _log.info("token %s created a link to sign in", by.id)
+        # What commands on this machine send is in no file, and ends with the server.
+        path = self._links.new(by if by.sha256 else None)
+        document = {"path": path, "seconds": int(LASTS_S)}
         return JSONResponse(document, 201, headers=_PRIVATE)
 
     def _still_allowed(self, request: Request) -> Callable[[], object]:

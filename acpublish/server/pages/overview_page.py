@@ -7,10 +7,9 @@ shows behind its colon, and everybody else ``overview``. Both are made once for 
 from __future__ import annotations
 
 import asyncio
-import shlex
 from collections import deque
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlencode
 
 from starlette.responses import Response
@@ -22,6 +21,7 @@ from acpublish.fleet.adoption_history import OTHERS, UNKNOWN
 from acpublish.fleet.fleet_events import FleetEvent
 from acpublish.fleet.moments import NO_TIME
 from acpublish.server.pages.adoption_figures import SPANS, Adoption, adoption
+from acpublish.server.pages.copied_commands import first_steps
 from acpublish.server.pages.overview_rows import (
     NewestReleases,
     check_in_rows,
@@ -71,7 +71,7 @@ class _Overview:
         """Responds with the page."""
         releases = await self._releases.get()
         if not releases.products:
-            return await visit.page("first_steps.html", steps=_steps(visit))
+            return await visit.page("first_steps.html", steps=first_steps(visit))
         values: dict[str, Any] = {"releases": releases, "summary": None}
         topic = "overview"
         if visit.may(Scope.READ) and self._site.state is not None:
@@ -166,31 +166,3 @@ def _adoption_links(own: Adoption, t: PageTexts) -> dict[str, Any]:
 
 def _path(path: str, **query: str) -> str:
     return f"{path}?{urlencode(query)}"
-
-
-class Step(NamedTuple):
-    """A step, with the commands to copy."""
-
-    key: str
-    commands: tuple[str, ...]
-
-
-def _steps(visit: Visit) -> list[Step]:
-    """Returns the steps; who is not on this machine learns nothing of its folders."""
-    url, site = visit.url, visit.site
-    where = ""
-    if visit.is_local or visit.may(Scope.MANAGE):
-        where = f" --state {shlex.quote(str(site.tokens.state))}"
-    insecure = "" if url.startswith("https:") or visit.is_local else " --insecure-http"
-    return [
-        Step("token", (f"acpublish token create --publish '*'{where}",)),
-        Step(
-            "publish",
-            (
-                "export ACPUBLISH_TOKEN=acp_…",
-                "acpublish publish firmware.bin --product lamp --version 1.0.0 \\\n"
-                f"  --board d1_mini --to {url}{insecure}",
-            ),
-        ),
-        Step("device", (f"acpublish emulate --to {url} --auto lamp/d1_mini --version 0.0.1",)),
-    ]

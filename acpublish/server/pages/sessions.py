@@ -2,7 +2,8 @@
 
 1. The cookie has 256 random bits; the server keeps only their digest.
 2. A session ends after 12 hours without a request, after 7 days in any case, when its token is
-   revoked, replaced or expires, and with the server.
+   revoked, replaced or expires, and with the server. One by a link also ends with the token that
+   created the link.
 3. The CSRF token of a form is an HMAC of the cookie, with a key that only this process has. So it
    needs no memory, not even for those who have not signed in yet.
 """
@@ -94,6 +95,7 @@ class Session:
         notices: What the next page shows.
         once: A secret that a page has to show.
         ended: Whether they have signed out, or have been away for too long.
+        link_of: For a session by a link, the token that created the link; None for this machine.
     """
 
     token: Token
@@ -104,6 +106,7 @@ class Session:
     notices: list[Notice] = field(default_factory=list)
     once: Once | None = None
     ended: bool = False
+    link_of: Token | None = None
 
     @property
     def by_link(self) -> bool:
@@ -157,18 +160,21 @@ class Sessions:
         """Returns how many there are."""
         return len(self._sessions)
 
-    def begin(self, token: Token, address: str = "") -> str:
+    def begin(self, token: Token, address: str = "", link_of: Token | None = None) -> str:
         """Begins a session; returns the value of its cookie.
 
         Args:
             token: The token.
             address: Where they sign in from.
+            link_of: For a session by a link, the token that created the link, if any.
         """
         cookie, now = secrets.token_urlsafe(_RANDOM_BYTES), self._clock()
         while len(self._sessions) >= MAX_SESSIONS:
             self._end(next(iter(self._sessions)))
         digest = _digest(cookie)
-        self._sessions[digest] = Session(token, now, now, digest[:_ID_DIGITS], address)
+        self._sessions[digest] = Session(
+            token, now, now, digest[:_ID_DIGITS], address, link_of=link_of
+        )
         return cookie
 
     def find(self, cookie: str) -> tuple[Session, Token] | None:
@@ -193,6 +199,12 @@ class Sessions:
     def _now(self, session: Session, now: float) -> Token | None:
         """Returns the token of a session as it is now, None if the session is over."""
         if now - session.used >= IDLE_S or now - session.started >= LASTS_S:
+            return None
+        return self._current_of(session)
+
+    def _current_of(self, session: Session) -> Token | None:
+        creator = session.link_of
+        if creator is not None and self._current(creator) is None:
             return None
         return session.token if session.by_link else self._current(session.token)
 
@@ -230,9 +242,7 @@ class Sessions:
         Raises:
             TokensError: The tokens file cannot be read.
         """
-        if session.ended:
-            return None
-        return session.token if session.by_link else self._current(session.token)
+        return None if session.ended else self._current_of(session)
 
     def end(self, cookie: str) -> None:
         """Ends the session of a cookie."""

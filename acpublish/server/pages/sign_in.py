@@ -10,7 +10,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from acpublish.server.api.authority import NOTE
-from acpublish.server.login_links import PATH, note_sign_in
+from acpublish.server.login_links import PATH, Link, note_sign_in
+from acpublish.server.pages.copied_commands import state_option
 from acpublish.server.pages.page_site import PageSite
 from acpublish.server.pages.sessions import BY_LINK
 from acpublish.server.pages.visits import (
@@ -40,9 +41,11 @@ def sign_in_routes(site: PageSite) -> list[Route]:
 
 
 async def _show(visit: Visit) -> Response:
-    if visit.session is not None:
-        return visit.redirect(own_path(visit.request.query_params.get("next", "")))
-    return await _form(visit, next=visit.request.query_params.get("next", ""))
+    following = visit.request.query_params.get("next", "")
+    # Whoever opens a link wants to sign in by it, and only the browser sees its secret.
+    if visit.session is not None and following:
+        return visit.redirect(own_path(following))
+    return await _form(visit, next=following)
 
 
 async def _sign_in(visit: Visit) -> Response:
@@ -53,18 +56,23 @@ async def _sign_in(visit: Visit) -> Response:
         response.headers["retry-after"] = str(math.ceil(wait_s))
         return response
     link, text = (visit.form.get(name, "").strip()[:_MAX_SECRET] for name in ("link", "token"))
+    # Without a script, a link can be pasted as a whole.
+    link = link or text.partition("#")[2]
     token = BY_LINK if link else _token(site, text)
     # What is refused for the way it comes on is not used up by that.
     if token is not None and token.grant.manage and not may_manage(visit):
         return await _form(visit, 403, error=visit.t("sign_in.insecure"))
-    if token is None or (link and not site.links.use(link)):
+    used = site.links.use(link) if link and token is not None else None
+    if token is None or (link and (used is None or not _stands(site, used))):
         site.guesses.note_wrong(address)
         visit.request.scope[NOTE] = "a wrong secret"
         return await _form(
             visit, 401, error=visit.t("sign_in.old_link" if link else "sign_in.wrong")
         )
     await asyncio.to_thread(note_sign_in, site.tokens.state)
-    cookie = site.sessions.begin(token, address or "")
+    # Whoever signs in again is no longer who they were.
+    site.sessions.end(visit.cookie)
+    cookie = site.sessions.begin(token, address or "", used.by if used else None)
     _log.info("signed in to the page: %s, from %s", "by a link" if link else token.id, address)
     visit.request.scope[NOTE] = f"token {token.id}"
     response = visit.redirect(own_path(visit.form.get("next", "")))
@@ -79,6 +87,11 @@ def _token(site: PageSite, text: str) -> Token | None:
     return None if token is None else site.tokens.current(token)
 
 
+def _stands(site: PageSite, link: Link) -> bool:
+    """Returns whether the token that created a link is still valid."""
+    return link.by is None or site.tokens.current(link.by) is not None
+
+
 def may_manage(visit: Visit) -> bool:
     """Returns whether a token that may change everything can be sent on this connection."""
     return visit.is_local or visit.is_secure or visit.site.options.insecure_login
@@ -86,7 +99,10 @@ def may_manage(visit: Visit) -> bool:
 
 async def _form(visit: Visit, status: int = 200, **values: object) -> Response:
     values = {"error": "", "next": visit.form.get("next", ""), **values}
-    return await visit.page(_TEMPLATE, status, may_manage=may_manage(visit), **values)
+    command = f"acpublish login-link{state_option(visit)}"
+    return await visit.page(
+        _TEMPLATE, status, may_manage=may_manage(visit), command=command, **values
+    )
 
 
 async def _sign_out(visit: Visit) -> Response:

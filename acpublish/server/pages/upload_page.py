@@ -28,10 +28,12 @@ from acpublish.release.submission import Submission
 from acpublish.server.api.authority import refused
 from acpublish.server.api.routes import shown
 from acpublish.server.api.uploads import Upload
+from acpublish.server.pages.copied_commands import destination
 from acpublish.server.pages.multipart import MultipartReader, SentPart
 from acpublish.server.pages.page_site import PageSite
 from acpublish.server.pages.page_texts import printable
 from acpublish.server.pages.sessions import Session
+from acpublish.server.pages.upload_obstacles import signing_command, typed_skips
 from acpublish.server.pages.upload_preview import TYPED, Previewer, final_of, received, source_of
 from acpublish.server.pages.visits import CSRF_FIELD, SignInError, Visit, changes, shows
 from acpublish.server.pages.waiting_files import (
@@ -102,6 +104,7 @@ class UploadPage:
                 published=batch.published,
                 suggestions=await self._suggestions(visit),
                 sources={file.id: _sources(file) for file in files},
+                signing=_signing(visit, batch),
                 reach=_reach(visit),
                 max_files=MAX_FILES,
                 max_mib=MAX_BYTES // 1024 // 1024,
@@ -173,7 +176,8 @@ class UploadPage:
             return visit.redirect(PATH)
         async with batch.lock:
             files = await self._look(visit, batch)
-            return await visit.page("upload_checks.html", files=files, batch=batch)
+            signing = _signing(visit, batch)
+            return await visit.page("upload_checks.html", files=files, batch=batch, signing=signing)
 
     async def remove(self, visit: Visit) -> Response:
         """Takes a file away."""
@@ -232,6 +236,7 @@ class UploadPage:
                 value = form.get(f"{what}.{file.id}")
                 if value is not None:
                     setattr(file, what, value.strip())
+            file.skips = typed_skips(form, file.id, file.skips)
         batch.channel = form.get("channel", batch.channel).strip() or names.STABLE
         batch.requires = form.get("requires", batch.requires).strip()
         batch.why = form.get("why", batch.why).strip()
@@ -287,6 +292,20 @@ def _base_name(name: str) -> str:
 
 def _sources(file: WaitingFile) -> Mapping[str, str]:
     return {what: source_of(file, what) for what in TYPED}
+
+
+def _signing(visit: Visit, batch: Batch) -> Mapping[str, str]:
+    """Returns the commands that publish the files that have to be signed."""
+    return {
+        file.id: signing_command(
+            destination(visit),
+            file.name,
+            {what: getattr(file, what) for what in TYPED},
+            batch.channel,
+        )
+        for file in batch.waiting
+        if file.preview is not None and file.preview.needs_signature
+    }
 
 
 def _suggestions(site: PageSite) -> Suggestions:

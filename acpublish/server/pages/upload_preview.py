@@ -37,6 +37,7 @@ from acpublish.release.text import text_fault
 from acpublish.release.version import Version
 from acpublish.server.api.bodies import read_sent
 from acpublish.server.api.routes import Shown, shown
+from acpublish.server.pages.upload_obstacles import need_reason, skippable
 from acpublish.server.pages.waiting_files import Batch, WaitingFile, WaitingFiles
 
 _T = TypeVar("_T")
@@ -61,6 +62,8 @@ class Preview:
         submission: What it would be published as; None as long as something is missing.
         receipt: What the catalog would say; None if it would refuse it.
         newest: The newest version of the product for the board, if there is one.
+        keys: The keys of which one has to sign; none if any release is accepted.
+        skippable: The checks for which a reason to skip them can be typed.
     """
 
     missing: Sequence[str] = ()
@@ -71,6 +74,14 @@ class Preview:
     submission: Submission | None = None
     receipt: Receipt | None = None
     newest: Version | None = None
+    keys: Sequence[str] = ()
+    skippable: Sequence[str] = ()
+
+    @property
+    def needs_signature(self) -> bool:
+        """Whether only a command on the machine with the private key can publish it."""
+        refused = {finding.check for finding in self.findings} & {"signature", "unsigned"}
+        return self.receipt is None and bool(self.keys or refused)
 
     @property
     def state(self) -> str:
@@ -175,7 +186,10 @@ class Previewer:
         """Makes the previews of all files that wait, if anything has changed; in a thread."""
         batch = self._batch
         typed = (
-            *((file.id, file.product, file.version, file.board) for file in batch.waiting),
+            *(
+                (file.id, file.product, file.version, file.board, tuple(file.skips.items()))
+                for file in batch.waiting
+            ),
             (batch.channel, batch.requires, batch.why, self._by),
         )
         products = {file.product for file in batch.waiting if names.is_name(file.product)}
@@ -201,6 +215,7 @@ class Previewer:
                 ("product", file.product, names.product),
                 ("version", file.version, Version.parse),
                 ("board", file.board, names.board),
+                *((name, why, partial(need_reason, name)) for name, why in file.skips.items()),
             )
         )
         unknown = (*missing, *faults, *self._batch.faults)
@@ -213,8 +228,9 @@ class Previewer:
             if product:
                 self._allowed(product, coordinates.channel)
             keys = self._catalog.trusted_keys(product) if product else None
+            preview = replace(preview, keys=[key.id for key in keys or ()])
             if unknown:
-                return _with(preview, _so_far(_judged(file, None), coordinates, releases, keys))
+                return _with(preview, file, self._so_far(file, coordinates, releases, keys))
             submission = read_sent(partial(self._submission, file, coordinates))
             return self._complete(file, preview, submission, releases, keys)
         except AcpublishError as error:
@@ -237,7 +253,7 @@ class Previewer:
             final.secrets,
             update_paths=final.update_paths,
         )
-        preview = replace(_with(preview, results), submission=submission)
+        preview = replace(_with(preview, file, results), submission=submission)
         if preview.state == "refused":
             return preview
         self._need_own_place(file, submission)
@@ -247,6 +263,27 @@ class Previewer:
         except CheckError as error:
             # Another file of the batch is the reason, such as one with a higher version.
             return replace(preview, refusal=shown(error))
+
+    def _so_far(
+        self,
+        file: WaitingFile,
+        coordinates: Coordinates,
+        releases: Sequence[Release],
+        keys: Sequence[PublicKey] | None,
+    ) -> tuple[Result, ...]:
+        """Runs the checks with as much as is known."""
+        candidate = _judged(file, None)
+        return run(
+            Facts(
+                **replace(coordinates, version=None).as_arguments(),
+                image=candidate.image,
+                releases=None if coordinates.product is None else tuple(releases),
+                secrets=candidate.secrets,
+                trusted_keys=None if keys is None else tuple(keys),
+                skipped=file.skips,
+                update_paths=candidate.update_paths,
+            )
+        )
 
     def _rehearsal(self, product: str) -> Rehearsal:
         if product not in self._rehearsals:
@@ -282,6 +319,7 @@ class Previewer:
         return Submission(
             **coordinates.complete(),
             provenance={"uploaded_from": shown} if shown else {},
+            skipped_checks=file.skips,
             requires=Requirement.checked(batch.requires) if batch.requires else None,
             by=self._by,
             why=batch.why,
@@ -326,29 +364,14 @@ def _judged(file: WaitingFile, submission: Submission | None) -> Candidate:
     return judged[1]
 
 
-def _so_far(
-    candidate: Candidate,
-    coordinates: Coordinates,
-    releases: Sequence[Release],
-    keys: Sequence[PublicKey] | None,
-) -> tuple[Result, ...]:
-    """Runs the checks with as much as is known."""
-    known = coordinates.product is not None
-    return run(
-        Facts(
-            **replace(coordinates, version=None).as_arguments(),
-            image=candidate.image,
-            releases=tuple(releases) if known else None,
-            secrets=candidate.secrets,
-            trusted_keys=None if keys is None else tuple(keys),
-            update_paths=candidate.update_paths,
-        )
-    )
-
-
-def _with(preview: Preview, results: Sequence[Result]) -> Preview:
+def _with(preview: Preview, file: WaitingFile, results: Sequence[Result]) -> Preview:
     findings = sorted(findings_of(results), key=lambda finding: finding.severity.value)
-    return replace(preview, findings=tuple(findings), not_checked=not_run(results))
+    return replace(
+        preview,
+        findings=tuple(findings),
+        not_checked=not_run(results),
+        skippable=skippable(findings, file.skips),
+    )
 
 
 def _newest(releases: Sequence[Release], coordinates: Coordinates) -> Version | None:

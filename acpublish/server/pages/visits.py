@@ -26,7 +26,7 @@ from acpublish.server.api.bodies import READ_S, TooLargeError
 from acpublish.server.api.endpoints import EncodedRoute
 from acpublish.server.api.routes import shown
 from acpublish.server.bounds import MAX_REQUEST_BYTES
-from acpublish.server.hosts import host_of
+from acpublish.server.hosts import OF_PROXIES, host_of
 from acpublish.server.login_links import PATH as SIGN_IN
 from acpublish.server.pages.page_site import PageSite
 from acpublish.server.pages.sessions import Notice, Session
@@ -44,8 +44,6 @@ CSRF_HEADER = "x-csrf-token"
 _MAX_FIELDS = 1000
 _FORM = "application/x-www-form-urlencoded"
 _THEMES = ("light", "dark")
-#: What a proxy adds; whoever comes through one is not on this machine.
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-proto", "x-real-ip", "via")
 
 
 class SignInError(AuthenticationError):
@@ -125,9 +123,12 @@ class Visit:
     @property
     def is_local(self) -> bool:
         """Whether the browser runs on this machine, as far as that can be known."""
-        scope = self.request.scope
+        scope, headers = self.request.scope, self.request.headers
         client, server = scope.get("client"), scope.get("server")
-        if client is None or any(name in self.request.headers for name in _FORWARDED):
+        # Whoever comes through a proxy on this machine is somewhere else.
+        if client is None or any(name.decode() in headers for name in OF_PROXIES):
+            return False
+        if self.site.hosts.is_further(host_of(headers.get("host", ""))):
             return False
         with contextlib.suppress(ValueError):
             if ipaddress.ip_address(client[0].partition("%")[0]).is_loopback:

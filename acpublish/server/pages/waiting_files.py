@@ -54,6 +54,7 @@ class WaitingFile:
         product: What it is to be published as; as it was typed.
         version: Likewise.
         board: Likewise.
+        skips: The checks to skip, each with the reason; as it was typed.
         judged: What was computed from its bytes, stamped with product and version.
         preview: What publishing it would come to.
         published: What it was published as; None as long as it waits.
@@ -69,6 +70,7 @@ class WaitingFile:
     product: str = ""
     version: str = ""
     board: str = ""
+    skips: Mapping[str, str] = field(default_factory=dict)
     judged: tuple[tuple[str, Version] | None, Candidate] | None = None
     preview: Preview | None = None
     published: Submission | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -71,6 +72,45 @@ def test_a_link_works_once_and_is_not_used_up_by_a_refusal(tmp_path: Path) -> No
         assert await attempt(browser, link=secret) == 303
         assert "this machine" in (await browser.get("/")).text
         assert await attempt(Browser(app), link=secret) == 401
+
+    asyncio.run(sent())
+
+
+def test_a_link_can_be_used_by_whoever_is_signed_in_and_pasted(tmp_path: Path) -> None:
+    async def sent() -> None:
+        app = application(tmp_path)
+        browser = Browser(app)
+        await browser.sign_in(create_token(tmp_path / "state", read=True, name="reader"))
+        page = await browser.get("/_/sign-in")
+        assert (page.status, "You are signed in as reader." in page.text) == (200, True)
+        assert (await browser.get("/_/sign-in?next=/_/parts")).headers["location"] == "/_/parts"
+        before = browser.cookies["acpublish_session"]
+        link = f"http://localhost{app.site.links.new()}"
+        # Without a script, the whole link is typed where a token is expected.
+        assert (await browser.post("/_/sign-in", {"token": link})).status == 303
+        assert "this machine" in (await browser.get("/")).text
+        browser.cookies["acpublish_session"] = before
+        assert "Sign out" not in (await browser.get("/")).text
+
+    asyncio.run(sent())
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_link_ends_with_the_token_that_created_it(tmp_path: Path, when: str) -> None:
+    async def sent() -> None:
+        state, app = tmp_path / "state", application(tmp_path)
+        text = create_token(state, manage=True, name="admin")
+        authorization = {"authorization": f"Bearer {text}", "accept": "application/json"}
+        answer = await Browser(app).send("POST", "/api/v1/login-links", **authorization)
+        secret = json.loads(answer.text)["path"].partition("#")[2]
+        browser = Browser(app)
+        if when == "before":
+            TokenStore(state).revoke("admin")
+        assert await attempt(browser, link=secret) == (401 if when == "before" else 303)
+        assert ("Sign out" in (await browser.get("/")).text) == (when == "after")
+        if when == "after":
+            TokenStore(state).revoke("admin")
+            assert "Sign out" not in (await browser.get("/")).text
 
     asyncio.run(sent())
 

@@ -153,11 +153,16 @@ def test_a_change_is_checked_again_before_it_is_kept(
         (ELSEWHERE, {}, False),
         ("127.0.0.1", {"x_forwarded_for": ELSEWHERE}, False),
         ("127.0.0.1", {"forwarded": "for=192.0.2.7"}, False),
+        ("127.0.0.1", {"x_forwarded_host": "updates.example"}, False),
+        # A proxy on this machine that adds nothing, but sends the name on.
+        ("127.0.0.1", {"host": "updates.example"}, False),
     ],
 )
 def test_who_is_on_this_machine(
     tmp_path: Path, address: str, headers: dict[str, str], is_local: bool
 ) -> None:
     """The folder of the state is shown on this machine alone."""
-    page = asyncio.run(Browser(application(tmp_path), address).get("/", **headers))
+    app = application(tmp_path, hosts=("updates.example",))
+    page = asyncio.run(Browser(app, address).get("/", **headers))
+    assert page.status == 200
     assert (str(tmp_path / "state") in page.text) == is_local

@@ -1,0 +1,49 @@
+"""Commands that the pages show to be copied, with this server filled in."""
+
+from __future__ import annotations
+
+import shlex
+from typing import NamedTuple
+
+from acpublish.server.pages.visits import Visit
+from acpublish.server.tokens import Scope
+
+
+def destination(visit: Visit) -> str:
+    """Returns the options with which a command publishes to this server."""
+    insecure = "" if visit.url.startswith("https:") or visit.is_local else " --insecure-http"
+    return f"--to {visit.url}{insecure}"
+
+
+def state_option(visit: Visit) -> str:
+    """Returns the option with which a command finds this server's tokens, after a space.
+
+    It is empty for who is not on this machine, and so learns nothing of its folders.
+    """
+    if not (visit.is_local or visit.may(Scope.MANAGE)):
+        return ""
+    return f" --state {shlex.quote(str(visit.site.tokens.state))}"
+
+
+class Step(NamedTuple):
+    """A step, with the commands to copy."""
+
+    key: str
+    commands: tuple[str, ...]
+
+
+def first_steps(visit: Visit) -> list[Step]:
+    """Returns the steps to a first release."""
+    url = visit.url
+    return [
+        Step("token", (f"acpublish token create --publish '*'{state_option(visit)}",)),
+        Step(
+            "publish",
+            (
+                "export ACPUBLISH_TOKEN=acp_…",
+                "acpublish publish firmware.bin --product lamp --version 1.0.0 \\\n"
+                f"  --board d1_mini {destination(visit)}",
+            ),
+        ),
+        Step("device", (f"acpublish emulate --to {url} --auto lamp/d1_mini --version 0.0.1",)),
+    ]
