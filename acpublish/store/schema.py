@@ -86,8 +86,8 @@ check_in_log = Table(
     "check_in_log",
     metadata,
     Column("id", Integer, primary_key=True),
-    # The values of rows of ``check_ins``, each with its gaps as a list, or the only new one of them,
-    # or null if there is none.
+    # The values of rows of ``check_ins``. Instead of all its gaps, a device has the only one that
+    # is new, or null if none is.
     Column("check_ins", Text, nullable=False),
 )
 
