@@ -24,6 +24,7 @@ from acpublish.server.pages.live import Live
 from acpublish.server.pages.product_views import ProductViews
 from acpublish.server.pages.rendering import Rendering, shared_rendering
 from acpublish.server.pages.sessions import Sessions
+from acpublish.server.pages.shared_results import SharedResults
 from acpublish.server.pages.waiting_files import WaitingFiles
 from acpublish.server.recent_problems import RecentProblems
 from acpublish.server.tokens import Tokens
@@ -36,6 +37,10 @@ _T = TypeVar("_T")
 PARALLEL_PAGES = 2
 #: How many of the last check-ins pages have; each offer is two of them.
 MAX_CHECK_INS = 60
+#: How long what the devices of a product run is the same for all visitors. Counting very many of
+#: them takes longer than a page may, so meanwhile visitors get an older result.
+_COUNTED_S, _STALE_S = 10.0, 120.0
+_MAX_COUNTED = 1000
 
 
 class NavEntry(NamedTuple):
@@ -104,6 +109,10 @@ class PageSite:
     connections: Connections | None = None
     started: float = field(default_factory=time.time)
 
+    _running: SharedResults[Mapping[str, int]] = field(
+        init=False, default_factory=lambda: SharedResults(_COUNTED_S, _MAX_COUNTED, _STALE_S)
+    )
+
     def __post_init__(self) -> None:
         """Begins without sessions."""
         self.changes = CatalogChanges(self.catalog, self.counts)
@@ -145,6 +154,15 @@ class PageSite:
         """
         async with self.threads:
             return await asyncio.to_thread(function)
+
+    async def running(self, product: str) -> Mapping[str, int]:
+        """Returns how many devices of a product are known to run each version.
+
+        Args:
+            product: A product that there is.
+        """
+        count = partial(self.products.devices, product)
+        return await self._running.get(product, lambda: self.run(count))
 
     def fleet(self) -> FleetPeople:
         """Returns the fleet.

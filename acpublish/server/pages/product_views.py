@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,10 +26,6 @@ from acpublish.server.pages.release_rows import (
 _MAX_PRODUCTS = 1000
 #: Each may have thousands of lines.
 _MAX_HISTORIES = 20
-#: Counting the devices of a product takes a while, and all visitors see the same.
-_COUNT_EVERY_S = 2.0
-
-TREND = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,9 +97,6 @@ class ProductViews:
         self._histories: BoundedDict[str, tuple[ProductSnapshot, tuple[Change, ...]]] = BoundedDict(
             _MAX_HISTORIES
         )
-        self._running: BoundedDict[str, tuple[float, Mapping[str, int]]] = BoundedDict(
-            _MAX_PRODUCTS
-        )
 
     def all(self) -> list[ProductView]:
         """Returns all products, by name."""
@@ -143,17 +135,11 @@ class ProductViews:
         return kept[1]
 
     def devices(self, product: str) -> Mapping[str, int]:
-        """Returns how many devices are known to run each version, not older than two seconds."""
-        at, devices = self._running.get(product, (0.0, {}))
-        now = time.monotonic()
-        if now - at > _COUNT_EVERY_S or not at:
-            rows = adoptions(self._counts.running(product), self._catalog.releases(product))
-            counted: Counter[str] = Counter()
-            for row in rows:
-                counted[row.version or ""] += row.count
-            devices = dict(counted)
-            self._running[product] = now, devices
-        return devices
+        """Returns how many devices are known to run each version; it walks all of them."""
+        counted: Counter[str] = Counter()
+        for row in adoptions(self._counts.running(product), self._catalog.releases(product)):
+            counted[row.version or ""] += row.count
+        return counted
 
 
 def _made(product: str, snapshot: ProductSnapshot) -> ProductView:

@@ -104,7 +104,7 @@ async def _product(visit: Visit) -> Response:
     view = await site.run(partial(site.products.product, product))
     devices = None
     if visit.may(Scope.READ):
-        devices = await site.run(partial(site.products.devices, product))
+        devices = await site.running(product)
     fields = {name: visit.request.query_params.get(name, "") for name in ("q", "board", "state")}
     sorting = Sorting.asked(visit, ("version", "published"), "-version")
     found = [row for row in view.rows if _is_found(row, **fields)]

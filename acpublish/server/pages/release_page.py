@@ -98,7 +98,7 @@ class ReleasePages:
         view, row = await self._asked(visit)
         devices = None
         if visit.may(Scope.READ):
-            counted = await self._site.run(partial(self._site.products.devices, view.product))
+            counted = await self._site.running(view.product)
             devices = counted.get(str(row.release.version), 0)
         return await visit.page(
             "release.html",
