@@ -108,6 +108,21 @@ def test_pictures_of_the_first_pages(
     empty.screenshot("first-steps")
 
 
+def test_what_asks_back_needs_no_javascript(watch: Opened, fleet_server: PageServer) -> None:
+    state = fleet_server.site.state
+    create_token(state, read=True, name="superfluous")
+    watched = watch(fleet_server.server, java_script_enabled=False)
+    page = watched.sign_in(fleet_server.token)
+    watched.go("/_/settings/tokens")
+    row = page.locator("tr", has=page.get_by_role("rowheader", name="superfluous"))
+    assert row.get_by_role("button", name="Revoke…").count() == 0
+    assert row.get_by_role("button", name="Cancel").count() == 0
+    row.get_by_role("button", name="Revoke it").click()
+    page.get_by_text("The token superfluous was revoked.").wait_for()
+    watched.go("/_/products/lamp")
+    assert page.locator("dialog:visible").count() == 0
+
+
 def test_pages_can_be_read_without_javascript(watch: Opened, fleet_server: PageServer) -> None:
     watched = watch(fleet_server.server, java_script_enabled=False)
     page = watched.sign_in(fleet_server.token)

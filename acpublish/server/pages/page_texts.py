@@ -19,7 +19,11 @@ LANGUAGE = "en"
 
 
 class PageTexts:
-    """The texts of a language."""
+    """The texts of a language.
+
+    Attributes:
+        language: Its tag, as HTML has it.
+    """
 
     def __init__(self, language: str = LANGUAGE) -> None:
         """Reads the texts.
@@ -27,6 +31,7 @@ class PageTexts:
         Args:
             language: The name of their folder.
         """
+        self.language = language
         self._texts: dict[str, Markup | Mapping[str, Markup]] = {}
         for file in sorted((FOLDER / language).glob("*.json")):
             for key, text in json.loads(file.read_text(encoding="utf-8")).items():
