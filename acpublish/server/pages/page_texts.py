@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,12 @@ class PageTexts:
     def __contains__(self, key: str) -> bool:
         """Returns whether there is a text with this key."""
         return key in self._texts
+
+
+@lru_cache(maxsize=1)
+def shared_texts() -> PageTexts:
+    """Returns the texts of this process."""
+    return PageTexts()
 
 
 def printable(value: Any) -> Any:

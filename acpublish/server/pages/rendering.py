@@ -17,13 +17,15 @@ from markupsafe import Markup, escape
 
 from acpublish.release.durations import as_written, duration
 from acpublish.server.pages.asset_files import AssetFiles
-from acpublish.server.pages.page_texts import PageTexts, printable
+from acpublish.server.pages.page_texts import printable, shared_texts
 
 FOLDER = Path(__file__).parent / "templates"
 _KIB = 1024
 #: A smaller share of 1 is shown as one that is less than this.
 _LEAST_SHARE = 0.001
-_MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
+#: The units of durations, each with its seconds.
+_UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+_MINUTE_S = 60
 #: A narrow space at which no line breaks.
 _SPACE = "\u202f"
 #: The digits of a digest that a page shows.
@@ -41,7 +43,7 @@ class Rendering:
 
     def __init__(self) -> None:
         """Prepares to render; a template is compiled when it is used first."""
-        self.texts = PageTexts()
+        self.texts = shared_texts()
         self.assets = AssetFiles()
         self.environment = Environment(
             loader=FileSystemLoader(FOLDER),
@@ -63,6 +65,7 @@ class Rendering:
             as_set=as_set,
             percent=percent,
             digest=short_digest,
+            sentence=sentence,
         )
 
     def render(self, template: str, **values: Any) -> str:
@@ -110,6 +113,12 @@ def short_digest(text: str) -> str:
     return text[:_DIGEST_DIGITS]
 
 
+def sentence(text: str) -> str:
+    """Returns the line of an error, which begins with a small letter, as a sentence."""
+    # A text of the pages is HTML already, and stays that.
+    return text[:1].upper() + text[1:] + ("" if text[-1:] in ".?" else ".")
+
+
 def when(at: float | str | datetime | None) -> Markup:
     """Returns a time as an element; a script shows it in the reader's zone.
 
@@ -119,7 +128,7 @@ def when(at: float | str | datetime | None) -> Markup:
     moment = _moment(at)
     if moment is None:
         return Markup("–")
-    text = moment.strftime("%Y-%m-%d %H:%M UTC")
+    text = shared_texts()("times.utc", time=moment.strftime("%Y-%m-%d %H:%M"))
     return Markup('<time datetime="{}">{}</time>').format(_iso(moment), text)
 
 
@@ -129,7 +138,7 @@ def ago(at: float | str | datetime | None) -> Markup:
     if moment is None:
         return Markup("–")
     text = _ago(time.time() - moment.timestamp())
-    title = moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+    title = shared_texts()("times.utc", time=moment.strftime("%Y-%m-%d %H:%M:%S"))
     return Markup('<time datetime="{}" data-ago title="{}">{}</time>').format(
         _iso(moment), title, text
     )
@@ -138,13 +147,17 @@ def ago(at: float | str | datetime | None) -> Markup:
 def lasting(seconds: float) -> Markup:
     """Returns a duration in its two largest units, such as 2 h 5 min."""
     parts, rest = [], int(seconds)
-    for unit_s, unit in ((_DAY_S, "d"), (_HOUR_S, "h"), (_MINUTE_S, "min"), (1, "s")):
+    for unit, unit_s in _UNITS:
         count, rest = divmod(rest, unit_s)
         if count:
-            parts.append(f"{count}{_SPACE}{unit}")
+            parts.append(_counted(count, unit))
         if parts and (len(parts) == 2 or not count):
             break
-    return escape(" ".join(parts) or f"0{_SPACE}s")
+    return Markup(" ").join(parts or [_counted(0, "s")])
+
+
+def _counted(count: int, unit: str) -> Markup:
+    return shared_texts()(f"times.unit_{unit}", count=count)
 
 
 def as_set(text: str) -> str:
@@ -152,18 +165,17 @@ def as_set(text: str) -> str:
     return as_written(duration(text))
 
 
-def since(at: float) -> str:
+def since(at: float) -> Markup:
     """Returns how long ago a time is, as a text where no element may be, such as in a chart."""
     return _ago(time.time() - at)
 
 
-def _ago(seconds: float) -> str:
+def _ago(seconds: float) -> Markup:
+    t = shared_texts()
     if seconds < _MINUTE_S:
-        return "just now"
-    for unit_s, unit in ((_DAY_S, "d"), (_HOUR_S, "h"), (_MINUTE_S, "min")):
-        if seconds >= unit_s:
-            return f"{int(seconds // unit_s)} {unit} ago"
-    return ""
+        return t("times.now")
+    unit, unit_s = next(own for own in _UNITS if seconds >= own[1])
+    return t("times.ago", duration=_counted(int(seconds // unit_s), unit))
 
 
 def _moment(at: float | str | datetime | None) -> datetime | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from jinja2 import UndefinedError
+from markupsafe import Markup
 
 from acpublish.server.pages import page_texts, rendering
 from acpublish.server.pages.rendering import Rendering, ago, lasting, number, percent, size, when
@@ -121,7 +122,7 @@ def test_no_time() -> None:
 )
 def test_how_long_ago(monkeypatch: pytest.MonkeyPatch, seconds: float, text: str) -> None:
     monkeypatch.setattr(rendering.time, "time", lambda: 1_000_000.0)
-    assert f">{text}<" in ago(1_000_000.0 - seconds)
+    assert f">{text}<" in ago(1_000_000.0 - seconds).replace("\u202f", " ")
 
 
 @pytest.mark.parametrize(
@@ -137,3 +138,18 @@ def test_how_long_ago(monkeypatch: pytest.MonkeyPatch, seconds: float, text: str
 )
 def test_durations_in_their_two_largest_units(seconds: float, text: str) -> None:
     assert lasting(seconds).replace("\u202f", " ") == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("it is gone", "It is gone."),
+        ("is it <b>?", "Is it &lt;b&gt;?"),
+        ("It is.", "It is."),
+        (Markup("&lt;b&gt; is it"), "&lt;b&gt; is it."),
+        ("", ""),
+    ],
+)
+def test_the_line_of_an_error_is_a_sentence(renders: Rendering, text: str, shown: str) -> None:
+    template = renders.environment.from_string("{{ text | sentence }}")
+    assert template.render(text=text) == shown
