@@ -73,6 +73,23 @@ def test_a_session_ends_with_its_token(watch: Opened, fleet_server: PageServer) 
     assert "Devices" not in page.locator("main").inner_text()
 
 
+def test_a_link_on_another_site_finds_whoever_is_signed_in(
+    watch: Opened, fleet_server: PageServer
+) -> None:
+    watched = watch(fleet_server.server)
+    page = watched.sign_in(fleet_server.token)
+    # To a browser, this is another site, whose links lead here without the session's cookie.
+    here, other = "127.0.0.1", "localhost"
+    page.goto(page.url.replace(here, other))
+    page.locator("a.brand").evaluate(
+        "(link, href) => { link.href = href }", f"{fleet_server.server.url}/_/devices?q=24"
+    )
+    page.locator("a.brand").click()
+    page.get_by_role("heading", name="Devices", level=1).wait_for()
+    assert page.url == f"{fleet_server.server.url}/_/devices?q=24"
+    watched.elsewhere.clear()
+
+
 def test_the_parts(watch: Opened, fleet_server: PageServer) -> None:
     watched = watch(fleet_server.server)
     page = watched.go("/_/parts")

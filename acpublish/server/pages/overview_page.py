@@ -22,8 +22,8 @@ from acpublish.fleet.fleet_events import FleetEvent
 from acpublish.fleet.moments import NO_TIME
 from acpublish.server.pages.adoption_figures import SPANS, Adoption, adoption
 from acpublish.server.pages.copied_commands import first_steps
+from acpublish.server.pages.newest_releases import NewestReleases
 from acpublish.server.pages.overview_rows import (
-    NewestReleases,
     check_in_rows,
     news_rows,
     rollout_rows,

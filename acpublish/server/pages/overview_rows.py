@@ -1,14 +1,11 @@
-"""The rows of the overview: check-ins, what happened, rollouts under way, the newest releases."""
+"""The rows of the overview: check-ins, what happened, rollouts under way."""
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from acpublish.catalog.directory import DirectoryCatalog
-from acpublish.catalog.snapshot import ProductSnapshot
 from acpublish.control.fleet_state import FleetState
 from acpublish.control.following import lives
 from acpublish.fleet import fleet_events
@@ -18,7 +15,6 @@ from acpublish.fleet.known_device import device_id
 from acpublish.fleet.progress import Counts
 from acpublish.fleet.rollout import Rollout
 from acpublish.release.decision import Rule, Verdict
-from acpublish.release.version import Version
 from acpublish.server.checkins import Delivered, Event
 
 #: How many rows each list has.
@@ -220,82 +216,3 @@ def rollout_row(live: Live) -> RolloutRow:
     holds = list(seen.holds) if seen else [0] * live.progress.stages
     sizes = [holds[0], *(after - before for before, after in pairwise(holds))]
     return RolloutRow(live.rollout, live.progress.in_all, sizes, holds[live.rollout.stage])
-
-
-class ReleaseRow(NamedTuple):
-    """What a channel of a product points at, or what is on its way there.
-
-    Attributes:
-        product: The product.
-        channel: The channel.
-        version: The release.
-        boards: For which boards.
-        published: When it was published, as ISO 8601.
-        rolling: Whether it is on its way.
-    """
-
-    product: str
-    channel: str
-    version: str
-    boards: str
-    published: str
-    rolling: bool
-
-
-class Releases(NamedTuple):
-    """What the catalog has.
-
-    Attributes:
-        products: How many products.
-        releases: How many releases.
-        newest: The newest of each product and channel, the last published first.
-    """
-
-    products: int
-    releases: int
-    newest: list[ReleaseRow]
-
-
-class NewestReleases:
-    """Looks at the catalog; a product that has not changed is not looked at again."""
-
-    def __init__(self, catalog: DirectoryCatalog) -> None:
-        """Prepares to look.
-
-        Args:
-            catalog: The catalog.
-        """
-        self._catalog = catalog
-        self._known: dict[str, tuple[ProductSnapshot, list[ReleaseRow]]] = {}
-
-    def read(self) -> Releases:
-        """Returns what there is; may be called from a thread."""
-        known: dict[str, tuple[ProductSnapshot, list[ReleaseRow]]] = {}
-        for product in self._catalog.products():
-            snapshot = self._catalog.snapshots.product(product)
-            before = self._known.get(product)
-            is_same = before is not None and before[0] is snapshot
-            rows = before[1] if before and is_same else list(_rows(product, snapshot))
-            known[product] = snapshot, rows
-        self._known = known
-        every = (row for _, rows in known.values() for row in rows)
-        newest = heapq.nlargest(MAX_ROWS, every, key=lambda row: (row.published, row.version))
-        releases = sum(len(snapshot.releases) for snapshot, _ in known.values())
-        return Releases(len(known), releases, newest)
-
-
-def _rows(product: str, snapshot: ProductSnapshot) -> Iterable[ReleaseRow]:
-    channels = snapshot.channels
-    releases = {release.version: release for release in snapshot.releases}
-    for channel in channels.names:
-        boards: dict[tuple[Version, bool], set[str]] = {}
-        for place in channels.places(channel):
-            current, entry = channels.current(channel, place), channels.rolling_at(channel, place)
-            if current is not None and current.version in releases:
-                boards.setdefault((current.version, False), set()).add(place.board)
-            if entry is not None and not entry.halted and entry.version in releases:
-                boards.setdefault((entry.version, True), set()).add(place.board)
-        for (version, rolling), own in boards.items():
-            listed = ", ".join(sorted(own))
-            published = min(image.published_at for image in releases[version].images)
-            yield ReleaseRow(product, channel, str(version), listed, published, rolling)

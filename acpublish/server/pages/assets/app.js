@@ -134,6 +134,15 @@
     form.submit();
   }
 
+  // A browser sends no session along with a link on another site, such as in a mail; when this page
+  // asks, it does. Whoever is signed in then goes on to where the link leads.
+  async function comeBack() {
+    const form = document.getElementById("sign-in-form");
+    if (!form?.elements.next.value) return;
+    const response = await fetch(location.href, { redirect: "manual" });
+    if (response.type === "opaqueredirect") location.replace(location.href);
+  }
+
   // What can be used only with this script, and what only without.
   function reveal(within) {
     for (const element of within.querySelectorAll("[data-without-script]")) element.hidden = true;
@@ -154,4 +163,5 @@
   showTimes(document);
   setInterval(() => showTimes(document), 30000);
   useLink();
+  comeBack();
 })();

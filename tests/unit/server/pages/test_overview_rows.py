@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.control.operations import run_here
 from acpublish.fleet import fleet_events
 from acpublish.fleet.fleet_events import FleetEvent
@@ -12,12 +11,10 @@ from acpublish.release.decision import Decision, Rule, Verdict
 from acpublish.server.checkins import CheckIn, Delivered
 from acpublish.server.pages.overview_rows import (
     MAX_ROWS,
-    NewestReleases,
     check_in_rows,
     news_rows,
     rollout_rows,
 )
-from tests.unit.catalog.holding import put
 from tests.unit.control.asking import Asking, mac
 from tests.unit.fleet.making import report
 
@@ -127,20 +124,3 @@ def test_rollouts_have_what_each_stage_adds(tmp_path: Path) -> None:
         (row,) = rollout_rows(fleet.state)
     assert (row.total, row.reached, row.sizes[0]) == (8, 1, 1)
     assert sum(row.sizes) == 8
-
-
-def test_the_newest_releases_of_all_products(tmp_path: Path) -> None:
-    catalog = DirectoryCatalog(tmp_path)
-    newest = NewestReleases(catalog)
-    assert newest.read() == (0, 0, [])
-    for product in ("lamp", "door"):
-        put(catalog, "1.0.0", product=product)
-    put(catalog, "1.1.0", channel="beta")
-    releases = newest.read()
-    assert (releases.products, releases.releases) == (2, 3)
-    rows = {(row.product, row.channel, row.version, row.rolling) for row in releases.newest}
-    assert rows == {
-        ("lamp", "stable", "1.0.0", False),
-        ("lamp", "beta", "1.1.0", False),
-        ("door", "stable", "1.0.0", False),
-    }

@@ -1,0 +1,49 @@
+"""Commands to copy lead to this server, and show nothing of its folders to others."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from starlette.requests import Request
+
+from acpublish.server.pages.copied_commands import destination, first_steps, state_option
+from acpublish.server.pages.visits import Visit
+from tests.unit.server.pages.visiting import ELSEWHERE, HERE, Browser, application
+
+
+@pytest.mark.parametrize(
+    ("address", "scheme", "options"),
+    [
+        (HERE, "http", "--to http://localhost"),
+        (ELSEWHERE, "http", "--to http://localhost --insecure-http"),
+        (ELSEWHERE, "https", "--to https://localhost"),
+    ],
+)
+def test_they_lead_to_this_server(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    address: str,
+    scheme: str,
+    options: str,
+) -> None:
+    visits: list[Visit] = []
+    made = Visit.__init__
+
+    def remember(visit: Visit, request: Request, *given: object) -> None:
+        made(visit, request, *given)  # type: ignore[arg-type]
+        visits.append(visit)
+
+    state = tmp_path / "it's here"
+    state.mkdir()
+    monkeypatch.setattr(Visit, "__init__", remember)
+    asyncio.run(Browser(application(state), address, scheme).get("/"))
+    (visit,) = visits
+    assert destination(visit) == options
+    shown = f" --state '{tmp_path}/it'\"'\"'s here/state'"
+    assert state_option(visit) == (shown if address == HERE else "")
+    token, publish, device = first_steps(visit)
+    assert token.commands[0].endswith("--publish '*'" + state_option(visit))
+    assert publish.commands[-1].endswith(f" {options}")
+    assert f"--to {visit.url} " in device.commands[0]
