@@ -1,4 +1,4 @@
-"""Forms that change what is offered: promote, roll back, withdraw, and undo that.
+"""Forms that change what is offered: promote, roll back, withdraw, undo that, delete, clear away.
 
 Each shows first what devices will get, from the same plan as the commands print. What is confirmed
 is exactly what was shown: if the plan would be another by then, the form shows that instead.
@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from operator import attrgetter
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -22,6 +23,7 @@ from acpublish.fleet.policy import Policy
 from acpublish.release import names
 from acpublish.release.change_request import Changed, ChangeRequest, RequestedAction
 from acpublish.release.channel_rows import rows_of
+from acpublish.release.durations import duration
 from acpublish.release.version import Version
 from acpublish.server.api.authority import NOTE
 from acpublish.server.api.change_routes import change_note
@@ -34,9 +36,16 @@ from acpublish.server.pages.visits import Visit, changes, shows
 from acpublish.server.token_file import Token
 from acpublish.server.tokens import Scope
 
-ACTIONS = ("promote", "rollback", "withdraw", "undo")
+ACTIONS = ("promote", "rollback", "withdraw", "undo", "delete", "retain")
 #: Those that need a reason, as the commands do.
-_NEED_REASON = ("withdraw",)
+_NEED_REASON = ("withdraw", "delete")
+#: Those that are about all boards.
+_WHOLE = ("delete", "retain")
+#: Those that are about a product, and not about one of its releases.
+_OF_PRODUCT = ("rollback", "retain")
+#: What is proposed to be kept: the newest releases, and all that are younger.
+_KEEP, _OLDER_THAN = "10", "90d"
+_MAX_KEEP_DIGITS = 6
 #: The releases that a rollback suggests.
 _MAX_BEFORE = 20
 _CONFIRMED = "confirm"
@@ -60,6 +69,8 @@ class Form:
         boards: The boards that were chosen.
         reason: Why.
         order_back: For a withdrawal, whether devices are ordered back.
+        keep: To clear away, how many releases to keep, as it was typed.
+        older_than: To clear away, their least age, likewise.
         all_boards: The boards to choose from.
         channels: The channels to choose from.
         before: The releases to go back to, each as a value and a text.
@@ -76,6 +87,8 @@ class Form:
     boards: Sequence[str]
     reason: str = ""
     order_back: bool = False
+    keep: str = _KEEP
+    older_than: str = _OLDER_THAN
     all_boards: Sequence[str] = ()
     channels: Sequence[str] = ()
     before: Sequence[tuple[str, str]] = ()
@@ -101,6 +114,8 @@ class Form:
         Raises:
             AcpublishError: A name or a version is not valid.
         """
+        if not (self.keep.isdecimal() and len(self.keep) <= _MAX_KEEP_DIGITS):
+            raise RequestError("the number of releases to keep is not one", hint="Such as 10.")
         if self.all_boards and not self.boards:
             raise RequestError("no board is chosen", hint="Choose at least one.")
         return ChangeRequest(
@@ -112,6 +127,8 @@ class Form:
             else tuple(map(names.board, self.boards)),
             why=self.reason.strip(),
             order_back=self.order_back,
+            keep=int(self.keep),
+            older_than_s=int(duration(self.older_than).total_seconds()),
         )
 
     def need_reason(self) -> None:
@@ -175,6 +192,8 @@ async def _form(
         boards=(),
         reason=fields.get("reason", ""),
         order_back=fields.get("order_back") == "yes",
+        keep=fields.get("keep", _KEEP).strip(),
+        older_than=fields.get("older_than", _OLDER_THAN).strip(),
     )
     _fill(visit, form, view)
     form.boards = form.all_boards if boards is None else boards
@@ -188,6 +207,8 @@ def _fill(visit: Visit, form: Form, view: ProductView) -> None:
         AcpublishError: There is no such release or channel.
     """
     channels = view.snapshot.channels
+    if form.action == "retain":
+        return
     if form.action == "rollback":
         rows = [row for row in rows_of(channels) if row.channel == form.channel]
         if not rows:
@@ -201,7 +222,7 @@ def _fill(visit: Visit, form: Form, view: ProductView) -> None:
         form.before = [(str(version), str(version)) for version in ordered[:_MAX_BEFORE]]
         return
     row = view.row(Version.parse(form.version))
-    form.all_boards = row.boards
+    form.all_boards = () if form.action in _WHOLE else row.boards
     if form.action == "promote":
         form.channels = [
             name for name in channels.names if visit.may(Scope.PUBLISH, form.product, name)
@@ -262,6 +283,10 @@ async def _page(visit: Visit, form: Form, view: ProductView) -> Response:
         back=_back(form),
         error=error,
         moves=moves_of(change.moves) if change else [],
+        freed=sum(plan.freed.values()) if plan else 0,
+        removed=sorted({version for version, _ in plan.freed}, key=attrgetter("precedence"))
+        if plan and form.action == "retain"
+        else [],
         rolling=change.rolling if change else (),
         ordered=orders_of(plan.ordered_back) if plan else [],
         policy=policy_row(visit, form.channel, policy) if change and change.rolling else None,
@@ -289,4 +314,4 @@ def _about(form: Form) -> dict[str, str]:
 
 def _back(form: Form) -> str:
     path = f"{PATH}/{quote(form.product, safe='')}"
-    return path if form.action == "rollback" else f"{path}/{quote(form.version, safe='')}"
+    return path if form.action in _OF_PRODUCT else f"{path}/{quote(form.version, safe='')}"

@@ -115,6 +115,11 @@ class ReleaseRow:
         return any(not image.withdrawn for image in self.release.images)
 
     @property
+    def can_be_deleted(self) -> bool:
+        """Whether any image is not deleted yet."""
+        return any(image.withdrawn != "deleted" for image in self.release.images)
+
+    @property
     def skipped(self) -> tuple[str, ...]:
         """The checks that were switched off."""
         return tuple(

@@ -80,6 +80,53 @@ def test_a_rollback_a_withdrawal_and_its_undoing(tmp_path: Path) -> None:
     asyncio.run(look())
 
 
+def test_a_release_is_deleted(tmp_path: Path) -> None:
+    site = ProductSite(tmp_path)
+
+    async def look() -> None:
+        browser = await site.browser(manage=True)
+        assert "Delete…" in (await browser.get(PATH + "/1.1.0")).text
+        delete = {"action": "delete", "version": "1.1.0", "reason": "it has a password"}
+        page, _ = await _plan(browser, delete)
+        assert "1.1.0 → 1.0.0" in page.text
+        assert "That frees " in page.text
+        assert site.current("stable") == {"d1": "1.1.0", "d2": "1.1.0"}
+        assert (await _confirm(browser, {**delete, "reason": ""})).status == 422
+        assert (await _confirm(browser, delete)).headers["location"] == PATH + "/1.1.0"
+        assert site.current("stable") == {"d1": "1.0.0", "d2": "1.0.0"}
+        assert site.last()[::2] == ("delete", "it has a password")
+        page = await browser.get(PATH + "/1.1.0")
+        assert "Its bytes are gone." in page.text
+        assert "Delete…" not in page.text
+
+    asyncio.run(look())
+
+
+def test_the_bytes_of_old_releases_are_removed(tmp_path: Path) -> None:
+    site = ProductSite(tmp_path)
+    for version in ("1.3.0", "1.4.0", "1.5.0"):
+        put(site.catalog, version, board="d1")
+
+    async def look() -> None:
+        browser = await site.browser(manage=True)
+        page = await browser.get(f"{FORM}?action=retain")
+        assert "There is nothing to do" in page.text
+        assert 'value="90d"' in page.text
+        for wrong in ({"keep": "many"}, {"keep": "0"}, {"older_than": "old"}):
+            page, _ = await _plan(browser, {"action": "retain", **wrong})
+            assert page.status == 422, wrong
+        retain = {"action": "retain", "keep": "1", "older_than": "0s"}
+        page, _ = await _plan(browser, retain)
+        assert "1.3.0" in page.text
+        assert (await _confirm(browser, retain)).headers["location"] == PATH
+        assert site.last()[0] == "retain"
+        page = await browser.get(PATH)
+        assert "The bytes of old releases of lamp were removed." in page.text
+        assert "retired" in page.text
+
+    asyncio.run(look())
+
+
 def test_what_was_not_shown_is_not_made(tmp_path: Path) -> None:
     site = ProductSite(tmp_path)
 
@@ -158,7 +205,9 @@ def test_what_cannot_be_made_is_said_in_the_form(
         ({"publish": "lamp"}, WITHDRAW, 403),
         ({"read": True}, {"action": "undo", "version": "1.2.0", "board": "d1"}, 403),
         ({"publish": "*"}, {"action": "rollback", "channel": "stable", "board": "d1"}, 403),
-        ({"manage": True}, {"action": "delete", "version": "1.2.0"}, 400),
+        ({"publish": "*"}, {"action": "delete", "version": "1.2.0", "reason": "x"}, 403),
+        ({"read": True}, {"action": "retain", "keep": "1", "older_than": "0s"}, 403),
+        ({"manage": True}, {"action": "explode", "version": "1.2.0"}, 400),
     ],
 )
 def test_who_may_not(
