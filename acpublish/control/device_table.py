@@ -1,17 +1,12 @@
-"""A table of very many devices: its order, what is counted above it, and what it is filtered by.
-
-All of it walks the devices, so it is for a thread, with a list of its own.
-"""
+"""A table of very many devices: its order, what is counted above it, and what it is filtered by."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from acpublish.control.device_query import believed_version, is_stuck
-from acpublish.fleet.known_device import Device, has_flags
+from acpublish.fleet.known_device import Device
 from acpublish.fleet.moments import DAY_S
 from acpublish.release.version import Version
 
@@ -69,9 +64,13 @@ class Totals(NamedTuple):
 
 
 def in_order(devices: Iterable[Device], order: Order) -> list[Device]:
-    """Returns devices in an order; those that are equal stay as they are."""
-    key = _KEYS.get(order.column) or _by_version()
-    return sorted(devices, key=key, reverse=order.descending)
+    """Returns devices in an order; those that are equal stay as they are; for a thread."""
+    return sorted(devices, key=sort_key(order), reverse=order.descending)
+
+
+def sort_key(order: Order) -> Callable[[Device], Any]:
+    """Returns what devices are compared by in an order, or in the opposite one."""
+    return _KEYS.get(order.column) or _by_version()
 
 
 def _by_version() -> Callable[[Device], tuple[Any, ...]]:
@@ -86,25 +85,3 @@ def _by_version() -> Callable[[Device], tuple[Any, ...]]:
         return rank
 
     return key
-
-
-def total(devices: Iterable[Device], at: float) -> Totals:
-    """Counts devices, at a time in seconds since 1970."""
-    devices = list(devices)
-    counters: dict[str, Counter[str]] = {
-        "product": Counter([device.product for device in devices]),
-        "board": Counter([device.board for device in devices]),
-        "version": Counter(filter(None, map(believed_version, devices))),
-        "tag": Counter(tag for device in devices for tag in device.tags),
-        "group": Counter(group for device in devices for group in device.groups),
-    }
-    return Totals(
-        flagged=sum(map(has_flags, devices)),
-        stuck=sum(is_stuck(device, at) for device in devices),
-        away=sum(at - device.last_seen >= AWAY_S for device in devices),
-        choices={name: _choices(counter) for name, counter in counters.items()},
-    )
-
-
-def _choices(counter: Counter[str]) -> tuple[str, ...]:
-    return tuple(sorted(value for value, _ in counter.most_common(MAX_CHOICES) if value))

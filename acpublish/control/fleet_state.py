@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from acpublish.control.fleet_clock import FleetClock
 from acpublish.control.fleet_news import FleetNews
+from acpublish.control.fleet_product import FleetProduct
 from acpublish.control.newcomers import Newcomers
 from acpublish.control.product_targets import ProductTargets
 from acpublish.errors import StoreError
@@ -27,8 +28,7 @@ from acpublish.fleet.known_device import Device, new_device, recalled
 from acpublish.fleet.moments import Moment
 from acpublish.fleet.progress import Part
 from acpublish.fleet.rollout import OFFERING, OPEN, Rollout
-from acpublish.fleet.targets import Targets, recognise
-from acpublish.release.channels import Channels
+from acpublish.fleet.targets import recognise
 from acpublish.release.manifest import Release
 
 if TYPE_CHECKING:
@@ -43,48 +43,10 @@ _log = logging.getLogger("acpublish.fleet")
 STORE_FILE = ("fleet", "fleet.db")
 #: What a store is made for. Room is made from 95 % on, so a fleet of 100,000 keeps all its devices.
 MAX_DEVICES = 120_000
+#: Of so many devices it is remembered that they have changed; then nobody looks any more.
+_MAX_CHANGED = 20_000
 #: Why nothing counts yet, before the store is there.
 NOT_OPEN = "the fleet's store is not open yet"
-
-
-class FleetProduct:
-    """What is known of the devices of one product.
-
-    Attributes:
-        name: The product.
-        devices: Its devices by id.
-        lives: Its rollouts that count for decisions: open, halted, or ordering devices back.
-        targets: What it can offer.
-        followed: What its catalog said when its rollouts last followed that; None if they have not.
-        generation: Another number after each change that decisions depend on.
-        steady: By the MAC addresses that they send, the devices that get the same for the same
-            request until the generation or their epoch changes: with what was remembered of the
-            request, and their epoch.
-    """
-
-    __slots__ = ("devices", "followed", "generation", "lives", "name", "steady", "targets")
-
-    def __init__(self, name: str) -> None:
-        """Starts without devices."""
-        self.name = name
-        self.devices: dict[str, Device] = {}
-        self.lives: tuple[Live, ...] = ()
-        self.targets = Targets(())
-        self.followed: Channels | None = None
-        self.generation = 0
-        self.steady: dict[str, tuple[Device, object, int]] = {}
-
-    def changed(self) -> None:
-        """Lets nobody rely on earlier decisions."""
-        self.generation += 1
-        self.steady.clear()
-
-    def using(self, targets: Targets) -> FleetProduct:
-        """Lets decisions go by what the product can offer."""
-        if self.targets is not targets:
-            self.targets = targets
-            self.changed()
-        return self
 
 
 class FleetState:
@@ -106,6 +68,8 @@ class FleetState:
             anything then, because nobody knows who is pinned or on hold.
         unreadable: The rollouts whose policies cannot be read.
         news: Tells listeners what happens.
+        lately: By id, the devices that have changed since somebody made an index of them, and None
+            for those that were forgotten; None as long as there is no index that they count for.
         turned_at: When the task that keeps the fleet going last began a turn, in seconds since
             1970; 0 if it has not.
     """
@@ -136,6 +100,7 @@ class FleetState:
         self.ended = False
         self.unread = ""
         self.unreadable: set[str] = set()
+        self.lately: dict[str, Device | None] | None = None
         self.turned_at = 0.0
         self.capacity = capacity
         self._count = 0
@@ -219,7 +184,7 @@ class FleetState:
                 self.product(device.product).devices[device.id] = device
             elif recalled(known, device):
                 recognise(known, self.product(known.product).targets)
-        self._count = sum(len(own.devices) for own in self.products.values())
+        self._count, self.lately = sum(len(own.devices) for own in self.products.values()), None
         self._read = read
         self.rollouts = {rollout.id: rollout for rollout in stored.rollouts}
         for own in self.products.values():
@@ -239,6 +204,8 @@ class FleetState:
         devices = self.product(device.product).devices
         self._count += device.id not in devices
         devices[device.id] = device
+        if self.lately is not None:
+            self.lately[device.id] = device
 
     def admitted(self, device_id: str, address: str | None, now: Moment) -> Device | None:
         """Returns a new device.
@@ -285,15 +252,21 @@ class FleetState:
         """Stores devices that a person has changed; returns when that is done."""
         for device in devices:
             self.changed(device.product)
+            if self.lately is not None:
+                self.lately[device.id] = device
         return _done() if self.store is None else self.store.keep(*devices)
 
     def note(self, device: Device) -> None:
         """Stores a device within a second."""
+        if self.lately is not None:
+            self.lately[device.id] = device
         if self.store is not None:
             self.store.note(device)
 
     def note_check_in(self, device: Device) -> None:
         """Stores a check-in that has changed nothing else of a device, within a second."""
+        if self.lately is not None:
+            self.lately[device.id] = device
         if self.store is not None:
             self.store.note_check_in(device)
 
@@ -354,6 +327,8 @@ class FleetState:
             own = self.product(device_id.partition("/")[0])
             self._count -= own.devices.pop(device_id, None) is not None
             own.changed()
+            if self.lately is not None:
+                self.lately[device_id] = None
             for live in own.lives:
                 live.progress.forget(device_id)
         return _done() if self.store is None else self.store.forget(*device_ids)
@@ -367,6 +342,8 @@ class FleetState:
 
     def look_at_store(self) -> None:
         """Lets the clock stand still while the store is away, and notes that time has passed."""
+        if self.lately is not None and len(self.lately) > _MAX_CHANGED:
+            self.lately = None
         away = self.away if self.store is not None else ""
         if away != self._away:
             self._away = away

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from acpublish.catalog.snapshot import ProductSnapshot
+from acpublish.control.device_index import DeviceIndex
 from acpublish.control.device_query import (
     MAX_PAGE,
     DeviceFilter,
@@ -24,7 +25,7 @@ from acpublish.control.device_query import (
     need_free_name,
     page,
 )
-from acpublish.control.device_table import Order, Totals, in_order, total
+from acpublish.control.device_table import Order
 from acpublish.control.fleet_state import FleetState
 from acpublish.control.stories import story
 from acpublish.errors import ConflictError, NotFoundError, StoreError
@@ -145,16 +146,30 @@ class DeviceOperations:
         document: Document = yield documents
         return document
 
-    def matching(self, wanted: DeviceFilter, order: Order) -> Operation[list[Device]]:
-        """Returns all devices to which conditions apply, in an order."""
-        devices, at = self._all(wanted.product), self.state.clock.now().at
-        matches: list[Device] = yield lambda: in_order(wanted.select(devices, at), order)
-        return matches
+    def index(self) -> Operation[DeviceIndex]:
+        """Returns an index of all devices.
 
-    def totals(self) -> Operation[Totals]:
-        """Returns what is counted of all devices, and by what they can be filtered."""
-        totals: Totals = yield partial(total, self._all(), self.state.clock.now().at)
-        return totals
+        It can be used until :attr:`FleetState.lately` is None, and while the next one is made.
+        """
+        lately = self.state.lately = {}
+        made = partial(DeviceIndex, self._all(), self.state.clock.now().at, lately)
+        index: DeviceIndex = yield made
+        return index
+
+    def matching(
+        self, index: DeviceIndex, wanted: DeviceFilter, order: Order
+    ) -> Operation[list[Device]]:
+        """Returns all devices to which conditions apply, in an order.
+
+        Args:
+            index: The last index of the devices, or the one before it while that is made.
+            wanted: The conditions.
+            order: The order.
+        """
+        changed = {**index.changed, **(self.state.lately or {})}
+        at = self.state.clock.now().at
+        matches: list[Device] = yield partial(index.matching, wanted, order, changed, at)
+        return matches
 
     def _all(self, product: str | None = None) -> list[Device]:
         """Returns devices as a list of its own, for a thread, while others are added."""

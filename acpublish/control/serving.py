@@ -15,7 +15,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from acpublish.bounded import BoundedDict
-from acpublish.control.fleet_state import FleetProduct, FleetState
+from acpublish.control.fleet_product import FleetProduct
+from acpublish.control.fleet_state import FleetState
 from acpublish.control.newcomers import network_of
 from acpublish.fleet.deciding import FleetDecision, decide, withheld
 from acpublish.fleet.evidence import checked_in, concluded_for, delivered, offered

@@ -10,8 +10,9 @@ from urllib.parse import quote, urlencode
 from starlette.responses import Response
 from starlette.routing import Route
 
+from acpublish.control.device_index import DeviceIndex
 from acpublish.control.device_query import DeviceFilter
-from acpublish.control.device_table import AWAY_S, Order, Totals
+from acpublish.control.device_table import AWAY_S, Order
 from acpublish.errors import AcpublishError, RequestError
 from acpublish.fleet.describing import device_document
 from acpublish.fleet.device_changes import DeviceChange
@@ -30,8 +31,8 @@ PATH = "/_/devices"
 PAGE = 50
 #: How long a list is the same for all who look; what its rows say is always new.
 _FRESH_S = 2.0
-#: Counting everything takes longer than a page may, so the counts may be older than the rows.
-_COUNTED_S, _STALE_S = 10.0, 120.0
+#: Looking at everything takes longer than a page may, so the counts may be older than the rows.
+_INDEXED_S, _STALE_S = 10.0, 120.0
 #: Each has 800 KB with 100,000 devices.
 _MAX_LISTS = 16
 #: The filters with a value, by the names of their fields.
@@ -145,7 +146,7 @@ class _DeviceList:
     def __init__(self, site: PageSite) -> None:
         self._site = site
         self._lists: SharedResults[list[Device]] = SharedResults(_FRESH_S, _MAX_LISTS)
-        self._totals: SharedResults[Totals] = SharedResults(_COUNTED_S, 1, _STALE_S)
+        self._index: SharedResults[DeviceIndex] = SharedResults(_INDEXED_S, 1, _STALE_S)
 
     async def show(self, visit: Visit) -> Response:
         return await self._page(visit, _Asked.of(visit.request.query_params))
@@ -157,11 +158,14 @@ class _DeviceList:
         people = self._site.fleet()
         status, problem, hint, devices = 200, "", "", list[Device]()
         bulk_problem = bulk_hint = ""
-        totals = await self._counted(people)
+        index = await self._indexed(people)
         try:
             with sent():
                 wanted = asked.filter()
-            devices = await self._matching(people, wanted, asked.order)
+            devices = await self._lists.get(
+                (wanted, asked.order),
+                lambda: people.show(people.devices.matching(index, wanted, asked.order)),
+            )
         except AcpublishError as wrong:
             status, _, problem, hint = shown(wrong)
         if error is not None:
@@ -181,7 +185,7 @@ class _DeviceList:
             count=len(devices),
             pages=pages,
             in_all=len(people.devices.state),
-            totals=totals,
+            totals=index.totals,
             away=f"{AWAY_S // 3600}h",
             orders=_orders(asked.order),
             wanted={name: asked.values.get(name, "") for name in (*_FILTERS, *_FLAGS)},
@@ -194,15 +198,10 @@ class _DeviceList:
             bulk_hint=bulk_hint,
         )
 
-    async def _counted(self, people: FleetPeople) -> Totals:
-        return await self._totals.get("", lambda: people.show(people.devices.totals()))
-
-    async def _matching(
-        self, people: FleetPeople, wanted: DeviceFilter, order: Order
-    ) -> list[Device]:
-        return await self._lists.get(
-            (wanted, order), lambda: people.show(people.devices.matching(wanted, order))
-        )
+    async def _indexed(self, people: FleetPeople) -> DeviceIndex:
+        if people.devices.state.lately is None:
+            self._index.forget()
+        return await self._index.get("", lambda: people.show(people.devices.index()))
 
     async def change(self, visit: Visit) -> Response:
         """Changes the devices that are selected, or all that the filter shows."""
@@ -214,7 +213,7 @@ class _DeviceList:
         except AcpublishError as error:
             return await self._page(visit, asked, error)
         self._lists.forget()
-        self._totals.forget()
+        self._index.forget()
         return visit.redirect(asked.path(asked.page), text)
 
     async def _changed(self, visit: Visit, people: FleetPeople, asked: _Asked) -> str:
@@ -246,8 +245,8 @@ class _DeviceList:
             RequestError: None is selected.
         """
         if visit.form.get("which") == "all":
-            wanted = asked.filter()
-            return await people.show(people.devices.matching(wanted, asked.order))
+            wanted, index = asked.filter(), await self._indexed(people)
+            return await people.show(people.devices.matching(index, wanted, asked.order))
         ids = [text for name, text in visit.fields if name == "device"]
         devices = [people.devices.state.device(device_id) for device_id in ids]
         meant = [device for device in devices if device is not None]

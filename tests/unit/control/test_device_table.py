@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from acpublish.control.device_index import DeviceIndex
 from acpublish.control.device_query import DeviceFilter
-from acpublish.control.device_table import COLUMNS, MAX_CHOICES, Order, in_order, total
+from acpublish.control.device_table import COLUMNS, MAX_CHOICES, Order, Totals, in_order
 from acpublish.fleet.known_device import Device, Pin, flags, has_flags
 from acpublish.fleet.penalty import Box
 from acpublish.wire import Report
@@ -24,6 +25,10 @@ def device(number: int, **fields: object) -> Device:
         "last_seen": NOW,
     }
     return Device(**{**values, **fields})  # type: ignore[arg-type]
+
+
+def total(devices: list[Device]) -> Totals:
+    return DeviceIndex(devices, NOW, {}).totals
 
 
 DEVICES = [
@@ -64,7 +69,7 @@ def test_an_order_is_read_as_it_is_written() -> None:
 
 
 def test_totals_and_choices() -> None:
-    totals = total(DEVICES, NOW)
+    totals = total(DEVICES)
     assert (totals.flagged, totals.stuck, totals.away) == (1, 1, 1)
     assert totals.choices == {
         "product": ("door", "lamp"),
@@ -77,7 +82,7 @@ def test_totals_and_choices() -> None:
 
 def test_what_most_devices_have_is_proposed() -> None:
     devices = [device(n % 250, tags=frozenset({f"t{n}", "all"})) for n in range(MAX_CHOICES + 9)]
-    tags = total(devices, NOW).choices["tag"]
+    tags = total(devices).choices["tag"]
     assert len(tags) == MAX_CHOICES
     assert "all" in tags
 
@@ -125,4 +130,4 @@ def test_a_search_finds_names_addresses_and_ids(text: str, names: list[str]) -> 
 
 def test_what_is_believed_is_a_version_too() -> None:
     own = device(1, unverified=True, report=Report(version="2.0.0"))
-    assert total([own], NOW).choices["version"] == ("2.0.0",)
+    assert total([own]).choices["version"] == ("2.0.0",)

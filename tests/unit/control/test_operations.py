@@ -272,6 +272,7 @@ def test_devices_in_an_order(fleet: Asking) -> None:
     for number in (3, 2):
         fleet.ask(number, "1.1.0")
     wanted = DeviceFilter.of(version="1.1.0")
-    matching = fleet.devices.matching(wanted, Order("device", True))
+    index = run_here(fleet.devices.index())
+    matching = fleet.devices.matching(index, wanted, Order("device", True))
     assert [device.mac for device in run_here(matching)] == [mac(3), mac(2)]
-    assert run_here(fleet.devices.totals()).choices["version"] == ("1.0.0", "1.1.0")
+    assert index.totals.choices["version"] == ("1.0.0", "1.1.0")
