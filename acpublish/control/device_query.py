@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from acpublish.catalog.snapshot import ProductSnapshot
 from acpublish.control.fleet_state import FleetState
 from acpublish.errors import BadNameError, ConflictError, NotFoundError, SettingsError, VersionError
 from acpublish.fleet.known_device import Device, has_flags, is_boxed, mac_address
@@ -252,6 +253,35 @@ def need_free_name(devices: Iterable[Device], device: Device, name: str) -> None
             hint="Use another name, or rename that one first: "
             f"acpublish devices name {other.id} NAME",
         )
+
+
+def need_release(device: Device, version: str, snapshot: ProductSnapshot) -> None:
+    """Refuses to pin a device to what it could never be offered, which is a mistake.
+
+    Raises:
+        NotFoundError: There is no such release for its board.
+        ConflictError: It is not offered any more.
+    """
+    images = {
+        release.version: image
+        for release in snapshot.releases
+        if (image := release.image_for(device.board, "firmware")) is not None
+    }
+    wanted = images.get(Version.parse(version))
+    if wanted is not None and not wanted.withdrawn:
+        return
+    own = [number for number, image in images.items() if not image.withdrawn]
+    newest = sorted(own, key=lambda each: each.precedence, reverse=True)[:5]
+    hint = f"There are {', '.join(map(str, newest))}." if newest else "Publish it first."
+    if wanted is not None:
+        raise ConflictError(
+            f"{device.product} {version} is {wanted.withdrawn}, so no device is offered it",
+            hint=hint,
+        )
+    raise NotFoundError(
+        f"{device.product} {version} has no firmware for {device.board or 'an unknown board'}",
+        hint=hint,
+    )
 
 
 def _only(ref: str, matches: Sequence[Device], known: Iterable[Device]) -> Device:

@@ -23,19 +23,19 @@ from acpublish.control.device_query import (
     by_name,
     counted,
     need_free_name,
+    need_release,
     page,
 )
 from acpublish.control.device_table import Order
 from acpublish.control.fleet_state import FleetState
 from acpublish.control.stories import story
-from acpublish.errors import ConflictError, NotFoundError, StoreError
+from acpublish.errors import NotFoundError, StoreError
 from acpublish.fleet.describing import device_document
 from acpublish.fleet.device_changes import DeviceChange
 from acpublish.fleet.evidence import retried
 from acpublish.fleet.explaining import explain
 from acpublish.fleet.known_device import Device, flags, hindered
 from acpublish.fleet.progress import Outcome
-from acpublish.release.version import Version
 
 _T = TypeVar("_T")
 Document = dict[str, Any]
@@ -214,7 +214,7 @@ class DeviceOperations:
         device = yield from self._find(ref)
         if change.pin is not None:
             snapshot = yield partial(self._snapshots.product, device.product)
-            _need_release(device, change.pin.version, snapshot)
+            need_release(device, change.pin.version, snapshot)
             device = self._again(device)
         if change.name:
             device = yield from self._with_free_name(device, change.name.strip())
@@ -244,11 +244,21 @@ class DeviceOperations:
             StoreError: The store cannot be written; the error says how many were changed before.
         """
         yield lambda: [change.result(device) for device in devices]
+        return (yield from self._in_turns(devices, lambda some: self._changed(some, change)))
+
+    def _in_turns(
+        self, devices: Sequence[Device], make: Callable[[Sequence[Device]], Operation[int]]
+    ) -> Operation[int]:
+        """Changes a few devices at a time; returns how many were changed.
+
+        Raises:
+            StoreError: As for :meth:`change_all`.
+        """
         need_store(self.state)
         changed = 0
         for at in range(0, len(devices), _AT_ONCE):
             try:
-                changed += yield from self._changed(devices[at : at + _AT_ONCE], change)
+                changed += yield from make(devices[at : at + _AT_ONCE])
             except StoreError as error:
                 if not changed:
                     raise
@@ -280,7 +290,7 @@ class DeviceOperations:
     def retry(self, ref: str) -> Operation[Document]:
         """Lets a device try again that was boxed, or that failed in a rollout."""
         device = yield from self._find(ref)
-        yield from self._retried([device])
+        yield from self._in_turns([device], self._retried)
         return story(device)
 
     def retry_flagged(self) -> Operation[list[Document]]:
@@ -288,7 +298,7 @@ class DeviceOperations:
         every = self._all()
         flagged: list[Device] = yield lambda: list(filter(self._may_retry, every))
         devices = [device for device in flagged if self.state.device(device.id) is device]
-        yield from self._retried(devices)
+        yield from self._in_turns(devices, self._retried)
         return [device_document(device) for device in sorted(devices, key=lambda own: own.id)]
 
     def _may_retry(self, device: Device) -> bool:
@@ -300,8 +310,21 @@ class DeviceOperations:
     def _lives(self, device: Device) -> Iterable[Any]:
         return self.state.product(device.product).lives
 
-    def _retried(self, devices: list[Device]) -> Operation[None]:
-        need_store(self.state)
+    def retry_failed(self, rollout_id: str) -> Operation[int]:
+        """Lets all devices that failed in a rollout try again; returns how many.
+
+        Raises:
+            StoreError: As for :meth:`change_all`.
+        """
+        lives = (live for own in self.state.products.values() for live in own.lives)
+        live = next((live for live in lives if live.rollout.id == rollout_id), None)
+        # Others may be put while they are looked at; after its end, nobody is offered it again.
+        parts = [] if live is None else list(live.progress.parts())
+        failed: list[str] = yield lambda: [key for key, part in parts if part.failed]
+        devices = [device for key in failed if (device := self.state.device(key)) is not None]
+        return (yield from self._in_turns(devices, self._retried))
+
+    def _retried(self, devices: Sequence[Device]) -> Operation[int]:
         before = []
         for device in devices:
             lives = [(live, live.progress.get(device.id)) for live in self._lives(device)]
@@ -319,6 +342,7 @@ class DeviceOperations:
                 self._keep_parts(device, lives)
 
         yield from self._kept(devices, undo)
+        return len(devices)
 
     def _keep_parts(self, device: Device, lives: Iterable[tuple[Any, Any]]) -> None:
         for live, part in lives:
@@ -353,7 +377,7 @@ class DeviceOperations:
         now = self.state.clock.now()
         return explain(device, own.targets, own.lives, now, store_away=away).to_dict()
 
-    def _kept(self, devices: list[Device], undo: Callable[[], None]) -> Operation[None]:
+    def _kept(self, devices: Sequence[Device], undo: Callable[[], None]) -> Operation[None]:
         """Waits until devices are stored; if they cannot be, it takes the change back."""
         try:
             yield self.state.keep(*devices)
@@ -366,27 +390,3 @@ class DeviceOperations:
 def _set(device: Device, values: Any) -> None:
     for key, value in values.items():
         setattr(device, key, value)
-
-
-def _need_release(device: Device, version: str, snapshot: ProductSnapshot) -> None:
-    """Refuses to pin a device to what it could never be offered, which is a mistake."""
-    images = {
-        release.version: image
-        for release in snapshot.releases
-        if (image := release.image_for(device.board, "firmware")) is not None
-    }
-    wanted = images.get(Version.parse(version))
-    if wanted is not None and not wanted.withdrawn:
-        return
-    own = [number for number, image in images.items() if not image.withdrawn]
-    newest = sorted(own, key=lambda each: each.precedence, reverse=True)[:5]
-    hint = f"There are {', '.join(map(str, newest))}." if newest else "Publish it first."
-    if wanted is not None:
-        raise ConflictError(
-            f"{device.product} {version} is {wanted.withdrawn}, so no device is offered it",
-            hint=hint,
-        )
-    raise NotFoundError(
-        f"{device.product} {version} has no firmware for {device.board or 'an unknown board'}",
-        hint=hint,
-    )

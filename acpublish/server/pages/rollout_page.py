@@ -166,17 +166,11 @@ class _RolloutPages:
     async def retry(self, visit: Visit) -> Response:
         """Lets the devices that failed try again."""
         fleet, key = self._site.fleet(), visit.request.path_params["rollout"]
-        self._changed(key)
-        document = await self._document(key)
-        failed = [device for own in document["devices"] for device in own["failed"]]
-        count = 0
-        for device in failed:
-            try:
-                await fleet.make(fleet.devices.retry(device))
-                count += 1
-            except NotFoundError:
-                # It was forgotten meanwhile.
-                continue
+        try:
+            count = await fleet.make(fleet.devices.retry_failed(key))
+        except AcpublishError as error:
+            self._changed(key)
+            return await self._page(visit, shown(error))
         visit.request.scope[NOTE] += f"; retried {count} devices of {key}"
         return self._done(visit, key, visit.t("rollouts.done_retry", n=count, devices=count))
 

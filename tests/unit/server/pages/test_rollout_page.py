@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
+from acpublish.control.operations import run_here
+from acpublish.fleet.policy import Policy
 from tests.unit.control.asking import Asking
 from tests.unit.server.pages.rollout_site import fleet, signed_in
 from tests.unit.server.pages.visiting import Browser, fleet_application
@@ -105,6 +108,32 @@ def test_failed_devices_try_again(fleet: Asking) -> None:
         page = await browser.post(f"{PATH}/retry")
         assert page.status == 303
         assert "1 device may try again." in (await browser.get(PATH)).text
+        assert live.progress.failures() == []
+
+    asyncio.run(go())
+
+
+def test_all_that_failed_are_retried_not_only_those_that_it_names(
+    fleet: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def go() -> None:
+        # As with 51 devices, and with more than are changed at once.
+        monkeypatch.setattr("acpublish.control.stories.MAX_NAMED", 1)
+        monkeypatch.setattr("acpublish.control.operations._AT_ONCE", 2)
+        for _ in range(2):
+            run_here(fleet.rollouts.advance("lamp-4"))
+        live = fleet.state.live("lamp-4")
+        assert live is not None
+        # It must not halt before the last of them has failed.
+        live.rollout = replace(live.rollout, policy=Policy.parse("1,50%,100%", halt="99"))
+        for number in range(8):
+            fleet.ask(number, "1.0.0", takes=True)
+        failed = [fleet.ask(number, "1.0.0").id for number in (1, 3, 4, 6, 7)]
+        assert sorted(live.progress.failures()) == failed
+        browser = await signed_in(fleet)
+        await browser.get(PATH)
+        await browser.post(f"{PATH}/retry")
+        assert "5 devices may try again." in (await browser.get(PATH)).text
         assert live.progress.failures() == []
 
     asyncio.run(go())
