@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,10 +14,10 @@ from acpublish.cli.groups import CommandGroup
 from acpublish.cli.policy_options import policy_from, policy_options
 from acpublish.cli.times import in_short
 from acpublish.cli.ui import coloured, json_option, print_json, printable, say, table, warn
-from acpublish.errors import SettingsError
 from acpublish.fleet.policy import DEFAULT_STAGES, Policy
 from acpublish.policies import read_with
 from acpublish.release import names
+from acpublish.release.durations import point_in_time
 from acpublish.release.version import Version
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ def start(
     policy of the channel counts, or else the stages 1,10%,50%,100%.
     """
     wanted = _wanted(product, version, channel)
-    offers_from = None if start_at is None else _seconds(start_at)
+    offers_from = None if start_at is None else point_in_time(start_at)
     only = tuple(map(names.board, boards))
     policy = _policy(wanted, options)
     plan = fleet.plan(*wanted, policy)
@@ -132,17 +131,6 @@ def _policy(wanted: tuple[str, str, str], options: dict[str, Any]) -> Policy:
 def _wanted(product: str, version: str, channel: str) -> tuple[str, str, str]:
     """Returns the coordinates of a rollout, after a check on their form."""
     return names.product(product), str(Version.parse(version)), names.channel(channel)
-
-
-def _seconds(text: str) -> int:
-    """Returns a time that somebody wrote, in seconds since 1970; local unless it has an offset."""
-    try:
-        return int(datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp())
-    except (ValueError, OverflowError, OSError) as error:
-        raise SettingsError(
-            f"{text[:40]!a} is not a time",
-            hint="Write it like 2026-03-01T02:00, or with an offset: 2026-03-01T02:00+01:00.",
-        ) from error
 
 
 def _print_plan(policy: Policy, plan: Sequence[int]) -> None:

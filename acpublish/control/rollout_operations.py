@@ -28,6 +28,7 @@ from acpublish.fleet.moments import Moment
 from acpublish.fleet.policy import Policy
 from acpublish.fleet.progress import Progress, Survey
 from acpublish.fleet.rollout import OPEN, Rollout, aborted, advanced, paused, resumed
+from acpublish.release.changes import images_of, release_of
 from acpublish.release.names import ChannelName
 from acpublish.release.rollout_changes import RolloutOrder
 from acpublish.release.text import cleaned, text_fault
@@ -251,20 +252,17 @@ class RolloutOperations:
         return (yield from self.rollout(rollout_id(product, entry)))
 
     def plan(
-        self, product: str, version: Version, channel: ChannelName, policy: Policy
+        self,
+        product: str,
+        version: Version,
+        channel: ChannelName,
+        policy: Policy,
+        *,
+        boards: Iterable[str] = (),
     ) -> Operation[list[int]]:
-        """Returns how many devices each stage would reach, with those before it."""
+        """Returns how many devices of these boards, or of all, each stage would have reached."""
         snapshot: ProductSnapshot = yield partial(self._snapshots.product, product)
-        own = [release for release in snapshot.releases if release.version == version]
-        if not own:
-            versions = (release.version for release in snapshot.releases)
-            known = sorted(versions, key=lambda own: own.precedence, reverse=True)[:5]
-            raise NotFoundError(
-                f"there is no release {version} of {product}",
-                hint=f"There are {', '.join(map(str, known))}."
-                if known
-                else "List what exists with 'acpublish list'.",
-            )
+        images = images_of(release_of(snapshot.releases, version), tuple(boards))
         devices = self._state.product(product).devices
         # With this number the rollout gets the same rings, unless another change comes first.
         seed = f"{product}-{snapshot.channels.serial + 1}"
@@ -273,7 +271,7 @@ class RolloutOperations:
             policy,
             product=product,
             channel=channel,
-            boards={image.board for image in own[0].images},
+            boards={image.board for image in images},
             devices=list(devices.values()),
             seed=seed,
             now=self._now(),

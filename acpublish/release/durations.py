@@ -1,9 +1,9 @@
-"""Durations as people write them: ``90s``, ``15m``, ``24h``, ``7d``."""
+"""Durations as people write them: ``90s``, ``15m``, ``24h``, ``7d``; and points in time."""
 
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from acpublish.errors import SettingsError
 
@@ -41,6 +41,21 @@ def of_seconds(seconds: int) -> timedelta:
             hint=f"Use at most {LONGEST.days}d.",
         )
     return timedelta(seconds=seconds)
+
+
+def point_in_time(text: str) -> int:
+    """Returns a time that somebody wrote, in seconds since 1970; local unless it has an offset.
+
+    Raises:
+        SettingsError: It is not one.
+    """
+    try:
+        return int(datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp())
+    except (ValueError, OverflowError, OSError) as error:
+        raise SettingsError(
+            f"{text[:40]!a} is not a time",
+            hint="Write it like 2026-03-01T02:00, or with an offset: 2026-03-01T02:00+01:00.",
+        ) from error
 
 
 def in_words(duration: timedelta) -> str:

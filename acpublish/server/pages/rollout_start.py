@@ -16,8 +16,8 @@ from acpublish.catalog.snapshot import ProductSnapshot
 from acpublish.errors import AcpublishError
 from acpublish.fleet.policy import DEFAULT_HALT, DEFAULT_SOAK, DEFAULT_STAGES, Policy
 from acpublish.release import names
-from acpublish.release.durations import as_written, duration
-from acpublish.release.names import ChannelName, ProductName
+from acpublish.release.durations import as_written, duration, point_in_time
+from acpublish.release.names import BoardName, ChannelName, ProductName
 from acpublish.release.version import Version
 from acpublish.server.api.authority import NOTE
 from acpublish.server.api.fleet_routes import sent as from_form
@@ -46,6 +46,13 @@ class _Wanted(NamedTuple):
     version: Version
     channel: ChannelName
     policy: Policy
+    boards: tuple[BoardName, ...]
+    offers_from: int | None
+
+    @property
+    def what(self) -> tuple[ProductName, Version, ChannelName, Policy]:
+        """What :class:`RolloutOperations` plans and starts."""
+        return self.product, self.version, self.channel, self.policy
 
     @classmethod
     def of(cls, sent: Mapping[str, str]) -> _Wanted:
@@ -67,6 +74,8 @@ class _Wanted(NamedTuple):
                 at_once=at_once,
                 window=sent.get("window") or None,
             ),
+            tuple(map(names.board, sent.get("boards", "").replace(",", " ").split())),
+            point_in_time(start) if (start := sent.get("start_at")) else None,
         )
 
 
@@ -95,7 +104,7 @@ async def _page(
         try:
             with from_form():
                 wanted = _Wanted.of(values)
-                reaches = await fleet.show(fleet.rollouts.plan(*wanted))
+                reaches = await fleet.show(fleet.rollouts.plan(*wanted.what, boards=wanted.boards))
         except AcpublishError as refused:
             error = shown(refused)
     added = [after - before for before, after in pairwise([0, *(reaches or [])])]
@@ -105,6 +114,7 @@ async def _page(
         values=values,
         products=products,
         version_options=[(text, text) for text in _versions(snapshot, values["version"])],
+        boards=_boards(snapshot, values["version"]),
         channels=sorted({*(snapshot.channels.names if snapshot else ()), values["channel"]}),
         reaches=reaches,
         added=added,
@@ -122,6 +132,13 @@ def _versions(snapshot: ProductSnapshot | None, chosen: str) -> list[str]:
     return versions if chosen in versions or not chosen else [chosen, *versions]
 
 
+def _boards(snapshot: ProductSnapshot | None, version: str) -> list[str]:
+    """Returns the boards for which a release has images."""
+    releases = snapshot.releases if snapshot else ()
+    own = [release for release in releases if str(release.version) == version]
+    return sorted({image.board for release in own for image in release.images})
+
+
 def _filled(
     sent: Mapping[str, str], product: str, snapshot: ProductSnapshot | None
 ) -> dict[str, str]:
@@ -137,6 +154,8 @@ def _filled(
         name: sent.get(name, usual.get(name, ""))
         for name in ("stages", "soak", "halt", "on_halt", "window")
     }
+    # A policy says nothing of them, so they are empty unless somebody fills them in.
+    texts |= {name: sent.get(name, "") for name in ("boards", "start_at")}
     return {"product": product, "version": version, "channel": channel, **texts}
 
 
@@ -168,7 +187,10 @@ async def _start(visit: Visit) -> Response:
     try:
         with from_form():
             wanted = _Wanted.of({**dict.fromkeys(fields, ""), **sent})
-            document = await fleet.make(fleet.rollouts.start(*wanted, by=by))
+            start = fleet.rollouts.start(
+                *wanted.what, offers_from=wanted.offers_from, boards=wanted.boards, by=by
+            )
+            document = await fleet.make(start)
     except AcpublishError as error:
         return await _page(visit, sent, plans=False, error=shown(error))
     visit.request.scope[NOTE] += f"; started {document['id']}"

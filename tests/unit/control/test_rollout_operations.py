@@ -203,7 +203,7 @@ def test_several_open_rollouts_of_a_product(fleet: Asking, rollout: str) -> None
 def test_what_cannot_be_started(fleet: Asking) -> None:
     with pytest.raises(NotFoundError):
         run_here(fleet.rollouts.start("lamp", Version.parse("9.0.0"), STABLE, POLICY))
-    with pytest.raises(NotFoundError, match=r"no release 9\.0\.0 of lamp\. There are 1\.1\.0"):
+    with pytest.raises(NotFoundError, match=r"no release 9\.0\.0\. The newest are: 1\.1\.0"):
         run_here(fleet.rollouts.plan("lamp", Version.parse("9.0.0"), STABLE, POLICY))
     with pytest.raises(ConflictError):
         run_here(fleet.rollouts.start("lamp", Version.parse("1.0.0"), STABLE, POLICY))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from urllib.parse import urlencode
 
 import pytest
@@ -68,6 +69,27 @@ def test_whom_it_reaches_is_shown_before_it_starts(fleet: Asking) -> None:
     asyncio.run(look())
 
 
+def test_it_may_be_for_some_boards_and_begin_later(fleet: Asking) -> None:
+    async def look() -> None:
+        fleet.put("1.1.0", board="d2")
+        for number in (1, 2, 20, 21, 22):
+            fleet.ask(number, None, board="d2" if number > 9 else "d1").channel = "beta"
+        browser = await signed_in(fleet)
+        wanted = {**WANTED, "boards": "d2", "start_at": "2099-03-01T02:00"}
+        page = (await browser.get(f"{PATH}?{urlencode({**wanted, 'plan': 'yes'})}")).text
+        assert "Leave it empty for all: d1, d2." in page
+        assert '<td class="right">3</td>' in page
+        assert '<td class="right">5</td>' not in page
+        page = await browser.post(PATH, wanted)
+        started = fleet.state.rollouts[page.headers["location"].rpartition("/")[2]]
+        assert [track.boards for track in started.tracks] == [("d2",)]
+        assert started.offers_from == datetime(2099, 3, 1, 2).timestamp()
+        page = await browser.get(page.headers["location"])
+        assert "Offers from" in page.text
+
+    asyncio.run(look())
+
+
 @pytest.mark.parametrize(
     ("field", "value", "status", "problem"),
     [
@@ -76,6 +98,9 @@ def test_whom_it_reaches_is_shown_before_it_starts(fleet: Asking) -> None:
         ("soak", "<script>", 400, "&lt;script&gt;"),
         ("halt", "0", 400, "cannot halt at 0 failures"),
         ("window", "2-5", 400, "is not a window"),
+        ("boards", "d1 d9", 404, "has no image for d9"),
+        ("boards", "<script>", 422, "&lt;script&gt;"),
+        ("start_at", "tomorrow", 400, "is not a time"),
         ("version", "9.9.9", 404, "there is no release 9.9.9"),
         ("version", "x", 422, "is not a valid SemVer"),
         ("channel", "A B", 422, "channel"),
