@@ -13,15 +13,12 @@ from datetime import datetime, timezone
 from typing import NamedTuple, Protocol
 
 from acpublish.catalog.snapshot import ProductSnapshot
+from acpublish.control.told import NEWS_S
 from acpublish.fleet import fleet_events
 from acpublish.fleet.fleet_events import FleetEvent
-from acpublish.fleet.moments import DAY_S
 from acpublish.release.channels import Change
 
 _log = logging.getLogger("acpublish.fleet")
-
-#: What happened longer ago is no news, as when somebody copies an old product into the catalog.
-_NEWS_S = 7 * DAY_S
 
 
 class Snapshots(Protocol):
@@ -69,7 +66,8 @@ def catalog_news(snapshots: Snapshots, told: Mapping[str, int] | None) -> Catalo
 
 
 def _events(product: str, history: Sequence[Change], since: int) -> Iterator[FleetEvent]:
-    oldest = time.time() - _NEWS_S
+    # Somebody may copy an old product into the catalog.
+    oldest = time.time() - NEWS_S
     for at, change in enumerate(history):
         if change.serial <= since or change.version is None:
             continue

@@ -159,10 +159,12 @@ class FleetState:
         self.show(stored, store.live)
         self.store, self.unread = store, ""
         self.news.knows_devices = True
+        at = self.clock.now().at
+        self.news.rollouts_found(stored.rollouts, stored.ended, at)
         for device in before:
             store.note(device)
             seen = self.news.before(stored.devices.get(device.id))
-            self.news.device_changed(device, seen, self.clock.now().at)
+            self.news.device_changed(device, seen, at)
 
     def show(self, stored: Stored, read: Callable[[Rollout], Live]) -> None:
         """Takes in what a store has; alone, for a command that only shows it.

@@ -14,11 +14,14 @@ from typing import Any
 from acpublish import atomic
 from acpublish.catalog.state import ensure_private
 from acpublish.errors import reason_of
+from acpublish.fleet.moments import DAY_S
 
 _log = logging.getLogger("acpublish.fleet")
 
 FILE = "told.json"
 FORMAT = 1
+#: What happened longer ago is no news.
+NEWS_S = 7 * DAY_S
 #: Far more rollouts than are under way at a time; the oldest are forgotten.
 _MAX_ROLLOUTS = 10_000
 _ENDED = -1
@@ -30,6 +33,7 @@ class Told:
     Attributes:
         products: The number of the last change that was told, by product; None before the first
             look at the catalog.
+        remembers: Whether it has read what was told before.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -44,6 +48,7 @@ class Told:
         self._written: dict[str, Any] | None = None
         if folder is not None:
             self._read(folder / FILE)
+        self.remembers = self.products is not None
 
     def _read(self, path: Path) -> None:
         try:

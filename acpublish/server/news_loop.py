@@ -1,8 +1,9 @@
 """Tells what has been published and withdrawn: one task of the event loop, with a fleet or without.
 
-It looks at the catalog now and then, in a thread, so it does not matter who has changed it. What
-was told is written down (:mod:`acpublish.control.told`) once those who pass it on have written it
-too, so that nothing is lost if the server is killed in between.
+It also tells what commands did to rollouts while no server ran. It looks at the catalog now and
+then, in a thread, so it does not matter who has changed it. What was told is written down
+(:mod:`acpublish.control.told`) once those who pass it on have written it too, so that nothing is
+lost if the server is killed in between.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ class NewsLoop:
             await asyncio.sleep(_LOOK_EVERY_S if self._news.listeners else _IDLE_LOOK_S)
 
     async def _look(self) -> None:
+        self._news.tell_found()
         told = self._news.told
         news = await asyncio.to_thread(catalog_news, self._catalog.snapshots, told.products)
         for event in news.events:

@@ -13,6 +13,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook as Verifier
 
 from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.control.local_fleet import LocalFleet
 from acpublish.control.told import FILE as TOLD
 from acpublish.notices.webhook_file import WebhookFile, new_webhook
 from acpublish.release.change_request import ChangeRequest
@@ -77,20 +78,22 @@ def test_everything_is_told_once_over_restarts(site: Site, receiver: Receiver) -
         until(lambda: types(receiver, verifier) == ["device.new"])
         site.publish("1.1.0")
         until(lambda: types(receiver, verifier)[1:] == ["release.published"])
-        site.policy("100%")
+        site.policy("1,100%")
         site.publish("2.0.0")
         until(lambda: len(receiver.deliveries) == 4)
         assert set(types(receiver, verifier)[2:]) == {"release.published", "rollout.stage"}
         assert "hunter2" not in server.log_so_far()
     receiver.deliveries.clear()
     withdraw(site, "1.1.0")
+    LocalFleet(DirectoryCatalog(site.catalog), site.state).advance("lamp")
     with site.serve() as server:
-        until(lambda: receiver.deliveries)
+        until(lambda: len(receiver.deliveries) == 2)
         device.ask(server)
         time.sleep(_QUIET_S)
-    (withdrawn,) = told(receiver, verifier)
-    assert withdrawn[0] == "release.withdrawn"
-    assert withdrawn[1]["reason"] == "it crashes"
+    deliveries = dict(told(receiver, verifier))
+    assert list(deliveries) == ["rollout.stage", "release.withdrawn"]
+    assert deliveries["rollout.stage"]["stage"] == 2
+    assert deliveries["release.withdrawn"]["reason"] == "it crashes"
 
 
 def test_without_a_fleet_the_catalog_is_told(site: Site, receiver: Receiver) -> None:

@@ -89,7 +89,7 @@ def test_what_happened_long_ago_is_no_news(
 ) -> None:
     put(catalog, "1.0.0")
     assert len(told(catalog_news(catalog.snapshots, {}))) == 1
-    monkeypatch.setattr(news_module, "_NEWS_S", -60)
+    monkeypatch.setattr(news_module, "NEWS_S", -60)
     news = catalog_news(catalog.snapshots, {})
     assert told(news) == []
     assert news.serials == {"lamp": 1}

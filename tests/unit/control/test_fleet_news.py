@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from acpublish.control.told import Told as Memory
 from acpublish.fleet.fleet_events import FleetEvent
+from acpublish.fleet.rollout import advanced
 from acpublish.store.fleet_store import FleetStore
 from acpublish.wire import Mode
 from tests.unit.control.making import PRODUCT, Fleet, document
@@ -110,6 +112,29 @@ def test_an_obstacle_is_told_with_the_reason_of_the_decision(fleet: Fleet, told:
     assert told.kinds() == []
 
 
+def test_a_flag_that_comes_and_goes_is_told_once_a_day(fleet: Fleet, told: Told) -> None:
+    good, bad = report("0.5.0", number=1), report("0.5.0", number=1, family="esp32")
+    fleet.known(good)
+    told.clear()
+    for _ in range(3):
+        fleet.known(bad)
+        fleet.known(good)
+        fleet.clocks.pass_(600)
+    assert told.kinds() == ["flagged"]
+    # Another flag of the same device is news at once, and so is that of another device.
+    device = fleet.known(good).device
+    before = fleet.state.news.before(device)
+    device.unverified = True
+    fleet.state.news.device_changed(device, before, fleet.clocks.wall)
+    fleet.known(bad._replace(mac=mac(2)))
+    flagged = [event.data for event in told if event.kind == "flagged"]
+    assert [data["flags"] for data in flagged] == [["unverified"], ["other-chip"]]
+    told.clear()
+    fleet.clocks.pass_(24 * 3600)
+    fleet.known(bad)
+    assert told.kinds() == ["flagged"]
+
+
 def test_what_people_do_to_a_device_flags_nothing(fleet: Fleet, told: Told) -> None:
     fleet.known(report(number=None))
     device = fleet.known(1).device
@@ -153,6 +178,51 @@ def test_a_restart_tells_nothing_again_even_if_no_store_has_the_rollout(told: To
     again.state.listeners.append(told.append)
     again.follow(document(5, "2.0.0"))
     assert told.kinds() == []
+
+
+def test_what_commands_did_to_rollouts_while_no_server_ran_is_told(
+    tmp_path: Path, told: Told
+) -> None:
+    def serves(memory: Memory) -> Fleet:
+        server = Fleet()
+        server.state.news.told = memory
+        server.state.listeners.append(told.append)
+        server.state.use(store, store.load())
+        # Those who listen are there only once the store is open.
+        assert told == []
+        server.state.news.tell_found()
+        return server
+
+    def ends(memory: Memory) -> None:
+        memory.products = {PRODUCT: 5}
+        memory.write(memory.unwritten() or {})
+
+    def advances() -> None:
+        command = Fleet()
+        command.state.use(store, store.load())
+        command.live.rollout = advanced(command.live.rollout, command.state.clock.now())
+        command.state.moved(command.live).result(20)
+
+    with opened(tmp_path / "fleet") as store:
+        memory = Memory(tmp_path)
+        serves(memory).follow(document(5, "2.0.0", stages="1,50%,100%"))
+        ends(memory)
+        assert told.kinds() == ["stage"]
+        advances()
+        # Where nothing was told before, what is found is where it begins.
+        serves(Memory())
+        assert told == []
+        memory = Memory(tmp_path)
+        serves(memory)
+        assert [event.data["stage"] for event in told] == [2]
+        ends(memory)
+        told.clear()
+        serves(Memory(tmp_path))
+        assert told == []
+        advances()
+        advances()
+        serves(Memory(tmp_path))
+        assert told.kinds() == ["completed"]
 
 
 def test_devices_that_were_heard_before_the_store_are_told_once_it_is_open(
