@@ -91,9 +91,13 @@ def test_what_could_not_be_delivered_is_tried_again(tmp_path: Path) -> None:
             queue_path(state, webhook.id), disabled="the receiver answers HTTP 410"
         )
         queue.add(FleetEvent("flagged", 1.0, "lamp", {"device": HOSTILE, "reason": "x"}), 2.0)
+        queue.add(FleetEvent("published", 1.0, "lamp", {"version": "1.0.0"}), 2.0)
+        queue.add(FleetEvent("withdrawn", 1.0, "porch", {}), 2.0)
         queue.write()
         page = (await browser.get(PATH)).text
         assert "disabled" in page
+        assert "lamp 1.0.0" in page
+        assert "porch" in page
         assert html.escape(HOSTILE, quote=False).replace('"', "&#34;") in page
         assert "hush" not in page
         assert (await browser.post(f"{PATH}/{webhook.id}/retry")).status == 303
