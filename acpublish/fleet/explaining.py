@@ -116,11 +116,15 @@ def is_kept_back(explained: Mapping[str, Any]) -> bool:
     """Returns whether the verdict ``up-to-date`` of an explanation only means that nothing comes.
 
     A device that is kept from its update may run something else than the version of the verdict.
+    If only the rule ``newest`` prevents an offer, it runs what it should run.
 
     Args:
         explained: What :meth:`Explanation.to_dict` returns.
     """
-    prevents = any(word["result"] == _PREVENTS for word in explained["rules"])
+    prevents = any(
+        word["result"] == _PREVENTS and word["rule"] != FleetRule.NEWEST.value
+        for word in explained["rules"]
+    )
     return prevents and explained["verdict"] == "up-to-date"
 
 
@@ -145,6 +149,9 @@ class _Case:
     @property
     def live(self) -> Live | None:
         """The rollout on its way to the device, an open one first."""
+        if self.device.pin is not None or self.device.hold:
+            # Such devices belong to no stage.
+            return None
         own = [
             live
             for live in self.rollouts

@@ -165,6 +165,11 @@ def test_a_device_that_is_kept_from_its_update_is_not_called_up_to_date(fleet: F
     said = fleet("explain", "kitchen")
     assert said.out.startswith(f"lamp/{mac(1)}: no offer: it is on hold (rule hold)\n")
     assert fleet("explain", "kitchen", "--json").json()["verdict"] == "up-to-date"
+    fleet("pin", "kitchen", "--clear")
+    with fleet.serving() as ask:
+        ask(1, "1.1.0")
+    said = fleet("explain", "kitchen")
+    assert said.out.startswith(f"lamp/{mac(1)}: up to date 1.1.0: ")
 
 
 @pytest.mark.parametrize("device", ["kitchen", mac(1), f"lamp/{mac(1)}", "240AC4000001"])

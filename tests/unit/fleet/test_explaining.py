@@ -90,21 +90,26 @@ def test_a_rollout_says_where_it_is() -> None:
     rolling.rollout = paused(rolling.rollout, "lunch")
     assert said(rolling, FleetRule.HALTED) == ("prevents", f"{rolling.rollout} is paused: lunch")
     assert said(rolling, FleetRule.PIN, pin=Pin("1.0.0")) == ("allows", "it is pinned to 1.0.0")
+    for rule in (FleetRule.HALTED, FleetRule.RING, FleetRule.WINDOW):
+        assert said(rolling, rule, pin=Pin("1.0.0"))[0] == "does not apply"
+        assert said(rolling, rule, hold=True)[0] == "does not apply"
     assert said(rolling, FleetRule.UNVERIFIED, runs="1.0.0")[1].endswith("runs 1.0.0")
     assert Outcome.RUNNING.value == "running"
 
 
 @pytest.mark.parametrize(
-    ("verdict", "result", "kept_back"),
+    ("verdict", "rule", "result", "kept_back"),
     [
-        ("up-to-date", "prevents", True),
-        ("up-to-date", "allows", False),
-        ("nothing", "prevents", False),
-        ("offer", "allows", False),
+        ("up-to-date", "ring", "prevents", True),
+        ("up-to-date", "ring", "allows", False),
+        ("up-to-date", "newest", "prevents", False),
+        ("nothing", "newest", "prevents", False),
+        ("offer", "newest", "allows", False),
     ],
 )
 def test_who_is_up_to_date_only_because_nothing_comes(
-    verdict: str, result: str, kept_back: bool
+    verdict: str, rule: str, result: str, kept_back: bool
 ) -> None:
-    explained = {"verdict": verdict, "rules": [{"result": "allows"}, {"result": result}]}
+    words = [{"rule": "chip", "result": "allows"}, {"rule": rule, "result": result}]
+    explained = {"verdict": verdict, "rules": words}
     assert is_kept_back(explained) == kept_back
