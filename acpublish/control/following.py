@@ -6,18 +6,21 @@ number of the change that started it, so several servers that share a catalog ag
 
 1. :func:`follow` starts, extends and ends rollouts by what the catalog says now.
 2. :func:`go_on` lets them advance, wait, pause and halt by their evidence.
-3. :func:`due` says what has to be written to the catalog: that a rollout is complete, so the
+3. :func:`catch_up` lets whoever asks for rollouts see what was published a moment ago.
+4. :func:`due` says what has to be written to the catalog: that a rollout is complete, so the
    channel points at its release, or that it has halted, so no other server offers it.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Literal, NamedTuple
 
+from acpublish.catalog.snapshot import ProductSnapshot
 from acpublish.control.fleet_state import FleetState
+from acpublish.control.operations import Operation, Snapshots
 from acpublish.errors import AcpublishError
 from acpublish.fleet.advancing import Live, closed_until, take_in, tick
 from acpublish.fleet.moments import Moment
@@ -107,6 +110,52 @@ def follow(state: FleetState, product: str, channels: Channels) -> None:
         if rollout is not live.rollout:
             live.rollout = rollout
             state.moved(live)
+
+
+def rolling_snapshots(
+    snapshots: Snapshots, names: Collection[str], also: Collection[str]
+) -> dict[str, ProductSnapshot]:
+    """Reads the products that have something on its way to a channel.
+
+    Args:
+        snapshots: Where they are read.
+        names: The products.
+        also: Products that are returned in any case, because rollouts of them may have to end.
+    """
+    read = {name: snapshots.product(name) for name in names}
+    return {
+        name: snapshot
+        for name, snapshot in read.items()
+        if name in also or snapshot.channels.rolling
+    }
+
+
+def catch_up(
+    state: FleetState, snapshots: Snapshots, product: str | None = None
+) -> Operation[None]:
+    """Lets rollouts follow what the catalog has said since they last did.
+
+    A server looks only every few seconds, but whoever publishes, and then asks for the rollout or
+    changes it, means the one that this has started.
+
+    Args:
+        state: The fleet.
+        snapshots: The releases of its products.
+        product: The only product whose rollouts matter; None for all.
+    """
+    also = frozenset(own.name for own in state.products.values() if own.lives)
+
+    def read() -> dict[str, ProductSnapshot]:
+        names = snapshots.products() if product is None else (product,)
+        return rolling_snapshots(snapshots, names, also)
+
+    found: dict[str, ProductSnapshot] = yield read
+    for name, snapshot in found.items():
+        followed, channels = state.product(name).followed, snapshot.channels
+        # Another one may have followed a newer document meanwhile.
+        if followed is None or (followed is not channels and channels.serial >= followed.serial):
+            follow(state, name, channels)
+            state.using(name, snapshot.releases)
 
 
 def _any(entries: Mapping[Place, Rolling]) -> Rolling:

@@ -53,6 +53,10 @@ _SETTLED = frozenset({Outcome.RUNNING, Outcome.PENDING})
 class Snapshots(Protocol):
     """Where the releases of products are read: those of a catalog."""
 
+    def products(self) -> tuple[str, ...]:
+        """Returns the names of all products."""
+        ...
+
     def product(self, name: str) -> ProductSnapshot:
         """Returns all of a product at one time."""
         ...

@@ -17,7 +17,7 @@ from acpublish.bounded import BoundedDict
 from acpublish.catalog.catalog_rollouts import CatalogRollouts
 from acpublish.catalog.snapshot import ProductSnapshot
 from acpublish.control.fleet_state import FleetState
-from acpublish.control.following import due, follow, rollout_id, rollout_number, surveyed
+from acpublish.control.following import catch_up, due, follow, rollout_id, rollout_number, surveyed
 from acpublish.control.operations import Document, Operation, Snapshots, need_store
 from acpublish.control.stories import details, order_reason
 from acpublish.errors import AcpublishError, ConflictError, NotFoundError, SettingsError, StoreError
@@ -39,6 +39,7 @@ _log = logging.getLogger("acpublish.fleet")
 #: The documents of rollouts that have ended do not change, and each is read from the store.
 _MAX_ENDED = 1000
 _SHOWN = 80
+_LIST_HINT = "See 'acpublish rollout status'."
 MAX_REASON_CHARACTERS = 500
 #: Those that people can still end.
 _ENDING = OPEN | {"halted"}
@@ -65,6 +66,8 @@ class RolloutOperations:
     ) -> Operation[Document]:
         """Returns a page of the rollouts, the oldest first, and where the next begins."""
         last = _place(after)
+        if not after:
+            yield from catch_up(self._state, self._snapshots, product)
         own = sorted(
             (rollout.started_at, rollout.id)
             for rollout in self._state.rollouts.values()
@@ -137,6 +140,7 @@ class RolloutOperations:
         self, order: RolloutOrder, ref: str, change: Callable[[Rollout], Rollout], by: str
     ) -> Operation[Document]:
         """Makes a change that a person wants, and notes it in the history."""
+        yield from catch_up(self._state, self._snapshots)
         before = self._find(ref)
         live = yield from self._moved(before, change)
         rollout = live.rollout
@@ -188,6 +192,7 @@ class RolloutOperations:
 
     def abort(self, ref: str, reason: str = "", *, by: str = "") -> Operation[Document]:
         """Ends a rollout; the channel stays at the settled release."""
+        yield from catch_up(self._state, self._snapshots)
         rollout = self._find(ref, ending=True)
         why = _reason(reason) or "somebody aborted it"
         self._live(rollout, lambda own: aborted(own, why))
@@ -335,9 +340,7 @@ class RolloutOperations:
             raise NotFoundError(f"no rollout of {ref} is open", hint=hint)
         known = [*state.rollouts, *(rollout.product for rollout in state.rollouts.values())]
         similar = difflib.get_close_matches(ref[:_SHOWN], dict.fromkeys(known[-1000:]), 3)
-        hint = (
-            f"There is {' and '.join(similar)}." if similar else "See 'acpublish rollout status'."
-        )
+        hint = f"Similar names are: {', '.join(similar)}." if similar else _LIST_HINT
         raise NotFoundError(f"there is no rollout {cleaned(ref[:_SHOWN])!r}", hint=hint)
 
 

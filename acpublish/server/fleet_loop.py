@@ -26,7 +26,15 @@ from acpublish.catalog.snapshot import ProductSnapshot
 from acpublish.control.fleet_news import FleetNews
 from acpublish.control.fleet_state import STORE_FILE, FleetState
 from acpublish.control.fleet_summary import all_devices, running
-from acpublish.control.following import Due, due, go_on, lives, needs_survey, surveyed
+from acpublish.control.following import (
+    Due,
+    due,
+    go_on,
+    lives,
+    needs_survey,
+    rolling_snapshots,
+    surveyed,
+)
 from acpublish.control.serving import FleetServing
 from acpublish.errors import AcpublishError, StoreError, StoreInUseError
 from acpublish.fleet.adoption_history import version_counts
@@ -213,12 +221,8 @@ class FleetLoop:
         return (own.name for own in list(self.state.products.values()) if own.lives)
 
     def _read(self, products: frozenset[str]) -> dict[str, ProductSnapshot]:
-        found = {}
-        for product in self._catalog.products():
-            snapshot = self._catalog.snapshots.product(product)
-            if product in products or snapshot.channels.rolling:
-                found[product] = snapshot
-        return found
+        snapshots = self._catalog.snapshots
+        return rolling_snapshots(snapshots, snapshots.products(), products)
 
     async def _write_due(self, snapshots: Mapping[str, ProductSnapshot]) -> None:
         """Tells the catalog which rollouts are complete or have halted."""

@@ -18,6 +18,7 @@ from acpublish.release.channels import Place
 from acpublish.release.names import ChannelName
 from acpublish.release.version import Version
 from acpublish.store.stored import read
+from tests.unit.catalog.holding import put
 from tests.unit.control.asking import Asking
 
 STABLE = ChannelName("stable")
@@ -62,6 +63,24 @@ def test_a_rollout_with_its_numbers_and_devices(fleet: Asking, rollout: str) -> 
     assert details["stages"][0]["delivered"] == 1
     assert details["devices"][0]["pending"] == [chosen]
     assert details["policy"]["stages"] == ["1", "50%", "100%"]
+
+
+def test_what_was_published_a_moment_ago_has_a_rollout(fleet: Asking) -> None:
+    put(fleet.catalog, "1.2.0", product="lamp", board="d1")
+    (document,) = run_here(fleet.rollouts.rollouts())["rollouts"]
+    assert (document["version"], document["state"]) == ("1.2.0", "running")
+    assert run_here(fleet.rollouts.rollouts("lamp"))["rollouts"] == [document]
+    assert run_here(fleet.rollouts.rollouts("lantern"))["rollouts"] == []
+    put(fleet.catalog, "1.3.0", product="lamp", board="d1")
+    assert run_here(fleet.rollouts.pause("lamp"))["version"] == "1.3.0"
+    put(fleet.catalog, "1.4.0", product="lamp", board="d1")
+    assert run_here(fleet.rollouts.abort("lamp"))["version"] == "1.4.0"
+
+
+def test_what_ended_a_moment_ago_in_the_catalog_has_ended(fleet: Asking, rollout: str) -> None:
+    fleet.catalog.rollouts.abort("lamp", STABLE, _12, "", rollout=int(rollout[-1]))
+    (document,) = run_here(fleet.rollouts.rollouts())["rollouts"]
+    assert (document["id"], document["state"]) == (rollout, "aborted")
 
 
 def test_pause_resume_and_advance(fleet: Asking, rollout: str) -> None:
@@ -159,7 +178,7 @@ def test_a_plan_says_whom_the_rollout_then_reaches(fleet: Asking) -> None:
 @pytest.mark.parametrize(
     ("ref", "kind", "words"),
     [
-        ("lmap", NotFoundError, "There is lamp"),
+        ("lmap", NotFoundError, "Similar names are: lamp"),
         ("\x1b[2J" * 99, NotFoundError, "there is no rollout '?[2J"),
         ("door", NotFoundError, "there is no rollout 'door'"),
     ],
