@@ -68,6 +68,16 @@ def host_of(value: str) -> str | None:
     return host if 0 < len(host) <= _MAX_NAME else None
 
 
+def is_loopback(host: str | None) -> bool:
+    """Returns whether a host is reached on its own machine only; None is no host."""
+    if host is None:
+        return False
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _address(text: str) -> str | None:
     """Returns an address in its one short form, None if it is none."""
     try:

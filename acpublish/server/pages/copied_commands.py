@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import shlex
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
+from acpublish.server.hosts import is_loopback
 from acpublish.server.pages.visits import Visit
 from acpublish.server.tokens import Scope
 
 
 def destination(visit: Visit) -> str:
     """Returns the options with which a command publishes to this server."""
-    insecure = "" if visit.url.startswith("https:") or visit.is_local else " --insecure-http"
-    return f"--to {visit.url}{insecure}"
+    address = urlsplit(visit.url)
+    # As the client does, which sends no token over plain http to what may be another machine.
+    secure = address.scheme == "https" or is_loopback(address.hostname)
+    return f"--to {visit.url}{'' if secure else ' --insecure-http'}"
 
 
 def state_option(visit: Visit) -> str:

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from acpublish.server.api.routes import App
-from acpublish.server.hosts import MISDIRECTED
+from acpublish.server.hosts import MISDIRECTED, host_of, is_loopback
 from acpublish.server.pages import asset_files
 from acpublish.server.pages.change_forms import change_form_routes
 from acpublish.server.pages.device_list import device_list_routes
@@ -74,9 +74,10 @@ _HEADERS = {
     "x-frame-options": "DENY",
     # With "no-referrer", browsers would send a form with "Origin: null".
     "referrer-policy": "same-origin",
-    "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
+#: Over plain http from another machine, browsers ignore it, and say so in their console.
+_OPENER_POLICY = "cross-origin-opener-policy"
 
 
 #: Those whose page there is are shown.
@@ -104,17 +105,23 @@ def create_pages(site: PageSite) -> App:
     app.router.redirect_slashes = False
 
     async def pages(scope: Any, receive: Any, send: Any) -> None:
+        request = Request(scope, receive)
+        host = host_of(request.headers.get("host", ""))
+        secure = scope["scheme"] == "https" or site.hosts.is_secure(host) or is_loopback(host)
+
         async def send_safely(message: Any) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(raw=message.setdefault("headers", []))
                 for name, value in _HEADERS.items():
                     headers[name] = value
+                if secure:
+                    headers[_OPENER_POLICY] = "same-origin"
                 headers.setdefault("cache-control", "no-store")
             await send(message)
 
         foreign = scope.get(FOREIGN_KEY)
         if foreign is not None and not scope["path"].startswith(f"{asset_files.PREFIX}/"):
-            refuse = await _misdirected(Visit(Request(scope, receive), site), foreign)
+            refuse = await _misdirected(Visit(request, site), foreign)
             await refuse(scope, receive, send_safely)
         else:
             await app(scope, receive, send_safely)

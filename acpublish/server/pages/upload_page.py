@@ -14,7 +14,6 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
-from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -28,6 +27,7 @@ from acpublish.release.submission import Submission
 from acpublish.server.api.authority import refused
 from acpublish.server.api.routes import shown
 from acpublish.server.api.uploads import Upload
+from acpublish.server.hosts import is_loopback
 from acpublish.server.pages.copied_commands import destination
 from acpublish.server.pages.multipart import MultipartReader, SentPart
 from acpublish.server.pages.page_site import PageSite
@@ -342,9 +342,4 @@ class Reach(NamedTuple):
 
 
 def _reach(visit: Visit) -> Reach:
-    host = urlsplit(visit.url).hostname or ""
-    try:
-        is_loopback = ip_address(host).is_loopback
-    except ValueError:
-        is_loopback = host == "localhost"
-    return Reach(visit.url, is_loopback)
+    return Reach(visit.url, is_loopback(urlsplit(visit.url).hostname))

@@ -60,6 +60,11 @@ def test_the_steps_have_the_address_of_this_server(tmp_path: Path) -> None:
     assert "acpublish emulate --to http://192.0.2.1:8000 --auto lamp/d1_mini" in page.text
     secure = asyncio.run(Browser(app, ELSEWHERE, "https").get("/", host="192.0.2.1:8443"))
     assert "--to https://192.0.2.1:8443<" in secure.text
+    # The client does not know that this address is the machine that it runs on.
+    near = asyncio.run(Browser(app).get("/", host="192.0.2.1:8000"))
+    assert "--to http://192.0.2.1:8000 --insecure-http" in near.text
+    for own in ("127.0.0.1:8000", "localhost:8000", "[::1]:8000"):
+        assert f"--to http://{own}<" in asyncio.run(Browser(app).get("/", host=own)).text
 
 
 def test_the_newest_release_of_each_channel(tmp_path: Path) -> None:

@@ -68,6 +68,27 @@ def test_style_sheets_come_under_any_host(tmp_path: Path) -> None:
     assert asyncio.run(Browser(app).get(url, host="evil.example")).status == 200
 
 
+@pytest.mark.parametrize(
+    ("scheme", "host", "has_it"),
+    [
+        ("http", "127.0.0.1:8000", True),
+        ("http", "localhost", True),
+        ("http", "[::1]:8000", True),
+        ("http", "192.0.2.1:8000", False),
+        ("https", "192.0.2.1:8443", True),
+        ("http", "updates.example", True),
+    ],
+)
+def test_the_opener_policy_is_only_where_a_browser_heeds_it(
+    tmp_path: Path, scheme: str, host: str, has_it: bool
+) -> None:
+    """Elsewhere each page would be an error in its console."""
+    app = application(tmp_path, hosts=("https://updates.example",))
+    page = asyncio.run(Browser(app, scheme=scheme).get("/", host=host))
+    assert page.status == 200
+    assert ("cross-origin-opener-policy" in page.headers) == has_it
+
+
 def test_errors_are_pages(tmp_path: Path) -> None:
     app = application(tmp_path)
     browser = Browser(app)
