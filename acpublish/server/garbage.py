@@ -32,6 +32,7 @@ async def watch_garbage() -> None:
     """Keeps the collector's work small until it is cancelled."""
     before = gc.get_threshold()
     gc.set_threshold(*_THRESHOLDS)
+    gc.freeze()
     try:
         while True:
             await asyncio.sleep(_EVERY_S)

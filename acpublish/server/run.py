@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import signal
@@ -153,8 +152,6 @@ def _serve(
         watches.append(fleet.run)
     watches += _mqtt(options, catalog, news, fleet, links)
     server = _Server(_config(app), app, options, ports, proxies, watches, partial(prepare, catalog))
-    # Everything that exists now stays, so the collector need not look at it again and again.
-    gc.freeze()
     sys.setswitchinterval(_SWITCH_S)
     # Without a store, there is nothing yet that a command could not see by itself.
     here.make(logging.WARNING if fleet and fleet.state.store else logging.INFO)

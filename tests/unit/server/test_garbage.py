@@ -16,7 +16,10 @@ from acpublish.server import garbage
 @pytest.fixture(autouse=True)
 def _collector() -> Iterator[None]:
     before = gc.get_threshold()
+    # What it does by itself would move objects on.
+    gc.disable()
     yield
+    gc.enable()
     gc.unfreeze()
     gc.set_threshold(*before)
 

@@ -14,11 +14,12 @@ from tests.unit.server.pages.visiting import ELSEWHERE, HERE, Browser, applicati
 
 
 @pytest.mark.parametrize(
-    ("address", "scheme", "options"),
+    ("address", "scheme", "host", "options"),
     [
-        (HERE, "http", "--to http://localhost"),
-        (ELSEWHERE, "http", "--to http://localhost --insecure-http"),
-        (ELSEWHERE, "https", "--to https://localhost"),
+        (HERE, "http", "localhost", "--to http://localhost"),
+        (HERE, "http", "192.0.2.1", "--to http://192.0.2.1 --insecure-http"),
+        (ELSEWHERE, "http", "192.0.2.1", "--to http://192.0.2.1 --insecure-http"),
+        (ELSEWHERE, "https", "192.0.2.1", "--to https://192.0.2.1"),
     ],
 )
 def test_they_lead_to_this_server(
@@ -26,6 +27,7 @@ def test_they_lead_to_this_server(
     monkeypatch: pytest.MonkeyPatch,
     address: str,
     scheme: str,
+    host: str,
     options: str,
 ) -> None:
     visits: list[Visit] = []
@@ -38,7 +40,7 @@ def test_they_lead_to_this_server(
     state = tmp_path / "it's here"
     state.mkdir()
     monkeypatch.setattr(Visit, "__init__", remember)
-    asyncio.run(Browser(application(state), address, scheme).get("/"))
+    asyncio.run(Browser(application(state), address, scheme).get("/", host=host))
     (visit,) = visits
     assert destination(visit) == options
     shown = f" --state '{tmp_path}/it'\"'\"'s here/state'"
