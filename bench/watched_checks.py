@@ -53,7 +53,7 @@ class WatchedChecks:
     Attributes:
         without: Without them.
         watched: With them.
-        least: By round, how many events the browser got that got least.
+        least: By round, how often the browser got other rows of check-ins that got them least.
         size: By round, how many bytes all of them got.
     """
 
@@ -74,7 +74,8 @@ class WatchedChecks:
         return [
             self.without.line("without"),
             self.watched.line("with"),
-            f"events for a browser in a round, at least: {min(self.least)}; for all {kb:,.0f} kB",
+            f"other rows for a browser in a round, at least: {min(self.least)} times; for all "
+            f"{kb:,.0f} kB",
         ]
 
 
@@ -126,7 +127,7 @@ class _Browsers:
         self._at_first = self._result()
 
     def end(self) -> tuple[int, int]:
-        """Returns how many events each got at least since the first ones, and the bytes of all."""
+        """Returns how often each got other rows at least, and how many bytes all got."""
         if self._process.stdin is not None:
             self._process.stdin.close()
         least, size = self._result()
