@@ -20,6 +20,7 @@ from acpublish.control.fleet_clock import FleetClock
 from acpublish.control.fleet_news import FleetNews
 from acpublish.control.fleet_product import FleetProduct
 from acpublish.control.newcomers import Newcomers
+from acpublish.control.pacing import paced
 from acpublish.control.product_targets import ProductTargets
 from acpublish.errors import StoreError
 from acpublish.fleet.advancing import Live
@@ -229,7 +230,7 @@ class FleetState:
         """
         if self._count < self.capacity * 0.95:
             return []
-        idle = [device for device in self.devices() if self._is_unmissed(device, now)]
+        idle = [device for device in paced(self.devices()) if self._is_unmissed(device, now)]
         idle.sort(key=lambda device: (device.visits > 1, device.last_seen))
         return idle[: self.capacity // 20]
 

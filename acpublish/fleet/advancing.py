@@ -16,7 +16,7 @@ Two functions move it. :func:`survey` walks the devices, so it is for now and th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -82,7 +82,12 @@ def survey(live: Live, devices: Collection[Device], now: Moment) -> None:
     take_in(live, look(live, devices, now))
 
 
-def look(live: Live, devices: Collection[Device], now: Moment) -> Survey:
+def look(
+    live: Live,
+    devices: Collection[Device],
+    now: Moment,
+    walk: Callable[[Iterable[Device]], Iterable[Device]] = iter,
+) -> Survey:
     """Walks the devices of a product, and changes nothing, so it may run in a thread.
 
     It chooses those that stages reach by number, counts what each stage holds, and hears silence.
@@ -91,11 +96,14 @@ def look(live: Live, devices: Collection[Device], now: Moment) -> Survey:
         live: The rollout.
         devices: The devices of the product, as a list of its own if others are added meanwhile.
         now: The present.
+        walk: Yields devices, and may rest in between.
     """
     rollout, progress = live.rollout, live.progress
     boards, chosen = rollout.boards, dict(progress.chosen)
     own = [
-        device for device in devices if device.channel == rollout.channel and device.board in boards
+        device
+        for device in walk(devices)
+        if device.channel == rollout.channel and device.board in boards
     ]
     if rollout.is_open:
         for track in rollout.tracks:
@@ -109,7 +117,7 @@ def look(live: Live, devices: Collection[Device], now: Moment) -> Survey:
     }
     added: set[str] = set()
     asked: set[str] = set()
-    for device, first in _first_stages(live, own, chosen):
+    for device, first in _first_stages(live, walk(own), chosen):
         holds[first] += 1
         board = device.board
         stage, since = began[board]
@@ -128,7 +136,7 @@ def look(live: Live, devices: Collection[Device], now: Moment) -> Survey:
         holds[at] += holds[at - 1]
         in_stage[at] |= in_stage[at - 1]
         known_in[at] |= known_in[at - 1]
-    known, silent = silence(own, rollout.stage_heard, now.heard)
+    known, silent = silence(walk(own), rollout.stage_heard, now.heard)
     return Survey(
         heard=now.heard,
         tracks=rollout.tracks,

@@ -35,6 +35,7 @@ from acpublish.control.following import (
     rolling_snapshots,
     surveyed,
 )
+from acpublish.control.pacing import paced
 from acpublish.control.serving import FleetServing
 from acpublish.errors import AcpublishError, StoreError, StoreInUseError
 from acpublish.fleet.adoption_history import version_counts
@@ -183,7 +184,7 @@ class FleetLoop:
         """Lets the store have what devices run now."""
         store, devices = self.state.store, all_devices(self.state)
         if store is not None and devices:
-            counts = await asyncio.to_thread(version_counts, running(devices))
+            counts = await asyncio.to_thread(version_counts, running(paced(devices)))
             store.note_versions(self.state.clock.now().at, counts)
 
     async def _open_in_thread(self) -> None:
@@ -250,7 +251,7 @@ class FleetLoop:
             known = state.product(live.rollout.product).devices
             if needs_survey(live, len(known), now):
                 devices = list(known.values())
-                surveyed(state, live, await asyncio.to_thread(look, live, devices, now))
+                surveyed(state, live, await asyncio.to_thread(look, live, devices, now, paced))
             go_on(state, live)
 
     def close(self) -> None:
