@@ -39,6 +39,8 @@ from acpublish.fleet.rollout import (
 _NAMES = 5
 #: For how many devices a rollout remembers the share that reaches them, of 100 bytes each.
 _MAX_SHARES = 2_000_000
+#: Yields devices, and may rest in between.
+Walk = Callable[[Iterable[Device]], Iterable[Device]]
 
 
 @dataclass(slots=True)
@@ -82,12 +84,7 @@ def survey(live: Live, devices: Collection[Device], now: Moment) -> None:
     take_in(live, look(live, devices, now))
 
 
-def look(
-    live: Live,
-    devices: Collection[Device],
-    now: Moment,
-    walk: Callable[[Iterable[Device]], Iterable[Device]] = iter,
-) -> Survey:
+def look(live: Live, devices: Collection[Device], now: Moment, walk: Walk = iter) -> Survey:
     """Walks the devices of a product, and changes nothing, so it may run in a thread.
 
     It chooses those that stages reach by number, counts what each stage holds, and hears silence.
@@ -96,15 +93,12 @@ def look(
         live: The rollout.
         devices: The devices of the product, as a list of its own if others are added meanwhile.
         now: The present.
-        walk: Yields devices, and may rest in between.
+        walk: How the devices are walked.
     """
     rollout, progress = live.rollout, live.progress
     boards, chosen = rollout.boards, dict(progress.chosen)
-    own = [
-        device
-        for device in walk(devices)
-        if device.channel == rollout.channel and device.board in boards
-    ]
+    channel = rollout.channel
+    own = [each for each in walk(devices) if each.channel == channel and each.board in boards]
     if rollout.is_open:
         for track in rollout.tracks:
             _choose(rollout, progress, chosen, track, own, now)

@@ -194,6 +194,7 @@ def test_what_commands_did_to_rollouts_while_no_server_ran_is_told(
         return server
 
     def ends(memory: Memory) -> None:
+        store.written().result(20)
         memory.products = {PRODUCT: 5}
         memory.write(memory.unwritten() or {})
 
