@@ -19,14 +19,14 @@ def destination(visit: Visit) -> str:
     return f"--to {visit.url}{'' if secure else ' --insecure-http'}"
 
 
-def state_option(visit: Visit) -> str:
-    """Returns the option with which a command finds this server's tokens, after a space.
+def with_state(command: str, visit: Visit) -> str:
+    """Returns a command with the option by which it finds this server's tokens.
 
-    It is empty for who is not on this machine, and so learns nothing of its folders.
+    Who is not on this machine gets it without, and so learns nothing of the machine's folders.
     """
     if not (visit.is_local or visit.may(Scope.MANAGE)):
-        return ""
-    return f" --state {shlex.quote(str(visit.site.tokens.state))}"
+        return command
+    return f"{command} --state {shlex.quote(str(visit.site.tokens.state))}"
 
 
 class Step(NamedTuple):
@@ -40,7 +40,7 @@ def first_steps(visit: Visit) -> list[Step]:
     """Returns the steps to a first release."""
     url = visit.url
     return [
-        Step("token", (f"acpublish token create --publish '*'{state_option(visit)}",)),
+        Step("token", (with_state("acpublish token create --publish '*'", visit),)),
         Step(
             "publish",
             (

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from acpublish.server.api.authority import NOTE
 from acpublish.server.login_links import PATH, Link, note_sign_in
-from acpublish.server.pages.copied_commands import state_option
+from acpublish.server.pages.copied_commands import with_state
 from acpublish.server.pages.page_site import PageSite
 from acpublish.server.pages.sessions import BY_LINK
 from acpublish.server.pages.visits import (
@@ -99,7 +99,7 @@ def may_manage(visit: Visit) -> bool:
 
 async def _form(visit: Visit, status: int = 200, **values: object) -> Response:
     values = {"error": "", "next": visit.form.get("next", ""), **values}
-    command = f"acpublish login-link{state_option(visit)}"
+    command = with_state("acpublish login-link", visit)
     return await visit.page(
         _TEMPLATE, status, may_manage=may_manage(visit), command=command, **values
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from starlette.requests import Request
 
-from acpublish.server.pages.copied_commands import destination, first_steps, state_option
+from acpublish.server.pages.copied_commands import destination, first_steps, with_state
 from acpublish.server.pages.visits import Visit
 from tests.unit.server.pages.visiting import ELSEWHERE, HERE, Browser, application
 
@@ -44,8 +44,9 @@ def test_they_lead_to_this_server(
     (visit,) = visits
     assert destination(visit) == options
     shown = f" --state '{tmp_path}/it'\"'\"'s here/state'"
-    assert state_option(visit) == (shown if address == HERE else "")
+    listed = "acpublish token list" + (shown if address == HERE else "")
+    assert with_state("acpublish token list", visit) == listed
     token, publish, device = first_steps(visit)
-    assert token.commands[0].endswith("--publish '*'" + state_option(visit))
+    assert token.commands[0].endswith(with_state("--publish '*'", visit))
     assert publish.commands[-1].endswith(f" {options}")
     assert f"--to {visit.url} " in device.commands[0]
