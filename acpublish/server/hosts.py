@@ -69,13 +69,13 @@ def host_of(value: str) -> str | None:
 
 
 def is_loopback(host: str | None) -> bool:
-    """Returns whether a host is reached on its own machine only; None is no host."""
-    if host is None:
-        return False
+    """Returns whether a host, or an address, is reached on its own machine only; None is none."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address((host or "").partition("%")[0])
     except ValueError:
         return host == "localhost"
+    # A socket that listens on all addresses shows those of IPv4 as IPv6.
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def _address(text: str) -> str | None:

@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import os
 from collections.abc import Mapping
 from functools import partial
@@ -21,7 +20,7 @@ from acpublish.server import answer
 from acpublish.server.answer import Answer, Request, Responding, Route, answered
 from acpublish.server.cache import AnswerCache
 from acpublish.server.fleet_updates import FleetUpdates
-from acpublish.server.hosts import OF_PROXIES, host_of
+from acpublish.server.hosts import OF_PROXIES, host_of, is_loopback
 from acpublish.server.measured import Measured
 from acpublish.server.metrics import CONTENT_TYPE, Metrics
 from acpublish.server.response_head import Headers, response_head
@@ -157,27 +156,18 @@ class StatusRoutes:
 
     def _is_here(self, request: Request) -> bool:
         """Returns whether a request comes from this machine, and from no proxy on it."""
-        if self._proxied or not _is_loopback(request.address):
+        if self._proxied or not is_loopback(request.address):
             return False
         if any(name in OF_PROXIES for name, _ in request.headers):
             return False
         value = (request.header(b"host") or b"").decode("latin-1")
         host = host_of(value)
-        return not value or host == "localhost" or _is_loopback(host)
+        return not value or is_loopback(host)
 
     async def _written(self, note: str = "") -> Answer:
         body = await self._answers.get("metrics", None, self._metrics.text)
         headers = [(b"content-type", CONTENT_TYPE), (b"content-length", b"%d" % len(body))]
         return Answer(200, response_head(200, [*headers, _NOT_STORED]), body, note=note)
-
-
-def _is_loopback(address: str | None) -> bool:
-    try:
-        parsed = ipaddress.ip_address(address or "")
-    except ValueError:
-        return False
-    # A socket that listens on all addresses shows those of IPv4 as IPv6.
-    return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback
 
 
 def _look(root: Path, addresses: frozenset[bytes]) -> _Seen:

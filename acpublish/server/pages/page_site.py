@@ -81,6 +81,7 @@ class PageSite:
         products: Products and releases as pages show them.
         navigation: The entries at the top of each page.
         threads: Limits what is made at a time.
+        strangers: For how many who are not signed in a page is being made.
         problems: What the log has said of problems.
         connections: Those of the server; None before it listens.
         started: When it began, in seconds since 1970.
@@ -105,6 +106,7 @@ class PageSite:
     products: ProductViews = field(init=False)
     navigation: tuple[NavEntry, ...] = ()
     threads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PARALLEL_PAGES))
+    strangers: int = 0
     problems: RecentProblems = field(default_factory=RecentProblems)
     connections: Connections | None = None
     started: float = field(default_factory=time.time)

@@ -8,8 +8,6 @@ was not made for this browser, before its method is called.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import ipaddress
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -17,7 +15,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from acpublish.errors import AcpublishError, AuthenticationError, RequestError
@@ -26,7 +24,7 @@ from acpublish.server.api.bodies import READ_S, TooLargeError
 from acpublish.server.api.endpoints import EncodedRoute
 from acpublish.server.api.routes import shown
 from acpublish.server.bounds import MAX_REQUEST_BYTES
-from acpublish.server.hosts import OF_PROXIES, host_of
+from acpublish.server.hosts import OF_PROXIES, host_of, is_loopback
 from acpublish.server.login_links import PATH as SIGN_IN
 from acpublish.server.pages.page_site import PageSite
 from acpublish.server.pages.sessions import Notice, Session
@@ -36,6 +34,8 @@ from acpublish.server.tokens import Refusal, Scope, judged
 _log = logging.getLogger(__name__)
 
 SESSION_COOKIE = "acpublish_session"
+#: Strangers whose pages are being made; more would have everybody wait, and keep memory meanwhile.
+MAX_STRANGERS = 100
 #: Who has no session gets this one for the CSRF token of the form to sign in.
 VISIT_COOKIE = "acpublish_visit"
 THEME_COOKIE = "acpublish_theme"
@@ -130,10 +130,7 @@ class Visit:
             return False
         if self.site.hosts.is_further(host_of(headers.get("host", ""))):
             return False
-        with contextlib.suppress(ValueError):
-            if ipaddress.ip_address(client[0].partition("%")[0]).is_loopback:
-                return True
-        return server is not None and bool(client[0] == server[0])
+        return is_loopback(client[0]) or (server is not None and bool(client[0] == server[0]))
 
     @property
     def is_secure(self) -> bool:
@@ -363,6 +360,11 @@ def changes(
 def _route(path: str, verb: str, method: Method, site: PageSite, needs: Scope | None) -> Route:
     async def respond(request: Request) -> Response:
         visit = Visit(request, site)
+        is_stranger = visit.token is None
+        if is_stranger and site.strangers >= MAX_STRANGERS:
+            # A page would have to wait for its turn as well.
+            return PlainTextResponse(f"{visit.t('problem.busy')}\n", 503, {"retry-after": "5"})
+        site.strangers += is_stranger
         try:
             if needs is not None:
                 visit.need(needs)
@@ -377,6 +379,8 @@ def _route(path: str, verb: str, method: Method, site: PageSite, needs: Scope | 
             _log.exception("a page could not be made")
             hint = visit.t("problem.fault_hint")
             return await problem_page(visit, 500, "server", visit.t("problem.fault"), hint)
+        finally:
+            site.strangers -= is_stranger
 
     return EncodedRoute(path, respond, methods=[verb])
 

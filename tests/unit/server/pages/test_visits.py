@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from acpublish.server.bounds import MAX_REQUEST_BYTES
+from acpublish.server.pages import visits
+from acpublish.server.pages.page_site import PARALLEL_PAGES
 from acpublish.server.pages.visits import Visit
 from acpublish.server.token_file import TokenStore
 from acpublish.server.tokens import Scope
@@ -103,6 +105,33 @@ def test_a_form_that_cannot_be_read(
     assert asyncio.run(sent()) == status
 
 
+def test_strangers_are_made_few_pages_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(visits, "MAX_STRANGERS", 3)
+
+    async def opened() -> None:
+        app = application(tmp_path)
+        own = Browser(app)
+        await own.sign_in(create_token(tmp_path / "state", read=True))
+        # Each waits for one of these.
+        for _ in range(PARALLEL_PAGES):
+            await app.site.threads.acquire()
+        waiting = [asyncio.create_task(Browser(app).get("/_/products")) for _ in range(3)]
+        signed_in = asyncio.create_task(own.get("/_/products"))
+        while app.site.strangers < 3:
+            await asyncio.sleep(0)
+        late = await Browser(app).get("/_/products")
+        assert (late.status, late.headers["retry-after"]) == (503, "5")
+        for _ in range(PARALLEL_PAGES):
+            app.site.threads.release()
+        assert {page.status for page in await asyncio.gather(*waiting, signed_in)} == {200}
+        assert app.site.strangers == 0
+        assert (await Browser(app).get("/_/products")).status == 200
+
+    asyncio.run(opened())
+
+
 def test_a_notice_is_shown_once_and_escaped(tmp_path: Path) -> None:
     async def shown() -> None:
         browser = Browser(application(tmp_path))
@@ -120,19 +149,19 @@ def test_a_notice_is_shown_once_and_escaped(tmp_path: Path) -> None:
 def test_a_change_is_checked_again_before_it_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    visits: list[Visit] = []
+    made_visits: list[Visit] = []
     made = Visit.__init__
 
     def remember(visit: Visit, *given: object) -> None:
         made(visit, *given)  # type: ignore[arg-type]
-        visits.append(visit)
+        made_visits.append(visit)
 
     async def checked() -> None:
         browser = Browser(application(tmp_path))
         await browser.sign_in(create_token(tmp_path / "state", "lamp*", name="me"))
         monkeypatch.setattr(Visit, "__init__", remember)
         await browser.get("/")
-        visit = visits[0]
+        visit = made_visits[0]
         assert visit.check(Scope.PUBLISH, "lamp-2").name == "me"
         assert not visit.may("publish", "door")
         assert not visit.may("manage")
