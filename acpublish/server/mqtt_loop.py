@@ -58,7 +58,7 @@ _LOOK_EVERY_S = 1.0
 #: broker sends, the task takes a tenth of the time at most.
 _REST_S = 0.2
 _REST_PER_TURN = 10
-#: How many devices are looked at before requests get their turn: a fraction of a millisecond.
+#: How many devices or messages are handled before requests get their turn: about a millisecond.
 _AT_ONCE = 20
 
 
@@ -161,18 +161,25 @@ class MqttLoop:
         """Sends what is to be sent; returns whether that was all."""
         if not self._link.is_connected:
             return True
-        while self._events:
-            if not self._tell(self._events[0]):
-                return False
-            self._events.popleft()
+        if not await self._tell():
+            return False
         if self._fleet is None or self._fleet.state.store is None:
             return True
         await self._take_orders(self._fleet)
         return await self._look(self._fleet)
 
-    def _tell(self, event: FleetEvent) -> bool:
-        document = {"id": event.id, **event._asdict(), "data": dict(event.data)}
-        return self._link.publish(self._topics.event(event.kind), _json(document))
+    async def _tell(self) -> bool:
+        """Sends the events that wait; returns whether that was possible."""
+        for count in itertools.count(1):
+            if not self._events:
+                break
+            event = self._events[0]
+            document = {"id": event.id, **event._asdict(), "data": dict(event.data)}
+            if not self._link.publish(self._topics.event(event.kind), _json(document)):
+                return False
+            self._events.popleft()
+            await _give_way(count)
+        return True
 
     async def _take_orders(self, fleet: FleetUpdates) -> None:
         while self._orders:
@@ -202,9 +209,8 @@ class MqttLoop:
                     seen.add(entity.key)
                     if not self._show(device, entity):
                         return False
-                # Requests of devices go first.
-                await asyncio.sleep(0.001)
-        return self._remove(self._announced - seen)
+                await _give_way(_AT_ONCE)
+        return await self._remove(self._announced - seen)
 
     def _within_limit(self, devices: list[Device], seen: set[str]) -> Iterator[Device]:
         for device in devices:
@@ -238,16 +244,23 @@ class MqttLoop:
         self._known[key] = (device.id, entity.latest if entity.has_update else "")
         return True
 
-    def _remove(self, keys: set[str]) -> bool:
+    async def _remove(self, keys: set[str]) -> bool:
         """Removes entities; returns whether that was possible."""
-        for key in keys:
+        for count, key in enumerate(keys, 1):
             for topic in (self._topics.config(key), self._topics.state(key)):
                 if not self._link.publish(topic, b"", retain=True):
                     return False
             self._announced.discard(key)
             self._sent.pop(key, None)
             self._known.pop(key, None)
+            await _give_way(count)
         return True
+
+
+async def _give_way(count: int) -> None:
+    """Lets requests of devices go first, after some of many steps."""
+    if count % _AT_ONCE == 0:
+        await asyncio.sleep(0.001)
 
 
 def _json(document: dict[str, Any]) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -112,6 +113,28 @@ def test_events_wait_for_the_broker_and_are_bounded(
     sent = [json.loads(payload) for topic, payload in told.link.sent]
     assert [event["at"] for event in sent] == [float(number) for number in range(2000, 3000)]
     assert {topic for topic, _ in told.link.sent} == {"home/events/new-device"}
+
+
+def test_requests_get_their_turn_between_many_messages(told: Told) -> None:
+    for number in range(1000):
+        told.loop.note(FleetEvent(NEW_DEVICE, float(number), "lamp", {"device": "x"}))
+        told.link.hears(f"home/devices/gone_{number}/state", b"{}", True)
+    turns: list[int] = []
+
+    async def main() -> None:
+        async def others() -> None:
+            while True:
+                turns.append(len(told.link.sent))
+                await asyncio.sleep(0)
+
+        task = asyncio.create_task(others())
+        assert await told.loop._turn()
+        task.cancel()
+
+    asyncio.run(main())
+    assert len(told.link.sent) == 3000
+    at_once = [after - before for before, after in itertools.pairwise(turns)]
+    assert max(at_once) <= 2 * mqtt_loop._AT_ONCE
 
 
 def test_a_device_that_is_gone_is_removed(told: Told) -> None:
