@@ -24,7 +24,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, quote, urlsplit
 
-from acpublish.errors import UnreachableError, VerificationError, reason_of
+from acpublish.client.tls_faults import tls_fault
+from acpublish.errors import AcpublishError, UnreachableError, VerificationError, reason_of
+from acpublish.wire import authority_of
 
 #: "A recommended request timeout value for webhooks is somewhere between 15 and 30s."
 TIMEOUT_S = 15.0
@@ -77,11 +79,8 @@ async def post(
         return await asyncio.wait_for(_exchange(parts, headers, body), timeout_s)
     except (asyncio.TimeoutError, TimeoutError) as error:
         raise _unreachable(f"no answer within {timeout_s:g} s") from error
-    except ssl.SSLCertVerificationError as error:
-        raise VerificationError(
-            f"the receiver's certificate is not valid: {error.verify_message}",
-            hint="Use a certificate of a CA that this machine trusts, with the host's name.",
-        ) from error
+    except ssl.SSLError as error:
+        raise _no_tls(error, parts) from error
     except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
         why = reason_of(error) if isinstance(error, OSError) else "the answer is not valid HTTP"
         raise _unreachable(why) from error
@@ -89,6 +88,16 @@ async def post(
 
 def _unreachable(why: str) -> UnreachableError:
     return UnreachableError(f"the receiver cannot be reached: {why}", hint=_HINT)
+
+
+def _no_tls(error: ssl.SSLError, parts: SplitResult) -> AcpublishError:
+    fault = tls_fault(error, authority_of(parts.hostname or "", parts.port))
+    if not fault.untrusted:
+        return _unreachable(fault.reason)
+    return VerificationError(
+        f"the receiver cannot be trusted: {fault.reason}",
+        hint="Use a certificate of a CA that this machine trusts, with the host's name.",
+    )
 
 
 async def _exchange(parts: SplitResult, headers: Mapping[str, str], body: bytes) -> PostAnswer:
@@ -111,9 +120,8 @@ async def _exchange(parts: SplitResult, headers: Mapping[str, str], body: bytes)
 def _head(parts: SplitResult, host: str, headers: Mapping[str, str], length: int) -> bytes:
     path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
     query = f"?{quote(parts.query, safe='/%:@!$&()*+,;=~-._?')}" if parts.query else ""
-    name = f"[{host}]" if ":" in host else host
     lines = {
-        "host": name if parts.port is None else f"{name}:{parts.port}",
+        "host": authority_of(host, parts.port),
         "user-agent": _AGENT,
         "accept": "*/*",
         "connection": "close",
