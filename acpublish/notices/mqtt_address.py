@@ -54,6 +54,8 @@ class MqttAddress:
         try:
             parts = urlsplit(text.strip())
             host, port = parts.hostname, parts.port
+            # A name that no resolver takes would end paho's thread.
+            (host or "").encode("idna")
         except ValueError as error:
             raise SettingsError("the URL of the broker is not valid", hint=_FORM) from error
         if parts.scheme not in _PORTS:

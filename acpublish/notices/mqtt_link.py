@@ -11,12 +11,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from acpublish.errors import MissingExtraError
+from acpublish.client.tls_faults import tls_fault
+from acpublish.errors import MissingExtraError, reason_of
 from acpublish.notices.mqtt_address import MqttAddress
+from acpublish.wire import authority_of
 
 try:
     from paho.mqtt.client import Client, MQTTMessage
@@ -138,11 +142,17 @@ class MqttLink:
         self._in_loop(self._connected)
 
     def _on_connect_fail(self, client: Client, _: Any) -> None:
-        self._away("there is no connection")
+        # paho passes no error, but handles it while it calls this.
+        self._away(self._reason(sys.exc_info()[1]))
 
     def _on_disconnect(self, client: Client, _: Any, flags: Any, reason: Any, more: Any) -> None:
         if reason.is_failure:
             self._away(f"the connection ended: {reason}")
+
+    def _reason(self, error: BaseException | None) -> str:
+        if isinstance(error, ssl.SSLError):
+            return tls_fault(error, authority_of(self._address.host, self._address.port)).reason
+        return reason_of(error) if isinstance(error, OSError) else "there is no connection"
 
     def _away(self, why: str) -> None:
         """Logs once that the broker is away."""

@@ -48,6 +48,7 @@ def test_a_url_is_read(url: str, address: MqttAddress) -> None:
         "mqtt://u:s3cret@broker/" + "a" * 65,
         "mqtt://u:s3cret@bro ker",
         "mqtt://u:s3cret@bro\x00ker",
+        f"mqtt://u:s3cret@{'a' * 64}.example",
     ],
 )
 def test_anything_else_is_one_line_without_the_password(url: str) -> None:

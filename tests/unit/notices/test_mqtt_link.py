@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -74,3 +76,21 @@ def test_an_outage_is_logged_once_and_without_the_password(
     assert [record.getMessage() for record in own] == [
         "the MQTT broker mqtt://127.0.0.1:9 is away (there is no connection); it is tried again"
     ]
+
+
+def test_the_log_says_why_there_is_no_connection(
+    link: MqttLink, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    # In its thread as here, paho calls what notes a failure.
+    link._client.connect_async("127.0.0.1", port)
+    with pytest.raises(ConnectionRefusedError):
+        link._client.loop_forever()
+    assert ":9 is away (connection refused); it is tried again" in caplog.text
+    link._fault = ""
+    try:
+        raise ssl.SSLEOFError(8, "EOF occurred in violation of protocol (_ssl.c:1006)")
+    except ssl.SSLEOFError as error:
+        link._on_connect_fail(link._client, error)
+    assert ":9 is away (it does not respond with TLS); it is tried again" in caplog.text
