@@ -24,6 +24,7 @@ from tests.support.server import RunningServer, running_server
 from tests.support.tokens import create_token
 
 STATUS = "home/status"
+PAGES = "https://updates.example.com"
 
 
 def key(device: FleetDevice) -> str:
@@ -73,7 +74,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with (
         broker(tmp_path_factory.mktemp("broker")) as own,
         hearing(own) as heard,
-        site.serve("--mqtt", own.url, "--mqtt-install") as server,
+        site.serve("--mqtt", own.url, "--mqtt-install", "--host", PAGES) as server,
     ):
         yield House(site, server, heard)
 
@@ -100,6 +101,8 @@ def test_a_device_is_an_update_entity(house: House) -> None:
     assert house.heard.retained[STATUS] == b"online"
     state = house.state(device)
     assert state["title"] == "lamp"
+    assert state["release_url"] == f"{PAGES}/_/products/lamp/1.1.0"
+    assert config["device"]["configuration_url"] == f"{PAGES}/_/devices/{device.id}"
     assert state["release_summary"].startswith("lamp 1.1.0 for c3, published 20")
     # It has the image, and has not come back with it.
     assert state["in_progress"] is True

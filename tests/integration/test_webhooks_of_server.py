@@ -98,13 +98,19 @@ def test_everything_is_told_once_over_restarts(site: Site, receiver: Receiver) -
 
 def test_without_a_fleet_the_catalog_is_told(site: Site, receiver: Receiver) -> None:
     verifier = add(site, receiver)
-    with site.serve("--no-fleet") as server:
-        looked(site)
-        FleetDevice(1, site.images["1.0.0"]).ask(server)
-        site.publish("1.1.0")
-        withdraw(site, "1.1.0")
-        until(lambda: len(receiver.deliveries) == 2)
+    with receiving() as phone:
+        WebhookFile(site.state).add(new_webhook(f"{phone.url}/topic", format_="ntfy"))
+        with site.serve("--no-fleet", "--host", "https://updates.example.com") as server:
+            looked(site)
+            FleetDevice(1, site.images["1.0.0"]).ask(server)
+            site.publish("1.1.0")
+            withdraw(site, "1.1.0")
+            until(lambda: len(receiver.deliveries) == 2 and len(phone.deliveries) == 2)
+        messages = [json.loads(delivery.body) for delivery in phone.deliveries]
     assert types(receiver, verifier) == ["release.published", "release.withdrawn"]
+    # Whoever is told reaches the server as --host says, and not at a loopback address.
+    page = "https://updates.example.com/_/products/lamp/1.1.0"
+    assert [message["click"] for message in messages] == [page, page]
 
 
 def test_what_was_told_is_delivered_after_a_kill(site: Site) -> None:
