@@ -131,10 +131,8 @@ def _serve(
     links = PageLinks(root_of_pages(options.hosts, ports[-1].url))
     webhooks = Webhooks(state, news.listeners, links.of_events)
     news_loop.keepers.append(webhooks.keep)
-    fleet = None
-    if options.fleet:
-        fleet = FleetLoop(catalog, state, options.max_offers, here.make, news)
-        fleet.open_existing()
+    fleet = _fleet(options, catalog, state, here, news)
+    if fleet is not None:
         fleet.state.newcomers.shared = proxies.has
     app = create_app(
         replace(options, state=state),
@@ -167,6 +165,21 @@ def _serve(
         log.flush()
         tokens.write_uses()
     return 0
+
+
+def _fleet(
+    options: ServerOptions,
+    catalog: DirectoryCatalog,
+    state: Path,
+    here: Announcement,
+    news: FleetNews,
+) -> FleetLoop | None:
+    """Returns the fleet, with what its store has; None for a server without one."""
+    if not options.fleet:
+        return None
+    fleet = FleetLoop(catalog, state, options.max_offers, here.make, news)
+    fleet.open_existing()
+    return fleet
 
 
 def _state_folder(options: ServerOptions) -> Path:
