@@ -28,7 +28,7 @@ FOLD_S = 300.0
 #: It is folded earlier if it has so many check-ins, which a start reads in a second.
 FOLD_CHECK_INS = 400_000
 #: How many rows of devices a transaction has; what is urgent waits for it.
-FOLD_ROWS = 512
+FOLD_ROWS = 128
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 #: The state of a device as :data:`acpublish.store.device_rows.check_in` takes it.
 Taken = tuple[Any, ...]

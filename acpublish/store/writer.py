@@ -48,8 +48,8 @@ LOG_EVERY_S = 60.0
 CLOSE_S = 5.0
 #: How much of that it folds the log of check-ins.
 FOLD_AT_END_S = 3.0
-#: How long the chores may take of each half second; a busy server needs the rest.
-CHORES_S = 0.05
+#: How many times as long as a step of a chore the thread rests after it; a busy server needs that.
+RESTS = 4.0
 #: Does a little in a transaction, and returns whether it has to be called again.
 Chore = Callable[[Connection], bool]
 #: Makes the values of a row in the thread that writes, in the order of the columns.
@@ -166,10 +166,10 @@ class Writer:
                 self._write_urgent()
                 if flushes or closing or time.monotonic() >= due:
                     self._write_others()
-                    self._do_chores()
-                    due = time.monotonic() + BATCH_S
                     self._came_back()
-                _succeed(flushes)
+                    _succeed(flushes)
+                    flushes, due = [], time.monotonic() + BATCH_S
+                    self._do_chores(due)
                 if closing:
                     self._fold_log()
             except (SQLAlchemyError, OSError) as error:
@@ -227,18 +227,22 @@ class Writer:
             if not again:
                 return
 
-    def _do_chores(self) -> None:
-        """Does some of the chores; what is left is for the next time."""
+    def _do_chores(self, end: float) -> None:
+        """Does chores until a time, at least one step; what is left is for the next time."""
         if self._log.due():
             self.later(self._log.fold_some).add_done_callback(self._log.folded)
-        end = time.monotonic() + CHORES_S
-        while self._chores and time.monotonic() < end:
+        while self._chores:
+            began = time.monotonic()
             chore, future = self._chores[0]
-            with self._transaction(flush=True) as connection:
+            # A power cut may undo it, together with whatever comes after.
+            with self._transaction(flush=False) as connection:
                 again = chore(connection)
             if not again:
                 self._chores.popleft()
                 _succeed([future])
+            rested = time.monotonic() + (time.monotonic() - began) * RESTS
+            if self._wait(min(rested, end)) or self._flushes or time.monotonic() >= end:
+                break
             self._write_urgent()
 
     def _write(self, batch: Batch, *, flush: bool = True) -> None:
