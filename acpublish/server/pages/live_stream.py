@@ -43,8 +43,8 @@ async def _watch(visit: Visit) -> Response:
         raise NotFoundError("there is no such topic", hint="Load the page again.")
     if topic.needs is not None:
         visit.need(topic.needs)
-    live.need_room(is_stranger=is_stranger)
     if visit.request.method == "HEAD":
+        live.need_room(is_stranger=is_stranger)
         return Response(headers=_HEAD)
     needs = topic.needs
 
@@ -58,32 +58,35 @@ async def _watch(visit: Visit) -> Response:
         return True
 
     abort = visit.request.scope.get(ABORT_KEY, lambda: None)
-    return _Stream(live.stream(watched, abort, goes_on, is_stranger=is_stranger))
+    events = live.stream(watched, abort, goes_on, is_stranger=is_stranger)
+    # Whoever is one too many has to hear that before the head of the response is out.
+    return _Stream(await anext(events), events)
 
 
 class _Stream(Response):
     """A response that ends with its connection, without an error in the log."""
 
-    def __init__(self, events: AsyncGenerator[bytes, None]) -> None:
+    def __init__(self, first: bytes, events: AsyncGenerator[bytes, None]) -> None:
         super().__init__(headers=_HEAD)
         del self.headers["content-length"]
-        self._events = events
+        self._first, self._events = first, events
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        sending = asyncio.create_task(self._send(send))
-        leaving = asyncio.create_task(_left(receive))
-        try:
-            await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            leaving.cancel()
-            sending.cancel()
-            await asyncio.gather(sending, leaving, return_exceptions=True)
+        async with aclosing(self._events):
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            sending = asyncio.create_task(self._send(send))
+            leaving = asyncio.create_task(_left(receive))
+            try:
+                await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                leaving.cancel()
+                sending.cancel()
+                await asyncio.gather(sending, leaving, return_exceptions=True)
 
     async def _send(self, send: Any) -> None:
-        async with aclosing(self._events) as events:
-            async for event in events:
-                await send({"type": "http.response.body", "body": event, "more_body": True})
+        await send({"type": "http.response.body", "body": self._first, "more_body": True})
+        async for event in self._events:
+            await send({"type": "http.response.body", "body": event, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
