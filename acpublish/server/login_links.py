@@ -30,7 +30,8 @@ PATH = "/_/sign-in"
 #: In the state folder: that somebody has signed in before.
 FILE = "signed-in.json"
 
-#: Wrong secrets from one network within a minute, and from all.
+#: Wrong secrets from one network within a minute, and from all. Beyond the latter, a network may
+#: still have one, so that guessing elsewhere keeps nobody out.
 GUESSES = 10
 GUESSES_OF_ALL = 300
 _GUESSES_S = 60.0
@@ -73,6 +74,11 @@ class LoginLinks:
         self._links[_digest(secret)] = Link(self._clock() + LASTS_S, by)
         return f"{PATH}#{secret}"
 
+    def has(self, secret: str) -> bool:
+        """Returns whether a secret is that of a link that can be used."""
+        link = self._links.get(_digest(secret))
+        return link is not None and link.until > self._clock()
+
     def use(self, secret: str) -> Link | None:
         """Returns the link of a secret, which cannot be used again then; None if there is none."""
         link = self._links.pop(_digest(secret), None)
@@ -91,21 +97,22 @@ class Guesses:
         self._clock = clock
         self._ends = 0.0
         self._of_network: dict[object, int] = {}
+        self._of_all = 0
 
     def wait_s(self, address: str | None) -> float:
         """Returns how long an address has to wait before its next guess; 0 if it need not."""
         now = self._clock()
         if now >= self._ends:
-            self._ends, self._of_network = now + _GUESSES_S, {}
-        too_many = self._of_network.get(network_of(address), 0) >= GUESSES
-        if too_many or sum(self._of_network.values()) >= GUESSES_OF_ALL:
-            return self._ends - now
-        return 0.0
+            self._ends, self._of_network, self._of_all = now + _GUESSES_S, {}, 0
+        own = self._of_network.get(network_of(address), 0)
+        crowded = own > 0 and self._of_all >= GUESSES_OF_ALL
+        return self._ends - now if own >= GUESSES or crowded else 0.0
 
     def note_wrong(self, address: str | None) -> None:
         """Counts a wrong secret."""
         network = network_of(address)
         self._of_network[network] = self._of_network.get(network, 0) + 1
+        self._of_all += 1
 
 
 def has_signed_in(state: Path) -> bool:

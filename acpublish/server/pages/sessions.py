@@ -25,6 +25,8 @@ IDLE_S = 12 * 3600.0
 LASTS_S = 7 * 86400.0
 #: The one that was not used for the longest time ends when there are more.
 MAX_SESSIONS = 1000
+#: The same for those of one token, so that whoever has one cannot end the sessions of others.
+MAX_OF_TOKEN = 100
 _RANDOM_BYTES = 32
 #: The digits of a cookie's digest by which a session is ended.
 _ID_DIGITS = 16
@@ -169,6 +171,9 @@ class Sessions:
             link_of: For a session by a link, the token that created the link, if any.
         """
         cookie, now = secrets.token_urlsafe(_RANDOM_BYTES), self._clock()
+        own = [key for key, other in self._sessions.items() if other.token.id == token.id]
+        for oldest in own[: max(0, len(own) - MAX_OF_TOKEN + 1)]:
+            self._end(oldest)
         while len(self._sessions) >= MAX_SESSIONS:
             self._end(next(iter(self._sessions)))
         digest = _digest(cookie)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -36,6 +36,8 @@ MAX_BYTES = 64 * 1024 * 1024
 #: Each is an open file of the server, of those that it keeps for itself (``RESERVED_FILES``).
 MAX_ALL_FILES = 48
 MAX_ALL_BYTES = 256 * 1024 * 1024
+#: The part of all that the sessions of one token may have together.
+_SHARE_OF_TOKEN = 2
 MAX_NAME = 120
 _ID_BYTES = 9
 
@@ -161,16 +163,17 @@ class WaitingFiles:
         Raises:
             ConflictError: There is none.
         """
-        own, every = self.of(session), self._batches.values()
+        own = self.of(session)
         if len(own.waiting) >= MAX_FILES or own.size + size > MAX_BYTES:
             raise ConflictError(
                 f"at most {MAX_FILES} files with {MAX_BYTES // 1024 // 1024} MiB can wait",
                 hint="Publish or remove some of those that wait.",
             )
-        files = sum(len(batch.waiting) for batch in every)
-        if files >= MAX_ALL_FILES or sum(batch.size for batch in every) + size > MAX_ALL_BYTES:
+        every = self._batches.items()
+        of_token = [batch for other, batch in every if other.token.id == session.token.id]
+        if _is_full(of_token, size, _SHARE_OF_TOKEN) or _is_full(self._batches.values(), size):
             raise ConflictError(
-                "too many files of others are waiting on this server",
+                "too many files are waiting on this server",
                 hint="Try again later; a file waits for at most an hour.",
             )
 
@@ -232,3 +235,10 @@ class WaitingFiles:
         """Takes all files away, because the server stops."""
         for session in [*self._batches]:
             self.drop(session)
+
+
+def _is_full(batches: Iterable[Batch], size: int, share: int = 1) -> bool:
+    """Returns whether there is no room for one more file in a share of the place for all."""
+    waiting = [file for batch in batches for file in batch.waiting]
+    has_files, has_bytes = len(waiting), sum(file.size for file in waiting)
+    return has_files >= MAX_ALL_FILES // share or has_bytes + size > MAX_ALL_BYTES // share

@@ -61,6 +61,10 @@ def test_wrong_guesses_are_counted_in_all() -> None:
     guesses.wait_s(None)
     for number in range(GUESSES_OF_ALL):
         guesses.note_wrong(f"192.0.2.{number}")
+    assert guesses.wait_s("192.0.2.1") > 0
+    # Whoever has not guessed is not kept out by those who have.
+    assert guesses.wait_s("198.51.100.1") == 0
+    guesses.note_wrong("198.51.100.1")
     assert guesses.wait_s("198.51.100.1") > 0
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from acpublish.release.grants import Grant
@@ -9,6 +11,7 @@ from acpublish.server.pages.sessions import (
     BY_LINK,
     IDLE_S,
     LASTS_S,
+    MAX_OF_TOKEN,
     MAX_SESSIONS,
     Sessions,
 )
@@ -59,13 +62,24 @@ def test_it_ends_after_a_week(sessions: Sessions, clock: Clock) -> None:
 
 def test_those_used_least_give_way(sessions: Sessions) -> None:
     first, second = sessions.begin(TOKEN), sessions.begin(TOKEN)
-    for _ in range(MAX_SESSIONS - 2):
-        sessions.begin(TOKEN)
+    for number in range(MAX_SESSIONS - 2):
+        sessions.begin(replace(TOKEN, id=f"other {number // MAX_OF_TOKEN}"))
     assert sessions.find(first) is not None
-    sessions.begin(TOKEN)
+    sessions.begin(BY_LINK)
     assert len(sessions) == MAX_SESSIONS
     assert sessions.find(second) is None
     assert sessions.find(first) is not None
+
+
+def test_whoever_has_a_token_ends_no_session_of_others(sessions: Sessions) -> None:
+    others = sessions.begin(BY_LINK)
+    first, second = sessions.begin(TOKEN), sessions.begin(TOKEN)
+    assert sessions.find(first) is not None
+    for _ in range(MAX_SESSIONS):
+        sessions.begin(TOKEN)
+    assert len(sessions) == MAX_OF_TOKEN + 1
+    assert sessions.find(others) is not None
+    assert sessions.find(first) is sessions.find(second) is None
 
 
 def test_a_csrf_token_is_for_one_cookie(sessions: Sessions) -> None:

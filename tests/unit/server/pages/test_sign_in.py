@@ -125,8 +125,11 @@ def test_guesses_are_throttled(tmp_path: Path) -> None:
         page = await guesser.post("/_/sign-in", {"token": token})
         assert page.status == 429
         assert 0 < int(page.headers["retry-after"]) <= 60
-        # Others are not kept out by that.
+        # Others are not kept out by that, nor is whoever is behind the same proxy and has a link.
         assert await attempt(Browser(app), token=token) == 303
+        near = Browser(app, ELSEWHERE, "https")
+        assert await attempt(near, link="wrong") == 429
+        assert await attempt(near, link=app.site.links.new().partition("#")[2]) == 303
 
     asyncio.run(guessed())
 

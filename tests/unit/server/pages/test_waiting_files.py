@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,8 +27,8 @@ def waiting(tmp_path: Path) -> Iterator[WaitingFiles]:
     files.close()
 
 
-def session() -> Session:
-    return Session(BY_LINK, 0.0, 0.0)
+def session(token: str = BY_LINK.id) -> Session:
+    return Session(replace(BY_LINK, id=token), 0.0, 0.0)
 
 
 def waiting_file(waiting: WaitingFiles, name: str = "lamp.bin") -> WaitingFile:
@@ -97,7 +98,7 @@ def test_files_go_after_a_while(waiting: WaitingFiles, monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize(
     ("limit", "most"),
-    [("MAX_FILES", 2), ("MAX_BYTES", 2500), ("MAX_ALL_FILES", 2), ("MAX_ALL_BYTES", 2500)],
+    [("MAX_FILES", 2), ("MAX_BYTES", 2500), ("MAX_ALL_FILES", 4), ("MAX_ALL_BYTES", 4500)],
 )
 def test_there_is_a_limit(
     waiting: WaitingFiles, monkeypatch: pytest.MonkeyPatch, limit: str, most: int
@@ -105,16 +106,20 @@ def test_there_is_a_limit(
     monkeypatch.setattr(waiting_files, limit, most)
 
     async def run() -> None:
-        own, other = session(), session()
+        own, again, other, third = session(), session(), session("other"), session("third")
         waiting.add(own, waiting_file(waiting))
         waiting.add(own, waiting_file(waiting))
         with pytest.raises(ConflictError):
             waiting.add(own, waiting_file(waiting))
-        if "ALL" in limit:
-            with pytest.raises(ConflictError, match="of others"):
-                waiting.add(other, waiting_file(waiting))
-        else:
-            waiting.add(other, waiting_file(waiting))
+        waiting.add(other, waiting_file(waiting))
+        waiting.add(other, waiting_file(waiting))
+        # A token has half of the place, however often somebody has signed in with it.
+        for session_of_all in (again, third):
+            if "ALL" in limit:
+                with pytest.raises(ConflictError, match="too many files"):
+                    waiting.add(session_of_all, waiting_file(waiting))
+            else:
+                waiting.add(session_of_all, waiting_file(waiting))
         waiting.remove(own, waiting.of(own).waiting[0])
         waiting.add(own, waiting_file(waiting))
 
