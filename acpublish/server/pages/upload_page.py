@@ -52,6 +52,8 @@ FILES, CHECK, PUBLISH, REMOVE = (
 )
 #: What is sent beyond what may wait is read and dropped, so that the browser hears why.
 _MAX_BODY = MAX_ALL_BYTES
+#: Parts of one form: whoever drops a folder hears why, and each costs time and memory.
+_MAX_PARTS = 200
 #: What the catalog offers to choose from is read again after this time, for all visitors.
 _FRESH_S = 2.0
 #: A list of suggestions is for reading.
@@ -135,12 +137,15 @@ class UploadPage:
         request, limit = visit.request, self._site.options.upload_bytes
         reader = MultipartReader(request.headers.get("content-type", ""), limit)
         refusals: list[tuple[str, AcpublishError]] = []
-        allowed, size = False, 0
+        allowed, size, parts = False, 0, 0
         async for data in self._site.publisher.parts(request, upload):
             size += len(data)
             if size > _MAX_BODY:
                 raise RequestError("the files are too large", hint="Drop fewer at a time.")
             for part in reader.feed(data):
+                parts += 1
+                if parts > _MAX_PARTS:
+                    raise RequestError("there are too many files", hint="Drop fewer at a time.")
                 if part.filename is None:
                     if part.name == CSRF_FIELD:
                         visit.need_csrf(part.data.decode("utf-8", "replace"))

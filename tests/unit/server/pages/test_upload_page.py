@@ -324,6 +324,15 @@ def test_a_file_that_is_too_large_is_named(tmp_path: Path, monkeypatch: pytest.M
     played(tmp_path, play)
 
 
+def test_a_form_has_so_many_files(tmp_path: Path) -> None:
+    async def play(by: Uploading) -> None:
+        await by.drop(lamp_d1__bin=SKETCH)
+        page = await by.browser.upload(f"{PATH}/files", {f"{n}.bin": b"" for n in range(300)})
+        assert (page.status, "too many files" in page.text) == (400, True)
+
+    played(tmp_path, play)
+
+
 def test_a_script_gets_only_what_the_checks_say(tmp_path: Path) -> None:
     async def play(by: Uploading) -> None:
         page = await by.drop(lamp_d1__bin=SKETCH)
