@@ -40,6 +40,8 @@ _MAX_IN_FLIGHT = 20
 #: Messages from the broker that wait for the event loop; any others are dropped.
 _MAX_PENDING = 10_000
 _MAX_PAYLOAD_BYTES = 16 * 1024
+#: A connection on which somebody sends more ends: MQTT allows 256 MiB, all of it in memory.
+_MAX_PACKET_BYTES = 1024 * 1024
 _AGAIN_S = (1, 60)
 #: How long the broker has to answer, in seconds, while a connection begins and while it is idle.
 _CONNECT_S = 5.0
@@ -49,6 +51,14 @@ _LAST_WORD_S = 1.0
 
 #: Called in the event loop with the topic, the payload, and whether the broker had retained it.
 Heard = Callable[[str, bytes, bool], None]
+
+
+class _Client(Client):
+    def _sock_recv(self, bufsize: int) -> bytes:
+        """Reads a packet, of which this many bytes are still to come."""
+        if bufsize > _MAX_PACKET_BYTES:
+            raise ConnectionError(f"a packet has {bufsize} bytes")
+        return super()._sock_recv(bufsize)
 
 
 class MqttLink:
@@ -79,7 +89,7 @@ class MqttLink:
         #: Two threads count what is pending.
         self._counting = threading.Lock()
         self._fault = ""
-        client = self._client = Client(CallbackAPIVersion.VERSION2, clean_session=True)
+        client = self._client = _Client(CallbackAPIVersion.VERSION2, clean_session=True)
         if address.username is not None:
             client.username_pw_set(address.username, address.password)
         if address.secure:
@@ -137,7 +147,9 @@ class MqttLink:
             return
         self._fault = ""
         _log.info("connected to the MQTT broker %s", self._address)
-        client.subscribe(self._topics)
+        # Without a fleet there is nothing to listen to, which the client takes for a fault.
+        if self._topics:
+            client.subscribe(self._topics)
         client.publish(self._status, ONLINE, qos=1, retain=True)
         self._in_loop(self._connected)
 
@@ -161,8 +173,13 @@ class MqttLink:
             _log.warning("the MQTT broker %s is away (%s); it is tried again", self._address, why)
 
     def _on_message(self, client: Client, _: Any, message: MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            # It would end the thread, and with it the connection for good.
+            return
         if len(message.payload) <= _MAX_PAYLOAD_BYTES:
-            self._in_loop(self._heard, message.topic, message.payload, message.retain)
+            self._in_loop(self._heard, topic, message.payload, message.retain)
 
     def _in_loop(self, function: Callable[..., None], *arguments: Any) -> None:
         """Calls a function in the event loop, unless too much waits for that already."""

@@ -126,7 +126,7 @@ class MqttLoop:
         if topic == self._topics.state(key):
             if retained and payload and len(self._announced) < 2 * MAX_ENTITIES:
                 self._announced.add(key)
-        elif topic == self._topics.install(key):
+        elif self._install and topic == self._topics.install(key):
             if retained:
                 _log.warning("ignored an order by MQTT that was retained: %a", topic)
             elif len(payload) <= _MAX_ORDER_BYTES:

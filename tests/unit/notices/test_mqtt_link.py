@@ -66,6 +66,40 @@ def test_what_a_broker_sends_is_bounded(
     assert [payload for _, payload, _ in heard] == [b"0", b"1", b"2", b"later"]
 
 
+def test_a_broker_that_sends_nonsense_does_not_end_the_connection_for_good() -> None:
+    """A topic that is not UTF-8, and the beginning of a packet of 200 MiB.
+
+    The link listens to nothing, as that of a server without a fleet.
+    """
+    heard: list[bytes] = []
+
+    def start(broker: socket.socket) -> socket.socket:
+        connection, _ = broker.accept()
+        connection.settimeout(20)
+        assert connection.recv(1000)
+        connection.sendall(b"\x20\x02\x00\x00")
+        return connection
+
+    async def main() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as broker:
+            broker.settimeout(20)
+            address = MqttAddress(host="127.0.0.1", port=broker.getsockname()[1])
+            link = MqttLink(address, [], lambda _, payload, __: heard.append(payload), list)
+            link.start()
+            try:
+                with await asyncio.to_thread(start, broker) as connection:
+                    connection.sendall(b"\x30\x05\x00\x02\xff\xffx" + b"\x30\x04\x00\x01tx")
+                    while not heard:
+                        await asyncio.sleep(0.01)
+                    connection.sendall(b"\x31\x80\x80\x80\x64\x00\x01t" + bytes(1000))
+                    (await asyncio.to_thread(start, broker)).close()
+            finally:
+                await asyncio.to_thread(link.close)
+
+    asyncio.run(asyncio.wait_for(main(), 30))
+    assert heard == [b"x"]
+
+
 def test_an_outage_is_logged_once_and_without_the_password(
     link: MqttLink, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -224,6 +224,19 @@ def test_orders_are_taken_only_live_and_not_too_many(told: Told) -> None:
     assert device.pin.version == "1.1.0"
 
 
+def test_without_the_button_there_are_no_orders(told: Told) -> None:
+    """A broker can also send what nobody has subscribed to."""
+    told.loop._install = False
+    told.fleet.ask(1)
+    told.fleet.put("1.1.0")
+    told.turn()
+    told.link.hears("home/devices/lamp_240ac4000001/install", b"1.1.0", False)
+    told.turn()
+    device = told.fleet.state.device("lamp/24:0a:c4:00:00:01")
+    assert device is not None
+    assert device.pin is None
+
+
 def test_without_a_fleet_there_are_only_events(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
