@@ -68,7 +68,7 @@ class Visit:
         self.site = site
         self.form: Mapping[str, str] = {}
         self.fields: list[tuple[str, str]] = []
-        cookie = request.cookies.get(SESSION_COOKIE, "")
+        cookie = request.cookies.get(self._named(SESSION_COOKIE), "")
         found = None
         try:
             found = site.sessions.find(cookie) if cookie else None
@@ -77,7 +77,7 @@ class Visit:
         self.session: Session | None
         self.token: Token | None
         self.session, self.token = found or (None, None)
-        self.cookie = cookie if found else request.cookies.get(VISIT_COOKIE, "")
+        self.cookie = cookie if found else request.cookies.get(self._named(VISIT_COOKIE), "")
         self.t = site.rendering.texts
 
     # Who asks.
@@ -252,7 +252,7 @@ class Visit:
     def keep_cookie(self, response: Response, name: str, value: str) -> None:
         """Lets the browser keep a cookie until it is closed; an empty value removes it."""
         response.set_cookie(
-            name,
+            self._named(name),
             value,
             max_age=None if value else 0,
             path="/",
@@ -260,6 +260,14 @@ class Visit:
             httponly=True,
             samesite="strict",
         )
+
+    def _named(self, name: str) -> str:
+        """Returns the name of a cookie on this connection.
+
+        Browsers let no plain connection replace a cookie of TLS, so each has its own: otherwise
+        nobody could sign in by http after opening the page by https.
+        """
+        return f"__Host-{name}" if self.is_secure else name
 
     # What templates read.
 
