@@ -26,6 +26,7 @@ from acpublish.release.channel_rows import rows_of
 from acpublish.release.durations import duration
 from acpublish.release.version import Version
 from acpublish.server.api.authority import NOTE
+from acpublish.server.api.bodies import read_sent
 from acpublish.server.api.change_routes import change_note
 from acpublish.server.api.routes import shown
 from acpublish.server.pages.page_site import PageSite
@@ -128,7 +129,7 @@ class Form:
             why=self.reason.strip(),
             order_back=self.order_back,
             keep=int(self.keep),
-            older_than_s=int(duration(self.older_than).total_seconds()),
+            older_than_s=int(read_sent(partial(duration, self.older_than)).total_seconds()),
         )
 
     def need_reason(self) -> None:
