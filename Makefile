@@ -33,7 +33,7 @@ PYTHONS = $(foreach version,$(PYTHON_VERSIONS),$(shell \
 PIO_INSTALLED := $(PIO_VERSIONS:%=.venv-pio/%/.installed)
 
 .PHONY: demo test test-all test-python lint bench properties simulate fuzz torture campaigns \
-  screenshots clean
+  screenshots images clean
 
 demo: $(INSTALLED)
 	$(BIN)/python examples/demo.py
@@ -95,7 +95,12 @@ campaigns: $(INSTALLED)
 screenshots: $(INSTALLED)
 	@.ci/debian-packages $(TEST_PACKAGES)
 	mkdir -p build/screenshots
-	ACPUBLISH_TEST_SCREENSHOTS=$(CURDIR)/build/screenshots $(BIN)/python -m pytest tests/pages
+	ACPUBLISH_TEST_SCREENSHOTS=$(CURDIR)/build/screenshots $(BIN)/python -m pytest -o timeout=900 tests/pages
+
+# The pictures in the documents, which show the page as it is now.
+images: $(INSTALLED)
+	@.ci/debian-packages $(TEST_PACKAGES)
+	$(BIN)/python -m tests.support.document_images
 
 bench: $(INSTALLED)
 	@.ci/debian-packages $(BENCH_PACKAGES)

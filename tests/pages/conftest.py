@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,11 +11,14 @@ from tests.support.server import RunningServer
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 
-from tests.support.browser import Watched, chromium, running_browser  # noqa: E402
+from tests.support.browser import WIDE, Watched, chromium, running_browser  # noqa: E402
 from tests.support.page_site import PageServer  # noqa: E402
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+#: Colours that are on their way to others are neither what axe-core should see nor a picture.
+LOOK: Any = {"viewport": {"width": WIDE[0], "height": WIDE[1]}, "reduced_motion": "reduce"}
 
 
 # Playwright keeps a loop running in this thread, with which no test elsewhere could run its own.
@@ -34,7 +37,7 @@ def watch(browser: Browser) -> Iterator[type[Watched]]:
     contexts, pages = [], []
 
     def opened(server: RunningServer, **options: object) -> Watched:
-        context = browser.new_context(viewport={"width": 1280, "height": 800}, **options)
+        context = browser.new_context(**{**LOOK, **options})
         contexts.append(context)
         pages.append(Watched(context, server.url))
         return pages[-1]

@@ -21,14 +21,11 @@ def test_a_release_is_withdrawn_and_promoted_again(
     page = watched.sign_in(create_token(state, "lamp", manage=True, name="ann"))
     page.get_by_role("navigation").get_by_role("link", name="Products").click()
     page.get_by_role("link", name="lamp").wait_for()
-    watched.screenshot("products")
     page.get_by_role("link", name="lamp").click()
     page.get_by_role("heading", name="Sizes").wait_for()
-    watched.screenshot("product")
     page.get_by_role("link", name="1.1.0").first.click()
     # htmx puts the results of the checks there.
     page.get_by_role("columnheader", name="Finding").wait_for()
-    watched.screenshot("release")
     with page.expect_download() as download:
         page.get_by_role("link", name="lamp-1.1.0_c3.bin").click()
     stored = Path(download.value.path()).read_bytes()
@@ -58,7 +55,6 @@ def test_a_release_is_withdrawn_and_promoted_again(
     page.get_by_role("button", name="Cancel").or_(page.get_by_role("link", name="Cancel")).click()
     assert page.get_by_role("dialog").count() == 0
     watched.go("/_/products/lamp/history")
-    watched.screenshot("product-history")
 
 
 def test_two_releases_are_compared(watch: Opened, fleet_server: PageServer) -> None:
@@ -68,7 +64,6 @@ def test_two_releases_are_compared(watch: Opened, fleet_server: PageServer) -> N
     page.get_by_role("link", name="Compare with 1.0.0").click()
     page.get_by_role("heading", name="Segments").wait_for()
     assert "lamp 1.1.0" in page.get_by_role("region", name="Changes in the image").inner_text()
-    watched.screenshot("compare")
 
 
 def test_a_channel_is_promoted_without_javascript(watch: Opened, fleet_server: PageServer) -> None:

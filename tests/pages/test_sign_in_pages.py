@@ -93,7 +93,6 @@ def test_a_link_on_another_site_finds_whoever_is_signed_in(
 def test_the_parts(watch: Opened, fleet_server: PageServer) -> None:
     watched = watch(fleet_server.server)
     page = watched.go("/_/parts")
-    watched.screenshot("parts")
     assert page.locator("script:not([src])").count() == 0
     assert "\\x1b[31m\\u202ered" in page.locator("dl.facts").inner_text()
     page.get_by_role("button", name="Withdraw…").click()
@@ -105,24 +104,6 @@ def test_the_parts(watch: Opened, fleet_server: PageServer) -> None:
     assert page.locator("html").get_attribute("data-theme") == "dark"
     page.reload()
     assert page.locator("html").get_attribute("data-theme") == "dark"
-
-
-def test_pictures_of_the_first_pages(
-    watch: Opened, fleet_server: PageServer, empty_server: PageServer
-) -> None:
-    watched = watch(fleet_server.server)
-    watched.go("/")
-    watched.screenshot("overview-signed-out")
-    watched.go("/_/sign-in")
-    watched.screenshot("sign-in")
-    watched.go("/_/no-such-page")
-    watched.screenshot("problem")
-    watched.sign_in(fleet_server.token)
-    watched.screenshot("overview")
-    empty = watch(empty_server.server)
-    page = empty.go("/")
-    assert empty_server.server.url in page.locator("main").inner_text()
-    empty.screenshot("first-steps")
 
 
 def test_what_asks_back_needs_no_javascript(watch: Opened, fleet_server: PageServer) -> None:

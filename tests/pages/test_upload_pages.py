@@ -55,7 +55,6 @@ def uploader(watch: Opened, server: PageServer, name: str, **options: object) ->
 def test_three_files_are_dropped_and_published(watch: Opened, upload_server: PageServer) -> None:
     watched = uploader(watch, upload_server, "dropper")
     page = watched.page
-    watched.screenshot("upload-empty")
     files = {
         "Garage.ino.nodemcuv2.bin": esp8266_image(seed=11),
         "<img src=x onerror=alert(1)>_with-a-name-that-is-much-too-long.bin": merged_image(),
@@ -66,6 +65,8 @@ def test_three_files_are_dropped_and_published(watch: Opened, upload_server: Pag
     page.evaluate(_DROP, ["[data-drop]", sent])
     page.get_by_role("button", name="Publish 4 files").wait_for()
     assert page.get_by_text("The file is a merged factory image").is_visible()
+    watched.check()
+    watched.check_dark()
     watched.screenshot("upload-files")
     page.get_by_role("button", name="Publish 4 files").click()
     page.get_by_text("Nothing was published.").wait_for()
@@ -85,6 +86,7 @@ def test_three_files_are_dropped_and_published(watch: Opened, upload_server: Pag
     page.get_by_label("Note").fill("Three of them")
     page.get_by_role("button", name="Publish 3 files").click()
     page.get_by_text("All 3 files are published.").wait_for()
+    watched.check()
     watched.screenshot("upload-published")
     catalog = DirectoryCatalog(upload_server.site.catalog)
     assert {"garage", "lamp", "porch"} <= set(catalog.products())

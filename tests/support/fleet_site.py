@@ -59,11 +59,11 @@ class Site:
             self.images[version] = stored
         return stored
 
-    def policy(self, stages: str, **options: str) -> None:
-        """Sets the policy of the lamp's channel."""
-        policy = Policy.parse(stages, soak="0s", **options).to_dict()
+    def policy(self, stages: str, product: str = "lamp", **options: str) -> None:
+        """Sets the policy of a product's channel ``stable``."""
+        policy = Policy.parse(stages, **{"soak": "0s", **options}).to_dict()
         changes = DirectoryCatalog(self.catalog).changes
-        changes.make("lamp", RolloutChange(action="policy", channel="stable", policy=policy))
+        changes.make(product, RolloutChange(action="policy", channel="stable", policy=policy))
 
     def rolling(self) -> list[tuple[str, str]]:
         """Returns what is on its way to a channel of the lamp, and why it was halted."""

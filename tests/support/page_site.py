@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 from tests.support.fleet_devices import FleetDevice
-from tests.support.fleet_site import Site
-from tests.support.server import RunningServer
+from tests.support.fleet_site import Site, until
+from tests.support.server import Answer, RunningServer
 from tests.support.tokens import create_token
 
 
@@ -53,6 +56,29 @@ class PageServer:
                 page_server.check_in()
                 site.publish("1.1.0")
             yield page_server
+
+    def api(self, method: str, path: str, body: object = None) -> Any:
+        """Sends a request to the API with the token, and returns its document."""
+        data = b"" if body is None else json.dumps(body).encode()
+        head = (
+            f"{method} /api/v1/{path} HTTP/1.0\r\nHost: localhost\r\n"
+            f"Authorization: Bearer {self.token}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(data)}\r\n\r\n"
+        )
+        answers: list[Answer] = []
+
+        def has_answered() -> bool:
+            answers.append(self.server.ask(head.encode() + data))
+            # The fleet's store is open a moment after the first device.
+            return answers[-1].status != 503
+
+        assert until(has_answered)
+        assert answers[-1].status == 200, answers[-1].body
+        return json.loads(answers[-1].body)
+
+    def change(self, device: FleetDevice, **fields: object) -> None:
+        """Changes what people say of a device and want for it."""
+        self.api("POST", f"fleet/devices/{quote(device.id, safe='')}", fields)
 
     def check_in(self) -> None:
         """Lets all devices check in once."""
