@@ -226,6 +226,8 @@ def test_nginx_accepts_the_proxy(tmp_path: Path) -> None:
 
 
 _LINK = re.compile(r"\[[^\]]*\]\((?P<to>[^)\s]+)\)")
+_IMAGE = re.compile(r"!\[(?P<alt>[^\]]*)\]\((?P<to>[^)\s]+)\)")
+_MAX_IMAGE_BYTES = 60_000
 _HEADING = re.compile(r"^#+ (?P<text>.+)$", re.M)
 
 
@@ -248,6 +250,17 @@ def test_links_lead_somewhere(document: Path) -> None:
         if not target.exists() or (anchor and anchor not in _anchors(target)):
             broken.append(found["to"])
     assert not broken
+
+
+def test_images_are_small_described_and_used() -> None:
+    used = {}
+    for document in DOCUMENTS:
+        for found in _IMAGE.finditer(document.read_text()):
+            assert len(found["alt"]) > 30, (name_of(document), found["to"])
+            used[(document.parent / found["to"]).resolve()] = document
+    stored = set((ROOT / "docs/images").iterdir())
+    assert stored == set(used)
+    assert [image.name for image in stored if image.stat().st_size >= _MAX_IMAGE_BYTES] == []
 
 
 def test_every_document_is_found_from_the_readme() -> None:
