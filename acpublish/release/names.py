@@ -44,6 +44,11 @@ _UPDATE_PATH = re.compile(
 _MAX_UPDATE_PATHS = 64
 
 
+def listed(text: str) -> tuple[str, ...]:
+    """Returns the names in a text, which has commas or spaces between them; none is checked."""
+    return tuple(text.replace(",", " ").split())
+
+
 def product(text: str) -> ProductName:
     """Returns a string as a product name.
 

@@ -17,6 +17,7 @@ from acpublish.errors import AcpublishError, RequestError
 from acpublish.fleet.describing import device_document
 from acpublish.fleet.device_changes import DeviceChange
 from acpublish.fleet.known_device import Device
+from acpublish.release import names
 from acpublish.release.durations import duration
 from acpublish.server.api.authority import NOTE
 from acpublish.server.api.fleet_routes import sent
@@ -229,7 +230,7 @@ class _DeviceList:
             return visit.t("devices.retried", n=count)
         if what not in _BULK:
             raise RequestError("this is not something to do with devices", hint="Choose again.")
-        marks = visit.form.get("marks", "").replace(",", " ").split()
+        marks = names.listed(visit.form.get("marks", ""))
         if not marks:
             raise RequestError("no tag or group is named", hint="Name at least one.")
         devices = await self._meant(visit, people, asked)

@@ -17,6 +17,7 @@ from acpublish.control.fleet_access import Document
 from acpublish.errors import AcpublishError, RequestError
 from acpublish.fleet.device_changes import DeviceChange
 from acpublish.fleet.explaining import is_kept_back
+from acpublish.release import names
 from acpublish.server.api.authority import NOTE
 from acpublish.server.api.fleet_routes import sent
 from acpublish.server.api.routes import shown
@@ -196,15 +197,11 @@ def _difference(form: Mapping[str, str], name: str) -> tuple[tuple[str, ...], tu
 
     What somebody else has changed meanwhile stays.
     """
-    before = _names(form.get(f"{name}_before", ""))
-    after = _names(form.get(name, form.get(f"{name}_before", "")))
+    before = names.listed(form.get(f"{name}_before", ""))
+    after = names.listed(form.get(name, form.get(f"{name}_before", "")))
     return _without(after, before), _without(before, after)
 
 
-def _without(names: Iterable[str], others: Iterable[str]) -> tuple[str, ...]:
+def _without(own: Iterable[str], others: Iterable[str]) -> tuple[str, ...]:
     others = set(others)
-    return tuple(name for name in names if name not in others)
-
-
-def _names(text: str) -> list[str]:
-    return text.replace(",", " ").split()
+    return tuple(name for name in own if name not in others)

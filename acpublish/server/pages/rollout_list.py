@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-from urllib.parse import urlencode
+from collections.abc import Sequence
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -12,6 +11,7 @@ from acpublish.control.fleet_state import FleetState
 from acpublish.fleet.rollout import OPEN, Rollout
 from acpublish.server.pages.overview_rows import RolloutRow, rollout_row
 from acpublish.server.pages.page_site import PageSite
+from acpublish.server.pages.paging import address, paged
 from acpublish.server.pages.visits import Visit, shows
 from acpublish.server.tokens import Scope
 
@@ -34,8 +34,8 @@ def rollout_list_routes(site: PageSite) -> list[Route]:
         if site.state is None:
             return {}
         chosen, _, product = wanted.partition("/")
-        listed = _listed(site.state, chosen, product)
-        return await site.parts({"rows": "rollout_rows.html"}, rows=listed.rows(site.state))
+        rollouts = _listed(site.state, chosen, product)[:PAGE]
+        return await site.parts({"rows": "rollout_rows.html"}, rows=_rows(site.state, rollouts))
 
     site.live.topic(_TOPIC, rows, look_every_s=2.0)
     if site.state is not None:
@@ -43,38 +43,26 @@ def rollout_list_routes(site: PageSite) -> list[Route]:
     return [shows(PATH, _show, site, Scope.READ)]
 
 
-class _Listed(NamedTuple):
-    """A page of the list.
-
-    Attributes:
-        rollouts: The rollouts.
-        first: The number of the first of them, from 1.
-        total: How many there are in all.
-    """
-
-    rollouts: list[Rollout]
-    first: int
-    total: int
-
-    def rows(self, state: FleetState) -> list[tuple[Rollout, RolloutRow | None]]:
-        """Returns each with its counts, if it counts for anything; in the event loop."""
-        lives = {live.rollout.id: live for own in state.products.values() for live in own.lives}
-        return [
-            (rollout, rollout_row(lives[rollout.id]) if rollout.id in lives else None)
-            for rollout in self.rollouts
-        ]
+def _rows(
+    state: FleetState, rollouts: Sequence[Rollout]
+) -> list[tuple[Rollout, RolloutRow | None]]:
+    """Returns each with its counts, if it counts for anything; in the event loop."""
+    lives = {live.rollout.id: live for own in state.products.values() for live in own.lives}
+    return [
+        (rollout, rollout_row(lives[rollout.id]) if rollout.id in lives else None)
+        for rollout in rollouts
+    ]
 
 
-def _listed(state: FleetState, chosen: str, product: str, page: int = 1) -> _Listed:
+def _listed(state: FleetState, chosen: str, product: str) -> list[Rollout]:
+    """Returns the rollouts of the list, the newest first."""
     states = _CHOICES.get(chosen, _CHOICES[""])
-    every = [
+    listed = [
         rollout
         for rollout in state.rollouts.values()
         if product in ("", rollout.product) and (not states or rollout.state in states)
     ]
-    every.sort(key=lambda rollout: -rollout.started_at)
-    first = (page - 1) * PAGE
-    return _Listed(every[first : first + PAGE], first + 1, len(every))
+    return sorted(listed, key=lambda rollout: -rollout.started_at)
 
 
 async def _show(visit: Visit) -> Response:
@@ -83,27 +71,20 @@ async def _show(visit: Visit) -> Response:
     if state is None:
         raise AssertionError("a fleet has a state")
     chosen, product = query.get("state", ""), query.get("product", "")
-    number = query.get("page", "1")
-    page = max(1, int(number)) if number.isascii() and number.isdigit() and len(number) < 8 else 1
-    listed = _listed(state, chosen, product, page)
-    last = listed.first + len(listed.rollouts) - 1
-
-    def path(**values: str) -> str:
-        query = {"state": chosen, "product": product, **values}
-        kept = {name: value for name, value in query.items() if value}
-        return f"{PATH}?{urlencode(kept)}" if kept else PATH
-
+    page = paged(visit, _listed(state, chosen, product), PAGE)
     return await visit.page(
         "rollouts.html",
-        rows=listed.rows(state),
+        rows=_rows(state, page.items),
+        page=page,
         tabs=[
-            (visit.t(f"rollouts.list_{name or 'all'}"), path(state=name), name == chosen)
+            (
+                visit.t(f"rollouts.list_{name or 'all'}"),
+                PATH + address(visit, state=name, page=""),
+                name == chosen,
+            )
             for name in _CHOICES
         ],
         product=product,
-        without_product=path(product=""),
-        topic=f"{_TOPIC}:{chosen}/{product}" if page == 1 else "",
-        range=(listed.first, last, listed.total),
-        previous=path(page=str(page - 1)) if page > 1 else "",
-        next=path(page=str(page + 1)) if last < listed.total else "",
+        without_product=PATH + address(visit, product="", page=""),
+        topic="" if page.previous else f"{_TOPIC}:{chosen}/{product}",
     )

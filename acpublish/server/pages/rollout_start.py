@@ -74,7 +74,7 @@ class _Wanted(NamedTuple):
                 at_once=at_once,
                 window=sent.get("window") or None,
             ),
-            tuple(map(names.board, sent.get("boards", "").replace(",", " ").split())),
+            tuple(map(names.board, names.listed(sent.get("boards", "")))),
             point_in_time(start) if (start := sent.get("start_at")) else None,
         )
 

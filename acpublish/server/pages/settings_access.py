@@ -19,7 +19,7 @@ from acpublish.server.device_secrets import new_password
 from acpublish.server.pages.page_site import PageSite
 from acpublish.server.pages.paging import paged
 from acpublish.server.pages.sessions import Once
-from acpublish.server.pages.settings_sections import ROOT, ROWS, listed, or_again, section_page
+from acpublish.server.pages.settings_sections import ROOT, ROWS, or_again, section_page
 from acpublish.server.pages.visits import Visit, changes, shows
 from acpublish.server.tokens import Scope
 
@@ -91,7 +91,7 @@ async def _revoke(visit: Visit) -> Response:
 
 async def _create_path(visit: Visit) -> Response:
     every = "every" in visit.form
-    products = tuple(map(names.product, listed(visit.form.get("products", ""))))
+    products = tuple(map(names.product, names.listed(visit.form.get("products", ""))))
     if every == bool(products):
         raise SettingsError(
             "a secret path is for some products, or for every product",

@@ -89,8 +89,3 @@ async def or_again(
             raise
         fault = wrong(error)
         return await again(visit, fault.status, fault=fault)
-
-
-def listed(text: str) -> tuple[str, ...]:
-    """Returns the names in a field that takes several, with commas or spaces between them."""
-    return tuple(text.replace(",", " ").split())

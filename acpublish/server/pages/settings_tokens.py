@@ -11,13 +11,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from acpublish.errors import SettingsError
+from acpublish.release import names
 from acpublish.release.durations import duration
 from acpublish.release.grants import Grant, NewToken, TokenInfo, TokenRequest
 from acpublish.server.api.routes import Shown
 from acpublish.server.pages.page_site import PageSite
 from acpublish.server.pages.paging import paged
 from acpublish.server.pages.sessions import Once
-from acpublish.server.pages.settings_sections import ROOT, ROWS, listed, or_again, section_page
+from acpublish.server.pages.settings_sections import ROOT, ROWS, or_again, section_page
 from acpublish.server.pages.visits import Visit, changes, shows
 from acpublish.server.tokens import Scope
 
@@ -78,7 +79,7 @@ def _grant(visit: Visit) -> Grant:
         AcpublishError: As the command would, with a hint in words of the form.
     """
     form = visit.form
-    publish, channels = form.get("publish", "").strip(), listed(form.get("channels", ""))
+    publish, channels = form.get("publish", "").strip(), names.listed(form.get("channels", ""))
     try:
         return Grant.of(publish, channels, read="read" in form, manage="manage" in form)
     except SettingsError as error:

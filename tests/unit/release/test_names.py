@@ -143,3 +143,8 @@ def test_only_literals_are_update_paths() -> None:
         assert names.update_paths_in(data) == frozenset()
     many = b"".join(b"/update/lamp/d%d\0" % number for number in range(1000))
     assert len(names.update_paths_in(many)) == 64
+
+
+def test_names_with_commas_or_spaces() -> None:
+    assert names.listed(" a, b  c,,d ") == ("a", "b", "c", "d")
+    assert names.listed(" , ") == ()

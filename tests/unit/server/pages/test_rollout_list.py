@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 from acpublish.server.pages.rollout_list import PAGE
 from tests.unit.control.asking import Asking
@@ -46,8 +47,13 @@ def test_it_goes_on_page_by_page(fleet: Asking) -> None:
         second = (await browser.get("/_/rollouts?page=2")).text
         assert f"{PAGE + 1}–{PAGE + 6} of {PAGE + 6}" in second
         assert "/_/rollouts/lamp-100" in second
-        for odd in ("x", "-1", "99999999999", "9"):
-            assert (await browser.get(f"/_/rollouts?page={odd}")).status == 200
+        for odd in ("x", "-1", "99999999999", "\N{SUPERSCRIPT TWO}"):
+            page = await browser.get(f"/_/rollouts?page={quote(odd)}")
+            assert f"1–{PAGE} of {PAGE + 6}" in page.text, odd
+        # Whoever has stayed on a page that is gone gets the last one.
+        page = await browser.get("/_/rollouts?page=9&state=ended")
+        assert f"{PAGE + 1}–{PAGE + 5} of {PAGE + 5}" in page.text
+        assert 'rel="prev" href="?state=ended"' in page.text
 
     asyncio.run(look())
 

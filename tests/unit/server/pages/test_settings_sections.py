@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from acpublish.errors import BadNameError, SettingsError
 from acpublish.server.device_access_file import DeviceAccessError
-from acpublish.server.pages.settings_sections import listed, wrong
-
-
-def test_names_with_commas_or_spaces() -> None:
-    assert listed(" a, b  c,,d ") == ("a", "b", "c", "d")
-    assert listed(" , ") == ()
+from acpublish.server.pages.settings_sections import wrong
 
 
 def test_only_what_was_typed_is_shown_with_its_words() -> None:
