@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from acpublish.bounded import BoundedDict
 from acpublish.catalog import layout
 from acpublish.catalog.channels_file import stored_channels
 from acpublish.catalog.manifest_files import (
@@ -45,6 +46,8 @@ _log = logging.getLogger(__name__)
 _SETTLED_NS = 100_000_000
 #: A publish writes a manifest and then commits it; with a slow disk, that takes so long.
 _COMMIT_NS = 2_000_000_000
+#: Those that are changed at about the same time; a product may have thousands of releases.
+_MAX_APPLIED = 20
 
 
 #: Why a manifest cannot be read.
@@ -89,6 +92,10 @@ class ProductSnapshots:
         self._products: tuple[int, tuple[str, ...]] = (-1, ())
         self._parsed: dict[str, tuple[tuple[int, int, int], Release]] = {}
         self._channels: dict[str, tuple[tuple[int, int, int], Channels]] = {}
+        #: Manifests, channels, and the releases that they make: each step of a form plans a change.
+        self._applied: BoundedDict[
+            str, tuple[tuple[Release, ...], Channels, tuple[Release, ...]]
+        ] = BoundedDict(_MAX_APPLIED)
         self._withheld: dict[str, tuple[str, ...]] = {}
         self._seen: dict[str, tuple[tuple[int, int], int]] = {}
 
@@ -302,7 +309,10 @@ class ProductSnapshots:
         """
         releases, unreadable = self.manifests(name)
         channels = self._channels_of(name, releases)
-        return channels, channels.applied(releases), unreadable
+        kept = self._applied.get(name)
+        if kept is None or kept[0] != releases or kept[1] is not channels:
+            kept = self._applied[name] = releases, channels, channels.applied(releases)
+        return channels, kept[2], unreadable
 
     def named_objects(self) -> tuple[dict[str, str], tuple[str, ...]]:
         """Looks for the objects that are needed.

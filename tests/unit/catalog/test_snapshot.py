@@ -19,6 +19,8 @@ from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.catalog.snapshot import ProductSnapshots
 from acpublish.errors import ManifestError
 from acpublish.keys import create_key
+from acpublish.release.change_request import ChangeRequest
+from acpublish.release.version import Version
 from tests.unit.catalog.holding import put, submission
 
 
@@ -284,3 +286,19 @@ def test_a_touched_folder_whose_files_are_the_same_is_not_read_again(tmp_path: P
     (folder / "1.0.0.json").rename(folder / "2.0.0.json")
     os.utime(folder, (1_700_000_002, 1_700_000_002))
     assert snapshots.product("lamp") is not before
+
+
+def test_current_releases_are_made_once_until_something_changes(tmp_path: Path) -> None:
+    catalog = DirectoryCatalog(tmp_path)
+    put(catalog, "1.0.0")
+    put(catalog, "1.1.0")
+    _, before, _ = catalog.snapshots.readable("lamp")
+    assert catalog.snapshots.readable("lamp")[1] is before
+    request = ChangeRequest(action="withdraw", version=Version.parse("1.1.0"), why="it crashes")
+    catalog.changes.make("lamp", request)
+    channels, after, _ = catalog.snapshots.readable("lamp")
+    assert [release.images[0].withdrawn for release in before] == [None, None]
+    assert [release.images[0].withdrawn for release in after] == [None, "withdrawn"]
+    put(catalog, "1.2.0")
+    assert len(catalog.snapshots.readable("lamp")[1]) == 3
+    assert catalog.snapshots.readable("lamp")[0] is not channels
