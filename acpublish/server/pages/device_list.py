@@ -33,7 +33,7 @@ PAGE = 50
 #: How long a list is the same for all who look; what its rows say is always new.
 _FRESH_S = 2.0
 #: Looking at everything takes longer than a page may, so the counts may be older than the rows.
-_INDEXED_S, _STALE_S = 10.0, 120.0
+_INDEXED_S, _STALE_S = 30.0, 120.0
 #: Each has 800 KB with 100,000 devices.
 _MAX_LISTS = 16
 #: The filters with a value, by the names of their fields.

@@ -153,10 +153,9 @@ class _RolloutPages:
     async def order(self, what: str, visit: Visit) -> Response:
         """Changes a rollout, and shows it; what was refused is shown on the page."""
         fleet, key = self._site.fleet(), visit.request.path_params["rollout"]
-        by = "" if visit.token is None else visit.token.id
         try:
             with sent():
-                await fleet.make(_ORDERS[what](fleet, key, visit.form.get("reason", ""), by))
+                await fleet.make(_ORDERS[what](fleet, key, visit.form.get("reason", ""), visit.by))
         except AcpublishError as error:
             self._changed(key)
             return await self._page(visit, shown(error))

@@ -29,7 +29,6 @@ from acpublish.server.pages.visits import Visit, changes, shows
 from acpublish.server.tokens import Scope
 
 START = f"{PATH}/new"
-DEFAULT_CHANNEL = "stable"
 #: How many versions can be chosen; any other one can be in the address.
 _MAX_VERSIONS = 200
 
@@ -143,7 +142,7 @@ def _filled(
     sent: Mapping[str, str], product: str, snapshot: ProductSnapshot | None
 ) -> dict[str, str]:
     """Returns what the form has: what was sent, or the channel's policy, or what is usual."""
-    channel = sent.get("channel") or DEFAULT_CHANNEL
+    channel = sent.get("channel") or names.STABLE
     version = sent.get("version", "")
     # After another product was chosen, the version is that of the one before.
     known = {str(release.version) for release in snapshot.releases} if snapshot else set()
@@ -181,14 +180,14 @@ def _usual(document: Mapping[str, Any] | None) -> dict[str, str]:
 
 async def _start(visit: Visit) -> Response:
     """Starts a rollout, and shows it; what was refused is shown above the form."""
-    fleet, by = visit.site.fleet(), "" if visit.token is None else visit.token.id
+    fleet = visit.site.fleet()
     sent = {name: value.strip() for name, value in visit.form.items()}
     fields = ("product", "version", "channel", "stages", "soak", "halt")
     try:
         with from_form():
             wanted = _Wanted.of({**dict.fromkeys(fields, ""), **sent})
             start = fleet.rollouts.start(
-                *wanted.what, offers_from=wanted.offers_from, boards=wanted.boards, by=by
+                *wanted.what, offers_from=wanted.offers_from, boards=wanted.boards, by=visit.by
             )
             document = await fleet.make(start)
     except AcpublishError as error:

@@ -67,7 +67,7 @@ async def _set(visit: Visit) -> Response:
     check = partial(visit.check, Scope.MANAGE)
     save = partial(_store(visit).set_credentials, product, user, password, before_commit=check)
     await asyncio.to_thread(save)
-    _log.info("token %s set credentials of devices for %s", _by(visit), product)
+    _log.info("token %s set credentials of devices for %s", visit.by, product)
     if given:
         return _done(visit, "is_set", [product], product=product, user=user)
     _show_once(visit, visit.t("settings_access.password", product=product, user=user), password)
@@ -85,7 +85,7 @@ async def _revoke(visit: Visit) -> Response:
         before_commit=partial(visit.check, Scope.MANAGE),
     )
     await asyncio.to_thread(revoke)
-    _log.info("token %s revoked credentials of devices for %s", _by(visit), product)
+    _log.info("token %s revoked credentials of devices for %s", visit.by, product)
     return _done(visit, "revoked", product=product, user=user)
 
 
@@ -105,7 +105,7 @@ async def _create_path(visit: Visit) -> Response:
         before_commit=partial(visit.check, Scope.MANAGE),
     )
     path, made = await asyncio.to_thread(create)
-    _log.info("token %s created secret path %s", _by(visit), made.id)
+    _log.info("token %s created secret path %s", visit.by, made.id)
     _show_once(visit, visit.t("settings_access.path", name=name or made.id), path)
     return _done(visit, "", products)
 
@@ -114,7 +114,7 @@ async def _revoke_path(visit: Visit) -> Response:
     check = partial(visit.check, Scope.MANAGE)
     id_ = visit.request.path_params["id"]
     path = await asyncio.to_thread(partial(_store(visit).revoke_path, id_, before_commit=check))
-    _log.info("token %s revoked secret path %s", _by(visit), path.id)
+    _log.info("token %s revoked secret path %s", visit.by, path.id)
     return _done(visit, "path_revoked", name=path.name or path.id)
 
 
@@ -132,7 +132,3 @@ def _done(
             visit.session.note("warn", visit.t("settings_access.unknown", product=product))
     text = visit.t(f"settings_access.{key}", **values) if key else ""
     return visit.redirect(PATH, text)
-
-
-def _by(visit: Visit) -> str:
-    return "" if visit.session is None else visit.session.token.id

@@ -68,7 +68,7 @@ def policy_settings(site: PageSite) -> list[Route]:
 
 
 async def _show(visit: Visit) -> Response:
-    wanted = visit.request.query_params.get("product", "").strip()
+    wanted = visit.request.query_params.get("product", "").strip().lower()
     # Anybody may ask, so only a few do at a time.
     async with visit.site.threads:
         rows = await asyncio.to_thread(_rows, visit.site.catalog, wanted)
@@ -200,12 +200,15 @@ def _unknown_marks(site: PageSite, product: str, policy: Policy) -> list[str]:
     if site.state is None or not stages:
         return []
     devices = [] if own is None else list(own.devices.values())
-    warnings = []
+    warnings: list[str] = []
     for stage in stages:
         marks = (device.tags if stage.kind == "tag" else device.groups for device in devices)
         known = {name for names_of_device in marks for name in names_of_device}
         unknown = unknown_mark(stage, known)
         if unknown:
             end = "" if unknown.endswith("?") else "."
-            warnings.append(f"The stage {stage.text} reaches nobody yet: {unknown}{end}")
+            why = f"{unknown}{end}"
+            warnings.append(
+                site.rendering.texts("settings_policies.nobody", stage=stage.text, why=why)
+            )
     return warnings

@@ -47,6 +47,5 @@ async def _end(visit: Visit) -> Response:
     if ended is None:
         raise NotFoundError("this session has ended already", hint="Load the page again.")
     visit.site.live.look_again()
-    by = "" if visit.session is None else visit.session.token.id
-    _log.info("token %s ended a session of token %s", by, ended.token.id)
+    _log.info("token %s ended a session of token %s", visit.by, ended.token.id)
     return visit.redirect(PATH, visit.t("settings_sessions.ended"))

@@ -47,7 +47,7 @@ async def _show(visit: Visit, status: int = 200, fault: Shown | None = None) -> 
         status,
         tokens=paged(visit, _by_state(infos, now), ROWS, PATH),
         now=now,
-        own=None if visit.session is None else visit.session.token.id,
+        own=visit.by,
         fault=fault,
         form=visit.form,
     )
@@ -99,7 +99,7 @@ async def _rotate(visit: Visit) -> Response:
 
 def _created(visit: Visit, new: NewToken) -> Response:
     old = f" in place of {new.replaces.id}" if new.replaces else ""
-    _log.info("token %s created token %s%s", _by(visit), new.info.id, old)
+    _log.info("token %s created token %s%s", visit.by, new.info.id, old)
     if visit.session is not None:
         title = visit.t("settings_tokens.created", name=new.info.name or new.info.id)
         visit.session.once = Once(PATH, title, new.text, visit.t("settings_tokens.created_hint"))
@@ -111,10 +111,6 @@ async def _revoke(visit: Visit) -> Response:
     id_ = visit.request.path_params["id"]
     revoke = partial(visit.site.tokens.store.revoke, id_, before_commit=check)
     info = await asyncio.to_thread(revoke)
-    _log.info("token %s revoked token %s", _by(visit), info.id)
+    _log.info("token %s revoked token %s", visit.by, info.id)
     visit.site.live.look_again()
     return visit.redirect(PATH, visit.t("settings_tokens.revoked", name=info.name or info.id))
-
-
-def _by(visit: Visit) -> str:
-    return "" if visit.session is None else visit.session.token.id

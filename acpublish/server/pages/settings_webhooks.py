@@ -74,7 +74,7 @@ async def _add(visit: Visit) -> Response:
     )
     add = partial(_orders(visit).add, webhook, before_commit=partial(visit.check, Scope.MANAGE))
     added = await asyncio.to_thread(add)
-    _log.info("token %s added webhook %s (%s)", _by(visit), webhook.id, webhook.host)
+    _log.info("token %s added webhook %s (%s)", visit.by, webhook.id, webhook.host)
     # Messages for ntfy are not signed, so they have no secret to show.
     if webhook.format == "standard" and visit.session is not None:
         title = visit.t("settings_webhooks.secret", url=added["url"])
@@ -97,6 +97,7 @@ async def _retry(visit: Visit) -> Response:
     check = partial(visit.check, Scope.MANAGE)
     id_ = visit.request.path_params["id"]
     await asyncio.to_thread(partial(_orders(visit).try_again, id_, before_commit=check))
+    _log.info("token %s tries again what was undelivered to webhook %s", visit.by, id_)
     return visit.redirect(PATH, visit.t("settings_webhooks.retried"))
 
 
@@ -104,9 +105,5 @@ async def _remove(visit: Visit) -> Response:
     check = partial(visit.check, Scope.MANAGE)
     id_ = visit.request.path_params["id"]
     removed = await asyncio.to_thread(partial(_orders(visit).remove, id_, before_commit=check))
-    _log.info("token %s removed webhook %s", _by(visit), removed["id"])
+    _log.info("token %s removed webhook %s", visit.by, removed["id"])
     return visit.redirect(PATH, visit.t("settings_webhooks.removed", url=removed["url"]))
-
-
-def _by(visit: Visit) -> str:
-    return "" if visit.session is None else visit.session.token.id

@@ -280,6 +280,11 @@ class Visit:
         return self.t("base.this_machine") if by_link else self.token.name or self.token.id
 
     @property
+    def by(self) -> str:
+        """The id of the token of whoever is signed in, as logs and histories have it."""
+        return "" if self.token is None else self.token.id
+
+    @property
     def publishes(self) -> bool:
         """Whether whoever asks may publish anything at all."""
         return self.token is not None and bool(self.token.grant.publish)
