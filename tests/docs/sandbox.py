@@ -18,8 +18,9 @@ from tests.support import images, preloaded, preloaded_pio
 from tests.support.pio import clean_environment, offline_ini
 from tests.support.receiver import receiving
 
-#: The URL that the documents use for the server.
+#: The URL that the documents use for the server, and the one for its own machine.
 WRITTEN_ADDRESS = "http://192.168.1.10:8000"
+WRITTEN_LOCAL = "http://localhost:8000"
 #: The URL that the documents use for a receiver of webhooks.
 WRITTEN_RECEIVER = "http://192.168.1.20:9000"
 SHIM = 'Import("env")\nfrom acpublish.pio import setup\nsetup(env)\n'
@@ -158,7 +159,9 @@ class Sandbox:
         if WRITTEN_RECEIVER in text:
             self._receiver = self._receiver or self._receivers.enter_context(receiving()).url
             text = text.replace(WRITTEN_RECEIVER, self._receiver)
-        return text.replace(WRITTEN_ADDRESS, self.url) if self.url else text
+        if not self.url:
+            return text
+        return text.replace(WRITTEN_ADDRESS, self.url).replace(WRITTEN_LOCAL, self.url)
 
     def _shell(self, text: str) -> tuple[str, int]:
         # Variables live on from one command to the next, as in a terminal.

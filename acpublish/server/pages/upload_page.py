@@ -209,6 +209,8 @@ class UploadPage:
                 await self._publish(visit, file)
         count = len(batch.published)
         if count == len(waiting):
+            # They are said of these files; the channel is often that of the next ones, too.
+            batch.requires = batch.why = ""
             session.note("good", visit.t("upload.published", n=count))
         return visit.redirect(PATH)
 

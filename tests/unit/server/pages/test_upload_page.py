@@ -98,6 +98,10 @@ def test_a_sketch_of_arduino_ide_becomes_a_release(tmp_path: Path) -> None:
         (change,) = by.catalog.snapshots.product("lamp").channels.history
         assert (change.author.why, change.channel) == ("the first one", "beta")
         assert change.author.by == TokenStore(by.state).all()[0].id
+        # The next file does not get what was said of this one.
+        page = await by.drop(Lamp__ino__d1_mini__bin=esp8266_image(seed=2))
+        assert 'value="beta"' in page.text
+        assert "the first one" not in page.text
 
     played(tmp_path, play)
 
