@@ -76,4 +76,4 @@ def holder_of(status: os.stat_result) -> str:
     # A process of another container has the number 0 or none.
     with contextlib.suppress(OSError, ValueError):
         program = Path(f"/proc/{number}/comm").read_text().strip()
-    return f", which process {number} ({program}) holds" if program else ""
+    return f": process {number} ({program}) has it" if program else ""

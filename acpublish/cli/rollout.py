@@ -80,12 +80,11 @@ def start(
     only = tuple(map(names.board, boards))
     policy = _policy(wanted, options)
     plan = fleet.plan(*wanted, policy)
-    if not as_json:
-        _print_plan(policy, plan)
     document = fleet.start(*wanted, policy, offers_from=offers_from, boards=only)
     if as_json:
         print_json({**document, "plan": plan})
         return
+    _print_plan(policy, plan)
     click.echo(printable(f"{_title(document)}: started"))
     if not fleet.served:
         say("acpublish: it goes on as soon as a server serves this directory (acpublish serve)")

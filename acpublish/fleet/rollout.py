@@ -233,7 +233,9 @@ def advanced(rollout: Rollout, now: Moment) -> Rollout:
 
     Of several tracks, the one that is least far advances.
     """
-    _need(rollout, OFFERING, "cannot advance", "Resume it first, if it is paused.")
+    again = "Publish a newer release, or start another rollout."
+    hint = "Resume it first." if rollout.state == "paused" else again
+    _need(rollout, OFFERING, "cannot advance", hint)
     waiting = [track for track in rollout.tracks if not track.done]
     first = min(waiting, key=lambda track: track.stage)
     return moved(rollout, first, now)

@@ -86,6 +86,9 @@ def test_a_rollout_starts_with_its_plan(site: FleetSite) -> None:
     assert said.err.startswith("acpublish: it goes on as soon as a server serves this directory")
     # The channel points at the settled release until the end.
     assert site("explain", "lamp", "--board", "d1", "--json").json()["version"] == "1.0.0"
+    # One that cannot start has no plan.
+    said = site("rollout", "start", "lamp", "1.0.0", "--channel", "stable", "--stages", "2,100%")
+    assert (said.status, said.out) == (4, "")
 
 
 def test_without_options_the_policy_of_the_channel_counts(site: FleetSite) -> None:

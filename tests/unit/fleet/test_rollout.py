@@ -64,6 +64,8 @@ def test_each_change_is_for_certain_states_only(name: str, state: State) -> None
     with pytest.raises(ConflictError, match=f"is {state} .because. and") as caught:
         change(in_state(state))
     assert caught.value.hint
+    if name == "advance":
+        assert ("Resume it first." in caught.value.hint) == (state == "paused")
 
 
 def test_it_advances_to_its_end() -> None:
