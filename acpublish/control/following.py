@@ -218,9 +218,22 @@ def _end(state: FleetState, live: Live, channels: Channels) -> None:
         reason = f"{channel} points at {rollout.version}"
         live.rollout = replace(rollout, state="complete", reason=reason, away=False)
     else:
-        reason = f"{rollout.version} is not on its way to {channel} any more"
-        live.rollout = aborted(rollout, reason)
+        live.rollout = aborted(rollout, _why_gone(rollout, channels))
     state.moved(live)
+
+
+def _why_gone(rollout: Rollout, channels: Channels) -> str:
+    """Returns why a catalog does not have a rollout any more, as the history says."""
+    channel, version, number = rollout.channel, rollout.version, rollout_number(rollout)
+    for change in reversed(channels.history):
+        what = ""
+        if change.action == "rollback" and change.channel == channel:
+            what = f"{channel} was rolled back"
+        elif change.action == "withdraw" and str(change.version) == version:
+            what = f"{version} was withdrawn"
+        if what and change.serial > number:
+            return f"{what}: {change.author.why}" if change.author.why else what
+    return f"{version} is not on its way to {channel} any more"
 
 
 def _is_settled(rollout: Rollout, channels: Channels) -> bool:

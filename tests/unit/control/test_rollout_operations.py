@@ -14,6 +14,7 @@ from acpublish.control.operations import Operation, run_here
 from acpublish.errors import AcpublishError, ConflictError, NotFoundError, SettingsError, StoreError
 from acpublish.fleet.policy import Policy
 from acpublish.fleet.rollout import halted
+from acpublish.release.change_request import ChangeRequest
 from acpublish.release.channels import Place
 from acpublish.release.names import ChannelName
 from acpublish.release.version import Version
@@ -81,6 +82,28 @@ def test_what_ended_a_moment_ago_in_the_catalog_has_ended(fleet: Asking, rollout
     fleet.catalog.rollouts.abort("lamp", STABLE, _12, "", rollout=int(rollout[-1]))
     (document,) = run_here(fleet.rollouts.rollouts())["rollouts"]
     assert (document["id"], document["state"]) == (rollout, "aborted")
+
+
+@pytest.mark.parametrize(
+    ("request_", "reason"),
+    [
+        (ChangeRequest(action="rollback", channel=STABLE), "stable was rolled back"),
+        (
+            ChangeRequest(action="rollback", channel=STABLE, why="too hot"),
+            "stable was rolled back: too hot",
+        ),
+        (
+            ChangeRequest(action="withdraw", version=_12, why="too hot"),
+            "1.2.0 was withdrawn: too hot",
+        ),
+    ],
+)
+def test_an_end_has_its_reason(
+    fleet: Asking, rollout: str, request_: ChangeRequest, reason: str
+) -> None:
+    fleet.catalog.changes.make("lamp", request_)
+    (document,) = run_here(fleet.rollouts.rollouts())["rollouts"]
+    assert (document["state"], document["reason"]) == ("aborted", reason)
 
 
 def test_pause_resume_and_advance(fleet: Asking, rollout: str) -> None:
