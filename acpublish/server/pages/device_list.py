@@ -234,7 +234,7 @@ class _DeviceList:
         if not marks:
             raise RequestError("no tag or group is named", hint="Name at least one.")
         devices = await self._meant(visit, people, asked)
-        change = DeviceChange.from_dict({_BULK[what]: marks})
+        change = DeviceChange.from_dict({_BULK[what]: list(marks)})
         count = await people.make(people.devices.change_all(devices, change))
         visit.request.scope[NOTE] += f"; changed {_BULK[what]} of {count} devices"
         return visit.t(f"devices.done_{what}", n=count, marks=", ".join(marks))
