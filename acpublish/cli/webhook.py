@@ -118,6 +118,9 @@ def list_webhooks(orders: WebhookOrders, as_json: bool) -> None:
     if as_json:
         print_json(webhooks)
         return
+    if not webhooks:
+        click.echo("no webhooks")
+        return
     rows = [
         (
             webhook["id"],
@@ -212,7 +215,10 @@ def undelivered(orders: WebhookOrders, webhook_id: str | None, retry: bool, as_j
         )
         for own in lost
     ]
-    table([("WEBHOOK", "TIME", "EVENT", "PRODUCT", "ABOUT", "WHY"), *rows])
+    if rows:
+        table([("WEBHOOK", "TIME", "EVENT", "PRODUCT", "ABOUT", "WHY"), *rows])
+    else:
+        click.echo("nothing is undelivered")
     if retry:
         say("acpublish: the server tries again within a second, once it runs")
 

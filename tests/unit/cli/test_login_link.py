@@ -37,6 +37,9 @@ def test_another_server_wants_a_token_that_may_manage(
     monkeypatch.setenv("ACPUBLISH_TOKEN", create_token(tmp_path / "state", manage=True))
     assert main(["login-link", "--to", server.url]) == 0
     assert capsys.readouterr().out.startswith(f"{server.url}/_/sign-in#")
+    monkeypatch.setenv("ACPUBLISH_TO", server.url)
+    assert main(["login-link"]) == 0
+    assert capsys.readouterr().out.startswith(f"{server.url}/_/sign-in#")
 
 
 def test_no_server_runs(tmp_path: Path, capsys: Captured) -> None:

@@ -59,6 +59,17 @@ def test_a_secret_is_printed_once(
     assert WebhookFile(state).all() == ()
 
 
+def test_without_an_option_it_is_the_server_that_the_setting_names(
+    acpublish: CommandLine, where: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACPUBLISH_TO", where[1])
+    assert acpublish("webhook", "list").out == "no webhooks\n"
+    assert acpublish("webhook", "undelivered").out == "nothing is undelivered\n"
+    assert acpublish("webhook", "add", "https://example.com/hook").status == 0
+    (webhook,) = acpublish("webhook", "list", "--to", where[1], "--json").json()
+    assert webhook["url"] == "https://example.com/hook"
+
+
 def test_ntfy_gets_its_token_from_a_file(
     acpublish: CommandLine,
     where: tuple[str, ...],
