@@ -160,7 +160,12 @@ def _filled(
 
 def _usual(document: Mapping[str, Any] | None) -> dict[str, str]:
     """Returns the policy of a channel as the form has it; what is usual if it has none."""
-    usual = {"stages": DEFAULT_STAGES, "soak": DEFAULT_SOAK, "halt": DEFAULT_HALT}
+    usual = {
+        "stages": DEFAULT_STAGES,
+        "soak": DEFAULT_SOAK,
+        "halt": DEFAULT_HALT,
+        "on_halt": "stop",
+    }
     if document is None:
         return usual
     try:

@@ -39,6 +39,9 @@ def test_it_begins_with_the_policy_of_the_channel(fleet: Asking) -> None:
         assert '<option value="1.2.0" selected>' in page
         # Nothing is started before somebody has seen whom it reaches.
         assert "Start the rollout" not in page
+        # An address that names only what is not usual is enough.
+        page = (await browser.get(f"{PATH}?version=1.1.0&channel=beta&plan=yes")).text
+        assert "Start the rollout</button>" in page
         page = (await browser.get(f"{PATH}?product=lamp&channel=beta")).text
         assert 'value="1,10%,50%,100%"' in page
 
