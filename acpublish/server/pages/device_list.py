@@ -230,7 +230,7 @@ class _DeviceList:
             return visit.t("devices.retried", n=count)
         if what not in _BULK:
             raise RequestError("this is not something to do with devices", hint="Choose again.")
-        marks = names.listed(visit.form.get("marks", ""))
+        marks = list(names.listed(visit.form.get("marks", "")))
         if not marks:
             raise RequestError("no tag or group is named", hint="Name at least one.")
         devices = await self._meant(visit, people, asked)
