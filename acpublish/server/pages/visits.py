@@ -80,8 +80,6 @@ class Visit:
         self.cookie = cookie if found else request.cookies.get(self._named(VISIT_COOKIE), "")
         self.t = site.rendering.texts
 
-    # Who asks.
-
     def need(self, scope: Scope, product: str = "", channel: str | None = None) -> Token:
         """Returns the token of whoever asks, if it allows something, and notes its use.
 
@@ -137,8 +135,6 @@ class Visit:
         """Whether nobody in between can read what is sent."""
         host = host_of(self.request.headers.get("host", ""))
         return self.request.url.scheme == "https" or self.site.hosts.is_secure(host)
-
-    # What was sent.
 
     @property
     def csrf(self) -> str:
@@ -212,8 +208,6 @@ class Visit:
                 hint="Open this server's own page, and use the form there.",
             )
 
-    # What they get.
-
     @property
     def by_htmx(self) -> bool:
         """Whether htmx asks, which puts a part into the page that is open."""
@@ -268,8 +262,6 @@ class Visit:
         nobody could sign in by http after opening the page by https.
         """
         return f"__Host-{name}" if self.is_secure else name
-
-    # What templates read.
 
     @property
     def name(self) -> str:
