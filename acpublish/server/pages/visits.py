@@ -7,25 +7,23 @@ was not made for this browser, before its method is called.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import quote, urlsplit
 
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from acpublish.errors import AcpublishError, AuthenticationError, RequestError
+from acpublish.errors import AcpublishError, AuthenticationError
 from acpublish.server.api.authority import NOTE, ForbiddenError, refused
-from acpublish.server.api.bodies import READ_S, TooLargeError
 from acpublish.server.api.endpoints import EncodedRoute
 from acpublish.server.api.routes import shown
-from acpublish.server.bounds import MAX_REQUEST_BYTES
 from acpublish.server.hosts import OF_PROXIES, host_of, is_loopback
 from acpublish.server.login_links import PATH as SIGN_IN
+from acpublish.server.pages.form_fields import form_fields
 from acpublish.server.pages.page_site import PageSite
 from acpublish.server.pages.sessions import Notice, Session
 from acpublish.server.token_file import Token
@@ -41,8 +39,6 @@ VISIT_COOKIE = "acpublish_visit"
 THEME_COOKIE = "acpublish_theme"
 CSRF_FIELD = "csrf"
 CSRF_HEADER = "x-csrf-token"
-_MAX_FIELDS = 1000
-_FORM = "application/x-www-form-urlencoded"
 _THEMES = ("light", "dark")
 
 
@@ -149,33 +145,9 @@ class Visit:
             ForbiddenError: It comes from elsewhere.
         """
         self.need_own_origin()
-        try:
-            body = await asyncio.wait_for(self._body(), READ_S)
-        except asyncio.TimeoutError as error:
-            raise RequestError("the form took too long", hint="Send it again.") from error
-        except ClientDisconnect as error:
-            raise RequestError("the browser disconnected", hint="Send it again.") from error
-        kind = self.request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if body and kind != _FORM:
-            raise RequestError("this is not a form", hint="Use the form on the page.")
-        try:
-            self.fields = parse_qsl(
-                body.decode(), keep_blank_values=True, max_num_fields=_MAX_FIELDS
-            )
-        except ValueError as error:
-            raise RequestError("the form cannot be read", hint="Load the page again.") from error
+        self.fields = await form_fields(self.request)
         self.form = dict(self.fields)
         self.need_csrf(self.request.headers.get(CSRF_HEADER) or self.form.get(CSRF_FIELD, ""))
-
-    async def _body(self) -> bytes:
-        body = bytearray()
-        async for part in self.request.stream():
-            body += part
-            if len(body) > MAX_REQUEST_BYTES:
-                raise TooLargeError(
-                    f"the form is longer than {MAX_REQUEST_BYTES} bytes", hint="Send less."
-                )
-        return bytes(body)
 
     def need_csrf(self, sent: str) -> None:
         """Refuses a request whose CSRF token is not that of this browser.
