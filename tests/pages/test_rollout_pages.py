@@ -126,11 +126,11 @@ def need_seen_live(page: Page, overview: Page) -> None:
     received = {
         int(figure) for text in page.evaluate("seen.progress") for figure in _RECEIVED.findall(text)
     }
-    assert len(received) > 2, received
+    # On a machine with much else to do, a page is sent few of the figures between these.
     assert min(received) < 20 < 50 < max(received), received
     assert any("running" in text for text in page.evaluate("seen.state"))
     under_way = [text for text in overview.evaluate("seen.rollouts") if "lamp 1.1.0 →" in text]
-    assert len(under_way) > 1, under_way
+    assert under_way[0] != under_way[-1], under_way
 
 
 def roll_back(page: Page) -> None:
