@@ -104,6 +104,7 @@ _SEND = """async (text) => {
   }
   return results;
 }"""
+_ANSWERS = (200, 400, 404, 409, 422)
 _UNSEEN = set("\x01\x1b\x7f\x85\u202e\u2028\u200b")
 
 
@@ -132,6 +133,7 @@ def test_each_page_is_in_the_table() -> None:
     assert routes == set(PATHS) | set(NO_PAGES)
 
 
+@pytest.mark.timeout(600)
 def test_each_page_is_usable_by_everyone(watch: Opened, full_server: PageServer) -> None:
     anybody, watched = watch(full_server.server), watch(full_server.server)
     watched.sign_in(create_token(full_server.site.state, publish="*", manage=True, name="ann"))
@@ -178,6 +180,7 @@ def test_each_page_of_an_empty_server(watch: Opened, empty_server: PageServer) -
         assert watched.problems() == [], name
 
 
+@pytest.mark.timeout(600)
 def test_markup_in_every_field_does_nothing(watch: Opened, full_server: PageServer) -> None:
     """Last in this file, because it leaves nothing as it was."""
     watched = watch(full_server.server)
@@ -192,7 +195,9 @@ def test_markup_in_every_field_does_nothing(watch: Opened, full_server: PageServ
         watched.go(path)
         for text in (MARKUP, CONTROLS):
             for result in page.evaluate(_SEND, text):
-                assert result["status"] in (200, 400, 404, 409, 422), result
+                # Nobody can sign in with markup; everything else is allowed here.
+                allowed = (401,) if result["form"].startswith("/_/sign-in") else _ANSWERS
+                assert result["status"] in allowed, result
                 assert (result["parts"], set(result["text"]) & _UNSEEN) == (0, set()), result
                 forms.add(result["form"])
     assert len(forms) > 20, forms

@@ -91,6 +91,7 @@ def start(watched: Watched) -> None:
     assert "/_/rollouts/lamp-" in page.url
 
 
+@pytest.mark.timeout(400)
 def test_a_rollout_is_watched_while_200_devices_update_until_it_halts_and_is_rolled_back(
     watch: Opened, rollout_server: PageServer, tmp_path: Path
 ) -> None:
@@ -115,7 +116,7 @@ def test_a_rollout_is_watched_while_200_devices_update_until_it_halts_and_is_rol
         overview.screenshot("overview-halted")
         roll_back(page)
         # The devices go back while the overview is open.
-        versions = overview.page.locator("[sse-swap=versions]")
+        versions = overview.page.locator("[sse-swap=versions] .shares")
         versions.get_by_text("1.1.0").first.wait_for(state="detached")
         versions.get_by_text(f"{DEVICES} 100").wait_for()
         assert overview.page.locator("[sse-swap=check_ins] li").count() == 10
