@@ -15,11 +15,8 @@ from acpublish.notices import ntfy
 from acpublish.notices.http_post import post
 from acpublish.notices.standard_webhooks import payload, signed_headers
 from acpublish.notices.webhook_file import Webhook, without_credentials
-from acpublish.notices.webhook_queue import REST_S
 
 TEST = "webhook.test"
-#: "Delivery success and failure": those that say to send less.
-_TOO_MUCH = frozenset({429, 502, 503, 504})
 
 
 class Attempt(NamedTuple):
@@ -28,7 +25,7 @@ class Attempt(NamedTuple):
     Attributes:
         error: Why it failed; empty if it succeeded.
         gone: Whether the receiver wants no more.
-        rest_s: How long it is to be left alone, in seconds.
+        rest_s: How long it wants to be left alone, in seconds; 0 if it does not say.
     """
 
     error: str = ""
@@ -59,13 +56,11 @@ async def attempt(
     try:
         answer = await post(url, headers, body)
     except AcpublishError as error:
-        return Attempt(str(error), rest_s=REST_S)
+        return Attempt(str(error))
     if answer.accepted:
         return Attempt()
-    rest_s = float(answer.retry_after_s)
-    if answer.status in _TOO_MUCH:
-        rest_s = max(rest_s, REST_S)
-    return Attempt(_named(answer.status), answer.status == HTTPStatus.GONE, rest_s)
+    gone = answer.status == HTTPStatus.GONE
+    return Attempt(_named(answer.status), gone, rest_s=float(answer.retry_after_s))
 
 
 def _named(status: int) -> str:

@@ -31,8 +31,8 @@ MAX_UNDELIVERED = 200
 MAX_TOGETHER = 100
 #: How long messages about devices are gathered after one was sent, in seconds.
 GATHER_S = 60.0
-#: How long a receiver that cannot answer is left alone, in seconds, and the longest that it may ask
-#: for.
+#: How long a receiver that did not accept something is left alone, in seconds, and the longest
+#: that it may ask for.
 REST_S = 5.0
 _MAX_REST_S = 86_400
 _JITTER = 0.1
@@ -171,7 +171,7 @@ class WebhookQueue:
             rest_s: How long the receiver wants to be left alone, in seconds.
         """
         self.error, self.changed = error[:_MAX_REASON], True
-        rest_s = min(rest_s, _MAX_REST_S)
+        rest_s = min(max(rest_s, REST_S), _MAX_REST_S)
         self._rest_until = now + rest_s
         for delivery in deliveries:
             delivery.began = delivery.began or now

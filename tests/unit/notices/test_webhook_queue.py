@@ -13,6 +13,7 @@ from acpublish.notices.webhook_queue import (
     CROWDED,
     MAX_UNDELIVERED,
     MAX_WAITING,
+    REST_S,
     WebhookQueue,
     queue_path,
     read_queue,
@@ -88,9 +89,11 @@ def test_a_success_ends_the_error(queue: WebhookQueue) -> None:
     assert (queue.error, queue.waiting, queue.delivered_at) == ("", [], NOW + 5)
 
 
-def test_a_receiver_that_asks_to_be_left_alone_is(queue: WebhookQueue) -> None:
+def test_a_receiver_that_failed_is_left_alone_as_long_as_it_asks(queue: WebhookQueue) -> None:
     queue.add(event(1), NOW)
     queue.add(event(2), NOW)
+    queue.failed([queue.waiting[0]], NOW, "HTTP 302")
+    assert queue.next_at(together=False) == NOW + REST_S
     queue.failed([queue.waiting[0]], NOW, "HTTP 429", 90)
     assert queue.next_at(together=False) == NOW + 90
     queue.failed([queue.waiting[1]], NOW, "HTTP 429", 10**9)

@@ -30,7 +30,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhooks, "_LOOK_S", 0.02)
     monkeypatch.setattr(webhook_queue, "RETRY_AFTER_S", (0.05,) * 9)
     monkeypatch.setattr(webhook_queue, "GATHER_S", 0.3)
-    monkeypatch.setattr(delivering, "REST_S", 0.05)
+    monkeypatch.setattr(webhook_queue, "REST_S", 0.05)
 
 
 @pytest.fixture
