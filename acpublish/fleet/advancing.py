@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import Any
 
 from acpublish.fleet.health import enough_judged, halt_reason, is_known, is_lost, judged, silence
@@ -39,7 +40,6 @@ from acpublish.fleet.rollout import (
 _NAMES = 5
 #: For how many devices a rollout remembers the share that reaches them, of 100 bytes each.
 _MAX_SHARES = 2_000_000
-#: Yields devices, and may rest in between.
 Walk = Callable[[Iterable[Device]], Iterable[Device]]
 
 
@@ -85,30 +85,25 @@ def survey(live: Live, devices: Collection[Device], now: Moment) -> None:
 
 
 def look(live: Live, devices: Collection[Device], now: Moment, walk: Walk = iter) -> Survey:
-    """Walks the devices of a product, and changes nothing, so it may run in a thread.
+    """Chooses devices by number, counts what each stage holds, and hears silence.
 
-    It chooses those that stages reach by number, counts what each stage holds, and hears silence.
+    It walks the devices of a product and changes nothing, so it may run in a thread.
 
     Args:
         live: The rollout.
         devices: The devices of the product, as a list of its own if others are added meanwhile.
         now: The present.
-        walk: How the devices are walked.
+        walk: Yields devices, and may rest in between.
     """
     rollout, progress = live.rollout, live.progress
-    boards, chosen = rollout.boards, dict(progress.chosen)
-    channel = rollout.channel
-    own = [each for each in walk(devices) if each.channel == channel and each.board in boards]
-    if rollout.is_open:
-        for track in rollout.tracks:
-            _choose(rollout, progress, chosen, track, own, now)
+    own = _of_rollout(rollout, walk(devices))
+    chosen = _chosen(live, own, now)
     stages = rollout.policy.stages
     holds = [0] * len(stages)
     in_stage: list[set[str]] = [set() for _ in stages]
     known_in: list[set[str]] = [set() for _ in stages]
-    began = {
-        board: (track.stage, track.heard) for track in rollout.tracks for board in track.boards
-    }
+    tracks = rollout.tracks
+    began = {board: (track.stage, track.heard) for track in tracks for board in track.boards}
     added: set[str] = set()
     asked: set[str] = set()
     for device, first in _first_stages(live, walk(own), chosen):
@@ -133,7 +128,7 @@ def look(live: Live, devices: Collection[Device], now: Moment, walk: Walk = iter
     known, silent = silence(walk(own), rollout.stage_heard, now.heard)
     return Survey(
         heard=now.heard,
-        tracks=rollout.tracks,
+        tracks=tracks,
         boards=tuple(map(frozenset, in_stage)),
         holds=tuple(holds),
         known=known,
@@ -142,6 +137,18 @@ def look(live: Live, devices: Collection[Device], now: Moment, walk: Walk = iter
         known_boards=tuple(map(frozenset, known_in)),
         unheard=frozenset(added - asked),
     )
+
+
+def stage_sizes(live: Live, devices: Iterable[Device], now: Moment) -> tuple[int, ...]:
+    """Returns how many devices each stage reaches, with those before it; it changes nothing."""
+    own = _of_rollout(live.rollout, devices)
+    counts = Counter(first for _, first in _first_stages(live, own, _chosen(live, own, now)))
+    return tuple(accumulate(counts[at] for at in range(live.progress.stages)))
+
+
+def _of_rollout(rollout: Rollout, devices: Iterable[Device]) -> list[Device]:
+    boards, channel = rollout.boards, rollout.channel
+    return [each for each in devices if each.channel == channel and each.board in boards]
 
 
 def _first_stages(
@@ -166,6 +173,15 @@ def take_in(live: Live, seen: Survey) -> None:
     if seen.tracks == live.rollout.tracks and not any(map(progress.get, left)):
         progress.chosen = dict(seen.chosen)
         progress.survey = seen
+
+
+def _chosen(live: Live, devices: Collection[Device], now: Moment) -> dict[str, int]:
+    """Returns the devices that are chosen by number, each with its stage."""
+    rollout, chosen = live.rollout, dict(live.progress.chosen)
+    if rollout.is_open:
+        for track in rollout.tracks:
+            _choose(rollout, live.progress, chosen, track, devices, now)
+    return chosen
 
 
 def _choose(

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from acpublish.errors import SettingsError
-from acpublish.fleet.advancing import Live, survey
+from acpublish.fleet.advancing import Live, stage_sizes
 from acpublish.fleet.known_device import Device, flags
 from acpublish.fleet.moments import Moment
 from acpublish.fleet.policy import Policy, Stage
@@ -105,9 +105,7 @@ def plan(
     while rollout.stage < len(policy.stages) - 1:
         rollout = moved(rollout, rollout.tracks[0], now)
     live = Live(rollout, Progress(len(policy.stages)))
-    survey(live, devices, now)
-    seen = live.progress.survey
-    holds = () if seen is None else seen.holds
+    holds = stage_sizes(live, devices, now)
     for at, stage in enumerate(policy.stages):
         before = holds[at - 1] if at else 0
         if stage.name and holds[at] == before:

@@ -19,6 +19,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from acpublish.fleet.known_device import Device, lately_seen
 from acpublish.fleet.policy import MILLION, Stage
@@ -34,8 +35,15 @@ def ring_of(product: str, seed: str, mac: str) -> int:
         seed: The seed of the rollout.
         mac: The MAC address, lower case with colons.
     """
-    text = f"{product}\0{seed}\0{mac}".encode()
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")
+    begun = _begun(product, seed).copy()
+    begun.update(mac.encode())
+    return int.from_bytes(begun.digest(), "big")
+
+
+@lru_cache(maxsize=256)
+def _begun(product: str, seed: str) -> hashlib.blake2b:
+    """Returns the hash of what all devices have in common; a copy takes half as long as anew."""
+    return hashlib.blake2b(f"{product}\0{seed}\0".encode(), digest_size=8)
 
 
 def below_share(ring: int, stage: Stage) -> bool:
