@@ -25,7 +25,7 @@ from acpublish.fleet.health import enough_judged, halt_reason, is_known, is_lost
 from acpublish.fleet.known_device import Device, became, lately_seen
 from acpublish.fleet.moments import Moment
 from acpublish.fleet.progress import Outcome, Progress, Survey
-from acpublish.fleet.rings import first_of_each_board, first_reaching, first_share
+from acpublish.fleet.rings import first_of_each_board, first_reaching, first_share, ring_of
 from acpublish.fleet.rollout import (
     OFFERING,
     Rollout,
@@ -38,8 +38,8 @@ from acpublish.fleet.rollout import (
 
 #: How many names a reason has.
 _NAMES = 5
-#: For how many devices a rollout remembers the share that reaches them, of 100 bytes each.
-_MAX_SHARES = 2_000_000
+#: For how many devices a rollout remembers the ring, of 150 bytes each.
+_MAX_RINGS = 2_000_000
 Walk = Callable[[Iterable[Device]], Iterable[Device]]
 
 
@@ -56,21 +56,23 @@ class Live:
     progress: Progress
     _remembered: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
     _of: Rollout | None = field(default=None, init=False, repr=False)
-    _shares: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    _rings: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+
+    def ring(self, device: Device) -> int:
+        """Returns the ring of a device that has a MAC address (:func:`ring_of`)."""
+        ring = self._rings.get(device.id)
+        if ring is None:
+            ring = ring_of(device.product, self.rollout.seed, device.mac or "")
+            if len(self._rings) >= _MAX_RINGS:
+                self._rings.clear()
+            self._rings[device.id] = ring
+        return ring
 
     def first_share(self, device: Device) -> int | None:
-        """Returns the first share that reaches a device (:func:`first_share`); None without a MAC.
-
-        It never changes, and each check and each survey needs it.
-        """
-        share = self._shares.get(device.id)
-        if share is None and device.mac is not None:
-            rollout = self.rollout
-            share = first_share(rollout.policy.stages, device.product, rollout.seed, device.mac)
-            if len(self._shares) >= _MAX_SHARES:
-                self._shares.clear()
-            self._shares[device.id] = share
-        return share
+        """Returns the first share that reaches a device; None if it has no MAC address."""
+        if device.mac is None:
+            return None
+        return first_share(self.rollout.policy.stages, self.ring(device))
 
     def remembered(self) -> dict[Hashable, Any]:
         """Returns what was computed from the rollout as it is now, for as long as it stays so."""
@@ -180,19 +182,19 @@ def _chosen(live: Live, devices: Collection[Device], now: Moment) -> dict[str, i
     rollout, chosen = live.rollout, dict(live.progress.chosen)
     if rollout.is_open:
         for track in rollout.tracks:
-            _choose(rollout, live.progress, chosen, track, devices, now)
+            _choose(live, chosen, track, devices, now)
     return chosen
 
 
 def _choose(
-    rollout: Rollout,
-    progress: Progress,
+    live: Live,
     chosen: dict[str, int],
     track: Track,
     devices: Iterable[Device],
     now: Moment,
 ) -> None:
     """Chooses devices by number for the stages so far, and replaces those that have left."""
+    rollout, progress = live.rollout, live.progress
     own = {device.id: device for device in devices if device.board in track.boards}
     present = {device.board for device in own.values()}
     for key in list(chosen):
@@ -218,9 +220,7 @@ def _choose(
                 if device.id not in chosen
                 and (device.first_heard < track.heard or not known_before)
             ]
-            names = first_of_each_board(
-                candidates, stage.amount, rollout.product, rollout.seed, now.heard, taken
-            )
+            names = first_of_each_board(candidates, stage.amount, live.ring, now.heard, taken)
             chosen.update(dict.fromkeys(names, at))
 
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from acpublish.fleet.known_device import Device, lately_seen
@@ -75,7 +75,7 @@ def first_reaching(
         final = last == len(stages) - 1 and stages[last].everybody
         return last if final else None
     if by_share is None:
-        by_share = first_share(stages, device.product, seed, device.mac)
+        by_share = first_share(stages, ring_of(device.product, seed, device.mac))
     first = chosen.get(device.id, by_share)
     if by_share < first:
         first = by_share
@@ -86,16 +86,8 @@ def first_reaching(
     return first if first <= last else None
 
 
-def first_share(stages: Sequence[Stage], product: str, seed: str, mac: str) -> int:
-    """Returns the first share that reaches a device; the number of stages if none does.
-
-    Args:
-        stages: The stages of the rollout.
-        product: The product.
-        seed: The seed of the rollout.
-        mac: The MAC address, lower case with colons.
-    """
-    ring = ring_of(product, seed, mac)
+def first_share(stages: Sequence[Stage], ring: int) -> int:
+    """Returns the first share that reaches a ring; the number of stages if none does."""
     for number, stage in enumerate(stages):
         if stage.kind == "share" and below_share(ring, stage):
             return number
@@ -112,8 +104,7 @@ def marks_of(stage: Stage, device: Device) -> Collection[str]:
 def first_of_each_board(
     devices: Iterable[Device],
     number: int,
-    product: str,
-    seed: str,
+    ring: Callable[[Device], int],
     heard: float,
     taken: Mapping[str, int],
 ) -> list[str]:
@@ -123,8 +114,7 @@ def first_of_each_board(
         devices: Those that may be chosen, of any number of boards; others of them are left out:
             pinned, held, without a MAC address, or not seen for twice their longest gap.
         number: How many of each board.
-        product: The product.
-        seed: The seed of the rollout.
+        ring: Returns the ring of a device that has a MAC address.
         heard: The present, on the clock of listening.
         taken: How many places of each board are taken already.
 
@@ -137,8 +127,7 @@ def first_of_each_board(
         if taken.get(device.board, 0) >= number:
             continue
         if device.mac is not None and device.staged and lately_seen(device, heard):
-            ring = ring_of(product, seed, device.mac)
-            boards.setdefault(device.board, []).append((ring, device.id))
+            boards.setdefault(device.board, []).append((ring(device), device.id))
     return [
         key
         for board in sorted(boards)

@@ -26,6 +26,10 @@ def share(millionths: int) -> Stage:
     return Stage(f"{millionths}", "share", millionths)
 
 
+def ring(made: Device) -> int:
+    return ring_of("lamp", "r1", made.mac or "")
+
+
 def test_a_ring_is_the_same_everywhere() -> None:
     # It decides who is a canary, also after an update of the server: these must never change.
     assert ring_of("lamp", "r1", "a4:cf:12:00:ab:01") == 4804133343087170934
@@ -37,16 +41,16 @@ def test_a_ring_is_the_same_everywhere() -> None:
 def test_raising_a_share_only_ever_adds_devices(
     seed: str, address: str, first: int, second: int
 ) -> None:
-    ring = ring_of("lamp", seed.encode("utf-8", "replace").decode(), repr(address))
-    assert 0 <= ring < RINGS
-    if below_share(ring, share(min(first, second))):
-        assert below_share(ring, share(max(first, second)))
-    assert below_share(ring, share(MILLION))
+    own = ring_of("lamp", seed.encode("utf-8", "replace").decode(), repr(address))
+    assert 0 <= own < RINGS
+    if below_share(own, share(min(first, second))):
+        assert below_share(own, share(max(first, second)))
+    assert below_share(own, share(MILLION))
 
 
 def test_a_share_is_about_that_part_of_the_devices() -> None:
     rings = [ring_of("lamp", "r1", mac(number)) for number in range(10_000)]
-    reached = sum(below_share(ring, share(100_000)) for ring in rings)
+    reached = sum(below_share(own, share(100_000)) for own in rings)
     assert 900 <= reached <= 1100
 
 
@@ -55,16 +59,16 @@ def test_those_chosen_by_number_come_first_whatever_the_order_of_the_devices(
     numbers: list[int], amount: int, chance: object
 ) -> None:
     devices = [device(number) for number in numbers]
-    chosen = first_of_each_board(devices, amount, "lamp", "r1", 0.0, {})
+    chosen = first_of_each_board(devices, amount, ring, 0.0, {})
     shuffled = list(devices)
     chance.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert first_of_each_board(shuffled, amount, "lamp", "r1", 0.0, {}) == chosen
+    assert first_of_each_board(shuffled, amount, ring, 0.0, {}) == chosen
     assert len(chosen) == min(amount, len(devices))
-    rings = {made.id: ring_of("lamp", "r1", made.mac or "") for made in devices}
+    rings = {made.id: ring(made) for made in devices}
     highest = max(rings[key] for key in chosen)
     assert all(rings[made.id] > highest for made in devices if made.id not in chosen)
     # So they lie in every share that reaches at least as many.
-    below = [key for key, ring in rings.items() if below_share(ring, share(500_000))]
+    below = [key for key, own in rings.items() if below_share(own, share(500_000))]
     if len(below) >= len(chosen):
         assert set(chosen) <= set(below)
 
@@ -76,7 +80,7 @@ def test_each_stage_reaches_what_those_before_it_reach(
     texts = ["2", *sorted(shares, key=lambda text: int(text[:-1]))]
     stages = Policy.parse(",".join(texts)).stages
     devices = [device(number) for number in numbers]
-    chosen = dict.fromkeys(first_of_each_board(devices, 2, "lamp", "r1", 0.0, {}), 0)
+    chosen = dict.fromkeys(first_of_each_board(devices, 2, ring, 0.0, {}), 0)
     for made in devices:
         first = None
         for last in range(len(stages)):
@@ -90,11 +94,11 @@ def test_each_stage_reaches_what_those_before_it_reach(
 
 def test_a_number_counts_for_each_board() -> None:
     devices = [device(number, board=f"b{number % 3}") for number in range(30)]
-    chosen = first_of_each_board(devices, 2, "lamp", "r1", 0.0, {})
+    chosen = first_of_each_board(devices, 2, ring, 0.0, {})
     boards = {made.id: made.board for made in devices}
     assert sorted(boards[key] for key in chosen) == ["b0", "b0", "b1", "b1", "b2", "b2"]
     taken = {"b0": 1, "b1": 2, "b2": 5}
-    again = first_of_each_board(devices, 2, "lamp", "r1", 0.0, taken)
+    again = first_of_each_board(devices, 2, ring, 0.0, taken)
     assert [boards[key] for key in again] == ["b0"]
 
 
@@ -110,7 +114,7 @@ def test_a_number_counts_for_each_board() -> None:
 )
 def test_those_that_may_not_or_are_not_there_are_not_chosen(made: Device) -> None:
     others = [device(2), device(3)]
-    chosen = first_of_each_board([made, *others], 9, "lamp", "r1", moment().heard, {})
+    chosen = first_of_each_board([made, *others], 9, ring, moment().heard, {})
     assert sorted(chosen) == sorted(other.id for other in others)
 
 
