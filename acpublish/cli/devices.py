@@ -266,7 +266,11 @@ def retry(fleet: Fleet, device: str | None, *, flagged: bool, as_json: bool) -> 
         print_json({"devices": documents})
         return
     for document in documents:
-        click.echo(printable(f"{shown_name(document)} is offered its release again"))
+        # A server of an earlier version does not say whether the device had failed.
+        if document.get("retried", True):
+            click.echo(printable(f"{shown_name(document)} is offered its release again"))
+        else:
+            click.echo(printable(f"nothing to do: {shown_name(document)} did not fail"))
     if not documents:
         click.echo("nothing to do: no device failed")
 

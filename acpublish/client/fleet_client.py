@@ -210,7 +210,7 @@ class FleetClient:
         return self._requests.document("POST", f"/devices/{_quoted(ref)}", change.to_dict())
 
     def retry(self, ref: str) -> Document:
-        """Lets a device try again that was boxed, or that failed in a rollout."""
+        """Lets a device try again that failed; its story says whether it had (``retried``)."""
         return self._requests.document("POST", f"/devices/{_quoted(ref)}/retry", {})
 
     def retry_flagged(self) -> list[Document]:

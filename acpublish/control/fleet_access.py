@@ -95,7 +95,7 @@ class Fleet(Protocol):
         ...
 
     def retry(self, ref: str) -> Document:
-        """Lets a device try again that was boxed, or that failed in a rollout."""
+        """Lets a device try again that failed; its story says whether it had (``retried``)."""
         ...
 
     def retry_flagged(self) -> list[Document]:

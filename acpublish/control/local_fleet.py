@@ -162,7 +162,7 @@ class LocalFleet:
             return run_here(own.devices.change(ref, change))
 
     def retry(self, ref: str) -> Document:
-        """Lets a device try again that was boxed, or that failed in a rollout."""
+        """Lets a device try again that failed; its story says whether it had (``retried``)."""
         with self._writing() as own:
             return run_here(own.devices.retry(ref))
 

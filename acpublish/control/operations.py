@@ -34,7 +34,7 @@ from acpublish.fleet.describing import device_document
 from acpublish.fleet.device_changes import DeviceChange
 from acpublish.fleet.evidence import retried
 from acpublish.fleet.explaining import explain
-from acpublish.fleet.known_device import Device, flags, hindered
+from acpublish.fleet.known_device import Device, flags
 from acpublish.fleet.progress import Outcome
 
 _T = TypeVar("_T")
@@ -292,10 +292,10 @@ class DeviceOperations:
         return len(before)
 
     def retry(self, ref: str) -> Operation[Document]:
-        """Lets a device try again that was boxed, or that failed in a rollout."""
+        """Lets a device try again that failed; its story says whether it had (``retried``)."""
         device = yield from self._find(ref)
-        yield from self._in_turns([device], self._retried)
-        return story(device)
+        count = yield from self._in_turns([device], self._retried)
+        return {**story(device), "retried": count > 0}
 
     def retry_flagged(self) -> Operation[list[Document]]:
         """Lets all those devices try again, and returns them."""
@@ -329,12 +329,11 @@ class DeviceOperations:
         return (yield from self._in_turns(devices, self._retried))
 
     def _retried(self, devices: Sequence[Device]) -> Operation[int]:
-        before = []
+        before, count = [], 0
         for device in devices:
             lives = [(live, live.progress.get(device.id)) for live in self._lives(device)]
             before.append((device, device.box, device.obstacle, lives))
-            retried(device, (live for live, _ in lives))
-            hindered(device, "")
+            count += retried(device, (live for live, _ in lives))
             self._keep_parts(device, lives)
 
         def undo() -> None:
@@ -346,7 +345,7 @@ class DeviceOperations:
                 self._keep_parts(device, lives)
 
         yield from self._kept(devices, undo)
-        return len(devices)
+        return count
 
     def _keep_parts(self, device: Device, lives: Iterable[tuple[Any, Any]]) -> None:
         for live, part in lives:

@@ -284,11 +284,22 @@ _OBSTACLES: Mapping[Rule, str] = {
 }
 
 
-def retried(device: Device, rollouts: Iterable[Live]) -> None:
-    """Lets a device try again that was boxed, or that failed in a rollout."""
+def retried(device: Device, rollouts: Iterable[Live]) -> bool:
+    """Lets a device try again that was boxed, or that failed in a rollout.
+
+    Returns:
+        Whether anything stood against offering it a release.
+    """
+    box = device.box
+    # Without a MAC address, the last offer alone keeps it waiting.
+    waits = box.offered_at > 0 and device.mac is None
+    against = bool(device.obstacle or box.whole or box.broken or waits)
     device.box = penalty.EMPTY_BOX
+    hindered(device, "")
     for live in rollouts:
         part = live.progress.get(device.id)
         if part is not None and part.outcome not in (Outcome.RUNNING, Outcome.PENDING):
             again = part._replace(outcome=Outcome.PENDING, delivered_at=None, counts=False)
             live.progress.put(device.id, again)
+            against = True
+    return against

@@ -119,6 +119,26 @@ _REPORT = _object(
 )
 _RECEIVED = _object(at=_SECONDS, sha256=_TEXT)
 _PIN = _object("order_back", version=_TEXT, order_back=_YES)
+_STORY = dict(
+    **_DEVICE,
+    channel=_TEXT,
+    address=_TEXT_OR_NULL,
+    chip=_TEXT_OR_NULL,
+    note=_TEXT,
+    pin=_or_null(_PIN),
+    hold=_YES,
+    obstacle=_TEXT,
+    unverified=_YES,
+    visits=_COUNT,
+    gaps=_list(_COUNT),
+    longest_gap_s=_COUNT,
+    report=_REPORT,
+    box=_object(whole=_COUNT, broken=_COUNT, until=_SECONDS, offered_at=_SECONDS),
+    offers=_list(
+        _object(at=_SECONDS, version=_TEXT, kind=_TEXT, rollout=_TEXT_OR_NULL, became=_TEXT)
+    ),
+    received=_object(firmware=_or_null(_RECEIVED), filesystem=_or_null(_RECEIVED)),
+)
 _ROLLOUT = {
     "id": _TEXT,
     "product": _TEXT,
@@ -294,26 +314,8 @@ SCHEMAS: dict[str, Schema] = {
     "Device": _object(**_DEVICE),
     "Devices": _object(devices=_list(_ref("Device")), next=_TEXT_OR_NULL),
     "RetriedDevices": _object(devices=_list(_ref("Device"))),
-    "DeviceStory": _object(
-        **_DEVICE,
-        channel=_TEXT,
-        address=_TEXT_OR_NULL,
-        chip=_TEXT_OR_NULL,
-        note=_TEXT,
-        pin=_or_null(_PIN),
-        hold=_YES,
-        obstacle=_TEXT,
-        unverified=_YES,
-        visits=_COUNT,
-        gaps=_list(_COUNT),
-        longest_gap_s=_COUNT,
-        report=_REPORT,
-        box=_object(whole=_COUNT, broken=_COUNT, until=_SECONDS, offered_at=_SECONDS),
-        offers=_list(
-            _object(at=_SECONDS, version=_TEXT, kind=_TEXT, rollout=_TEXT_OR_NULL, became=_TEXT)
-        ),
-        received=_object(firmware=_or_null(_RECEIVED), filesystem=_or_null(_RECEIVED)),
-    ),
+    "DeviceStory": _object(**_STORY),
+    "RetriedDevice": _object(**_STORY, retried=_YES),
     "DeviceChange": _object(
         *("name", "note", "add_tags", "remove_tags", "add_groups", "remove_groups", "pin"),
         "hold",

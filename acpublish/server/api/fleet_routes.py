@@ -135,7 +135,8 @@ class FleetRoutes:
         """
         fleet, _ = self._access.manager(request)
         story = await fleet.make(fleet.devices.retry(request.path_params["device"]))
-        request.scope[NOTE] += f"; {story['id']} may try again"
+        what = "may try again" if story["retried"] else "had not failed"
+        request.scope[NOTE] += f"; {story['id']} {what}"
         return answer(story)
 
     async def retry_flagged(self, request: Request) -> Response:

@@ -137,23 +137,25 @@ class _DevicePage:
         device = values["device"]
         try:
             with sent():
-                await self._make(visit, people, device["id"], what)
+                done = await self._make(visit, people, device["id"], what)
         except AcpublishError as error:
             status, _, problem, hint = shown(error)
             return await self._page(visit, values, status, what, problem, hint)
         self._site.live.touch(_TOPIC)
-        text = visit.t(f"device.done_{what}", device=device["name"] or device["id"])
+        text = visit.t(f"device.{done}", device=device["name"] or device["id"])
         return visit.redirect(PATH if what == _FORGET else device_path(device["id"]), text)
 
-    async def _make(self, visit: Visit, people: FleetPeople, device_id: str, what: str) -> None:
-        """Makes a change.
+    async def _make(self, visit: Visit, people: FleetPeople, device_id: str, what: str) -> str:
+        """Makes a change, and returns the key of the text that says so.
 
         Raises:
             AcpublishError: It is not possible.
         """
         devices = people.devices
         if what == _RETRY:
-            await people.make(devices.retry(device_id))
+            story = await people.make(devices.retry(device_id))
+            if not story["retried"]:
+                return "nothing_to_retry"
             note = f"{device_id} may try again"
         elif what == _FORGET:
             await people.make(devices.forget(device_id))
@@ -163,6 +165,7 @@ class _DevicePage:
             await people.make(devices.change(device_id, change))
             note = f"changed {', '.join(change.to_dict()) or 'nothing'} of {device_id}"
         visit.request.scope[NOTE] += f"; {note}"
+        return f"done_{what}"
 
 
 def _change(what: str, form: Mapping[str, str]) -> DeviceChange:

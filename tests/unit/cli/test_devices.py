@@ -160,8 +160,10 @@ def test_a_device_that_failed_tries_again(site: FleetSite) -> None:
     assert said.out == f"lamp/{mac(2)} is offered its release again\n"
     assert ids(site, "--flagged") == []
     assert site("devices", "retry", "--flagged").out == "nothing to do: no device failed\n"
-    said = site("devices", "retry", mac(2), "--json")
-    assert [device["id"] for device in said.json()["devices"]] == [f"lamp/{mac(2)}"]
+    [device] = site("devices", "retry", mac(2), "--json").json()["devices"]
+    assert (device["id"], device["retried"]) == (f"lamp/{mac(2)}", False)
+    said = site("devices", "retry", mac(2))
+    assert said.out == f"nothing to do: lamp/{mac(2)} did not fail\n"
 
 
 def test_forgetting_asks(site: FleetSite, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,7 +126,9 @@ def test_a_boxed_device_may_try_again(fleet: Asking) -> None:
     assert stored(fleet) == device
     assert run_here(fleet.devices.retry_flagged()) == []
     device.box = Box(broken=10)
-    assert run_here(fleet.devices.retry("240ac4000001"))["flags"] == []
+    document = run_here(fleet.devices.retry("240ac4000001"))
+    assert (document["flags"], document["retried"]) == ([], True)
+    assert run_here(fleet.devices.retry(LAMP))["retried"] is False
 
 
 def test_a_device_that_failed_in_a_rollout_may_try_again(fleet: Asking) -> None:

@@ -58,7 +58,7 @@ def test_the_log_says_who_changed_what_but_no_note_of_a_person(served: Served) -
     assert served.note.startswith("token ")
     assert served.note.endswith(f"; changed name, note of lamp/{mac(1)}")
     served.send("POST", f"{DEVICE}/retry")
-    assert served.note.endswith(f"; lamp/{mac(1)} may try again")
+    assert served.note.endswith(f"; lamp/{mac(1)} had not failed")
     served.send("POST", "/api/v1/fleet/retry-flagged")
     assert served.note.endswith("; 0 devices may try again")
     served.send("DELETE", DEVICE)

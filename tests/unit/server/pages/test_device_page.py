@@ -79,6 +79,9 @@ def test_the_forms_do_what_the_commands_do(tmp_path: Path) -> None:
             device.box = device.box._replace(broken=10)
             assert not await sent(known, browser, "retry")
             assert device.box.broken == 0
+            assert "is offered its release again." in (await browser.get(PATH)).text
+            assert not await sent(known, browser, "retry")
+            assert "Nothing to do" in (await browser.get(PATH)).text
             said = {"name": " kitchen ", "note": "above", "tags": "a b", "groups": "house"}
             assert not await sent(known, browser, "describe", **said)
             assert (device.name, device.note, device.groups) == ("kitchen", "above", {"house"})
