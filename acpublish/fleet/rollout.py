@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple
 from acpublish.errors import ConflictError
 from acpublish.fleet.moments import Moment
 from acpublish.fleet.policy import Policy
+from acpublish.release.durations import in_utc
 
 State = Literal["running", "waiting", "paused", "halted", "complete", "aborted", "superseded"]
 OPEN: frozenset[State] = frozenset({"running", "waiting", "paused"})
@@ -232,10 +233,20 @@ def advanced(rollout: Rollout, now: Moment) -> Rollout:
     """Goes to the next stage, without waiting for soak or evidence; after the last it is complete.
 
     Of several tracks, the one that is least far advances.
+
+    Raises:
+        ConflictError: It offers nothing, or its start time has not come: nobody could have tried
+            the release before everybody got it.
     """
     again = "Publish a newer release, or start another rollout."
     hint = "Resume it first." if rollout.state == "paused" else again
     _need(rollout, OFFERING, "cannot advance", hint)
+    if now.at < rollout.offers_from:
+        raise ConflictError(
+            f"{rollout} offers nothing before {in_utc(rollout.offers_from)} and cannot advance",
+            hint="Wait until then, or end it and start it again without a start time: "
+            f"'acpublish rollout abort {rollout.id}'.",
+        )
     waiting = [track for track in rollout.tracks if not track.done]
     first = min(waiting, key=lambda track: track.stage)
     return moved(rollout, first, now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 from acpublish.errors import SettingsError
 
@@ -56,6 +56,14 @@ def point_in_time(text: str) -> int:
             f"{text[:40]!a} is not a time",
             hint="Write it like 2026-03-01T02:00, or with an offset: 2026-03-01T02:00+01:00.",
         ) from error
+
+
+def in_utc(seconds: float) -> str:
+    """Returns a time in seconds since 1970 for a person, also if no calendar has it."""
+    try:
+        return f"{datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+    except (ValueError, OverflowError, OSError):
+        return f"{seconds:.0f} seconds since 1970"
 
 
 def in_words(duration: timedelta) -> str:

@@ -203,6 +203,15 @@ def test_nothing_is_offered_before_the_start_time(site: FleetSite) -> None:
     explained = site("explain", mac(1), "--json").json()
     assert explained["rule"] == "window"
     assert (explained["verdict"], explained["version"]) == ("up-to-date", "1.0.0")
+    refused = site("rollout", "advance", "lamp")
+    assert refused.status == 4
+    assert "2999-01-01" in refused.err
+    assert "'acpublish rollout abort lamp-" in refused.err
+    assert site("rollout", "status", "--json").json()["rollouts"][0]["stage"] == 0
+    # Once the hint is followed, it begins at once.
+    assert site("rollout", "abort", "lamp").status == 0
+    start(site, "--stages", "100%")
+    assert site("explain", mac(1), "--json").json()["verdict"] == "offer"
 
 
 @pytest.mark.parametrize(

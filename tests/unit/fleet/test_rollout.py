@@ -75,6 +75,18 @@ def test_it_advances_to_its_end() -> None:
     assert (last.state, last.stage, last.is_open) == ("complete", 2, False)
 
 
+def test_it_does_not_advance_before_its_start_time() -> None:
+    rollout = changed(FIRST, offers_from=NOW.at + 1)
+    with pytest.raises(ConflictError, match=r"offers nothing before .* cannot advance") as caught:
+        advanced(rollout, NOW)
+    assert "rollout abort r1" in caught.value.hint
+    with pytest.raises(
+        ConflictError, match="offers nothing before 100000000000000000000 seconds since 1970"
+    ):
+        advanced(changed(FIRST, offers_from=10**20), NOW)
+    assert advanced(changed(FIRST, offers_from=NOW.at), NOW).stage == 1
+
+
 def test_a_pause_ends_with_a_person_and_silence_starts_anew() -> None:
     rollout = paused(FIRST, "lunch")
     assert (rollout.state, rollout.reason) == ("paused", "lunch")

@@ -77,6 +77,12 @@ def test_what_is_refused_is_shown_on_the_page(fleet: Asking) -> None:
         page = await browser.post(f"{PATH}/pause", {"reason": "x" * 501})
         assert page.status == 400
         assert "Use a shorter reason" in page.text
+        live = fleet.state.live("lamp-4")
+        assert live is not None
+        live.rollout = replace(live.rollout, offers_from=4_000_000_000)
+        page = await browser.post(f"{PATH}/advance")
+        assert page.status == 409
+        assert "offers nothing before 2096-10-02T07:06:40Z" in page.text
         page = await browser.post("/_/rollouts/nothing/pause")
         assert page.status == 404
         assert "there is no rollout" in page.text.lower()
