@@ -149,7 +149,8 @@ def _serve(
     if fleet is not None:
         watches.append(fleet.run)
     watches += _mqtt(options, catalog, news, fleet, links)
-    server = _Server(_config(app), app, options, ports, proxies, watches, partial(prepare, catalog))
+    ready = partial(prepare, catalog, fleet=options.fleet)
+    server = _Server(_config(app), app, options, ports, proxies, watches, ready)
     sys.setswitchinterval(_SWITCH_S)
     # Without a store, there is nothing yet that a command could not see by itself.
     here.make(logging.WARNING if fleet and fleet.state.store else logging.INFO)

@@ -100,6 +100,11 @@ def test_without_a_fleet_a_channel_with_a_policy_stays_settled(site: Site) -> No
     with site.serve("--no-fleet") as server:
         assert offered(server, devices) == []
         assert not (site.state / "fleet").exists()
+        # Whoever publishes hears that a server makes the stages, and this one makes none.
+        assert server.logs("get releases in stages, and this server makes none, because of --no-fl")
+        log = server.end()
+    [line] = [line for line in log.splitlines() if "in stages" in line]
+    assert "lamp stable" in line
 
 
 def test_plain_files_make_no_store(tmp_path: Path) -> None:
