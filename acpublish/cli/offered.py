@@ -22,6 +22,7 @@ from acpublish.cli.ui import json_option, print_json, printable, table, warn
 from acpublish.control.fleet_state import STORE_FILE
 from acpublish.control.running_file import read_running
 from acpublish.errors import AcpublishError
+from acpublish.fleet.policy import in_short
 from acpublish.publishing.destinations import open_changes, products_of
 from acpublish.publishing.options import Destination
 from acpublish.publishing.overview import running_line
@@ -73,7 +74,7 @@ def history(product: str, to: str | None, ca: str | None, as_json: bool) -> None
 def _change_row(change: Change) -> tuple[str, ...]:
     author, version = change.author, str(change.version or "")
     who = f"by {author.by}" if author.by else ""
-    what = change_text(change)
+    what = change_text(change, in_short(change.policy) if change.policy else "")
     return str(change.serial), author.at, change.action, version, what, who, author.why
 
 

@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple, cast, get_args
 from acpublish.errors import SettingsError
 from acpublish.fleet.moments import DAY_S
 from acpublish.release import names
-from acpublish.release.durations import duration, in_words, of_seconds
+from acpublish.release.durations import as_written, duration, in_words, of_seconds
 
 StageKind = Literal["number", "share", "tag", "group"]
 OnHalt = Literal["stop", "order-back"]
@@ -175,6 +175,28 @@ class Policy:
             "on halt": back if self.on_halt == "order-back" else "stop",
             "window": self.window.text if self.window else "always",
         }
+
+
+def in_short(document: Mapping[str, Any]) -> str:
+    """Returns a policy for a line of a list, without what it has unless somebody says otherwise.
+
+    Args:
+        document: The policy as JSON types; one of a newer version cannot be read.
+    """
+    try:
+        policy = Policy.from_dict(document)
+    except SettingsError:
+        return "set by a newer version of acpublish"
+    soaks = [as_written(of_seconds(seconds)) for seconds in policy.soak_s]
+    halt = document["halt"]
+    parts = (
+        ",".join(stage.text for stage in policy.stages),
+        f"soak {soaks[0] if len(set(soaks)) == 1 else ','.join(soaks)}",
+        "" if halt == DEFAULT_HALT else f"halt {halt}",
+        policy.in_words()["on halt"] if policy.on_halt == "order-back" else "",
+        f"window {policy.window.text}" if policy.window else "",
+    )
+    return ", ".join(filter(None, parts))
 
 
 def _joined(fields: Mapping[str, Any], name: str) -> str:

@@ -137,11 +137,18 @@ def ordered_text(place: Place, versions: Iterable[Version]) -> str:
     return f"devices of {place} that run {', '.join(map(str, versions))} are ordered back"
 
 
-def change_text(change: Change) -> str:
-    """Returns a phrase for a person on what a change did, besides its action and its release."""
+def change_text(change: Change, policy: str = "") -> str:
+    """Returns a phrase for a person on what a change did, besides its action and its release.
+
+    Args:
+        change: The change.
+        policy: The policy that it set, as a person reads it.
+    """
     what = [*map(move_text, change.moves), *starmap(ordered_text, change.ordered_back.items())]
     if change.rolling:
         what.append(f"{change.channel} {', '.join(map(str, change.rolling))}: in stages")
+    elif change.policy is not None:
+        what.append(f"{change.channel}{f': {policy}' if policy else ' cleared'}")
     elif change.channel and change.action in _OF_CHANNEL:
         what.append(change.channel)
     return ", ".join(what)

@@ -29,6 +29,7 @@ from acpublish.release.channels import (
     Move,
     Place,
     Pointer,
+    Policy,
 )
 from acpublish.release.manifest import Release, ReleaseImage
 from acpublish.release.orders import carried_out, newly_ordered
@@ -213,6 +214,8 @@ def recorded(
     channel: str | None,
     places: Iterable[Place],
     moves: Iterable[Move],
+    *,
+    policy: Policy | None = None,
 ) -> Planned:
     """Returns a change with its line of history.
 
@@ -225,6 +228,7 @@ def recorded(
         channel: The channel that was named, if any.
         places: The images that it is about.
         moves: What it does to what the channels point at.
+        policy: The policy that it sets; empty if it takes the policy away.
     """
     places = tuple(places)
     change = Change(
@@ -237,6 +241,7 @@ def recorded(
         moves=tuple(moves),
         ordered_back=newly_ordered(before, after, places),
         rolling=_newly_rolling(before, after, channel),
+        policy=policy,
     )
     return Planned(channels=after.recorded(change), change=change)
 

@@ -12,7 +12,7 @@ Layout of format 2, with every list flat::
      "marks": [{"version", "board", "kind", "state", "serial", "at", "by", "why"}],
      "waiting": [{"version", "serial"}]?,              whose manifests the upgrade could not read
      "history": [{"serial", "action", "at", "by", "why", "version", "channel", "images", "moves",
-                  "ordered_back", "rolling"?}]}
+                  "ordered_back", "rolling"?, "policy"?}]}
 
 Format 1 was in the manifests (:func:`acpublish.release.earlier_channels.from_manifests`).
 """
@@ -155,6 +155,7 @@ def change_to_dict(change: Change) -> dict[str, Any]:
             if change.rolling
             else {}
         ),
+        **({} if change.policy is None else {"policy": dict(change.policy) or None}),
     }
 
 
@@ -202,6 +203,7 @@ def change_from_fields(fields: Fields) -> Change:
         ),
         ordered_back=ordered_from_fields(fields),
         rolling=tuple(map(place_from_fields, fields.objects("rolling"))),
+        policy=_readable(fields.get("policy", dict, None) or {}) if fields.has("policy") else None,
     )
 
 

@@ -156,6 +156,8 @@ class Change:
         moves: What the channels point at after it.
         ordered_back: By place, the releases whose devices it orders back.
         rolling: The images that are on their way to the channel from then on.
+        policy: The policy that it set; empty if it took the policy away, None if it was about
+            something else, or is of an earlier version, which did not write this down.
     """
 
     serial: int
@@ -167,6 +169,7 @@ class Change:
     moves: tuple[Move, ...] = ()
     ordered_back: Mapping[Place, tuple[Version, ...]] = field(default_factory=dict)
     rolling: tuple[Place, ...] = ()
+    policy: Policy | None = None
 
 
 Pointers = Mapping[str, Mapping[Place, tuple[Pointer, ...]]]

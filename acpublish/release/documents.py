@@ -81,6 +81,10 @@ class Fields:
             raise self._error("is not a possible number", key)
         return value
 
+    def has(self, key: str) -> bool:
+        """Returns whether there is a field, even if it is null."""
+        return key in self._document
+
     def one_of(self, key: str, allowed: tuple[Any, ...]) -> Any:
         """Returns a field that has one of a few values.
 

@@ -152,5 +152,5 @@ def _policy(channels: Channels, channel: str, policy: Policy | None, who: Author
         notes.append(f"{channel} is a new channel; those so far are: {known}.")
     for version in {entry.version for entry in channels.rolling.get(channel, {}).values()}:
         notes.append(f"{version}, which is on its way to {channel}, keeps its own policy.")
-    planned = recorded(channels, after, "policy", who, None, channel, (), ())
+    planned = recorded(channels, after, "policy", who, None, channel, (), (), policy=policy or {})
     return replace(planned, notes=tuple(notes))

@@ -198,7 +198,7 @@ SCHEMAS: dict[str, Schema] = {
         policies={"type": "object", "additionalProperties": _ref("Policy")},
     ),
     "Change": _object(
-        "rolling",
+        *("rolling", "policy"),
         serial=_COUNT,
         action=_TEXT,
         **_AUTHOR,
@@ -208,6 +208,7 @@ SCHEMAS: dict[str, Schema] = {
         moves=_list(_MOVE),
         ordered_back=_list(_ORDERED),
         rolling=_list(_PLACE),
+        policy=_or_null(_ref("Policy")),
     ),
     "History": _object(product=_TEXT, history=_list(_ref("Change"))),
     "ChangeRequest": _object(

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from acpublish.errors import AcpublishError
-from acpublish.fleet.policy import Policy
+from acpublish.fleet.policy import Policy, in_short
 from acpublish.keys import PublicKey
 from acpublish.release import names
 from acpublish.release.channels import Change
@@ -191,6 +191,11 @@ class ChangeRow(NamedTuple):
     change: Change
     moves: list[MoveRow]
     orders: list[OrderRow]
+
+    @property
+    def policy(self) -> str:
+        """The policy that it set; empty if it took the policy away."""
+        return in_short(self.change.policy) if self.change.policy else ""
 
     @classmethod
     def of(cls, change: Change) -> ChangeRow:

@@ -65,10 +65,14 @@ def test_a_policy_is_set_shown_and_cleared(shop: Shop, acpublish: CommandLine) -
     }
     again = policy(acpublish, shop, "set", *words, "--on-halt", "order-back")
     assert again.out == "nothing to do: that is the policy of stable\n"
-    last = shop("history").out.splitlines()[-1].split()
-    assert [*last[:1], *last[2:4], last[-1]] == ["3", "policy", "stable", "careful"]
+    last = shop("history").out.splitlines()[-1]
+    assert [*last.split()[:1], *last.split()[2:3], last.split()[-1]] == ["3", "policy", "careful"]
+    short = "stable: 1,10%,100%, soak 1h,1d,0s, halt 2,5%, order its devices back in stages"
+    assert short in last
+    assert shop("history", "--json").json()["history"][-1]["policy"] == expected.to_dict()
     said = policy(acpublish, shop, "clear", "--json")
-    assert said.json()["change"]["action"] == "policy"
+    assert (said.json()["change"]["action"], said.json()["change"]["policy"]) == ("policy", None)
+    assert "stable cleared" in shop("history").out.splitlines()[-1]
     assert policy(acpublish, shop, "clear").out == "nothing to do: stable has no policy\n"
 
 

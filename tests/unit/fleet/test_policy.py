@@ -9,7 +9,7 @@ import pytest
 
 from acpublish.errors import SettingsError
 from acpublish.fleet.moments import HOUR_S
-from acpublish.fleet.policy import Policy, Stage, Window
+from acpublish.fleet.policy import Policy, Stage, Window, in_short
 
 
 def test_the_stages_of_the_reference() -> None:
@@ -138,3 +138,18 @@ def test_a_policy_survives_its_document(policy: Policy) -> None:
 def test_a_document_of_something_else_is_refused(document: Any) -> None:
     with pytest.raises(SettingsError):
         Policy.from_dict(document)
+
+
+@pytest.mark.parametrize(
+    ("document", "line"),
+    [
+        (Policy.parse("1,10%,100%").to_dict(), "1,10%,100%, soak 1d"),
+        (
+            Policy.parse("1,100%", soak="1h,0s", halt="2", window="02:00-05:00").to_dict(),
+            "1,100%, soak 1h,0s, halt 2, window 02:00-05:00",
+        ),
+        ({"rings": []}, "set by a newer version of acpublish"),
+    ],
+)
+def test_a_policy_fits_into_a_line(document: dict[str, Any], line: str) -> None:
+    assert in_short(document) == line

@@ -13,7 +13,7 @@ from acpublish.release.channel_document import (
 )
 from acpublish.release.channels import Channels
 from acpublish.release.documents import Fields
-from tests.unit.release.publishing import D1, Product, everything, three, v
+from tests.unit.release.publishing import D1, POLICY, Product, everything, three, v
 
 
 def text_of(product: Product) -> bytes:
@@ -86,3 +86,16 @@ def test_each_line_of_the_history_is_read_again() -> None:
     for line in everything().channels.history:
         document = json.loads(json.dumps(change_to_dict(line)))
         assert change_from_fields(Fields(document, "line", "Mend it.")) == line
+
+
+def test_a_line_about_a_policy_that_does_not_say_which_is_read() -> None:
+    product = three()
+    product.roll("policy", policy=POLICY)
+    product.roll("policy")
+    documents = [change_to_dict(line) for line in product.channels.history[-2:]]
+    assert [document["policy"] for document in documents] == [POLICY, None]
+    changes = [change_from_fields(Fields(own, "line", "Mend it.")) for own in documents]
+    assert [change.policy for change in changes] == [POLICY, {}]
+    for own in documents:
+        del own["policy"]
+        assert change_from_fields(Fields(own, "line", "Mend it.")).policy is None

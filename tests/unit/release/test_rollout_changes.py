@@ -13,10 +13,13 @@ def test_a_policy_is_set_replaced_and_taken_away() -> None:
     first = product.roll("policy", policy=POLICY)
     assert first.change is not None
     assert (first.change.action, first.change.channel, first.notes) == ("policy", "stable", ())
+    assert first.change.policy == POLICY
     assert product.roll("policy", policy=POLICY).change is None
     product.roll("policy", policy=OTHER)
     assert product.channels.policies == {"stable": OTHER}
-    product.roll("policy")
+    cleared = product.roll("policy")
+    assert cleared.change is not None
+    assert cleared.change.policy == {}
     assert product.channels.policies == {}
     assert product.roll("policy").change is None
 

@@ -104,6 +104,7 @@ def test_a_rollout_and_its_policy(tmp_path: Path) -> None:
     assert "Then its devices are ordered back in stages." in text
     assert "1.3.0" in asyncio.run(_page(site, PATH + "?state=rolling"))
     assert "Policy changed" in text
+    assert "1,50%,100%, soak 2h" in text
 
 
 def test_the_history_has_every_change(tmp_path: Path) -> None:
