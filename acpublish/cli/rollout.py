@@ -14,6 +14,7 @@ from acpublish.cli.groups import CommandGroup
 from acpublish.cli.policy_options import policy_from, policy_options
 from acpublish.cli.times import in_short
 from acpublish.cli.ui import coloured, json_option, print_json, printable, say, table, warn
+from acpublish.errors import AuthenticationError
 from acpublish.fleet.policy import DEFAULT_STAGES, Policy
 from acpublish.policies import read_with
 from acpublish.release import names
@@ -79,8 +80,13 @@ def start(
     offers_from = None if start_at is None else point_in_time(start_at)
     only = tuple(map(names.board, boards))
     policy = _policy(wanted, options)
-    plan = fleet.plan(*wanted, policy)
+    try:
+        plan = fleet.plan(*wanted, policy)
+    except AuthenticationError:
+        # Whoever may not see the plan may not start it either, and hears what that needs.
+        plan = []
     document = fleet.start(*wanted, policy, offers_from=offers_from, boards=only)
+    plan = plan or [stage["devices"] for stage in document["stages"]]
     if as_json:
         print_json({**document, "plan": plan})
         return

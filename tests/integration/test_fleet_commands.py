@@ -217,6 +217,12 @@ def test_a_token_that_may_read_changes_nothing(
         assert said.status == 3, words
         assert "manage" in said.err
     assert run.document("devices", "show", device.id)["name"] == ""
+    # One that may only publish hears at once what it lacks, although a plan comes first.
+    monkeypatch.setenv("ACPUBLISH_TOKEN", create_token(site.state, publish="*"))
+    said = run("rollout", "start", "fan", "1.0.0", "--channel", "beta", "--stages", "1,100%")
+    assert said.status == 3
+    assert "scope manage" in said.err
+    assert "--manage" in said.err
     monkeypatch.delenv("ACPUBLISH_TOKEN")
     said = run("devices", "list")
     assert said.status == 3
