@@ -45,7 +45,8 @@ spiffs,   data, spiffs, 0x290000, 0x170000
 ADDRESS = ("--port", "0", "--bind", "127.0.0.1")
 _OPTION = re.compile(r"(?P<key>[A-Za-z0-9_]+)\s*=")
 _PATIENCE_S = 60.0
-#: What a reader watches, because a server goes on only every few seconds.
+#: What a reader watches, because a server goes on only every few seconds; that a rollout is there
+#: right after the publish is shown by ``tests/integration/test_fleet_commands.py``.
 _WATCHED = ("acpublish rollout status", "acpublish webhook list")
 #: A command that no shell has to connect with anything.
 _ALONE = re.compile(r"(acpublish|pio) [^|;&<>()`\n]*\Z")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from acpublish import publish
+from acpublish import publish, set_policy
 from acpublish.catalog import layout
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.publishing.destinations import running_devices
@@ -175,6 +175,17 @@ def test_a_rollout_from_its_start_to_its_end(site: Site, run: Commands) -> None:
     assert lines[0].endswith(f"{product} 1.1.0 to stable: complete, stage 2 of 2")
     story = run.document("devices", "show", devices[0].id)
     assert (story["runs"], story["offers"][-1]["became"]) == ("1.1.0", "running")
+
+
+def test_a_rollout_is_shown_right_after_the_publish(site: Site, run: Commands) -> None:
+    product = f"gate{len(site.images)}"
+    site.publish(product, "1.0.0")
+    set_policy(product, "stable", to=site.catalog, stages="1,100%")
+    # The server itself looks only every few seconds, which is too late for most of these.
+    for version in ("1.1.0", "1.2.0", "1.3.0", "1.4.0"):
+        site.publish(product, version)
+        rollouts = run.document("rollout", "status", product)["rollouts"]
+        assert [own["version"] for own in rollouts if own["state"] == "running"] == [version]
 
 
 def test_a_deployment_ends_once_the_device_runs_it(site: Site, run: Commands) -> None:
