@@ -29,11 +29,12 @@ from acpublish.server.api.authority import NOTE
 from acpublish.server.api.bodies import read_sent
 from acpublish.server.api.change_routes import change_note
 from acpublish.server.api.routes import shown
+from acpublish.server.pages.page_routes import changes, shows
 from acpublish.server.pages.page_site import PageSite
 from acpublish.server.pages.product_views import ProductView
 from acpublish.server.pages.products_page import PATH, policy_row
 from acpublish.server.pages.release_rows import moves_of, orders_of
-from acpublish.server.pages.visits import Visit, changes, shows
+from acpublish.server.pages.visits import Visit
 from acpublish.server.token_file import Token
 from acpublish.server.tokens import Scope
 

@@ -23,9 +23,10 @@ from acpublish.server.api.authority import NOTE
 from acpublish.server.api.fleet_routes import sent
 from acpublish.server.api.routes import shown
 from acpublish.server.fleet_people import FleetPeople
+from acpublish.server.pages.page_routes import changes, shows
 from acpublish.server.pages.page_site import PageSite
 from acpublish.server.pages.shared_results import SharedResults
-from acpublish.server.pages.visits import Visit, changes, shows
+from acpublish.server.pages.visits import Visit
 from acpublish.server.tokens import Scope
 
 PATH = "/_/devices"

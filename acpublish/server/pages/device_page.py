@@ -23,9 +23,10 @@ from acpublish.server.api.fleet_routes import sent
 from acpublish.server.api.routes import shown
 from acpublish.server.fleet_people import FleetPeople
 from acpublish.server.pages.device_list import PATH, device_path
+from acpublish.server.pages.page_routes import changes, shows
 from acpublish.server.pages.page_site import PageSite
 from acpublish.server.pages.rendering import lasting
-from acpublish.server.pages.visits import Visit, changes, shows
+from acpublish.server.pages.visits import Visit
 from acpublish.server.tokens import Scope
 
 _TOPIC = "device"

@@ -12,8 +12,9 @@ from starlette.routing import Route
 
 from acpublish.errors import AcpublishError, NotFoundError
 from acpublish.server.handover import ABORT_KEY
+from acpublish.server.pages.page_routes import shows
 from acpublish.server.pages.page_site import PageSite
-from acpublish.server.pages.visits import Visit, shows
+from acpublish.server.pages.visits import Visit
 
 PATH = "/_/live"
 _HEAD = {

@@ -28,10 +28,11 @@ from acpublish.server.pages.overview_rows import (
     news_rows,
     rollout_rows,
 )
+from acpublish.server.pages.page_routes import shows
 from acpublish.server.pages.page_site import PageSite
 from acpublish.server.pages.page_texts import PageTexts
 from acpublish.server.pages.seldom import Seldom
-from acpublish.server.pages.visits import Visit, shows
+from acpublish.server.pages.visits import Visit
 from acpublish.server.tokens import Scope
 
 #: How many events are looked at; what many devices do is one row.

@@ -25,6 +25,7 @@ from acpublish.server.pages.device_list import device_list_routes
 from acpublish.server.pages.device_page import device_page_routes
 from acpublish.server.pages.live_stream import live_routes
 from acpublish.server.pages.overview_page import overview_routes
+from acpublish.server.pages.page_routes import problem_page
 from acpublish.server.pages.page_site import NavEntry, PageSite
 from acpublish.server.pages.parts_page import parts_routes
 from acpublish.server.pages.products_page import product_routes
@@ -35,7 +36,7 @@ from acpublish.server.pages.rollout_start import rollout_start_routes
 from acpublish.server.pages.settings_pages import settings_routes
 from acpublish.server.pages.sign_in import sign_in_routes
 from acpublish.server.pages.upload_page import upload_routes
-from acpublish.server.pages.visits import Visit, problem_page
+from acpublish.server.pages.visits import Visit
 
 #: The key of an ASGI scope with the host of a request that is not this server's.
 FOREIGN_KEY = "acpublish.foreign"

@@ -8,8 +8,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from acpublish.server.pages.area_chart import Chart, Series, stacked
+from acpublish.server.pages.page_routes import changes, shows
 from acpublish.server.pages.page_site import PageSite
-from acpublish.server.pages.visits import Visit, changes, shows
+from acpublish.server.pages.visits import Visit
 
 PATH = "/_/parts"
 #: Names of devices and products are what strangers choose.

@@ -15,11 +15,12 @@ from acpublish.keys import PublicKey
 from acpublish.release import names
 from acpublish.release.channels import Change
 from acpublish.release.durations import in_words, of_seconds
+from acpublish.server.pages.page_routes import shows
 from acpublish.server.pages.page_site import PageSite
 from acpublish.server.pages.paging import address, paged
 from acpublish.server.pages.product_views import ProductView
 from acpublish.server.pages.release_rows import MoveRow, OrderRow, ReleaseRow, moves_of, orders_of
-from acpublish.server.pages.visits import Visit, shows
+from acpublish.server.pages.visits import Visit
 from acpublish.server.tokens import Scope
 
 PATH = "/_/products"

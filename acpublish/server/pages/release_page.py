@@ -20,11 +20,12 @@ from acpublish.release.differences import Difference, Side, difference_of
 from acpublish.release.manifest import CLEARED, ReleaseImage
 from acpublish.release.names import IMAGE_KINDS, ImageKind
 from acpublish.release.version import Version
+from acpublish.server.pages.page_routes import shows
 from acpublish.server.pages.page_site import PageSite
 from acpublish.server.pages.product_views import ProductView
 from acpublish.server.pages.products_page import PATH
 from acpublish.server.pages.release_rows import ReleaseRow
-from acpublish.server.pages.visits import Visit, shows
+from acpublish.server.pages.visits import Visit
 from acpublish.server.stored_image import stored_image
 from acpublish.server.tokens import Scope
 

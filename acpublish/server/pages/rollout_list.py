@@ -10,9 +10,10 @@ from starlette.routing import Route
 from acpublish.control.fleet_state import FleetState
 from acpublish.fleet.rollout import OPEN, Rollout
 from acpublish.server.pages.overview_rows import RolloutRow, rollout_row
+from acpublish.server.pages.page_routes import shows
 from acpublish.server.pages.page_site import PageSite
 from acpublish.server.pages.paging import address, paged
-from acpublish.server.pages.visits import Visit, shows
+from acpublish.server.pages.visits import Visit
 from acpublish.server.tokens import Scope
 
 PATH = "/_/rollouts"

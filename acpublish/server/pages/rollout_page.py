@@ -20,10 +20,11 @@ from acpublish.server.api.authority import NOTE
 from acpublish.server.api.fleet_routes import sent
 from acpublish.server.api.routes import Shown, shown
 from acpublish.server.fleet_people import FleetPeople
+from acpublish.server.pages.page_routes import changes, shows
 from acpublish.server.pages.page_site import PageSite
 from acpublish.server.pages.rollout_list import PATH
 from acpublish.server.pages.seldom import Seldom
-from acpublish.server.pages.visits import Visit, changes, shows
+from acpublish.server.pages.visits import Visit
 from acpublish.server.tokens import Scope
 
 _TOPIC = "rollout"

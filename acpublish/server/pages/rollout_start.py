@@ -22,10 +22,11 @@ from acpublish.release.version import Version
 from acpublish.server.api.authority import NOTE
 from acpublish.server.api.fleet_routes import sent as from_form
 from acpublish.server.api.routes import Shown, shown
+from acpublish.server.pages.page_routes import changes, shows
 from acpublish.server.pages.page_site import PageSite
 from acpublish.server.pages.rollout_list import PATH
 from acpublish.server.pages.rollout_page import rollout_path
-from acpublish.server.pages.visits import Visit, changes, shows
+from acpublish.server.pages.visits import Visit
 from acpublish.server.tokens import Scope
 
 START = f"{PATH}/new"

@@ -16,11 +16,12 @@ from acpublish.release.grants import EVERY_PRODUCT
 from acpublish.server.api.routes import Shown
 from acpublish.server.device_access_file import DeviceAccessStore
 from acpublish.server.device_secrets import new_password
+from acpublish.server.pages.page_routes import changes, shows
 from acpublish.server.pages.page_site import PageSite
 from acpublish.server.pages.paging import paged
 from acpublish.server.pages.sessions import Once
 from acpublish.server.pages.settings_sections import ROOT, ROWS, or_again, section_page
-from acpublish.server.pages.visits import Visit, changes, shows
+from acpublish.server.pages.visits import Visit
 from acpublish.server.tokens import Scope
 
 _log = logging.getLogger("acpublish.server")

@@ -21,10 +21,11 @@ from acpublish.release.durations import as_written, of_seconds
 from acpublish.release.rollout_changes import RolloutChange
 from acpublish.server.api.authority import NOTE
 from acpublish.server.api.routes import Shown
+from acpublish.server.pages.page_routes import changes, shows
 from acpublish.server.pages.page_site import PageSite
 from acpublish.server.pages.paging import paged
 from acpublish.server.pages.settings_sections import ROOT, ROWS, or_again, section_page
-from acpublish.server.pages.visits import Visit, changes, shows
+from acpublish.server.pages.visits import Visit
 from acpublish.server.tokens import Scope
 
 PATH = f"{ROOT}/policies"

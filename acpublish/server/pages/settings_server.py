@@ -15,9 +15,10 @@ from starlette.routing import Route
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.catalog.servable import signs_of_a_project
 from acpublish.errors import AcpublishError
+from acpublish.server.pages.page_routes import shows
 from acpublish.server.pages.page_site import PageSite
 from acpublish.server.pages.settings_sections import ROOT, section_page
-from acpublish.server.pages.visits import Visit, shows
+from acpublish.server.pages.visits import Visit
 from acpublish.server.tokens import Scope
 
 PATH = ROOT

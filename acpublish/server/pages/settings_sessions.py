@@ -9,10 +9,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from acpublish.errors import NotFoundError
+from acpublish.server.pages.page_routes import changes, shows
 from acpublish.server.pages.page_site import PageSite
 from acpublish.server.pages.paging import paged
 from acpublish.server.pages.settings_sections import ROOT, ROWS, section_page
-from acpublish.server.pages.visits import Visit, changes, shows
+from acpublish.server.pages.visits import Visit
 from acpublish.server.tokens import Scope
 
 _log = logging.getLogger("acpublish.server")

@@ -11,10 +11,11 @@ from starlette.routing import Route
 from acpublish.catalog.state import BESIDE_STORE
 from acpublish.control.fleet_state import STORE_FILE
 from acpublish.server.disk_usage import Disk, disk_usage
+from acpublish.server.pages.page_routes import shows
 from acpublish.server.pages.page_site import PageSite
 from acpublish.server.pages.paging import paged
 from acpublish.server.pages.settings_sections import ROOT, ROWS, section_page
-from acpublish.server.pages.visits import Visit, shows
+from acpublish.server.pages.visits import Visit
 from acpublish.server.tokens import Scope
 
 PATH = f"{ROOT}/storage"

@@ -15,11 +15,12 @@ from acpublish.release import names
 from acpublish.release.durations import duration
 from acpublish.release.grants import Grant, NewToken, TokenInfo, TokenRequest
 from acpublish.server.api.routes import Shown
+from acpublish.server.pages.page_routes import changes, shows
 from acpublish.server.pages.page_site import PageSite
 from acpublish.server.pages.paging import paged
 from acpublish.server.pages.sessions import Once
 from acpublish.server.pages.settings_sections import ROOT, ROWS, or_again, section_page
-from acpublish.server.pages.visits import Visit, changes, shows
+from acpublish.server.pages.visits import Visit
 from acpublish.server.tokens import Scope
 
 _log = logging.getLogger("acpublish.server")

@@ -13,11 +13,12 @@ from acpublish.fleet.fleet_events import KINDS
 from acpublish.notices.webhook_file import DEFAULT_EVENTS, FORMATS, new_webhook
 from acpublish.notices.webhook_orders import WebhookOrders
 from acpublish.server.api.routes import Shown
+from acpublish.server.pages.page_routes import changes, shows
 from acpublish.server.pages.page_site import PageSite
 from acpublish.server.pages.paging import paged
 from acpublish.server.pages.sessions import Once
 from acpublish.server.pages.settings_sections import ROOT, ROWS, or_again, section_page
-from acpublish.server.pages.visits import Visit, changes, shows
+from acpublish.server.pages.visits import Visit
 from acpublish.server.tokens import Scope
 
 _log = logging.getLogger("acpublish.server")

@@ -12,15 +12,10 @@ from starlette.routing import Route
 from acpublish.server.api.authority import NOTE
 from acpublish.server.login_links import PATH, Link, note_sign_in
 from acpublish.server.pages.copied_commands import with_state
+from acpublish.server.pages.page_routes import changes, shows
 from acpublish.server.pages.page_site import PageSite
 from acpublish.server.pages.sessions import BY_LINK
-from acpublish.server.pages.visits import (
-    SESSION_COOKIE,
-    VISIT_COOKIE,
-    Visit,
-    changes,
-    shows,
-)
+from acpublish.server.pages.visits import SESSION_COOKIE, VISIT_COOKIE, Visit
 from acpublish.server.token_file import Token
 
 _log = logging.getLogger("acpublish.server")

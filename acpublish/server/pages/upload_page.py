@@ -30,12 +30,13 @@ from acpublish.server.api.uploads import Upload
 from acpublish.server.hosts import is_loopback
 from acpublish.server.pages.copied_commands import destination
 from acpublish.server.pages.multipart import MultipartReader, SentPart
+from acpublish.server.pages.page_routes import changes, shows
 from acpublish.server.pages.page_site import PageSite
 from acpublish.server.pages.page_texts import printable
 from acpublish.server.pages.sessions import Session
 from acpublish.server.pages.upload_obstacles import signing_command, typed_skips
 from acpublish.server.pages.upload_preview import TYPED, Previewer, final_of, received, source_of
-from acpublish.server.pages.visits import CSRF_FIELD, SignInError, Visit, changes, shows
+from acpublish.server.pages.visits import CSRF_FIELD, SignInError, Visit
 from acpublish.server.pages.waiting_files import (
     MAX_ALL_BYTES,
     MAX_BYTES,

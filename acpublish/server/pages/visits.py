@@ -1,26 +1,17 @@
-"""One request for a page: who asks, what they may, what they sent, and what they get.
-
-A page module has methods that take a :class:`Visit` and return a response; :func:`shows` and
-:func:`changes` make routes of them. A route of :func:`changes` reads the form, and refuses one that
-was not made for this browser, before its method is called.
-"""
+"""One request for a page: who asks, what they may, what they sent, and what they get."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from acpublish.errors import AcpublishError, AuthenticationError
 from acpublish.server.api.authority import NOTE, ForbiddenError, refused
-from acpublish.server.api.endpoints import EncodedRoute
-from acpublish.server.api.routes import shown
 from acpublish.server.hosts import OF_PROXIES, host_of, is_loopback
 from acpublish.server.login_links import PATH as SIGN_IN
 from acpublish.server.pages.form_fields import form_fields
@@ -32,8 +23,6 @@ from acpublish.server.tokens import Refusal, Scope, judged
 _log = logging.getLogger(__name__)
 
 SESSION_COOKIE = "acpublish_session"
-#: Strangers whose pages are being made; more would have everybody wait, and keep memory meanwhile.
-MAX_STRANGERS = 100
 #: Who has no session gets this one for the CSRF token of the form to sign in.
 VISIT_COOKIE = "acpublish_visit"
 THEME_COOKIE = "acpublish_theme"
@@ -287,86 +276,3 @@ class Visit:
         if self.path == SIGN_IN or self.request.method != "GET" or here == "/":
             return SIGN_IN
         return f"{SIGN_IN}?next={quote(here, safe='')}"
-
-
-Method = Callable[[Visit], Awaitable[Response]]
-
-
-def shows(path: str, method: Method, site: PageSite, needs: Scope | None = None) -> Route:
-    """Returns the route of a page.
-
-    Args:
-        path: Its path; a part in braces may contain anything, and is in ``request.path_params``.
-        method: Responds.
-        site: The server.
-        needs: The scope that it needs; None for everyone.
-    """
-    return _route(path, "GET", method, site, needs)
-
-
-def changes(
-    path: str,
-    method: Method,
-    site: PageSite,
-    needs: Scope | None = Scope.MANAGE,
-    *,
-    reads_form: bool = True,
-) -> Route:
-    """Returns the route of a form.
-
-    Args:
-        path: As for :func:`shows`.
-        method: Makes the change, and responds; its visit has the form.
-        site: The server.
-        needs: The scope that it needs; for one that depends on the form, None, and the method calls
-            :meth:`Visit.need`.
-        reads_form: Whether the form is read before. One with files is not: the method reads it, and
-            calls :meth:`Visit.need_csrf` before it keeps any of them.
-    """
-
-    async def make(visit: Visit) -> Response:
-        if reads_form:
-            await visit.read_form()
-        else:
-            visit.need_own_origin()
-        return await method(visit)
-
-    return _route(path, "POST", make, site, needs)
-
-
-def _route(path: str, verb: str, method: Method, site: PageSite, needs: Scope | None) -> Route:
-    async def respond(request: Request) -> Response:
-        visit = Visit(request, site)
-        is_stranger = visit.token is None
-        if is_stranger and site.strangers >= MAX_STRANGERS:
-            # A page would have to wait for its turn as well.
-            return PlainTextResponse(f"{visit.t('problem.busy')}\n", 503, {"retry-after": "5"})
-        site.strangers += is_stranger
-        try:
-            if needs is not None:
-                visit.need(needs)
-            return await method(visit)
-        except SignInError:
-            return visit.redirect(visit.sign_in_path)
-        except AcpublishError as error:
-            return await problem_page(visit, *shown(error))
-        except HTTPException:
-            raise
-        except Exception:
-            _log.exception("a page could not be made")
-            hint = visit.t("problem.fault_hint")
-            return await problem_page(visit, 500, "server", visit.t("problem.fault"), hint)
-        finally:
-            site.strangers -= is_stranger
-
-    return EncodedRoute(path, respond, methods=[verb])
-
-
-async def problem_page(visit: Visit, status: int, code: str, problem: str, hint: str) -> Response:
-    """Responds with an error: a page, or for htmx a line at the top of the one that is open."""
-    template = "problem_line.html" if visit.by_htmx else "problem.html"
-    response = await visit.page(template, status, code=code, problem=problem, hint=hint)
-    if visit.by_htmx:
-        response.headers["hx-retarget"] = "#notices"
-        response.headers["hx-reswap"] = "innerHTML"
-    return response
