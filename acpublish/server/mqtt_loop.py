@@ -3,8 +3,9 @@
 1. Events go out as they come. While the broker is away the last of them wait.
 2. Devices are looked at again every second, a few at a time, because what they get also depends on
    the time of the day; only what has changed is sent. With many devices that is less often.
-3. Everything about devices is sent again after each connection, and when Home Assistant starts.
-4. The broker itself remembers which devices it has been told of. Those that are no longer known
+3. The end of an order does not wait for that, because somebody looks at it.
+4. Everything about devices is sent again after each connection, and when Home Assistant starts.
+5. The broker itself remembers which devices it has been told of. Those that are no longer known
    are removed, which needs the store: without it nobody knows which devices there are.
 """
 
@@ -17,13 +18,13 @@ import json
 import logging
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from importlib import metadata
 from typing import Any
 
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.errors import AcpublishError
-from acpublish.fleet.fleet_events import FleetEvent
+from acpublish.fleet.fleet_events import UPDATED, FleetEvent
 from acpublish.fleet.known_device import Device
 from acpublish.notices.home_assistant import (
     BIRTH,
@@ -37,7 +38,7 @@ from acpublish.notices.mqtt_address import MqttAddress
 from acpublish.notices.mqtt_link import MqttLink
 from acpublish.server.fleet_people import FleetPeople
 from acpublish.server.fleet_updates import FleetUpdates
-from acpublish.server.mqtt_entities import MqttEntities
+from acpublish.server.mqtt_entities import ORDERED, MqttEntities
 from acpublish.server.pages.page_links import PageLinks
 
 _log = logging.getLogger("acpublish.mqtt")
@@ -97,6 +98,9 @@ class MqttLoop:
         self._wake = asyncio.Event()
         self._events: deque[FleetEvent] = deque(maxlen=_MAX_EVENTS)
         self._orders: deque[tuple[str, str]] = deque(maxlen=_MAX_ORDERS)
+        #: Devices that run another release after an order; any further ones wait for their turn.
+        self._updated: deque[str] = deque(maxlen=_AT_ONCE)
+        self._hurry = asyncio.Event()
         #: By key, what was sent last: the description and the state of an entity.
         self._sent: dict[str, tuple[bytes, bytes]] = {}
         #: The keys that the broker has anything of.
@@ -109,6 +113,11 @@ class MqttLoop:
         """Takes an event; a listener of :class:`~acpublish.control.fleet_news.FleetNews`."""
         self._events.append(event)
         self._wake.set()
+        if self._fleet is not None and event.kind == UPDATED:
+            device = self._fleet.state.device(event.data["device"])
+            if device is not None and ORDERED in device.tags:
+                self._updated.append(device.id)
+                self._hurry.set()
 
     def _begin(self) -> None:
         """Sends everything again."""
@@ -145,17 +154,34 @@ class MqttLoop:
         while True:
             self._wake.clear()
             begin = time.monotonic()
-            try:
-                if not await self._turn():
-                    self._wake.set()
-            except AcpublishError as error:
-                _log.error("MQTT: %s", error)
-            except Exception:
-                # Devices are served all the same, and the next turn may succeed.
-                _log.exception("the task for MQTT failed")
-            await asyncio.sleep(max(_REST_S, _REST_PER_TURN * (time.monotonic() - begin)))
+            if not await self._guarded(self._turn):
+                self._wake.set()
+            await self._rest(begin)
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), _LOOK_EVERY_S)
+
+    async def _guarded(self, step: Callable[[], Awaitable[bool]]) -> bool:
+        """Takes a step, and logs what goes wrong; returns False only if the step does."""
+        try:
+            return await step()
+        except AcpublishError as error:
+            _log.error("MQTT: %s", error)
+        except Exception:
+            # Devices are served all the same, and the next turn may succeed.
+            _log.exception("the task for MQTT failed")
+        return True
+
+    async def _rest(self, begin: float) -> None:
+        """Lets devices go first after a turn, and meanwhile only ends orders, a few at a time."""
+        end = _rested(begin)
+        while (left := end - time.monotonic()) > 0:
+            try:
+                await asyncio.wait_for(self._hurry.wait(), left)
+            except asyncio.TimeoutError:
+                return
+            begin = time.monotonic()
+            await self._guarded(self._end_orders)
+            await asyncio.sleep(_rested(begin) - time.monotonic())
 
     async def _turn(self) -> bool:
         """Sends what is to be sent; returns whether that was all."""
@@ -190,6 +216,25 @@ class MqttLoop:
                 _log.warning("ignored an order by MQTT for an unknown device: %a", key)
                 continue
             await self._entities.order(device, version, announced)
+
+    async def _end_orders(self) -> bool:
+        """Ends the orders of devices that run another release, and shows it."""
+        self._hurry.clear()
+        keys = [self._updated.popleft() for _ in range(len(self._updated))]
+        fleet = self._fleet
+        if fleet is None or fleet.state.store is None or not self._link.is_connected:
+            return True
+        devices = [device for key in keys if (device := fleet.state.device(key)) is not None]
+        for ended in list(self._entities.ended(iter(devices))):
+            await self._entities.end(ended)
+        for device in devices:
+            if self._is_forgotten(device):
+                continue
+            entity = self._entities.entity(device)
+            # What the broker has no room for now is sent in the next turn.
+            if entity.key in self._known and not self._show(device, entity):
+                return False
+        return True
 
     async def _look(self, fleet: FleetUpdates) -> bool:
         """Sends what has changed about devices; returns whether all of it could be sent."""
@@ -255,6 +300,12 @@ class MqttLoop:
             self._known.pop(key, None)
             await _give_way(count)
         return True
+
+
+def _rested(begin: float) -> float:
+    """Returns until when the task rests that was busy since then, on the monotonic clock."""
+    now = time.monotonic()
+    return now + max(_REST_S, _REST_PER_TURN * (now - begin))
 
 
 async def _give_way(count: int) -> None:

@@ -224,6 +224,44 @@ def test_orders_are_taken_only_live_and_not_too_many(told: Told) -> None:
     assert device.pin.version == "1.1.0"
 
 
+def test_the_end_of_an_order_does_not_wait_for_the_next_turn(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told.fleet.ask(1)
+    told.fleet.put("1.1.0")
+    told.turn()
+    told.link.hears("home/devices/lamp_240ac4000001/install", b"1.1.0", False)
+    told.turn()
+    told.fleet.state.news.listeners.append(told.loop.note)
+    # After its first turn the task rests for good.
+    monkeypatch.setattr(mqtt_loop, "_REST_PER_TURN", 1_000_000)
+    turn, turned = told.loop._turn, asyncio.Event()
+
+    async def noted() -> bool:
+        was_all = await turn()
+        turned.set()
+        return was_all
+
+    monkeypatch.setattr(told.loop, "_turn", noted)
+
+    async def main() -> list[dict[str, Any]]:
+        task = asyncio.create_task(told.loop._turns())
+        await turned.wait()
+        assert json.loads(told.loop._sent["lamp_240ac4000001"][1])["in_progress"]
+        told.link.take()
+        told.fleet.ask(1, "1.1.0")
+        while STATE.format(1) not in {topic for topic, _ in told.link.sent}:
+            await asyncio.sleep(0.01)
+        task.cancel()
+        return [json.loads(own) for topic, own in told.link.sent if topic == STATE.format(1)]
+
+    (state,) = asyncio.run(asyncio.wait_for(main(), 30))
+    assert (state["installed_version"], state["in_progress"]) == ("1.1.0", False)
+    device = told.fleet.state.device("lamp/24:0a:c4:00:00:01")
+    assert device is not None
+    assert (device.pin, device.tags) == (None, frozenset())
+
+
 def test_without_the_button_there_are_no_orders(told: Told) -> None:
     """A broker can also send what nobody has subscribed to."""
     told.loop._install = False
