@@ -19,7 +19,7 @@ import sys
 import threading
 import types
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -32,16 +32,13 @@ from acpublish.control.told import Told
 from acpublish.errors import MissingExtraError, SettingsError
 from acpublish.notices.webhooks import Webhooks
 from acpublish.server.catalog_care import prepare, watch_catalog
-from acpublish.server.config import DEFAULT_TLS_PORT, ServerOptions
+from acpublish.server.config import ServerOptions
 from acpublish.server.logwriter import LogWriter, configure, level_of
 from acpublish.server.recent_problems import RecentProblems
 from acpublish.server.sockets import (
-    listen,
-    own_address,
     raise_open_files,
     reached_by,
     reaches_others,
-    url_of,
 )
 
 try:
@@ -58,11 +55,12 @@ try:
     from acpublish.server.listener import Listener
     from acpublish.server.news_loop import NewsLoop
     from acpublish.server.pages.page_links import PageLinks, root_of_pages
+    from acpublish.server.ports import Port, open_ports
     from acpublish.server.protocol import DeviceProtocol
     from acpublish.server.proxied import ProxiedPort, ProxiedProtocol
     from acpublish.server.proxy_header import Proxies
     from acpublish.server.stalled import StalledWatch
-    from acpublish.server.tls import Certificate, Handshake, certificate_of
+    from acpublish.server.tls import Handshake
     from acpublish.server.tokens import Tokens
 except ImportError as error:
     raise MissingExtraError(
@@ -121,7 +119,7 @@ def _serve(
     look_at_tokens(tokens)
     access = DeviceAccess(state)
     proxies = Proxies(options.proxies)
-    ports = _ports(options)
+    ports = open_ports(options)
     raise_open_files()
     log = AccessLog(writer if _log.isEnabledFor(logging.INFO) else None)
     here = Announcement(state, ports[0].url)
@@ -225,32 +223,6 @@ def _mqtt(
     return [mqtt.run]
 
 
-@dataclass(frozen=True, slots=True)
-class _Port:
-    """A port that the server listens on, with a certificate if it is for TLS."""
-
-    listener: socket.socket
-    certificate: Certificate | None = None
-
-    @property
-    def url(self) -> str:
-        return url_of(self.listener, "https" if self.certificate else "http")
-
-
-def _ports(options: ServerOptions) -> list[_Port]:
-    certificate = certificate_of(options)
-    bind = options.bind or own_address()
-    ports = [_Port(listen(bind, options.port))]
-    if certificate is not None:
-        number = DEFAULT_TLS_PORT if options.tls_port is None else options.tls_port
-        try:
-            ports.append(_Port(listen(bind, number, "--tls-port"), certificate))
-        except SettingsError:
-            ports[0].listener.close()
-            raise
-    return ports
-
-
 def _run(main: Coroutine[Any, Any, None]) -> None:
     """Runs a coroutine in uvloop if that is installed, in asyncio otherwise."""
     loop: asyncio.AbstractEventLoop
@@ -278,7 +250,7 @@ class _Server(uvicorn.Server):
         config: uvicorn.Config,
         app: Application,
         options: ServerOptions,
-        ports: Sequence[_Port],
+        ports: Sequence[Port],
         proxies: Proxies,
         watches: Sequence[_Watch],
         prepare: Callable[[], None],
@@ -334,7 +306,7 @@ class _Server(uvicorn.Server):
         # The end of the process does not wait for it: like every change, it may be broken off.
         threading.Thread(target=self._prepare, name="prepare", daemon=True).start()
 
-    def _listen(self, connections: Connections, port: _Port) -> Listener:
+    def _listen(self, connections: Connections, port: Port) -> Listener:
         certificate = port.certificate
         protocol: Callable[[], asyncio.Protocol]
         if self._proxies:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from acpublish.errors import SettingsError
-from acpublish.server import run
+from acpublish.server import ports, run
 from acpublish.server.config import ServerOptions
 from acpublish.server.logwriter import LogWriter, configure, level_of
 from tests.support.loggers import restored_loggers
@@ -74,7 +74,7 @@ def test_listeners_reach_the_application(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(run, "create_app", create_app)
     options = ServerOptions(catalog=tmp_path, bind="127.0.0.1", port=0, state=tmp_path / "state")
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        monkeypatch.setattr(run, "listen", lambda bind, port: listening)
+        monkeypatch.setattr(ports, "listen", lambda bind, port: listening)
         with pytest.raises(Reached):
             run.serve(options, [listener])
     assert passed == [(tmp_path / "state", [listener])]
