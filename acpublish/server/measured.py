@@ -7,7 +7,7 @@ somebody asks, such as devices and rollouts, is counted then (:mod:`acpublish.se
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sized
+from collections.abc import Callable, Sized
 
 from acpublish.fleet.fleet_rules import FleetRule
 from acpublish.release.decision import Rule
@@ -38,11 +38,12 @@ class Measured:
             counted once.
         took_s: How long all check-ins took together, in seconds.
         connections: The open connections.
+        mqtt_connected: Returns whether there is a connection to the MQTT broker; None without one.
     """
 
     __slots__ = (
         *("check_ins", "connections", "download_bytes", "downloads", "in_bucket", "took_s"),
-        "withheld",
+        *("mqtt_connected", "withheld"),
     )
 
     def __init__(self) -> None:
@@ -54,6 +55,7 @@ class Measured:
         self.in_bucket = [0] * (len(BUCKETS_S) + 1)
         self.took_s = 0.0
         self.connections: Sized = ()
+        self.mqtt_connected: Callable[[], bool] | None = None
 
     def __call__(self, event: Event) -> None:
         """Counts a check-in, or what became of an offer."""

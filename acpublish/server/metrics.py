@@ -87,6 +87,12 @@ class Metrics:
         yield GaugeMetricFamily(
             "acpublish_connections", "Open connections.", value=len(self._measured.connections)
         )
+        if self._measured.mqtt_connected is not None:
+            yield GaugeMetricFamily(
+                "acpublish_mqtt_connected",
+                "1 while there is a connection to the MQTT broker.",
+                value=1 if self._measured.mqtt_connected() else 0,
+            )
         devices = GaugeMetricFamily(
             "acpublish_devices",
             "Devices by the version that they run.",

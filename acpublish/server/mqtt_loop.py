@@ -109,6 +109,10 @@ class MqttLoop:
         self._known: dict[str, tuple[str, str]] = {}
         self._is_full = False
 
+    def is_connected(self) -> bool:
+        """Returns whether there is a connection to the broker; may be called from a thread."""
+        return self._link.is_connected
+
     def note(self, event: FleetEvent) -> None:
         """Takes an event; a listener of :class:`~acpublish.control.fleet_news.FleetNews`."""
         self._events.append(event)

@@ -53,6 +53,7 @@ try:
     from acpublish.server.garbage import watch_garbage
     from acpublish.server.greeting import look_at_tokens, show_login, warn_of_project
     from acpublish.server.listener import Listener
+    from acpublish.server.measured import Measured
     from acpublish.server.news_loop import NewsLoop
     from acpublish.server.pages.page_links import PageLinks, root_of_pages
     from acpublish.server.ports import Port, open_ports
@@ -146,7 +147,7 @@ def _serve(
     watches: list[_Watch] = [care, watch_garbage, access.watch, news_loop.run]
     if fleet is not None:
         watches.append(fleet.run)
-    watches += _mqtt(options, catalog, news, fleet, links)
+    watches += _mqtt(options, catalog, news, fleet, links, app.routes.measured)
     ready = partial(prepare, catalog, fleet=options.fleet)
     server = _Server(_config(app), app, options, ports, proxies, watches, ready)
     sys.setswitchinterval(_SWITCH_S)
@@ -210,6 +211,7 @@ def _mqtt(
     news: FleetNews,
     fleet: FleetLoop | None,
     links: PageLinks,
+    measured: Measured,
 ) -> list[_Watch]:
     """Returns what tells an MQTT broker what happens; nothing without one."""
     if options.mqtt is None:
@@ -220,6 +222,7 @@ def _mqtt(
     updates = fleet.updates if fleet else None
     mqtt = MqttLoop(options.mqtt, catalog, updates, links, install=options.mqtt_install)
     news.listeners.append(mqtt.note)
+    measured.mqtt_connected = mqtt.is_connected
     return [mqtt.run]
 
 

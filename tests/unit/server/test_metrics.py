@@ -103,3 +103,12 @@ def test_what_could_not_be_delivered() -> None:
 
     written = samples(Metrics(Measured(), Counter, None, damaged))
     assert written["acpublish_connections", ()] == 0
+
+
+def test_the_connection_to_the_broker_is_shown_where_there_is_one() -> None:
+    measured, name = Measured(), ("acpublish_mqtt_connected", ())
+    metrics = Metrics(measured, Counter)
+    assert name not in samples(metrics)
+    for connected in (False, True):
+        measured.mqtt_connected = lambda now=connected: now  # type: ignore[misc]
+        assert samples(metrics)[name] == connected
