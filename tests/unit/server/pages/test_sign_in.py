@@ -135,6 +135,29 @@ def test_guesses_are_throttled(tmp_path: Path) -> None:
     asyncio.run(guessed())
 
 
+@pytest.mark.parametrize(
+    ("address", "scheme", "options", "refused"),
+    [
+        (HERE, "http", {}, False),
+        (ELSEWHERE, "http", {}, True),
+        (ELSEWHERE, "https", {}, False),
+        (ELSEWHERE, "http", {"insecure_login": True}, False),
+    ],
+)
+def test_where_a_link_would_be_refused_the_page_says_what_works(
+    tmp_path: Path, address: str, scheme: str, options: dict[str, bool], refused: bool
+) -> None:
+    async def sent() -> None:
+        app = application(tmp_path, **options)
+        page = await Browser(app, address, scheme).get("/_/sign-in")
+        assert "acpublish login-link" in page.text
+        assert ("This page refuses such a link" in page.text) == refused
+        secret = app.site.links.new().partition("#")[2]
+        assert (await attempt(Browser(app, address, scheme), link=secret) == 403) == refused
+
+    asyncio.run(sent())
+
+
 @pytest.mark.parametrize("end", ["revoked", "rotated", "expired", "signed out"])
 def test_what_ends_a_session(tmp_path: Path, end: str) -> None:
     async def ended() -> None:
