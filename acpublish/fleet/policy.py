@@ -166,12 +166,11 @@ class Policy:
     def in_words(self) -> dict[str, str]:
         """Returns it for a person, by the names of the options of a command."""
         soaks = [in_words(of_seconds(seconds)) for seconds in self.soak_s]
-        halt = self.to_dict()["halt"].replace(",", " failures, or ")
         back = "order its devices back" + (" at once" if self.at_once else " in stages")
         return {
             "stages": ", ".join(stage.text for stage in self.stages),
             "soak": soaks[0] if len(set(soaks)) == 1 else ", ".join(soaks),
-            "halt": halt + (" failures" if self.halt_share is None else ""),
+            "halt": halt_in_words(self.to_dict()["halt"]),
             "on halt": back if self.on_halt == "order-back" else "stop",
             "window": self.window.text if self.window else "always",
         }
@@ -197,6 +196,12 @@ def in_short(document: Mapping[str, Any]) -> str:
         f"window {policy.window.text}" if policy.window else "",
     )
     return ", ".join(filter(None, parts))
+
+
+def halt_in_words(halt: str) -> str:
+    """Returns when a rollout halts for a person: ``3 failures, or 5%`` for ``3,5%``."""
+    count, comma, share = halt.partition(",")
+    return f"{count} failure{'' if count == '1' else 's'}" + (f", or {share}" if comma else "")
 
 
 def _joined(fields: Mapping[str, Any], name: str) -> str:

@@ -11,7 +11,7 @@ from acpublish.control.following import lives
 from acpublish.fleet import fleet_events
 from acpublish.fleet.advancing import Live
 from acpublish.fleet.fleet_events import FleetEvent
-from acpublish.fleet.known_device import device_id
+from acpublish.fleet.known_device import device_id, mac_address
 from acpublish.fleet.progress import Counts
 from acpublish.fleet.rollout import Rollout
 from acpublish.release.decision import Rule, Verdict
@@ -71,7 +71,7 @@ def check_in_rows(events: Iterable[Event], state: FleetState | None) -> list[Che
                 product=product,
                 device="" if device is None else device.id,
                 name=(device and (device.name or device.mac))
-                or report.mac
+                or mac_address(report.mac)
                 or check_in.address
                 or "",
                 runs=(device and device.runs) or report.version or "",

@@ -172,7 +172,9 @@ def _words(visit: Visit, policy: Policy) -> tuple[str, ...]:
     back = "stop"
     if policy.on_halt == "order-back":
         back = "back_at_once" if policy.at_once else "back"
-    words = [t("products.policy_soak", soak=soak), halt, t(f"products.policy_{back}")]
+    words = [halt, t(f"products.policy_{back}")]
+    if any(policy.soak_s):
+        words.insert(0, t("products.policy_soak", soak=soak))
     if policy.window is not None:
         words.append(t("products.policy_window", window=policy.window.text))
     return tuple(words)

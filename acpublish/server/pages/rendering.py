@@ -6,6 +6,7 @@ Devices and strangers choose names and versions, so no template can switch that 
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import datetime, timezone
 from functools import lru_cache
@@ -15,6 +16,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from acpublish.fleet.policy import halt_in_words
 from acpublish.release.durations import as_written, duration
 from acpublish.server.pages.asset_files import AssetFiles
 from acpublish.server.pages.page_texts import printable, shared_texts
@@ -28,6 +30,12 @@ _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 _MINUTE_S = 60
 #: A narrow space at which no line breaks.
 _SPACE = "\u202f"
+#: What begins with the name of a product before its version, or with that of a file or an id.
+_NAME_FIRST = re.compile(r"\S+ v?[0-9]+\.[0-9]|\w+[^\w\s'’,:]+\w")
+#: The options of commands that hints name, and the fields of pages for the same.
+_SKIPS = re.compile(r"add --skip-check ([\w-]+)=REASON \(in PlatformIO: custom_ota_skip_checks\)")
+_VALUES = re.compile(r"--(stages|soak|halt|window|on-halt) ([^\s,;]*(?:,[^\s,;]+)*[^\s,;.])")
+_SWITCH = "--at-once"
 #: The digits of a digest that a page shows.
 _DIGEST_DIGITS = 12
 
@@ -66,6 +74,8 @@ class Rendering:
             percent=percent,
             digest=short_digest,
             sentence=sentence,
+            by_fields=by_fields,
+            halt=halt_in_words,
         )
 
     def render(self, template: str, **values: Any) -> str:
@@ -115,8 +125,28 @@ def short_digest(text: str) -> str:
 
 def sentence(text: str) -> str:
     """Returns the line of an error, which begins with a small letter, as a sentence."""
-    # A text of the pages is HTML already, and stays that.
+    # A text of the pages is HTML already, and stays that. So does a name that comes first.
+    if _NAME_FIRST.match(text):
+        return text + ("" if text[-1:] in ".?" else ".")
     return text[:1].upper() + text[1:] + ("" if text[-1:] in ".?" else ".")
+
+
+def by_fields(text: str) -> str:
+    """Returns the line or the hint of an error with the fields of pages in place of options."""
+    # A text of the pages, and commands in it, say what they mean.
+    if isinstance(text, Markup) or "--" not in text:
+        return text
+    t = shared_texts()
+
+    def skipped(match: re.Match[str]) -> str:
+        return t("base.say_why", field=t("upload.skip", check=match[1])).unescape()
+
+    def valued(match: re.Match[str]) -> str:
+        field = t(f"settings_policies.{match[1].replace('-', '_')}")
+        return t("base.in_field", value=match[2], field=field).unescape()
+
+    text = _VALUES.sub(valued, _SKIPS.sub(skipped, text))
+    return text.replace(_SWITCH, f"“{t('settings_policies.at_once')}”")
 
 
 def when(at: float | str | datetime | None) -> Markup:

@@ -9,12 +9,17 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Mapping
 
+from acpublish.image.model import Image, Kind
 from acpublish.release import names
 from acpublish.release.checks.facts import Finding, Severity
+from acpublish.release.checks.integrity import CHECKS as INTEGRITY
 from acpublish.release.checks.registry import CHECKS, allowed_skips
 
 #: The checks that can be skipped, in their order.
 _SKIPPABLE = tuple(check.name for check in CHECKS if not check.protected)
+
+#: The checks that look at nothing but the file, and cannot be skipped.
+_OF_THE_FILE = frozenset(check.name for check in INTEGRITY)
 
 
 def field_of(file_id: str, check: str) -> str:
@@ -54,6 +59,20 @@ def skippable(findings: Iterable[Finding], skipped: Mapping[str, str]) -> list[s
     """
     refusing = {finding.check for finding in findings if finding.severity is Severity.ERROR}
     return [name for name in _SKIPPABLE if name in refusing or name in skipped]
+
+
+def is_hopeless(findings: Iterable[Finding], image: Image) -> bool:
+    """Returns whether a file is refused for what it is, whatever is typed.
+
+    Args:
+        findings: What the checks found.
+        image: What the file is.
+    """
+    refusing = {finding.check for finding in findings if finding.severity is Severity.ERROR}
+    # A signed image that cannot be stamped any more may be published as what its stamp says.
+    if image.kind is Kind.SIGNED and image.stampable:
+        refusing.discard("wrong-kind")
+    return bool(refusing & _OF_THE_FILE)
 
 
 def signing_command(destination: str, file: str, values: Mapping[str, str], channel: str) -> str:

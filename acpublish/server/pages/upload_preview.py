@@ -37,7 +37,7 @@ from acpublish.release.text import text_fault
 from acpublish.release.version import Version
 from acpublish.server.api.bodies import read_sent
 from acpublish.server.api.routes import Shown, shown
-from acpublish.server.pages.upload_obstacles import need_reason, skippable
+from acpublish.server.pages.upload_obstacles import is_hopeless, need_reason, skippable
 from acpublish.server.pages.waiting_files import Batch, WaitingFile, WaitingFiles
 
 _T = TypeVar("_T")
@@ -64,6 +64,7 @@ class Preview:
         newest: The newest version of the product for the board, if there is one.
         keys: The keys of which one has to sign; none if any release is accepted.
         skippable: The checks for which a reason to skip them can be typed.
+        is_hopeless: Whether nothing that can be typed would let it be published.
     """
 
     missing: Sequence[str] = ()
@@ -76,6 +77,7 @@ class Preview:
     newest: Version | None = None
     keys: Sequence[str] = ()
     skippable: Sequence[str] = ()
+    is_hopeless: bool = False
 
     @property
     def needs_signature(self) -> bool:
@@ -371,6 +373,7 @@ def _with(preview: Preview, file: WaitingFile, results: Sequence[Result]) -> Pre
         findings=tuple(findings),
         not_checked=not_run(results),
         skippable=skippable(findings, file.skips),
+        is_hopeless=is_hopeless(findings, file.image),
     )
 
 

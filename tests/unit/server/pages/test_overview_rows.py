@@ -20,7 +20,7 @@ from tests.unit.fleet.making import report
 
 
 def check_in(verdict: Verdict, number: int = 1, rule: Rule = Rule.NEWEST_ON_CHANNEL) -> CheckIn:
-    said = report("1.0.0")._replace(mac=mac(number))
+    said = report("1.0.0")._replace(mac=mac(number).upper())
     decision = Decision(verdict=verdict, rule=rule, reason="because")
     return CheckIn(5.0, "10.0.0.1", "GET", said, "lamp", "d1", "stable", decision)
 
@@ -71,6 +71,7 @@ def test_a_known_device_has_its_name_and_its_page(tmp_path: Path) -> None:
     rows = check_in_rows(
         [check_in(Verdict.UP_TO_DATE, 2), check_in(Verdict.UP_TO_DATE)], fleet.state
     )
+    # Devices send their addresses in upper case.
     assert [(row.name, row.device) for row in rows] == [("kitchen", device.id), (mac(2), "")]
 
 

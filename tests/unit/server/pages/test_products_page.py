@@ -105,6 +105,13 @@ def test_a_rollout_and_its_policy(tmp_path: Path) -> None:
     assert "1.3.0" in asyncio.run(_page(site, PATH + "?state=rolling"))
     assert "Policy changed" in text
     assert "1,50%,100%, soak 2h" in text
+    # What says nothing is left out: stages that need not last, and who has not said their name.
+    make("lamp", RolloutChange(action="policy", channel="beta", policy=_no_soak(), by="ann"))
+    assert asyncio.run(_page(site, PATH)).count("Each stage lasts") == 1
+
+
+def _no_soak() -> dict[str, object]:
+    return Policy.parse("1,100%", soak="0s").to_dict()
 
 
 def test_the_history_has_every_change(tmp_path: Path) -> None:
@@ -115,6 +122,10 @@ def test_the_history_has_every_change(tmp_path: Path) -> None:
     assert re.search(r"Withdrawn</strong>.*?1\.1\.0 → 1\.0\.0", text, re.S)
     assert "1–6 of 6" in text
     assert MARKUP not in text
+    # The channel moved without anybody's name.
+    text = asyncio.run(_page(site, PATH))
+    assert "–:" not in text
+    assert "alert(1)" in text
 
 
 def test_what_changes_is_seen_at_once(tmp_path: Path) -> None:

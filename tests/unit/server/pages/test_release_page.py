@@ -108,7 +108,7 @@ def test_two_releases_compared(tmp_path: Path) -> None:
     [
         ("?a=1.0.0&b=7.7.7", "There is no release lamp 7.7.7."),
         ("?a=1.x&b=1.0.0", "1.x"),
-        ("?a=1.0.0&b=1.2.0&board=d2", "Lamp 1.2.0 has no firmware for d2."),
+        ("?a=1.0.0&b=1.2.0&board=d2", "lamp 1.2.0 has no firmware for d2."),
         ("?a=1.0.0&b=1.1.0&kind=filesystem", "has no filesystem for any board."),
         (f"?a={MARKUP}&b=1.0.0", "&lt;script&gt;"),
     ],

@@ -148,8 +148,33 @@ def test_durations_in_their_two_largest_units(seconds: float, text: str) -> None
         ("It is.", "It is."),
         (Markup("&lt;b&gt; is it"), "&lt;b&gt; is it."),
         ("", ""),
+        ("sensor 1.0.0 for d1 is published", "sensor 1.0.0 for d1 is published."),
+        ("firmware.bin is also there", "firmware.bin is also there."),
+        ("garden-lamp has no board", "garden-lamp has no board."),
+        ("there are two, or more", "There are two, or more."),
     ],
 )
 def test_the_line_of_an_error_is_a_sentence(renders: Rendering, text: str, shown: str) -> None:
     template = renders.environment.from_string("{{ text | sentence }}")
     assert template.render(text=text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("such as --stages 1,10%,50%,100%.", "such as 1,10%,50%,100% in the field “Stages”."),
+        ("such as --soak 24h, or one", "such as 24h in the field “Soak”, or one"),
+        ("such as --window 02:00-05:00.", "such as 02:00-05:00 in the field “Window”."),
+        ("Add --on-halt order-back, or", "Add order-back in the field “On halt”, or"),
+        ("--at-once has no effect", "“Order them back all at once” has no effect"),
+        (
+            "back anyway, add --skip-check version-order=REASON (in PlatformIO: "
+            "custom_ota_skip_checks).",
+            "back anyway, say why in the field “Skip the check version-order, because”.",
+        ),
+        ("acpublish token create --read", "acpublish token create --read"),
+        (Markup("with --halt 3"), "with --halt 3"),
+    ],
+)
+def test_hints_name_the_fields_of_a_page(renders: Rendering, text: str, shown: str) -> None:
+    assert renders.environment.from_string("{{ text | by_fields }}").render(text=text) == shown

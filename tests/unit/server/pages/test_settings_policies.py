@@ -72,7 +72,7 @@ def test_a_policy_is_set_shown_and_cleared(tmp_path: Path) -> None:
         ({"stages": "1,100%", "soak": "1h,1h,1h"}, "there are 3 soaks"),
         ({"stages": "1,100%", "halt": "0"}, "cannot halt at 0"),
         ({"stages": "1,100%", "on_halt": "panic"}, "is not something to do"),
-        ({"stages": "1,100%", "at_once": "yes"}, "--at-once has no effect"),
+        ({"stages": "1,100%", "at_once": "yes"}, "“Order them back all at once” has no effect"),
         ({"stages": "1,100%", "window": "2-5"}, "is not a window"),
         ({"stages": "1,100%", "reason": "x" * 501}, "the reason"),
     ],

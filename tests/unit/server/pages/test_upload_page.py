@@ -30,6 +30,7 @@ from tests.unit.server.pages.visiting import Browser, Page, application
 
 SKETCH = esp8266_image(seed=1)
 PATH = "/_/upload"
+_CHECKS = re.compile(r'id="checks-([\w-]+)"')
 _FIELD = re.compile(r'name="(product|version|board)\.([\w-]+)"[^>]*?(?: value="([^"]*)")?[ >]')
 
 
@@ -53,7 +54,7 @@ class Uploading:
 
     def ids(self, page: Page) -> list[str]:
         """Returns the ids of the files on a page."""
-        return list(dict.fromkeys(found[1] for found in _FIELD.findall(page.text)))
+        return [found for found in _CHECKS.findall(page.text) if found != "all"]
 
     async def publish(self, page: Page, *typed: dict[str, str], **common: str) -> Page:
         """Types something for each file, and publishes."""
@@ -141,6 +142,10 @@ def test_what_files_are(tmp_path: Path) -> None:
             "Not an image of an ESP",
         ):
             assert text in page.text, text
+        # Nothing that can be typed would let the other three be published.
+        ids = by.ids(page)
+        assert {found[1] for found in _FIELD.findall(page.text)} == set(ids[:3])
+        assert len(ids) == 6
 
     played(tmp_path, play)
 
