@@ -53,8 +53,8 @@ def _with_orders(function: Callable[..., Any]) -> Callable[..., Any]:
     "--events",
     metavar="KIND,…",
     default="",
-    help="What to tell: published, withdrawn, stage, halted, completed, flagged, new-device, "
-    "updated, or all.  [all but updated]",
+    help="What to tell: published, withdrawn, rolled-back, stage, halted, completed, flagged, "
+    "new-device, updated, or all.  [all but updated]",
 )
 @click.option(
     "--format",

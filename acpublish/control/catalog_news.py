@@ -69,19 +69,31 @@ def _events(product: str, history: Sequence[Change], since: int) -> Iterator[Fle
     # Somebody may copy an old product into the catalog.
     oldest = time.time() - NEWS_S
     for at, change in enumerate(history):
-        if change.serial <= since or change.version is None:
+        is_about = change.version is not None or change.action == "rollback"
+        if change.serial <= since or not is_about:
             continue
         when = _seconds(change.author.at)
         if when < oldest:
             continue
-        data = {"version": str(change.version), "change": change.serial}
+        data = {"version": _version_of(change), "change": change.serial}
         if change.action == "publish":
             boards = sorted({place.board for place in change.places})
             published = {**data, "channel": change.channel, "boards": boards}
             yield FleetEvent(fleet_events.PUBLISHED, when, product, published)
+        elif change.action == "rollback":
+            rolled = {**data, "channel": change.channel, "reason": change.author.why}
+            yield FleetEvent(fleet_events.ROLLED_BACK, when, product, rolled)
         elif change.action in ("withdraw", "delete") and not _withdrawn(history[:at], change):
             withdrawn = {**data, "reason": change.author.why}
             yield FleetEvent(fleet_events.WITHDRAWN, when, product, withdrawn)
+
+
+def _version_of(change: Change) -> str | None:
+    """Returns the release that a change is about; of a rollback, where the channel goes."""
+    if change.version is not None:
+        return str(change.version)
+    after = [move.after for move in change.moves if move.after is not None]
+    return str(max(after, key=lambda version: version.precedence)) if after else None
 
 
 def _withdrawn(before: Sequence[Change], change: Change) -> bool:

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 PUBLISHED = "published"
 #: A release is no longer offered: ``version``, ``reason``.
 WITHDRAWN = "withdrawn"
+#: A channel was rolled back: ``version`` (None for nothing), ``channel``, ``reason``.
+ROLLED_BACK = "rolled-back"
 #: A rollout has reached a stage: ``rollout``, ``version``, ``channel``, ``stage``, ``stages``.
 STAGE = "stage"
 #: A rollout has halted: ``rollout``, ``version``, ``channel``, ``reason``.
@@ -28,7 +30,11 @@ NEW_DEVICE = "new-device"
 #: A device runs another release: ``device``, ``version``, ``before``.
 UPDATED = "updated"
 
-KINDS = (PUBLISHED, WITHDRAWN, STAGE, HALTED, COMPLETED, FLAGGED, NEW_DEVICE, UPDATED)
+KINDS = (
+    *(PUBLISHED, WITHDRAWN, ROLLED_BACK),
+    *(STAGE, HALTED, COMPLETED),
+    *(FLAGGED, NEW_DEVICE, UPDATED),
+)
 
 
 class FleetEvent(NamedTuple):

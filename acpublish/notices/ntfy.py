@@ -42,6 +42,9 @@ _LOOKS: Mapping[str, _Look] = {
     fleet_events.WITHDRAWN: _Look(
         "{product} {version} withdrawn", "{count} releases withdrawn", _HIGH, "wastebasket"
     ),
+    fleet_events.ROLLED_BACK: _Look(
+        "{product}: {channel} rolled back", "{count} channels rolled back", _HIGH, "rewind"
+    ),
     fleet_events.STAGE: _Look(
         "{product} {version}: stage {stage} of {stages}", "{count} stages", _DEFAULT, "footprints"
     ),

@@ -28,6 +28,7 @@ RETRY_AFTER_S = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 TYPES: Mapping[str, str] = {
     fleet_events.PUBLISHED: "release.published",
     fleet_events.WITHDRAWN: "release.withdrawn",
+    fleet_events.ROLLED_BACK: "channel.rolled_back",
     fleet_events.STAGE: "rollout.stage",
     fleet_events.HALTED: "rollout.halted",
     fleet_events.COMPLETED: "rollout.completed",

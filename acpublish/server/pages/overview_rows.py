@@ -131,6 +131,7 @@ class NewsRow(NamedTuple):
 _BADGES = {
     fleet_events.PUBLISHED: "accent",
     fleet_events.WITHDRAWN: "warn",
+    fleet_events.ROLLED_BACK: "warn",
     fleet_events.STAGE: "accent",
     fleet_events.HALTED: "bad",
     fleet_events.COMPLETED: "good",
@@ -178,6 +179,8 @@ def _detail(event: FleetEvent) -> str:
         return f"{data['stage']}/{data['stages']}"
     if event.kind == fleet_events.PUBLISHED:
         return f"{data['channel']}: {', '.join(data['boards'])}"
+    if event.kind == fleet_events.ROLLED_BACK:
+        return ": ".join(filter(None, (str(data["channel"]), str(data["reason"]))))
     if event.kind == fleet_events.UPDATED:
         return f"{data['before'] or '?'} → {data['version']}"
     return str(data.get("reason") or data.get("board") or "")

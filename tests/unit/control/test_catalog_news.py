@@ -75,6 +75,18 @@ def test_a_withdrawn_release_is_told_with_its_reason_and_not_again_once_it_is_de
     assert [event.data["reason"] for event in news.events] == ["it crashes", "it has a key in it"]
 
 
+def test_a_rollback_is_told_with_where_the_channel_goes(catalog: DirectoryCatalog) -> None:
+    put(catalog, "1.0.0")
+    put(catalog, "1.1.0", seed=1)
+    before = catalog_news(catalog.snapshots, None).serials
+    request = ChangeRequest(action="rollback", channel="stable", why="it overheats")
+    catalog.changes.make("lamp", request)
+    news = catalog_news(catalog.snapshots, before)
+    assert told(news) == [("rolled-back", "lamp", "1.0.0")]
+    (event,) = news.events
+    assert (event.data["channel"], event.data["reason"]) == ("stable", "it overheats")
+
+
 def test_a_catalog_of_a_backup_goes_on_from_where_it_is(catalog: DirectoryCatalog) -> None:
     put(catalog, "1.0.0")
     news = catalog_news(catalog.snapshots, {"lamp": 99})

@@ -12,6 +12,7 @@ from acpublish.fleet.fleet_events import (
     KINDS,
     NEW_DEVICE,
     PUBLISHED,
+    ROLLED_BACK,
     STAGE,
     UPDATED,
     WITHDRAWN,
@@ -31,6 +32,12 @@ MESSAGES: dict[str, tuple[dict[str, Any], str, str, int]] = {
         {"version": "2.0.0", "reason": "it crashes"},
         "lamp 2.0.0 withdrawn",
         "it crashes",
+        4,
+    ),
+    ROLLED_BACK: (
+        {"version": "1.0.0", "channel": "stable", "reason": "it overheats"},
+        "lamp: stable rolled back",
+        "it overheats",
         4,
     ),
     STAGE: (

@@ -80,6 +80,12 @@ def test_what_happened_is_the_newest_first() -> None:
     events = [
         FleetEvent(fleet_events.PUBLISHED, 1.0, "lamp", said),
         FleetEvent(
+            fleet_events.ROLLED_BACK,
+            1.5,
+            "lamp",
+            {"version": "1.0.0", "channel": "stable", "reason": "hot"},
+        ),
+        FleetEvent(
             fleet_events.STAGE, 2.0, "lamp", {**said, "rollout": "lamp-2", "stage": 1, "stages": 4}
         ),
         *(
@@ -103,6 +109,7 @@ def test_what_happened_is_the_newest_first() -> None:
         ("flagged", "it failed", 0),
         ("updated", "? → 1.1.0", 2),
         ("stage", "1/4", 0),
+        ("rolled-back", "stable: hot", 0),
         ("published", "stable: c3, d1", 0),
     ]
     assert rows[1].device == "lamp/2"
