@@ -81,7 +81,7 @@ def start(
     only = tuple(map(names.board, boards))
     policy = _policy(wanted, options)
     try:
-        plan = fleet.plan(*wanted, policy)
+        plan = fleet.plan(*wanted, policy, boards=only)
     except AuthenticationError:
         # Whoever may not see the plan may not start it either, and hears what that needs.
         plan = []
@@ -100,11 +100,19 @@ def start(
 @click.argument("product")
 @click.argument("version")
 @channel_option
+@boards_option
 @policy_options(required=False)
 @with_fleet
 @json_option
 def plan_(
-    fleet: Fleet, product: str, version: str, channel: str, *, as_json: bool, **options: Any
+    fleet: Fleet,
+    product: str,
+    version: str,
+    channel: str,
+    *,
+    boards: tuple[str, ...],
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Show whom each stage of a rollout would reach; nothing is started.
 
@@ -112,7 +120,7 @@ def plan_(
     """
     wanted = _wanted(product, version, channel)
     policy = _policy(wanted, options)
-    plan = fleet.plan(*wanted, policy)
+    plan = fleet.plan(*wanted, policy, boards=tuple(map(names.board, boards)))
     if as_json:
         targets = [stage.text for stage in policy.stages]
         stages = [

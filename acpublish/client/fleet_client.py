@@ -303,17 +303,34 @@ class FleetClient:
         }
         return self._requests.document("POST", "/rollouts", body, once=True)
 
-    def plan(self, product: str, version: str, channel: str, policy: Policy) -> list[int]:
+    def plan(
+        self,
+        product: str,
+        version: str,
+        channel: str,
+        policy: Policy,
+        *,
+        boards: Iterable[str] = (),
+    ) -> list[int]:
         """Returns how many devices each stage would reach, with those before it.
 
+        Args:
+            product: The product.
+            version: The release.
+            channel: The channel.
+            policy: The stages and thresholds.
+            boards: The boards; all of the release's if empty.
+
         Raises:
-            NotFoundError: There is no such release.
+            NotFoundError: There is no such release, or it has no image for a board.
             SettingsError: A stage is for a tag or a group that no device has.
             TransferError: The server cannot be reached, refuses, or sends something else.
         """
-        document = self._requests.document(
-            "POST", "/plan", _what(product, version, channel, policy)
-        )
+        body = _what(product, version, channel, policy)
+        # A server that does not know the key refuses it, and is asked for all boards without it.
+        if own := list(boards):
+            body["boards"] = own
+        document = self._requests.document("POST", "/plan", body)
         stages = document.get("stages")
         if not isinstance(stages, list) or not all(type(each) is int for each in stages):
             raise unexpected(self._address, "something other than a plan")

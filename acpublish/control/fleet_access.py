@@ -156,8 +156,24 @@ class Fleet(Protocol):
         """
         ...
 
-    def plan(self, product: str, version: str, channel: str, policy: Policy) -> list[int]:
-        """Returns how many devices each stage would reach, with those before it."""
+    def plan(
+        self,
+        product: str,
+        version: str,
+        channel: str,
+        policy: Policy,
+        *,
+        boards: Iterable[str] = (),
+    ) -> list[int]:
+        """Returns how many devices each stage would reach, with those before it.
+
+        Args:
+            product: The product.
+            version: The release.
+            channel: The channel.
+            policy: The stages and thresholds.
+            boards: The boards; all of the release's if empty.
+        """
         ...
 
     def status(self) -> Document:

@@ -242,11 +242,27 @@ class LocalFleet:
                 )
             )
 
-    def plan(self, product: str, version: str, channel: str, policy: Policy) -> list[int]:
+    def plan(
+        self,
+        product: str,
+        version: str,
+        channel: str,
+        policy: Policy,
+        *,
+        boards: Iterable[str] = (),
+    ) -> list[int]:
         """Returns how many devices each stage would reach, with those before it."""
         parsed, to = Version.parse(version), names.channel(channel)
         with self._reading() as own:
-            return run_here(own.rollouts.plan(names.product(product), parsed, to, policy))
+            return run_here(
+                own.rollouts.plan(
+                    names.product(product),
+                    parsed,
+                    to,
+                    policy,
+                    boards=tuple(map(names.board, boards)),
+                )
+            )
 
     def status(self) -> Document:
         """Counts the devices by product, board and version."""

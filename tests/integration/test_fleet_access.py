@@ -73,6 +73,7 @@ def everything(fleet: Fleet) -> dict[str, Any]:
         "rollouts": fleet.rollouts(),
         "details": [fleet.rollout(rollout["id"]) for rollout in fleet.rollouts("lamp")],
         "plan": fleet.plan("lamp", "1.0.0", "stable", POLICY),
+        "plan of a board": fleet.plan("lamp", "1.0.0", "stable", POLICY, boards=["c3"]),
         "status": fleet.status(),
     }
 
@@ -234,6 +235,11 @@ REFUSED: list[tuple[Callable[[Fleet], object], type[AcpublishError], str]] = [
         "9.0.0",
     ),
     (lambda fleet: fleet.plan("lamp", "9.0.0", "stable", POLICY), NotFoundError, "9.0.0"),
+    (
+        lambda fleet: fleet.plan("lamp", "1.0.0", "stable", POLICY, boards=["d9"]),
+        NotFoundError,
+        "has no image for d9",
+    ),
     (
         lambda fleet: fleet.plan("lamp", "1.0.0", "stable", Policy.parse("tag:x,100%")),
         SettingsError,

@@ -370,7 +370,7 @@ SCHEMAS: dict[str, Schema] = {
         "offers_from", "boards", **_WHAT, offers_from=_COUNT_OR_NULL, boards=_NAMES
     ),
     "Reason": _object("reason", reason=_TEXT),
-    "PlanRequest": _object(**_WHAT),
+    "PlanRequest": _object("boards", **_WHAT, boards=_NAMES),
     "Plan": _object(stages=_list(_COUNT)),
     "OpenApi": _object(openapi=_TEXT, info=_ANY, paths=_ANY, components=_ANY),
 }

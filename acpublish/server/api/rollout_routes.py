@@ -58,14 +58,13 @@ class RolloutRoutes:
         """Says how many devices each stage of a rollout would reach, with those before it.
 
         Raises:
-            AcpublishError: The request is refused, or there is no such release.
+            AcpublishError: The request is refused, or there is no such release or image.
         """
         fleet = self._access.reader(request)
         document = await json_of(request)
-        what, fields = read_sent(lambda: _what(document))
-        read_sent(fields.need_no_more)
+        wanted = read_sent(lambda: _Plan.of(document))
         with sent():
-            stages = await fleet.show(fleet.rollouts.plan(*what))
+            stages = await fleet.show(fleet.rollouts.plan(*wanted.what, boards=wanted.boards))
         return answer({"stages": stages})
 
     async def start(self, request: Request) -> Response:
@@ -145,6 +144,18 @@ class _What(NamedTuple):
     policy: Policy
 
 
+class _Plan(NamedTuple):
+    what: _What
+    boards: tuple[BoardName, ...]
+
+    @classmethod
+    def of(cls, document: Any) -> _Plan:
+        what, fields = _what(document)
+        plan = cls(what, _boards(fields))
+        fields.need_no_more()
+        return plan
+
+
 class _Start(NamedTuple):
     what: _What
     offers_from: int | None
@@ -153,11 +164,7 @@ class _Start(NamedTuple):
     @classmethod
     def of(cls, document: Any) -> _Start:
         what, fields = _what(document)
-        start = cls(
-            what,
-            fields.get("offers_from", int, None),
-            tuple(map(names.board, fields.strings("boards"))),
-        )
+        start = cls(what, fields.get("offers_from", int, None), _boards(fields))
         fields.need_no_more()
         return start
 
@@ -172,6 +179,10 @@ def _what(document: Any) -> tuple[_What, Fields]:
         policy_sent(fields.get("policy", dict)),
     )
     return what, fields
+
+
+def _boards(fields: Fields) -> tuple[BoardName, ...]:
+    return tuple(map(names.board, fields.strings("boards")))
 
 
 async def _reason(request: Request) -> str:

@@ -303,8 +303,15 @@ async def _reached(visit: Visit, form: Form, view: ProductView) -> Sequence[int]
         return ()
     try:
         version, channel = Version.parse(form.version), names.channel(form.channel)
-        plan = people.rollouts.plan(form.product, version, channel, Policy.from_dict(policy))
-        return await people.show(plan)
+        return await people.show(
+            people.rollouts.plan(
+                form.product,
+                version,
+                channel,
+                Policy.from_dict(policy),
+                boards=form.request().boards,
+            )
+        )
     except AcpublishError:
         # Such as a stage for a tag that no device has; the rollout would say so as well.
         return ()

@@ -91,6 +91,23 @@ def test_a_rollout_starts_with_its_plan(site: FleetSite) -> None:
     assert (said.status, said.out) == (4, "")
 
 
+def test_the_plan_is_about_the_boards_that_are_named(site: FleetSite) -> None:
+    site.publish("1.1.0", board="d2", channel="beta")
+    with site.serving() as ask:
+        for number in (91, 92):
+            ask(number, None, board="d2")
+    words = ("lamp", "1.1.0", "--channel", "stable", "--stages", "1,100%", "--json")
+    for command, of_board, of_all in (("plan", 2, DEVICES + 2), ("start", 2, DEVICES + 2)):
+        for boards, reached in ((("--board", "d2"), of_board), ((), of_all)):
+            document = site("rollout", command, *words, *boards).json()
+            stages = (
+                document["plan"]
+                if command == "start"
+                else [stage["devices"] for stage in document["stages"]]
+            )
+            assert stages[-1] == reached, (command, boards)
+
+
 def test_without_options_the_policy_of_the_channel_counts(site: FleetSite) -> None:
     api.set_policy("lamp", "stable", to=site.catalog, stages="3,100%", soak="1h", by="anna")
     said = site("rollout", "start", "lamp", "1.1.0", "--channel", "stable", "--by", "anna")

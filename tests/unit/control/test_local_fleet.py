@@ -25,6 +25,25 @@ def test_a_command_goes_by_the_clock_of_the_server(tmp_path: Path) -> None:
     assert local.plan("lamp", "1.0.0", "stable", Policy.parse("5,100%")) == [1, 1]
 
 
+def test_a_plan_is_about_the_boards_that_the_rollout_is_for(tmp_path: Path) -> None:
+    fleet = Asking(tmp_path)
+    fleet.put("1.0.0")
+    fleet.put("1.0.0", board="d2")
+    with fleet.stored():
+        fleet.ask(1)
+        for number in (2, 3):
+            fleet.ask(number, board="d2")
+    local = LocalFleet(fleet.catalog, fleet.folder)
+    policy = Policy.parse("1,100%")
+    for boards, reached in (((), 3), (("d1",), 1), (("d2",), 2), (("d1", "d2"), 3)):
+        plan = local.plan("lamp", "1.0.0", "stable", policy, boards=boards)
+        assert plan[-1] == reached, boards
+        started = local.start("lamp", "1.0.0", f"beta{len(boards)}{reached}", policy, boards=boards)
+        assert [board for track in started["boards"] for board in track["boards"]] == (
+            list(boards) or ["d1", "d2"]
+        )
+
+
 def test_what_only_shows_something_writes_nothing(tmp_path: Path) -> None:
     fleet = Asking(tmp_path)
     fleet.put("1.0.0")
