@@ -99,6 +99,9 @@ class _Overview:
         if self._site.state is None:
             return await self._public("")
         product, _, span = chosen.partition("/")
+        # Anybody can watch what there is not, under any number of names.
+        if (product and product not in self._site.state.products) or (span and span not in SPANS):
+            return {}
         summary = await self._summary.get()
         values = await self._fleet(self._site.state, summary, product, span)
         return await self._site.parts({name: f"overview_{name}.html" for name in _FLEET}, **values)

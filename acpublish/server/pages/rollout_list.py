@@ -35,6 +35,9 @@ def rollout_list_routes(site: PageSite) -> list[Route]:
         if site.state is None:
             return {}
         chosen, _, product = wanted.partition("/")
+        # Anybody can watch what there is not, under any number of names.
+        if chosen not in _CHOICES or (product and product not in site.state.products):
+            return {}
         rollouts = _listed(site.state, chosen, product)[:PAGE]
         return await site.parts({"rows": "rollout_rows.html"}, rows=_rows(site.state, rollouts))
 

@@ -63,6 +63,12 @@ def test_it_needs_read_and_a_fleet(fleet: Asking, tmp_path: Path) -> None:
         assert (await Browser(fleet_application(fleet)).get("/_/rollouts")).status == 303
         parts = await fleet_application(fleet).site.live.topics["rollouts"].parts("/")
         assert "lamp 1.2.0" in parts["rows"]
+        rows = fleet_application(fleet).site.live.topics["rollouts"].parts
+        assert "lamp 1.2.0" in (await rows("open/lamp"))["rows"]
+        assert "lamp 1.2.0" not in (await rows("ended/lamp"))["rows"]
+        # What there is not can be watched under any number of names, so nothing is made of it.
+        for invented in ("/nothing", "open/nothing", "never/lamp", "never"):
+            assert await rows(invented) == {}, invented
         (tmp_path / "other").mkdir()
         without = application(tmp_path / "other")
         assert await without.site.live.topics["rollouts"].parts("/") == {}
