@@ -12,9 +12,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 
-from acpublish.control.device_query import DeviceFilter, believed_version, is_stuck
+from acpublish.control.device_query import DeviceFilter, Trouble, believed_version, trouble_of
 from acpublish.control.device_table import AWAY_S, MAX_CHOICES, Order, Totals, in_order, sort_key
 from acpublish.fleet.known_device import Device, has_flags
+from acpublish.fleet.moments import Moment
 
 #: The conditions that compare a value.
 _VALUES = ("product", "board", "version", "tag", "group")
@@ -35,18 +36,22 @@ class DeviceIndex:
             that was forgotten. The event loop adds to it.
     """
 
-    def __init__(self, devices: Sequence[Device], at: float, changed: Changed) -> None:
+    def __init__(self, devices: Sequence[Device], now: Moment, changed: Changed) -> None:
         """Looks at all devices; for a thread.
 
         Args:
             devices: The devices; nobody else has this list.
-            at: The present, in seconds since 1970.
+            now: The present.
             changed: Gets what changes from now on.
         """
         self.changed = changed
         self._devices = devices
         self._flagged = list(filter(has_flags, devices))
-        self._stuck = [device for device in devices if is_stuck(device, at)]
+        self._by_trouble: dict[Trouble | None, list[Device]] = defaultdict(list)
+        for device in devices:
+            self._by_trouble[trouble_of(device, now)].append(device)
+        # Whatever does not fit is stuck as well.
+        self._stuck = self._by_trouble["unfit"] + self._by_trouble["stuck"]
         self._by_value = _by_value(devices)
         oldest_first = Order("last_seen", descending=False)
         self._orders = {oldest_first: in_order(devices, oldest_first)}
@@ -56,12 +61,12 @@ class DeviceIndex:
         self.totals = Totals(
             flagged=len(self._flagged),
             stuck=len(self._stuck),
-            away=bisect_right(self._seen, at - AWAY_S),
+            away=bisect_right(self._seen, now.at - AWAY_S),
             choices={name: _choices(own) for name, own in self._by_value.items()},
         )
 
     def matching(
-        self, wanted: DeviceFilter, order: Order, changed: Changed, at: float
+        self, wanted: DeviceFilter, order: Order, changed: Changed, now: Moment
     ) -> list[Device]:
         """Returns the devices to which conditions apply, in an order; for a thread.
 
@@ -69,17 +74,17 @@ class DeviceIndex:
             wanted: The conditions.
             order: The order.
             changed: What has changed since the index was begun.
-            at: The present, in seconds since 1970.
+            now: The present.
         """
-        few = self._few(wanted, at)
+        few = self._few(wanted, now.at)
         within = self._in_order(order) if few is None else few
         if changed:
             within = [device for device in within if device.id not in changed]
         others = [device for device in changed.values() if device is not None]
         if few is not None:
-            return in_order(wanted.select([*within, *others], at), order)
-        others = in_order(wanted.select(others, at), order)
-        return _merged(wanted.select(within, at), others, order)
+            return in_order(wanted.select([*within, *others], now), order)
+        others = in_order(wanted.select(others, now), order)
+        return _merged(wanted.select(within, now), others, order)
 
     def _few(self, wanted: DeviceFilter, at: float) -> list[Device] | None:
         """Returns few devices among which are all that match; None if there may be many."""
@@ -92,6 +97,8 @@ class DeviceIndex:
             places.append(self._flagged)
         if wanted.stuck:
             places.append(self._stuck)
+        if wanted.trouble is not None:
+            places.append(self._by_trouble.get(wanted.trouble, []))
         if wanted.not_seen_s is not None:
             places.append(self._by_age[: bisect_right(self._seen, at - wanted.not_seen_s)])
         if wanted.text and (found := self._containing(wanted.text)) is not None:

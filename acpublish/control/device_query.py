@@ -8,12 +8,13 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from acpublish.catalog.snapshot import ProductSnapshot
 from acpublish.control.fleet_state import FleetState
 from acpublish.errors import BadNameError, ConflictError, NotFoundError, SettingsError, VersionError
-from acpublish.fleet.known_device import Device, has_flags, is_boxed, mac_address
+from acpublish.fleet.known_device import Device, has_flags, is_boxed, is_silent, mac_address
+from acpublish.fleet.moments import Moment
 from acpublish.fleet.progress import NOT_TAKEN
 from acpublish.release import names
 from acpublish.release.text import cleaned
@@ -27,6 +28,12 @@ _PROPOSED = 3
 _SHOWN = 80
 #: The most rows of a count; what devices claim is theirs to choose.
 MAX_ROWS = 1000
+
+Trouble = Literal["unfit", "stuck", "silent", "flagged"]
+#: The most urgent first; a device is in the first that applies.
+TROUBLES: tuple[Trouble, ...] = ("unfit", "stuck", "silent", "flagged")
+#: Obstacles that only another image can remove.
+_UNFIT = frozenset({"other-chip", "flash-too-small", "does-not-fit"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +49,7 @@ class DeviceFilter:
         not_seen_s: For how many seconds it has not been seen.
         stuck: Whether something keeps it from its update (:func:`is_stuck`).
         flagged: Whether it has any flag.
+        trouble: Why somebody should look at it (:func:`trouble_of`).
         text: What its id, name or address contains, in lower case.
     """
 
@@ -53,6 +61,7 @@ class DeviceFilter:
     not_seen_s: float | None = None
     stuck: bool = False
     flagged: bool = False
+    trouble: Trouble | None = None
     text: str = ""
 
     @classmethod
@@ -67,6 +76,7 @@ class DeviceFilter:
         not_seen_s: float | None = None,
         stuck: bool = False,
         flagged: bool = False,
+        trouble: str | None = None,
         text: str = "",
     ) -> DeviceFilter:
         """Makes conditions of what people write.
@@ -77,6 +87,12 @@ class DeviceFilter:
         if not_seen_s is not None and not 0 <= not_seen_s < math.inf:
             raise SettingsError(
                 f"{not_seen_s:g} is not a number of seconds", hint="Use a positive number."
+            )
+        known = next((own for own in TROUBLES if own == trouble), None)
+        if trouble is not None and known is None:
+            raise SettingsError(
+                f"{cleaned(trouble[:_SHOWN])!r} is not something that devices need somebody for",
+                hint=f"Use one of: {', '.join(TROUBLES)}.",
             )
         try:
             product = None if product is None else names.product(product)
@@ -93,19 +109,20 @@ class DeviceFilter:
             not_seen_s=not_seen_s,
             stuck=stuck,
             flagged=flagged,
+            trouble=known,
             text=_searched(text),
         )
 
-    def applies(self, device: Device, at: float) -> bool:
-        """Returns whether they apply to a device now, in seconds since 1970."""
-        return bool(self.select([device], at))
+    def applies(self, device: Device, now: Moment) -> bool:
+        """Returns whether they apply to a device now."""
+        return bool(self.select([device], now))
 
-    def select(self, devices: Iterable[Device], at: float) -> list[Device]:
+    def select(self, devices: Iterable[Device], now: Moment) -> list[Device]:
         """Returns the devices to which they apply; it takes long, so it is for a thread.
 
         Args:
             devices: The devices; others must not change how many there are meanwhile.
-            at: The present, in seconds since 1970.
+            now: The present.
         """
         # Each condition alone, the quick ones first: with very many devices, a call for each of
         # them and for what nobody asked for would take most of the time.
@@ -119,11 +136,11 @@ class DeviceFilter:
         if self.group is not None:
             own = [device for device in own if self.group in device.groups]
         if self.not_seen_s is not None:
-            until = at - self.not_seen_s
+            until = now.at - self.not_seen_s
             own = [device for device in own if device.last_seen <= until]
-        return self._select_by_story(own, at)
+        return self._select_by_story(own, now)
 
-    def _select_by_story(self, own: list[Device], at: float) -> list[Device]:
+    def _select_by_story(self, own: list[Device], now: Moment) -> list[Device]:
         """Does the same for the other conditions, which take longer."""
         if self.version is not None:
             version = self.version
@@ -144,7 +161,9 @@ class DeviceFilter:
         if self.flagged:
             own = list(filter(has_flags, own))
         if self.stuck:
-            own = [device for device in own if is_stuck(device, at)]
+            own = [device for device in own if is_stuck(device, now.at)]
+        if self.trouble is not None:
+            own = [device for device in own if trouble_of(device, now) == self.trouble]
         return own
 
 
@@ -186,8 +205,19 @@ def is_stuck(device: Device, at: float) -> bool:
     return offer.version not in (device.runs, believed_version(device), device.report.version)
 
 
+def trouble_of(device: Device, now: Moment) -> Trouble | None:
+    """Returns why somebody should look at a device; None if nobody has to."""
+    if device.obstacle in _UNFIT:
+        return "unfit"
+    if is_stuck(device, now.at):
+        return "stuck"
+    if is_silent(device, now.heard):
+        return "silent"
+    return "flagged" if device.unverified else None
+
+
 def page(
-    devices: Iterable[Device], wanted: DeviceFilter, at: float, after: str, limit: int
+    devices: Iterable[Device], wanted: DeviceFilter, now: Moment, after: str, limit: int
 ) -> tuple[list[Device], str | None]:
     """Returns the next devices to which conditions apply, by their ids.
 
@@ -196,14 +226,14 @@ def page(
     Args:
         devices: All devices.
         wanted: The conditions.
-        at: The present, in seconds since 1970.
+        now: The present.
         after: The id of the last device of the page before; empty for the first page.
         limit: How many devices a page has.
 
     Returns:
         The devices, and where the next page begins; None if there is none.
     """
-    matches = wanted.select((device for device in devices if device.id > after), at)
+    matches = wanted.select((device for device in devices if device.id > after), now)
     first = heapq.nsmallest(limit + 1, matches, key=lambda device: device.id)
     return first[:limit], first[limit - 1].id if len(first) > limit else None
 

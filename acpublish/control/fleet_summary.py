@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal
 
-from acpublish.control.device_query import believed_version, is_stuck
+from acpublish.control.device_query import (
+    TROUBLES,
+    Trouble,
+    believed_version,
+    trouble_of,
+)
 from acpublish.control.fleet_state import FleetState
 from acpublish.fleet.adoption_history import VersionCount, version_counts
-from acpublish.fleet.known_device import Device, is_silent
+from acpublish.fleet.known_device import Device
 from acpublish.fleet.moments import DAY_S, Moment
 
-Trouble = Literal["unfit", "stuck", "silent", "flagged"]
-#: The most urgent first; a device is in the first that applies.
-TROUBLES: tuple[Trouble, ...] = ("unfit", "stuck", "silent", "flagged")
-#: Obstacles that only another image can remove.
-_UNFIT = frozenset({"other-chip", "flash-too-small", "does-not-fit"})
 #: How many devices of each trouble have their names.
 MAX_NAMED = 5
 
@@ -93,14 +92,3 @@ def summed_up(devices: list[Device], now: Moment) -> FleetSummary:
         versions=version_counts(running(devices)),
         troubles=troubles,
     )
-
-
-def trouble_of(device: Device, now: Moment) -> Trouble | None:
-    """Returns why somebody should look at a device; None if nobody has to."""
-    if device.obstacle in _UNFIT:
-        return "unfit"
-    if is_stuck(device, now.at):
-        return "stuck"
-    if is_silent(device, now.heard):
-        return "silent"
-    return "flagged" if device.unverified else None

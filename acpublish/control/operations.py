@@ -141,10 +141,10 @@ class DeviceOperations:
         self, wanted: DeviceFilter, after: str = "", limit: int = MAX_PAGE
     ) -> Operation[Document]:
         """Returns a page of the devices to which conditions apply, and where the next begins."""
-        devices, at = self._all(wanted.product), self.state.clock.now().at
+        devices, now = self._all(wanted.product), self.state.clock.now()
 
         def documents() -> Document:
-            own, following = page(devices, wanted, at, after, limit)
+            own, following = page(devices, wanted, now, after, limit)
             return {"devices": list(map(device_document, own)), "next": following}
 
         document: Document = yield documents
@@ -156,7 +156,7 @@ class DeviceOperations:
         It can be used until :attr:`FleetState.lately` is None, and while the next one is made.
         """
         lately = self.state.lately = {}
-        made = partial(DeviceIndex, self._all(), self.state.clock.now().at, lately)
+        made = partial(DeviceIndex, self._all(), self.state.clock.now(), lately)
         index: DeviceIndex = yield made
         return index
 
@@ -171,8 +171,8 @@ class DeviceOperations:
             order: The order.
         """
         changed = {**index.changed, **(self.state.lately or {})}
-        at = self.state.clock.now().at
-        matches: list[Device] = yield partial(index.matching, wanted, order, changed, at)
+        now = self.state.clock.now()
+        matches: list[Device] = yield partial(index.matching, wanted, order, changed, now)
         return matches
 
     def _all(self, product: str | None = None) -> list[Device]:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from acpublish.control.device_index import DeviceIndex
-from acpublish.control.device_query import DeviceFilter
+from acpublish.control.device_query import TROUBLES, DeviceFilter
 from acpublish.control.device_table import AWAY_S, Order
 from acpublish.errors import AcpublishError, RequestError
 from acpublish.fleet.describing import device_document
@@ -38,9 +38,9 @@ _INDEXED_S, _STALE_S = 30.0, 120.0
 #: Each has 800 KB with 100,000 devices.
 _MAX_LISTS = 16
 #: The filters with a value, by the names of their fields.
-_FILTERS = ("q", "product", "board", "version", "tag", "group", "not_seen")
+_FILTERS = ("q", "product", "board", "version", "tag", "group", "not_seen", "trouble")
 _FLAGS = ("flagged", "stuck")
-_MORE = ("board", "version", "tag", "group", "not_seen", *_FLAGS)
+_MORE = ("board", "version", "tag", "group", "not_seen", "trouble", *_FLAGS)
 #: What can be done with many devices at once: the part of a change that each is.
 _BULK = {
     "tag": "add_tags",
@@ -110,6 +110,7 @@ class _Asked:
             not_seen_s=None if not_seen is None else duration(not_seen).total_seconds(),
             stuck="stuck" in self.values,
             flagged="flagged" in self.values,
+            trouble=get("trouble"),
             text=get("q", ""),
         )
 
@@ -190,6 +191,7 @@ class _DeviceList:
             totals=index.totals,
             away=f"{AWAY_S // 3600}h",
             orders=_orders(asked.order),
+            troubles=TROUBLES,
             wanted={name: asked.values.get(name, "") for name in (*_FILTERS, *_FLAGS)},
             bulk={name: visit.form.get(name, "") for name in ("which", "what", "marks")},
             selected={text for name, text in visit.fields if name == "device"},

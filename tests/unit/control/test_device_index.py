@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 
 from acpublish.control.device_index import Changed, DeviceIndex
-from acpublish.control.device_query import DeviceFilter
+from acpublish.control.device_query import TROUBLES, DeviceFilter
 from acpublish.control.device_table import COLUMNS, Order, in_order
 from acpublish.control.operations import run_here
 from acpublish.fleet.known_device import Device
+from acpublish.fleet.moments import Moment
 from tests.unit.control.asking import Asking, mac
 
 NOW = 1_000_000.0
+MOMENT = Moment(NOW, NOW)
 FILTERS = [
     DeviceFilter.of(),
     DeviceFilter.of(product="door"),
@@ -28,6 +30,8 @@ FILTERS = [
     DeviceFilter.of(not_seen_s=490.0, tag="canary"),
     DeviceFilter.of(flagged=True),
     DeviceFilter.of(stuck=True),
+    *(DeviceFilter.of(trouble=trouble) for trouble in TROUBLES),
+    DeviceFilter.of(trouble="silent", product="lamp"),
     DeviceFilter.of(text="00:01"),
     DeviceFilter.of(text="kitchen 7"),
     DeviceFilter.of(text="10.0.0.9"),
@@ -52,7 +56,10 @@ def device(number: int, chance: random.Random) -> Device:
         name=f"Kitchen {number}" if number % 7 == 0 else "",
         tags=frozenset(chance.sample(["canary", "lab"], 1)) if number % 20 == 0 else frozenset(),
         groups=frozenset({"house"} if number % 15 == 0 else ()),
-        obstacle="does-not-fit" if number % 30 == 0 else "",
+        obstacle={0: "does-not-fit", 15: "failed"}.get(number % 30, ""),
+        visits=10,
+        last_heard=NOW - (10_000_000 if number % 9 == 0 else 0),
+        unverified=number % 8 == 0,
     )
 
 
@@ -76,14 +83,15 @@ def changed(devices: dict[str, Device], chance: random.Random) -> dict[str, Devi
 def test_it_shows_what_looking_at_all_devices_shows(wanted: DeviceFilter) -> None:
     chance = random.Random(7)
     devices = {own.id: own for own in (device(number, chance) for number in range(1, 121))}
-    index = DeviceIndex(list(devices.values()), NOW, {})
+    index = DeviceIndex(list(devices.values()), MOMENT, {})
     for turn in range(2):
         some: Changed = changed(devices, chance) if turn else {}
-        right = {own.id for own in wanted.select(devices.values(), NOW)}
+        right = {own.id for own in wanted.select(devices.values(), MOMENT)}
+        assert right or not wanted.trouble
         for column in COLUMNS:
             for descending in (False, True):
                 order = Order(column, descending)
-                shown = index.matching(wanted, order, some, NOW)
+                shown = index.matching(wanted, order, some, MOMENT)
                 assert len(shown) == len(right), order
                 assert {own.id for own in shown} == right, order
                 # Those that are equal may be in any order.

@@ -18,6 +18,7 @@ from acpublish.control.device_query import (
 )
 from acpublish.errors import AcpublishError, ConflictError, NotFoundError
 from acpublish.fleet.known_device import Device, OfferNote
+from acpublish.fleet.moments import Moment
 from acpublish.fleet.penalty import Box
 from acpublish.release.received import Received
 from acpublish.wire import Report
@@ -77,7 +78,7 @@ def test_a_name_that_is_nobodys_or_of_several(
 
 def test_pages_stay_stable_while_devices_come_and_go(fleet: Asking) -> None:
     def ids(after: str, wanted: DeviceFilter = ALL) -> tuple[list[str], str | None]:
-        devices, following = page(fleet.state.devices(), wanted, fleet.now, after, 2)
+        devices, following = page(fleet.state.devices(), wanted, fleet.state.clock.now(), after, 2)
         return [device.id for device in devices], following
 
     first, cursor = ids("")
@@ -124,7 +125,7 @@ def device(**fields: Any) -> Device:
     ],
 )
 def test_conditions(wanted: dict[str, Any], own: dict[str, Any], applies: bool) -> None:
-    assert DeviceFilter.of(**wanted).applies(device(**own), 2000.0) is applies
+    assert DeviceFilter.of(**wanted).applies(device(**own), Moment(2000.0, 2000.0)) is applies
 
 
 @pytest.mark.parametrize(

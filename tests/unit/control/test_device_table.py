@@ -8,10 +8,12 @@ from acpublish.control.device_index import DeviceIndex
 from acpublish.control.device_query import DeviceFilter
 from acpublish.control.device_table import COLUMNS, MAX_CHOICES, Order, Totals, in_order
 from acpublish.fleet.known_device import Device, Pin, flags, has_flags
+from acpublish.fleet.moments import Moment
 from acpublish.fleet.penalty import Box
 from acpublish.wire import Report
 
 NOW = 1_000_000.0
+MOMENT = Moment(NOW, NOW)
 AGES = (30, 100_000, 10)
 
 
@@ -28,7 +30,7 @@ def device(number: int, **fields: object) -> Device:
 
 
 def total(devices: list[Device]) -> Totals:
-    return DeviceIndex(devices, NOW, {}).totals
+    return DeviceIndex(devices, MOMENT, {}).totals
 
 
 DEVICES = [
@@ -104,7 +106,7 @@ def test_what_most_devices_have_is_proposed() -> None:
 def test_whether_there_is_any_flag(fields: dict[str, object]) -> None:
     own = device(1, **fields)
     assert has_flags(own) == bool(flags(own))
-    assert bool(DeviceFilter.of(flagged=True).select([own], NOW)) == bool(flags(own))
+    assert bool(DeviceFilter.of(flagged=True).select([own], MOMENT)) == bool(flags(own))
 
 
 @pytest.mark.parametrize(
@@ -124,8 +126,8 @@ def test_whether_there_is_any_flag(fields: dict[str, object]) -> None:
 def test_a_search_finds_names_addresses_and_ids(text: str, names: list[str]) -> None:
     DEVICES[0].address = "10.0.0.7"
     wanted = DeviceFilter.of(text=text)
-    assert [own.name for own in wanted.select(DEVICES, NOW)] == names
-    assert [own.name for own in DEVICES if wanted.applies(own, NOW)] == names
+    assert [own.name for own in wanted.select(DEVICES, MOMENT)] == names
+    assert [own.name for own in DEVICES if wanted.applies(own, MOMENT)] == names
 
 
 def test_what_is_believed_is_a_version_too() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from acpublish.control.fleet_summary import MAX_NAMED, running, summed_up, trouble_of
+from acpublish.control.device_query import trouble_of
+from acpublish.control.fleet_summary import MAX_NAMED, running, summed_up
 from acpublish.fleet.known_device import Device
 from tests.unit.fleet.making import device, moment
 

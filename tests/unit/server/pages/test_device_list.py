@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from acpublish.control.device_query import TROUBLES
+from acpublish.control.fleet_summary import all_devices, summed_up
 from tests.unit.control.asking import mac
 from tests.unit.server.pages.known_devices import known_devices
 from tests.unit.server.pages.visiting import Browser, Page, application
@@ -59,12 +61,52 @@ def test_it_is_filtered_and_sorted_by_its_address(tmp_path: Path) -> None:
     asyncio.run(look())
 
 
+def test_the_list_behind_a_number_of_the_overview_has_so_many_rows(tmp_path: Path) -> None:
+    async def look() -> None:
+        with known_devices(tmp_path, 9) as known:
+            devices = [known.fleet.ask(number) for number in range(1, 10)]
+            for device in devices:
+                device.visits = 10
+            devices[0].obstacle, devices[1].obstacle = "does-not-fit", "failed"
+            for number, gap_s in ((2, 3600), (3, 3600), (4, 30 * 86400), (5, 30 * 86400)):
+                # Five hours are long for those that ask each hour, and nothing for the others.
+                devices[number].longest_gap_s = gap_s
+                devices[number].last_seen -= 5 * 3600
+                devices[number].last_heard -= 5 * 3600
+            # The last is held, so it has a flag, but nobody has to look at it.
+            devices[6].unverified, devices[7].unverified, devices[8].hold = True, True, True
+            devices[6].obstacle = "other-chip"
+            summary = summed_up(all_devices(known.fleet.state), known.fleet.state.clock.now())
+            counts = {kind: troubled.count for kind, troubled in summary.troubles.items()}
+            assert counts == {"unfit": 2, "stuck": 1, "silent": 2, "flagged": 1}
+            page = known.app.site.rendering.render(
+                "overview_attention.html", summary=summary, rollouts=[], counted=True, away=""
+            )
+            links = dict(re.findall(r'href="/_/devices\?trouble=([a-z]+)">(\d+) device', page))
+            assert links == {kind: str(counts[kind]) for kind in TROUBLES}
+            browser = await known.signed_in()
+            for kind, count in counts.items():
+                rows = await browser.get(f"{PATH}?trouble={kind}")
+                assert len(shown(rows)) == count, kind
+                assert re.search(f'<option value="{kind}" selected', rows.text)
+            assert len(shown(await browser.get(f"{PATH}?trouble=unfit&q={mac(1)}"))) == 1
+            # A change of all that the filter shows is a change of those.
+            fields = {"what": "tag", "marks": "look", "which": "all", "trouble": "silent"}
+            page_after = await browser.post(PATH, fields)
+            assert page_after.headers["location"] == f"{PATH}?trouble=silent"
+            tagged = [number for number, device in enumerate(devices) if device.tags]
+            assert tagged == [2, 3]
+
+    asyncio.run(look())
+
+
 @pytest.mark.parametrize(
     ("query", "problem"),
     [
         ("version=1.x", "1.x"),
         ("not_seen=soon", "is not a duration"),
         ("product=%3Cb%3E", "&lt;b&gt;"),
+        ("trouble=lazy", "is not something that devices need somebody for"),
     ],
 )
 def test_a_filter_that_is_not_valid_is_said_beside_it(

@@ -9,7 +9,7 @@ from typing import get_args
 
 import pytest
 
-from acpublish.control.fleet_summary import TROUBLES
+from acpublish.control.device_query import TROUBLES
 from acpublish.fleet.fleet_events import KINDS
 from acpublish.fleet.rollout import State
 from acpublish.image.model import Kind
