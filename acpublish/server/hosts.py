@@ -68,6 +68,12 @@ def host_of(value: str) -> str | None:
     return host if 0 < len(host) <= _MAX_NAME else None
 
 
+def port_of(value: str) -> int | None:
+    """Returns the port in the value of a Host header; None if it has none."""
+    port = value.strip().rpartition(":")[2] if ":" in value else ""
+    return int(port) if port.isascii() and port.isdigit() and len(port) < 6 else None
+
+
 def is_loopback(host: str | None) -> bool:
     """Returns whether a host, or an address, is reached on its own machine only; None is none."""
     try:

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from acpublish.errors import AcpublishError, AuthenticationError
 from acpublish.server.api.authority import NOTE, ForbiddenError, refused
-from acpublish.server.hosts import OF_PROXIES, host_of, is_loopback
+from acpublish.server.hosts import OF_PROXIES, host_of, is_loopback, port_of
 from acpublish.server.login_links import PATH as SIGN_IN
 from acpublish.server.pages.form_fields import form_fields
 from acpublish.server.pages.page_site import PageSite
@@ -220,9 +220,12 @@ class Visit:
         """Returns the name of a cookie on this connection.
 
         Browsers let no plain connection replace a cookie of TLS, so each has its own: otherwise
-        nobody could sign in by http after opening the page by https.
+        nobody could sign in by http after opening the page by https. And they send a cookie to all
+        ports of a host, so two servers there would sign each other's people out.
         """
-        return f"__Host-{name}" if self.is_secure else name
+        port, usual = port_of(self.request.headers.get("host", "")), 443 if self.is_secure else 80
+        own = name if port in (None, usual) else f"{name}_{port}"
+        return f"__Host-{own}" if self.is_secure else own
 
     @property
     def name(self) -> str:

@@ -16,7 +16,7 @@ from acpublish.errors import SettingsError
 from acpublish.server.accesslog import AccessLog
 from acpublish.server.app import Application, create_app
 from acpublish.server.config import ServerOptions
-from acpublish.server.hosts import OwnHosts, host_of
+from acpublish.server.hosts import OwnHosts, host_of, port_of
 from acpublish.server.sockets import own_address
 from acpublish.server.tokens import Tokens
 from tests.support.tokens import create_token
@@ -209,6 +209,24 @@ def test_what_is_no_host_is_a_settings_error(text: str) -> None:
 )
 def test_the_host_in_a_header(value: str, host: str | None) -> None:
     assert host_of(value) == host
+
+
+@pytest.mark.parametrize(
+    ("value", "port"),
+    [
+        ("a.example:8000", 8000),
+        (" [::1]:80 ", 80),
+        ("[::1]", None),
+        ("a.example", None),
+        ("a.example:", None),
+        ("a.example:x", None),
+        ("a.example:123456", None),
+        ("a.example:\N{SUPERSCRIPT TWO}", None),
+        ("", None),
+    ],
+)
+def test_the_port_in_a_header(value: str, port: int | None) -> None:
+    assert port_of(value) == port
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,42 @@ def test_manage_needs_a_connection_that_nobody_reads(
     asyncio.run(sent())
 
 
+@pytest.mark.parametrize(
+    ("scheme", "prefix", "usual"), [("http", "", 80), ("https", "__Host-", 443)]
+)
+def test_two_servers_on_one_host_sign_nobody_out(
+    tmp_path: Path, scheme: str, prefix: str, usual: int
+) -> None:
+    """A browser sends the cookies of a host to all of its ports."""
+
+    async def sent() -> None:
+        browser = Browser(application(tmp_path), scheme=scheme)
+        apps = {}
+        for host in ("localhost:8001", "localhost:8002", "localhost"):
+            folder = tmp_path / host
+            folder.mkdir()
+            apps[host] = browser.app = application(folder)
+            token = create_token(folder / "state", read=True, name="me")
+            await browser.get("/_/sign-in", host=host)
+            page = await browser.post("/_/sign-in", {"token": token}, host=host)
+            assert page.status == 303, host
+        assert sorted(browser.cookies) == [
+            f"{prefix}acpublish_session{port}" for port in ("", "_8001", "_8002")
+        ]
+        # The usual port may be written as well.
+        for host, app in (*apps.items(), (f"localhost:{usual}", apps["localhost"])):
+            browser.app = app
+            assert "Sign out" in (await browser.get("/", host=host)).text, host
+        browser.app = apps["localhost:8001"]
+        await browser.get("/", host="localhost:8001")
+        await browser.post("/_/sign-out", host="localhost:8001")
+        assert "Sign out" not in (await browser.get("/", host="localhost:8001")).text
+        browser.app = apps["localhost:8002"]
+        assert "Sign out" in (await browser.get("/", host="localhost:8002")).text
+
+    asyncio.run(sent())
+
+
 def test_a_link_works_once_and_is_not_used_up_by_a_refusal(tmp_path: Path) -> None:
     async def sent() -> None:
         app = application(tmp_path)
