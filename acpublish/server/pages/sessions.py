@@ -15,7 +15,7 @@ import hmac
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from acpublish.release.grants import Grant
@@ -36,6 +36,15 @@ _MAX_NOTICES = 5
 #: Whoever has read a link on this machine may do what commands here may do. Its id is in the
 #: history of what they change.
 BY_LINK = Token(id="this machine", sha256="", created="", grant=Grant(manage=True, publish="*"))
+
+
+def of_link(creator: Token | None) -> Token:
+    """Returns what a link allows, under the name of the token that created it.
+
+    Args:
+        creator: The token; None for this machine.
+    """
+    return BY_LINK if creator is None else replace(BY_LINK, id=creator.id, name=creator.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +122,13 @@ class Session:
     @property
     def by_link(self) -> bool:
         """Whether they signed in by a link."""
-        return self.token is BY_LINK
+        # All tokens that can be typed have a secret.
+        return not self.token.sha256
+
+    @property
+    def is_of_machine(self) -> bool:
+        """Whether that link was created on this machine, by whoever is there."""
+        return self.by_link and self.link_of is None
 
     def note(self, kind: str, text: str) -> None:
         """Lets the next page show a line."""

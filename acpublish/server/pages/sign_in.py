@@ -14,7 +14,7 @@ from acpublish.server.login_links import PATH, Link, note_sign_in
 from acpublish.server.pages.copied_commands import with_state
 from acpublish.server.pages.page_routes import changes, shows
 from acpublish.server.pages.page_site import PageSite
-from acpublish.server.pages.sessions import BY_LINK
+from acpublish.server.pages.sessions import BY_LINK, of_link
 from acpublish.server.pages.visits import SESSION_COOKIE, VISIT_COOKIE, Visit
 from acpublish.server.token_file import Token
 
@@ -68,8 +68,11 @@ async def _sign_in(visit: Visit) -> Response:
     await asyncio.to_thread(note_sign_in, site.tokens.state)
     # Whoever signs in again is no longer who they were.
     site.sessions.end(visit.cookie)
-    cookie = site.sessions.begin(token, address or "", used.by if used else None)
-    _log.info("signed in to the page: %s, from %s", "by a link" if link else token.id, address)
+    creator = used.by if used else None
+    token = of_link(creator) if link else token
+    cookie = site.sessions.begin(token, address or "", creator)
+    by = f"by a link of {token.id}" if link else token.id
+    _log.info("signed in to the page: %s, from %s", by, address)
     visit.request.scope[NOTE] = f"token {token.id}"
     response = visit.redirect(own_path(visit.form.get("next", "")))
     visit.keep_cookie(response, SESSION_COOKIE, cookie)

@@ -232,8 +232,8 @@ class Visit:
         """What the page calls whoever is signed in."""
         if self.token is None:
             return ""
-        by_link = self.session is not None and self.session.by_link
-        return self.t("base.this_machine") if by_link else self.token.name or self.token.id
+        is_of_machine = self.session is not None and self.session.is_of_machine
+        return self.t("base.this_machine") if is_of_machine else self.token.name or self.token.id
 
     @property
     def by(self) -> str:

@@ -146,6 +146,7 @@ def test_a_link_ends_with_the_token_that_created_it(tmp_path: Path, when: str) -
         assert await attempt(browser, link=secret) == (401 if when == "before" else 303)
         assert ("Sign out" in (await browser.get("/")).text) == (when == "after")
         if when == "after":
+            assert "this machine" not in (await browser.get("/_/settings/sessions")).text
             TokenStore(state).revoke("admin")
             assert "Sign out" not in (await browser.get("/")).text
 

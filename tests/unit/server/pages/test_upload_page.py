@@ -107,18 +107,22 @@ def test_a_sketch_of_arduino_ide_becomes_a_release(tmp_path: Path) -> None:
     played(tmp_path, play)
 
 
-def test_whoever_signed_in_by_a_link_is_this_machine(tmp_path: Path) -> None:
+@pytest.mark.parametrize("where", ["this machine", "elsewhere"])
+def test_whoever_signed_in_by_a_link_is_who_created_it(tmp_path: Path, where: str) -> None:
     async def play(by: Uploading) -> None:
-        secret = by.browser.app.site.links.new().partition("#")[2]
+        site = by.browser.app.site
+        creator = site.tokens.find(by.token) if where == "elsewhere" else None
+        secret = site.links.new(creator).partition("#")[2]
         await by.browser.get("/_/sign-in")
         assert (await by.browser.post("/_/sign-in", {"link": secret})).status == 303
         page = await by.drop(lamp_v1__0__0_c3__bin=esp32_image("esp32c3"))
         assert "ready" in page.text
         await by.publish(page, {})
         (change,) = by.catalog.snapshots.product("lamp").channels.history
-        assert change.author.by == "this machine"
+        assert change.author.by == (creator.id if creator else "this machine")
+        assert (">admin<" in page.text) == (">this machine<" not in page.text) == bool(creator)
 
-    played(tmp_path, play)
+    played(tmp_path, play, manage=True, name="admin")
 
 
 def test_what_files_are(tmp_path: Path) -> None:
