@@ -67,7 +67,7 @@ class Form:
         product: The product.
         action: What it does.
         version: The release, as it was typed; empty for the one before, in a rollback.
-        channel: The channel, as it was typed.
+        channel: The channel, as it was typed; empty for any, to clear away.
         boards: The boards that were chosen.
         reason: Why.
         order_back: For a withdrawal, whether devices are ordered back.
@@ -210,6 +210,7 @@ def _fill(visit: Visit, form: Form, view: ProductView) -> None:
     """
     channels = view.snapshot.channels
     if form.action == "retain":
+        form.channels = channels.names
         return
     if form.action == "rollback":
         rows = [row for row in rows_of(channels) if row.channel == form.channel]

@@ -106,6 +106,7 @@ def test_the_bytes_of_old_releases_are_removed(tmp_path: Path) -> None:
     site = ProductSite(tmp_path)
     for version in ("1.3.0", "1.4.0", "1.5.0"):
         put(site.catalog, version, board="d1")
+        put(site.catalog, f"{version}-dev", board="d1", channel="dev")
 
     async def look() -> None:
         browser = await site.browser(manage=True)
@@ -118,7 +119,16 @@ def test_the_bytes_of_old_releases_are_removed(tmp_path: Path) -> None:
             assert "server&#39;s log" not in page.text
         retain = {"action": "retain", "keep": "1", "older_than": "0s"}
         page, _ = await _plan(browser, retain)
-        assert "1.3.0" in page.text
+        assert re.search(r"are removed: .*1\.3\.0[, .]", page.text)
+        # As the command does with --channel.
+        page, _ = await _plan(browser, {**retain, "channel": "nowhere"})
+        assert (page.status, "here is no channel nowhere" in page.text) == (422, True)
+        page, _ = await _plan(browser, {**retain, "channel": "dev"})
+        assert '<option value="dev" selected>' in page.text
+        assert re.findall(r"removed: ([^<]*)<", page.text) == ["1.3.0-dev."]
+        assert (await _confirm(browser, {**retain, "channel": "dev"})).status == 303
+        page, _ = await _plan(browser, {**retain, "channel": "dev"})
+        assert "There is nothing to do" in page.text
         assert (await _confirm(browser, retain)).headers["location"] == PATH
         assert site.last()[0] == "retain"
         page = await browser.get(PATH)
