@@ -11,9 +11,11 @@ import pytest
 
 from acpublish.fleet.policy import Policy
 from acpublish.release.rollout_changes import RolloutChange
+from tests.support.tokens import create_token
 from tests.unit.catalog.holding import put
+from tests.unit.control.asking import Asking
 from tests.unit.server.pages.product_site import MARKUP, PATH, ProductSite
-from tests.unit.server.pages.visiting import Browser, Page
+from tests.unit.server.pages.visiting import Browser, Page, fleet_application
 
 FORM = PATH + "/change"
 PLANNED = re.compile(r'name="planned" value="([0-9a-f]{64})"')
@@ -170,6 +172,26 @@ def test_a_promotion_in_stages_says_whom_it_reaches(tmp_path: Path) -> None:
         assert "1 → 100%" in page.text
 
     asyncio.run(look())
+
+
+def test_the_stages_of_a_promotion_are_about_its_boards(tmp_path: Path) -> None:
+    fleet = Asking(tmp_path)
+    for board in ("d1", "d2"):
+        put(fleet.catalog, "1.0.0", board=board)
+        put(fleet.catalog, "1.1.0", board=board, channel="beta")
+    fleet.policy("1,100%")
+
+    async def look() -> None:
+        for number, board in enumerate(("d1", "d2", "d2", "d2")):
+            fleet.ask(number, board=board)
+        browser = Browser(fleet_application(fleet))
+        await browser.sign_in(create_token(fleet.folder, manage=True, publish="*"))
+        for board, reached in (("d1", "1 → 1"), ("d2", "1 → 3")):
+            page, _ = await _plan(browser, {**PROMOTE, "version": "1.1.0", "board": board})
+            assert f"reach this many devices: {reached}" in page.text
+
+    with fleet.stored():
+        asyncio.run(look())
 
 
 @pytest.mark.parametrize(
