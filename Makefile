@@ -11,7 +11,8 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # xdist gives each worker whole files, so that a file's servers and projects stay together.
 # In the order of their names, because a file with a single long test would otherwise come last.
-PYTEST_OPTIONS ?= -n 2 --dist loadfile --no-loadscope-reorder
+# Tests wait for a third of their time, so two cores have enough to do with four workers.
+PYTEST_OPTIONS ?= -n 4 --dist loadfile --no-loadscope-reorder
 
 BENCH_PACKAGES := nginx-light apache2-utils
 # nginx and ab are there for the short form of the benchmarks, nginx as a proxy for the doctor, and

@@ -35,7 +35,8 @@ class _Browser:
         self.connection = socket.create_connection(("127.0.0.1", port), _PATIENCE_S)
         head = (
             f"GET /_/live?topic={topic} HTTP/1.1",
-            "Host: 127.0.0.1",
+            # The names of cookies have the port.
+            f"Host: 127.0.0.1:{port}",
             "Accept: text/event-stream",
             f"Cookie: {cookie}",
         )

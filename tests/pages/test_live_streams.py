@@ -31,8 +31,13 @@ def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer
 def stream(served: PageServer, topic: str = "overview", cookie: str = "") -> socket.socket:
     """Opens a stream, and returns its connection after the head and the first lines."""
     connection = served.server.connect()
-    head = f"GET /_/live?topic={topic} HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\n\r\n"
-    connection.sendall(head.encode())
+    head = (
+        f"GET /_/live?topic={topic} HTTP/1.1",
+        # The names of cookies have the port.
+        f"Host: localhost:{served.server.port}",
+        f"Cookie: {cookie}",
+    )
+    connection.sendall("\r\n".join((*head, "", "")).encode())
     received = b""
     while b"retry:" not in received:
         part = connection.recv(4096)
