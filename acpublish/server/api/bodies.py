@@ -1,4 +1,4 @@
-"""The bodies of requests to ``/api/v1`` that are short JSON documents.
+"""The bodies of requests that are short: JSON documents for ``/api/v1``, and forms.
 
 A route reads a body only once it knows that the token allows something of the kind: a stranger must
 not make the server keep or parse anything.
@@ -40,24 +40,38 @@ async def json_of(request: Request, *, empty: Any = None) -> Any:
     Raises:
         RequestError: It is too long, too slow, or not JSON.
     """
+    body = await read_body(request)
     try:
-        body = await asyncio.wait_for(_body(request), READ_S)
         return empty if empty is not None and not body else loads(body)
-    except asyncio.TimeoutError as error:
-        raise RequestError("the body took too long", hint="Send it again.") from error
-    except ClientDisconnect as error:
-        raise RequestError("the client disconnected", hint="Send it again.") from error
     except (ValueError, RecursionError) as error:
         raise RequestError("the body is not valid JSON", hint="Send a JSON object.") from error
 
 
-async def _body(request: Request) -> bytes:
+async def read_body(request: Request, name: str = "the body") -> bytes:
+    """Reads a short body.
+
+    Args:
+        request: The request.
+        name: What it is, for the error.
+
+    Raises:
+        RequestError: It is too long, or too slow.
+    """
+    try:
+        return await asyncio.wait_for(_read(request, name), READ_S)
+    except asyncio.TimeoutError as error:
+        raise RequestError(f"{name} took too long", hint="Send it again.") from error
+    except ClientDisconnect as error:
+        raise RequestError("the client disconnected", hint="Send it again.") from error
+
+
+async def _read(request: Request, name: str) -> bytes:
     body = bytearray()
     async for part in request.stream():
         body += part
         if len(body) > MAX_REQUEST_BYTES:
             raise TooLargeError(
-                f"the body is longer than {MAX_REQUEST_BYTES} bytes", hint="Send less."
+                f"{name} is longer than {MAX_REQUEST_BYTES} bytes", hint="Send less."
             )
     return bytes(body)
 
