@@ -36,8 +36,8 @@ def test_a_pipe_that_nobody_reads_blocks_only_the_thread(blocking: bool) -> None
         # Only what fits into the queue is kept.
         assert writer._waiting_bytes <= 100_000
         said = f"WARNING {writer._dropped} lines of the log were dropped".encode()
-        # Writing goes on as soon as somebody reads, and says what is missing. On a busy machine, the
-        # thread may have begun so late that it has said so of the first lines already.
+        # Writing goes on as soon as somebody reads, and says what is missing. On a busy machine,
+        # the thread may have begun so late that it has said so of the first lines already.
         text = b""
         while said not in text:
             text += os.read(reader.fileno(), 65536)
