@@ -70,7 +70,7 @@ class FleetState:
         unreadable: The rollouts whose policies cannot be read.
         news: Tells listeners what happens.
         lately: By id, the devices that have changed since somebody made an index of them, and None
-            for those that were forgotten; None as long as there is no index that they count for.
+            for those that were forgotten; None while no index needs them.
         turned_at: When the task that keeps the fleet going last began a turn, in seconds since
             1970; 0 if it has not.
     """

@@ -112,6 +112,31 @@ def follow(state: FleetState, product: str, channels: Channels) -> None:
             state.moved(live)
 
 
+def follow_snapshot(
+    state: FleetState, product: str, snapshot: ProductSnapshot, *, is_current: bool = False
+) -> None:
+    """Lets the rollouts of a product follow its catalog, if that has changed.
+
+    Args:
+        state: The fleet.
+        product: The product.
+        snapshot: Its releases and channels.
+        is_current: Whether the catalog has just said so; otherwise an older document is not
+            followed, because a newer one may have been followed meanwhile.
+    """
+    followed, channels = state.product(product).followed, snapshot.channels
+    if followed is channels:
+        return
+    if is_current or followed is None or channels.serial >= followed.serial:
+        follow(state, product, channels)
+        state.using(product, snapshot.releases)
+
+
+def with_rollouts(state: FleetState) -> frozenset[str]:
+    """Returns the products that have rollouts which still matter."""
+    return frozenset(own.name for own in list(state.products.values()) if own.lives)
+
+
 def rolling_snapshots(
     snapshots: Snapshots, names: Collection[str], also: Collection[str]
 ) -> dict[str, ProductSnapshot]:
@@ -143,7 +168,7 @@ def catch_up(
         snapshots: The releases of its products.
         product: The only product whose rollouts matter; None for all.
     """
-    also = frozenset(own.name for own in state.products.values() if own.lives)
+    also = with_rollouts(state)
 
     def read() -> dict[str, ProductSnapshot]:
         names = snapshots.products() if product is None else (product,)
@@ -151,11 +176,7 @@ def catch_up(
 
     found: dict[str, ProductSnapshot] = yield read
     for name, snapshot in found.items():
-        followed, channels = state.product(name).followed, snapshot.channels
-        # Another one may have followed a newer document meanwhile.
-        if followed is None or (followed is not channels and channels.serial >= followed.serial):
-            follow(state, name, channels)
-            state.using(name, snapshot.releases)
+        follow_snapshot(state, name, snapshot)
 
 
 def _any(entries: Mapping[Place, Rolling]) -> Rolling:

@@ -251,7 +251,7 @@ def queue_path(state: Path, webhook_id: str) -> Path:
 
 
 def read_queue(state: Path, webhook_id: str) -> WebhookQueue:
-    """Returns the deliveries of a webhook; none if there is no file of them.
+    """Returns the deliveries of a webhook; empty if none are stored.
 
     Raises:
         WebhooksError: The file cannot be read.

@@ -16,7 +16,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,11 +29,13 @@ from acpublish.control.fleet_summary import all_devices, running
 from acpublish.control.following import (
     Due,
     due,
+    follow_snapshot,
     go_on,
     lives,
     needs_survey,
     rolling_snapshots,
     surveyed,
+    with_rollouts,
 )
 from acpublish.control.pacing import paced
 from acpublish.control.serving import FleetServing
@@ -211,15 +213,12 @@ class FleetLoop:
 
     async def _follow_catalog(self) -> None:
         """Looks at all products that have anything to do with rollouts, and writes what is due."""
-        snapshots = await asyncio.to_thread(self._read, frozenset(self._with_rollouts()))
+        snapshots = await asyncio.to_thread(self._read, with_rollouts(self.state))
         for product, snapshot in snapshots.items():
             # What was read in a thread may be old by now; a newer one comes with the next turn.
             if self._catalog.snapshots.current(product) is snapshot:
-                self.updates.follow(product, snapshot, is_current=True)
+                follow_snapshot(self.state, product, snapshot, is_current=True)
         await self._write_due(snapshots)
-
-    def _with_rollouts(self) -> Iterator[str]:
-        return (own.name for own in list(self.state.products.values()) if own.lives)
 
     def _read(self, products: frozenset[str]) -> dict[str, ProductSnapshot]:
         snapshots = self._catalog.snapshots

@@ -14,7 +14,7 @@ from datetime import datetime, timezone
 from acpublish.catalog.directory import DirectoryCatalog
 from acpublish.catalog.snapshot import ProductSnapshot
 from acpublish.control.fleet_state import FleetState
-from acpublish.control.following import follow
+from acpublish.control.following import follow_snapshot
 from acpublish.control.serving import Case, DeviceRequest, FleetServing
 from acpublish.fleet.evidence import NEVER_UPDATED
 from acpublish.fleet.known_device import Device
@@ -61,22 +61,6 @@ class FleetUpdates:
         store = self.state.store
         return self.not_opened if store is None else store.away
 
-    def follow(self, product: str, snapshot: ProductSnapshot, *, is_current: bool = False) -> None:
-        """Lets the rollouts of a product follow its catalog, if that has changed.
-
-        Args:
-            product: The product.
-            snapshot: Its releases and channels.
-            is_current: Whether the catalog has just said so; otherwise an older document is not
-                followed, because the device path looks at the catalog once in a few milliseconds.
-        """
-        followed, channels = self.state.product(product).followed, snapshot.channels
-        if followed is channels:
-            return
-        if is_current or followed is None or channels.serial >= followed.serial:
-            follow(self.state, product, channels)
-            self.state.using(product, snapshot.releases)
-
     def check_in(
         self, request: Request, product: str, board: str, channel: str, snapshot: ProductSnapshot
     ) -> Case | None:
@@ -86,7 +70,8 @@ class FleetUpdates:
             return None
         if self.state.store is None:
             self.need_store()
-        self.follow(product, snapshot)
+        # The device path looks at the catalog once in a few milliseconds, so this may be older.
+        follow_snapshot(self.state, product, snapshot)
         asked = _asked(request, board, channel)
         return self.serving.checked_in(asked, product, snapshot.releases)
 

@@ -23,6 +23,7 @@ from importlib import metadata
 from typing import Any
 
 from acpublish.catalog.directory import DirectoryCatalog
+from acpublish.control.following import follow_snapshot
 from acpublish.errors import AcpublishError
 from acpublish.fleet.fleet_events import UPDATED, FleetEvent
 from acpublish.fleet.known_device import Device
@@ -247,7 +248,7 @@ class MqttLoop:
             if not own.devices:
                 continue
             snapshot = await asyncio.to_thread(self._catalog.snapshots.product, own.name)
-            fleet.follow(own.name, snapshot)
+            follow_snapshot(fleet.state, own.name, snapshot)
             fleet.state.using(own.name, snapshot.releases)
             devices = iter(list(own.devices.values()))
             while some := list(itertools.islice(devices, _AT_ONCE)):

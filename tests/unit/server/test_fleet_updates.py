@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from acpublish.control.fleet_state import FleetState
+from acpublish.control.following import follow_snapshot
 from acpublish.control.serving import Case, FleetServing
 from acpublish.errors import StoreError
 from acpublish.fleet.evidence import NEVER_UPDATED
@@ -86,10 +87,10 @@ def test_an_older_document_ends_nothing_unless_the_catalog_has_just_said_so(
     stored.catalog.publish("1.2.0", seed=2)
     stored.offered(1)
     # The device path may look at what it read some milliseconds before.
-    stored.updates.follow("lamp", older)
+    follow_snapshot(stored.state, "lamp", older)
     states = {own.version: own.state for own in stored.state.rollouts.values()}
     assert states == {"1.1.0": "superseded", "1.2.0": "running"}
-    stored.updates.follow("lamp", older, is_current=True)
+    follow_snapshot(stored.state, "lamp", older, is_current=True)
     states = {own.version: own.state for own in stored.state.rollouts.values()}
     assert states["1.2.0"] == "superseded"
 

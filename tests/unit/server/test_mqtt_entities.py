@@ -107,8 +107,8 @@ def test_the_pages_of_a_device_and_of_what_it_would_get(shown: Shown) -> None:
     assert entity.page == "http://192.168.1.10:8000/_/devices/lamp/24:0a:c4:00:00:01"
     assert entity.release_page == f"{releases}/1.0.0"
     shown.fleet.put("1.1.0")
-    for one in (device, own_build):
-        assert shown.entities.entity(one).release_page == f"{releases}/1.1.0"
+    for each in (device, own_build):
+        assert shown.entities.entity(each).release_page == f"{releases}/1.1.0"
     shown.change(own_build, DeviceChange.to_nothing())
     assert shown.entities.entity(own_build).release_page == releases
 
